@@ -1,0 +1,1 @@
+"""Alibaba Cloud on one Linux machine: a sealed namespace, an API double and a real Kubernetes control plane."""
