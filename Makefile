@@ -21,7 +21,7 @@ preview: environment   ## show what `up` would change
 	@$(RUN) -m ops.preview --stack $(STACK)
 
 smoke: environment     ## ask the running endpoint for one prediction
-	@$(RUN) -m ops.ask --stack $(STACK)
+	@$(RUN) -m ops.smoke --stack $(STACK)
 
 status: environment    ## what runs, where, since when, how much memory; which tools and plugins, from where
 	@$(RUN) -m lab status

@@ -1,0 +1,45 @@
+"""Brings the lab to the state in which a stack can be deployed: tools built or found, lab running, plugins in place."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+
+from ops.pulumi import ROOT, environment
+
+TOOLS = (
+    "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "traefik", "kubectl",
+    "pulumi", "pulumi-language-python", "pulumi-resource-alicloud", "pulumi-resource-kubernetes",
+)  # fmt: skip
+
+
+def home() -> pathlib.Path:
+    """The lab's directory (`LAB_HOME`)."""
+    from lab.environment import lab_home
+
+    return lab_home()
+
+
+def start(*, quiet: bool = False) -> None:
+    """Makes sure that the tools are there and the lab runs; says what it waits for, and what is used from where."""
+    import toolchain
+
+    tools = toolchain.ensure(TOOLS)
+    if not quiet:
+        for name, tool in tools.items():
+            print(f"  {name:<28} {tool.version:<12} {tool.origin}")
+    lab("up")
+
+
+def lab(*arguments: str) -> None:
+    """Runs a lab command on this terminal; its own message explains a failure."""
+    code = subprocess.run([sys.executable, "-m", "lab", *arguments], cwd=ROOT, env=environment()).returncode
+    if code != 0:
+        raise SystemExit(code)
+
+
+def relay(name: str, default: int) -> int:
+    """A host port that leads into the lab, e.g. `relay("LAB_INGRESS_PORT", 18080)`."""
+    return int(os.environ.get(name, default))

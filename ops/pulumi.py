@@ -1,0 +1,82 @@
+"""Runs the Pulumi CLI for a stack: inside the lab for stack `local`, as the user's own CLI for every other stack."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LAB_STACK = "local"
+
+
+class CommandFailed(Exception):
+    """A command ended with an error that it has already explained; `code` is its exit status."""
+
+    def __init__(self, command: Sequence[str], code: int) -> None:
+        super().__init__(f"{' '.join(command)}: exit status {code}")
+        self.code = code
+
+
+class Stack:
+    """One Pulumi stack of this project."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @property
+    def in_lab(self) -> bool:
+        """Whether this stack lives in the lab on this machine."""
+        return self.name == LAB_STACK
+
+    def command(self, *arguments: str) -> list[str]:
+        """The full command line for `pulumi ARGUMENTS` on this stack."""
+        prefix = [sys.executable, "-m", "lab", "exec", "--"] if self.in_lab else []
+        return [*prefix, "pulumi", *arguments, "--cwd", str(ROOT)]
+
+    def run(self, *arguments: str) -> None:
+        """Runs it on this terminal; raises `CommandFailed` when it fails."""
+        code = self.code(*arguments)
+        if code != 0:
+            raise CommandFailed(["pulumi", *arguments], code)
+
+    def code(self, *arguments: str) -> int:
+        """Runs it on this terminal; returns the exit status. Ctrl-C reaches the CLI itself, which then ends the update cleanly."""
+        process = subprocess.Popen(self.command(*arguments), cwd=ROOT, env=environment())
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
+
+    def capture(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs it quietly; returns what it printed."""
+        return subprocess.run(self.command(*arguments), cwd=ROOT, env=environment(), capture_output=True, text=True)
+
+    def exists(self) -> bool:
+        """Whether the backend knows this stack."""
+        listing = self.capture("stack", "ls", "--json")
+        return listing.returncode == 0 and any(item["name"].split("/")[-1] == self.name for item in json.loads(listing.stdout or "[]"))
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs; secrets stay hidden."""
+        answer = self.capture("stack", "output", "--json", "--stack", self.name)
+        if answer.returncode != 0:
+            raise CommandFailed(["pulumi", "stack", "output"], answer.returncode)
+        return json.loads(answer.stdout)
+
+
+def environment() -> dict[str, str]:
+    """This process's environment, with our packages importable from anywhere."""
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def require_cli() -> None:
+    """For real stacks the user's own CLI is used; says what to do when there is none."""
+    if shutil.which("pulumi") is None:
+        raise SystemExit("error: no `pulumi` on PATH. A real stack is deployed by your own Pulumi CLI (3.255.0 or newer): install it, log in to your backend, then run the same command again.")

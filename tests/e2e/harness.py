@@ -1,0 +1,115 @@
+"""A lab of the tests' own and a copy of the program to run in it, so that neither the user's lab nor the checkout is touched."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+from typing import Any
+
+import httpx
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = ("Pulumi.yaml", "Pulumi.local.yaml", "__main__.py", "requirements.txt", "components", "providers", "models")
+STACK = "local"
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@dataclasses.dataclass
+class Lab:
+    """One running lab and the program's copy."""
+
+    home: pathlib.Path
+    program: pathlib.Path
+    ports: dict[str, int]
+
+    @classmethod
+    def create(cls, directory: pathlib.Path) -> Lab:
+        """Prepares directories and ports; starts nothing."""
+        program = directory / "program"
+        program.mkdir()
+        for name in PROGRAM:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, program / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy2(source, program / name)
+        (program / ".venv").symlink_to(pathlib.Path(sys.prefix))
+        names = ("LAB_INGRESS_PORT", "LAB_API_PORT", "LAB_REGION_PORT")
+        return cls(directory / "lab", program, {name: free_port() for name in names})
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment for commands about this lab."""
+        return {**os.environ, **{name: str(port) for name, port in self.ports.items()}, "LAB_HOME": str(self.home), "PYTHONPATH": str(ROOT)}
+
+    def python(self, module: str, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        """Runs one of the project's commands as a user would."""
+        command = [sys.executable, "-m", module, *arguments]
+        return subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=timeout)
+
+    def run(self, *command: str, timeout: float = 300, check: bool = True, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Runs a command inside the lab; with `check`, a failure shows what it printed."""
+        full = [sys.executable, "-m", "lab", "exec", "--", *command]
+        done = subprocess.run(full, cwd=self.program, env={**self.env, **(env or {})}, capture_output=True, text=True, timeout=timeout)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{' '.join(command)}: exit status {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def popen(self, *command: str) -> subprocess.Popen[str]:
+        """Starts a command inside the lab and leaves it running."""
+        full = [sys.executable, "-m", "lab", "exec", "--", *command]
+        return subprocess.Popen(full, cwd=self.program, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+
+    def pulumi(self, *arguments: str, check: bool = True, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        """Runs the Pulumi CLI on the program's copy."""
+        return self.run("pulumi", *arguments, check=check, timeout=timeout)
+
+    def up(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """`pulumi up` without a question."""
+        return self.pulumi("up", "--stack", STACK, "--yes", "--skip-preview", *arguments, check=check)
+
+    def destroy(self, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """`pulumi destroy` without a question."""
+        return self.pulumi("destroy", "--stack", STACK, "--yes", "--skip-preview", check=check)
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs."""
+        return json.loads(self.pulumi("stack", "output", "--json", "--stack", STACK).stdout)
+
+    def config(self, path: str, value: str) -> None:
+        """Sets one setting of the copy, e.g. `config("nodePool.maxSize", "3")`."""
+        self.pulumi("config", "set", "--stack", STACK, "--path", path, value)
+
+    def state(self) -> list[dict[str, Any]]:
+        """The resources in the checkpoint."""
+        return json.loads(self.pulumi("stack", "export", "--stack", STACK).stdout)["deployment"].get("resources", [])
+
+    def kubectl(self, *arguments: str) -> Any:
+        """`kubectl … -o json`, parsed."""
+        return json.loads(self.run("kubectl", *arguments, "-o", "json").stdout)
+
+    def region(self, path: str, method: str = "GET", body: Any = None) -> Any:
+        """One call to the region double's control interface."""
+        command = ["curl", "-sS", "--max-time", "30", "-X", method, f"http://10.0.0.2:9090/_lab/{path}"]
+        if body is not None:
+            command += ["-H", "content-type: application/json", "-d", json.dumps(body)]
+        return json.loads(self.run(*command).stdout or "null")
+
+    def http(self, path: str, body: Any = None, timeout: float = 10) -> httpx.Response:
+        """One request through the ingress, from outside the lab."""
+        url = f"http://127.0.0.1:{self.ports['LAB_INGRESS_PORT']}{path}"
+        headers = {"Host": "bert-tfserving.localhost"}
+        with httpx.Client(trust_env=False, timeout=timeout, headers=headers) as client:
+            return client.get(url) if body is None else client.post(url, json=body)
