@@ -1,0 +1,1 @@
+"""Pulumi providers of this project."""

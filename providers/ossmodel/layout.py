@@ -1,0 +1,58 @@
+"""Where a model version lies in its bucket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import Problem, describe
+
+ID_FORM = "oss://<bucket>/<prefix>/<version>"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Bucket, prefix and version, and every key that follows from them."""
+
+    bucket: str
+    prefix: str
+    version: str
+
+    @property
+    def path(self) -> str:
+        """`<prefix>/<version>`, without slashes at the ends."""
+        return f"{self.prefix}/{self.version}"
+
+    @property
+    def directory(self) -> str:
+        """What every key of this version starts with."""
+        return self.path + "/"
+
+    @property
+    def manifest_key(self) -> str:
+        """Key of the manifest: beside the versions, under a name that TensorFlow Serving cannot take for one."""
+        return f"{self.prefix}/.ossmodel/{self.version}.json"
+
+    @property
+    def resource_id(self) -> str:
+        """The id Pulumi knows this version by."""
+        return f"oss://{self.bucket}/{self.path}"
+
+    def key(self, relative: str) -> str:
+        """Object key of the file at `relative`."""
+        return self.directory + relative
+
+    @staticmethod
+    def parse(resource_id: str) -> Layout:
+        """The layout an id names; the `oss://` may be left out. Raises `Problem` for anything else."""
+        parts = resource_id.removeprefix("oss://").strip("/").split("/")
+        if len(parts) < 3 or not all(parts) or not parts[-1].isdecimal():
+            raise Problem(
+                describe(
+                    "the id",
+                    resource_id,
+                    f"{ID_FORM} with a numeric version",
+                    "the model to import or read cannot be told from it",
+                    "import with, for example, oss://my-bucket/models/tensorflow/1623831335",
+                )
+            )
+        return Layout(parts[0], "/".join(parts[1:-1]), parts[-1])

@@ -1,0 +1,197 @@
+"""The provider: Pulumi's calls on one side, a bucket on the other. Check, diff and previews use no network."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pulumi.provider.experimental import provider as pulumi_provider
+from pulumi.provider.experimental.provider import CheckFailure, CheckResponse, ConfigureResponse
+
+from . import MODEL_TYPE, diff, inputs, settings, sync
+from .control import Control
+from .engine import Log, Reporter
+from .errors import PartialFailure, Problem, unknown_key
+from .failures import explained
+from .layout import Layout
+from .redact import redact
+from .schema import schema_text
+from .values import UNKNOWN, is_unknown, plain_map, value_map
+
+T = TypeVar("T")
+GRACE = 0.6
+"""Seconds a cancelled operation gets to stop by itself before its call is answered without it."""
+
+
+class ModelProvider(pulumi_provider.Provider):
+    """`ossmodel:index:Model`. The log and the way to a bucket are passed in, so that tests can watch both."""
+
+    def __init__(self, log: Log, connect: Callable[[settings.Settings, Layout, int], Any] | None = None) -> None:
+        from .connect import connect as default
+
+        self._log = log
+        self._connect = connect or default
+        self._settings = settings.Settings()
+        self._cancelled = threading.Event()
+        self._cancel_wakes: set[asyncio.Event] = set()
+
+    async def get_schema(self, request):
+        """Schema for code generation."""
+        return pulumi_provider.GetSchemaResponse(schema_text())
+
+    async def check_config(self, request):
+        """All faults of the configuration; keys and tokens become secrets in the state."""
+        plain = plain_map(request.new_inputs)
+        failures = [CheckFailure(name, reason) for name, reason in settings.check(plain)]
+        kept = {name: value.with_secret(True) if name in settings.SECRET else value for name, value in request.new_inputs.items()}
+        return CheckResponse(kept, failures)
+
+    async def configure(self, request):
+        """Take the configuration; keys are looked for when the first request is to be signed."""
+        plain = plain_map(request.args) or {name.split(":")[-1]: value for name, value in request.variables.items()}
+        self._settings = settings.load(plain)
+        redact.add(self._settings.get("secretKey"), self._settings.get("securityToken"))
+        redact.add(str((self._settings.assume_role_with_oidc or {}).get("oidcToken") or ""))
+        return ConfigureResponse(accept_secrets=False, supports_preview=True, accept_resources=False, accept_outputs=False)
+
+    async def check(self, request):
+        """All faults of the model's inputs, and what the directory contains."""
+        _only_model(request.type)
+        news, olds = plain_map(request.new_inputs), plain_map(request.old_inputs)
+        reporter = Reporter(self._log, request.urn)
+        reporter.begin("reading", 1, 0)
+        result = await self._run(lambda: inputs.check(news, olds, lambda _, size: reporter.advance(size)))
+        return CheckResponse(value_map(result.inputs), [CheckFailure(name, reason) for name, reason in result.failures])
+
+    async def diff(self, request):
+        """Differences by content; see `diff.compare`."""
+        return diff.compare(plain_map(request.old_state), plain_map(request.new_inputs), request.ignore_changes)
+
+    async def create(self, request):
+        """Upload everything that is not there yet."""
+        plain = plain_map(request.properties)
+        if request.preview:
+            return pulumi_provider.CreateResponse("", value_map(_planned(plain, UNKNOWN)))
+        outputs = await self._apply(request.urn, plain, "", request.timeout)
+        return pulumi_provider.CreateResponse(inputs.layout_of(plain).resource_id, value_map(outputs))
+
+    async def update(self, request):
+        """Upload what differs, delete what is no longer in the source."""
+        plain, olds = plain_map(request.news), plain_map(request.olds)
+        owner = str(olds.get("owner", ""))
+        if request.preview:
+            return pulumi_provider.UpdateResponse(value_map(_planned(plain, owner)))
+        return pulumi_provider.UpdateResponse(value_map(await self._apply(request.urn, plain, owner, request.timeout)))
+
+    async def read(self, request):
+        """What the bucket holds; an empty id when the model is gone."""
+        layout = Layout.parse(request.resource_id)
+        state, olds = plain_map(request.properties), plain_map(request.inputs)
+        outputs = await self._cloud(layout, Control(self._cancelled), 8, "reading", lambda remote: sync.read(remote, state))
+        if outputs is None:
+            return pulumi_provider.ReadResponse("")
+        kept = olds or {name: outputs[name] for name in ("bucket", "prefix", "source", "version", "digest", "files")}
+        return pulumi_provider.ReadResponse(layout.resource_id, value_map(outputs), value_map(kept))
+
+    async def delete(self, request):
+        """Remove every object, version and unfinished upload; a model or bucket that is gone is fine."""
+        layout = Layout.parse(request.resource_id)
+        owner = str(plain_map(request.properties).get("owner", ""))
+        reporter = Reporter(self._log, request.urn)
+        control = Control(self._cancelled, request.timeout)
+        await self._cloud(layout, control, 4, "deleting from", lambda remote: sync.delete(remote, owner, reporter))
+
+    async def cancel(self) -> None:
+        """Stop every operation; each answers within a second and can be taken up again."""
+        self._cancelled.set()
+        for wake in self._cancel_wakes:
+            wake.set()
+
+    async def _apply(self, urn: str, plain: dict[str, Any], owner: str, timeout: float) -> dict[str, Any]:
+        layout = inputs.layout_of(plain)
+        reporter = Reporter(self._log, urn)
+        control = Control(self._cancelled, timeout)
+        started: list[sync.Sync] = []
+
+        def work(remote) -> dict[str, Any]:
+            reporter.begin("reading", 1, 0)
+            root, files = inputs.read_again(plain, lambda _, size: reporter.advance(size))
+            started.append(sync.Sync(remote, plain, root, files, reporter))
+            return started[0].run(owner)
+
+        parallel = plain.get("parallel", inputs.DEFAULT_PARALLEL)
+        try:
+            return await self._cloud(layout, control, parallel, "uploading to", work)
+        except Exception as error:
+            if not started or not (owner or started[0].present):
+                raise
+            partial = sync.outputs(plain, started[0].present, started[0].owner)
+            raise PartialFailure(layout.resource_id, partial, error) from error
+
+    async def _cloud(self, layout: Layout, control: Control, parallel: int, doing: str, work: Callable[[Any], T]) -> T:
+        current = self._settings
+
+        def connected() -> T:
+            endpoint = current.get("endpoint") or "the region's endpoint"
+            try:
+                remote = self._connect(current, layout, parallel)(control)
+                endpoint = remote.bucket.endpoint
+                return work(remote)
+            except Exception as error:
+                raise explained(error, layout.bucket, endpoint, doing) from error
+
+        return await self._run(connected)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        """`work()` on a thread of its own; answered soon after a cancellation even if it hangs in a system call."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        wake = asyncio.Event()
+
+        def settle(set_result: Callable[..., None], value: Any) -> None:
+            if not future.done():
+                set_result(value)
+
+        def body() -> None:
+            try:
+                result = work()
+            except BaseException as error:  # handed to the caller, whatever it is
+                loop.call_soon_threadsafe(settle, future.set_exception, error)
+            else:
+                loop.call_soon_threadsafe(settle, future.set_result, result)
+
+        self._cancel_wakes.add(wake)
+        threading.Thread(target=body, daemon=True).start()
+        waker = asyncio.ensure_future(wake.wait())
+        try:
+            await asyncio.wait({future, waker}, return_when=asyncio.FIRST_COMPLETED)
+            if not future.done():
+                await asyncio.wait({future}, timeout=GRACE)
+            if not future.done():
+                future.cancel()
+                Control(self._cancelled).check()
+            return future.result()
+        finally:
+            waker.cancel()
+            self._cancel_wakes.discard(wake)
+
+
+def _planned(plain: dict[str, Any], owner: str) -> dict[str, Any]:
+    """Outputs of a preview: everything that the local directory and the inputs tell."""
+    known = dict(plain)
+    known["owner"] = owner
+    known["drift"] = []
+    known["path"] = UNKNOWN if is_unknown(plain["prefix"]) or is_unknown(plain["version"]) else f"{plain['prefix']}/{plain['version']}"
+    files = plain["files"]
+    known["bytes"] = UNKNOWN if is_unknown(files) else sum(entry["size"] for entry in files.values())
+    known["fileCount"] = UNKNOWN if is_unknown(files) else len(files)
+    return known
+
+
+def _only_model(kind: str) -> None:
+    if kind and kind.split("$")[-1] != MODEL_TYPE:
+        raise Problem(unknown_key("the ossmodel provider", kind.split("$")[-1], [MODEL_TYPE]))
+
+
