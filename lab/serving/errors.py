@@ -1,0 +1,31 @@
+"""Statuses as the server reports them, and what each becomes in HTTP and gRPC."""
+
+from __future__ import annotations
+
+HTTP = {
+    "OK": 200, "CANCELLED": 499, "INVALID_ARGUMENT": 400, "DEADLINE_EXCEEDED": 504, "NOT_FOUND": 404, "ALREADY_EXISTS": 409,
+    "PERMISSION_DENIED": 403, "RESOURCE_EXHAUSTED": 429, "FAILED_PRECONDITION": 400, "ABORTED": 409, "OUT_OF_RANGE": 400,
+    "UNIMPLEMENTED": 501, "INTERNAL": 500, "UNAVAILABLE": 503, "DATA_LOSS": 500, "UNAUTHENTICATED": 401, "UNKNOWN": 500,
+}  # fmt: skip
+
+
+class StatusError(Exception):
+    """A request or a load that ended with `code` (canonical name such as NOT_FOUND) and `message`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
+
+    def __str__(self) -> str:
+        """As absl prints a status."""
+        return f"{self.code}: {self.message}"
+
+
+def invalid(message: str) -> StatusError:
+    """INVALID_ARGUMENT."""
+    return StatusError("INVALID_ARGUMENT", message)
+
+
+def not_found(message: str) -> StatusError:
+    """NOT_FOUND."""
+    return StatusError("NOT_FOUND", message)
