@@ -15,7 +15,7 @@ up: environment        ## install, build or take from cache, start the lab, depl
 	@$(RUN) -m ops.up --stack $(STACK)
 
 down: environment      ## destroy stack local, stop the lab, check that nothing is left
-	@$(RUN) -m ops.down --stack $(STACK)
+	@$(RUN) -m ops.down --stack $(STACK) $(if $(FORCE),--force)
 
 preview: environment   ## show what `up` would change
 	@$(RUN) -m ops.preview --stack $(STACK)

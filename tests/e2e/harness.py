@@ -1,4 +1,4 @@
-"""A lab of the tests' own and a copy of the program to run in it, so that neither the user's lab nor the checkout is touched."""
+"""A lab of the tests' own and a copy of the checkout to run it from, so that neither the user's lab nor the checkout is touched."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from typing import Any
 import httpx
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAM = ("Pulumi.yaml", "Pulumi.local.yaml", "__main__.py", "requirements.txt", "components", "providers", "models")
 STACK = "local"
 
 
@@ -28,7 +27,7 @@ def free_port() -> int:
 
 @dataclasses.dataclass
 class Lab:
-    """One running lab and the program's copy."""
+    """One lab and the copy of the checkout that it is run from."""
 
     home: pathlib.Path
     program: pathlib.Path
@@ -38,13 +37,10 @@ class Lab:
     def create(cls, directory: pathlib.Path) -> Lab:
         """Prepares directories and ports; starts nothing."""
         program = directory / "program"
-        program.mkdir()
-        for name in PROGRAM:
-            source = ROOT / name
-            if source.is_dir():
-                shutil.copytree(source, program / name, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy2(source, program / name)
+        listing = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for name in listing.splitlines():
+            (program / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, program / name)
         (program / ".venv").symlink_to(pathlib.Path(sys.prefix))
         names = ("LAB_INGRESS_PORT", "LAB_API_PORT", "LAB_REGION_PORT")
         return cls(directory / "lab", program, {name: free_port() for name in names})
@@ -52,12 +48,12 @@ class Lab:
     @property
     def env(self) -> dict[str, str]:
         """The environment for commands about this lab."""
-        return {**os.environ, **{name: str(port) for name, port in self.ports.items()}, "LAB_HOME": str(self.home), "PYTHONPATH": str(ROOT)}
+        return {**os.environ, **{name: str(port) for name, port in self.ports.items()}, "LAB_HOME": str(self.home), "PYTHONPATH": str(self.program)}
 
     def python(self, module: str, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         """Runs one of the project's commands as a user would."""
         command = [sys.executable, "-m", module, *arguments]
-        return subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=timeout)
+        return subprocess.run(command, cwd=self.program, env=self.env, capture_output=True, text=True, timeout=timeout)
 
     def run(self, *command: str, timeout: float = 300, check: bool = True, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Runs a command inside the lab; with `check`, a failure shows what it printed."""

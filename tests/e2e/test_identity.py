@@ -1,0 +1,72 @@
+"""One wrong character in who may read the model, and the pod does not start; the reason is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.e2e.harness import Lab
+
+RAM = (
+    "import os,sys,json;from alibabacloud_ram20150501.client import Client;from alibabacloud_tea_openapi.models import Config;"
+    "from alibabacloud_ram20150501 import models as m;"
+    "c=Client(Config(access_key_id=os.environ['ALICLOUD_ACCESS_KEY'],access_key_secret=os.environ['ALICLOUD_SECRET_KEY'],endpoint='ram.aliyuncs.com'));"
+)
+SET_POLICY = RAM + "c.create_policy_version(m.CreatePolicyVersionRequest(policy_name=sys.argv[1],policy_document=sys.argv[2],set_as_default=True,rotate_strategy='DeleteOldestNonDefaultVersionWhenLimitExceeded'))"
+SET_TRUST = RAM + "c.update_role(m.UpdateRoleRequest(role_name=sys.argv[1],new_assume_role_policy_document=sys.argv[2]))"
+
+
+def inputs(lab: Lab, type_: str) -> dict:
+    """The inputs of the only resource of a type."""
+    (resource,) = [resource for resource in lab.state() if resource["type"] == type_]
+    return resource["inputs"]
+
+
+@contextmanager
+def altered(lab: Lab, code: str, name: str, document: str, wrong: str) -> Iterator[None]:
+    """Puts the wrong document in place, and the right one back."""
+    assert wrong != document and len(wrong) == len(document)
+    lab.run("python", "-c", code, name, wrong)
+    try:
+        yield
+    finally:
+        lab.run("python", "-c", code, name, document)
+
+
+def next_pod_fails_with(lab: Lab, reason: str) -> None:
+    """A changed pod template must not become ready; the cause is in the pod's events and in what `up` prints."""
+    lab.config("modelServer.timeoutSeconds", "25")
+    lab.config("modelServer.annotations.attempt", reason[:8])
+    try:
+        failed = lab.python("ops.up", timeout=200)
+        assert failed.returncode != 0
+        assert reason in failed.stdout + failed.stderr, failed.stdout + failed.stderr
+        events = json.dumps(lab.kubectl("get", "events", "-n", "inference"))
+        assert "FailedMount" in events and reason in events
+    finally:
+        lab.pulumi("config", "rm", "--stack", "local", "--path", "modelServer.annotations")
+
+
+@pytest.fixture
+def repaired(deployed: Lab) -> Iterator[Lab]:
+    """Whatever the test broke is mended by the next up."""
+    yield deployed
+    deployed.up("--refresh")
+
+
+def test_a_policy_for_another_bucket_by_one_character_keeps_the_pod_from_starting(repaired: Lab) -> None:
+    policy = inputs(repaired, "alicloud:ram/policy:Policy")
+    bucket = repaired.outputs()["bucket"]
+    wrong = policy["policyDocument"].replace(bucket, bucket[:-1] + ("x" if bucket[-1] != "x" else "y"))
+    with altered(repaired, SET_POLICY, policy["policyName"], policy["policyDocument"], wrong):
+        next_pod_fails_with(repaired, "AccessDenied")
+
+
+def test_a_trust_for_another_service_account_by_one_character_keeps_the_pod_from_starting(repaired: Lab) -> None:
+    role = inputs(repaired, "alicloud:ram/role:Role")
+    wrong = role["assumeRolePolicyDocument"].replace("csi-fuse-ossfs", "csi-fuse-ossfz")
+    with altered(repaired, SET_TRUST, role["roleName"], role["assumeRolePolicyDocument"], wrong):
+        next_pod_fails_with(repaired, "NoPermission")

@@ -1,0 +1,69 @@
+"""The CLI killed (-9) at many moments of up and of destroy; the same command again ends in the same state."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from tests.e2e.harness import STACK, Lab
+
+MOMENTS = int(os.environ.get("KILL_MOMENTS", "2"))
+UP_LASTS = 20.0
+DESTROY_LASTS = 14.0
+SEED = 7
+
+
+def moments(longest: float) -> list[float]:
+    """Moments spread over a run, each somewhere in its own slice, the same at every call."""
+    rng = random.Random(SEED)
+    return [round((number + rng.random()) * longest / MOMENTS, 2) for number in range(MOMENTS)]
+
+
+def kill_during(lab: Lab, command: str, after: float) -> bool:
+    """Kills the CLI after so many seconds of a command; False when it had ended by then."""
+    process = lab.popen("pulumi", command, "--stack", STACK, "--yes", "--skip-preview")
+    deadline = time.monotonic() + after
+    while time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    if process.poll() is not None:
+        return False
+    lab.run("pkill", "-KILL", "-x", "pulumi", check=False)
+    process.wait(timeout=30)
+    return True
+
+
+def shape(lab: Lab) -> dict:
+    """What must be the same after every run: resources by kind in region and cluster, and URNs in state."""
+    names = lab.kubectl("get", "deployments,services,ingresses,hpa,pvc,configmaps,pdb", "-n", "inference")["items"]
+    return {
+        "urns": sorted(resource["urn"] for resource in lab.state()),
+        "region": {kind: len(found) for kind, found in lab.region("resources").items() if kind not in ("instances", "tasks")},
+        "cluster": sorted(f"{item['kind']}/{item['metadata']['name']}" for item in names),
+    }
+
+
+@pytest.mark.timeout(3600)
+def test_up_killed_at_any_moment_ends_in_the_same_state_when_repeated(lab: Lab) -> None:
+    lab.up()
+    expected = shape(lab)
+    for after in moments(UP_LASTS):
+        lab.destroy()
+        kill_during(lab, "up", after)
+        assert lab.python("ops.up").returncode == 0, f"killed after {after} s"
+        assert shape(lab) == expected, f"killed after {after} s"
+
+
+@pytest.mark.timeout(3600)
+def test_destroy_killed_at_any_moment_leaves_nothing_when_repeated(lab: Lab) -> None:
+    lab.destroy()
+    empty = lab.region("resources")
+    for after in moments(DESTROY_LASTS):
+        lab.up()
+        kill_during(lab, "destroy", after)
+        lab.python("ops.locks")
+        lab.destroy()
+        assert lab.state() == [] and lab.region("resources") == empty, f"killed after {after} s"
