@@ -1,0 +1,55 @@
+"""Start the plugin: serve on a free loopback port, print it, run until told to stop.
+
+The engine's address is the last argument. The port is printed before the Kubernetes client is loaded, so that the engine
+does not wait for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from concurrent import futures
+
+import grpc
+from pulumi.runtime.proto import provider_pb2_grpc
+
+from lab.kubernetes_plugin.engine import Engine
+from lab.kubernetes_plugin.provider import Provider
+
+WORKERS = 128  # operations mostly wait; the engine has at most a few dozen under way at once
+_UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+
+
+def _warm_up() -> None:
+    import kubernetes.client
+    import kubernetes.config
+    import kubernetes.dynamic  # noqa: F401
+    import yaml  # noqa: F401
+
+    from lab.kubernetes_plugin import normalize
+
+    normalize.table()
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT; exit status 0."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+    arguments = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    server = grpc.server(futures.ThreadPoolExecutor(WORKERS), options=_UNLIMITED)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(Engine(arguments[-1] if arguments else None)), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    print(port, flush=True)
+    threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
+    stop.wait()
+    server.stop(grace=1).wait(timeout=2)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
