@@ -1,0 +1,21 @@
+"""Loaded by Python in the plugin's process: names of the cloud lead to the region double (`TEST_CLOUD` = address:port).
+
+The plugin itself runs unchanged, with its own host names, TLS checks and signatures.
+"""
+
+import os
+import socket
+
+_real = socket.getaddrinfo
+
+
+def _redirected(host, port, *args, **kwargs):
+    name = host.decode() if isinstance(host, bytes) else host
+    target = os.environ.get("TEST_CLOUD", "")
+    if target and isinstance(name, str) and name.endswith("aliyuncs.com"):
+        address, _, number = target.rpartition(":")
+        return _real(address, int(number), *args, **kwargs)
+    return _real(host, port, *args, **kwargs)
+
+
+socket.getaddrinfo = _redirected
