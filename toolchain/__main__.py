@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from toolchain import TOOL_NAMES, ToolchainError, ensure, find
-from toolchain.tool import Tool
+from toolchain.plugins import describe
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,19 +37,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _ensure(options: argparse.Namespace) -> None:
     for tool in ensure(options.names or TOOL_NAMES).values():
-        print(_line(tool))
+        print(describe([tool]))
 
 
 def _list(_: argparse.Namespace) -> None:
     for name in TOOL_NAMES:
         try:
-            print(_line(find(name)))
+            print(describe([find(name)]))
         except ToolchainError:
             print(f"{name:<28}{'-':<10}not there")
-
-
-def _line(tool: Tool) -> str:
-    return f"{tool.name:<28}{tool.version:<10}{tool.origin:<16}{tool.path}"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,47 @@
+"""The language host's process: serves LanguageRuntime on a free port, tells the port, ends when the engine does."""
+
+import os
+import signal
+import sys
+import threading
+from concurrent import futures
+
+import grpc
+import protocol
+from host import PythonHost
+
+_MESSAGE_LIMIT = 400 * 1024 * 1024
+_WATCH_SECONDS = 1.0
+
+
+def main() -> None:
+    """Serves until the engine that started this process is gone or tells it to end."""
+    parent = os.getppid()
+    engine = sys.argv[-1] if len(sys.argv) > 1 else ""
+    limits = [("grpc.max_receive_message_length", _MESSAGE_LIMIT), ("grpc.max_send_message_length", _MESSAGE_LIMIT)]
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=16), options=limits)
+    host = PythonHost(engine, _sdk_version())
+    protocol.services.add_LanguageRuntimeServicer_to_server(host, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    ended = threading.Event()
+    # Ctrl-C reaches every process of the terminal. The engine asks for what it wants: it finishes its running
+    # operations first and needs the program's host meanwhile.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    print(port, flush=True)
+    while not ended.wait(_WATCH_SECONDS):
+        if os.getppid() != parent:
+            break
+    host.stop_all()
+    server.stop(grace=0.2).wait()
+
+
+def _sdk_version() -> str:
+    from importlib import metadata
+
+    return metadata.version("pulumi")
+
+
+if __name__ == "__main__":
+    main()
