@@ -7,10 +7,12 @@ does not wait for it.
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
 from concurrent import futures
+from typing import NoReturn
 
 import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
@@ -33,7 +35,7 @@ def _warm_up() -> None:
     normalize.table()
 
 
-def main() -> int:
+def main() -> NoReturn:
     """Serve until SIGTERM or SIGINT; exit status 0."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     arguments = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
@@ -41,15 +43,18 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     server = grpc.server(futures.ThreadPoolExecutor(WORKERS), options=_UNLIMITED)
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(Engine(arguments[-1] if arguments else None)), server)
+    provider = Provider(Engine(arguments[-1] if arguments else None))
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
     threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
     stop.wait()
+    provider.Cancel(None, None)
     server.stop(grace=1).wait(timeout=2)
-    return 0
+    sys.stdout.flush()
+    os._exit(0)  # a wait that is still under way must not keep the process
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -106,6 +106,9 @@ class Awaiter:
         """Take in one event."""
         raise NotImplementedError
 
+    def listed(self, kind: str, uids: list[str]) -> None:
+        """Called when all there is of a kind has been told."""
+
     def done(self) -> bool:
         """Whether the object is ready; may say how far it is."""
         raise NotImplementedError
@@ -171,6 +174,9 @@ class Awaiter:
         except queue.Empty:
             return
         if event is None:
+            return
+        if event.type == "LISTED":
+            self.listed(event.obj["kind"], event.obj["uids"])
             return
         if event.obj.get("kind") == "Event":
             if event.obj.get("type") == "Warning":

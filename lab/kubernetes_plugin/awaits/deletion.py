@@ -38,6 +38,11 @@ class DeletionAwaiter(Awaiter):
         wanted = objects.uid(self.context.current)
         return bool(wanted) and objects.uid(live) != wanted
 
+    def listed(self, kind: str, uids: list[str]) -> None:
+        """It may have gone between the first look and the list; then no event will ever tell."""
+        if kind == objects.kind(self.context.current) and not uids:
+            self._gone = True
+
     def handle(self, event: Event) -> None:
         """Take in a change; another object of the same name means that ours is gone."""
         if event.type == "DELETED" or self._is_other(event.obj):

@@ -26,7 +26,10 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Event:
-    """What happened ("ADDED", "MODIFIED" or "DELETED") to which object."""
+    """What happened ("ADDED", "MODIFIED" or "DELETED") to which object.
+
+    "LISTED" says that all objects there are of a kind have been told; `obj` then is {"kind": ..., "uids": [...]}.
+    """
 
     type: str
     obj: objects.Object
@@ -77,6 +80,7 @@ class _Stream:
             self._emit("DELETED", self._known[uid])
         for item in items:
             self._emit("MODIFIED" if objects.uid(item) in self._known else "ADDED", item)
+        self._inbox.put(Event("LISTED", {"kind": wanted.kind, "uids": list(present)}))
         return version
 
     def _follow(self, version: str) -> None:
