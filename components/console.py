@@ -1,0 +1,22 @@
+"""Where to look in Alibaba Cloud's consoles.
+
+The tutorial's O&M console (AI Dashboard) takes no new users since January 2025; the pages here show the same: nodes by charge type, pods,
+logs, model.
+"""
+
+import pulumi
+from pulumi import Input
+
+from components.settings import Settings
+
+
+def console_links(settings: Settings, node_pool_id: Input[str], bucket: Input[str]) -> dict[str, Input[str]]:
+    """One link per thing an operator looks at."""
+    cluster = f"https://cs.console.alibabacloud.com/#/k8s/cluster/{settings.cluster.id}"
+    return {
+        "nodePool": pulumi.Output.concat(cluster, "/nodepool/", node_pool_id),
+        "pods": f"{cluster}/v2/workload/deployment/detail/{settings.namespace}/{settings.deployment_name}",
+        "ingressLog": f"https://sls.console.alibabacloud.com/lognext/project/{settings.log_project}/overview",
+        "model": pulumi.Output.concat("https://oss.console.alibabacloud.com/bucket/oss-", settings.region, "/", bucket, "/object"),
+        "spotInstances": f"https://ecs.console.alibabacloud.com/server/region/{settings.region}#/?tag=stack:{settings.stack}",
+    }

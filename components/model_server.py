@@ -1,0 +1,196 @@
+"""TensorFlow Serving: namespace, model config, Deployment, Service, disruption budget, network policy (tutorial step 4)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi import Input
+
+from components import gpu, names, serving_pod
+from components.component import Component
+
+
+@dataclass(frozen=True)
+class ModelServerArgs:
+    """Inputs of ModelServer. Defaults are the tutorial's."""
+
+    namespace: Input[str]
+    """Namespace of everything here."""
+    claim_name: Input[str]
+    """Claim of the model's volume."""
+    model_version: Input[str]
+    """Version directory to serve, and no other."""
+    node_selector: Input[Mapping[str, str]]
+    """Labels of the nodes to run on."""
+    tolerations: Input[Sequence[Input[kubernetes.core.v1.TolerationArgsDict]]]
+    """Tolerations for these nodes' taints."""
+    node_pool_id: Input[str] = ""
+    """Pool of these nodes, noted on the Deployment."""
+    model_name: Input[str] = "chnsenticorp"
+    """Name of the model in the URL."""
+    model_path: Input[str] = "/models/tensorflow"
+    """Directory of the version directories."""
+    mount_path: Input[str] = "/models"
+    """Where the volume is mounted."""
+    name: str = "bert-tfserving"
+    """Arena's name."""
+    version: str = "v1"
+    """Arena's version; not the model's."""
+    image: str = "tensorflow/serving:1.15.0-gpu"
+    """Serving image."""
+    image_pull_secret: Input[str] | None = None
+    """Pull secret."""
+    gpus: Input[int] = 1
+    """GPUs per pod."""
+    cpu: Input[str] = "2"
+    """CPU request."""
+    memory: Input[str] = "8Gi"
+    """Memory request and limit."""
+    rollout: Input[str] = "surge"
+    """surge: new pod first. in-place: old pod goes first."""
+    pre_stop_seconds: Input[int] = 15
+    """Sleep before the server is killed."""
+    grace_seconds: Input[int] = 30
+    """Time until SIGKILL."""
+    startup_seconds: Input[int] = 1200
+    """Time for the model to load."""
+    ready_seconds: Input[int] = 1800
+    """Time the run waits for the pods."""
+    instance_types: Sequence[str] = ()
+    """Types the pods will run on, to warn when the image doesn't fit them."""
+    ingress_peers: Sequence[kubernetes.networking.v1.NetworkPolicyPeerArgsDict] = field(default_factory=list)
+    """Who may call the REST port, as peers of a NetworkPolicy."""
+
+
+class ModelServer(Component):
+    """TensorFlow Serving as Arena would name and label it, with what Arena leaves out: probes on the model itself, a graceful stop,
+    spread, a disruption budget, a network policy and a locked-down pod.
+
+    `replicas` is never sent: the HPA owns it. Deployment and Service keep their names, because the ingress route carries them.
+    """
+
+    deployment_name: pulumi.Output[str]
+    service_name: pulumi.Output[str]
+    """Name of the Service, known once the Deployment is ready."""
+
+    def __init__(self, name: str, args: ModelServerArgs, opts: pulumi.ResourceOptions | None = None):
+        super().__init__("inference:serving:ModelServer", name, opts)
+        warning = gpu.image_warning(args.image, args.instance_types)
+        if warning:
+            pulumi.log.warn(warning, self)
+        self._physical_name = names.deployment(args.name, args.version)
+        self._selector = {"app": "tensorflow-serving", "release": f"{args.name}-{args.version}"}
+        deployment = self._deployment(args, self._model_config(args))
+        self.deployment_name = deployment.metadata.apply(lambda metadata: metadata.name or "")
+        service = self._service(args, deployment)
+        self.service_name = service.metadata.apply(lambda metadata: metadata.name or "")
+        self._disruption_budget(args)
+        self._network_policy(args)
+        self.finish({"deployment_name": self.deployment_name, "service_name": self.service_name})
+
+    def _model_config(self, args: ModelServerArgs) -> kubernetes.core.v1.ConfigMap:
+        """Named after its content: a changed config is a new object, and the pods roll to it."""
+        text = pulumi.Output.all(args.model_name, args.model_path, args.model_version).apply(lambda known: serving_pod.model_config(*known))
+        return kubernetes.core.v1.ConfigMap(
+            self.child_name("config"),
+            metadata={
+                "name": text.apply(lambda known: f"{self._physical_name[:50]}-{names.digest(known)}"),
+                "namespace": args.namespace,
+                "labels": self._labels(args),
+            },
+            data={serving_pod.CONFIG_FILE: text},
+            immutable=True,
+            opts=self.child(),
+        )
+
+    def _deployment(self, args: ModelServerArgs, config: kubernetes.core.v1.ConfigMap) -> kubernetes.apps.v1.Deployment:
+        labels = self._labels(args)
+        pod_labels = {**labels, "modelName": args.model_name, "modelVersion": args.model_version}
+        surge = pulumi.Output.from_input(args.rollout).apply(lambda rollout: rollout == "surge")
+        return kubernetes.apps.v1.Deployment(
+            self.child_name("deployment"),
+            metadata={
+                "name": self._physical_name,
+                "namespace": args.namespace,
+                "labels": labels,
+                "annotations": {**_wait(args), "alibabacloud.com/nodepool-id": args.node_pool_id},
+            },
+            spec={
+                "selector": {"match_labels": self._selector},
+                "strategy": {
+                    "type": "RollingUpdate",
+                    "rolling_update": {"max_surge": surge.apply(int), "max_unavailable": surge.apply(lambda known: int(not known))},
+                },
+                "revision_history_limit": 3,
+                "progress_deadline_seconds": args.ready_seconds,
+                "template": {"metadata": {"labels": pod_labels}, "spec": serving_pod.pod(args, config.metadata.name, self._selector)},
+            },
+            opts=self.child(),
+        )
+
+    def _service(self, args: ModelServerArgs, deployment: kubernetes.apps.v1.Deployment) -> kubernetes.core.v1.Service:
+        """Takes its selector from the finished Deployment: a pod that never gets ready ends the run with its own message, not with the
+        Service waiting ten minutes more for endpoints."""
+        return kubernetes.core.v1.Service(
+            self.child_name("service"),
+            metadata={"name": self._physical_name, "namespace": args.namespace, "labels": self._labels(args), "annotations": _wait(args)},
+            spec={
+                "type": "ClusterIP",
+                "selector": deployment.spec.selector.match_labels,
+                "ports": [
+                    {"name": "grpc-serving", "port": names.GRPC_PORT, "target_port": names.GRPC_PORT, "protocol": "TCP"},
+                    {"name": "http-serving", "port": names.REST_PORT, "target_port": names.REST_PORT, "protocol": "TCP"},
+                ],
+            },
+            opts=self.child(),
+        )
+
+    def _disruption_budget(self, args: ModelServerArgs) -> None:
+        kubernetes.policy.v1.PodDisruptionBudget(
+            self.child_name("budget"),
+            metadata={"namespace": args.namespace, "labels": self._labels(args)},
+            spec={"max_unavailable": 1, "selector": {"match_labels": self._selector}, "unhealthy_pod_eviction_policy": "AlwaysAllow"},
+            opts=self.child(),
+        )
+
+    def _network_policy(self, args: ModelServerArgs) -> None:
+        kubernetes.networking.v1.NetworkPolicy(
+            self.child_name("network"),
+            metadata={"namespace": args.namespace, "labels": self._labels(args)},
+            spec={
+                "pod_selector": {"match_labels": self._selector},
+                "policy_types": ["Ingress", "Egress"],
+                "egress": [],
+                "ingress": [
+                    {"from_": args.ingress_peers, "ports": [{"port": names.REST_PORT, "protocol": "TCP"}]},
+                    {
+                        "from_": [{"pod_selector": {}}],
+                        "ports": [{"port": port, "protocol": "TCP"} for port in (names.GRPC_PORT, names.REST_PORT)],
+                    },
+                ],
+            },
+            opts=self.child(),
+        )
+
+    def _labels(self, args: ModelServerArgs) -> dict[str, str]:
+        """What `arena serve list` looks for."""
+        return {
+            **self._selector,
+            "heritage": "pulumi",
+            "servingName": args.name,
+            "servingType": "tf-serving",
+            "servingVersion": args.version,
+            "serviceName": self._physical_name,
+        }
+
+
+def serving_namespace(name: str, physical_name: Input[str], opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """Name of the one namespace of volume claim, server, autoscaler and entry; only locked-down pods may run in it."""
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    namespace = kubernetes.core.v1.Namespace(name, metadata={"name": physical_name, "labels": labels}, opts=opts)
+    return namespace.metadata.apply(lambda metadata: metadata.name or "")
+
+
+def _wait(args: ModelServerArgs) -> dict[str, Input[str]]:
+    return {"pulumi.com/timeoutSeconds": pulumi.Output.from_input(args.ready_seconds).apply(str)}

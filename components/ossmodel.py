@@ -1,0 +1,50 @@
+"""The resource class of our own provider (providers/ossmodel): one SavedModel version directory in OSS."""
+
+from collections.abc import Mapping
+
+import pulumi
+from pulumi import Input
+
+
+class Model(pulumi.CustomResource):
+    """One version directory of a SavedModel, uploaded as a whole.
+
+    Unlike a set of bucket objects it sees changed content below an unchanged path, uploads in parts, takes objects that were deleted
+    by hand for drift to mend (not for an error), and can be imported.
+    """
+
+    bucket: pulumi.Output[str]
+    prefix: pulumi.Output[str]
+    """Keys start with this, no slash at either end."""
+    source: pulumi.Output[str]
+    version: pulumi.Output[str]
+    """Name of the source directory."""
+    path: pulumi.Output[str]
+    """`<prefix>/<version>`."""
+    digest: pulumi.Output[str]
+    """SHA-256 over the files' relative paths, contents and sizes."""
+    bytes: pulumi.Output[int]
+    file_count: pulumi.Output[int]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        bucket: Input[str],
+        prefix: Input[str],
+        source: Input[str],
+        accept_empty_files: Input[bool] = False,
+        tags: Input[Mapping[str, str]] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ):
+        outputs = dict.fromkeys(("version", "path", "digest", "bytes", "fileCount", "files"))
+        super().__init__(
+            "ossmodel:index:Model",
+            name,
+            {"bucket": bucket, "prefix": prefix, "source": source, "acceptEmptyFiles": accept_empty_files, "tags": tags, **outputs},
+            opts,
+        )
+
+    def translate_output_property(self, prop: str) -> str:
+        """Engine's name to Python's."""
+        return {"fileCount": "file_count"}.get(prop, prop)

@@ -1,0 +1,36 @@
+"""How a setting is declared: type, default and bounds for pydantic, and the sentences a user gets when it is wrong."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+REQUIRED: Any = ...
+
+
+class Group(BaseModel):
+    """A group of settings. Keys are camelCase in the stack file; unknown keys are mistakes; values are never coerced."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", alias_generator=to_camel)
+
+    def plain(self, *without: str) -> dict[str, Any]:
+        """The settings by Python name, groups as dicts, as keyword arguments of the component of the same name; some may be left out."""
+        return {key: value for key, value in self.model_dump().items() if key not in without}
+
+
+def setting(default: Any, about: str, *, expected: str, otherwise: str, example: str, **bounds: Any) -> Any:
+    """Declare one setting.
+
+    about: what it means, for docs/settings.md. expected: the rule in words. otherwise: what goes wrong without it.
+    example: a value for the remedy's command. bounds: pydantic's own (ge, le, pattern, min_length ...).
+    """
+    extra: dict[str, Any] = {"expected": expected, "otherwise": otherwise, "example": example}
+    if isinstance(default, (dict, list)):
+        return Field(default_factory=lambda: type(default)(default), description=about, json_schema_extra=extra, **bounds)
+    return Field(default, description=about, json_schema_extra=extra, **bounds)
+
+
+def sentences(group: type[BaseModel], name: str) -> dict[str, str]:
+    """What `setting()` was told about field `name` of `group`."""
+    extra = group.model_fields[name].json_schema_extra
+    return {key: str(value) for key, value in extra.items()} if isinstance(extra, dict) else {}

@@ -1,0 +1,111 @@
+"""From the engine's configuration to one checked `Settings`."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pulumi
+from pulumi.runtime import config as engine_config
+from pydantic import ValidationError
+
+from components.settings.problem import PROJECT, Problem, SettingsError, set_command
+from components.settings.root import GROUPS, SECRETS, Settings
+from components.settings.rules import broken_rules
+from components.settings.translate import translate
+
+# What stands in for a value that is missing or wrong while the other rules are checked. Never leaves this module.
+_PLACEHOLDERS: dict[str, Any] = {
+    "region": "cn-placeholder",
+    "cluster": {},
+    "nodePool": {"vswitchIds": ["vsw-placeholder"]},
+    "entry": {"tls": "none", "auth": "none"},
+}
+
+
+def current() -> Settings:
+    """The settings of the stack this program runs for. Raises SettingsError."""
+    values = {**engine_config.get_config_env(), **engine_config.CONFIG.get()}
+    secret = {key for key in values if engine_config.is_config_secret(key)} | set(engine_config.get_config_secret_keys_env())
+    return load(values, secret, project=pulumi.get_project(), stack=pulumi.get_stack(), environment=os.environ)
+
+
+def load(values: Mapping[str, Any], secret_keys: Iterable[str], *, project: str, stack: str, environment: Mapping[str, str]) -> Settings:
+    """Check `values` (full keys as the engine hands them over) and return the settings, or raise SettingsError with every mistake."""
+    given = {key.removeprefix(f"{PROJECT}:"): value for key, value in values.items() if key.startswith(f"{PROJECT}:")}
+    data: dict[str, Any] = {key: _parsed(key, value) for key, value in given.items() if value not in ("", None)}
+    data |= {"project": project, "stack": stack, "region": values.get("alicloud:region") or environment.get("ALICLOUD_REGION")}
+    if data["region"] is None:
+        del data["region"]
+    problems = _plain_secrets(data, set(secret_keys)) + _region_of_uploads(data, values)
+    settings, found = _validated(data)
+    problems += found + broken_rules(settings, frozenset(problem.field for problem in found))
+    if problems:
+        raise SettingsError(problems, stack)
+    return settings
+
+
+def _parsed(key: str, value: Any) -> Any:
+    if key in (*GROUPS, "tags") and isinstance(value, str):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _validated(data: dict[str, Any]) -> tuple[Settings, list[Problem]]:
+    """The settings and no problem, or settings with placeholders for what is wrong and the problems."""
+    try:
+        return Settings.model_validate(data), []
+    except ValidationError as error:
+        problems = translate(error, data)
+        return Settings.model_validate(_mended(data, error)), problems
+
+
+def _mended(data: dict[str, Any], error: ValidationError) -> dict[str, Any]:
+    """`data` without what `error` complains about, and with placeholders where something is required."""
+    mended = json.loads(json.dumps(data))
+    for detail in error.errors():
+        _drop(mended, [str(step) if isinstance(step, int) else step for step in detail["loc"][:2]])
+    for key, value in _PLACEHOLDERS.items():
+        present = mended.get(key)
+        mended[key] = {**value, **present} if isinstance(value, dict) and isinstance(present, dict) else present or value
+    return mended
+
+
+def _drop(data: dict[str, Any], path: list[str]) -> None:
+    parent = data.get(path[0])
+    if len(path) > 1 and isinstance(parent, dict):
+        parent.pop(path[1], None)
+    else:
+        data.pop(path[0], None)
+
+
+def _plain_secrets(data: Mapping[str, Any], secret_keys: set[str]) -> list[Problem]:
+    plain = [key for key in SECRETS if key in data and f"{PROJECT}:{key}" not in secret_keys]
+    return [
+        Problem(
+            key,
+            "<in plain text>",
+            "an encrypted value",
+            "it lies in the repository for everyone to read",
+            f"pulumi config set --secret {PROJECT}:{key}  (and use a new one: this one has been seen)",
+        )
+        for key in plain
+    ]
+
+
+def _region_of_uploads(data: Mapping[str, Any], values: Mapping[str, Any]) -> list[Problem]:
+    uploads, region = values.get("ossmodel:region"), data.get("region")
+    if uploads in (None, region) or region is None:
+        return []
+    return [
+        Problem(
+            "ossmodel:region",
+            uploads,
+            f"alicloud:region, which is {region}",
+            "the model is uploaded to a region where its bucket isn't",
+            set_command("ossmodel:region", region),
+        )
+    ]

@@ -1,0 +1,127 @@
+"""Runs the whole program under the recording monitor, as a preview or as an up, in this process and in a fraction of a second."""
+
+import asyncio
+import functools
+import json
+import runpy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+from pulumi.runtime import config as engine_config
+from pulumi.runtime import mocks, run_in_stack, settings
+
+from tests.unit.monitor import Messages, Recording, RecordingMonitor
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = "elastic-inference"
+CLUSTER = "c210fbedb96674b9eaf15f2dc47d169a8"
+ACCOUNT = "1234567890123456"
+ISSUER = f"https://oidc-ack-cn-shanghai.oss-cn-shanghai.aliyuncs.com/{CLUSTER}"
+PROVIDER_ARN = f"acs:ram::{ACCOUNT}:oidc-provider/ack-rrsa-{CLUSTER}"
+KUBECONFIG = "apiVersion: v1\nkind: Config\nclusters: []\n"
+OFFLINE = {"accountId": ACCOUNT, "clusterVersion": "1.36.3-aliyun.1", "oidcIssuer": ISSUER, "oidcProviderArn": PROVIDER_ARN}
+
+
+class Cloud(mocks.Mocks):
+    """What the cloud and the cluster would answer. Attributes may be changed before a run."""
+
+    def __init__(self, preview: bool):
+        self.preview = preview
+        self.account = ACCOUNT
+        self.clusters: list[dict[str, Any]] = [
+            {"clusterId": CLUSTER, "regionId": "cn-shanghai", "state": "running", "currentVersion": "1.36.3-aliyun.1"}]
+        self.oidc_providers: list[dict[str, Any]] = [{"issuerUrl": ISSUER, "arn": PROVIDER_ARN}]
+        self.scaling_group = "asg-1"
+        self.failing: str | None = None
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict, list[tuple[str, str]] | None]:
+        """Answer a lookup; an unknown one is an error."""
+        name = args.token.rsplit(":", 1)[1]
+        if name == self.failing:
+            raise RuntimeError(f"{name}: StatusCode: 403, Code: ForbiddenCheckUserPermission")
+        answers = {
+            "getCallerIdentity": {"accountId": self.account}, "getClusters": {"clusters": self.clusters},
+            "getOidcProviders": {"providers": self.oidc_providers}, "getClusterCredential": {"kubeConfig": KUBECONFIG}}
+        return answers[name], []
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict]:
+        """State of a resource: its inputs, and on up what the provider adds."""
+        state = dict(args.inputs)
+        if args.typ.startswith("kubernetes:"):
+            self._named(args, state)
+        if not self.preview:
+            state |= self._computed(args)
+        elif args.typ.startswith("ossmodel:"):
+            state = {key: value for key, value in state.items() if value is not None}
+        return ("" if self.preview else f"{args.name}-id"), state
+
+    def _named(self, args: mocks.MockResourceArgs, state: dict) -> None:
+        state["metadata"] = dict(state.get("metadata") or {})
+        state["metadata"].setdefault("name", f"{args.name}-0a1b2c3d")
+
+    def _computed(self, args: mocks.MockResourceArgs) -> dict[str, Any]:
+        kind = args.typ.rsplit(":", 1)[1]
+        version = Path(str(args.inputs.get("source", ""))).name
+        return {
+            "NodePool": {"nodePoolId": "np-1", "scalingGroupId": self.scaling_group},
+            "Model": {"version": version, "path": f"{args.inputs.get('prefix')}/{version}", "digest": "d" * 64, "bytes": 780583, "fileCount": 4},
+            "Ingress": {"status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}},
+        }.get(kind, {})
+
+
+def engine_values(stack_file: Path) -> dict[str, str]:
+    """The configuration of a stack file as the engine hands it to the program: objects as JSON text, scalars as text."""
+    config = yaml.safe_load(stack_file.read_text()).get("config", {})
+    return {key: json.dumps(value) if isinstance(value, (dict, list)) else str(value) for key, value in config.items()}
+
+
+def stack_values(stack: str, changes: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """Configuration of one of the committed stacks, with group keys changed: {"nodePool": {"maxSize": 3}}; None removes a key."""
+    values = engine_values(ROOT / f"Pulumi.{stack}.yaml")
+    for group, change in (changes or {}).items():
+        key = group if ":" in group else f"{PROJECT}:{group}"
+        if isinstance(change, Mapping):
+            merged = {**json.loads(values.get(key, "{}")), **change}
+            values[key] = json.dumps({inner: value for inner, value in merged.items() if value is not None})
+        elif change is None:
+            values.pop(key, None)
+        else:
+            values[key] = str(change)
+    return values
+
+
+def run(stack: str = "local", changes: Mapping[str, Any] | None = None, *, preview: bool = False, secret: tuple[str, ...] = (),
+        cloud: Cloud | None = None) -> Recording:
+    """Run __main__.py for a stack and return what it registered. Raises what the program raises."""
+    cloud = cloud or Cloud(preview)
+    recording = Recording()
+    monitor = RecordingMonitor(recording, cloud, preview)
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        settings.configure(mocks.MockSettings(monitor=monitor, engine=Messages(recording), project=PROJECT, stack=stack, dry_run=preview))
+        settings.set_root_resource(None)  # type: ignore[arg-type]
+        engine_config.set_all_config(stack_values(stack, changes), [f"{PROJECT}:{key}" for key in secret])
+        loop.run_until_complete(run_in_stack(lambda: runpy.run_path(str(ROOT / "__main__.py")) and None))
+    finally:
+        loop.close()
+        asyncio.set_event_loop(asyncio.new_event_loop())
+    return recording
+
+
+@functools.cache
+def local(preview: bool = False) -> Recording:
+    """The stack `local`, run once per kind of run."""
+    return run("local", preview=preview)
+
+
+def failure(stack: str = "local", changes: Mapping[str, Any] | None = None, **options: Any) -> str:
+    """The message of a run that must fail with a pulumi.RunError."""
+    try:
+        run(stack, changes, **options)
+    except pulumi.RunError as error:
+        return str(error)
+    raise AssertionError("the program ran although it should have refused")
