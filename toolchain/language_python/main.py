@@ -25,10 +25,10 @@ def main() -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     ended = threading.Event()
-    # Ctrl-C reaches every process of the terminal. The engine asks for what it wants: it finishes its running
-    # operations first and needs the program's host meanwhile.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    # The engine keeps its children out of the terminal's process group, so SIGINT is never the user's Ctrl-C: it is how
+    # the engine ends a host it no longer needs.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
     print(port, flush=True)
     while not ended.wait(_WATCH_SECONDS):
         if os.getppid() != parent:

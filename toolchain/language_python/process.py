@@ -14,9 +14,9 @@ LIFELINE = "PULUMI_LANGUAGE_PYTHON_LIFELINE"
 
 
 def start(command: Sequence[str], directory: str, environment: Mapping[str, str], **options: Any) -> subprocess.Popen[bytes]:
-    """Starts a process in its own group, so that Ctrl-C at the terminal reaches the engine only.
+    """Starts a process in its own group, so that no signal meant for the host or the engine reaches it.
 
-    The engine then decides: it lets running operations finish and cancels the host, which calls `stop`.
+    The engine decides: after a Ctrl-C it lets running operations finish and cancels the host, which calls `stop`.
     """
     reader, writer = os.pipe()  # the writing end stays open here until this process ends, however it ends
     try:
