@@ -1,0 +1,130 @@
+"""The arithmetic of ack-alibaba-cloud-metrics-adapter: from a metric's name and labels to an SLS query, from its answer to a number.
+
+Pure functions with the real adapter's rules and quirks; an HPA that behaves in the lab behaves the same on ACK.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+LOOK_BACK = 100  # seconds: `from` is always this far back, whatever the interval
+MIN_INTERVAL = 15  # seconds
+DEFAULT_DELAY = 10  # seconds
+DEFAULT_RETRIES = 5
+LINES = 100
+
+_INGRESS_FIELD = "proxy_upstream_name"
+_ALB_FIELD = "slb_pool_name"
+_PERCENTILES = {"p50": "0.50", "p95": "0.95", "p99": "0.99", "p9999": "0.9999"}
+METRICS = (
+    "sls_ingress_qps", "sls_alb_ingress_qps", "sls_ingress_latency_avg", *(f"sls_ingress_latency_{p}" for p in _PERCENTILES), "sls_ingress_inflow",
+)  # fmt: skip
+
+
+class SelectorError(ValueError):
+    """A metric selector that the adapter refuses."""
+
+
+@dataclass(frozen=True)
+class Params:
+    """What the labels of a metric selector say."""
+
+    project: str
+    logstore: str
+    route: str = "*"
+    interval: int = MIN_INTERVAL
+    delay: int = DEFAULT_DELAY
+    retries: int = DEFAULT_RETRIES
+    internal: bool = True
+
+
+@dataclass(frozen=True)
+class Query:
+    """One GetLogs call; times are unix seconds."""
+
+    begin: int
+    end: int
+    text: str
+    lines: int = LINES
+
+
+def params(labels: Mapping[str, str]) -> Params:
+    """Read the labels; raises `SelectorError` with the adapter's message."""
+    project, logstore = labels.get("sls.project", ""), labels.get("sls.logstore", "")
+    if not project or not logstore:
+        raise SelectorError("sls.project and sls.logstore must be provided")
+    retries = _integer(labels, "sls.query.max_retry", DEFAULT_RETRIES)
+    return Params(
+        project=project,
+        logstore=logstore,
+        route=labels.get("sls.ingress.route") or "*",
+        interval=max(_integer(labels, "sls.query.interval", MIN_INTERVAL), MIN_INTERVAL),
+        delay=_integer(labels, "sls.query.delay", DEFAULT_DELAY),
+        retries=retries if retries >= 1 else DEFAULT_RETRIES,
+        internal=labels.get("sls.internal.endpoint", "true") != "false",
+    )
+
+
+def query(metric: str, wanted: Params, now: int) -> Query:
+    """The query the adapter sends at `now` (unix seconds)."""
+    end = now - wanted.delay
+    field = _ALB_FIELD if metric == "sls_alb_ingress_qps" else _INGRESS_FIELD
+    text = (
+        f"* and {field}: {wanted.route} | SELECT {_expression(metric, wanted.interval)} as value from log"
+        f" WHERE __time__ >= {end - wanted.interval}  and __time__ < {end}"
+    )
+    return Query(begin=now - LOOK_BACK, end=end, text=text)
+
+
+def value(text: str) -> int:
+    """What the adapter makes of the answer's text.
+
+    Only digits and dots survive, the rest is read as a float and cut to an integer: "null" is 0, "1.0E-4" is 1, "-3" is 3.
+    """
+    digits = "".join(re.findall(r"[0-9.]", text))
+    try:
+        return int(float(digits)) if digits else 0
+    except ValueError:
+        raise ValueError(f"the answer {text!r} is no number") from None
+
+
+def labels_of(selector: str) -> dict[str, str]:
+    """A label selector of a URL as labels; operators are ignored, of several values the first in order counts."""
+    found: dict[str, str] = {}
+    for part in _requirements(selector):
+        match = re.fullmatch(r"\s*([^\s=!()]+)\s*(?:(?:==?|!=)\s*(\S*)|(?:not)?in\s*\(([^)]*)\))\s*", part)
+        if match:
+            several = sorted(v.strip() for v in match[3].split(",")) if match[3] is not None else [match[2]]
+            found[match[1]] = several[0]
+    return found
+
+
+def known(metric: str) -> bool:
+    """Whether the adapter serves this metric."""
+    return metric in METRICS
+
+
+def _expression(metric: str, interval: int) -> str:
+    if metric in ("sls_ingress_qps", "sls_alb_ingress_qps"):
+        return f"count(1) / {interval}"  # integers on both sides: SLS divides without a fraction
+    if metric == "sls_ingress_latency_avg":
+        return "avg(request_time) * 1000"
+    if metric == "sls_ingress_inflow":
+        return f"sum(request_length) / {interval}"
+    return f"approx_percentile(request_time, {_PERCENTILES[metric.rsplit('_', 1)[1]]}) * 1000"
+
+
+def _requirements(selector: str) -> Iterable[str]:
+    return (part for part in re.split(r",(?![^(]*\))", selector) if part.strip())
+
+
+def _integer(labels: Mapping[str, str], name: str, default: int) -> int:
+    text = labels.get(name)
+    if text is None or text == "":
+        return default
+    try:
+        return int(text)
+    except ValueError:
+        raise SelectorError(f'strconv.Atoi: parsing "{text}": invalid syntax') from None

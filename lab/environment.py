@@ -1,0 +1,146 @@
+"""Where a lab lives, which host ports it takes, and the environment of commands that run inside it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CLUSTER_ID = "c210fbedb96674b9eaf15f2dc47d169a8"
+REGION = "cn-shanghai"
+RRSA_ISSUER = f"https://oidc-ack-{REGION}.oss-{REGION}.aliyuncs.com/{CLUSTER_ID}"
+LOG_PROJECT = f"k8s-log-{CLUSTER_ID}"
+LOG_STORE = "nginx-ingress"
+
+REGION_IP = "10.0.0.2"
+API_IP = "10.0.0.10"
+INGRESS_IP = "10.0.0.80"
+API_URL = f"https://{API_IP}:6443"
+CONTROL_URL = f"http://{REGION_IP}:9090"
+
+_FOREIGN = ("ALICLOUD_", "ALIBABA_CLOUD_", "ALIBABACLOUD_", "OSS_", "PULUMI_ACCESS_TOKEN", "PULUMI_BACKEND_URL", "KUBECONFIG", "KUBERNETES_")
+_PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy"}
+
+
+class LabError(Exception):
+    """Something a person has to know; the message is complete and is shown without a traceback."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Host ports on 127.0.0.1 that lead into the lab."""
+
+    ingress: int
+    api: int
+    region: int
+
+    def named(self) -> dict[str, int]:
+        """The ports by the environment variable that sets each."""
+        return {"LAB_INGRESS_PORT": self.ingress, "LAB_API_PORT": self.api, "LAB_REGION_PORT": self.region}
+
+
+def lab_home(environ: Mapping[str, str] = os.environ) -> Path:
+    """The directory of the lab that commands mean: LAB_HOME, else below the user's state directory."""
+    if environ.get("LAB_HOME"):
+        return Path(environ["LAB_HOME"]).expanduser().absolute()
+    state = environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
+    return Path(state).absolute() / "elastic-inference" / "lab"
+
+
+def ports(environ: Mapping[str, str] = os.environ) -> Ports:
+    """The host ports to open, from the environment."""
+    chosen = Ports(_port(environ, "LAB_INGRESS_PORT", 18080), _port(environ, "LAB_API_PORT", 16443), _port(environ, "LAB_REGION_PORT", 18443))
+    if len({chosen.ingress, chosen.api, chosen.region}) < 3:
+        listed = ", ".join(f"{name}={port}" for name, port in chosen.named().items())
+        raise LabError(f"{listed}: expected three different ports; set each variable to a port of its own, then run the same command again")
+    return chosen
+
+
+def clock_factor(environ: Mapping[str, str] = os.environ) -> float:
+    """How many times faster than life modelled delays pass (LAB_CLOCK, 1 = real time)."""
+    text = environ.get("LAB_CLOCK") or "1"
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0.0
+    if not 0 < factor < float("inf"):
+        raise LabError(f"LAB_CLOCK={text}: expected a number above 0 (1 = real time, 10 = ten times faster); unset it or correct it")
+    return factor
+
+
+def needs_user_namespace(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the lab gets a user namespace: for ordinary users, or when LAB_USERNS=1 asks for one."""
+    return os.geteuid() != 0 or environ.get("LAB_USERNS") == "1"
+
+
+def prepare(home: Path) -> None:
+    """Make what commands inside rely on: directories, the passphrase of the lab's own stacks, the empty certificate directory."""
+    for part in ("run", "log", "pki/empty", "data", "pulumi/home", "pulumi/state"):
+        (home / part).mkdir(parents=True, exist_ok=True)
+    home.chmod(0o700)
+    passphrase = home / "pulumi" / "passphrase"
+    if not passphrase.exists() or not passphrase.read_text().strip():
+        from lab.pki import write_private
+
+        write_private(passphrase, secrets.token_urlsafe(24).encode())
+
+
+def inside(home: Path | str | None = None) -> dict[str, str]:
+    """The complete environment of a command inside the lab of `home` (default: LAB_HOME)."""
+    from lab.region.auth.credentials import ensure_credentials
+
+    home = Path(home) if home is not None else lab_home()
+    keys = ensure_credentials(home)
+    ca = str(home / "pki" / "ca.pem")
+    kept = {name: os.environ[name] for name in ("HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LC_ALL", "TMPDIR", "TZ") if name in os.environ}
+    kept.update({name: value for name, value in os.environ.items() if name.startswith(("LAB_", "XDG_", "EI_"))})
+    return {
+        "LANG": "C.UTF-8",
+        **kept,
+        "PATH": search_path(),
+        "PYTHONPATH": str(ROOT),
+        "LAB_HOME": str(home),
+        "PULUMI_HOME": str(home / "pulumi" / "home"),
+        "PULUMI_BACKEND_URL": f"file://{home / 'pulumi' / 'state'}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(home / "pulumi" / "passphrase"),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_PYTHON_CMD": sys.executable,
+        "ALICLOUD_ACCESS_KEY": keys["access_key"],
+        "ALICLOUD_SECRET_KEY": keys["secret_key"],
+        "ALICLOUD_REGION": keys["region"],
+        "ALICLOUD_ACCOUNT_ID": keys["account_id"],
+        "ALIBABA_CLOUD_ACCOUNT_TYPE": "Domestic",
+        "SSL_CERT_FILE": ca,
+        "SSL_CERT_DIR": str(home / "pki" / "empty"),
+        "REQUESTS_CA_BUNDLE": ca,
+        "KUBECONFIG": str(home / "kubeconfig"),
+    }
+
+
+def for_command(home: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What `lab exec` gives a command: the caller's environment without proxies and other clouds, and `inside` on top."""
+    kept = {name: value for name, value in environ.items() if name.lower() not in _PROXIES and not name.startswith(_FOREIGN)}
+    return {**kept, **inside(home)}
+
+
+def search_path() -> str:
+    """PATH inside: the tools in use, this Python's programs, then the system's own."""
+    from lab.cluster.tools import directories
+
+    system = os.environ.get("PATH", "/usr/local/bin:/usr/bin:/bin").split(":")
+    wanted = [*directories(), str(Path(sys.executable).parent), *system, "/usr/sbin", "/sbin"]
+    return ":".join(dict.fromkeys(part for part in wanted if part))
+
+
+def _port(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name) or str(default)
+    with contextlib.suppress(ValueError):
+        if 0 < int(text) < 65536:
+            return int(text)
+    raise LabError(f"{name}={text}: expected a port number from 1 to 65535 (default {default}); unset it or correct it")

@@ -1,0 +1,134 @@
+"""The parts of the lab, what each needs first, and how it shows that it is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import supervisor_checks as checks
+from lab.cluster import control_plane, platform
+from lab.cluster.certificates import ClusterPki
+from lab.cluster.kube import tls_context
+from lab.environment import API_IP, INGRESS_IP, REGION_IP, inside
+from lab.supervisor_process import Spec
+
+PLATFORM, METRICS = "platform objects", "metrics api"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the parts are made from."""
+
+    home: Path
+    pki: ClusterPki
+    tools: dict[str, dict[str, str]]
+    clock: float
+
+
+def parts(setting: Setting) -> list[Spec]:
+    """All parts, in an order in which each comes after what it needs."""
+    return [*_cloud(setting), *_control_plane(setting), *_jobs(setting), *_addons(setting), *_nodes(setting)]
+
+
+def _cloud(s: Setting) -> list[Spec]:
+    return [
+        Spec(
+            "region",
+            [sys.executable, "-m", "lab.region", "--home", str(s.home), "--http", f"{REGION_IP}:80"],
+            lambda: checks.http(REGION_IP, 9090, "/_lab/instances"),
+            env=_environment(s),
+            address=f"{REGION_IP}:443, control :9090",
+            stop_group=3,
+        )
+    ]
+
+
+def _control_plane(s: Setting) -> list[Spec]:
+    bare = _bare_environment(s)
+    admin = tls_context(s.home, "admin")
+    loopback = checks.unverified()
+    api = ("kube-apiserver",)
+    return [
+        Spec(
+            "etcd", control_plane.etcd(_path(s, "etcd"), s.home), lambda: checks.http("127.0.0.1", 2379, "/health"),
+            env=bare, address="127.0.0.1:2379", stop_group=3,
+        ),
+        Spec(
+            "kube-apiserver", control_plane.apiserver(_path(s, "kube-apiserver"), s.home, s.pki),
+            lambda: checks.http(API_IP, 6443, "/readyz", admin), env=bare, address=f"{API_IP}:6443", stop_group=2, timeout=120,
+        ),
+        Spec(
+            "kube-controller-manager", control_plane.controller_manager(_path(s, "kube-controller-manager"), s.home, s.pki, s.clock),
+            lambda: checks.http("127.0.0.1", 10257, "/healthz", loopback), api, bare, "127.0.0.1:10257",
+        ),
+        Spec(
+            "kube-scheduler", control_plane.scheduler(_path(s, "kube-scheduler"), s.pki),
+            lambda: checks.http("127.0.0.1", 10259, "/healthz", loopback), api, bare, "127.0.0.1:10259",
+        ),
+    ]  # fmt: skip
+
+
+def _jobs(s: Setting) -> list[Spec]:
+    async def platform_objects() -> bool:
+        await asyncio.to_thread(platform.apply_platform, s.home)
+        return True
+
+    async def metrics_api() -> bool:
+        await asyncio.to_thread(platform.register_metrics_api, s.home)
+        return True
+
+    return [
+        Spec(PLATFORM, ready=platform_objects, after=("kube-apiserver",)),
+        Spec(METRICS, ready=metrics_api, after=(PLATFORM, "metrics-adapter")),
+    ]
+
+
+def _addons(s: Setting) -> list[Spec]:
+    env = _environment(s)
+    traefik = {**_bare_environment(s), "KUBECONFIG": str(s.pki.kubeconfig("ingress-controller"))}
+    return [
+        Spec(
+            "traefik", control_plane.traefik(_path(s, "traefik"), s.home), lambda: checks.http("127.0.0.1", 8089, "/ping"),
+            (PLATFORM,), traefik, f"{INGRESS_IP}:80, :443",
+        ),
+        Spec("metrics-adapter", _module("lab.cluster.adapter", s), None, (), env, "127.0.0.1:8443"),
+        Spec("log-shipper", _module("lab.cluster.log_shipper", s), None, (PLATFORM, "region"), env),
+        Spec("node-autoscaler", _module("lab.cluster.node_autoscaler", s), None, (PLATFORM, "region"), env),
+    ]  # fmt: skip
+
+
+def _nodes(s: Setting) -> list[Spec]:
+    admin = tls_context(s.home, "admin")
+    env = {**_environment(s), "KUBECONFIG": str(s.pki.kubeconfig("node-agent"))}
+    return [
+        Spec(
+            "node-agent", [sys.executable, "-m", "lab.nodes", "--home", str(s.home)], lambda: checks.a_node_is_ready(API_IP, 6443, admin),
+            (PLATFORM, "region", "kube-controller-manager"), env, grace=10,
+        )
+    ]  # fmt: skip
+
+
+def _module(module: str, s: Setting) -> list[str]:
+    return [sys.executable, "-m", module, "--home", str(s.home)]
+
+
+def _path(s: Setting, name: str) -> str:
+    return s.tools[name]["path"]
+
+
+def _environment(s: Setting) -> dict[str, str]:
+    """For the lab's own programs: the environment inside, without what only a user's commands need."""
+    return {name: value for name, value in inside(s.home).items() if not name.startswith(("ALICLOUD_", "PULUMI_"))}
+
+
+def _bare_environment(s: Setting) -> dict[str, str]:
+    return {"PATH": "/usr/bin:/bin", "HOME": str(s.home / "run")}
+
+
+def left_out(environ: Mapping[str, str] = os.environ) -> set[str]:
+    """Parts that LAB_WITHOUT names (comma-separated): for tests of the others."""
+    return {name for name in environ.get("LAB_WITHOUT", "").split(",") if name}

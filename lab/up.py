@@ -1,0 +1,236 @@
+"""`lab up`: from whatever is there to a running lab."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lab import state
+from lab.environment import ROOT, LabError, clock_factor, needs_user_namespace, ports
+from lab.supervisor_control import ask
+from lab.supervisor_process import log_tail
+
+START_LIMIT = 240.0  # seconds for the whole start on a busy machine; a warm one takes about six
+HANDSHAKE = 30.0  # seconds for unshare and a Python start
+HEAL_LIMIT = 20.0  # seconds a running lab with an unready part gets before it is started anew
+
+Say = Callable[[str], None]
+
+
+def up(home: Path, say: Say) -> None:
+    """Start the lab, or say that it runs; raises `LabError` with the reason when it can't. Safe to repeat and to interrupt."""
+    lock = state.take_lock(home)
+    if lock is None:
+        if _join_running(home, say):
+            return
+        say("what runs does not get ready: starting it again on the same data")
+        state.kill(home)
+        if not state.wait_stopped(home, 10):
+            raise LabError(f"an earlier lab in {home} cannot be ended; see `python -m lab status`")
+        lock = state.take_lock(home)
+        if lock is None:
+            raise LabError(f"another `lab up` works on {home} right now; wait for it")
+    try:
+        _start(home, lock, say)
+    finally:
+        os.close(lock)
+    _follow_start(home, say)
+
+
+def _join_running(home: Path, say: Say) -> bool:
+    """Whether the lab that holds the lock is ready, or gets so while we wait."""
+    began = time.monotonic()
+    last: dict[str, Any] = {}
+    with contextlib.suppress(OSError):
+        for last in _follow(home, say):
+            if last["phase"] == "ready" and time.monotonic() - began < 1:
+                say(f"the lab runs already, since {_clock_time(last['started'])} ({home})")
+                return True
+            if last["phase"] == "stopping":
+                raise LabError(f"the lab in {home} is being stopped; wait for `lab down` to end, then run the same command again")
+            if last["phase"] in ("ready", "failed"):
+                break
+            young = time.time() - last["started"] < START_LIMIT
+            if time.monotonic() - began > (START_LIMIT if young else HEAL_LIMIT):
+                break
+    if not last and _wait_for_socket(home):
+        return _join_running(home, say)
+    return last.get("phase") == "ready"
+
+
+def _wait_for_socket(home: Path) -> bool:
+    """Another `lab up` holds the lock but its supervisor does not listen yet: give it a moment."""
+    end = time.monotonic() + HEAL_LIMIT
+    while time.monotonic() < end and state.is_running(home):
+        try:
+            next(ask(home, "state"))
+            return True
+        except (OSError, StopIteration):
+            time.sleep(0.1)
+    return False
+
+
+def _start(home: Path, lock: int, say: Say) -> None:
+    """Open the host's sockets, make the namespaces, start the supervisor in them."""
+    from lab.cluster.tools import find_all
+    from lab.environment import prepare
+
+    wanted, factor = ports(), clock_factor()
+    prepare(home)
+    for stale in ("state.json", "supervisor.sock"):
+        (home / "run" / stale).unlink(missing_ok=True)
+    tools = find_all()
+    listening = {name: _listen(variable, port) for name, (variable, port) in zip(TARGETS, wanted.named().items(), strict=True)}
+    config: dict[str, Any] = {
+        "home": str(home), "clock": factor, "tools": tools, "user_namespace": needs_user_namespace(),
+        "ports": {"ingress": wanted.ingress, "api": wanted.api, "region": wanted.region},
+        "listening": {name: sock.fileno() for name, sock in listening.items()},
+    }  # fmt: skip
+    say("making the sealed namespace" + (" (as an ordinary user)" if config["user_namespace"] else ""))
+    outer, channel = _spawn(home, [lock, *config["listening"].values()], config["user_namespace"])
+    try:
+        _hand_over(home, outer, channel, config)
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(outer.pid, signal.SIGKILL)
+        outer.wait()
+        raise
+    finally:
+        channel.close()
+        for sock in listening.values():
+            sock.close()
+
+
+TARGETS = ("ingress", "api", "region")
+
+
+def _spawn(home: Path, inherited: list[int], user_namespace: bool) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    unshare = shutil.which("unshare", path=os.environ.get("PATH", "") + ":/usr/bin:/bin")
+    if unshare is None:
+        raise LabError("no `unshare` on PATH: the lab lives in Linux namespaces; install util-linux, then run the same command again")
+    command = [unshare, "--net", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"]
+    if user_namespace:
+        command[1:1] = ["--user", "--map-root-user"]
+    here, there = socket.socketpair()
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
+    with open(home / "log" / "supervisor.log", "ab") as log:
+        process = subprocess.Popen(
+            [*command, sys.executable, "-m", "lab.supervisor"], stdin=there, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT,
+            env={**env, "LAB_HOME": str(home), "PYTHONPATH": str(ROOT)}, start_new_session=True, pass_fds=inherited,
+        )  # fmt: skip
+    there.close()
+    here.settimeout(HANDSHAKE)
+    return process, here
+
+
+def _hand_over(home: Path, outer: subprocess.Popen[bytes], channel: socket.socket, config: dict[str, Any]) -> None:
+    """Tell the supervisor what to start, once it lives; from then on it goes on without us."""
+    with channel.makefile("rb") as stream:
+        try:
+            if stream.readline() != b"hello\n":
+                raise LabError(_why_no_namespace(home, outer))
+            supervisor = _child_of(outer.pid)
+            config["outer"], config["supervisor"] = state.identity(outer.pid), state.identity(supervisor)
+            config["namespace"] = os.readlink(f"/proc/{outer.pid}/ns/pid_for_children")
+            channel.sendall(json.dumps(config).encode() + b"\n")
+            if stream.readline() != b"listening\n":
+                raise LabError(f"the lab's supervisor did not start\n{log_tail(home / 'log' / 'supervisor.log')}")
+        except TimeoutError:
+            raise LabError(f"the lab's supervisor did not answer within {HANDSHAKE:.0f} s; see {home / 'log' / 'supervisor.log'}") from None
+
+
+def _why_no_namespace(home: Path, outer: subprocess.Popen[bytes]) -> str:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        outer.wait(5)
+    tail = log_tail(home / "log" / "supervisor.log", lines=6)
+    if "unshare:" not in tail.splitlines()[-1:][0] if tail else True:
+        return f"the lab's supervisor did not start\n{tail}"
+    if os.geteuid() == 0:
+        advice = "this root may not make namespaces (a container without CAP_SYS_ADMIN?): run the lab on the host or in a privileged container"
+    else:
+        advice = (
+            "this user may not make user namespaces: run the lab as root, or have an administrator allow them"
+            " (sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces above 0)"
+        )
+    return f"{tail.splitlines()[-1]}: {advice}; then run the same command again"
+
+
+def _child_of(pid: int) -> int:
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError, IndexError):
+                if Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[1] == str(pid):
+                    return int(entry)
+    raise LabError("the lab's supervisor died as it started")
+
+
+def _listen(variable: str, port: int) -> socket.socket:
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1", port))
+        listening.listen(1024)
+    except OSError as error:
+        from lab.holders import holder_of
+
+        reason = f"is taken by {holder_of(port)}" if error.errno == 98 else f"cannot be opened: {error.strerror}"
+        raise LabError(f"port {port} on 127.0.0.1 {reason}; set {variable} to a free port (or end that process) and run again") from None
+    return listening
+
+
+def _follow_start(home: Path, say: Say) -> None:
+    began = time.monotonic()
+    last: dict[str, Any] = {}
+    try:
+        for last in _follow(home, say):
+            if time.monotonic() - began > START_LIMIT:
+                break
+    except OSError:
+        last = {}
+    if last.get("phase") == "ready":
+        say(f"the lab is ready after {time.monotonic() - began:.1f} s ({home})")
+        return
+    problems = [part["error"] for part in last.get("components", []) if part["error"]]
+    waiting = [part["name"] for part in last.get("components", []) if part["state"] != "ready"]
+    state.kill(home)
+    state.wait_stopped(home, 10)
+    reason = "\n".join(problems) or (f"still waiting for {', '.join(waiting)}" if waiting else log_tail(home / "log" / "supervisor.log"))
+    raise LabError(f"the lab did not start: {reason}\nIts data is kept; once the cause is gone the same command goes on from here.")
+
+
+def _follow(home: Path, say: Say) -> Any:
+    """Pass on what the supervisor reports, and say what is new."""
+    shown: set[tuple[str, str]] = set()
+    waiting_said = time.monotonic()
+    for report in ask(home, "follow", timeout=15):
+        for part in report["components"]:
+            line = (part["name"], part["state"] + str(part["restarts"]))
+            if part["state"] in ("ready", "restarting", "failed") and line not in shown:
+                shown.add(line)
+                if report["phase"] != "ready" or len(shown) > 1 and time.time() - report["started"] < START_LIMIT:
+                    say(_progress(part, report["started"]))
+        if time.monotonic() - waiting_said > 3:
+            waiting_said = time.monotonic()
+            say("waiting for " + ", ".join(p["name"] for p in report["components"] if p["state"] != "ready"))
+        yield report
+
+
+def _progress(part: dict[str, Any], started: float) -> str:
+    after = f"{time.time() - started:5.1f} s"
+    if part["state"] == "ready":
+        return f"{after}  {part['name']:<24} ready  {part.get('version', '')}  {part['address']}".rstrip()
+    return f"{after}  {part['name']:<24} {part['state']}: {part['error'].splitlines()[0] if part['error'] else ''}"
+
+
+def _clock_time(moment: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(moment))
