@@ -46,7 +46,8 @@ class Checkpoints:
             record = json.loads((self._directory / key).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        return record if isinstance(record, dict) and re.fullmatch(r"[0-9A-Za-z._~-]+", str(record.get("upload_id", ""))) else None
+        upload = record.get("upload_id") if isinstance(record, dict) else None
+        return record if isinstance(upload, str) and re.fullmatch(r"[0-9A-Za-z._~-]+", upload) else None
 
     def put(self, key: str, record: dict[str, Any]) -> None:
         """Write the record whole or not at all. Raises `Problem` when the disk is full or not writable."""

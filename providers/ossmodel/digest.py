@@ -71,9 +71,9 @@ def of_file(file: Path, name: str, progress: Progress | None = None) -> FileEntr
         known = _cache.get(key)
     if known:
         return known
-    sha, crc, size = hashlib.sha256(), 0, 0
+    sha, crc, size, expected = hashlib.sha256(), 0, 0, key[3]
     with open(file, "rb", buffering=0) as stream:
-        while block := stream.read(_BLOCK):
+        while size <= expected and (block := stream.read(_BLOCK)):
             sha.update(block)
             crc = crc64.update(block, crc)
             size += len(block)
