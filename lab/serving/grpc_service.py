@@ -115,6 +115,10 @@ class Services:
         return version_status(self.manager.status(spec.name, spec.version.value if spec.WhichOneof("choice") == "version" else None))
 
 
+def _bytes(message: Any) -> bytes:
+    return message.SerializeToString()
+
+
 def _handler(manager: Manager, api: str, call: Callable[[Any], Any], request: str) -> Any:
     """A gRPC method around `call`: errors become statuses, every call is counted."""
 
@@ -130,7 +134,7 @@ def _handler(manager: Manager, api: str, call: Callable[[Any], Any], request: st
                 manager.metrics.request(message.model_spec.name, api, "GRPC", code, time.perf_counter() - began)
 
     return grpc.unary_unary_rpc_method_handler(
-        answer, request_deserializer=protos.cls(request).FromString, response_serializer=lambda reply: reply.SerializeToString()
+        answer, request_deserializer=protos.cls(request).FromString, response_serializer=_bytes
     )
 
 

@@ -1,0 +1,109 @@
+"""What runs for an image: a table of the images this lab knows, and the command a container becomes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+Object = dict[str, Any]
+
+
+class UnknownImage(Exception):
+    """The image cannot be had here; the text is a container runtime's."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """`entrypoint` and `arguments` as the image's own; `program` None means a container without a process (pause)."""
+
+    kind: str
+    entrypoint: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+
+
+_SERVER = "/usr/bin/tensorflow_model_server"
+TABLE: list[tuple[str, Image]] = [
+    (r"(.*/)?tensorflow[/-]serving", Image("serving", ("/usr/bin/tf_serving_entrypoint.sh",))),
+    (r"(.*/)?(pause|pause-amd64)", Image("pause")),
+    (r"(.*/)?(busybox|alpine|debian|ubuntu|bash)", Image("shell", (), ("sh",))),
+    (r"(.*/)?python", Image("shell", (), ("python3",))),
+]
+_NAME = re.compile(r"^(?P<name>[a-z0-9]+(?:[._/:-]+[a-z0-9]+)*?)(?::(?P<tag>[\w][\w.-]{0,127}))?(?:@sha256:[0-9a-f]{64})?$")
+
+
+def split(reference: str) -> tuple[str, str]:
+    """(full name with registry, tag) as a container runtime completes them."""
+    found = _NAME.match(reference)
+    if not found:
+        return "", ""
+    name = found["name"]
+    first = name.split("/")[0]
+    if "/" not in name:
+        name = f"docker.io/library/{name}"
+    elif "." not in first and ":" not in first and first != "localhost":
+        name = f"docker.io/{name}"
+    return name, found["tag"] or "latest"
+
+
+def resolve(reference: str) -> Image:
+    """The table's entry; UnknownImage with containerd's words otherwise."""
+    name, tag = split(reference)
+    if not name:
+        raise UnknownImage(
+            f'Failed to apply default image tag "{reference}": couldn\'t parse image name "{reference}": invalid reference format'
+        )
+    for pattern, image in TABLE:
+        if re.fullmatch(pattern, name):
+            return image
+    full = f"{name}:{tag}"
+    raise UnknownImage(f'failed to pull and unpack image "{full}": failed to resolve reference "{full}": {full}: not found')
+
+
+def image_id(reference: str) -> str:
+    """A digest reference that is stable for a name."""
+    name, tag = split(reference)
+    return f"{name}@sha256:{hashlib.sha256(f'{name}:{tag}'.encode()).hexdigest()}"
+
+
+def expand(text: str, env: dict[str, str]) -> str:
+    """Kubernetes' $(NAME) in command and args: unknown names stay, $$ is a dollar sign."""
+    return re.sub(r"\$\$|\$\(([^()]*)\)", lambda m: "$" if m[0] == "$$" else env.get(m[1], m[0]), text)
+
+
+def _serving(words: list[str]) -> list[str]:
+    """The command line for lab.serving of what the TF Serving image would run."""
+    program, rest = words[0], words[1:]
+    run = [sys.executable, "-m", "lab.serving"]
+    if program.endswith("tf_serving_entrypoint.sh"):
+        base, name = os.path.join("/", "models"), "model"
+        defaults = [f"--model_name=${{MODEL_NAME:-{name}}}", f"--model_base_path=${{MODEL_BASE_PATH:-{base}}}/${{MODEL_NAME:-{name}}}"]
+        script = " ".join([*map(shlex.quote, run), "--port=8500", "--rest_api_port=8501", *(f'"{item}"' for item in defaults), '"$@"'])
+        return ["/bin/sh", "-c", f"exec {script}", "tf_serving_entrypoint.sh", *rest]
+    if program.rsplit("/", 1)[-1] == "tensorflow_model_server":
+        return [*run, *rest]
+    if program.rsplit("/", 1)[-1] in ("sh", "bash") and "-c" in rest:
+        place = rest.index("-c") + 1
+        rest[place] = re.sub(r"(?:/usr/bin/)?\btensorflow_model_server\b", " ".join(map(shlex.quote, run)), rest[place])
+        return ["/bin/sh", *rest]
+    return words
+
+
+def command_line(image: Image, container: Object, env: dict[str, str]) -> list[str]:
+    """What to execute for a container; [] for a container without a process."""
+    command = [expand(word, env) for word in container.get("command") or []]
+    arguments = [expand(word, env) for word in container.get("args") or []]
+    if image.kind == "pause":
+        return []
+    words = [*(command or image.entrypoint), *(arguments or ([] if command else image.arguments))]
+    if image.kind == "serving":
+        return _serving(words)
+    if words[0] in ("python", "python3"):
+        words[0] = sys.executable
+    return words

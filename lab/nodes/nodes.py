@@ -1,0 +1,159 @@
+"""What a Node object says: pure functions from an ECS instance to the node's name, labels, taints, capacity, conditions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+Object = dict[str, Any]
+KUBELET_VERSION = "v1.36.3-aliyun.1"
+MAX_PODS = 110
+_ANNOTATIONS = {"volumes.kubernetes.io/controller-managed-attach-detach": "true"}
+_GPU_MEMORY = {"Tesla-T4": 15360, "NVIDIA-A10": 23028, "Tesla-V100-SXM2-16GB": 16160, "NVIDIA-L20": 46068}
+"""MiB of one card, for the label ACK sets."""
+
+
+def now() -> str:
+    """Kubernetes' time format, whole seconds."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def micro_now() -> str:
+    """Kubernetes' MicroTime."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def region_of(instance: Object) -> str:
+    """`cn-shanghai` of zone `cn-shanghai-g`."""
+    return instance["zone_id"].rpartition("-")[0]
+
+
+def node_name(instance: Object) -> str:
+    """ACK's node name: `<region>.<private IP>`."""
+    return f"{region_of(instance)}.{instance['private_ip']}"
+
+
+def labels(instance: Object) -> dict[str, str]:
+    """Standard labels, the pool's labels, and those ACK adds (instance, pool, charge type, spot strategy, GPU)."""
+    zone, kind = instance["zone_id"], instance["instance_type"]
+    result = {
+        "kubernetes.io/hostname": node_name(instance),
+        "kubernetes.io/os": "linux",
+        "kubernetes.io/arch": "amd64",
+        "beta.kubernetes.io/os": "linux",
+        "beta.kubernetes.io/arch": "amd64",
+        "node.kubernetes.io/instance-type": kind,
+        "beta.kubernetes.io/instance-type": kind,
+        "topology.kubernetes.io/zone": zone,
+        "topology.kubernetes.io/region": region_of(instance),
+        "failure-domain.beta.kubernetes.io/zone": zone,
+        "failure-domain.beta.kubernetes.io/region": region_of(instance),
+        "topology.diskplugin.csi.alibabacloud.com/zone": zone,
+        "ack.aliyun.com": instance["cluster_id"],
+        "alibabacloud.com/ecs-instance-id": instance["instance_id"],
+        "node.alibabacloud.com/instance-charge-type": instance.get("instance_charge_type") or "PostPaid",
+        "node.alibabacloud.com/spot-strategy": instance.get("spot_strategy") or "NoSpot",
+    }
+    if instance.get("nodepool_id"):
+        result["alibabacloud.com/nodepool-id"] = instance["nodepool_id"]
+        result["node.alibabacloud.com/nodepool-id"] = instance["nodepool_id"]
+    if instance.get("scaling_group_id"):
+        result["k8s.aliyun.com"] = "true"
+    if instance.get("gpu_count"):
+        model = instance.get("gpu_model") or "unknown"
+        result["aliyun.accelerator/nvidia_name"] = model
+        result["aliyun.accelerator/nvidia_count"] = str(instance["gpu_count"])
+        if model in _GPU_MEMORY:
+            result["aliyun.accelerator/nvidia_mem"] = f"{_GPU_MEMORY[model]}MiB"
+    return {**result, **_pairs(instance.get("labels"))}
+
+
+def _pairs(given: Any) -> dict[str, str]:
+    """Labels as a mapping, whether they came as mapping or as list of {key, value}."""
+    if isinstance(given, dict):
+        return {key: str(value) for key, value in given.items()}
+    return {entry["key"]: str(entry.get("value") or "") for entry in given or []}
+
+
+def taints(instance: Object) -> list[Object]:
+    """The pool's taints."""
+    return [{"key": taint["key"], "value": taint.get("value") or "", "effect": taint["effect"]} for taint in instance.get("taints") or []]
+
+
+def resources(instance: Object) -> tuple[dict[str, str], dict[str, str]]:
+    """(capacity, allocatable): the system keeps 100 millicores and an eighth of memory, at most 2 GiB, for itself."""
+    cpu, memory = int(instance["cpu"]), int(instance["memory_mib"])
+    reserved = min(2048, max(256, memory // 8))
+    capacity = {"cpu": str(cpu), "memory": f"{memory * 1024}Ki", "ephemeral-storage": "123722704Ki", "pods": str(MAX_PODS),
+                "hugepages-1Gi": "0", "hugepages-2Mi": "0"}  # fmt: skip
+    allocatable = {
+        **capacity,
+        "cpu": f"{cpu * 1000 - 100}m",
+        "memory": f"{(memory - reserved) * 1024}Ki",
+        "ephemeral-storage": "114022843818",
+    }
+    if instance.get("gpu_count"):
+        capacity["nvidia.com/gpu"] = allocatable["nvidia.com/gpu"] = str(instance["gpu_count"])
+    return capacity, allocatable
+
+
+def condition(kind: str, status: str, reason: str, message: str, since: str | None = None) -> Object:
+    """One node condition."""
+    stamp = now()
+    return {
+        "type": kind,
+        "status": status,
+        "reason": reason,
+        "message": message,
+        "lastHeartbeatTime": stamp,
+        "lastTransitionTime": since or stamp,
+    }
+
+
+def conditions(instance: Object, since: str | None = None) -> list[Object]:
+    """The kubelet's four conditions, and ACK's InstanceExpired (True from the reclaim notice on)."""
+    expiring = instance.get("lock_reason") == "Recycling"
+    expired = ("True", "InstanceToBeTerminated", "instance is going to be terminated") if expiring else (
+        "False", "InstanceNotToBeTerminated", "instance is not going to be terminated")  # fmt: skip
+    return [
+        condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available", since),
+        condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure", since),
+        condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available", since),
+        condition("Ready", "True", "KubeletReady", "kubelet is posting ready status", since),
+        condition("InstanceExpired", *expired, None if expiring else since),
+    ]
+
+
+def node_object(instance: Object) -> Object:
+    """The Node as the kubelet of this instance registers it."""
+    name, (capacity, allocatable) = node_name(instance), resources(instance)
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "labels": labels(instance), "annotations": _ANNOTATIONS},
+        "spec": {"providerID": f"{region_of(instance)}.{instance['instance_id']}", "taints": taints(instance)},
+        "status": {
+            "capacity": capacity,
+            "allocatable": allocatable,
+            "conditions": conditions(instance),
+            "addresses": [{"type": "InternalIP", "address": instance["private_ip"]}, {"type": "Hostname", "address": name}],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
+            "nodeInfo": {
+                "machineID": instance["instance_id"], "systemUUID": instance["instance_id"], "bootID": instance["instance_id"],
+                "kernelVersion": "5.10.134-18.al8.x86_64", "osImage": "Alibaba Cloud Linux 3 (lab: a process of the node agent)",
+                "containerRuntimeVersion": "containerd://2.1.5", "kubeletVersion": KUBELET_VERSION, "kubeProxyVersion": "",
+                "operatingSystem": "linux", "architecture": "amd64",
+            },
+        },
+    }  # fmt: skip
+
+
+def lease_object(name: str, uid: str) -> Object:
+    """The heartbeat lease of a node."""
+    owner = {"apiVersion": "v1", "kind": "Node", "name": name, "uid": uid}
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": name, "namespace": "kube-node-lease", "ownerReferences": [owner]},
+        "spec": {"holderIdentity": name, "leaseDurationSeconds": 40, "renewTime": micro_now()},
+    }
