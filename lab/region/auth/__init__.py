@@ -1,0 +1,1 @@
+"""Who calls and whether they may: signatures of every client family, policies, trust."""

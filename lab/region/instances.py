@@ -1,0 +1,105 @@
+"""ECS instances: their life from order to release. Each change gets a revision number, which the control API's long poll waits for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.region.catalog import TYPES
+from lab.region.clock import iso
+from lab.region.services.vpc import new_id
+from lab.region.services.vswitches import free_address
+from lab.region.state import Region, timer
+
+REVISION = "instance_revision"
+_GONE = ("Stopping", "Deleted")
+
+
+def living(region: Region, pool_id: str | None = None) -> list[dict[str, Any]]:
+    """Instances that are not being released, of one pool or of all."""
+    everything = region.store.all("instance") if pool_id is None else region.store.all("instance", nodepool_id=pool_id)
+    return [i for i in everything if i["status"] not in _GONE]
+
+
+def create_instance(region: Region, pool: dict[str, Any], type_name: str, vswitch: dict[str, Any], spot_strategy: str) -> dict[str, Any]:
+    """One instance of a node pool; it boots from Pending over Starting to Running."""
+    kind, group, config = TYPES[type_name], pool["scaling_group"], pool.get("kubernetes_config") or {}
+    instance = {
+        "instance_id": new_id("i-uf6", 17),
+        "cluster_id": pool["cluster_id"],
+        "nodepool_id": pool["nodepool_info"]["nodepool_id"],
+        "nodepool_name": pool["nodepool_info"]["name"],
+        "scaling_group_id": group["scaling_group_id"],
+        "status": "Pending",
+        "private_ip": free_address(region, vswitch),
+        "zone_id": vswitch["ZoneId"],
+        "vswitch_id": vswitch["VSwitchId"],
+        "instance_type": type_name,
+        "gpu_count": kind.gpu_count,
+        "gpu_model": kind.gpu_model,
+        "gpu_memory_mib": kind.gpu_memory_mib,
+        "cpu": kind.cpu,
+        "memory_mib": kind.memory_mib,
+        "spot_strategy": spot_strategy,
+        "instance_charge_type": group.get("instance_charge_type") or "PostPaid",
+        "labels": {entry["key"]: entry.get("value", "") for entry in config.get("labels") or []},
+        "taints": [
+            {"key": t["key"], "value": t.get("value", ""), "effect": t.get("effect", "NoSchedule")} for t in config.get("taints") or []
+        ],
+        "tags": {_either(t, "Key", "key"): _either(t, "Value", "value") for t in group.get("tags") or []},
+        "lock_reason": "",
+        "created": region.clock.now(),
+        "running_since": None,
+    }
+    save(region, instance)
+    region.schedule("instance.next", region.scenario.delay("instance_pending"), id=instance["instance_id"], to="Starting")
+    return instance
+
+
+def _either(row: dict[str, str], one: str, other: str) -> str:
+    return row.get(one, row.get(other, ""))
+
+
+def save(region: Region, instance: dict[str, Any]) -> None:
+    """Keep a changed instance under the next revision."""
+    instance["rev"] = region.store.count(REVISION)
+    region.store.put("instance", instance["instance_id"], instance)
+    region.notify()
+
+
+@timer("instance.next")
+def advance(region: Region, payload: dict[str, Any]) -> None:
+    """The next state of an instance's life; a release overtakes a boot."""
+    instance = region.store.get("instance", payload["id"])
+    if instance is None or (instance["status"] in _GONE and payload["to"] != "Deleted"):
+        return
+    instance["status"] = payload["to"]
+    if payload["to"] == "Starting":
+        region.schedule("instance.next", region.scenario.delay("instance_starting"), id=payload["id"], to="Running")
+    elif payload["to"] == "Running":
+        instance["running_since"] = region.clock.now()
+    save(region, instance)
+    if payload["to"] == "Deleted":
+        region.schedule("instance.forget", 600, id=payload["id"])
+
+
+@timer("instance.forget")
+def forget(region: Region, payload: dict[str, Any]) -> None:
+    """A released instance leaves the lists."""
+    region.store.delete("instance", payload["id"])
+
+
+def release(region: Region, instance_id: str) -> dict[str, Any] | None:
+    """Release an instance; None when there is none. Releasing it twice changes nothing."""
+    instance = region.store.get("instance", instance_id)
+    if instance is None or instance["status"] in _GONE:
+        return instance
+    instance["status"] = "Stopping"
+    save(region, instance)
+    region.schedule("instance.next", region.scenario.delay("instance_stopping"), id=instance_id, to="Deleted")
+    return instance
+
+
+def shown(instance: dict[str, Any]) -> dict[str, Any]:
+    """The instance as the control API shows it; moments are ISO stamps or null."""
+    since = instance["running_since"]
+    return {**instance, "created": iso(instance["created"]), "running_since": iso(since) if since else None}

@@ -1,0 +1,173 @@
+"""What travels: requests as the services see them, answers, and errors in the form of each service family."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+from xml.sax.saxutils import escape
+
+XML_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
+
+
+def request_id() -> str:
+    """An id as the API gateway makes them."""
+    return str(uuid.uuid4()).upper()
+
+
+def oss_request_id() -> str:
+    """24 hex digits, as OSS makes them."""
+    return uuid.uuid4().hex[:24].upper()
+
+
+@dataclass
+class Request:
+    """One HTTP request. `path` is percent-decoded, `raw_path` as sent; header names are lower case."""
+
+    method: str
+    scheme: str
+    host: str
+    path: str
+    raw_path: str
+    raw_query: str
+    headers: dict[str, str]
+    body: bytes = b""
+    client: str = "127.0.0.1"
+    tls_version: str = ""
+    service: str = ""
+    call: str = ""
+    vars: dict[str, str] = field(default_factory=dict)
+    identity: Any = None
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """Query parameters; the last of several equal names counts."""
+        return dict(parse_qsl(self.raw_query, keep_blank_values=True))
+
+    @cached_property
+    def form(self) -> dict[str, str]:
+        """A urlencoded body, else nothing."""
+        if not self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            return {}
+        return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
+
+    @cached_property
+    def params(self) -> dict[str, str]:
+        """RPC parameters: query and form together."""
+        return {**self.query, **self.form}
+
+    @cached_property
+    def json(self) -> Any:
+        """The JSON body; an empty one counts as {}."""
+        if not self.body.strip():
+            return {}
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise ApiError(400, "InvalidParameter", f"The request body is not JSON: {error}") from None
+
+    def need(self, name: str) -> str:
+        """An RPC parameter that must be there."""
+        value = self.params.get(name, "")
+        if not value:
+            raise ApiError(
+                400, f"MissingParameter.{name}" if self.service == "ram" else "MissingParameter", f"{name} is mandatory for this action."
+            )
+        return value
+
+
+@dataclass
+class FileBody:
+    """A slice of a file as body, sent in pieces."""
+
+    path: Path
+    start: int
+    length: int
+
+
+@dataclass
+class Response:
+    """One HTTP answer."""
+
+    status: int = 200
+    body: bytes | FileBody = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class ApiError(Exception):
+    """An error the service answers; rendered by `error_response` in the form of the service."""
+
+    def __init__(self, status: int, code: str, message: str, **extra: Any) -> None:
+        super().__init__(f"{code}: {message}")
+        self.status, self.code, self.message, self.extra = status, code, message, extra
+
+
+def json_response(value: Any, status: int = 200, **headers: str) -> Response:
+    """A JSON answer."""
+    body = json.dumps(value, ensure_ascii=False).encode()
+    return Response(status, body, {"Content-Type": "application/json; charset=utf-8", **headers})
+
+
+def xml_response(text: str, status: int = 200, **headers: str) -> Response:
+    """An XML answer of OSS; `text` without the XML head."""
+    fixed = {"Content-Type": "application/xml", "x-oss-request-id": oss_request_id(), "Server": "AliyunOSS"}
+    return Response(status, (XML_HEAD + text).encode(), {**fixed, **headers})
+
+
+def element(name: str, *children: Any) -> str:
+    """`<name>children</name>`; strings that `element` made stay as they are, other values are escaped."""
+    inner = "".join(child if isinstance(child, Xml) else escape(_text(child)) for child in children)
+    return Xml(f"<{name}>{inner}</{name}>")
+
+
+class Xml(str):
+    """A piece of finished XML."""
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def error_response(request: Request, error: ApiError) -> Response:
+    """The error in the form the service's clients read."""
+    if request.service == "oss":
+        return _oss_error(request, error)
+    identifier = request_id()
+    if request.service == "sls":
+        body = {"errorCode": error.code, "errorMessage": error.message}
+        return json_response(body, error.status, **{"x-log-requestid": identifier.replace("-", "")[:24]})
+    if request.service == "cs":
+        return json_response({"code": error.code, "message": error.message, "requestId": identifier, **error.extra}, error.status)
+    body = {
+        "RequestId": identifier,
+        "HostId": request.host or "x.aliyuncs.com",
+        "Code": error.code,
+        "Message": error.message,
+        "Recommend": "",
+    }
+    return json_response({**body, **error.extra}, error.status)
+
+
+def _oss_error(request: Request, error: ApiError) -> Response:
+    identifier, ec = oss_request_id(), str(error.extra.get("EC", "0000-00000000"))
+    fields = [
+        element("Code", error.code),
+        element("Message", error.message),
+        element("RequestId", identifier),
+        element("HostId", request.host),
+    ]
+    fields += [element(name, value) for name, value in error.extra.items() if name != "EC"]
+    text = element("Error", *fields, element("EC", ec))
+    response = xml_response(text, error.status, **{"x-oss-ec": ec, "x-oss-request-id": identifier})
+    if request.method == "HEAD":
+        assert isinstance(response.body, bytes)
+        response.headers["x-oss-err"] = base64.b64encode(response.body).decode()
+        response.body = b""
+    return response

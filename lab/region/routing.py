@@ -1,0 +1,91 @@
+"""From a host name to a service, from a request to a call."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from lab.region.protocol import ApiError, Request
+from lab.region.registry import RPC, RPC_SERVICES, Route, find_rest
+
+_OSS_HOST = re.compile(
+    r"^(?:(?P<bucket>[a-z0-9][a-z0-9-]*)\.)?(?:oss|vpc100-oss)-(?P<region>[a-z]+-[a-z0-9]+(?:-\d)?)(?:-internal)?\.aliyuncs\.com$"
+)
+_LOG_HOST = re.compile(r"^(?:(?P<project>[a-z0-9][a-z0-9-]*)\.)?[a-z]+-[a-z0-9]+(?:-\d)?(?:-intranet|-share)?\.log\.aliyuncs\.com$")
+_RPC_HOST = re.compile(
+    r"^(location|location-readonly|sts|sts-vpc|ram|ims|business|vpc|ecs|ess|cs)(?:-vpc)?(?:\.[a-z]+-[a-z0-9]+(?:-\d)?)?\.aliyuncs\.com$"
+)
+_CS_PATH = re.compile(r"^/(clusters|tasks|k8s|addons|cluster|api|regions)(/|$)")
+
+
+def locate(request: Request) -> None:
+    """Fill in `service` and, for OSS and the log service, `vars` (bucket and key, or project)."""
+    host = request.host
+    oss, log, rpc = _OSS_HOST.match(host), _LOG_HOST.match(host), _RPC_HOST.match(host)
+    if oss:
+        request.service = "oss"
+        request.vars = {"bucket": oss["bucket"] or "", "key": request.path[1:]}
+    elif log:
+        request.service = "sls"
+        request.vars = {"project": log["project"] or ""}
+    elif rpc:
+        request.service = {"location-readonly": "location", "sts-vpc": "sts"}.get(rpc[1], rpc[1])
+    else:
+        _locate_by_content(request)
+
+
+def _locate_by_content(request: Request) -> None:
+    """Addresses instead of names: what the request carries tells the service; OSS is then path style."""
+    header = request.headers.get("authorization", "")
+    by_version = {version: service for service, version in RPC_SERVICES.items()}
+    if header.startswith("OSS") or "x-oss-signature" in request.query or "OSSAccessKeyId" in request.query:
+        bucket, _, key = request.path[1:].partition("/")
+        request.service, request.vars = "oss", {"bucket": bucket, "key": key}
+    elif header.startswith(("LOG", "SLS4")):
+        request.service, request.vars = "sls", {"project": ""}
+    elif request.params.get("Version") in by_version:
+        request.service = by_version[request.params["Version"]]
+    elif _CS_PATH.match(request.path) and (header.startswith(("acs", "ACS3")) or _is_address(request.host)):
+        request.service = "cs"
+    else:
+        request.service = "unknown"
+
+
+def resolve(request: Request) -> Route:
+    """The route of a located request; sets `call`. Raises 501 with the call's name when it isn't implemented."""
+    if request.service in RPC_SERVICES:
+        request.call = request.params.get("Action") or request.headers.get("x-acs-action", "")
+        if not request.call:
+            raise ApiError(400, "MissingParameter", "Action is mandatory for this action.")
+        route = RPC.get((request.service, request.call))
+        if route is None:
+            raise not_implemented(request, f"{request.service}:{request.call}")
+        return route
+    if request.service == "oss":
+        from lab.region.services.oss.table import find
+
+        return find(request)
+    found = find_rest(request.service, request.method, request.path)
+    if found is None:
+        request.call = request.headers.get("x-acs-action", "")
+        name = f"{request.call} " if request.call else ""
+        raise not_implemented(request, f"{name}{request.method} {request.host}{request.path}")
+    route, variables = found
+    request.call = route.call
+    request.vars = {**request.vars, **variables}
+    return route
+
+
+def not_implemented(request: Request, name: str) -> ApiError:
+    """501, naming the call."""
+    if not request.call:
+        request.call = name
+    return ApiError(501, "NotImplemented", f"The lab's region double does not implement {name}. See docs/coverage.md for what it does.")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return True

@@ -1,0 +1,118 @@
+"""The fresh lab: what the tutorial takes as given. Seeding twice changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.region.instances import create_instance, save
+from lab.region.resources import listing
+from lab.region.services.cs.addons import install
+from lab.region.services.cs.clusters import make_cluster
+from lab.region.services.cs.nodepools import make_pool
+from lab.region.services.ecs import make_group
+from lab.region.services.sls.projects import make_project
+from lab.region.services.sls.stores import make_store
+from lab.region.services.vpc import make_vpc
+from lab.region.services.vswitches import make_vswitch
+from lab.region.state import Region
+
+CLUSTER = "c210fbedb96674b9eaf15f2dc47d169a8"
+CLUSTER_NAME = "lab"
+VPC, SECURITY_GROUP = "vpc-lab", "sg-lab"
+SWITCHES = {
+    "vsw-labe": ("cn-shanghai-e", "10.0.32.0/20"),
+    "vsw-labg": ("cn-shanghai-g", "10.0.48.0/20"),
+    "vsw-labl": ("cn-shanghai-l", "10.0.64.0/20"),
+}
+SYSTEM_POOL, SYSTEM_TYPE = "np00000000000000000000000000lab0", "ecs.g6.large"
+ADDONS = (
+    "csi-plugin",
+    "csi-provisioner",
+    "nginx-ingress-controller",
+    "loongcollector",
+    "ack-alibaba-cloud-metrics-adapter",
+    "ack-node-problem-detector",
+)
+LOGSTORE = "nginx-ingress"
+_TEXTS = (
+    "client_ip",
+    "method",
+    "url",
+    "version",
+    "host",
+    "proxy_upstream_name",
+    "proxy_alternative_upstream_name",
+    "upstream_addr",
+    "req_id",
+)
+_NUMBERS = {
+    "status": "long",
+    "body_bytes_sent": "long",
+    "request_length": "long",
+    "request_time": "double",
+    "upstream_response_time": "double",
+}
+
+
+def seed(region: Region) -> None:
+    """Make the fresh lab, if this region has none yet."""
+    if region.store.get("seeded", "seeded"):
+        return
+    with region.store.transaction():
+        make_vpc(region, VPC, "lab", "10.0.0.0/16")
+        for name, (zone, cidr) in SWITCHES.items():
+            make_vswitch(region, name, f"lab-{zone[-1]}", VPC, zone, cidr)
+        make_group(region, SECURITY_GROUP, "lab", VPC)
+        make_lab_cluster(region, CLUSTER, CLUSTER_NAME, list(SWITCHES))
+        _system_pool(region)
+        make_project(region, f"k8s-log-{CLUSTER}", "logs of the cluster")
+        store = make_store(region, f"k8s-log-{CLUSTER}", LOGSTORE)
+        region.store.put("logstore", f"k8s-log-{CLUSTER}:{LOGSTORE}", {**store, "index": ingress_index()})
+        region.store.put("seeded", "seeded", {"resources": listing(region)})
+
+
+def make_lab_cluster(region: Region, cluster_id: str, name: str, switches: list[str]) -> dict[str, Any]:
+    """A running cluster with RRSA and the usual add-ons."""
+    wanted = {
+        "name": name,
+        "vpcid": VPC,
+        "vswitch_ids": switches,
+        "security_group_id": SECURITY_GROUP,
+        "service_cidr": "10.96.0.0/16",
+        "container_cidr": "10.244.0.0/16",
+        "enable_rrsa": True,
+    }
+    cluster = make_cluster(region, cluster_id, wanted, "running")
+    for addon in ADDONS:
+        install(region, cluster_id, addon)
+    return cluster
+
+
+def _system_pool(region: Region) -> None:
+    wanted = {
+        "nodepool_info": {"name": "default-nodepool", "is_default": True},
+        "auto_scaling": {"enable": False},
+        "kubernetes_config": {"runtime": "containerd"},
+        "scaling_group": {
+            "instance_types": [SYSTEM_TYPE],
+            "vswitch_ids": ["vsw-labe"],
+            "instance_charge_type": "PostPaid",
+            "spot_strategy": "NoSpot",
+        },
+        "management": {"enable": True},
+    }
+    pool = make_pool(region, CLUSTER, wanted, SYSTEM_POOL)
+    vswitch = region.store.get("vswitch", "vsw-labe")
+    assert vswitch is not None
+    instance = create_instance(region, pool, SYSTEM_TYPE, vswitch, "NoSpot")
+    region.store.sql("DELETE FROM timer")  # the system node has been running for long
+    instance.update(status="Running", running_since=instance["created"])
+    save(region, instance)
+
+
+def ingress_index() -> dict[str, Any]:
+    """The field index of the ingress access log, as ACK makes it."""
+    token = [",", " ", "'", '"', ";", "=", "(", ")", "[", "]", "{", "}", "?", "@", "&", "<", ">", "/", ":", "\n", "\t", "\r"]
+    keys: dict[str, Any] = {name: {"type": "text", "caseSensitive": False, "doc_value": True, "token": token} for name in _TEXTS}
+    keys.update({name: {"type": kind, "doc_value": True} for name, kind in _NUMBERS.items()})
+    return {"line": {"caseSensitive": False, "token": token}, "keys": keys, "ttl": 30}

@@ -1,0 +1,1 @@
+"""The container service (ACK): clusters, tasks, node pools, add-ons, kubeconfig."""

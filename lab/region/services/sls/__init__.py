@@ -1,0 +1,1 @@
+"""The log service: projects, logstores, writing and querying logs."""
