@@ -16,6 +16,7 @@ from lab.nodes.events import Events
 from lab.nodes.logserver import LogServer
 from lab.nodes.node import Node
 from lab.nodes.ossmount import Account
+from lab.nodes.pod import evict
 from lab.nodes.volumes import Volumes
 
 Object = dict[str, Any]
@@ -78,8 +79,10 @@ class Agent:
                 log.warning("the region's control API does not answer: %s", reason)
                 await asyncio.sleep(1)
                 continue
-            revision = answer["rev"]
+            first, revision = revision == -1, answer["rev"]
             self.take(answer["instances"])
+            if first:
+                self.spawn(self._sweep())
 
     def take(self, instances: list[Object]) -> None:
         """Compares the instances with the nodes and starts what follows from it."""
@@ -118,6 +121,22 @@ class Agent:
                 return
             except ApiError as error:
                 log.warning("node %s cannot be removed: %s", node.name, error)
+                await asyncio.sleep(1)
+
+    async def _sweep(self) -> None:
+        """Removes nodes whose instance went while the agent was away, and their pods."""
+        while True:
+            try:
+                for found in (await self.api.get("/api/v1/nodes"))["items"]:
+                    name = found["metadata"]["name"]
+                    if "alibabacloud.com/ecs-instance-id" in found["metadata"].get("labels", {}) and name not in self.by_name:
+                        log.info("node %s has no instance any more: removed", name)
+                        await self.api.delete(f"/api/v1/nodes/{name}")
+                        pods = await self.api.get("/api/v1/pods", fieldSelector=f"spec.nodeName={name}")
+                        await asyncio.gather(*(evict(self.api, pod) for pod in pods["items"]))
+                return
+            except ApiError as error:
+                log.warning("%s", error)
                 await asyncio.sleep(1)
 
     async def _quietly(self, work: Any) -> None:

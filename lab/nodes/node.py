@@ -121,10 +121,9 @@ class Node:
 
     async def vanish(self) -> None:
         """The machine is gone: processes die, pods and Node are removed."""
-        pods = list(self.pods.values())
-        self.pods.clear()
-        for pod in pods:
+        for pod in self.pods.values():
             pod.kill()
         await self.agent.api.delete(f"/api/v1/nodes/{self.name}")
-        await asyncio.gather(*(evict(self.agent.api, pod.pod) for pod in pods))
+        await asyncio.gather(*(evict(self.agent.api, pod.pod) for pod in self.pods.values()))
+        self.pods.clear()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.nodes import images, ossmount
-from lab.nodes.api import MERGE, ApiError, pod_path
+from lab.nodes.api import ApiError, pod_path
 from lab.nodes.container import Container
 from lab.nodes.fields import environment
 from lab.nodes.nodes import now
@@ -233,6 +233,6 @@ def _restarts(before: Object | None) -> int:
 
 
 async def evict(api: Any, pod: Object) -> None:
-    """Deletes a pod whose machine is gone."""
-    with contextlib.suppress(ApiError):
-        await api.request("DELETE", pod_path(pod), {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}, MERGE)
+    """Deletes a pod whose machine is gone; ApiError if the API server cannot be reached."""
+    body = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
+    await api.delete(pod_path(pod), body)

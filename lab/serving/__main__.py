@@ -87,8 +87,10 @@ async def run(options: Flags) -> None:
     if options["port"]:
         from lab.serving.grpc_service import start_grpc
 
-        start_grpc(manager, host, options["port"], health=options["enable_grpc_healthcheck_service"])
+        # Kept: a gRPC server stops as soon as nobody refers to it.
+        grpc_server = start_grpc(manager, host, options["port"], health=options["enable_grpc_healthcheck_service"])
         log("I", _SERVER + "430", f"Running gRPC ModelServer at 0.0.0.0:{options['port']} ...")
+        manager.keep.append(grpc_server)
     if options["rest_api_port"] == options["port"]:
         log("E", _SERVER + "459", "server_options.http_port cannot be same as grpc_port. Please use a different port for HTTP/REST API. "
             "Skipped exporting HTTP/REST API.")  # fmt: skip

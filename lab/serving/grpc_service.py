@@ -133,9 +133,7 @@ def _handler(manager: Manager, api: str, call: Callable[[Any], Any], request: st
             if api == "predict":
                 manager.metrics.request(message.model_spec.name, api, "GRPC", code, time.perf_counter() - began)
 
-    return grpc.unary_unary_rpc_method_handler(
-        answer, request_deserializer=protos.cls(request).FromString, response_serializer=_bytes
-    )
+    return grpc.unary_unary_rpc_method_handler(answer, request_deserializer=protos.cls(request).FromString, response_serializer=_bytes)
 
 
 def _health() -> Any:

@@ -51,7 +51,7 @@ class Manager:
         self.allow_labels, self.metrics, self.loader = allow_labels, metrics, loader
         self.changed = asyncio.Condition()
         self.tasks: set[asyncio.Task[None]] = set()
-        self.leaving: set[str] = set()
+        self.keep: list[object] = []
 
     def find(self, name: str, version: int | None = None, label: str | None = None) -> Version:
         """The version that answers a request; NOT_FOUND or INVALID_ARGUMENT in the server's words."""
