@@ -14,7 +14,7 @@ from lab.environment import LabError
 from lab.supervisor_control import ask
 
 STOP_LIMIT = 25.0  # seconds for an orderly stop
-KEPT = ("log", "pulumi")  # logs for reading later; pulumi/home/plugins may be large downloads
+KEPT = ("log", "pulumi", "scenario.yaml")  # logs for reading later, the user's scenario; pulumi/home/plugins may be large downloads
 KEPT_PULUMI = ("home",)
 KEPT_PULUMI_HOME = ("plugins",)
 

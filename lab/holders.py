@@ -16,7 +16,7 @@ def holder_of(port: int) -> str:
             if held & inodes:
                 with open(f"/proc/{entry}/cmdline", "rb") as stream:
                     program = stream.read().replace(b"\0", b" ").decode(errors="replace").strip()
-                return f"process {entry} ({program[:100]})"
+                return f"process {entry} ({_lab_of(entry) or program[:100]})"
         except OSError:
             continue
     return "a process of another user" if inodes else "another process"
@@ -32,3 +32,14 @@ def _listening_inodes(port: int) -> set[str]:
             continue
         found |= {f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port}
     return found
+
+
+def _lab_of(pid: str) -> str:
+    """Another lab is named by its home, so that one knows which `lab down` frees the port."""
+    with open(f"/proc/{pid}/environ", "rb") as stream:
+        environ = stream.read().split(b"\0")
+    with open(f"/proc/{pid}/cmdline", "rb") as stream:
+        if b"lab.supervisor" not in stream.read().split(b"\0"):
+            return ""
+    homes = [item[len(b"LAB_HOME=") :].decode(errors="replace") for item in environ if item.startswith(b"LAB_HOME=")]
+    return f"the lab in {homes[0]}" if homes else ""

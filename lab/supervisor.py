@@ -92,6 +92,7 @@ class Supervisor:
             await relay.serve(outside, TARGETS[name])
             inside = socket.create_server(("127.0.0.1", self.config["ports"][name]), backlog=1024)
             await relay.serve(inside, TARGETS[name])
+        await relay.serve(socket.create_server(("10.96.0.1", 443), backlog=128), TARGETS["api"])  # `kubernetes.default`, for pods
 
     async def _stop_all(self) -> None:
         self.changed()

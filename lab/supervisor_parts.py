@@ -39,7 +39,7 @@ def _cloud(s: Setting) -> list[Spec]:
         Spec(
             "region",
             [sys.executable, "-m", "lab.region", "--home", str(s.home), "--http", f"{REGION_IP}:80"],
-            lambda: checks.http(REGION_IP, 9090, "/_lab/instances"),
+            lambda: checks.http(REGION_IP, 9090, "/_lab/health"),
             env=_environment(s),
             address=f"{REGION_IP}:443, control :9090",
             stop_group=3,

@@ -54,6 +54,7 @@ def _join_running(home: Path, say: Say) -> bool:
     with contextlib.suppress(OSError):
         for last in _follow(home, say):
             if last["phase"] == "ready" and time.monotonic() - began < 1:
+                _complete_plugins(home, say)
                 say(f"the lab runs already, since {_clock_time(last['started'])} ({home})")
                 return True
             if last["phase"] == "stopping":
@@ -66,6 +67,14 @@ def _join_running(home: Path, say: Say) -> bool:
     if not last and _wait_for_socket(home):
         return _join_running(home, say)
     return last.get("phase") == "ready"
+
+
+def _complete_plugins(home: Path, say: Say) -> None:
+    """A lab may have been started before every plugin was built."""
+    from lab.cluster import tools as toolbox
+
+    if not toolbox.plugins_laid(home / "pulumi" / "home"):
+        toolbox.lay_plugins(home / "pulumi" / "home", say)
 
 
 def _wait_for_socket(home: Path) -> bool:
@@ -82,14 +91,15 @@ def _wait_for_socket(home: Path) -> bool:
 
 def _start(home: Path, lock: int, say: Say) -> None:
     """Open the host's sockets, make the namespaces, start the supervisor in them."""
-    from lab.cluster.tools import find_all
+    from lab.cluster import tools as toolbox
     from lab.environment import prepare
 
     wanted, factor = ports(), clock_factor()
     prepare(home)
     for stale in ("state.json", "supervisor.sock"):
         (home / "run" / stale).unlink(missing_ok=True)
-    tools = find_all()
+    tools = toolbox.ensure(toolbox.CONTROL_PLANE, say)
+    toolbox.lay_plugins(home / "pulumi" / "home", say)
     listening = {name: _listen(variable, port) for name, (variable, port) in zip(TARGETS, wanted.named().items(), strict=True)}
     config: dict[str, Any] = {
         "home": str(home), "clock": factor, "tools": tools, "user_namespace": needs_user_namespace(),
@@ -211,14 +221,15 @@ def _follow_start(home: Path, say: Say) -> None:
 def _follow(home: Path, say: Say) -> Any:
     """Pass on what the supervisor reports, and say what is new."""
     shown: set[tuple[str, str]] = set()
+    was_ready = None
     waiting_said = time.monotonic()
     for report in ask(home, "follow", timeout=15):
-        for part in report["components"]:
+        was_ready = report["phase"] == "ready" if was_ready is None else was_ready
+        for part in [] if was_ready else report["components"]:
             line = (part["name"], part["state"] + str(part["restarts"]))
             if part["state"] in ("ready", "restarting", "failed") and line not in shown:
                 shown.add(line)
-                if report["phase"] != "ready" or len(shown) > 1 and time.time() - report["started"] < START_LIMIT:
-                    say(_progress(part, report["started"]))
+                say(_progress(part, report["started"]))
         if time.monotonic() - waiting_said > 3:
             waiting_said = time.monotonic()
             say("waiting for " + ", ".join(p["name"] for p in report["components"] if p["state"] != "ready"))

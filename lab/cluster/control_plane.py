@@ -81,6 +81,7 @@ def traefik(path: str, home: Path) -> list[str]:
         f"{provider}.httpentrypoint=web", f"{provider}.httpsentrypoint=websecure", f"{provider}.publishservice=kube-system/nginx-ingress-lb",
         f"--entrypoints.web.address={INGRESS_IP}:80", f"--entrypoints.websecure.address={INGRESS_IP}:443",
         "--entrypoints.traefik.address=127.0.0.1:8089", "--ping=true", "--accesslog=true", "--accesslog.format=json",
+        "--accesslog.fields.headers.names.User-Agent=keep", "--accesslog.fields.headers.names.Referer=keep", "--log.nocolor=true",
         f"--accesslog.filepath={home / 'data' / 'traefik' / 'access.log'}", "--global.checknewversion=false",
         "--global.sendanonymoususage=false", "--log.level=INFO",
     ]  # fmt: skip

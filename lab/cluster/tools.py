@@ -1,10 +1,10 @@
-"""The programs the lab runs, as the tool chain finds them."""
+"""The programs the lab runs and offers, as the tool chain finds them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from lab.environment import LabError
 
@@ -14,50 +14,52 @@ PLUGINS = ("pulumi-resource-alicloud", "pulumi-resource-kubernetes")
 
 
 def find(name: str) -> dict[str, str]:
-    """Where a tool is: {"path", "version", "origin"}. Raises `LabError` when it is not there yet."""
-    fallback = _fallback(name)
-    if fallback:
-        return fallback
+    """Where a tool is: {"path", "version", "origin"}. Raises `LabError`, with the command that gets it, when it is not there yet."""
     import toolchain
 
     try:
-        tool = toolchain.find(name)
-    except Exception as error:
-        raise LabError(f"{name}: {error}; `python -m toolchain ensure {name}` provides it") from None
-    return {"path": str(tool.path), "version": str(tool.version), "origin": str(tool.origin)}
+        return _plain(toolchain.find(name))
+    except toolchain.ToolchainError as error:
+        raise LabError(str(error)) from None
 
 
-def find_all(names: Iterable[str] = CONTROL_PLANE) -> dict[str, dict[str, str]]:
-    """`find` for several tools."""
-    return {name: find(name) for name in names}
-
-
-def ensure(names: Iterable[str], progress: Any) -> None:
-    """Let the tool chain provide what is missing; `progress` is called with one line at a time."""
+def ensure(names: Iterable[str], say: Callable[[str], None]) -> dict[str, dict[str, str]]:
+    """Every named tool, built if need be; `say` gets a line at a time."""
     import toolchain
 
-    toolchain.ensure(names, progress)
+    try:
+        return {name: _plain(tool) for name, tool in toolchain.ensure(names, say).items()}
+    except toolchain.ToolchainError as error:
+        raise LabError(str(error)) from None
+
+
+def lay_plugins(pulumi_home: Path, say: Callable[[str], None]) -> None:
+    """Put the plugins where the CLI in the lab looks for them. Nothing is built for that: what is missing is said."""
+    from toolchain import plugins
+
+    missing = [name for name in (*PLUGINS, *ON_PATH) if not _there(name)]
+    if missing:
+        say(f"without {', '.join(missing)}: `python -m toolchain ensure {' '.join(missing)}` provides what `pulumi` in the lab needs")
+        return
+    plugins.install_into(pulumi_home, say)
+
+
+def plugins_laid(pulumi_home: Path) -> bool:
+    """Whether each plugin has its place and leads somewhere."""
+    return all(any(pulumi_home.glob(f"plugins/*/{name}")) for name in PLUGINS)
 
 
 def directories() -> list[str]:
     """The directories of the tools that commands inside call by name; those not there yet are left out."""
-    found = []
-    for name in (*ON_PATH, *CONTROL_PLANE):
-        try:
-            found.append(os.path.dirname(find(name)["path"]))
-        except LabError:
-            continue
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(os.path.dirname(find(name)["path"]) for name in (*ON_PATH, *CONTROL_PLANE) if _there(name)))
 
 
-def _fallback(name: str) -> dict[str, str] | None:
-    import importlib.util
-    import shutil
-    import sys
+def _there(name: str) -> bool:
+    try:
+        return bool(find(name))
+    except LabError:
+        return False
 
-    if importlib.util.find_spec("toolchain.find") is not None:
-        return None
-    for candidate in (f"/tmp/gobuild/{name}", os.path.join(os.path.dirname(sys.executable), name)):
-        if shutil.which(candidate):
-            return {"path": candidate, "version": "dev", "origin": "built"}
-    raise LabError(f"{name}: not found")
+
+def _plain(tool: object) -> dict[str, str]:
+    return {part: str(getattr(tool, part)) for part in ("path", "version", "origin")}
