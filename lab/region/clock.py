@@ -42,9 +42,8 @@ def iso(seconds: float) -> str:
 
 
 def iso_millis(seconds: float) -> str:
-    """`2026-11-22T20:57:12.000Z`, the form OSS uses."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    """`2026-11-22T20:57:12.000Z`, the form OSS uses: whole seconds, and oss2 accepts no other milliseconds than 000."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def iso_minutes(seconds: float) -> str:

@@ -184,4 +184,6 @@ def list_uploads(region: Region, request: Request) -> Response:
     head = [element("Bucket", bucket["name"]), element("KeyMarker", encode(marker)), element("UploadIdMarker", id_marker)]
     head += [element("NextKeyMarker", encode(found[-1][0]) if more else ""), element("NextUploadIdMarker", found[-1][1] if more else "")]
     head += [element("Prefix", encode(prefix)), element("MaxUploads", limit), element("IsTruncated", more)]
+    if query.get("encoding-type") == "url":
+        head.append(element("EncodingType", "url"))
     return xml_response(element("ListMultipartUploadsResult", *head, *rows))
