@@ -41,7 +41,7 @@ volume = ModelVolume("volume", ModelVolumeArgs(
 # Step 4: TensorFlow Serving on the pool's nodes.
 server = ModelServer("server", ModelServerArgs(
     namespace=namespace, claim_name=volume.claim_name, model_name=model.name, model_path=model.path, mount_path=model.mount_path,
-    model_version=store.model.version, node_selector=pool.selector, tolerations=pool.tolerations, node_pool_id=pool.node_pool_id,
+    model_version=model.version, node_selector=pool.selector, tolerations=pool.tolerations, node_pool_id=pool.node_pool_id,
     instance_types=stack.node_pool.instance_types, ingress_peers=network_peers(stack.entry), **stack.server.plain()), inside)
 
 # Step 5: the autoscaler on ingress QPS.

@@ -97,7 +97,7 @@ class Autoscaler(Component):
             # Two HPAs on one Deployment fight; the fixed name (the tutorial's) would clash as well.
             opts=self.child(delete_before_replace=True),
         )
-        self.hpa_name = hpa.metadata.apply(lambda metadata: metadata.name or "")
+        self.hpa_name = hpa.metadata.name
         self.finish({"hpa_name": self.hpa_name})
 
 

@@ -84,15 +84,11 @@ class Entry(Component):
         if args.host:
             rule["host"] = args.host
         annotations = {"pulumi.com/timeoutSeconds": pulumi.Output.from_input(args.ready_seconds).apply(str), **_annotations(args, users)}
+        spec: kubernetes.networking.v1.IngressSpecArgsDict = {"ingress_class_name": args.kind, "rules": [rule]}
+        if certificate:
+            spec["tls"] = [{"hosts": [args.host or ""], "secret_name": certificate}]
         return kubernetes.networking.v1.Ingress(
-            self.child_name("ingress"),
-            metadata={"namespace": args.namespace, "annotations": annotations},
-            spec={
-                "ingress_class_name": args.kind,
-                "rules": [rule],
-                "tls": [{"hosts": [args.host or ""], "secret_name": certificate}] if certificate else None,
-            },
-            opts=self.child(),
+            self.child_name("ingress"), metadata={"namespace": args.namespace, "annotations": annotations}, spec=spec, opts=self.child()
         )
 
     def _certificate(self, args: EntryArgs) -> Input[str] | None:
@@ -111,7 +107,7 @@ class Entry(Component):
             string_data={key: pulumi.Output.secret(value) for key, value in data.items()},
             opts=self.child(),
         )
-        return secret.metadata.apply(lambda metadata: metadata.name or "")
+        return secret.metadata.name
 
 
 def _annotations(args: EntryArgs, users: Input[str] | None) -> dict[str, Input[str]]:

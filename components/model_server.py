@@ -82,9 +82,9 @@ class ModelServer(Component):
         self._physical_name = names.deployment(args.name, args.version)
         self._selector = {"app": "tensorflow-serving", "release": f"{args.name}-{args.version}"}
         deployment = self._deployment(args, self._model_config(args))
-        self.deployment_name = deployment.metadata.apply(lambda metadata: metadata.name or "")
+        self.deployment_name = deployment.metadata.name
         service = self._service(args, deployment)
-        self.service_name = service.metadata.apply(lambda metadata: metadata.name or "")
+        self.service_name = service.metadata.name
         self._disruption_budget(args)
         self._network_policy(args)
         self.finish({"deployment_name": self.deployment_name, "service_name": self.service_name})
@@ -189,7 +189,7 @@ def serving_namespace(name: str, physical_name: Input[str], opts: pulumi.Resourc
     """Name of the one namespace of volume claim, server, autoscaler and entry; only locked-down pods may run in it."""
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     namespace = kubernetes.core.v1.Namespace(name, metadata={"name": physical_name, "labels": labels}, opts=opts)
-    return namespace.metadata.apply(lambda metadata: metadata.name or "")
+    return namespace.metadata.name
 
 
 def _wait(args: ModelServerArgs) -> dict[str, Input[str]]:

@@ -44,7 +44,7 @@ class ModelStoreArgs:
     force_destroy: Input[bool] = False
     """On destroy delete what is left in the bucket."""
     tags: Input[Mapping[str, str]] = field(default_factory=dict)
-    """Tags of bucket and objects."""
+    """Tags of the bucket."""
 
 
 class ModelStore(Component):
@@ -68,7 +68,6 @@ class ModelStore(Component):
             bucket=self.bucket,
             prefix=args.prefix,
             source=args.source,
-            tags=args.tags,
             opts=self.child(retain_on_delete=self._retain),
         )
         self.finish({"bucket": self.bucket, "model_path": self.model.path, "model_digest": self.model.digest})

@@ -55,7 +55,7 @@ class ModelVolume(Component):
         digest = pulumi.Output.all(attributes, args.model_path, args.model_digest, args.size).apply(names.digest)
         volume = self._volume(pulumi.Output.concat("model-csi-pv-", digest), attributes, args)
         claim = self._claim(pulumi.Output.concat("model-pvc-", digest), volume, args)
-        self.claim_name = claim.metadata.apply(lambda metadata: metadata.name or "")
+        self.claim_name = claim.metadata.name
         self.finish({"claim_name": self.claim_name})
 
     def _volume(self, volume_name: pulumi.Output[str], attributes: pulumi.Output[dict[str, str]], args: ModelVolumeArgs) -> Any:

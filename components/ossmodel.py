@@ -1,9 +1,9 @@
 """The resource class of our own provider (providers/ossmodel): one SavedModel version directory in OSS."""
 
-from collections.abc import Mapping
-
 import pulumi
 from pulumi import Input
+
+OUTPUTS = ("version", "path", "digest", "bytes", "fileCount")
 
 
 class Model(pulumi.CustomResource):
@@ -33,17 +33,12 @@ class Model(pulumi.CustomResource):
         bucket: Input[str],
         prefix: Input[str],
         source: Input[str],
-        accept_empty_files: Input[bool] = False,
-        tags: Input[Mapping[str, str]] | None = None,
+        part_size_mib: Input[int] | None = None,
+        parallel: Input[int] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ):
-        outputs = dict.fromkeys(("version", "path", "digest", "bytes", "fileCount", "files"))
-        super().__init__(
-            "ossmodel:index:Model",
-            name,
-            {"bucket": bucket, "prefix": prefix, "source": source, "acceptEmptyFiles": accept_empty_files, "tags": tags, **outputs},
-            opts,
-        )
+        inputs = {"bucket": bucket, "prefix": prefix, "source": source, "partSizeMib": part_size_mib, "parallel": parallel}
+        super().__init__("ossmodel:index:Model", name, {**dict.fromkeys(OUTPUTS), **inputs}, opts)
 
     def translate_output_property(self, prop: str) -> str:
         """Engine's name to Python's."""

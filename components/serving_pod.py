@@ -26,14 +26,13 @@ def model_config(name: str, path: str, version: str) -> str:
 
 def pod(args: "ModelServerArgs", config_name: Input[str], selector: dict[str, str]) -> v1.PodSpecArgsDict:
     """Spec of the pod. No emptyDir: a pod with one is left alone by ACK's drain."""
-    return {
+    spec: v1.PodSpecArgsDict = {
         "containers": [_container(args)],
         "node_selector": args.node_selector,
         "tolerations": args.tolerations,
         "termination_grace_period_seconds": args.grace_seconds,
         "automount_service_account_token": False,
         "enable_service_links": False,
-        "image_pull_secrets": [{"name": args.image_pull_secret}] if args.image_pull_secret else None,
         "security_context": {
             "run_as_non_root": True,
             "run_as_user": 65534,
@@ -48,6 +47,9 @@ def pod(args: "ModelServerArgs", config_name: Input[str], selector: dict[str, st
             {"name": "config", "config_map": {"name": config_name}},
         ],
     }
+    if args.image_pull_secret:
+        spec["image_pull_secrets"] = [{"name": args.image_pull_secret}]
+    return spec
 
 
 def _container(args: "ModelServerArgs") -> v1.ContainerArgsDict:

@@ -4,12 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from components.settings.field import Group, setting
+from components.settings.field import Group, Text, setting
 
 LabelKey = Annotated[
     str, StringConstraints(pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")
 ]
-LabelValue = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")]
+LabelValue = Annotated[Text, StringConstraints(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")]
 VSwitchId = Annotated[str, StringConstraints(pattern=r"^vsw-[a-z0-9]+$")]
 InstanceType = Annotated[str, StringConstraints(pattern=r"^ecs\.[a-z0-9-]+\.[a-z0-9]+$")]
 SecurityGroupId = Annotated[str, StringConstraints(pattern=r"^sg-[a-z0-9]+$")]
@@ -20,7 +20,7 @@ DURATION = r"^[1-9][0-9]*(s|m|h)$"
 class Lookups(Group):
     """Answers given instead of asked for. What is set here is not looked up, so that a preview needs no cloud."""
 
-    account_id: str | None = setting(
+    account_id: Text | None = setting(
         None,
         "Account the credentials belong to. Set: STS is not asked.",
         pattern=r"^[0-9]{16}$",
@@ -65,7 +65,7 @@ class Cluster(Group):
         otherwise="there is no cluster to deploy to, and the log project k8s-log-<cluster id> can't be named",
         example="c210fbedb96674b9eaf15f2dc47d169a8",
     )
-    account_id: str | None = setting(
+    account_id: Text | None = setting(
         None,
         "Account that must own everything. When set, credentials of another account stop the run before anything changes.",
         pattern=r"^[0-9]{16}$",

@@ -1,11 +1,22 @@
 """How a setting is declared: type, default and bounds for pydantic, and the sentences a user gets when it is wrong."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 REQUIRED: Any = ...
+
+
+def as_text(value: Any) -> Any:
+    """A number or a truth value as the text it was typed as: `pulumi config set --path` makes them of 2 and true, and YAML does too."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int) else value
+
+
+Text = Annotated[str, BeforeValidator(as_text)]
+"""A text that may look like a number: an account id, a label's value, a quantity."""
 
 
 class Group(BaseModel):

@@ -6,12 +6,12 @@ from pydantic import SecretStr, StringConstraints
 
 from components import names
 from components.settings.cloud import Cluster, Lookups, ModelStore, NodeScaler
-from components.settings.field import REQUIRED, Group, setting
+from components.settings.field import REQUIRED, Group, Text, setting
 from components.settings.pool import NodePool
 from components.settings.serving import DNS_LABEL, Model, Server
 from components.settings.traffic import Autoscaler, Entry
 
-TagText = Annotated[str, StringConstraints(pattern=r"^[^\s]{1,128}$")]
+TagText = Annotated[Text, StringConstraints(pattern=r"^[^\s]{1,128}$")]
 SECRETS = ("kubeconfig", "htpasswd", "tlsCertificate", "tlsPrivateKey")
 PLAIN_TEXT = "it would lie in the repository in plain text"
 

@@ -1,8 +1,9 @@
 """Settings of the model and its server (tutorial steps 2 to 4)."""
 
+from pathlib import PurePath
 from typing import Literal
 
-from components.settings.field import Group, setting
+from components.settings.field import Group, Text, setting
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|[KMGT]i?)?$"
@@ -60,6 +61,11 @@ class Model(Group):
     )
 
     @property
+    def version(self) -> str:
+        """The version: name of the source directory."""
+        return PurePath(self.source).name
+
+    @property
     def key_prefix(self) -> str:
         """Start of the model's keys in the bucket: keys mirror the paths in the container."""
         return self.path.strip("/")
@@ -106,7 +112,7 @@ class Server(Group):
         example="registry",
     )
     gpus: int = setting(1, "GPUs per pod.", ge=1, le=8, expected="1 to 8", otherwise="the pod lands on a node without GPU", example="1")
-    cpu: str = setting(
+    cpu: Text = setting(
         "2",
         "CPU request per pod.",
         pattern=QUANTITY,
@@ -114,7 +120,7 @@ class Server(Group):
         otherwise="Kubernetes refuses the pod",
         example="'\"2\"'",
     )
-    memory: str = setting(
+    memory: Text = setting(
         "8Gi",
         "Memory request and limit per pod.",
         pattern=QUANTITY,

@@ -32,7 +32,7 @@ class Cloud(mocks.Mocks):
         self.preview = preview
         self.account = ACCOUNT
         self.clusters: list[dict[str, Any]] = [
-            {"clusterId": CLUSTER, "regionId": "cn-shanghai", "state": "running", "currentVersion": "1.36.3-aliyun.1"}]
+            {"regionId": "cn-shanghai", "state": "running", "currentVersion": "1.36.3-aliyun.1"}]
         self.oidc_providers: list[dict[str, Any]] = [{"issuerUrl": ISSUER, "arn": PROVIDER_ARN}]
         self.scaling_group = "asg-1"
         self.failing: str | None = None
@@ -43,7 +43,8 @@ class Cloud(mocks.Mocks):
         if name == self.failing:
             raise RuntimeError(f"{name}: StatusCode: 403, Code: ForbiddenCheckUserPermission")
         answers = {
-            "getCallerIdentity": {"accountId": self.account}, "getClusters": {"clusters": self.clusters},
+            "getCallerIdentity": {"accountId": self.account},
+            "getClusters": {"clusters": [{"clusterId": args.args.get("clusterId"), **cluster} for cluster in self.clusters]},
             "getOidcProviders": {"providers": self.oidc_providers}, "getClusterCredential": {"kubeConfig": KUBECONFIG}}
         return answers[name], []
 
@@ -98,7 +99,7 @@ def run(stack: str = "local", changes: Mapping[str, Any] | None = None, *, previ
     """Run __main__.py for a stack and return what it registered. Raises what the program raises."""
     cloud = cloud or Cloud(preview)
     recording = Recording()
-    monitor = RecordingMonitor(recording, cloud, preview)
+    monitor = RecordingMonitor(recording, cloud, PROJECT, stack, preview)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
