@@ -8,18 +8,18 @@ import (
 	shim "github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfshim"
 )
 
-// names maps a Pulumi property name to its nested names (empty for plain values).
+// names maps a property name, with "[]" behind it if it is a list, to the names inside (none for plain values).
 type names map[string]any
 
-// printPropertyNames writes, per Pulumi token, the property names that the bridge derives from the Terraform schema, so
-// that a test can hold them against the published SDK's.
+// printPropertyNames writes, per Pulumi token, the properties that the bridge derives from the Terraform schema, so that
+// a test can hold them against the published SDK's. Removed properties of resources are left out, as in the SDK.
 func printPropertyNames(w io.Writer, info tfbridge.ProviderInfo) error {
-	result := map[string]names{"config": propertyNames(info.P.Schema(), info.Config)}
+	result := map[string]names{}
 	for tfName, res := range info.Resources {
-		result[string(res.Tok)] = propertyNames(info.P.ResourcesMap().Get(tfName).Schema(), res.Fields)
+		result[string(res.Tok)] = propertyNames(info.P.ResourcesMap().Get(tfName).Schema(), res.Fields, false)
 	}
 	for tfName, fn := range info.DataSources {
-		result[string(fn.Tok)] = propertyNames(info.P.DataSourcesMap().Get(tfName).Schema(), fn.Fields)
+		result[string(fn.Tok)] = propertyNames(info.P.DataSourcesMap().Get(tfName).Schema(), fn.Fields, true)
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", " ")
@@ -27,15 +27,34 @@ func printPropertyNames(w io.Writer, info tfbridge.ProviderInfo) error {
 }
 
 // propertyNames lists one schema's property names, nested blocks included.
-func propertyNames(fields shim.SchemaMap, infos map[string]*tfbridge.SchemaInfo) names {
+func propertyNames(properties shim.SchemaMap, infos fields, removed bool) names {
 	result := names{}
-	fields.Range(func(key string, field shim.Schema) bool {
-		nested := names{}
-		if block, ok := field.Elem().(shim.Resource); ok {
-			nested = propertyNames(block.Schema(), nil)
+	properties.Range(func(key string, property shim.Schema) bool {
+		if property.Removed() != "" && !removed {
+			return true
 		}
-		result[tfbridge.TerraformToPulumiNameV2(key, fields, infos)] = nested
+		name := tfbridge.TerraformToPulumiNameV2(key, properties, infos)
+		if isList(property, infos[key]) {
+			name += "[]"
+		}
+		nested := names{}
+		if block, ok := property.Elem().(shim.Resource); ok {
+			nested = propertyNames(block.Schema(), nestedInfos(infos[key]), removed)
+		}
+		result[name] = nested
 		return true
 	})
 	return result
+}
+
+func isList(property shim.Schema, info *tfbridge.SchemaInfo) bool {
+	list := property.Type() == shim.TypeList || property.Type() == shim.TypeSet
+	return list && !tfbridge.IsMaxItemsOne(property, info)
+}
+
+func nestedInfos(info *tfbridge.SchemaInfo) fields {
+	if info == nil || info.Elem == nil {
+		return nil
+	}
+	return info.Elem.Fields
 }

@@ -24,11 +24,12 @@ func providerInfo() tfbridge.ProviderInfo {
 		Resources:   map[string]*tfbridge.ResourceInfo{},
 		DataSources: map[string]*tfbridge.DataSourceInfo{},
 	}
+	resourceFields, functionFields := resourceOverrides(), functionOverrides()
 	for tfName, token := range resourceTokens() {
-		info.Resources[tfName] = &tfbridge.ResourceInfo{Tok: tokens.Type(token)}
+		info.Resources[tfName] = &tfbridge.ResourceInfo{Tok: tokens.Type(token), Fields: resourceFields[tfName]}
 	}
 	for tfName, token := range functionTokens() {
-		info.DataSources[tfName] = &tfbridge.DataSourceInfo{Tok: tokens.ModuleMember(token)}
+		info.DataSources[tfName] = &tfbridge.DataSourceInfo{Tok: tokens.ModuleMember(token), Fields: functionFields[tfName]}
 	}
 	info.SetAutonaming(autonameMaxLength, autonameSeparator)
 	return info
