@@ -9,8 +9,8 @@ Object = dict[str, Any]
 KUBELET_VERSION = "v1.36.3-aliyun.1"
 MAX_PODS = 110
 _ANNOTATIONS = {"volumes.kubernetes.io/controller-managed-attach-detach": "true"}
-_GPU_MEMORY = {"Tesla-T4": 15360, "NVIDIA-A10": 23028, "Tesla-V100-SXM2-16GB": 16160, "NVIDIA-L20": 46068}
-"""MiB of one card, for the label ACK sets."""
+DEFAULT_POOL = "default-nodepool"
+"""The pool that no scaler touches: its nodes lack the label that the scaler gives."""
 
 
 def now() -> str:
@@ -57,14 +57,14 @@ def labels(instance: Object) -> dict[str, str]:
     if instance.get("nodepool_id"):
         result["alibabacloud.com/nodepool-id"] = instance["nodepool_id"]
         result["node.alibabacloud.com/nodepool-id"] = instance["nodepool_id"]
-    if instance.get("scaling_group_id"):
+    if instance.get("scaling_group_id") and instance.get("nodepool_name") != DEFAULT_POOL:
         result["k8s.aliyun.com"] = "true"
     if instance.get("gpu_count"):
         model = instance.get("gpu_model") or "unknown"
         result["aliyun.accelerator/nvidia_name"] = model
         result["aliyun.accelerator/nvidia_count"] = str(instance["gpu_count"])
-        if model in _GPU_MEMORY:
-            result["aliyun.accelerator/nvidia_mem"] = f"{_GPU_MEMORY[model]}MiB"
+        if instance.get("gpu_memory_mib"):
+            result["aliyun.accelerator/nvidia_mem"] = f"{instance['gpu_memory_mib']}MiB"
     return {**result, **_pairs(instance.get("labels"))}
 
 

@@ -58,15 +58,14 @@ async def service_account_token(api: Api, name: str) -> str:
 
 
 def _cloud_error(what: str, text: str, status: int) -> MountError:
-    """An RPC error body as one line with the cloud's code, message and request id."""
+    """An RPC error body as one line with the cloud's code and message (no request id: repeated events must be equal)."""
     try:
         body = json.loads(text)
     except ValueError:
         body = {}
     code, message = body.get("Code") or f"HTTP {status}", body.get("Message") or text[:200]
-    request = f", RequestId: {body['RequestId']}" if body.get("RequestId") else ""
     return MountError(
-        f"mount failed: {what}: Code: {code}, Message: {message}{request}",
+        f"mount failed: {what}: Code: {code}, Message: {message}",
         "Unauthenticated" if status in (400, 401) else "PermissionDenied",
     )
 
@@ -148,7 +147,7 @@ def download(options: OssOptions, keys: Keys | None, folder: Path) -> int:
         body: Any = error
         code, message = body.code or f"HTTP {body.status}", body.message or str(body.details)
         raise MountError(
-            f"mount failed: {where}: Code: {code}, Message: {message}, HTTP status: {body.status}, RequestId: {body.request_id}",
+            f"mount failed: {where}: Code: {code}, Message: {message}, HTTP status: {body.status}",
             "PermissionDenied" if body.status == 403 else "NotFound" if body.status == 404 else "Internal",
         ) from None
     except OSError as reason:

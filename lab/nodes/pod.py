@@ -13,7 +13,6 @@ from lab.nodes.api import ApiError, pod_path
 from lab.nodes.container import Container
 from lab.nodes.fields import environment
 from lab.nodes.nodes import now
-from lab.nodes.ossoptions import MountError
 from lab.nodes.status import pod_status, terminated, waiting
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ class Pod:
                 try:
                     await self.node.agent.volumes.mount(self.pod, volume, folder, self.facts)
                     break
-                except (MountError, ApiError, OSError) as reason:
+                except Exception as reason:  # whatever it is, the pod waits and its events say why
                     shown = await self._volume_name(volume)
                     self.events.pod(self.pod, "Warning", "FailedMount", f'MountVolume.SetUp failed for volume "{shown}" : {reason}')
                     await asyncio.sleep(pause)
