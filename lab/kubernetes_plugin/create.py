@@ -9,7 +9,7 @@ from lab.kubernetes_plugin import awaits, objects
 from lab.kubernetes_plugin import state as states
 from lab.kubernetes_plugin.awaits.base import AwaitError, Context
 from lab.kubernetes_plugin.cluster import ApiError, NoSuchKind, Unreachable
-from lab.kubernetes_plugin.engine import INFO, ResourceLog
+from lab.kubernetes_plugin.engine import INFO, WARNING, ResourceLog
 from lab.kubernetes_plugin.session import Failure, InitFailed, Session, urn_type
 from lab.kubernetes_plugin.wire import contains_unknown, plain
 
@@ -30,7 +30,7 @@ def create(session: Session, urn: str, news: dict[str, Any], timeout: float, pre
     try:
         live = _post(session, log, inputs, manager, preview)
     except ApiError as error:
-        if preview and (error.code in (403, 409) or error.namespace_missing or "does not support dry run" in error.message):
+        if preview and _cannot_be_previewed(error):
             return "", news
         hint = EXISTS_HINT if error.reason == "AlreadyExists" else ""
         raise Failure(f'resource "{urn}" was not successfully created by the Kubernetes API server: {error}{hint}') from error
@@ -54,11 +54,18 @@ def create(session: Session, urn: str, news: dict[str, Any], timeout: float, pre
     return objects.qualified_name(live), states.checkpoint(inputs, live, news, version, manager)
 
 
+def _cannot_be_previewed(error: ApiError) -> bool:
+    known = ("does not support dry run", "field is immutable")
+    return error.code in (403, 409) or error.namespace_missing or any(words in error.message for words in known)
+
+
 def wait(
     session: Session, log: ResourceLog, inputs: objects.Object, live: objects.Object, previous: objects.Object | None, timeout: float
 ) -> objects.Object:
     """Wait until a written object is ready; the object as last seen. Raises AwaitError."""
     awaiter = awaits.AWAITERS.get(awaits.kind_key(live))
+    if objects.annotation(inputs, objects.WAIT_FOR):
+        log.lasting(WARNING, f"the lab's stand-in for the kubernetes plugin does not know the annotation {objects.WAIT_FOR}: it has no effect")
     if objects.is_true(inputs, objects.SKIP_AWAIT):
         log.status(INFO, "Skipping await logic")
     elif awaiter is not None:

@@ -13,6 +13,7 @@ from lab.kubernetes_plugin.create import wait
 from lab.kubernetes_plugin.session import Failure, InitFailed, Session
 from lab.kubernetes_plugin.wire import contains_unknown, plain
 
+ADOPTION_TRIES = 10
 CONFLICT_HELP = (
     "https://www.pulumi.com/registry/packages/kubernetes/how-to-guides/managing-resources-with-server-side-apply/"
     "#handle-field-conflicts-on-existing-resources"
@@ -87,13 +88,22 @@ def _apply(
 
 
 def _adopt(cluster: Cluster, live: objects.Object, manager: str) -> objects.Object:
-    fields = ownership.adopted(objects.pluck(live, "metadata", "managedFields") or [], manager)
-    if fields is None:
-        return live
-    return cluster.json_patch(
-        live,
-        [
-            {"op": "replace", "path": "/metadata/managedFields", "value": fields},
-            {"op": "replace", "path": "/metadata/resourceVersion", "value": objects.text(live, "metadata", "resourceVersion")},
-        ],
-    )
+    """Take over what kubectl or a plain create wrote; tried again when somebody (mostly a controller's status) came in between."""
+    for attempt in range(ADOPTION_TRIES):
+        fields = ownership.adopted(objects.pluck(live, "metadata", "managedFields") or [], manager)
+        if fields is None:
+            return live
+        version = objects.text(live, "metadata", "resourceVersion")
+        try:
+            return cluster.json_patch(
+                live,
+                [
+                    {"op": "replace", "path": "/metadata/managedFields", "value": fields},
+                    {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
+                ],
+            )
+        except ApiError as error:
+            if error.code != 409 or attempt == ADOPTION_TRIES - 1:
+                raise
+            live = cluster.get(live)
+    raise AssertionError("unreachable: the last try raises")
