@@ -9,7 +9,7 @@ import pulumi
 from pulumi.runtime import config as engine_config
 from pydantic import ValidationError
 
-from components.settings.problem import PROJECT, Problem, SettingsError, set_command
+from components.settings.problem import PROJECT, Problem, SettingsError, remove_command, set_command
 from components.settings.root import GROUPS, SECRETS, Settings
 from components.settings.rules import broken_rules
 from components.settings.translate import translate
@@ -37,7 +37,7 @@ def load(values: Mapping[str, Any], secret_keys: Iterable[str], *, project: str,
     data |= {"project": project, "stack": stack, "region": values.get("alicloud:region") or environment.get("ALICLOUD_REGION")}
     if data["region"] is None:
         del data["region"]
-    problems = _plain_secrets(data, set(secret_keys)) + _region_of_uploads(data, values)
+    problems = _misplaced(given) + _plain_secrets(data, set(secret_keys)) + _region_of_uploads(data, values)
     settings, found = _validated(data)
     problems += found + broken_rules(settings, frozenset(problem.field for problem in found))
     if problems:
@@ -80,6 +80,16 @@ def _drop(data: dict[str, Any], path: list[str]) -> None:
         parent.pop(path[1], None)
     else:
         data.pop(path[0], None)
+
+
+def _misplaced(given: Mapping[str, Any]) -> list[Problem]:
+    """Keys that are fields of Settings but come from elsewhere."""
+    places = {"region": "alicloud:region", "project": "the project's name in Pulumi.yaml", "stack": "the stack's name"}
+    return [
+        Problem(key, given[key], f"a setting of this project; it comes from {place}", "it is not read, and the region or name stays another", remove_command(key))
+        for key, place in places.items()
+        if key in given
+    ]
 
 
 def _plain_secrets(data: Mapping[str, Any], secret_keys: set[str]) -> list[Problem]:

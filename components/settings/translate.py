@@ -1,6 +1,7 @@
 """From pydantic's error records to sentences for the user."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -18,7 +19,10 @@ def translate(error: ValidationError, data: Mapping[str, Any]) -> list[Problem]:
     for detail in error.errors():
         path: Sequence[Step] = [step for step in detail["loc"] if step != "[key]"]
         field = dotted(path)
-        problems.setdefault(field, _unknown(path, data) if detail["type"] == "extra_forbidden" else _wrong(path, data))
+        problem = _unknown(path, data) if detail["type"] == "extra_forbidden" else _wrong(path, data)
+        if detail["loc"][-1] == "[key]":  # the key itself is at fault, and no value mends it
+            problem = replace(problem, remedy=remove_command(field))
+        problems.setdefault(field, problem)
     return list(problems.values())
 
 
