@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -12,7 +13,8 @@ from .errors import Cancelled, Problem
 
 T = TypeVar("T")
 RETRIES = 6
-FIRST_WAIT = 0.4
+FIRST_WAIT = float(os.environ.get("OSSMODEL_RETRY_WAIT") or 0.4)
+"""Seconds before the second attempt; each further pause is twice as long."""
 LONGEST_WAIT = 15.0
 
 

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import requests
-
 from . import profiles, sts
 from .errors import Problem
 from .redact import redact
@@ -107,6 +105,8 @@ def _base(settings: Settings, profile: profiles.Profile | None) -> Callable[[], 
 
 
 def _from_url(url: str, field: str) -> Keys:
+    import requests
+
     try:
         answer = requests.get(url, timeout=_TIMEOUT)
         body: Any = answer.json() if answer.status_code == 200 else {"Code": f"HTTP {answer.status_code}"}

@@ -26,13 +26,16 @@ class EngineLog:
         from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
         self._pb = engine_pb2
+        self._calls: set[object] = set()
         self._stub = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
 
     def send(self, severity: str, message: str, urn: str = "", ephemeral: bool = False) -> None:
         """See `Log`; secrets are removed here, whatever the caller passed."""
         level = self._pb.LogSeverity.Value(severity.upper())
         request = self._pb.LogRequest(severity=level, message=redact(message), urn=urn, ephemeral=ephemeral)
-        self._stub.Log.future(request, timeout=5)
+        call = self._stub.Log.future(request, timeout=5)
+        self._calls.add(call)  # a call that nobody holds is cancelled
+        call.add_done_callback(self._calls.discard)
 
 
 class Reporter:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pulumi.provider.experimental import provider as pulumi_provider
 from pulumi.provider.experimental.provider import CheckFailure, CheckResponse, ConfigureResponse
 
-from . import MODEL_TYPE, diff, inputs, settings, sync
+from . import MODEL_TYPE, credentials, diff, inputs, settings, sync
 from .control import Control
 from .engine import Log, Reporter
 from .errors import PartialFailure, Problem, unknown_key
@@ -73,6 +73,7 @@ class ModelProvider(pulumi_provider.Provider):
         """Upload everything that is not there yet."""
         plain = plain_map(request.properties)
         if request.preview:
+            self._warn_if_keyless(request.urn)
             return pulumi_provider.CreateResponse("", value_map(_planned(plain, UNKNOWN)))
         outputs = await self._apply(request.urn, plain, "", request.timeout)
         return pulumi_provider.CreateResponse(inputs.layout_of(plain).resource_id, value_map(outputs))
@@ -82,6 +83,7 @@ class ModelProvider(pulumi_provider.Provider):
         plain, olds = plain_map(request.news), plain_map(request.olds)
         owner = str(olds.get("owner", ""))
         if request.preview:
+            self._warn_if_keyless(request.urn)
             return pulumi_provider.UpdateResponse(value_map(_planned(plain, owner)))
         return pulumi_provider.UpdateResponse(value_map(await self._apply(request.urn, plain, owner, request.timeout)))
 
@@ -108,6 +110,13 @@ class ModelProvider(pulumi_provider.Provider):
         self._cancelled.set()
         for wake in self._cancel_wakes:
             wake.set()
+
+    def _warn_if_keyless(self, urn: str) -> None:
+        """A preview needs no keys, but tells already that an update could not do without them."""
+        try:
+            credentials.resolve(self._settings)
+        except Problem as problem:
+            Reporter(self._log, urn).warning(f"an update would fail: {problem}")
 
     async def _apply(self, urn: str, plain: dict[str, Any], owner: str, timeout: float) -> dict[str, Any]:
         layout = inputs.layout_of(plain)

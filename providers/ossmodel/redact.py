@@ -52,8 +52,8 @@ class RedactingFilter(logging.Filter):
 
 
 def install() -> None:
-    """Send warnings and worse of all libraries to stderr, redacted; their debug output is never produced."""
+    """Keep the libraries quiet: what they log (requests with their headers) is told in our own messages. The rest is redacted."""
     handler = logging.StreamHandler()
     handler.addFilter(RedactingFilter())
     handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.ERROR, force=True)
+    logging.basicConfig(handlers=[handler], level=logging.CRITICAL, force=True)

@@ -72,7 +72,8 @@ class Cloud:
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """One call of the control API."""
         data = json.dumps(body).encode() if body is not None else None
-        request = urllib.request.Request(f"http://127.0.0.1:{self._control}{path}", data, {"Content-Type": "application/json"}, method=method)
+        url, headers = f"http://127.0.0.1:{self._control}{path}", {"Content-Type": "application/json"}
+        request = urllib.request.Request(url, data, headers, method=method)
         with urllib.request.urlopen(request, timeout=10) as answer:
             text = answer.read()
         return json.loads(text) if text else None

@@ -49,7 +49,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Plugin]]:
     running: list[Plugin] = []
 
     def begin(parent: list[str] | None = None, **env: str) -> Plugin:
-        variables = environment(EI_CACHE=str(tmp_path / "cache"), HOME=str(tmp_path), **env)
+        variables = environment(**{"EI_CACHE": str(tmp_path / "cache"), "HOME": str(tmp_path), **env})
         plugin = Plugin(tmp_path, variables, parent)
         running.append(plugin)
         return plugin

@@ -168,7 +168,7 @@ def secret(value: str) -> dict[str, str]:
 def environment(**extra: str) -> dict[str, str]:
     """A clean environment for the plugin: nothing of the developer's cloud settings."""
     kept = {key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")}
-    return {**kept, "PYTHONPATH": str(HOOKS), **extra}
+    return {**kept, "PYTHONPATH": str(HOOKS), "OSSMODEL_RETRY_WAIT": "0.02", **extra}
 
 
 def _whole(value: Any) -> Any:

@@ -65,9 +65,10 @@ def test_all_mistakes_are_told_at_once(offline: Plugin) -> None:
     assert {"bucket", "prefix", "source", "parallel", "prefx"} <= {prop for prop, _ in failures}
 
 
-@pytest.mark.parametrize(
-    ("wrong", "meant"), [("prefx", "prefix"), ("buckett", "bucket"), ("part_size_mib", "partSizeMib"), ("sources", "source"), ("PARALLEL", "parallel")]
-)
+MISSPELT = [("prefx", "prefix"), ("buckett", "bucket"), ("part_size_mib", "partSizeMib"), ("sources", "source"), ("PARALLEL", "parallel")]
+
+
+@pytest.mark.parametrize(("wrong", "meant"), MISSPELT)
 def test_a_misspelt_input_is_answered_with_the_nearest_one(offline: Plugin, tmp_path: Path, wrong: str, meant: str) -> None:
     _, failures = offline.check({**good(tmp_path), wrong: "x"})
     assert failures == [(wrong, failures[0][1])]

@@ -153,7 +153,8 @@ def test_log_records_are_redacted_with_their_tracebacks() -> None:
     try:
         raise ValueError("very-secret-value")
     except ValueError as error:
-        record = logging.LogRecord("x", logging.ERROR, "f", 1, "failed with %s", ("very-secret-value",), (ValueError, error, error.__traceback__))
+        trace = (ValueError, error, error.__traceback__)
+        record = logging.LogRecord("x", logging.ERROR, "f", 1, "failed with %s", ("very-secret-value",), trace)
     redact.RedactingFilter().filter(record)
     assert "very-secret-value" not in logging.Formatter().format(record) and "[secret]" in record.getMessage()
 

@@ -14,7 +14,6 @@ from tests.plugins.ossmodel import savedmodels
 from tests.plugins.ossmodel.process import Plugin
 
 
-
 @pytest.fixture
 def news(tmp_path: Path) -> dict[str, str]:
     """Inputs of the model that each test makes in its directory."""
@@ -99,7 +98,8 @@ def test_another_place_is_a_replacement_made_before_the_old_one_goes(offline: Pl
     savedmodels.make(tmp_path)
     savedmodels.make(tmp_path, "1700000000")
     state = state_of(offline.checked(news))
-    for change, name in (({"bucket": "models-2"}, "bucket"), ({"prefix": "m"}, "prefix"), ({"source": str(tmp_path / "1700000000")}, "version")):
+    other = {"source": str(tmp_path / "1700000000")}
+    for change, name in (({"bucket": "models-2"}, "bucket"), ({"prefix": "m"}, "prefix"), (other, "version")):
         answer = offline.diff(state, offline.checked({**news, **change}))
         assert list(answer.replaces) == [name] and not answer.deleteBeforeReplace
     assert list(offline.diff(state, {**offline.checked(news), "bucket": UNKNOWN}).replaces) == ["bucket"]

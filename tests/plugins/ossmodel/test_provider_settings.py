@@ -56,10 +56,12 @@ def test_a_role_profile_asks_for_that_role(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(credentials.sts, "assume", assume)
     path = tmp_path / "config.json"
     entry = {"name": "p", "mode": "RamRoleArn", "access_key_id": "A", "access_key_secret": "S", "region_id": "cn-shanghai"}
-    path.write_text(json.dumps({"profiles": [{**entry, "ram_role_arn": "acs:ram::1:role/r", "ram_session_name": "me", "expired_seconds": 900}]}))
+    role = {"ram_role_arn": "acs:ram::1:role/r", "ram_session_name": "me", "expired_seconds": 900}
+    path.write_text(json.dumps({"profiles": [{**entry, **role}]}))
     _, keys = resolved({"profile": "p", "sharedCredentialsFile": str(path)})
     assert (keys.access_key, keys.token) == ("STS.A", "T2")
-    assert asked["roleArn"] == "acs:ram::1:role/r" and asked["sessionName"] == "me" and asked["sessionExpiration"] == "900" and asked["by"] == "A"
+    assert asked["roleArn"] == "acs:ram::1:role/r" and asked["sessionName"] == "me"
+    assert asked["sessionExpiration"] == "900" and asked["by"] == "A"
 
 
 def test_temporary_keys_are_renewed_before_they_end() -> None:
