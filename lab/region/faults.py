@@ -29,7 +29,8 @@ class Faults:
     def add(self, fault: dict[str, Any]) -> dict[str, Any]:
         """Add one fault; returns it with its defaults.
 
-        `match` {service, action (or call), method, path (regex), host (regex)}, `times` (default 1), `skip` (let that many pass first),
+        `match` {service, action (or call), method, path (regex, with or without the query), host (regex)},
+        `times` (default 1), `skip` (let that many pass first),
         `kind` one of `KINDS`, `status`/`code`/`message`/`body` for `error`, `seconds` for `timeout` and `delay`.
         """
         unknown = set(fault) - _KEYS | set(fault.get("match", {})) - _MATCH
@@ -83,11 +84,10 @@ class Faults:
 
 def _matches(match: dict[str, str], request: Request) -> bool:
     call = match.get("action") or match.get("call")
-    path = f"{request.raw_path}?{request.raw_query}" if request.raw_query else request.raw_path
     return (
         match.get("service", request.service) == request.service
         and (call is None or call == request.call)
         and match.get("method", request.method).upper() == request.method
-        and bool(re.search(match.get("path", ""), path))
+        and any(re.search(match.get("path", ""), path) for path in (request.raw_path, f"{request.raw_path}?{request.raw_query}"))
         and bool(re.search(match.get("host", ""), request.host))
     )

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
+_GATEWAY = ("Signature", "InvalidAccessKeyId", "InvalidSecurityToken", "MissingSecurityToken")  # refused before the service sees the call
 XML_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -143,7 +144,7 @@ def error_response(request: Request, error: ApiError) -> Response:
     if request.service == "sls":
         body = {"errorCode": error.code, "errorMessage": error.message}
         return json_response(body, error.status, **{"x-log-requestid": identifier.replace("-", "")[:24]})
-    if request.service == "cs":
+    if request.service == "cs" and not error.code.startswith(_GATEWAY):
         return json_response({"code": error.code, "message": error.message, "requestId": identifier, **error.extra}, error.status)
     body = {
         "RequestId": identifier,

@@ -202,9 +202,9 @@ def remove(region: Region, payload: dict[str, Any]) -> None:
     from lab.region.services.cs.nodepools import remove_pool
 
     cluster_id = payload["cluster_id"]
-    for pool in region.store.all("nodepool"):
+    for pool in region.store.all("nodepool", cluster_id=cluster_id):
         remove_pool(region, pool)
-    for addon in region.store.all("addon"):
+    for addon in region.store.all("addon", cluster_id=cluster_id):
         region.store.delete("addon", f"{cluster_id}:{addon['name']}")
     region.store.delete("oidc_provider", f"ack-rrsa-{cluster_id}")
     region.store.delete("cluster", cluster_id)

@@ -82,11 +82,11 @@ def _public(
 
 def block_public_access(bucket: dict[str, Any]) -> bool:
     """Whether public access is blocked for the bucket."""
-    return "<BlockPublicAccess>true<" in bucket["config"].get("publicAccessBlock", "")
+    return "<BlockPublicAccess>true<" in bucket["config"].get("publicAccessBlock", "").replace(">True<", ">true<")
 
 
 def _check_tls(bucket: dict[str, Any], request: Request) -> None:
-    config = bucket["config"].get("httpsConfig", "")
+    config = bucket["config"].get("httpsConfig", "").replace(">True<", ">true<")
     if "<Enable>true<" in config and request.scheme == "https" and f"<TLSVersion>{request.tls_version}<" not in config:
         raise ApiError(403, "AccessDenied", f"The bucket does not accept {request.tls_version or 'this TLS version'}.", EC="0003-00000703")
 

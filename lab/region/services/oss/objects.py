@@ -128,7 +128,7 @@ def _copy(region: Region, request: Request) -> Response:
     blob = blobs.write(region, blobs.read_pieces(region, [row["blob"]]))
     response = _stored(region, request, bucket["name"], request.vars["key"], blob, meta)
     body = element("CopyObjectResult", element("LastModified", iso_millis(region.clock.now())), element("ETag", response.headers["ETag"]))
-    return xml_response(body, 200, **{n: v for n, v in response.headers.items() if n.startswith("x-oss-")})
+    return xml_response(body, 200, **{n: v for n, v in response.headers.items() if n.startswith("x-oss-") or n == "ETag"})
 
 
 @oss("object", "GET", "", "GetObject")
