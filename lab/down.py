@@ -14,9 +14,7 @@ from lab.environment import LabError
 from lab.supervisor_control import ask
 
 STOP_LIMIT = 25.0  # seconds for an orderly stop
-KEPT = ("log", "pulumi", "scenario.yaml")  # logs for reading later, the user's scenario; pulumi/home/plugins may be large downloads
-KEPT_PULUMI = ("home",)
-KEPT_PULUMI_HOME = ("plugins",)
+KEPT = ("log", "scenario.yaml")  # logs for reading later, and what the user wrote
 
 
 def down(home: Path, say: Callable[[str], None], *, keep: bool = False) -> None:
@@ -73,14 +71,11 @@ def _left_inside(namespace: str) -> list[int]:
 
 
 def _remove(home: Path) -> None:
-    """Remove all but logs and plugins."""
-    for directory, kept in ((home, KEPT), (home / "pulumi", KEPT_PULUMI), (home / "pulumi" / "home", KEPT_PULUMI_HOME)):
-        for entry in directory.iterdir() if directory.is_dir() else ():
-            if entry.name not in kept:
-                if entry.is_dir() and not entry.is_symlink():
-                    shutil.rmtree(entry)
-                else:
-                    entry.unlink()
-    for directory in (home / "pulumi" / "home", home / "pulumi"):
-        with contextlib.suppress(OSError):
-            directory.rmdir()  # only when nothing is in it
+    """Remove all but logs and the user's scenario."""
+    for entry in home.iterdir() if home.is_dir() else ():
+        if entry.name in KEPT:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
-import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +16,8 @@ REGION = "cn-shanghai"
 RRSA_ISSUER = f"https://oidc-ack-{REGION}.oss-{REGION}.aliyuncs.com/{CLUSTER_ID}"
 LOG_PROJECT = f"k8s-log-{CLUSTER_ID}"
 LOG_STORE = "nginx-ingress"
+PASSPHRASE = "local-lab"
+"""Of stack `local`, whose salt is committed in Pulumi.local.yaml. It guards nothing: every secret of the lab is made on this machine."""
 
 REGION_IP = "10.0.0.2"
 API_IP = "10.0.0.10"
@@ -84,18 +86,16 @@ def prepare(home: Path) -> None:
         (home / part).mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
     passphrase = home / "pulumi" / "passphrase"
-    if not passphrase.exists() or not passphrase.read_text().strip():
+    if not passphrase.exists():
         from lab.pki import write_private
 
-        write_private(passphrase, secrets.token_urlsafe(24).encode())
+        write_private(passphrase, PASSPHRASE.encode())
 
 
 def inside(home: Path | str | None = None) -> dict[str, str]:
     """The complete environment of a command inside the lab of `home` (default: LAB_HOME)."""
-    from lab.region.auth.credentials import ensure_credentials
-
     home = Path(home) if home is not None else lab_home()
-    keys = ensure_credentials(home)
+    keys = _credentials(home)
     ca = str(home / "pki" / "ca.pem")
     kept = {name: os.environ[name] for name in ("HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LC_ALL", "TMPDIR", "TZ") if name in os.environ}
     kept.update({name: value for name, value in os.environ.items() if name.startswith(("LAB_", "XDG_", "EI_"))})
@@ -136,6 +136,15 @@ def search_path() -> str:
     system = os.environ.get("PATH", "/usr/local/bin:/usr/bin:/bin").split(":")
     wanted = [*directories(), str(Path(sys.executable).parent), *system, "/usr/sbin", "/sbin"]
     return ":".join(dict.fromkeys(part for part in wanted if part))
+
+
+def _credentials(home: Path) -> dict[str, str]:
+    try:
+        return json.loads((home / "credentials.json").read_text())
+    except (OSError, ValueError):
+        from lab.region.auth.credentials import ensure_credentials
+
+        return ensure_credentials(home)
 
 
 def _port(environ: Mapping[str, str], name: str, default: int) -> int:

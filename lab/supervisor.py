@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,10 @@ class Supervisor:
 
     def changed(self) -> None:
         """Write the state down and tell followers."""
-        write_state(self.home, self.state())
+        try:
+            write_state(self.home, self.state())
+        except OSError as error:  # a full disk must not take down what runs; the control socket still tells the state
+            print(f"state: {error}", flush=True)
         self.control.changed()
 
     async def run(self, listening: dict[str, socket.socket]) -> None:
@@ -77,14 +81,20 @@ class Supervisor:
         setting = supervisor_parts.Setting(self.home, places, self.config["tools"], self.config["clock"])
         specs = [spec for spec in supervisor_parts.parts(setting) if spec.name not in self.config["left_out"]]
         self.parts.update({spec.name: Part(spec, self._log(spec.name), self.changed) for spec in specs})
-        lives = [
-            loop.create_task(part.live([self.parts[name] for name in part.spec.after if name in self.parts])) for part in self.parts.values()
-        ]
+        lives = [loop.create_task(self._live(part)) for part in self.parts.values()]
         reaper = loop.create_task(self._reap_orphans())
         await self.stop_asked.wait()
         await self._stop_all()
         for task in (*lives, reaper):
             task.cancel()
+
+    async def _live(self, part: Part) -> None:
+        try:
+            await part.live([self.parts[name] for name in part.spec.after if name in self.parts])
+        except Exception as error:  # a mistake of ours: show it where a person looks
+            traceback.print_exc()
+            part.state, part.error = "failed", f"{part.spec.name}: {type(error).__name__}: {error}"
+            self.changed()
 
     async def _open_relays(self, listening: dict[str, socket.socket]) -> None:
         """From the host's ports, and from the same ports inside, so that one URL works on both sides."""

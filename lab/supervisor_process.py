@@ -189,7 +189,7 @@ class Part:
         return f"{problem}\n--- end of {self.log} ---\n{tail}" if tail else f"{problem}; {self.log} is empty"
 
 
-def log_tail(path: Path, lines: int = 12, width: int = 300) -> str:
+def log_tail(path: Path, lines: int = 12, width: int = 800) -> str:
     """The last lines of a log, for an error message."""
     try:
         with open(path, "rb") as stream:

@@ -33,6 +33,8 @@ def up(home: Path, say: Say) -> None:
     if lock is None:
         if _join_running(home, say):
             return
+        if not state.supervisor_pids(home):
+            raise LabError(f"another `lab up` is preparing the lab in {home}; wait for it, then run the same command again")
         say("what runs does not get ready: starting it again on the same data")
         state.kill(home)
         if not state.wait_stopped(home, 10):
@@ -55,7 +57,7 @@ def _join_running(home: Path, say: Say) -> bool:
         for last in _follow(home, say):
             if last["phase"] == "ready" and time.monotonic() - began < 1:
                 _complete_plugins(home, say)
-                say(f"the lab runs already, since {_clock_time(last['started'])} ({home})")
+                say(f"the lab runs already, since {_clock_time(last['started'])} ({home}){_other_ports(last)}")
                 return True
             if last["phase"] == "stopping":
                 raise LabError(f"the lab in {home} is being stopped; wait for `lab down` to end, then run the same command again")
@@ -66,7 +68,18 @@ def _join_running(home: Path, say: Say) -> bool:
                 break
     if not last and _wait_for_socket(home):
         return _join_running(home, say)
-    return last.get("phase") == "ready"
+    if last.get("phase") == "ready":
+        say(f"the lab is ready ({home})")
+        return True
+    return False
+
+
+def _other_ports(report: dict[str, Any]) -> str:
+    """A running lab keeps its ports, whatever the environment says now."""
+    asked = ports()
+    if report["ports"] == {"ingress": asked.ingress, "api": asked.api, "region": asked.region}:
+        return ""
+    return "; it keeps the ports it was started with: " + ", ".join(f"{name} {port}" for name, port in report["ports"].items())
 
 
 def _complete_plugins(home: Path, say: Say) -> None:
@@ -232,7 +245,9 @@ def _follow(home: Path, say: Say) -> Any:
                 say(_progress(part, report["started"]))
         if time.monotonic() - waiting_said > 3:
             waiting_said = time.monotonic()
-            say("waiting for " + ", ".join(p["name"] for p in report["components"] if p["state"] != "ready"))
+            waiting = [part["name"] for part in report["components"] if part["state"] != "ready"]
+            if waiting:
+                say("waiting for " + ", ".join(waiting))
         yield report
 
 

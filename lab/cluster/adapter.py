@@ -129,6 +129,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8443)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     asyncio.run(serve(arguments.home, "127.0.0.1", arguments.port))
 
 

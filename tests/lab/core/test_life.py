@@ -1,0 +1,157 @@
+"""The life of a lab: start, start again, break, stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+from lab import state
+from tests.lab.core.conftest import ROOT, Lab
+
+BARE = "region,node-agent,log-shipper,node-autoscaler,traefik,metrics-adapter,metrics api,kube-controller-manager,kube-scheduler,kube-apiserver,platform objects"
+
+
+def outside_pid(lab: Lab, name: str) -> int:
+    (part,) = [part for part in lab.status()["components"] if part["name"] == name]
+    return part["pid"]
+
+
+def test_up_reports_each_part_and_the_api_server_is_ready(tmp_path: pathlib.Path, lab: Lab) -> None:
+    report = lab.status()
+    assert report["phase"] == "ready"
+    names = {part["name"] for part in report["components"]}
+    assert {"region", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "traefik", "metrics-adapter", "node-agent"} <= names
+    assert lab.inside("kubectl", "get", "--raw", "/readyz").stdout == "ok"
+
+
+def test_a_second_up_says_that_it_runs_within_a_second(lab: Lab) -> None:
+    began = time.monotonic()
+    said = lab.up()
+    assert "runs already" in said
+    assert time.monotonic() - began < 1.0 + os.getloadavg()[0] / 4  # a second on a machine with nothing else to do
+
+
+def test_status_shows_memory_of_every_process_and_its_exit_status_tells(lab: Lab) -> None:
+    processes = [part for part in lab.status()["components"] if not part["job"]]
+    assert len(processes) >= 8
+    assert all(part["pss_mib"] > 5 and part["pid"] and part["since"] for part in processes)
+    shown = lab.run("status")
+    assert shown.returncode == 0
+    assert "kube-apiserver" in shown.stdout and "1.36.3" in shown.stdout
+
+
+def test_a_part_that_dies_is_started_again_and_counted(lab: Lab) -> None:
+    before = outside_pid(lab, "kube-scheduler")
+    os.kill(before, signal.SIGKILL)
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        (part,) = [part for part in lab.status()["components"] if part["name"] == "kube-scheduler"]
+        if part["state"] == "ready" and part["restarts"] >= 1:
+            break
+        time.sleep(0.1)
+    assert part["state"] == "ready" and part["restarts"] == 1 and part["pid"] != before
+
+
+def test_after_kill_9_of_the_supervisor_up_goes_on_with_the_clusters_objects(lab: Lab) -> None:
+    assert lab.inside("kubectl", "create", "configmap", "kept", "--from-literal=answer=42").returncode == 0
+    namespace = lab.status()["namespace"]
+    os.kill(state.read_state(lab.home)["supervisor"]["pid"], signal.SIGKILL)
+    assert state.wait_stopped(lab.home, 10)
+    assert state.processes_inside(namespace) == {}
+    assert lab.run("status").returncode == 3
+    lab.up()
+    assert lab.kubectl("get", "configmap", "kept")["data"] == {"answer": "42"}
+
+
+def test_a_taken_port_is_named_with_its_holder_and_the_variable_to_change(tmp_path: pathlib.Path) -> None:
+    other = Lab(tmp_path / "lab")
+    with socket.create_server(("127.0.0.1", other.ports["LAB_API_PORT"])):
+        failed = other.run("up")
+    assert failed.returncode == 1
+    assert f"port {other.ports['LAB_API_PORT']}" in failed.stderr
+    assert f"process {os.getpid()}" in failed.stderr
+    assert "LAB_API_PORT" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert not state.is_running(other.home)
+
+
+def test_a_part_that_cannot_start_is_reported_with_the_end_of_its_log_and_nothing_stays(tmp_path: pathlib.Path) -> None:
+    broken = Lab(tmp_path / "lab", LAB_WITHOUT=BARE)
+    (broken.home / "data").mkdir(parents=True)
+    (broken.home / "data" / "etcd").write_text("not a directory")
+    failed = broken.run("up")
+    assert failed.returncode == 1
+    assert "etcd ended with exit status" in failed.stderr
+    assert "not a directory" in failed.stderr
+    assert not state.is_running(broken.home)
+
+
+def test_as_an_ordinary_user_would_the_lab_runs_in_a_user_namespace_and_leaves_nothing(tmp_path: pathlib.Path) -> None:
+    own = Lab(tmp_path / "lab", LAB_USERNS="1", LAB_WITHOUT=BARE)
+    try:
+        own.up()
+        ours = os.readlink("/proc/self/ns/user")
+        assert own.inside("readlink", "/proc/self/ns/user").stdout.strip() not in ("", ours)
+        assert own.inside("id", "-u").stdout == "0\n"
+        namespace = own.status()["namespace"]
+        assert len(state.processes_inside(namespace)) >= 2
+        stopped = own.run("down")
+        assert stopped.returncode == 0, stopped.stderr
+        assert state.processes_inside(namespace) == {}
+    finally:
+        own.end()
+
+
+def test_ctrl_c_during_up_leaves_a_lab_that_the_next_up_joins(tmp_path: pathlib.Path) -> None:
+    own = Lab(tmp_path / "lab", LAB_WITHOUT=BARE.replace("kube-apiserver,", ""))
+    try:
+        first = subprocess.Popen(own.command("up"), cwd=ROOT, env=own.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert first.stdout is not None and "sealed namespace" in first.stdout.readline()
+        first.send_signal(signal.SIGINT)
+        _, said = first.communicate(timeout=30)
+        assert first.returncode == 130 and "interrupted" in said and "Traceback" not in said
+        own.up()
+        assert own.status()["phase"] == "ready"
+    finally:
+        own.end()
+
+
+def test_down_keeps_the_data_when_asked(tmp_path: pathlib.Path) -> None:
+    own = Lab(tmp_path / "lab", LAB_WITHOUT=BARE)
+    try:
+        own.up()
+        assert own.run("down", "--keep").returncode == 0
+        assert (own.home / "data" / "etcd" / "member").is_dir()
+        assert not state.is_running(own.home)
+    finally:
+        own.end()
+
+
+def test_down_leaves_no_process_no_mount_no_namespace_and_no_data(lab: Lab) -> None:
+    report = lab.status()
+    namespace, network = report["namespace"], os.readlink(f"/proc/{report['supervisor']['pid']}/ns/net")
+    assert len(state.processes_inside(namespace)) > 8
+    stopped = lab.run("down")
+    assert stopped.returncode == 0, stopped.stderr
+    assert state.processes_inside(namespace) == {}
+    assert network not in {network_of(pid) for pid in os.listdir("/proc") if pid.isdigit()}
+    assert str(lab.home) not in pathlib.Path("/proc/self/mountinfo").read_text()
+    assert [entry.name for entry in lab.home.iterdir()] == ["log"]
+    assert json.loads(lab.run("status", "--json").stdout)["phase"] == "not running"
+
+
+def test_down_of_a_lab_that_does_not_run_is_no_mistake(tmp_path: pathlib.Path) -> None:
+    done = Lab(tmp_path / "never").run("down")
+    assert done.returncode == 0 and "was not running" in done.stdout
+
+
+def network_of(pid: str) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/ns/net")
+    except OSError:
+        return ""
