@@ -25,7 +25,16 @@ INGRESS_IP = "10.0.0.80"
 API_URL = f"https://{API_IP}:6443"
 CONTROL_URL = f"http://{REGION_IP}:9090"
 
-_FOREIGN = ("ALICLOUD_", "ALIBABA_CLOUD_", "ALIBABACLOUD_", "OSS_", "PULUMI_ACCESS_TOKEN", "PULUMI_BACKEND_URL", "KUBECONFIG", "KUBERNETES_")
+_FOREIGN = (
+    "ALICLOUD_",
+    "ALIBABA_CLOUD_",
+    "ALIBABACLOUD_",
+    "OSS_",
+    "PULUMI_ACCESS_TOKEN",
+    "PULUMI_BACKEND_URL",
+    "KUBECONFIG",
+    "KUBERNETES_",
+)
 _PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy"}
 
 
@@ -56,7 +65,9 @@ def lab_home(environ: Mapping[str, str] = os.environ) -> Path:
 
 def ports(environ: Mapping[str, str] = os.environ) -> Ports:
     """The host ports to open, from the environment."""
-    chosen = Ports(_port(environ, "LAB_INGRESS_PORT", 18080), _port(environ, "LAB_API_PORT", 16443), _port(environ, "LAB_REGION_PORT", 18443))
+    chosen = Ports(
+        _port(environ, "LAB_INGRESS_PORT", 18080), _port(environ, "LAB_API_PORT", 16443), _port(environ, "LAB_REGION_PORT", 18443)
+    )
     if len({chosen.ingress, chosen.api, chosen.region}) < 3:
         listed = ", ".join(f"{name}={port}" for name, port in chosen.named().items())
         raise LabError(f"{listed}: expected three different ports; set each variable to a port of its own, then run the same command again")
@@ -97,7 +108,11 @@ def inside(home: Path | str | None = None) -> dict[str, str]:
     home = Path(home) if home is not None else lab_home()
     keys = _credentials(home)
     ca = str(home / "pki" / "ca.pem")
-    kept = {name: os.environ[name] for name in ("HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LC_ALL", "TMPDIR", "TZ") if name in os.environ}
+    kept = {
+        name: os.environ[name]
+        for name in ("HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LC_ALL", "TMPDIR", "TZ")
+        if name in os.environ
+    }
     kept.update({name: value for name, value in os.environ.items() if name.startswith(("LAB_", "XDG_", "EI_"))})
     return {
         "LANG": "C.UTF-8",

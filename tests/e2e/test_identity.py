@@ -38,8 +38,8 @@ def altered(lab: Lab, code: str, name: str, document: str, wrong: str) -> Iterat
 
 def next_pod_fails_with(lab: Lab, reason: str) -> None:
     """A changed pod template must not become ready; the cause is in the pod's events and in what `up` prints."""
-    lab.config("modelServer.timeoutSeconds", "25")
-    lab.config("modelServer.annotations.attempt", reason[:8])
+    lab.config("server.readySeconds", "30")
+    lab.config("server.cpu", "1900m")
     try:
         failed = lab.python("ops.up", timeout=200)
         assert failed.returncode != 0
@@ -47,7 +47,8 @@ def next_pod_fails_with(lab: Lab, reason: str) -> None:
         events = json.dumps(lab.kubectl("get", "events", "-n", "inference"))
         assert "FailedMount" in events and reason in events
     finally:
-        lab.pulumi("config", "rm", "--stack", "local", "--path", "modelServer.annotations")
+        lab.config("server.readySeconds", "600")
+        lab.pulumi("config", "rm", "--stack", "local", "--path", "server.cpu")
 
 
 @pytest.fixture

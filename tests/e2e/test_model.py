@@ -8,7 +8,7 @@ from models.tokenizer import to_instance
 from tests.e2e.harness import ROOT, Lab
 
 TEXT = "房间很干净，服务也很好"
-OTHER_MODEL = ROOT / "tests" / "data" / "models" / "other" / "1623831335"
+OTHER_MODEL = ROOT / "tests" / "data" / "models" / "swapped" / "1623831335"
 
 
 def answer(lab: Lab) -> list[float]:
