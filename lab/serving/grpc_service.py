@@ -9,7 +9,6 @@ from typing import Any
 
 import grpc
 import numpy as np
-from google.protobuf import any_pb2
 
 from lab.serving import protos
 from lab.serving.errors import StatusError, invalid
@@ -104,8 +103,9 @@ class Services:
         signatures = protos.new("SignatureDefMap")
         for key, signature in found.model.signatures.items():
             signatures.signature_def[key].CopyFrom(signature)
-        value = any_pb2.Any(type_url="type.googleapis.com/tensorflow.serving.SignatureDefMap", value=signatures.SerializeToString())
-        response.metadata["signature_def"].CopyFrom(value)
+        packed = response.metadata["signature_def"]
+        packed.type_url = "type.googleapis.com/tensorflow.serving.SignatureDefMap"
+        packed.value = signatures.SerializeToString()
         return response
 
     def status(self, request: Any) -> Any:

@@ -103,7 +103,7 @@ class Model:
                 f"Sent extra: {{{','.join(sorted(set(sent) - set(required)))}}}. "
                 f"Missing but required: {{{','.join(sorted(set(required) - set(sent)))}}}."
             )
-        for key, info in signature.inputs.items():
+        for key, info in sorted(signature.inputs.items()):
             if key not in inputs:
                 raise invalid(f"input tensor alias not found in signature: {sorted(set(sent) - set(required))[0]}. "
                               f"Inputs expected to be in the set {{{','.join(required)}}}.")  # fmt: skip
