@@ -58,17 +58,6 @@ def _put_in_place(temporary: Path, final: Path) -> None:
     temporary.rename(final)
 
 
-def go_environment() -> dict[str, str]:
-    """The environment of every `go` command here: the pinned modules only, no download of another Go."""
-    return {
-        **os.environ,
-        "GOTOOLCHAIN": "local",
-        "GOWORK": "off",
-        "GOFLAGS": "-mod=readonly -buildvcs=false",
-        "CGO_ENABLED": "0",
-    }
-
-
 def _go_build(spec: Spec, go: Go, output: Path, progress: Progress) -> None:
     module = spec.module
     if module is None:
@@ -78,7 +67,7 @@ def _go_build(spec: Spec, go: Go, output: Path, progress: Progress) -> None:
     log = cache_root() / "log" / f"build-{spec.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     ticker = Ticker(progress, spec.name)
-    command = [str(go.command), "build", "-v", "-trimpath", "-ldflags", module.ldflags, "-o", str(output), module.package]
+    command = [str(go.command), "build", "-v", *cache.BUILD_FLAGS, "-ldflags", module.ldflags, "-o", str(output), module.package]
     code = _run_logged(command, module.directory, log, ticker)
     if code != 0:
         raise ToolchainError(explain(spec.name, code, log))
@@ -105,7 +94,7 @@ def _run_logged(command: list[str], directory: Path, log: Path, ticker: Ticker) 
         process = subprocess.Popen(
             command,
             cwd=directory,
-            env=go_environment(),
+            env={**os.environ, **cache.BUILD_ENVIRONMENT},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -12,6 +12,14 @@ from toolchain.specs import Spec
 from toolchain.tool import Tool
 
 READY = ".ready"
+BUILD_FLAGS = ("-trimpath",)
+BUILD_ENVIRONMENT = {
+    "CGO_ENABLED": "0",  # runs on every Linux, and needs no C compiler
+    "GOFLAGS": "-mod=readonly -buildvcs=false",
+    "GOTOOLCHAIN": "local",
+    "GOWORK": "off",
+}
+"""The environment of every build: the pinned modules only, no download of another Go."""
 _SOURCES = ("go.mod", "go.sum", "*.go")
 
 
@@ -28,7 +36,8 @@ def key_of(spec: Spec, go_version: str) -> Key:
     if spec.module is None:
         raise ValueError(f"{spec.name} is not built from a module")
     digest = hashlib.sha256()
-    parts = [spec.name, spec.version, spec.module.package, spec.module.ldflags, platform.system(), platform.machine()]
+    parts = [spec.name, spec.version, spec.module.package, spec.module.ldflags, *BUILD_FLAGS, *BUILD_ENVIRONMENT.values()]
+    parts += [platform.system(), platform.machine()]
     digest.update("\0".join(parts).encode())
     for path in _source_files(spec.module.directory):
         digest.update(b"\0" + str(path.relative_to(spec.module.directory)).encode() + b"\0")

@@ -27,6 +27,7 @@ def start(command: Sequence[str], directory: str, environment: Mapping[str, str]
             stdin=subprocess.DEVNULL,
             pass_fds=(reader,),
             process_group=0,
+            text=False,
             **options,
         )
     except BaseException:

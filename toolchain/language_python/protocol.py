@@ -15,10 +15,10 @@ def _bare_packages() -> None:
     spec = importlib.util.find_spec("pulumi")
     if spec is None or spec.origin is None:
         sys.exit(f"pulumi-language-python: {sys.executable} has no package `pulumi`; set PULUMI_PYTHON_CMD to a Python that has it")
-    directory = Path(spec.origin).parent
-    for name, path in (("pulumi", directory), ("pulumi.runtime", directory / "runtime"), ("pulumi.runtime.proto", directory / "runtime/proto")):
+    site = Path(spec.origin).parent.parent
+    for name in ("pulumi", "pulumi.runtime", "pulumi.runtime.proto"):
         module = types.ModuleType(name)
-        module.__path__ = [str(path)]
+        module.__path__ = [str(site.joinpath(*name.split(".")))]
         sys.modules[name] = module
 
 

@@ -53,9 +53,9 @@ class Plugin:
         request = provider_pb2.ConfigureRequest(args=struct({"version": "3.105.0"}), acceptSecrets=True, acceptResources=True)
         return self.stub.Configure(request, timeout=60)
 
-    def check(self, token: str, news: Mapping[str, Any], olds: Mapping[str, Any] | None = None) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    def check(self, token: str, news: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         """Inputs after Check, and its failures as (property, reason)."""
-        request = provider_pb2.CheckRequest(urn=urn(token), olds=struct(olds or {}), news=struct(news), randomSeed=b"1" * 32)
+        request = provider_pb2.CheckRequest(urn=urn(token), olds=struct({}), news=struct(news), randomSeed=b"1" * 32)
         reply = self.stub.Check(request, timeout=60)
         return plain(reply.inputs), [(failure.property, failure.reason) for failure in reply.failures]
 

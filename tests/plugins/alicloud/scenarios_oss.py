@@ -89,12 +89,12 @@ def _destroy() -> list[Phase]:
 
 def oss() -> list[Phase]:
     """Create, refresh, changes and destroy; then the refusals of a new bucket."""
-    digest = "gKkVctrV9OQQUIPzaTkMwQ=="
+    changed = _object("models/1/saved_model.pb", 6000, contentMd5="gKkVctrV9OQQUIPzaTkMwQ==")
     replaced = _object("models/2/saved_model.pb", 7000, contentMd5="Ii+Dtg6tQvBGbQD3cWvtLA==")
     return [
         _create(),
         _refresh(),
-        Phase("object add md5", [Step("update", "object", [205, 206, 207], inputs=_object("models/1/saved_model.pb", 6000, contentMd5=digest))]),
+        Phase("object add md5", [Step("update", "object", [205, 206, 207], inputs=changed)]),
         Phase(
             "object key replace and lifecycle",
             [
