@@ -105,6 +105,11 @@ class ModelProvider(pulumi_provider.Provider):
         control = Control(self._cancelled, request.timeout)
         await self._cloud(layout, control, 4, "deleting from", lambda remote: sync.delete(remote, owner, reporter))
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether the engine has sent Cancel, as it does before it ends the plugin."""
+        return self._cancelled.is_set()
+
     async def cancel(self) -> None:
         """Stop every operation; each answers within a second and can be taken up again."""
         self._cancelled.set()

@@ -120,8 +120,9 @@ async def _serve(arguments: list[str], address: str) -> None:
     await server.start()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    # An interrupt reaches the whole process group; the engine decides what it means and sends Cancel.
-    loop.add_signal_handler(signal.SIGINT, lambda: None)
+    # An interrupt reaches the whole process group; the engine decides what it means and sends Cancel. An interrupt after that is how
+    # the engine ends its plugins: one that stays makes the engine wait five seconds and call all the others crashed.
+    loop.add_signal_handler(signal.SIGINT, lambda: stopping.set() if provider.cancelled else None)
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     print(port, flush=True)
     watching = asyncio.ensure_future(_until_orphaned(os.getppid()))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from google.protobuf import empty_pb2
 
 from tests.plugins.ossmodel.process import PLUGIN, Plugin, environment
 
@@ -68,6 +69,14 @@ def test_an_interrupt_from_the_terminal_is_left_to_the_engine(start: Callable[..
     plugin.process.send_signal(signal.SIGINT)
     plugin.configure()
     assert plugin.process.poll() is None
+
+
+def test_an_interrupt_after_the_engines_cancel_ends_it_at_once(start: Callable[..., Plugin]) -> None:
+    plugin = start(ALICLOUD_REGION="cn-shanghai")
+    plugin.configure()
+    plugin.stub.Cancel(empty_pb2.Empty())
+    plugin.process.send_signal(signal.SIGINT)
+    assert plugin.process.wait(3) == 0
 
 
 def test_it_ends_when_the_engine_was_killed(start: Callable[..., Plugin]) -> None:
