@@ -59,15 +59,19 @@ class Kubelet:
             elif image.startswith("stuck"):
                 self._report(pod, self._status(pod, False, {"waiting": {"reason": "ContainerCreating"}}))
             elif not pod.status.pod_ip:
-                self._address += 1
                 status = self._status(pod, True, {"running": {"startedAt": _now()}})
-                ip = f"10.244.0.{self._address % 250 + 1}"
-                self._report(pod, {**status, "phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}]})
+                self._report(pod, {**status, "phase": "Running", **self._new_address()})
 
     def _broken(self, pod: Any) -> dict[str, Any]:
         age = (dt.datetime.now(dt.UTC) - pod.metadata.creation_timestamp).total_seconds()
         reason = list(PHRASES)[int(age / ALTERNATE_SECONDS) % 2]
-        return self._status(pod, False, {"waiting": {"reason": reason, "message": PHRASES[reason]}})
+        status = self._status(pod, False, {"waiting": {"reason": reason, "message": PHRASES[reason]}})
+        return status if pod.status.pod_ip else {**status, **self._new_address()}
+
+    def _new_address(self) -> dict[str, Any]:
+        self._address += 1
+        ip = f"10.244.0.{self._address % 250 + 1}"
+        return {"podIP": ip, "podIPs": [{"ip": ip}]}
 
     def _status(self, pod: Any, ready: bool, state: dict[str, Any]) -> dict[str, Any]:
         word = "True" if ready else "False"

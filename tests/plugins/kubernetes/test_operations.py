@@ -68,6 +68,7 @@ def test_a_field_that_another_controller_owns_is_a_conflict_unless_forced(
     assert plugin.update(DEPLOYMENT, state, forced)["spec"]["replicas"] == 2
 
 
+@differs("adoption-retries")
 def test_replicas_left_out_stay_with_the_autoscaler(plugin: Plugin, namespace: str, api: kubernetes.client.ApiClient) -> None:
     _, state = plugin.create(DEPLOYMENT, deployment(namespace))
     kubernetes.client.AppsV1Api(api).patch_namespaced_deployment_scale("server", namespace, {"spec": {"replicas": 3}})
@@ -173,6 +174,7 @@ def test_deleting_what_is_gone_is_fine_and_propagation_can_be_chosen(
     assert len(apps.list_namespaced_replica_set(namespace).items) == 1
 
 
+@differs("exists-hint")
 def test_an_object_that_exists_is_not_overwritten_unless_the_provider_says_so(
     plugin: Plugin, namespace: str, control_plane: object
 ) -> None:
@@ -212,3 +214,11 @@ def test_a_kind_nobody_serves_is_told_so(plugin: Plugin) -> None:
     plugin.delete(about, "default/t", state)
     with pytest.raises(grpc.RpcError, match="the apiVersion for this resource does not exist. Verify that any required CRDs"):
         plugin.update(about, state, state)
+
+
+@differs("no-deprecation-warnings")
+def test_a_kind_that_is_no_longer_served_is_not_warned_of(plugin: Plugin, namespace: str) -> None:
+    about = urn("kubernetes:extensions/v1beta1:Ingress", "old")
+    metadata = {"name": "old", "namespace": namespace}
+    assert plugin.check(about, {"apiVersion": "extensions/v1beta1", "kind": "Ingress", "metadata": metadata})["metadata"] == metadata
+    assert plugin.engine.texts(about) == []

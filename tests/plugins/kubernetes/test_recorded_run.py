@@ -7,6 +7,7 @@ import concurrent.futures
 from pulumi.runtime.proto import provider_pb2
 
 from tests.plugins.kubernetes import recorded
+from tests.plugins.kubernetes.differences import differs
 from tests.plugins.kubernetes.kubelet import Kubelet
 from tests.plugins.kubernetes.process import InitFailed, Plugin
 
@@ -31,6 +32,7 @@ def create_all(plugin: Plugin, recording: dict) -> dict[str, tuple[str, dict]]:
     return made
 
 
+@differs("deletion-lines")
 def test_a_whole_run_gives_the_recorded_states_and_messages(plugin: Plugin, kubelet: Kubelet) -> None:
     recording = recorded.load("create.json")
     made = create_all(plugin, recording)
