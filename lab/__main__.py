@@ -12,12 +12,16 @@ from lab.environment import LabError, lab_home
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(prog="python -m lab", description="Alibaba Cloud on one Linux machine, sealed off: real Kubernetes, a double of the cloud.")
+    top = argparse.ArgumentParser(
+        prog="python -m lab", description="Alibaba Cloud on one Linux machine, sealed off: real Kubernetes, a double of the cloud."
+    )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("up", help="start the lab, or go on from where an earlier start stopped")
     down = commands.add_parser("down", help="stop the lab and remove its data")
     down.add_argument("--keep", action="store_true", help="keep the data: the next `up` goes on from it")
-    status = commands.add_parser("status", help="what runs, where, since when, how much memory (exit status 0 ready, 1 not ready, 3 not running)")
+    status = commands.add_parser(
+        "status", help="what runs, where, since when, how much memory (exit status 0 ready, 1 not ready, 3 not running)"
+    )
     status.add_argument("--json", action="store_true", help="for programs")
     env = commands.add_parser("env", help="the environment of commands inside, for `eval`")
     env.add_argument("--json", action="store_true", help="for programs")
@@ -30,7 +34,9 @@ def parser() -> argparse.ArgumentParser:
     logs.add_argument("-n", "--lines", type=int, default=200, help="how many lines from the end (default 200)")
     faults = commands.add_parser("faults", help="faults of the cloud double: list, add, clear")
     faults.add_argument("action", choices=("list", "add", "clear"), nargs="?", default="list")
-    faults.add_argument("fault", nargs="?", help='for add: JSON such as {"match": {"service": "ess"}, "times": 1, "status": 503, "kind": "error"}')
+    faults.add_argument(
+        "fault", nargs="?", help='for add: JSON such as {"match": {"service": "ess"}, "times": 1, "status": 503, "kind": "error"}'
+    )
     return top
 
 

@@ -37,7 +37,7 @@ def answer(query: bytes) -> bytes | None:
         reply.header.rcode = RCODE.NXDOMAIN
     elif record.q.qtype in (QTYPE.A, QTYPE.ANY):
         reply.add_answer(RR(record.q.qname, QTYPE.A, rdata=A(address), ttl=TTL))
-    return reply.pack()
+    return bytes(reply.pack())
 
 
 class _Udp(asyncio.DatagramProtocol):

@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ def _join(pid: int) -> None:
         os.chdir("/")
 
 
-def _become(argv: Sequence[str], env: Mapping[str, str], mask: set[signal.Signals], own_group: bool) -> None:
+def _become(argv: Sequence[str], env: Mapping[str, str], mask: Iterable[int], own_group: bool) -> None:
     """In the child: turn into the command."""
     try:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

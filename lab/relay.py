@@ -86,7 +86,7 @@ class _Accepted(_Pipe):
             _, other = await asyncio.wait_for(asyncio.get_running_loop().create_connection(_Pipe, *self.target), 10)
         except (OSError, TimeoutError):
             if self.transport is not None:
-                self.transport.abort()  # the client sees a reset: nobody listens there (yet)
+                self.transport.abort()  # nobody listens there (yet)
             return
         self.join(other)
 

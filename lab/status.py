@@ -30,12 +30,19 @@ def collect(home: Path) -> dict[str, Any]:
     memory = _memory_by_part(outside, [part["pid"] for part in report["components"] if part["pid"]])
     components = []
     for part in report["components"]:
-        shown = dict(part, inside_pid=part["pid"], pid=outside.get(part["pid"] or -1))
+        shown: dict[str, Any] = {**part, "inside_pid": part["pid"], "pid": outside.get(part["pid"] or -1)}
         shown["pss_mib"], shown["rss_mib"], shown["processes"] = memory.get(part["pid"], (None, None, 0))
         components.append(shown)
     own = memory.get(1, (0.0, 0.0, 0))
     supervisor = (report.get("supervisor") or {}).get("pid")
-    return {**report, "home": str(home), "components": components, "supervisor_pid": supervisor, "supervisor_pss_mib": own[0], "tools": _tools(home)}
+    return {
+        **report,
+        "home": str(home),
+        "components": components,
+        "supervisor_pid": supervisor,
+        "supervisor_pss_mib": own[0],
+        "tools": _tools(home),
+    }
 
 
 def show(home: Path, *, as_json: bool = False) -> int:

@@ -38,10 +38,10 @@ def bring_up() -> None:
 def add_local_route(cidr: str) -> None:
     """``ip route replace local CIDR dev lo``."""
     network = ipaddress.ip_network(cidr)
-    header = struct.pack(
-        "BBBBBBBBI", socket.AF_INET, network.prefixlen, 0, 0, _RT_TABLE_LOCAL, _RTPROT_BOOT, _RT_SCOPE_HOST, _RTN_LOCAL, 0
+    header = struct.pack("BBBBBBBBI", socket.AF_INET, network.prefixlen, 0, 0, _RT_TABLE_LOCAL, _RTPROT_BOOT, _RT_SCOPE_HOST, _RTN_LOCAL, 0)
+    attributes = struct.pack("HH4s", 8, _RTA_DST, network.network_address.packed) + struct.pack(
+        "HHi", 8, _RTA_OIF, socket.if_nametoindex("lo")
     )
-    attributes = struct.pack("HH4s", 8, _RTA_DST, network.network_address.packed) + struct.pack("HHi", 8, _RTA_OIF, socket.if_nametoindex("lo"))
     body = header + attributes
     _ask_kernel(_RTM_NEWROUTE, body, f"make {cidr} local")
 

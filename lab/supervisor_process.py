@@ -145,8 +145,8 @@ class Part:
         self._exited = asyncio.Event()
         env, inherited = dict(self.spec.env), ()
         reading = writing = -1
+        notified = self._notified = asyncio.Event()
         if self.spec.ready is None:
-            self._notified = asyncio.Event()
             reading, writing = os.pipe()
             env["LAB_READY_FD"], inherited = str(writing), (writing,)
         try:
@@ -159,7 +159,7 @@ class Part:
             if writing >= 0:
                 os.close(writing)
         if reading >= 0:
-            loop.add_reader(reading, self._on_notify, loop, reading, self._notified)
+            loop.add_reader(reading, self._on_notify, loop, reading, notified)
         self.pid, self.since = self._process.pid, time.time()
         descriptor = os.pidfd_open(self._process.pid)
         loop.add_reader(descriptor, self._on_exit, loop, descriptor, self._process, self._exited)

@@ -34,7 +34,9 @@ class Source:
         wanted = sls_query.params(labels)
         asked = sls_query.query(metric, wanted, int(time.time()))
         for _ in range(wanted.retries):
-            answer = self._clients[wanted.internal].get_logs(wanted.project, wanted.logstore, asked.begin, asked.end, asked.text, asked.lines)
+            answer = self._clients[wanted.internal].get_logs(
+                wanted.project, wanted.logstore, asked.begin, asked.end, asked.text, asked.lines
+            )
             if answer.complete:
                 return sls_query.value(str(answer.rows[0].get("value", ""))) if answer.rows else None
         raise TimeoutError("Query sls timeout,it might because of too many logs.")
@@ -52,7 +54,8 @@ def value_list(metric: str, found: int | None) -> dict[str, Any]:
 def resource_list() -> dict[str, Any]:
     """What discovery shows."""
     resources = [
-        {"name": name, "singularName": "", "namespaced": True, "kind": "ExternalMetricValueList", "verbs": ["get"]} for name in sls_query.METRICS
+        {"name": name, "singularName": "", "namespaced": True, "kind": "ExternalMetricValueList", "verbs": ["get"]}
+        for name in sls_query.METRICS
     ]
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": VERSION, "resources": resources}
 
@@ -110,15 +113,16 @@ async def serve(home: Path, host: str, port: int) -> None:
     pki = cluster_pki(home)
     server = uvicorn.Server(
         uvicorn.Config(
-            application(Source(home)), host=host, port=port, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=2,
-            ssl_certfile=str(pki.cert("adapter")), ssl_keyfile=str(pki.key("adapter")), ssl_ca_certs=str(pki.cert("front-proxy-ca")),
-            ssl_cert_reqs=ssl.CERT_REQUIRED,
+            application(Source(home)), host=host, port=port, log_level="warning", access_log=False, lifespan="off",
+            timeout_graceful_shutdown=2, ssl_certfile=str(pki.cert("adapter")), ssl_keyfile=str(pki.key("adapter")),
+            ssl_ca_certs=str(pki.cert("front-proxy-ca")), ssl_cert_reqs=ssl.CERT_REQUIRED,
         )
     )  # fmt: skip
     task = asyncio.create_task(server.serve())
     while not server.started and not task.done():
         await asyncio.sleep(0.02)
-    notify.ready()
+    if server.started:
+        notify.ready()
     await task
 
 

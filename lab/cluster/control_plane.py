@@ -78,7 +78,8 @@ def traefik(path: str, home: Path) -> list[str]:
     provider = "--providers.kubernetesingressnginx"
     return [
         path, f"{provider}=true",
-        f"{provider}.httpentrypoint=web", f"{provider}.httpsentrypoint=websecure", f"{provider}.publishservice=kube-system/nginx-ingress-lb",
+        f"{provider}.httpentrypoint=web", f"{provider}.httpsentrypoint=websecure",
+        f"{provider}.publishservice=kube-system/nginx-ingress-lb",
         f"--entrypoints.web.address={INGRESS_IP}:80", f"--entrypoints.websecure.address={INGRESS_IP}:443",
         "--entrypoints.traefik.address=127.0.0.1:8089", "--ping=true", "--accesslog=true", "--accesslog.format=json",
         "--accesslog.fields.headers.names.User-Agent=keep", "--accesslog.fields.headers.names.Referer=keep", "--log.nocolor=true",

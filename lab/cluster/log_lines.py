@@ -62,8 +62,14 @@ def upstreams(line: Line, ingress: Ingress | None) -> tuple[str, str]:
     namespace = key[0]
     served = ""
     if line.get("KubernetesServiceName"):
-        served = route(line.get("KubernetesServiceNamespace") or namespace, line["KubernetesServiceName"], line.get("KubernetesServicePort", ""))
-    primary = _backend(ingress, namespace, str(line.get("RequestHost", "")), str(line.get("RequestPath", "/")).partition("?")[0]) if ingress else ""
+        served = route(
+            line.get("KubernetesServiceNamespace") or namespace, line["KubernetesServiceName"], line.get("KubernetesServicePort", "")
+        )
+    primary = (
+        _backend(ingress, namespace, str(line.get("RequestHost", "")), str(line.get("RequestPath", "/")).partition("?")[0])
+        if ingress
+        else ""
+    )
     if not primary:
         return served or DEFAULT_BACKEND, ""
     return primary, served if served and served != primary else ""
@@ -103,4 +109,8 @@ def _path_matches(entry: Mapping[str, Any], path: str) -> bool:
     wanted = entry.get("path") or "/"
     if entry.get("pathType") == "Exact":
         return path == wanted
-    return path == wanted or path.startswith(wanted if wanted.endswith("/") else wanted + "/") or entry.get("pathType") == "ImplementationSpecific"
+    return (
+        path == wanted
+        or path.startswith(wanted if wanted.endswith("/") else wanted + "/")
+        or entry.get("pathType") == "ImplementationSpecific"
+    )

@@ -102,7 +102,7 @@ class Autoscaler:
         event = {
             "apiVersion": "v1", "kind": "Event", "type": kind, "reason": reason, "message": message, "count": 1,
             "metadata": {"generateName": f"{metadata['name']}.", "namespace": metadata["namespace"]},
-            "involvedObject": {"apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"]},
+            "involvedObject": {"apiVersion": "v1", "kind": "Pod", **{key: metadata[key] for key in ("name", "namespace", "uid")}},
             "source": {"component": COMPONENT}, "reportingComponent": COMPONENT, "firstTimestamp": moment, "lastTimestamp": moment,
         }  # fmt: skip
         try:
@@ -143,7 +143,12 @@ class Autoscaler:
 
 def scales_itself(row: dict[str, Any]) -> bool:
     """Whether a node pool of the cloud is the autoscaler's to change."""
-    return bool(row["auto_scaling"]) and row["cluster_id"] == CLUSTER_ID and row["state"] not in ("deleting", "initial") and row["instance_types"]
+    return (
+        bool(row["auto_scaling"])
+        and row["cluster_id"] == CLUSTER_ID
+        and row["state"] not in ("deleting", "initial")
+        and row["instance_types"]
+    )
 
 
 def pool_of_row(row: dict[str, Any]) -> Pool:
@@ -175,7 +180,9 @@ def booting(rows: list[dict[str, Any]], instances: list[dict[str, Any]], nodes: 
     coming = [
         node_object(instance)
         for instance in instances
-        if instance.get("nodepool_id") in pools and instance["status"] not in ("Stopping", "Deleted") and instance["instance_id"] not in there
+        if instance.get("nodepool_id") in pools
+        and instance["status"] not in ("Stopping", "Deleted")
+        and instance["instance_id"] not in there
     ]
     return coming + [template(row) for row in rows for _ in range(ordered(row))]
 

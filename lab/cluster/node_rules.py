@@ -58,7 +58,9 @@ def grow(pools: Sequence[Pool], nodes: Sequence[Object], booting: Sequence[Objec
     made = Plan(order={pool.id: pool.low - pool.alive for pool in pools if pool.alive < pool.low})
     rooms = [Room.on(node, _pods_on(node, pods)) for node in nodes if is_ready(node)] + [Room.on(node) for node in booting]
     rooms += [Room.on(pool.template) for pool in pools for _ in range(made.order.get(pool.id, 0))]
-    waiting = sorted(filter(is_waiting_for_a_node, pods), key=lambda pod: (pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]))
+    waiting = sorted(
+        filter(is_waiting_for_a_node, pods), key=lambda pod: (pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"])
+    )
     for pod in waiting:
         room = next((room for room in rooms if room.fits(pod)), None)
         if room is None:

@@ -50,7 +50,8 @@ class Sls:
     def get_logs(self, project: str, logstore: str, begin: int, end: int, query: str, lines: int) -> Answer:
         """One GetLogs; raises `SlsError`, or httpx' errors when the service can't be reached."""
         parameters = {
-            "type": "log", "topic": "", "from": str(begin), "to": str(end), "line": str(lines), "offset": "0", "reverse": "false", "query": query,
+            "type": "log", "topic": "", "from": str(begin), "to": str(end), "line": str(lines), "offset": "0", "reverse": "false",
+            "query": query,
         }  # fmt: skip
         response = self._send("GET", project, f"/logstores/{logstore}", parameters, b"", {})
         return Answer(response.json(), response.headers.get("x-log-progress", "Complete") == "Complete")
@@ -60,10 +61,12 @@ class Sls:
         body = log_group(logs, source)
         self._send("POST", project, f"/logstores/{logstore}/shards/lb", {}, body, {"content-type": "application/x-protobuf"})
 
-    def _send(self, method: str, project: str, path: str, parameters: Mapping[str, str], body: bytes, headers: Mapping[str, str]) -> httpx.Response:
+    def _send(
+        self, method: str, project: str, path: str, parameters: Mapping[str, str], body: bytes, headers: Mapping[str, str]
+    ) -> httpx.Response:
         signed = {
-            "host": f"{project}.{self._host}", "date": formatdate(usegmt=True), "x-log-apiversion": "0.6.0", "x-log-signaturemethod": "hmac-sha1",
-            "x-log-bodyrawsize": str(len(body)), **headers,
+            "host": f"{project}.{self._host}", "date": formatdate(usegmt=True), "x-log-apiversion": "0.6.0",
+            "x-log-signaturemethod": "hmac-sha1", "x-log-bodyrawsize": str(len(body)), **headers,
         }  # fmt: skip
         if body:
             signed["content-md5"] = hashlib.md5(body).hexdigest().upper()

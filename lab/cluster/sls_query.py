@@ -19,7 +19,8 @@ _INGRESS_FIELD = "proxy_upstream_name"
 _ALB_FIELD = "slb_pool_name"
 _PERCENTILES = {"p50": "0.50", "p95": "0.95", "p99": "0.99", "p9999": "0.9999"}
 METRICS = (
-    "sls_ingress_qps", "sls_alb_ingress_qps", "sls_ingress_latency_avg", *(f"sls_ingress_latency_{p}" for p in _PERCENTILES), "sls_ingress_inflow",
+    "sls_ingress_qps", "sls_alb_ingress_qps", "sls_ingress_inflow", "sls_ingress_latency_avg",
+    *(f"sls_ingress_latency_{p}" for p in _PERCENTILES),
 )  # fmt: skip
 
 

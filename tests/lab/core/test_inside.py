@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+import urllib.error
 import urllib.request
 
 import pytest
@@ -25,7 +26,8 @@ def test_other_names_do_not_exist(lab: Lab) -> None:
 
 
 def test_no_packet_finds_a_way_out(lab: Lab) -> None:
-    code = "import socket\nfor a in ('1.1.1.1', '192.168.0.1', '172.16.0.1'):\n try: socket.create_connection((a, 80), 2)\n except OSError as e: print(e.errno)"
+    addresses = ("1.1.1.1", "192.168.0.1", "172.16.0.1")
+    code = f"import socket\nfor a in {addresses}:\n try: socket.create_connection((a, 80), 2)\n except OSError as e: print(e.errno)"
     assert lab.inside("python3", "-c", code).stdout.split() == ["101", "101", "101"]  # ENETUNREACH
 
 
@@ -69,7 +71,13 @@ def test_requests_reach_the_log_service_and_come_back_as_a_metric(lab: Lab) -> N
         lab_request = f"http://127.0.0.1:{lab.ports['LAB_INGRESS_PORT']}/unknown"
         with pytest.raises(urllib.error.HTTPError):
             urllib.request.build_opener(urllib.request.ProxyHandler({})).open(lab_request, timeout=10)
-    labels = "sls.project=k8s-log-c210fbedb96674b9eaf15f2dc47d169a8,sls.logstore=nginx-ingress,sls.ingress.route=upstream-default-backend,sls.query.delay=-1,sls.query.interval=15"
+    selector = {
+        "sls.project": "k8s-log-c210fbedb96674b9eaf15f2dc47d169a8",
+        "sls.logstore": "nginx-ingress",
+        "sls.ingress.route": "upstream-default-backend",
+        "sls.query.delay": "-1",
+    }
+    labels = ",".join(f"{key}={value}" for key, value in selector.items())
     path = f"/apis/external.metrics.k8s.io/v1beta1/namespaces/default/sls_ingress_qps?labelSelector={labels}"
     end, value = time.monotonic() + 14, "0"
     while value == "0" and time.monotonic() < end:
@@ -96,7 +104,12 @@ def test_exec_passes_a_signal_on_once(lab: Lab, number: signal.Signals) -> None:
         "time.sleep(0.7)\nwhile not got: time.sleep(0.01)\ntime.sleep(0.3)\nsys.exit(10*len(got)+got[0]%10)"
     )
     process = subprocess.Popen(
-        lab.command("exec", "--", "python3", "-c", code), cwd=ROOT, env=lab.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
+        lab.command("exec", "--", "python3", "-c", code),
+        cwd=ROOT,
+        env=lab.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
     )
     assert process.stdout is not None and process.stdout.readline() == b"go\n"
     os.killpg(process.pid, number)
@@ -104,7 +117,9 @@ def test_exec_passes_a_signal_on_once(lab: Lab, number: signal.Signals) -> None:
 
 
 def test_a_command_dies_with_the_exec_that_was_killed(lab: Lab) -> None:
-    process = subprocess.Popen(lab.command("exec", "--", "sh", "-c", "echo $$; exec sleep 300"), cwd=ROOT, env=lab.env, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        lab.command("exec", "--", "sh", "-c", "echo $$; exec sleep 300"), cwd=ROOT, env=lab.env, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     inner = process.stdout.readline().strip()
     process.kill()
@@ -116,7 +131,12 @@ def test_a_command_dies_with_the_exec_that_was_killed(lab: Lab) -> None:
 
 
 def test_commands_inside_see_the_labs_keys_and_none_of_the_users(lab: Lab) -> None:
-    foreign = {"ALICLOUD_SECRET_KEY": "users-own", "ALIBABA_CLOUD_SECURITY_TOKEN": "users-own", "HTTPS_PROXY": "http://proxy:1", "PULUMI_ACCESS_TOKEN": "users-own"}
+    foreign = {
+        "ALICLOUD_SECRET_KEY": "users-own",
+        "ALIBABA_CLOUD_SECURITY_TOKEN": "users-own",
+        "HTTPS_PROXY": "http://proxy:1",
+        "PULUMI_ACCESS_TOKEN": "users-own",
+    }
     command = lab.command("exec", "--", "env")
     done = subprocess.run(command, cwd=ROOT, env={**lab.env, **foreign, "KEPT": "yes"}, capture_output=True, text=True, timeout=30)
     seen = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
