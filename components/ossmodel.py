@@ -3,7 +3,7 @@
 import pulumi
 from pulumi import Input
 
-OUTPUTS = ("version", "path", "digest", "bytes", "fileCount")
+OUTPUTS = ("version", "path", "digest", "bytes", "file_count")
 
 
 class Model(pulumi.CustomResource):
