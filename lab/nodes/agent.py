@@ -62,7 +62,13 @@ class Agent:
     async def run(self) -> None:
         """For ever."""
         await asyncio.gather(
-            self._follow_instances(), self._follow_pods(), self._heartbeats(), self._conditions(), self.events.run(), LogServer(self).run()
+            self._follow_instances(),
+            self._follow_nodes(),
+            self._follow_pods(),
+            self._heartbeats(),
+            self._conditions(),
+            self.events.run(),
+            LogServer(self).run(),
         )
 
     async def _follow_instances(self) -> None:
@@ -159,21 +165,30 @@ class Agent:
             else:
                 self.waiting.setdefault(name, {})[uid] = pod
 
+    async def _follow_nodes(self) -> None:
+        """One watch over all Node objects."""
+        async for event, found in self.api.watch("/api/v1/nodes"):
+            node = self.by_name.get(found["metadata"]["name"]) if event != "SYNCED" else None
+            if node is not None and event != "DELETED" and node.ready.is_set():
+                self.spawn(self._quietly(node.look(found)))
+
     async def _heartbeats(self) -> None:
-        """Every lease once in ten seconds, evenly spread."""
-        await self._round(LEASE_SECONDS, lambda node: node.heartbeat())
+        """Every lease once in ten seconds, whatever else the loop has to do; calls at once are bounded by the pool."""
+        while True:
+            now = asyncio.get_running_loop().time()
+            for node in self.nodes.values():
+                if node.ready.is_set() and node.lease_due <= now:
+                    node.lease_due = now + LEASE_SECONDS * random.uniform(0.8, 1.0)
+                    self.spawn(self._quietly(node.heartbeat()))
+            await asyncio.sleep(0.5)
 
     async def _conditions(self) -> None:
-        """Every node's conditions once in five minutes."""
-        await self._round(STATUS_SECONDS, lambda node: node.refresh())
-
-    async def _round(self, seconds: float, work: Any) -> None:
+        """Every node's conditions once in five minutes, evenly spread."""
         while True:
             nodes = [node for node in self.nodes.values() if node.ready.is_set()]
-            random.shuffle(nodes)
             for node in nodes:
-                self.spawn(self._quietly(work(node)))
-                await asyncio.sleep(seconds / len(nodes))
+                await asyncio.sleep(STATUS_SECONDS / len(nodes))
+                self.spawn(self._quietly(node.refresh()))
             if not nodes:
                 await asyncio.sleep(1)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.nodes.addresses import Addresses
 from lab.nodes.api import MERGE, ApiError
-from lab.nodes.nodes import conditions, labels, lease_object, micro_now, node_name, node_object
+from lab.nodes.nodes import conditions, is_ready, labels, lease_object, micro_now, node_name, node_object
 from lab.nodes.pod import Pod, evict
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ class Node:
         self.pods: dict[str, Pod] = {}
         self.addresses: Addresses | None = None
         self.uid = ""
+        self.seen: Object = {}
+        self.lease_due = 0.0
         self.ready = asyncio.Event()
 
     async def register(self) -> None:
@@ -85,9 +87,21 @@ class Node:
         """Posts the conditions again (every five minutes, and when the instance changes)."""
         changed = instance is not None and labels(instance) != labels(self.instance)
         self.instance = instance or self.instance
-        await self.agent.api.patch(f"/api/v1/nodes/{self.name}/status", {"status": {"conditions": conditions(self.instance)}})
+        await self.agent.api.patch(
+            f"/api/v1/nodes/{self.name}/status", {"status": {"conditions": conditions(self.instance, self._known())}}
+        )
         if changed:
             await self.agent.api.patch(f"/api/v1/nodes/{self.name}", {"metadata": {"labels": labels(self.instance)}})
+
+    def _known(self) -> list[Object]:
+        """The conditions as the API server has them."""
+        return self.seen.get("status", {}).get("conditions") or []
+
+    async def look(self, found: Object) -> None:
+        """The Node object changed: a node that was taken for dead says that it lives."""
+        self.seen = found
+        if not is_ready(found):
+            await self.refresh()
 
     def take_address(self) -> str:
         """A pod address."""
@@ -98,6 +112,14 @@ class Node:
         """Gives a pod address back."""
         if self.addresses is not None:
             self.addresses.free(address)
+
+    def keep_logs(self, pod: Pod) -> None:
+        """Sets what an ended pod's containers wrote aside, until the node goes."""
+        ended, meta = self.folder / "ended", pod.pod["metadata"]
+        for path in pod.folder.glob("containers/*/*.log"):
+            if path.stat().st_size:
+                ended.mkdir(exist_ok=True)
+                path.rename(ended / f"{meta['namespace']}_{meta['name']}_{path.parent.name}_{path.name}")
 
     def see(self, event: str, pod: Object) -> None:
         """A pod bound to this node was added, changed or removed."""

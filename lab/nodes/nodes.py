@@ -97,31 +97,33 @@ def resources(instance: Object) -> tuple[dict[str, str], dict[str, str]]:
     return capacity, allocatable
 
 
-def condition(kind: str, status: str, reason: str, message: str, since: str | None = None) -> Object:
-    """One node condition."""
+def condition(kind: str, status: str, reason: str, message: str, before: list[Object]) -> Object:
+    """One node condition; its transition time stays while its status does."""
     stamp = now()
-    return {
-        "type": kind,
-        "status": status,
-        "reason": reason,
-        "message": message,
-        "lastHeartbeatTime": stamp,
-        "lastTransitionTime": since or stamp,
-    }
+    old = next((item for item in before if item["type"] == kind and item["status"] == status), {})
+    times = {"lastHeartbeatTime": stamp, "lastTransitionTime": old.get("lastTransitionTime") or stamp}
+    return {"type": kind, "status": status, "reason": reason, "message": message, **times}
 
 
-def conditions(instance: Object, since: str | None = None) -> list[Object]:
+def conditions(instance: Object, before: list[Object] | None = None) -> list[Object]:
     """The kubelet's four conditions, and ACK's InstanceExpired (True from the reclaim notice on)."""
-    expiring = instance.get("lock_reason") == "Recycling"
-    expired = ("True", "InstanceToBeTerminated", "instance is going to be terminated") if expiring else (
-        "False", "InstanceNotToBeTerminated", "instance is not going to be terminated")  # fmt: skip
+    old = before or []
+    if instance.get("lock_reason") == "Recycling":
+        expired = ("True", "InstanceToBeTerminated", "instance is going to be terminated")
+    else:
+        expired = ("False", "InstanceNotToBeTerminated", "instance is not going to be terminated")
     return [
-        condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available", since),
-        condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure", since),
-        condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available", since),
-        condition("Ready", "True", "KubeletReady", "kubelet is posting ready status", since),
-        condition("InstanceExpired", *expired, None if expiring else since),
+        condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available", old),
+        condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure", old),
+        condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available", old),
+        condition("Ready", "True", "KubeletReady", "kubelet is posting ready status", old),
+        condition("InstanceExpired", *expired, old),
     ]
+
+
+def is_ready(node: Object) -> bool:
+    """Whether a Node's Ready condition is True."""
+    return any(item["type"] == "Ready" and item["status"] == "True" for item in node.get("status", {}).get("conditions") or [])
 
 
 def node_object(instance: Object) -> Object:

@@ -214,16 +214,16 @@ class Pod:
         self.clean()
 
     def clean(self) -> None:
-        """Frees address and volumes (logs stay until the node goes)."""
+        """Frees address and directory; the logs move to the node's `ended` directory."""
         if self.gone:
             return
         self.gone = True
         if self.pod_ip and not self.host_network:
             self.node.free_address(self.pod_ip)
+        self.node.keep_logs(self)
         if (self.folder / "volumes").exists():
             ossmount.remove(self.folder / "volumes")
-        for container in [*self.init, *self.main]:
-            shutil.rmtree(container.folder / "rootfs", ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _restarts(before: Object | None) -> int:
