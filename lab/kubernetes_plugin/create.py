@@ -65,7 +65,7 @@ def wait(
     """Wait until a written object is ready; the object as last seen. Raises AwaitError."""
     awaiter = awaits.AWAITERS.get(awaits.kind_key(live))
     if objects.annotation(inputs, objects.WAIT_FOR):
-        log.lasting(WARNING, f"the lab's stand-in for the kubernetes plugin does not know the annotation {objects.WAIT_FOR}: it has no effect")
+        log.lasting(WARNING, f"the lab's stand-in for the kubernetes plugin does not know {objects.WAIT_FOR}: it has no effect")
     if objects.is_true(inputs, objects.SKIP_AWAIT):
         log.status(INFO, "Skipping await logic")
     elif awaiter is not None:

@@ -42,10 +42,6 @@ class ResourceLog:
             self._said.add((severity, message))
         self._engine.log(severity, self.urn, message, ephemeral=True)
 
-    def repeat(self, severity: int, message: str) -> None:
-        """A passing line that is sent each time."""
-        self._engine.log(severity, self.urn, message, ephemeral=True)
-
     def clear(self) -> None:
         """Remove the status line."""
         self._engine.log(INFO, self.urn, "", ephemeral=True)

@@ -93,7 +93,8 @@ def test_drift_of_an_asked_for_value_is_a_change(plugin: Plugin) -> None:
 def test_ignored_paths_are_no_change(plugin: Plugin) -> None:
     new = changed(changed(DEPLOYMENT, "spec.replicas", 4), "spec.template.spec.containers.0.image", "i:2")
     state = {**DEPLOYMENT, "__inputs": DEPLOYMENT}
-    answer = plugin.diff(urn("kubernetes:apps/v1:Deployment", "x"), state, new, ignore=["spec.replicas", "spec.template.spec.containers[*].image"])
+    ignored = ["spec.replicas", "spec.template.spec.containers[*].image"]
+    answer = plugin.diff(urn("kubernetes:apps/v1:Deployment", "x"), state, new, ignore=ignored)
     assert answer.changes == provider_pb2.DiffResponse.DIFF_NONE
 
 

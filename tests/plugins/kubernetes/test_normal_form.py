@@ -17,14 +17,15 @@ def deployment(spec: dict, pod: dict | None = None) -> dict:
     """A Deployment with these fields."""
     selector = {"matchLabels": {"a": "b"}}
     template = {"metadata": {"labels": {"a": "b"}}, "spec": {**POD, **(pod or {})}}
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "x"}, "spec": {"selector": selector, "template": template, **spec}}
+    spec = {"selector": selector, "template": template, **spec}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "x"}, "spec": spec}
 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ("1000m", "1"), ("0.5", "500m"), ("1024Mi", "1Gi"), ("1Gi", "1Gi"), ("1.5Gi", "1536Mi"), ("1000M", "1G"), ("100", "100"), ("0", "0"),
-        ("2000", "2k"), ("1e3", "1e3"), ("1500Mi", "1500Mi"), ("0.1", "100m"), ("12Ki", "12Ki"), ("1024", "1024"),
+        ("1000m", "1"), ("0.5", "500m"), ("1024Mi", "1Gi"), ("1Gi", "1Gi"), ("1.5Gi", "1536Mi"), ("1000M", "1G"), ("100", "100"),
+        ("0", "0"),        ("2000", "2k"), ("1e3", "1e3"), ("1500Mi", "1500Mi"), ("0.1", "100m"), ("12Ki", "12Ki"), ("1024", "1024"),
     ],
 )  # fmt: skip
 def test_quantities_get_their_canonical_spelling(given: str, expected: str) -> None:
