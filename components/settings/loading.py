@@ -86,7 +86,7 @@ def _misplaced(given: Mapping[str, Any]) -> list[Problem]:
     """Keys that are fields of Settings but come from elsewhere."""
     places = {"region": "alicloud:region", "project": "the project's name in Pulumi.yaml", "stack": "the stack's name"}
     return [
-        Problem(key, given[key], f"a setting of this project; it comes from {place}", "it is not read, and the region or name stays another", remove_command(key))
+        Problem(key, given[key], f"a setting of this project; it comes from {place}", "it is not read", remove_command(key))
         for key, place in places.items()
         if key in given
     ]

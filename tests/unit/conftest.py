@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.unit.program import ROOT, local
 from tests.unit.monitor import Recording
+from tests.unit.program import ROOT, local
 
 
 @pytest.fixture(autouse=True)

@@ -6,16 +6,12 @@ recorded, after everything has been registered, never inside `apply`, where a pr
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import pulumi
 from google.protobuf import json_format
-from pulumi.runtime import config as engine_config
-from pulumi.runtime import mocks, rpc, rpc_manager, settings, stack, sync_await
+from pulumi.runtime import mocks
 
 SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -113,12 +109,22 @@ def registered(request: Any, urn: str) -> Registered:
     inputs = json_format.MessageToDict(request.object)
     timeouts = {key: getattr(request.customTimeouts, key) for key in ("create", "update", "delete") if getattr(request.customTimeouts, key)}
     return Registered(
-        type=request.type, name=request.name, urn=urn, parent=request.parent, provider=request.provider, custom=request.custom,
+        type=request.type,
+        name=request.name,
+        urn=urn,
+        parent=request.parent,
+        provider=request.provider,
+        custom=request.custom,
         inputs={key: plain(value) for key, value in inputs.items()},
         secret_inputs=frozenset(key for key, value in inputs.items() if holds_secret(value)),
         dependencies={key: tuple(value.urns) for key, value in request.propertyDependencies.items()},
-        protect=request.protect, retain_on_delete=request.retainOnDelete, delete_before_replace=request.deleteBeforeReplace,
-        ignore_changes=tuple(request.ignoreChanges), replace_on_changes=tuple(request.replaceOnChanges), timeouts=timeouts)
+        protect=request.protect,
+        retain_on_delete=request.retainOnDelete,
+        delete_before_replace=request.deleteBeforeReplace,
+        ignore_changes=tuple(request.ignoreChanges),
+        replace_on_changes=tuple(request.replaceOnChanges),
+        timeouts=timeouts,
+    )
 
 
 def plain(value: Any) -> Any:

@@ -31,8 +31,7 @@ class Cloud(mocks.Mocks):
     def __init__(self, preview: bool):
         self.preview = preview
         self.account = ACCOUNT
-        self.clusters: list[dict[str, Any]] = [
-            {"regionId": "cn-shanghai", "state": "running", "currentVersion": "1.36.3-aliyun.1"}]
+        self.clusters: list[dict[str, Any]] = [{"regionId": "cn-shanghai", "state": "running", "currentVersion": "1.36.3-aliyun.1"}]
         self.oidc_providers: list[dict[str, Any]] = [{"issuerUrl": ISSUER, "arn": PROVIDER_ARN}]
         self.scaling_group = "asg-1"
         self.failing: str | None = None
@@ -45,7 +44,9 @@ class Cloud(mocks.Mocks):
         answers = {
             "getCallerIdentity": {"accountId": self.account},
             "getClusters": {"clusters": [{"clusterId": args.args.get("clusterId"), **cluster} for cluster in self.clusters]},
-            "getOidcProviders": {"providers": self.oidc_providers}, "getClusterCredential": {"kubeConfig": KUBECONFIG}}
+            "getOidcProviders": {"providers": self.oidc_providers},
+            "getClusterCredential": {"kubeConfig": KUBECONFIG},
+        }
         return answers[name], []
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict]:
@@ -68,7 +69,13 @@ class Cloud(mocks.Mocks):
         version = Path(str(args.inputs.get("source", ""))).name
         return {
             "NodePool": {"nodePoolId": "np-1", "scalingGroupId": self.scaling_group},
-            "Model": {"version": version, "path": f"{args.inputs.get('prefix')}/{version}", "digest": "d" * 64, "bytes": 780583, "fileCount": 4},
+            "Model": {
+                "version": version,
+                "path": f"{args.inputs.get('prefix')}/{version}",
+                "digest": "d" * 64,
+                "bytes": 780583,
+                "fileCount": 4,
+            },
             "Ingress": {"status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}},
         }.get(kind, {})
 
@@ -94,8 +101,14 @@ def stack_values(stack: str, changes: Mapping[str, Any] | None = None) -> dict[s
     return values
 
 
-def run(stack: str = "local", changes: Mapping[str, Any] | None = None, *, preview: bool = False, secret: tuple[str, ...] = (),
-        cloud: Cloud | None = None) -> Recording:
+def run(
+    stack: str = "local",
+    changes: Mapping[str, Any] | None = None,
+    *,
+    preview: bool = False,
+    secret: tuple[str, ...] = (),
+    cloud: Cloud | None = None,
+) -> Recording:
     """Run __main__.py for a stack and return what it registered. Raises what the program raises."""
     cloud = cloud or Cloud(preview)
     recording = Recording()

@@ -25,7 +25,15 @@ def test_d2_the_hpa_is_autoscaling_v2_with_its_field_names(either: Recording) ->
 
 
 def test_d3_claim_server_autoscaler_and_ingress_share_one_namespace_and_the_route_names_it(either: Recording) -> None:
-    kinds = ("PersistentVolumeClaim", "Deployment", "core/v1:Service", "HorizontalPodAutoscaler", "Ingress", "PodDisruptionBudget", "NetworkPolicy")
+    kinds = (
+        "PersistentVolumeClaim",
+        "Deployment",
+        "core/v1:Service",
+        "HorizontalPodAutoscaler",
+        "Ingress",
+        "PodDisruptionBudget",
+        "NetworkPolicy",
+    )
     namespaces = {either.one(kind).inputs["metadata"]["namespace"] for kind in kinds}
     assert namespaces == {"inference"} == {either.one("Namespace").inputs["metadata"]["name"]}
     assert either.outputs["route"].startswith("inference-")
@@ -101,7 +109,9 @@ def test_d12_every_probe_asks_the_model_and_a_slow_loader_is_not_killed(up: Reco
     container = pod(up)["containers"][0]
     status = "/v1/models/chnsenticorp/versions/1623831335"
     assert container["startupProbe"]["httpGet"] == {"path": status, "port": 8501} == container["livenessProbe"]["httpGet"]
-    assert container["readinessProbe"]["httpGet"] == {"path": f"{status}/metadata", "port": 8501}, "the status alone is 200 for an unloaded version"
+    assert container["readinessProbe"]["httpGet"] == {"path": f"{status}/metadata", "port": 8501}, (
+        "the status alone is 200 for an unloaded version"
+    )
     slow = pod(run("dev"))["containers"][0]["startupProbe"]
     assert slow["periodSeconds"] * slow["failureThreshold"] == 1200
 
@@ -114,7 +124,10 @@ def test_d13_tls_and_auth_must_be_said_and_an_open_entry_is_warned_about(up: Rec
     ingress = closed.one("Ingress").inputs
     assert ingress["spec"]["tls"] == [{"hosts": ["bert.example.com"], "secretName": "bert-tls"}]
     annotations = ingress["metadata"]["annotations"]
-    assert annotations["nginx.ingress.kubernetes.io/auth-type"] == "basic" and annotations["nginx.ingress.kubernetes.io/ssl-redirect"] == "true"
+    assert (
+        annotations["nginx.ingress.kubernetes.io/auth-type"] == "basic"
+        and annotations["nginx.ingress.kubernetes.io/ssl-redirect"] == "true"
+    )
     assert closed.outputs["endpoint"] == "https://bert.example.com"
 
 

@@ -56,7 +56,7 @@ def test_s4_the_server_is_what_arena_serve_would_make(up: Recording) -> None:
     container = template["spec"]["containers"][0]
     assert container["name"] == "serving" and container["image"] == "tensorflow/serving:1.15.0-gpu"
     assert container["resources"]["limits"]["nvidia.com/gpu"] == "1" == container["resources"]["requests"]["nvidia.com/gpu"]
-    assert {"port": 8500, "rest": 8501} == {"port": container["ports"][0]["containerPort"], "rest": container["ports"][1]["containerPort"]}
+    assert {"port": container["ports"][0]["containerPort"], "rest": container["ports"][1]["containerPort"]} == {"port": 8500, "rest": 8501}
     assert [mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "model"] == ["/models"]
     claim = next(volume["persistentVolumeClaim"] for volume in template["spec"]["volumes"] if volume["name"] == "model")
     assert claim["claimName"] == up.one("PersistentVolumeClaim").inputs["metadata"]["name"]
@@ -74,7 +74,9 @@ def test_s4_the_service_carries_both_ports_under_arenas_names(either: Recording)
     service = either.one("core/v1:Service").inputs
     assert service["metadata"]["name"] == SERVICE
     assert [(port["name"], port["port"], port["targetPort"]) for port in service["spec"]["ports"]] == [
-        ("grpc-serving", 8500, 8500), ("http-serving", 8501, 8501)]
+        ("grpc-serving", 8500, 8500),
+        ("http-serving", 8501, 8501),
+    ]
     assert service["spec"]["type"] == "ClusterIP"
 
 
@@ -87,7 +89,10 @@ def test_s5_the_hpa_scales_1_to_10_on_10_requests_per_second_and_pod(either: Rec
     assert external["metric"]["name"] == "sls_ingress_qps"
     assert external["target"] == {"type": "AverageValue", "averageValue": "10"}
     assert external["metric"]["selector"]["matchLabels"] == {
-        "sls.project": f"k8s-log-{CLUSTER}", "sls.logstore": "nginx-ingress", "sls.ingress.route": f"inference-{SERVICE}-8501"}
+        "sls.project": f"k8s-log-{CLUSTER}",
+        "sls.logstore": "nginx-ingress",
+        "sls.ingress.route": f"inference-{SERVICE}-8501",
+    }
 
 
 def test_s6_the_ingress_leads_to_port_8501_in_namespace_inference(either: Recording) -> None:
