@@ -26,7 +26,7 @@ ITEMS = {
     "A2": Item("down leaves nothing", ("tests/e2e/test_teardown.py",)),
     "A3": Item("the prediction is computed from the uploaded files", ("tests/e2e/test_model.py",)),
     "A4": Item("one wrong character in the policy or the trust keeps the pod from starting", ("tests/e2e/test_identity.py",)),
-    "A5": Item("inputs against the tutorial's values, and its 17 defects", ("tests/unit/test_tutorial.py", "tests/unit/test_defects.py")),
+    "A5": Item("inputs against the tutorial's values, and its 17 defects", ("tests/unit/test_tutorial_values.py", "tests/unit/test_tutorial_defects.py")),
     "A6": Item("the region receives the recorded calls", ("tests/plugins/alicloud",)),
     "A7": Item(
         "no-op and refresh are clean; killed at 20 moments of up and of destroy; stand-in against the recordings",
@@ -34,7 +34,7 @@ ITEMS = {
         settings=(("KILL_MOMENTS", "20"),),
     ),
     "A8": Item("official SDKs and oss2 as clients of the region", ("tests/lab/region",)),
-    "A9": Item("bad input: one clear message each", ("tests/unit/test_bad_input.py", "tests/plugins/ossmodel", "tests/unit_ops"), "at least 60 bad inputs"),
+    "A9": Item("bad input: one clear message each", ("tests/unit/test_bad_settings.py", "tests/plugins/ossmodel", "tests/unit_ops"), "at least 60 bad inputs"),
     "A10": Item("benchmarks", ("tests/prove/test_a10_bench.py",), "preview <= 1.5x, upload >= 0.95x"),
     "A11": Item("the README's commands run", ("tests/e2e/test_readme.py",)),
 }

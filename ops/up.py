@@ -16,16 +16,18 @@ def deploy_in_lab(stack: Stack) -> None:
     lab.start()
     if not stack.exists():
         stack.run("stack", "init", stack.name)
-    clear_interrupted_update(stack)
+    take_up_killed_update(stack)
     stack.run("up", "--stack", stack.name, "--yes", "--skip-preview")
 
 
-def clear_interrupted_update(stack: Stack) -> None:
-    """A CLI that was killed leaves its lock behind; in the lab nobody else can hold it once its process is gone."""
+def take_up_killed_update(stack: Stack) -> None:
+    """A CLI that was killed leaves its lock and its unanswered operations behind; both are settled before the next one starts."""
     from ops.locks import release_dead
+    from ops.recover import resolve_pending
 
     for owner in release_dead():
         print(f"released the lock of an update that was killed (pid {owner})", file=sys.stderr)
+    resolve_pending(stack)
 
 
 def main() -> int:
