@@ -21,6 +21,7 @@ from lab.kubernetes_plugin.engine import Engine
 from lab.kubernetes_plugin.provider import Provider
 
 WORKERS = 128  # operations mostly wait; the engine has at most a few dozen under way at once
+ORPHAN_SECONDS = 1.0  # how often to look whether the engine was killed: nothing else would tell, and the plugin must not outlive it
 _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
@@ -36,7 +37,8 @@ def _warm_up() -> None:
 
 
 def main() -> NoReturn:
-    """Serve until SIGTERM or SIGINT; exit status 0."""
+    """Serve until SIGTERM or SIGINT, or until the process that started this is gone; exit status 0."""
+    parent = os.getppid()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     arguments = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     stop = threading.Event()
@@ -49,8 +51,9 @@ def main() -> NoReturn:
     server.start()
     print(port, flush=True)
     threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
-    stop.wait()
-    provider.Cancel(None, None)
+    while not stop.wait(ORPHAN_SECONDS) and os.getppid() == parent:
+        pass
+    provider.end_waits()
     server.stop(grace=1).wait(timeout=2)
     sys.stdout.flush()
     os._exit(0)  # a wait that is still under way must not keep the process

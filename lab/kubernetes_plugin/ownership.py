@@ -53,7 +53,7 @@ def keep_live_value(wanted: objects.Object, live: objects.Object, path: Sequence
     A field that others own and we don't is left out; else the live value is sent, because leaving it out would reset it.
     """
     entries = objects.pluck(live, "metadata", "managedFields") or []
-    holder = _reach(wanted, path[:-1])
+    holder: Any = _reach(wanted, path[:-1])
     if _owned(entries, path, lambda who: who != manager) and not _owned(entries, path, lambda who: who == manager):
         if isinstance(holder, dict):
             holder.pop(path[-1], None)
@@ -64,8 +64,9 @@ def keep_live_value(wanted: objects.Object, live: objects.Object, path: Sequence
     except (KeyError, IndexError, TypeError):
         return
     last = path[-1]
-    if isinstance(holder, dict) or isinstance(holder, list) and isinstance(last, int) and last < len(holder):
-        holder[last] = value
+    in_list = isinstance(holder, list) and isinstance(last, int) and last < len(holder)
+    if isinstance(holder, dict) or in_list:
+        holder[last] = value  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
 def _reach(obj: Any, path: Sequence[PathStep]) -> Any:

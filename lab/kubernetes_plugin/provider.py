@@ -141,9 +141,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Cancel(self, request: Any, context: grpc.ServicerContext) -> Any:
         """End all waits."""
+        self.end_waits()
+        return empty_pb2.Empty()
+
+    def end_waits(self) -> None:
+        """Let every wait under way fail as cancelled."""
         if self._session is not None:
             self._session.cancellation.request()
-        return empty_pb2.Empty()
 
     def Attach(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Talk to this engine from now on."""

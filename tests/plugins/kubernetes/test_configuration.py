@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -15,7 +18,7 @@ from pulumi.runtime.proto import provider_pb2
 from lab.kubernetes_plugin.wire import UNKNOWN, Secret, dump, load
 from tests.plugins.kubernetes.control_plane import ControlPlane
 from tests.plugins.kubernetes.differences import differs
-from tests.plugins.kubernetes.process import Plugin, running, urn
+from tests.plugins.kubernetes.process import EXECUTABLE, Plugin, running, urn
 
 PROVIDER = "urn:pulumi:dev::lab::pulumi:providers:kubernetes::ack"
 CONFIG_MAP = urn("kubernetes:core/v1:ConfigMap", "c")
@@ -228,3 +231,18 @@ def test_a_signal_ends_the_plugin_at_once_even_while_it_waits(control_plane: Con
         begun = time.monotonic()
         plugin.process.send_signal(signal.SIGTERM)
         assert plugin.process.wait(timeout=8) == 0 and time.monotonic() - begun < 5
+
+
+def test_the_plugin_does_not_outlive_a_killed_engine(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "PULUMI_PYTHON_CMD": sys.executable, "LAB_HOME": str(tmp_path)}
+    script = f"import subprocess; p = subprocess.Popen(['{EXECUTABLE}']); print(p.pid, flush=True); p.wait()"
+    engine = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment)
+    assert engine.stdout is not None
+    pid = int(engine.stdout.readline())
+    assert int(engine.stdout.readline()) > 1023  # the port: it serves
+    engine.kill()
+    engine.wait(timeout=5)
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{pid}/cmdline").exists() and b"kubernetes_plugin" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        assert time.monotonic() < deadline, "the plugin outlived its engine"
+        time.sleep(0.1)
