@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,10 @@ def spawn(home: Path, inherited: list[int], user_namespace: bool) -> tuple[subpr
         command[1:1] = ["--user", "--map-root-user"]
     here, there = socket.socketpair()
     env = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
-    with open(home / "log" / "supervisor.log", "ab") as log:
+    path = home / "log" / "supervisor.log"
+    if path.exists():
+        path.replace(path.with_suffix(".log.1"))
+    with open(path, "ab") as log:
         process = subprocess.Popen(
             [*command, sys.executable, "-m", "lab.supervisor"], stdin=there.fileno(), stdout=log, stderr=subprocess.STDOUT, cwd=ROOT,
             env={**env, "LAB_HOME": str(home), "PYTHONPATH": str(ROOT)}, start_new_session=True, pass_fds=inherited,
@@ -48,6 +52,8 @@ def hand_over(home: Path, outer: subprocess.Popen[bytes], channel: socket.socket
             supervisor = _child_of(outer.pid)
             config["outer"], config["supervisor"] = state.identity(outer.pid), state.identity(supervisor)
             config["namespace"] = os.readlink(f"/proc/{outer.pid}/ns/pid_for_children")
+            begun = {key: value for key, value in config.items() if key not in ("listening", "tools")}
+            state.write_state(home, {**begun, "phase": "starting", "started": time.time(), "components": []})
             channel.sendall(json.dumps(config).encode() + b"\n")
             if stream.readline() != b"listening\n":
                 raise LabError(f"the lab's supervisor did not start\n{log_tail(home / 'log' / 'supervisor.log')}")

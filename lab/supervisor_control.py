@@ -71,7 +71,7 @@ class Control:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            request = json.loads(await asyncio.wait_for(reader.readline(), 5)).get("request")
+            request = json.loads(await asyncio.wait_for(reader.readline(), 60)).get("request")
             if request == "stop":
                 self._stop()
             await self._send(writer, self._state())

@@ -29,8 +29,6 @@ def up(home: Path, say: Say) -> None:
     if lock is None:
         if _join_running(home, say):
             return
-        if not state.supervisor_pids(home):
-            raise LabError(f"another `lab up` is preparing the lab in {home}; wait for it, then run the same command again")
         say("what runs does not get ready: starting it again on the same data")
         state.kill(home)
         if not state.wait_stopped(home, 10):
@@ -47,26 +45,18 @@ def up(home: Path, say: Say) -> None:
 
 def _join_running(home: Path, say: Say) -> bool:
     """Whether the lab that holds the lock is ready, or gets so while we wait."""
-    began = time.monotonic()
-    last: dict[str, Any] = {}
-    with contextlib.suppress(OSError):
-        for last in _follow(home, say):
-            if last["phase"] == "ready" and time.monotonic() - began < 1:
-                _complete_plugins(home, say)
-                say(f"the lab runs already, since {_clock_time(last['started'])} ({home}){_other_ports(last)}")
-                return True
-            if last["phase"] == "stopping":
-                raise LabError(f"the lab in {home} is being stopped; wait for `lab down` to end, then run the same command again")
-            if last["phase"] in ("ready", "failed"):
-                break
-            young = time.time() - last["started"] < START_LIMIT
-            if time.monotonic() - began > (START_LIMIT if young else HEAL_LIMIT):
-                break
-    if not last and _wait_for_socket(home):
-        return _join_running(home, say)
-    if last.get("phase") == "ready":
-        say(f"the lab is ready ({home})")
+    age = time.time() - state.read_state(home).get("started", time.time())
+    watch = Watch(home, say)
+    watch.run(START_LIMIT if age < START_LIMIT else HEAL_LIMIT)
+    if watch.phase == "ready":
+        _complete_plugins(home, say)
+        since = f"runs already, since {_clock_time(watch.last['started'])}" if watch.was_ready else "is ready"
+        say(f"the lab {since} ({home}){_other_ports(watch.last)}")
         return True
+    if watch.phase == "stopping":
+        raise LabError(f"the lab in {home} was just being stopped; run the same command again")
+    if not watch.last and not state.supervisor_pids(home) and state.is_running(home):
+        raise LabError(f"another `lab up` is preparing the lab in {home}; wait for it, then run the same command again")
     return False
 
 
@@ -84,18 +74,6 @@ def _complete_plugins(home: Path, say: Say) -> None:
 
     if not toolbox.plugins_laid(home / "pulumi" / "home"):
         toolbox.lay_plugins(home / "pulumi" / "home", say)
-
-
-def _wait_for_socket(home: Path) -> bool:
-    """Another `lab up` holds the lock but its supervisor does not listen yet: give it a moment."""
-    end = time.monotonic() + HEAL_LIMIT
-    while time.monotonic() < end and state.is_running(home):
-        try:
-            next(ask(home, "state"))
-            return True
-        except (OSError, StopIteration):
-            time.sleep(0.1)
-    return False
 
 
 def _start(home: Path, lock: int, say: Say) -> None:
@@ -149,43 +127,65 @@ def _listen(variable: str, port: int) -> socket.socket:
 
 def _follow_start(home: Path, say: Say) -> None:
     began = time.monotonic()
-    last: dict[str, Any] = {}
-    try:
-        for report in _follow(home, say):
-            last = report
-            if time.monotonic() - began > START_LIMIT:
-                break
-    except OSError:
-        last = {}
-    if last.get("phase") == "ready":
+    watch = Watch(home, say)
+    watch.run(START_LIMIT)
+    if watch.phase == "ready":
         say(f"the lab is ready after {time.monotonic() - began:.1f} s ({home})")
         return
-    problems = [part["error"] for part in last.get("components", []) if part["error"]]
-    waiting = [part["name"] for part in last.get("components", []) if part["state"] != "ready"]
+    if watch.phase == "stopping":
+        raise LabError("the lab was stopped while it started; run the same command again")
+    parts = watch.last.get("components", [])
+    waiting = [part["name"] for part in parts if part["state"] != "ready"]
+    ended = not state.is_running(home)
     state.kill(home)
     state.wait_stopped(home, 10)
-    reason = "\n".join(problems) or (f"still waiting for {', '.join(waiting)}" if waiting else log_tail(home / "log" / "supervisor.log"))
+    reason = "\n".join(part["error"] for part in parts if part["error"])
+    if not reason and waiting and not ended:
+        reason = f"still waiting for {', '.join(waiting)}"
+    reason = reason or f"its supervisor ended\n{log_tail(home / 'log' / 'supervisor.log')}"
     raise LabError(f"the lab did not start: {reason}\nIts data is kept; once the cause is gone the same command goes on from here.")
 
 
-def _follow(home: Path, say: Say) -> Any:
-    """Pass on what the supervisor reports, and say what is new."""
-    shown: set[tuple[str, str]] = set()
-    was_ready = None
-    waiting_said = time.monotonic()
-    for report in ask(home, "follow", timeout=15):
-        was_ready = report["phase"] == "ready" if was_ready is None else was_ready
-        for part in [] if was_ready else report["components"]:
-            line = (part["name"], part["state"] + str(part["restarts"]))
-            if part["state"] in ("ready", "restarting", "failed") and line not in shown:
-                shown.add(line)
-                say(_progress(part, report["started"]))
-        if time.monotonic() - waiting_said > 3:
-            waiting_said = time.monotonic()
-            waiting = [part["name"] for part in report["components"] if part["state"] != "ready"]
-            if waiting:
-                say("waiting for " + ", ".join(waiting))
-        yield report
+class Watch:
+    """Follows a lab's supervisor and says what is new."""
+
+    def __init__(self, home: Path, say: Say) -> None:
+        self._home, self._say = home, say
+        self._shown: set[tuple[str, str, int]] = set()
+        self._spoke = time.monotonic()
+        self.last: dict[str, Any] = {}
+        self.was_ready = False
+
+    @property
+    def phase(self) -> str:
+        """The last phase reported, "" before any report."""
+        return self.last.get("phase", "")
+
+    def run(self, limit: float) -> None:
+        """Until the lab is ready, has failed, ends, or `limit` seconds have passed. A busy supervisor that hangs up is asked again."""
+        end = time.monotonic() + limit
+        while time.monotonic() < end and state.is_running(self._home):
+            with contextlib.suppress(OSError, ValueError):
+                for report in ask(self._home, "follow", timeout=15):
+                    self._take(report)
+                    if time.monotonic() > end:
+                        return
+                if self.phase in ("ready", "failed"):
+                    return
+            time.sleep(0.1)
+
+    def _take(self, report: dict[str, Any]) -> None:
+        self.was_ready = self.was_ready or (not self.last and report["phase"] == "ready")
+        self.last = report
+        for part in [] if self.was_ready else report["components"]:
+            line = (part["name"], part["state"], part["restarts"])
+            if part["state"] in ("ready", "restarting", "failed") and line not in self._shown:
+                self._shown.add(line)
+                self._say(_progress(part, report["started"]))
+        waiting = [part["name"] for part in report["components"] if part["state"] != "ready"]
+        if waiting and time.monotonic() - self._spoke > 3:
+            self._spoke = time.monotonic()
+            self._say("waiting for " + ", ".join(waiting))
 
 
 def _progress(part: dict[str, Any], started: float) -> str:
