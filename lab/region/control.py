@@ -19,7 +19,7 @@ from lab.region.elastic import scale
 from lab.region.faults import FaultError
 from lab.region.protocol import ApiError
 from lab.region.recorder import Recorder
-from lab.region.seed import SWITCHES, VPC, make_lab_cluster, seed
+from lab.region.seed import ADDONS, SWITCHES, VPC, make_lab_cluster, seed
 from lab.region.services.cs.clusters import cluster_of
 from lab.region.services.cs.clusters import shown as cluster_shown
 from lab.region.services.cs.nodepools import shown as pool_shown
@@ -136,7 +136,7 @@ class Control:
         return JSONResponse(await self._do(read))
 
     async def make_cluster(self, request: HttpRequest) -> JSONResponse:
-        """Another running cluster {cluster_id, name, vswitch_ids}; vSwitches that don't exist are made."""
+        """Another running cluster {cluster_id, name, vswitch_ids, addons?}; vSwitches that don't exist are made."""
         body = await request.json()
 
         def make() -> Any:
@@ -144,7 +144,7 @@ class Control:
                 if self.region.store.get("vswitch", name) is None:
                     zone = list(SWITCHES.values())[number % len(SWITCHES)][0]
                     make_vswitch(self.region, name, name, VPC, zone, f"10.0.{160 + 16 * (number % 6)}.0/20")
-            return make_lab_cluster(self.region, body["cluster_id"], body["name"], body["vswitch_ids"])
+            return make_lab_cluster(self.region, body["cluster_id"], body["name"], body["vswitch_ids"], body.get("addons", ADDONS))
 
         return JSONResponse(await self._do(make, write=True))
 
@@ -162,6 +162,8 @@ class Control:
     async def calls(self, request: HttpRequest) -> JSONResponse:
         """Recorded calls after number `since`."""
         since = int(request.query_params.get("since", 0))
+        if since < 0:  # only the number of the last one is wanted
+            return JSONResponse({"last": await run_in_threadpool(self.recorder.last), "calls": []})
         found = await run_in_threadpool(self.recorder.since, since)
         return JSONResponse({"last": found[-1]["seq"] if found else since, "calls": found})
 

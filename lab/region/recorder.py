@@ -54,6 +54,10 @@ class Recorder:
             if seq % 500 == 0:
                 self._store.sql("DELETE FROM call WHERE seq <= ?", seq - KEEP)
 
+    def last(self) -> int:
+        """Number of the last recorded call, 0 before the first."""
+        return self._store.sql("SELECT max(seq) AS seq FROM call")[0]["seq"] or 0
+
     def since(self, seq: int, limit: int = 5000) -> list[dict[str, Any]]:
         """Calls after number `seq`."""
         rows = self._store.sql("SELECT seq, data FROM call WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit)

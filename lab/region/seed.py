@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from lab.region.instances import create_instance, save
@@ -65,14 +66,11 @@ def seed(region: Region) -> None:
         make_group(region, SECURITY_GROUP, "lab", VPC)
         make_lab_cluster(region, CLUSTER, CLUSTER_NAME, list(SWITCHES))
         _system_pool(region)
-        make_project(region, f"k8s-log-{CLUSTER}", "logs of the cluster")
-        store = make_store(region, f"k8s-log-{CLUSTER}", LOGSTORE)
-        region.store.put("logstore", f"k8s-log-{CLUSTER}:{LOGSTORE}", {**store, "index": ingress_index()})
         region.store.put("seeded", "seeded", {"resources": listing(region)})
 
 
-def make_lab_cluster(region: Region, cluster_id: str, name: str, switches: list[str]) -> dict[str, Any]:
-    """A running cluster with RRSA and the usual add-ons."""
+def make_lab_cluster(region: Region, cluster_id: str, name: str, switches: list[str], addons: Iterable[str] = ADDONS) -> dict[str, Any]:
+    """A running cluster with RRSA, the usual add-ons and its ingress log."""
     wanted = {
         "name": name,
         "vpcid": VPC,
@@ -83,8 +81,12 @@ def make_lab_cluster(region: Region, cluster_id: str, name: str, switches: list[
         "enable_rrsa": True,
     }
     cluster = make_cluster(region, cluster_id, wanted, "running")
-    for addon in ADDONS:
+    for addon in addons:
         install(region, cluster_id, addon)
+    project = f"k8s-log-{cluster_id}"
+    make_project(region, project)
+    store = make_store(region, project, LOGSTORE)
+    region.store.put("logstore", f"{project}:{LOGSTORE}", {**store, "index": ingress_index()})
     return cluster
 
 

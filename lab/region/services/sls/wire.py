@@ -8,6 +8,8 @@ from typing import Any
 
 from lab.region.protocol import ApiError, Request
 
+_ZLIB_OR_GZIP = 47  # the window bits by which zlib finds out itself
+
 
 def plain_body(request: Request) -> bytes:
     """The body unpacked as its headers say."""
@@ -18,18 +20,27 @@ def plain_body(request: Request) -> bytes:
         raise ApiError(400, "InvalidLogBodyRawSize", "x-log-bodyrawsize is not a number")
     try:
         if kind == "lz4":
-            import lz4.block
-
-            data = lz4.block.decompress(request.body, uncompressed_size=int(size))
-        elif kind == "deflate":
-            data = zlib.decompress(request.body)
+            data = _unpack_lz4(request.body, int(size))
+        elif kind in ("deflate", "gzip"):
+            data = zlib.decompress(request.body, _ZLIB_OR_GZIP)
         else:
-            raise ApiError(400, "UnsupportedCompressType", f"x-log-compresstype {kind} is not supported by the lab: use lz4 or deflate")
+            raise ApiError(
+                400, "UnsupportedCompressType", f"x-log-compresstype {kind} is not supported by the lab: use lz4, deflate or gzip"
+            )
     except (ValueError, RuntimeError, zlib.error) as error:
         raise ApiError(400, "PostBodyUncompressError", f"the body can not be unpacked: {error}") from None
     if len(data) != int(size):
         raise ApiError(400, "PostBodyUncompressError", f"the body has {len(data)} bytes, x-log-bodyrawsize says {size}")
     return data
+
+
+def _unpack_lz4(data: bytes, size: int) -> bytes:
+    import lz4.block
+
+    try:
+        return lz4.block.decompress(data, uncompressed_size=size)
+    except lz4.block.LZ4BlockError as error:
+        raise ValueError(str(error)) from None
 
 
 def log_group(data: bytes) -> tuple[str, str, list[tuple[int, dict[str, str]]]]:
