@@ -1,0 +1,78 @@
+"""From an image and a container spec to what is executed."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from lab.nodes.images import UnknownImage, command_line, expand, image_id, resolve, split
+
+RUN = [sys.executable, "-m", "lab.serving"]
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "tensorflow/serving:1.15.0-gpu",
+        "tensorflow/serving",
+        "docker.io/tensorflow/serving:2.20.0",
+        "registry.cn-shanghai.aliyuncs.com/tensorflow/serving:x",
+        "registry-vpc.cn-shanghai.aliyuncs.com/acs/tensorflow-serving:1",
+        "tensorflow/serving:1@sha256:" + "0" * 64,
+    ],
+)
+def test_every_name_of_the_serving_image_is_known(reference: str) -> None:
+    assert resolve(reference).kind == "serving"
+
+
+@pytest.mark.parametrize("reference", ["registry.k8s.io/pause:3.10", "pause", "busybox", "alpine:3", "python:3.12-slim"])
+def test_helper_images_are_known(reference: str) -> None:
+    assert resolve(reference).kind in ("pause", "shell")
+
+
+def test_an_unknown_image_is_refused_in_the_runtimes_words() -> None:
+    with pytest.raises(UnknownImage) as caught:
+        resolve("tensorflow/servin:1.15.0")
+    full = "docker.io/tensorflow/servin:1.15.0"
+    assert str(caught.value) == f'failed to pull and unpack image "{full}": failed to resolve reference "{full}": {full}: not found'
+
+
+def test_a_malformed_reference_is_called_invalid() -> None:
+    with pytest.raises(UnknownImage, match="invalid reference format"):
+        resolve("Tensorflow/Serving:1")
+
+
+def test_names_are_completed_and_have_a_stable_digest() -> None:
+    assert split("busybox") == ("docker.io/library/busybox", "latest")
+    assert split("localhost:5000/a:1") == ("localhost:5000/a", "1")
+    assert image_id("busybox") == image_id("busybox:latest") != image_id("busybox:1")
+
+
+def test_the_server_binary_becomes_the_serving_process() -> None:
+    spec = {"command": ["/usr/bin/tensorflow_model_server"], "args": ["--port=8500", "--model_name=$(NAME)"]}
+    assert command_line(resolve("tensorflow/serving"), spec, {"NAME": "m"}) == [*RUN, "--port=8500", "--model_name=m"]
+
+
+def test_a_shell_around_the_server_binary_stays_a_shell() -> None:
+    script = "/usr/bin/tensorflow_model_server --port=8500 --model_base_path=/models/tensorflow"
+    words = command_line(resolve("tensorflow/serving"), {"command": ["sh", "-c"], "args": [script]}, {})
+    assert words[:2] == ["/bin/sh", "-c"]
+    assert words[2] == f"{' '.join(RUN)} --port=8500 --model_base_path=/models/tensorflow"
+
+
+def test_the_images_own_entry_point_uses_its_variables() -> None:
+    words = command_line(resolve("tensorflow/serving"), {"args": ["--enable_batching"]}, {})
+    assert "--model_name=${MODEL_NAME:-model}" in words[2]
+    assert "--model_base_path=${MODEL_BASE_PATH:-/models}/${MODEL_NAME:-model}" in words[2]
+    assert words[-1] == "--enable_batching"
+
+
+def test_pause_runs_nothing_and_a_shell_image_runs_the_command() -> None:
+    assert command_line(resolve("pause"), {}, {}) == []
+    assert command_line(resolve("busybox"), {"command": ["sleep", "5"]}, {}) == ["sleep", "5"]
+    assert command_line(resolve("busybox"), {}, {}) == ["sh"]
+
+
+def test_references_expand_unknown_ones_stay_and_dollars_escape() -> None:
+    assert expand("$(A)-$(B)-$$(A)-$A", {"A": "1"}) == "1-$(B)-$(A)-$A"
