@@ -49,7 +49,7 @@ def measure(size_mib: int, rounds: int) -> tuple[list[float], list[float]]:
 
 def main() -> int:
     """Print one line; the exit status tells whether the plugin is fast enough."""
-    parser = argparse.ArgumentParser(prog="python -m ops.bench_upload", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m ops.bench_upload", description=__doc__)
     parser.add_argument("--size", type=int, default=256, metavar="MIB", help="bytes to upload in MiB (default 256)")
     parser.add_argument("--rounds", type=int, default=3, help="measured rounds (default 3)")
     arguments = parser.parse_args()

@@ -1,0 +1,185 @@
+"""`python -m ops.smoke`: asks the endpoint, judges the answer, and says in one message what is wrong."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.pki import ensure_lab_ca
+from ops import smoke
+from ops.pulumi import Stack
+from ops.smoke import SmokeFailed, Target
+
+GOOD = json.dumps({"predictions": [[0.12, 0.88]]})
+URL = "http://bert-tfserving.localhost/v1/models/chnsenticorp:predict"
+Reply = tuple[int, str]
+
+
+class Endpoint:
+    """A web server that gives prepared answers and keeps what it was asked."""
+
+    def __init__(self, replies: list[Reply], context: ssl.SSLContext | None = None) -> None:
+        self.asked: list[tuple[str, dict[str, str], Any]] = []
+        endpoint = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:  # noqa: N802
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                endpoint.asked.append((self.path, dict(self.headers), json.loads(body)))
+                status, text = replies.pop(0) if len(replies) > 1 else replies[0]
+                data = text.encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if context:
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.address = ("127.0.0.1", self.server.server_address[1])
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Callable[..., Endpoint]]:
+    """Starts endpoints and ends them."""
+    running: list[Endpoint] = []
+
+    def start(*replies: Reply, context: ssl.SSLContext | None = None) -> Endpoint:
+        running.append(Endpoint(list(replies), context))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.server.shutdown()
+        one.server.server_close()
+
+
+class FakeStack(Stack):
+    """A stack with these outputs."""
+
+    def __init__(self, outputs: dict[str, Any], name: str = "dev") -> None:
+        super().__init__(name)
+        self._outputs = outputs
+
+    def outputs(self) -> dict[str, Any]:
+        """The outputs given."""
+        return self._outputs
+
+
+def test_a_prediction_is_printed_with_its_latency_and_a_curl_line(endpoint, capsys: pytest.CaptureFixture[str]) -> None:
+    server = endpoint((200, GOOD))
+    assert smoke.ask(FakeStack({"predictUrl": URL}), "房间很干净", connect=server.address, wait=1) == 0
+    printed = capsys.readouterr().out
+    assert "“房间很干净” is positive (0.88)" in printed and " ms by " in printed and GOOD in printed
+    assert f"curl -s --connect-to ::127.0.0.1:{server.address[1]} -d" in printed and URL in printed
+
+
+def test_the_sentence_goes_out_tokenised_under_the_urls_own_host_name(endpoint) -> None:
+    from models.tokenizer import request
+
+    server = endpoint((200, GOOD))
+    smoke.ask(FakeStack({"predictUrl": URL}), "服务太差了", connect=server.address, user="me:pw", wait=1)
+    ((path, headers, body),) = server.asked
+    assert path == "/v1/models/chnsenticorp:predict" and headers["Host"] == "bert-tfserving.localhost"
+    assert body == request(["服务太差了"]) and headers["Authorization"] == "Basic bWU6cHc="
+
+
+def test_a_name_below_localhost_leads_to_this_machine() -> None:
+    assert Target("http://bert-tfserving.localhost:18080/x").address == ("127.0.0.1", 18080)
+    assert Target("https://models.example.com/x").address == ("models.example.com", 443)
+    assert Target("http://models.example.com/x", ("10.0.0.80", 80)).address == ("10.0.0.80", 80)
+
+
+def test_in_the_lab_the_relays_port_counts(endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = endpoint((200, GOOD))
+    monkeypatch.setenv("LAB_INGRESS_PORT", str(server.address[1]))
+    assert smoke.ask(FakeStack({"predictUrl": "http://bert-tfserving.localhost:18080/p"}, "local"), wait=1) == 0
+    assert server.asked[0][1]["Host"] == f"bert-tfserving.localhost:{server.address[1]}"
+
+
+def test_an_endpoint_that_is_not_ready_yet_is_asked_again(endpoint, capsys: pytest.CaptureFixture[str]) -> None:
+    server = endpoint((503, "no available server"), (404, "404 page not found"), (200, GOOD))
+    assert smoke.ask(FakeStack({"predictUrl": URL}), connect=server.address, wait=5) == 0
+    said = capsys.readouterr().err
+    assert len(server.asked) == 3 and "waiting for" in said and "HTTP 503" in said and "HTTP 404" in said
+
+
+def test_an_endpoint_that_never_serves_is_given_up_in_time(endpoint, capsys: pytest.CaptureFixture[str]) -> None:
+    server = endpoint((503, "no"))
+    assert smoke.ask(FakeStack({"predictUrl": URL}), connect=server.address, wait=0.3) == 1
+    said = capsys.readouterr().err
+    assert "did not serve within 0.3 s (last: HTTP 503" in said and "make status" in said
+
+
+def test_nothing_that_listens_is_told_with_the_address(endpoint, capsys: pytest.CaptureFixture[str]) -> None:
+    assert smoke.ask(FakeStack({"predictUrl": URL}), connect=("127.0.0.1", 1), wait=0.1) == 1
+    said = capsys.readouterr().err
+    assert "Connection refused" in said and "connected to 127.0.0.1:1" in said and "--connect HOST:PORT" in said
+
+
+WRONG = [
+    ((400, '{ "error": "Missing named input" }'), ["HTTP 400 (Missing named input)", "expected 200"]),
+    ((401, "Unauthorized"), ["HTTP 401", "--user NAME:PASSWORD"]),
+    ((404, '{ "error": "Servable not found for request: Latest(chnsenticorp)" }'), ["HTTP 404", "Servable not found"]),
+    ((500, "<html>oops</html>"), ["HTTP 500 (<html>oops</html>)"]),
+    ((200, "hello"), ["'hello'", "expected {'predictions'"]),
+    ((200, '{"predictions": []}'), ["expected {'predictions'"]),
+    ((200, '{"predictions": [[0.1, 0.2, 0.7]]}'), ["Another model than the repository's"]),
+]
+
+
+@pytest.mark.parametrize(("reply", "parts"), WRONG)
+def test_an_answer_that_is_no_prediction_is_explained(endpoint, capsys: pytest.CaptureFixture[str], reply: Reply, parts: list[str]) -> None:
+    assert smoke.ask(FakeStack({"predictUrl": URL}), connect=endpoint(reply).address, wait=0.2) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and said.count("\n") == 1
+    for part in parts:
+        assert part in said
+
+
+@pytest.mark.parametrize("outputs", [{}, {"predictUrl": None}, {"predictUrl": "bert"}, {"predictUrl": "[secret]"}])
+def test_a_stack_that_is_not_up_is_told(outputs: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert smoke.ask(FakeStack(outputs, "prod")) == 1
+    assert "stack prod has no output predictUrl" in (said := capsys.readouterr().err) and "make up STACK=prod" in said
+
+
+def test_a_certificate_counts_for_the_urls_name_and_a_strangers_is_refused(
+    endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ca = ensure_lab_ca(tmp_path)
+    certificate, key = ca.leaf(["models.example.com"])
+    (tmp_path / "leaf.pem").write_bytes(certificate + key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "leaf.pem")
+    server = endpoint((200, GOOD), context=context)
+    target = Target("https://models.example.com/p", server.address)
+    with pytest.raises(SmokeFailed, match="is not trusted.*SSL_CERT_FILE"):
+        smoke.predict(target, "好", wait=1)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "pki" / "ca.pem"))
+    status, body, seconds = smoke.predict(target, "好", wait=1)
+    assert (status, body) == (200, GOOD) and 0 < seconds < 10
+
+
+@pytest.mark.parametrize("text", ["18080", "host:", "host:http", ":1", "host:70000"])
+def test_a_connect_address_of_another_form_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        smoke.main(["--connect", text])
+    assert caught.value.code == 2 and "expected HOST:PORT" in capsys.readouterr().err
+
+
+def test_the_curl_line_is_one_that_a_shell_understands() -> None:
+    line = smoke.curl(Target(URL, ("127.0.0.1", 18080), "me:secret"), "it's fine; rm -rf /")
+    assert "secret" not in line
+    assert subprocess.run(["sh", "-n", "-c", line]).returncode == 0
