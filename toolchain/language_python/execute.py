@@ -37,6 +37,7 @@ def main() -> int:
         root_directory=options.root_directory,
     )
     pulumi.runtime.configure(settings)
+    pulumi.runtime.set_all_config(pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env())
     if options.pwd:
         os.chdir(options.pwd)
     sys.argv = [options.program, *options.arguments]
@@ -124,12 +125,13 @@ def _report(error: Exception) -> None:
 
 
 def _own_frames_dropped(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback from the program's first own frame on; all of it if the program has none."""
-    hidden = (os.path.dirname(os.path.abspath(__file__)), os.path.dirname(asyncio.__file__), os.path.dirname(runpy.__file__))
-    first = trace
-    while first is not None and (first.tb_frame.f_code.co_filename.startswith(hidden[:2]) or "runpy" in first.tb_frame.f_code.co_filename):
-        first = first.tb_next
-    return first or trace
+    """The traceback from the program's own first frame on; all of it if the exception came from elsewhere."""
+    frame = trace
+    while frame is not None and frame.tb_frame.f_code is not _program.__code__:
+        frame = frame.tb_next
+    while frame is not None and (frame.tb_frame.f_code is _program.__code__ or "runpy" in frame.tb_frame.f_code.co_filename):
+        frame = frame.tb_next
+    return frame or trace
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ class PythonHost(protocol.services.LanguageRuntimeServicer):
     def InstallDependencies(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         """Makes the virtual environment if it is missing and installs `requirements.txt`; streams pip's output."""
         for command, directory in install.commands(request.info, request.directory):
-            done = process.start(command, directory, os.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            done = process.start(command, directory, os.environ, captured=True)
             with self._tracked(done, context):
                 for stream, data in process.output(done):
                     yield protocol.language.InstallDependenciesResponse(**{stream: data})
@@ -99,7 +99,7 @@ class PythonHost(protocol.services.LanguageRuntimeServicer):
         environment.update(item.split("=", 1) for item in request.env if "=" in item)
         command = [python, "-u", target, *request.args]
         response = protocol.language.RunPluginResponse
-        plugin = process.start(command, request.pwd, environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        plugin = process.start(command, request.pwd, environment, captured=True)
         with self._tracked(plugin, context):
             for stream, data in process.output(plugin):
                 yield response(**{stream: data})

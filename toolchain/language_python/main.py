@@ -6,9 +6,10 @@ import sys
 import threading
 from concurrent import futures
 
-import grpc
 import protocol
 from host import PythonHost
+
+import grpc  # isort: skip (protocol says what is missing where there is no Pulumi SDK)
 
 _MESSAGE_LIMIT = 400 * 1024 * 1024
 _WATCH_SECONDS = 1.0

@@ -6,17 +6,17 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 GRACE_SECONDS = 5.0
 LIFELINE = "PULUMI_LANGUAGE_PYTHON_LIFELINE"
 """Environment variable with the file descriptor whose end of file tells a program that the host is gone."""
 
 
-def start(command: Sequence[str], directory: str, environment: Mapping[str, str], **options: Any) -> subprocess.Popen[bytes]:
+def start(command: Sequence[str], directory: str, environment: Mapping[str, str], captured: bool = False) -> subprocess.Popen[bytes]:
     """Starts a process in its own group, so that no signal meant for the host or the engine reaches it.
 
     The engine decides: after a Ctrl-C it lets running operations finish and cancels the host, which calls `stop`.
+    The output goes where ours goes, or with `captured` to `output`.
     """
     reader, writer = os.pipe()  # the writing end stays open here until this process ends, however it ends
     try:
@@ -27,8 +27,8 @@ def start(command: Sequence[str], directory: str, environment: Mapping[str, str]
             stdin=subprocess.DEVNULL,
             pass_fds=(reader,),
             process_group=0,
-            text=False,
-            **options,
+            stdout=subprocess.PIPE if captured else None,
+            stderr=subprocess.PIPE if captured else None,
         )
     except BaseException:
         os.close(writer)

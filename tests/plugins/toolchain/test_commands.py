@@ -1,0 +1,52 @@
+"""`python -m toolchain …` as the user runs it."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from toolchain import TOOL_NAMES, ensure
+
+_ROOT = Path(__file__).resolve().parents[3]
+
+
+def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "toolchain", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=_ROOT,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+def test_list_shows_every_tool_even_those_that_are_not_there(tmp_path: Path) -> None:
+    done = _run("list", EI_CACHE=str(tmp_path))
+    assert done.returncode == 0
+    lines = {line.split()[0]: line for line in done.stdout.splitlines()}
+    assert set(lines) == set(TOOL_NAMES)
+    assert "wheel" in lines["traefik"]
+
+
+def test_path_prints_one_path() -> None:
+    done = _run("path", "kubectl")
+    assert done.returncode == 0 and Path(done.stdout.strip()).name == "kubectl"
+
+
+def test_a_mistake_is_one_line_without_traceback() -> None:
+    done = _run("path", "kubectll")
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("error: kubectll: no such tool") and done.stderr.count("\n") == 1
+
+
+def test_asking_for_what_is_there_takes_no_time() -> None:
+    ensure(TOOL_NAMES)
+    times = []
+    for _ in range(3):
+        started = time.monotonic()
+        assert _run("ensure").returncode == 0
+        times.append(time.monotonic() - started)
+    assert min(times) < 1.0  # on a busy machine; idle it is below 0.3
