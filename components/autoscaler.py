@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi import Input
+from pulumi_kubernetes.autoscaling import v2
 
 from components import names
 from components.component import Component
@@ -62,43 +63,37 @@ class Autoscaler(Component):
                 "scale_target_ref": {"api_version": "apps/v1", "kind": "Deployment", "name": args.deployment_name},
                 "min_replicas": args.min_replicas,
                 "max_replicas": args.max_replicas,
-                "metrics": [
-                    {
-                        "type": "External",
-                        "external": {
-                            "metric": {
-                                "name": METRICS[args.kind],
-                                "selector": {
-                                    "match_labels": {
-                                        "sls.project": args.log_project,
-                                        "sls.logstore": args.log_store or LOGSTORES[args.kind],
-                                        "sls.ingress.route": pulumi.Output.from_input(args.route).apply(_must_be_label_value),
-                                    }
-                                },
-                            },
-                            "target": {"type": "AverageValue", "average_value": pulumi.Output.from_input(args.target_qps).apply(str)},
-                        },
-                    }
-                ],
-                "behavior": {
-                    # Nodes come in minutes: asking for more pods than nodes can arrive only makes Pending ones.
-                    "scale_up": {
-                        "stabilization_window_seconds": 0,
-                        "select_policy": "Max",
-                        "policies": [{"type": "Pods", "value": args.scale_up_pods, "period_seconds": args.scale_up_period_seconds}],
-                    },
-                    "scale_down": {
-                        "stabilization_window_seconds": args.scale_down_seconds,
-                        "select_policy": "Max",
-                        "policies": [{"type": "Percent", "value": 100, "period_seconds": 60}],
-                    },
-                },
+                "metrics": [{"type": "External", "external": _metric(args)}],
+                "behavior": _behavior(args),
             },
             # Two HPAs on one Deployment fight; the fixed name (the tutorial's) would clash as well.
             opts=self.child(delete_before_replace=True),
         )
         self.hpa_name = hpa.metadata.name
         self.finish({"hpa_name": self.hpa_name})
+
+
+def _metric(args: AutoscalerArgs) -> v2.ExternalMetricSourceArgsDict:
+    labels: dict[str, Input[str]] = {
+        "sls.project": args.log_project,
+        "sls.logstore": args.log_store or LOGSTORES[args.kind],
+        "sls.ingress.route": pulumi.Output.from_input(args.route).apply(_must_be_label_value),
+    }
+    target = pulumi.Output.from_input(args.target_qps).apply(str)
+    return {
+        "metric": {"name": METRICS[args.kind], "selector": {"match_labels": labels}},
+        "target": {"type": "AverageValue", "average_value": target},
+    }
+
+
+def _behavior(args: AutoscalerArgs) -> v2.HorizontalPodAutoscalerBehaviorArgsDict:
+    """Nodes come in minutes: asking for more pods than nodes can arrive only makes Pending ones."""
+    up: v2.HPAScalingPolicyArgsDict = {"type": "Pods", "value": args.scale_up_pods, "period_seconds": args.scale_up_period_seconds}
+    down: v2.HPAScalingPolicyArgsDict = {"type": "Percent", "value": 100, "period_seconds": 60}
+    return {
+        "scale_up": {"stabilization_window_seconds": 0, "select_policy": "Max", "policies": [up]},
+        "scale_down": {"stabilization_window_seconds": args.scale_down_seconds, "select_policy": "Max", "policies": [down]},
+    }
 
 
 def _must_be_label_value(route: str) -> str:

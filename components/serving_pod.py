@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 CONFIG_FILE = "models.config"
 CONFIG_DIRECTORY = "/etc/tensorflow-serving"
 PROBE_SECONDS = 5
+ARENA_FIELDS = {
+    "ARENA_NODE_NAME": "spec.nodeName",
+    "ARENA_POD_NAMESPACE": "metadata.namespace",
+    "ARENA_POD_NAME": "metadata.name",
+    "ARENA_POD_IP": "status.podIP",
+}
 
 
 def model_config(name: str, path: str, version: str) -> str:
@@ -68,15 +74,7 @@ def _container(args: "ModelServerArgs") -> v1.ContainerArgsDict:
             "--file_system_poll_wait_seconds=60",
         ],
         "ports": [{"name": "serving", "container_port": GRPC_PORT}, {"name": "http-serving", "container_port": REST_PORT}],
-        "env": [
-            _field(name, path)
-            for name, path in (
-                ("ARENA_NODE_NAME", "spec.nodeName"),
-                ("ARENA_POD_NAMESPACE", "metadata.namespace"),
-                ("ARENA_POD_NAME", "metadata.name"),
-                ("ARENA_POD_IP", "status.podIP"),
-            )
-        ],
+        "env": [_field(name, path) for name, path in ARENA_FIELDS.items()],
         "resources": {
             "limits": {"nvidia.com/gpu": gpus, "memory": args.memory},
             "requests": {"nvidia.com/gpu": gpus, "cpu": args.cpu, "memory": args.memory},

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from google.protobuf import json_format
+from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime import mocks
+from pulumi.runtime.proto import provider_pb2, resource_pb2
 
 SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -69,29 +71,48 @@ class Recording:
         return [text for level, text in self.messages if level == "WARNING"]
 
 
-class RecordingMonitor(mocks.MockMonitor):
-    """Answers like an engine that makes everything at once, and writes it down."""
+class Cloud(Protocol):
+    """What stands for the providers."""
 
-    def __init__(self, recording: Recording, doubles: mocks.Mocks, project: str, stack: str, preview: bool):
-        super().__init__(doubles)
-        self._recording = recording
+    def answer(self, function: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Result of a provider function; raises LookupError to fail it."""
+        ...
+
+    def state(self, kind: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
+        """State of a resource from its inputs (wire form); what is missing in a preview is unknown."""
+        ...
+
+
+class RecordingMonitor(mocks.MockMonitor):
+    """Answers like an engine that makes everything at once, and writes it down.
+
+    The base class turns values into Python's and back with the help of thread-bound settings; here they stay as they are on the wire.
+    """
+
+    def __init__(self, recording: Recording, cloud: Cloud, project: str, stack: str, preview: bool):
+        self._recording, self._cloud = recording, cloud
         self._project, self._stack = project, stack
         self._preview = preview
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
-        """The base class asks thread-bound settings for project and stack, and is called from other threads."""
+        """URN of a resource."""
         qualified = f"{parent.split('::')[2].split('$')[-1]}${type_}" if parent else type_
         return f"urn:pulumi:{self._stack}::{self._project}::{qualified}::{name}"
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
-        if request.type != "pulumi:pulumi:Stack":
-            self._recording.resources.append(registered(request, self.make_urn(request.parent, request.type, request.name)))
-        answer = super().RegisterResource(request)
-        if self._preview and request.custom:
-            answer.id = ""
-        return answer
+        """Record the registration and answer with the resource's state."""
+        urn = self.make_urn(request.parent, request.type, request.name)
+        if request.type == "pulumi:pulumi:Stack":
+            return resource_pb2.RegisterResourceResponse(urn=urn)
+        self._recording.resources.append(registered(request, urn))
+        if not request.custom:
+            return resource_pb2.RegisterResourceResponse(urn=urn)
+        state = self._cloud.state(request.type.rsplit(":", 1)[1], request.name, json_format.MessageToDict(request.object))
+        identity = "" if self._preview else f"{request.name}-id"
+        return resource_pb2.RegisterResourceResponse(urn=urn, id=identity, object=json_format.ParseDict(state, Struct()))
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
+        """Record a component's outputs, or the stack's."""
         values = json_format.MessageToDict(request.outputs)
         self._recording.component_outputs[request.urn] = {key: plain(value) for key, value in values.items()}
         if "::pulumi:pulumi:Stack::" in request.urn:
@@ -100,8 +121,14 @@ class RecordingMonitor(mocks.MockMonitor):
         return super().RegisterResourceOutputs(request)
 
     def Invoke(self, request: Any) -> Any:  # noqa: N802
-        self._recording.calls.append((request.tok, json_format.MessageToDict(request.args)))
-        return super().Invoke(request)
+        """Record the call and answer it."""
+        arguments = json_format.MessageToDict(request.args)
+        self._recording.calls.append((request.tok, arguments))
+        try:
+            answer = self._cloud.answer(request.tok.rsplit(":", 1)[1], arguments)
+        except LookupError as error:
+            return provider_pb2.InvokeResponse(failures=[provider_pb2.CheckFailure(property="", reason=str(error))])
+        return provider_pb2.InvokeResponse(**{"return": json_format.ParseDict(answer, Struct())})
 
 
 def registered(request: Any, urn: str) -> Registered:

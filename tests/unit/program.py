@@ -25,7 +25,7 @@ KUBECONFIG = "apiVersion: v1\nkind: Config\nclusters: []\n"
 OFFLINE = {"accountId": ACCOUNT, "clusterVersion": "1.36.3-aliyun.1", "oidcIssuer": ISSUER, "oidcProviderArn": PROVIDER_ARN}
 
 
-class Cloud(mocks.Mocks):
+class Cloud:
     """What the cloud and the cluster would answer. Attributes may be changed before a run."""
 
     def __init__(self, preview: bool):
@@ -34,50 +34,33 @@ class Cloud(mocks.Mocks):
         self.clusters: list[dict[str, Any]] = [{"regionId": "cn-shanghai", "state": "running", "currentVersion": "1.36.3-aliyun.1"}]
         self.oidc_providers: list[dict[str, Any]] = [{"issuerUrl": ISSUER, "arn": PROVIDER_ARN}]
         self.scaling_group = "asg-1"
+        self.digest = "d" * 64
         self.failing: str | None = None
 
-    def call(self, args: mocks.MockCallArgs) -> tuple[dict, list[tuple[str, str]] | None]:
+    def answer(self, function: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Answer a lookup; an unknown one is an error."""
-        name = args.token.rsplit(":", 1)[1]
-        if name == self.failing:
-            raise RuntimeError(f"{name}: StatusCode: 403, Code: ForbiddenCheckUserPermission")
-        answers = {
+        if function == self.failing:
+            raise LookupError(f"{function}: StatusCode: 403, Code: ForbiddenCheckUserPermission")
+        return {
             "getCallerIdentity": {"accountId": self.account},
-            "getClusters": {"clusters": [{"clusterId": args.args.get("clusterId"), **cluster} for cluster in self.clusters]},
+            "getClusters": {"clusters": [{"clusterId": arguments.get("clusterId"), **cluster} for cluster in self.clusters]},
             "getOidcProviders": {"providers": self.oidc_providers},
             "getClusterCredential": {"kubeConfig": KUBECONFIG},
-        }
-        return answers[name], []
+        }[function]
 
-    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict]:
-        """State of a resource: its inputs, and on up what the provider adds."""
-        state = dict(args.inputs)
-        if args.typ.startswith("kubernetes:"):
-            self._named(args, state)
-        if not self.preview:
-            state |= self._computed(args)
-        elif args.typ.startswith("ossmodel:"):
-            state = {key: value for key, value in state.items() if value is not None}
-        return ("" if self.preview else f"{args.name}-id"), state
+    def state(self, kind: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
+        """The inputs, a name for what has none, and on up what the provider adds."""
+        state = dict(inputs)
+        if "apiVersion" in state:
+            state["metadata"] = {"name": f"{name}-0a1b2c3d", **state.get("metadata", {})}
+        return state if self.preview else state | self._computed(kind, inputs)
 
-    def _named(self, args: mocks.MockResourceArgs, state: dict) -> None:
-        state["metadata"] = dict(state.get("metadata") or {})
-        state["metadata"].setdefault("name", f"{args.name}-0a1b2c3d")
-
-    def _computed(self, args: mocks.MockResourceArgs) -> dict[str, Any]:
-        kind = args.typ.rsplit(":", 1)[1]
-        version = Path(str(args.inputs.get("source", ""))).name
-        return {
-            "NodePool": {"nodePoolId": "np-1", "scalingGroupId": self.scaling_group},
-            "Model": {
-                "version": version,
-                "path": f"{args.inputs.get('prefix')}/{version}",
-                "digest": "d" * 64,
-                "bytes": 780583,
-                "fileCount": 4,
-            },
-            "Ingress": {"status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}},
-        }.get(kind, {})
+    def _computed(self, kind: str, inputs: dict[str, Any]) -> dict[str, Any]:
+        version = Path(str(inputs.get("source", ""))).name
+        model = {"version": version, "path": f"{inputs.get('prefix')}/{version}", "digest": self.digest, "bytes": 780583, "fileCount": 4}
+        ingress = {"status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}}
+        pool = {"nodePoolId": "np-1", "scalingGroupId": self.scaling_group}
+        return {"NodePool": pool, "Model": model, "Ingress": ingress}.get(kind, {})
 
 
 def engine_values(stack_file: Path) -> dict[str, str]:
@@ -121,9 +104,19 @@ def run(
         engine_config.set_all_config(stack_values(stack, changes), [f"{PROJECT}:{key}" for key in secret])
         loop.run_until_complete(run_in_stack(lambda: runpy.run_path(str(ROOT / "__main__.py")) and None))
     finally:
-        loop.close()
+        _settle(loop)
         asyncio.set_event_loop(asyncio.new_event_loop())
     return recording
+
+
+def _settle(loop: asyncio.AbstractEventLoop) -> None:
+    """End what a failed program left behind, so that the next run doesn't wait for it."""
+    pending = asyncio.all_tasks(loop)
+    for task in pending:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+    settings.SETTINGS.outputs.clear()
+    loop.close()
 
 
 @functools.cache

@@ -1,0 +1,149 @@
+"""Options of every resource: parents, providers, protection, secrets, tags, names, outputs."""
+
+import json
+
+import pulumi_alicloud as alicloud
+import pytest
+
+from components.names import digest
+from tests.unit.monitor import Recording
+from tests.unit.program import run
+
+COMPONENTS = {
+    "inference:compute:Cluster",
+    "inference:compute:NodePool",
+    "inference:storage:ModelStore",
+    "inference:storage:ModelAccess",
+    "inference:storage:ModelVolume",
+    "inference:serving:ModelServer",
+    "inference:serving:Autoscaler",
+    "inference:serving:Entry",
+}
+PROD = {"htpasswd": "user:$2y$05$x"}
+
+
+def test_every_component_is_there_once_and_nothing_else_is_a_component(either: Recording) -> None:
+    components = [resource.type for resource in either.resources if not resource.custom]
+    assert sorted(components) == sorted(COMPONENTS)
+
+
+def test_every_resource_is_a_child_of_its_component_and_named_after_it(either: Recording) -> None:
+    children = [resource for resource in either.resources if "$inference:" in resource.parent]
+    assert len(children) >= 20
+    for child in children:
+        assert child.name.startswith(f"{child.parent.rsplit('::', 1)[1]}-"), child.urn
+    top = {resource.name for resource in either.resources if resource.custom and resource not in children}
+    assert top == {"ack", "namespace"}
+
+
+def test_every_component_registers_outputs_once_and_not_empty(either: Recording) -> None:
+    for component in (resource for resource in either.resources if not resource.custom):
+        assert either.component_outputs[component.urn], component.urn
+
+
+def test_everything_in_the_cluster_goes_through_the_explicit_provider_and_the_rest_does_not(either: Recording) -> None:
+    provider = either.one("pulumi:providers:kubernetes")
+    inside = [resource for resource in either.resources if resource.type.startswith("kubernetes:")]
+    outside = [resource for resource in either.resources if resource.type.startswith(("alicloud:", "ossmodel:"))]
+    assert len(inside) >= 10 and len(outside) >= 12
+    assert {resource.provider.rsplit("::", 1)[0] for resource in inside} == {provider.urn}
+    assert {resource.provider for resource in outside} == {""}
+
+
+def test_the_bucket_is_protected_where_the_settings_say_so() -> None:
+    prod = run("prod", PROD, secret=("htpasswd",))
+    assert [resource.name for resource in prod.resources if resource.protect] == ["models-bucket"]
+    assert [resource.name for resource in run("dev").resources if resource.protect] == []
+
+
+def test_retain_keeps_bucket_guards_and_model_and_nothing_else() -> None:
+    kept = run("dev", {"modelStore": {"retain": True, "forceDestroy": False}})
+    retained = {resource.name for resource in kept.resources if resource.retain_on_delete}
+    assert retained == {resource.name for resource in kept.resources if resource.custom and "ModelStore" in resource.parent}
+    assert len(retained) == 7
+    assert not [resource for resource in run("dev").resources if resource.retain_on_delete]
+
+
+@pytest.mark.parametrize(("stack", "force"), [("local", True), ("dev", True), ("staging", False)])
+def test_what_is_left_in_the_bucket_is_deleted_only_where_the_settings_say_so(stack: str, force: bool) -> None:
+    assert run(stack).one("oss/bucket:Bucket").inputs["forceDestroy"] is force
+
+
+def test_only_objects_with_a_fixed_name_that_clash_are_deleted_first(either: Recording) -> None:
+    assert [resource.name for resource in either.resources if resource.delete_before_replace] == ["autoscaler-hpa"]
+
+
+def test_everything_that_can_carry_tags_carries_the_same(either: Recording) -> None:
+    tags = {"project": "elastic-inference", "stack": "local", "owner": "lab"}
+    taggable = [resource for resource in either.resources if resource.type.startswith("alicloud:") and can_be_tagged(resource.type)]
+    assert {resource.type.rsplit(":", 1)[1] for resource in taggable} == {"NodePool", "Bucket", "Role", "Policy"}
+    for resource in taggable:
+        assert resource.inputs.get("tags") == tags, resource.urn
+
+
+def can_be_tagged(type_: str) -> bool:
+    """Whether the SDK's class for a type knows tags."""
+    module, name = type_.split(":")[1].split("/")[0], type_.rsplit(":", 1)[1]
+    return isinstance(vars(getattr(getattr(alicloud, module), name)).get("tags"), property)
+
+
+def test_labels_taints_and_tags_of_the_pool_are_at_most_twelve() -> None:
+    full = run(changes={"tags": {f"t{n}": "x" for n in range(4)}, "nodePool": {"gpuSchedule": "share", "driverVersion": "550.144.03"}})
+    pool = full.one("cs/nodePool:NodePool").inputs
+    assert len(pool["labels"]) + len(pool["taints"]) + len(pool["tags"]) == 12
+    assert {"key": "ack.node.gpu.schedule", "value": "share"} in pool["labels"]
+    assert {"key": "ack.aliyun.com/nvidia-driver-version", "value": "550.144.03"} in pool["labels"]
+
+
+def test_labels_are_sent_in_one_order_because_the_provider_compares_lists(either: Recording) -> None:
+    keys = [label["key"] for label in either.one("cs/nodePool:NodePool").inputs["labels"]]
+    assert keys == sorted(keys)
+
+
+def test_the_users_and_the_private_key_are_secret_inputs_and_never_outputs() -> None:
+    provided = {
+        "entry": {"tls": "provided", "auth": "basic"},
+        "htpasswd": "user:$2y$05$hunter2",
+        "tlsCertificate": "-----BEGIN CERTIFICATE-----",
+        "tlsPrivateKey": "-----BEGIN PRIVATE KEY-----hunter3",
+    }
+    recording = run(changes=provided, secret=("htpasswd", "tlsCertificate", "tlsPrivateKey"))
+    secrets = recording.of("Secret")
+    assert {secret.name for secret in secrets} == {"entry-users", "entry-certificate"}
+    assert all("stringData" in secret.secret_inputs for secret in secrets)
+    rest = json.dumps([resource.inputs for resource in recording.resources if resource not in secrets])
+    everything = rest + json.dumps(recording.outputs) + json.dumps(recording.messages)
+    assert "hunter2" not in everything and "hunter3" not in everything
+    users = recording.one("Ingress").inputs["metadata"]["annotations"]["nginx.ingress.kubernetes.io/auth-secret"]
+    assert users.startswith("entry-users-")
+
+
+def test_no_input_is_null(either: Recording) -> None:
+    def nulls(value: object) -> bool:
+        if isinstance(value, dict):
+            return any(nulls(inner) for inner in value.values())
+        return value is None or (isinstance(value, list) and any(nulls(inner) for inner in value))
+
+    assert [resource.urn for resource in either.resources if nulls(resource.inputs)] == []
+
+
+def test_the_model_is_uploaded_only_after_every_guard_of_the_bucket(either: Recording) -> None:
+    guards = {
+        resource.urn for resource in either.resources if "ModelStore" in resource.parent and resource.type.startswith("alicloud:oss/bucket")
+    }
+    bucket = either.one("oss/bucket:Bucket").urn
+    assert len(guards) == 6
+    assert guards - {bucket} <= set(either.one("ossmodel:index:Model").dependencies["bucket"])
+
+
+def test_the_volume_waits_for_the_attached_policy_and_the_uploaded_model(either: Recording) -> None:
+    needed = set(either.one("PersistentVolume").dependencies["spec"])
+    assert {either.one("RolePolicyAttachment").urn, either.one("ossmodel:index:Model").urn} <= needed
+
+
+def test_the_same_settings_give_the_same_registrations_twice() -> None:
+    def shape(recording: Recording) -> dict:
+        return {resource.urn: resource.inputs for resource in recording.resources}
+
+    assert shape(run()) == shape(run())
+    assert digest({"b": 1, "a": 2}) == digest({"a": 2, "b": 1})

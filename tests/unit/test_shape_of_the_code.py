@@ -1,0 +1,109 @@
+"""Rules of the program's own code that a reviewer would otherwise check by eye."""
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import re
+
+import pytest
+
+from components.component import Component
+from components.settings import doc
+from components.settings.root import GROUPS, KEYS, Settings
+from tests.unit.program import ROOT
+
+FILES = sorted((ROOT / "components").rglob("*.py")) + [ROOT / "__main__.py"]
+MODULES = [
+    importlib.import_module(f"components.{path.stem}") for path in sorted((ROOT / "components").glob("*.py")) if path.stem != "__init__"
+]
+ARGS = {kind for module in MODULES for name, kind in vars(module).items() if name.endswith("Args") and dataclasses.is_dataclass(kind)}
+
+
+def test_there_is_one_args_class_per_component() -> None:
+    components = {kind for module in MODULES for kind in vars(module).values() if inspect.isclass(kind) and issubclass(kind, Component)}
+    assert {kind.__name__ for kind in ARGS} == {f"{kind.__name__}Args" for kind in components - {Component}}
+    assert len(ARGS) == 8
+
+
+@pytest.mark.parametrize("args", sorted(ARGS, key=lambda kind: kind.__name__), ids=lambda kind: kind.__name__)
+def test_args_are_frozen_and_every_field_has_a_docstring(args: type) -> None:
+    assert args.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    body = ast.parse(inspect.getsource(args)).body[0].body  # type: ignore[attr-defined]
+    for statement, follower in zip(body, [*body[1:], None], strict=True):
+        if isinstance(statement, ast.AnnAssign):
+            documented = (
+                isinstance(follower, ast.Expr) and isinstance(follower.value, ast.Constant) and isinstance(follower.value.value, str)
+            )
+            assert documented, ast.unparse(statement)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_and_functions_are_short_and_documented(path) -> None:  # type: ignore[no-untyped-def]
+    text = path.read_text()
+    tree = ast.parse(text)
+    assert text.count("\n") <= 250 and (ast.get_docstring(tree) or path.name == "__init__.py")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or 0) - node.lineno + 1
+            assert lines <= 40, f"{node.name} has {lines} lines"
+        public = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+        assert not public or ast.get_docstring(node) or _is_inner(node, tree), f"{getattr(node, 'name', '')} says nothing about itself"
+
+
+def _is_inner(node: ast.AST, tree: ast.Module) -> bool:
+    """Whether a function is defined inside another one."""
+    functions = [outer for outer in ast.walk(tree) if isinstance(outer, ast.FunctionDef) and outer is not node]
+    return any(node is inner for outer in functions for inner in ast.walk(outer))
+
+
+def test_the_program_does_not_know_where_it_runs() -> None:
+    for path in FILES:
+        assert not re.search(r"\bif\b.*(\blocal\b|\blab\b|LAB_)", path.read_text()), path
+
+
+def test_configuration_is_read_in_one_place() -> None:
+    readers = [path.name for path in FILES if re.search(r"pulumi\.Config|engine_config|os\.environ", path.read_text())]
+    assert readers == ["loading.py"]
+
+
+def test_the_main_program_is_about_sixty_lines() -> None:
+    assert len((ROOT / "__main__.py").read_text().splitlines()) <= 70
+
+
+def test_the_settings_page_and_the_declared_configuration_are_current() -> None:
+    assert doc.main(["--check"]) == 0
+
+
+def test_every_setting_is_declared_described_and_explained() -> None:
+    declared = doc.schema()
+    for key in KEYS:
+        assert f"\n  {key}:\n" in declared
+    for group in (Settings, *(doc._group(doc._field(key)[1]) for key in GROUPS)):
+        for name, field in group.model_fields.items():
+            if field.alias not in ("project", "stack"):
+                said = field.json_schema_extra
+                assert field.description and isinstance(said, dict) and said["expected"] and said["otherwise"], f"{group.__name__}.{name}"
+
+
+def test_every_pool_server_and_entry_setting_reaches_its_component() -> None:
+    """No dead setting: what __main__ passes on by name is an input of the component."""
+    from components.autoscaler import AutoscalerArgs
+    from components.cluster import ClusterArgs
+    from components.entry import EntryArgs
+    from components.model_server import ModelServerArgs
+    from components.model_store import ModelStoreArgs
+    from components.node_pool import NodePoolArgs
+
+    passed = {
+        "nodePool": NodePoolArgs,
+        "nodeScaler": ClusterArgs,
+        "modelStore": ModelStoreArgs,
+        "server": ModelServerArgs,
+        "autoscaler": AutoscalerArgs,
+        "entry": EntryArgs,
+    }
+    elsewhere = {"controller_namespace", "source_cidrs", "log_project", "bucket"}
+    for key, args in passed.items():
+        settings = set(doc._group(doc._field(key)[1]).model_fields)
+        assert settings - elsewhere <= {field.name for field in dataclasses.fields(args)}, key
