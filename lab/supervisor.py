@@ -155,8 +155,11 @@ def main() -> None:
     ensure_lab_ca(home)
     ensure_credentials(home)
     (home / "data" / "traefik").mkdir(parents=True, exist_ok=True)
-    supervisor_network.bring_up()
-    supervisor_network.use_own_names(home / "run")
+    try:
+        supervisor_network.bring_up()
+        supervisor_network.use_own_names(home / "run")
+    except OSError as error:
+        sys.exit(f"supervisor: {error}")
     config["left_out"] = sorted(supervisor_parts.left_out())
     import uvloop
 

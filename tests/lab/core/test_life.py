@@ -9,6 +9,10 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from typing import IO
+
+import pytest
 
 from lab import state
 from tests.lab.core.conftest import ROOT, Lab
@@ -67,15 +71,55 @@ def test_a_part_that_dies_is_started_again_and_counted(lab: Lab) -> None:
     assert part["state"] == "ready" and part["restarts"] == 1 and part["pid"] != before
 
 
-def test_after_kill_9_of_the_supervisor_up_goes_on_with_the_clusters_objects(lab: Lab) -> None:
-    assert lab.inside("kubectl", "create", "configmap", "kept", "--from-literal=answer=42").returncode == 0
-    namespace = lab.status()["namespace"]
-    os.kill(state.read_state(lab.home)["supervisor"]["pid"], signal.SIGKILL)
-    assert state.wait_stopped(lab.home, 10)
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """etcd and API server only, in a directory whose name is longer than a socket's address may be."""
+    lab = Lab(tmp_path_factory.mktemp("small") / ("long-" * 20) / "lab", LAB_WITHOUT=EXTRAS)
+    yield lab
+    lab.end()
+
+
+def test_ctrl_c_during_up_leaves_a_lab_that_the_next_up_joins(small: Lab) -> None:
+    small.run("down")
+    first = subprocess.Popen(small.command("up"), cwd=ROOT, env=small.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert first.stdout is not None and "sealed namespace" in "".join(iter_until(first.stdout, "sealed namespace"))
+    first.send_signal(signal.SIGINT)
+    _, said = first.communicate(timeout=30)
+    assert first.returncode == 130 and "interrupted" in said and "Traceback" not in said
+    small.up()
+    assert small.status()["phase"] == "ready"
+
+
+def test_after_kill_9_of_the_supervisor_up_goes_on_with_the_clusters_objects(small: Lab) -> None:
+    small.up()
+    assert small.inside("kubectl", "create", "configmap", "kept", "-n", "kube-system", "--from-literal=answer=42").returncode == 0
+    namespace = small.status()["namespace"]
+    os.kill(state.read_state(small.home)["supervisor"]["pid"], signal.SIGKILL)
+    assert state.wait_stopped(small.home, 10)
     assert state.processes_inside(namespace) == {}
-    assert lab.run("status").returncode == 3
-    lab.up()
-    assert lab.kubectl("get", "configmap", "kept")["data"] == {"answer": "42"}
+    assert small.run("status").returncode == 3
+    small.up()
+    assert small.kubectl("get", "configmap", "kept", "-n", "kube-system")["data"] == {"answer": "42"}
+
+
+def test_two_ups_at_once_make_one_lab(small: Lab) -> None:
+    small.run("down", "--keep")
+    both = [subprocess.Popen(small.command("up"), cwd=ROOT, env=small.env, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate(timeout=120)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert sum("sealed namespace" in text for text in said) == 1
+
+
+def test_where_namespaces_are_forbidden_the_message_says_what_to_do(tmp_path: pathlib.Path) -> None:
+    fake = tmp_path / "bin" / "unshare"
+    fake.parent.mkdir()
+    fake.write_text("#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted' >&2\nexit 1\n")
+    fake.chmod(0o755)
+    forbidden = Lab(tmp_path / "lab", PATH=f"{fake.parent}:{os.environ['PATH']}")
+    failed = forbidden.run("up")
+    assert failed.returncode == 1
+    assert "unshare failed: Operation not permitted: this " in failed.stderr and "then run the same command again" in failed.stderr
+    assert "Traceback" not in failed.stderr and not state.is_running(forbidden.home)
 
 
 def test_a_taken_port_is_named_with_its_holder_and_the_variable_to_change(tmp_path: pathlib.Path) -> None:
@@ -117,20 +161,6 @@ def test_as_an_ordinary_user_would_the_lab_runs_in_a_user_namespace_and_leaves_n
         own.end()
 
 
-def test_ctrl_c_during_up_leaves_a_lab_that_the_next_up_joins(tmp_path: pathlib.Path) -> None:
-    own = Lab(tmp_path / "lab", LAB_WITHOUT=EXTRAS)
-    try:
-        first = subprocess.Popen(own.command("up"), cwd=ROOT, env=own.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        assert first.stdout is not None and "sealed namespace" in first.stdout.readline()
-        first.send_signal(signal.SIGINT)
-        _, said = first.communicate(timeout=30)
-        assert first.returncode == 130 and "interrupted" in said and "Traceback" not in said
-        own.up()
-        assert own.status()["phase"] == "ready"
-    finally:
-        own.end()
-
-
 def test_down_keeps_the_data_when_asked(tmp_path: pathlib.Path) -> None:
     own = Lab(tmp_path / "lab", LAB_WITHOUT=BARE)
     try:
@@ -158,6 +188,13 @@ def test_down_leaves_no_process_no_mount_no_namespace_and_no_data(lab: Lab) -> N
 def test_down_of_a_lab_that_does_not_run_is_no_mistake(tmp_path: pathlib.Path) -> None:
     done = Lab(tmp_path / "never").run("down")
     assert done.returncode == 0 and "was not running" in done.stdout
+
+
+def iter_until(stream: IO[str], text: str) -> Iterator[str]:
+    for line in stream:
+        yield line
+        if text in line:
+            return
 
 
 def network_of(pid: str) -> str:
