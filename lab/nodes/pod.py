@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lab.nodes.node import Node
 
 Object = dict[str, Any]
-MOUNT_RETRY_FIRST, MOUNT_RETRY_LAST = 0.5, 15.0
+MOUNT_RETRY_FIRST, MOUNT_RETRY_LAST = 0.5, 8.0
 DEFAULT_GRACE = 30
 
 

@@ -9,13 +9,26 @@ import pytest
 from lab.nodes.nodes import conditions, is_ready, labels, lease_object, node_name, node_object, resources, taints
 
 INSTANCE: dict[str, Any] = {
-    "instance_id": "i-1", "cluster_id": "c1", "nodepool_id": "np1", "nodepool_name": "gpu", "scaling_group_id": "asg-1",
+    "instance_id": "i-1",
+    "cluster_id": "c1",
+    "nodepool_id": "np1",
+    "nodepool_name": "gpu",
+    "scaling_group_id": "asg-1",
     "status": "Running",
-    "private_ip": "10.0.48.7", "zone_id": "cn-shanghai-g", "instance_type": "ecs.gn6i-c4g1.xlarge", "gpu_count": 1, "gpu_model": "Tesla-T4",
-    "gpu_memory_mib": 15109, "cpu": 4, "memory_mib": 15360, "spot_strategy": "SpotAsPriceGo", "instance_charge_type": "PostPaid",
-    "labels": {"inference": "tensorflow"}, "taints": [{"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"}], "tags": {},
+    "private_ip": "10.0.48.7",
+    "zone_id": "cn-shanghai-g",
+    "instance_type": "ecs.gn6i-c4g1.xlarge",
+    "gpu_count": 1,
+    "gpu_model": "Tesla-T4",
+    "gpu_memory_mib": 15109,
+    "cpu": 4,
+    "memory_mib": 15360,
+    "spot_strategy": "SpotAsPriceGo",
+    "instance_charge_type": "PostPaid",
+    "labels": {"inference": "tensorflow"},
+    "taints": [{"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"}],
     "lock_reason": "",
-}  # fmt: skip
+}
 
 
 def test_the_name_is_region_and_address_as_on_ack() -> None:

@@ -1,0 +1,106 @@
+"""The agent in a real lab: real API server, scheduler and controllers, the region double, real processes. Tests build on each other."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab.core.conftest import Lab
+from tests.lab.nodes import live
+from tests.lab.nodes.cloud_change import BUCKET, SUBJECT
+
+pytestmark = pytest.mark.timeout(300)
+GOOD = "房间很干净，服务很好"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab of its own with the model in a bucket."""
+    made = Lab(tmp_path_factory.mktemp("nodes") / "lab", LAB_WITHOUT="traefik,metrics-adapter,metrics api,log-shipper,node-autoscaler")
+    try:
+        made.up()
+        live.change(made, "setup")
+        live.apply(made, *live.objects())
+        yield made
+    finally:
+        made.end()
+
+
+def test_the_system_instance_is_a_ready_node_with_acks_labels(lab: Lab) -> None:
+    (node,) = live.get(lab, "/api/v1/nodes")["items"]
+    assert live.ready(node)
+    assert node["metadata"]["labels"]["node.alibabacloud.com/spot-strategy"] == "NoSpot"
+    assert node["spec"]["podCIDR"].startswith("10.244.")
+    assert not [taint for taint in node["spec"].get("taints", []) if taint["key"].startswith("node.kubernetes.io/")]
+
+
+def test_a_pod_mounts_the_bucket_by_its_role_and_answers_from_the_uploaded_files(lab: Lab) -> None:
+    pod = live.wait_ready(lab)
+    negative, positive = live.predict(lab, pod, GOOD)
+    assert positive > 0.8 > 0.2 > negative
+    log = lab.inside("kubectl", "-n", live.NAMESPACE, "logs", pod["metadata"]["name"]).stdout
+    assert "Successfully loaded servable version {name: chnsenticorp version: 1623831335}" in log
+
+
+def test_a_trust_policy_wrong_by_one_character_keeps_the_next_pod_from_starting_until_it_is_right(lab: Lab) -> None:
+    live.change(lab, "trust", SUBJECT + "x")
+    pod = live.replace(lab)
+    text = live.mount_failure(lab, pod, "Code: AuthenticationFail.NoPermission")
+    assert text.startswith('MountVolume.SetUp failed for volume "live-model" : rpc error: code = PermissionDenied')
+    (state,) = [entry["state"] for entry in live.pods(lab)[0]["status"]["containerStatuses"]]
+    assert state["waiting"]["reason"] == "ContainerCreating"
+    live.change(lab, "trust", SUBJECT)
+    assert live.wait_ready(lab)["metadata"]["uid"] == pod["metadata"]["uid"]
+
+
+def test_a_policy_for_another_bucket_is_refused_with_the_stores_words(lab: Lab) -> None:
+    live.change(lab, "policy", BUCKET[:-1] + "z")
+    pod = live.replace(lab)
+    assert "HTTP status: 403" in live.mount_failure(lab, pod, "Code: AccessDenied")
+    live.change(lab, "policy", BUCKET)
+    live.wait_ready(lab)
+
+
+def test_without_the_stores_copy_the_running_pod_answers_on_and_the_next_one_does_not_start(lab: Lab) -> None:
+    running = live.wait_ready(lab)
+    live.change(lab, "wipe")
+    assert live.predict(lab, running, GOOD)[1] > 0.8
+    pod = live.replace(lab)
+    live.mount_failure(lab, pod, "the path does not exist in the bucket")
+
+
+def test_an_agent_killed_takes_the_processes_along_and_its_successor_starts_them_again(lab: Lab) -> None:
+    sleeper = {"name": "sleeper", "image": "busybox", "command": ["sleep", "777"]}
+    meta = {"name": "survivor", "namespace": live.NAMESPACE}
+    live.apply(
+        lab, {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"containers": [sleeper], "terminationGracePeriodSeconds": 0}}
+    )
+
+    def status() -> dict:
+        return live.get(lab, f"/api/v1/namespaces/{live.NAMESPACE}/pods/survivor")["status"]
+
+    live.wait(lab, "sleeper runs", lambda: status().get("phase") == "Running")
+    agent = next(part for part in lab.status()["components"] if part["name"] == "node-agent")
+    os.kill(agent["pid"], signal.SIGKILL)
+    entry = live.wait(
+        lab, "restarted", lambda: next((c for c in status()["containerStatuses"] if c["restartCount"] and "running" in c["state"]), None)
+    )
+    assert entry["restartCount"] == 1
+    sleepers = [line for line in lab.inside("ps", "-eo", "args").stdout.splitlines() if line == "sleep 777"]
+    assert len(sleepers) == 1
+
+
+def test_a_released_instance_takes_its_processes_pods_and_node_along(lab: Lab) -> None:
+    listed = json.loads(lab.inside("curl", "-sS", "http://10.0.0.2:9090/_lab/instances").stdout)
+    (instance,) = [one["instance_id"] for one in listed["instances"] if one["status"] == "Running"]
+    done = lab.inside("curl", "-sS", "-X", "POST", f"http://10.0.0.2:9090/_lab/instances/{instance}/release")
+    assert done.returncode == 0, done.stderr
+    live.wait(
+        lab, "node gone", lambda: not [n for n in live.get(lab, "/api/v1/nodes")["items"] if instance in str(n["metadata"]["labels"])]
+    )
+    live.wait(lab, "pod gone", lambda: "survivor" not in str(live.get(lab, f"/api/v1/namespaces/{live.NAMESPACE}/pods")))
+    assert "sleep 777" not in lab.inside("ps", "-eo", "args").stdout.splitlines()
