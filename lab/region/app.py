@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote
@@ -95,6 +96,9 @@ class App:
             return result if isinstance(result, Response) else _wrapped(request, result)
         except ApiError as error:
             return error_response(request, error)
+        except (sqlite3.OperationalError, OSError) as error:  # a full disk, above all
+            log.error("%s %s: %s", request.service, request.call, error)
+            return error_response(request, ApiError(500, "InternalError", f"The lab's region double can not keep its state: {error}."))
         except Exception:
             log.exception("%s %s failed", request.service, request.call)
             return error_response(

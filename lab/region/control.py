@@ -13,9 +13,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from lab.region import instances, resources
+from lab.region import elastic, instances, resources
 from lab.region.catalog import TYPES
-from lab.region.elastic import scale
 from lab.region.faults import FaultError
 from lab.region.protocol import ApiError
 from lab.region.recorder import Recorder
@@ -37,7 +36,7 @@ class Control:
         routes = [
             Route("/_lab/instances", self.instances),
             Route("/_lab/instances/{id}/release", self.release, methods=["POST"]),
-            Route("/_lab/instances/{id}", self.change_instance, methods=["PATCH"]),
+            Route("/_lab/instances/{id}/reclaim", self.reclaim, methods=["POST"]),
             Route("/_lab/nodepools", self.node_pools),
             Route("/_lab/nodepools/{id}/scale", self.scale, methods=["POST"]),
             Route("/_lab/activities", self.activities),
@@ -96,18 +95,10 @@ class Control:
         found = await self._do(lambda: instances.release(self.region, request.path_params["id"]), write=True)
         return JSONResponse(instances.shown(found)) if found else _missing("instance", request)
 
-    async def change_instance(self, request: HttpRequest) -> JSONResponse:
-        """Set an instance's `lock_reason` (Recycling is the notice of a reclaim)."""
-        reason = (await request.json()).get("lock_reason", "")
-
-        def change() -> Any:
-            found = self.region.store.get("instance", request.path_params["id"])
-            if found:
-                instances.save(self.region, {**found, "lock_reason": reason})
-            return found
-
-        found = await self._do(change, write=True)
-        return JSONResponse({}) if found else _missing("instance", request)
+    async def reclaim(self, request: HttpRequest) -> JSONResponse:
+        """Tell a preemptible instance that it goes: notice now, release after the notice period."""
+        found = await self._do(lambda: elastic.reclaim(self.region, request.path_params["id"]), write=True)
+        return JSONResponse(instances.shown(found)) if found else _missing("preemptible instance", request)
 
     async def node_pools(self, request: HttpRequest) -> JSONResponse:
         """Node pools as the node autoscaler needs them."""
@@ -120,7 +111,7 @@ class Control:
         pool = await self._do(lambda: self.region.store.get("nodepool", request.path_params["id"]))
         if pool is None:
             return _missing("node pool", request)
-        return JSONResponse(await self._do(lambda: scale(self.region, pool, delta, "ordered by the node autoscaler"), write=True))
+        return JSONResponse(await self._do(lambda: elastic.scale(self.region, pool, delta, "ordered by the node autoscaler"), write=True))
 
     async def activities(self, request: HttpRequest) -> JSONResponse:
         """Scaling activities, oldest first."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import Counter
 from typing import Any
 
 from lab.region.catalog import SPOT_FRACTION, TYPES
 from lab.region.clock import iso
-from lab.region.instances import create_instance, living, release
+from lab.region.instances import create_instance, living, release, save
 from lab.region.protocol import ApiError
 from lab.region.services.vpc import new_id
 from lab.region.state import Region, timer
@@ -178,3 +179,33 @@ def to_minimum(region: Region, pool: dict[str, Any]) -> dict[str, Any] | None:
     wanted = limits.get("min_instances", 0) if limits.get("enable") else pool["scaling_group"].get("desired_size") or pool.get("count") or 0
     lacking = int(wanted) - len(living(region, pool_id)) - _ordered(region, pool_id)
     return scale(region, pool, lacking, "to reach the minimum size") if lacking > 0 else None
+
+
+def reclaim(region: Region, instance_id: str) -> dict[str, Any] | None:
+    """Announce the end of a preemptible instance: it is locked as Recycling now and released when the notice is over.
+
+    A pool with `spot_instance_remedy` orders a replacement at once, if its maximum allows. None when there is no such instance.
+    """
+    instance = region.store.get("instance", instance_id)
+    if instance is None or instance["spot_strategy"] == NO_SPOT or instance["status"] in ("Stopping", "Deleted"):
+        return None
+    if instance["lock_reason"]:
+        return instance
+    instance["lock_reason"] = "Recycling"
+    save(region, instance)
+    region.schedule("elastic.reclaimed", region.scenario.delay("reclaim_notice"), id=instance_id)
+    pool = region.store.get("nodepool", instance["nodepool_id"])
+    if pool and pool["scaling_group"].get("spot_instance_remedy"):
+        with contextlib.suppress(ApiError):
+            scale(region, pool, 1, f"{instance_id} is about to be reclaimed")
+    return instance
+
+
+@timer("elastic.reclaimed")
+def reclaimed(region: Region, payload: dict[str, Any]) -> None:
+    """The notice is over."""
+    release(region, payload["id"])
+    instance = region.store.get("instance", payload["id"])
+    pool = region.store.get("nodepool", instance["nodepool_id"]) if instance else None
+    if pool and pool["status"]["state"] == "active":
+        to_minimum(region, pool)

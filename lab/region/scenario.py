@@ -14,6 +14,7 @@ DEFAULT_DELAYS = {
     "instance_pending": 0.5,
     "instance_starting": 2.0,
     "instance_stopping": 1.0,
+    "reclaim_notice": 300.0,
     "vpc": 0.5,
 }
 ROUNDING = ("ceil", "round", "floor")

@@ -16,7 +16,9 @@ _resolve = socket.getaddrinfo
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The region double of this session; its clock runs 20 times as fast."""
-    made = new_lab(tmp_path_factory.mktemp("region"))
+    home = tmp_path_factory.mktemp("region")
+    (home / "scenario.yaml").write_text("delays: {reclaim_notice: 40}\n")
+    made = new_lab(home)
     made.start()
     yield made
     made.stop()

@@ -143,6 +143,15 @@ def test_tokens_that_are_old_foreign_or_meant_for_others_are_refused(lab: Lab, r
     assert _code(lambda: assume(lab, role + "x"))[:2] == (404, "EntityNotExist.Role")
 
 
+def test_the_issuer_publishes_the_keys_its_tokens_are_signed_with(lab: Lab) -> None:
+    host = "oidc-ack-cn-shanghai.oss-cn-shanghai.aliyuncs.com"
+    configuration = json.loads(clients.https(lab, "GET", host, f"/{CLUSTER}/.well-known/openid-configuration")[2])
+    assert configuration["issuer"] == ISSUER and configuration["jwks_uri"] == f"{ISSUER}/keys.json"
+    keys = json.loads(clients.https(lab, "GET", host, f"/{CLUSTER}/keys.json")[2])
+    claims = jwt.decode(clients.token(lab), jwt.PyJWKSet.from_dict(keys).keys[0], algorithms=["RS256"], audience="sts.aliyuncs.com")
+    assert claims["sub"] == clients.SUBJECT
+
+
 def test_temporary_keys_need_their_token_and_a_session_policy_narrows_them(lab: Lab, role: str) -> None:
     credentials = assume(lab, role, policy=_allow("oss:ListObjects", resources=["*"]))
     with pytest.raises(oss2.exceptions.ServerError, match="AccessDenied"):

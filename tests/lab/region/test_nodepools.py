@@ -210,6 +210,20 @@ def test_scaling_services_see_the_pool_and_release_its_instances(lab: Lab) -> No
     delete(lab, pool)
 
 
+def test_a_reclaim_gives_notice_orders_a_replacement_and_releases_in_the_end(lab: Lab) -> None:
+    pool = create(lab, wanted("reclaim", spot_instance_remedy=True, on_demand_percentage_above_base_capacity=0))
+    lab.ask(f"nodepools/{pool}/scale", {"delta": 1})
+    spot = running(lab, pool, 1)[0]["instance_id"]
+    assert lab.ask(f"instances/{spot}/reclaim", {})["lock_reason"] == "Recycling"
+    row = clients.rpc(lab, "ecs.cn-shanghai.aliyuncs.com", "2014-05-26", "DescribeInstances", InstanceIds=f'["{spot}"]')["Instances"][
+        "Instance"
+    ][0]
+    assert row["OperationLocks"] == {"LockReason": [{"LockReason": "Recycling"}]} and row["Status"] == "Running"
+    running(lab, pool, 2)
+    wait_for(lambda: spot not in [i["instance_id"] for i in lab.instances(pool)])
+    delete(lab, pool)
+
+
 def test_the_node_autoscaler_sees_bounds_labels_taints_and_sizes(lab: Lab) -> None:
     pool = create(lab, wanted("row", low=0, high=7))
     row = next(p for p in lab.ask("nodepools")["nodepools"] if p["id"] == pool)

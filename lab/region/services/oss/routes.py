@@ -1,4 +1,4 @@
-"""OSS: deletion of many objects, the issuer's published keys, and the import of all other parts."""
+"""OSS: deletion of many objects, and the import of all other parts."""
 
 from __future__ import annotations
 

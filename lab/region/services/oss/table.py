@@ -46,6 +46,11 @@ def oss(scope: str, method: str, sub: str, call: str, permission: str = "") -> C
 def find(request: Request) -> Route:
     """The route for a request; 501 with the call's name when it isn't implemented."""
     bucket, key = request.vars["bucket"], request.vars["key"]
+    if bucket.startswith("oidc-ack-") and request.method == "GET":
+        from lab.region.services.oss import issuer
+
+        request.call = issuer.route().call
+        return issuer.route()
     scope = "object" if key else "bucket" if bucket else "service"
     sub = next((name for name in _DECIDING if name in request.query), "")
     if scope == "object" and sub == "versionId":

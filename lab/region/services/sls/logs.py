@@ -79,6 +79,9 @@ def _run(region: Region, request: Request, values: dict[str, str]) -> tuple[list
         raise ApiError(400, "InvalidTimeRange", f"request time range is invalid: from {start} to {end}")
     query = language.parse(values.get("query") or "*")
     _need_index(store, query)
+    for operator, value in query.times:  # reading less than the request's range is what makes a query every second cheap
+        start = max(start, value) if operator in (">=", ">", "=") else start
+        end = min(end, value + 1) if operator in ("<", "<=", "=") else end
     found = region.store.sql(
         "SELECT time, topic, source, fields FROM log WHERE project=? AND store=? AND time>=? AND time<? ORDER BY time",
         store["project"],
