@@ -13,7 +13,8 @@ from .errors import Cancelled, Problem
 
 T = TypeVar("T")
 RETRIES = 6
-FIRST_WAIT = float(os.environ.get("OSSMODEL_RETRY_WAIT") or 0.4)
+_GIVEN = os.environ.get("OSSMODEL_RETRY_WAIT", "")
+FIRST_WAIT = float(_GIVEN) if _GIVEN.replace(".", "", 1).isdecimal() else 0.4
 """Seconds before the second attempt; each further pause is twice as long."""
 LONGEST_WAIT = 15.0
 

@@ -51,7 +51,7 @@ class Reporter:
         self._began = self._told = clock()
 
     def begin(self, verb: str, files: int, size: int) -> None:
-        """Start a phase such as "uploading" of so many files and bytes; silent until it takes longer than the interval."""
+        """Start a phase such as "uploading" of so many files and bytes (0: not known); silent until it takes longer than the interval."""
         with self._lock:
             self._verb, self._files, self._bytes = verb, files, size
             self._done_files = self._done_bytes = self._moved_bytes = 0
@@ -94,6 +94,9 @@ class Reporter:
             return
         self._told = now
         speed = max(0, self._moved_bytes) / MIB / max(now - self._began, 1e-6)
+        if not self._bytes:
+            self.status(f"{self._verb}: {self._done_bytes / MIB:.1f} MiB, {speed:.1f} MiB/s")
+            return
         self.status(
             f"{self._verb}: {min(self._done_files + 1, self._files)} of {self._files} files, "
             f"{max(0, self._done_bytes) / MIB:.1f} of {self._bytes / MIB:.1f} MiB, {speed:.1f} MiB/s"

@@ -34,6 +34,7 @@ class ModelProvider(pulumi_provider.Provider):
         self._log = log
         self._connect = connect or default
         self._settings = settings.Settings()
+        self._settled = True
         self._cancelled = threading.Event()
         self._cancel_wakes: set[asyncio.Event] = set()
 
@@ -52,6 +53,7 @@ class ModelProvider(pulumi_provider.Provider):
         """Take the configuration; keys are looked for when the first request is to be signed."""
         plain = plain_map(request.args) or {name.split(":")[-1]: value for name, value in request.variables.items()}
         self._settings = settings.load(plain)
+        self._settled = not any(is_unknown(value) for value in plain.values())
         redact.add(self._settings.get("secretKey"), self._settings.get("securityToken"))
         redact.add(str((self._settings.assume_role_with_oidc or {}).get("oidcToken") or ""))
         return ConfigureResponse(accept_secrets=False, supports_preview=True, accept_resources=False, accept_outputs=False)
@@ -61,7 +63,7 @@ class ModelProvider(pulumi_provider.Provider):
         _only_model(request.type)
         news, olds = plain_map(request.new_inputs), plain_map(request.old_inputs)
         reporter = Reporter(self._log, request.urn)
-        reporter.begin("reading", 1, 0)
+        reporter.begin("reading the model", 0, 0)
         result = await self._run(lambda: inputs.check(news, olds, lambda _, size: reporter.advance(size)))
         return CheckResponse(value_map(result.inputs), [CheckFailure(name, reason) for name, reason in result.failures])
 
@@ -119,7 +121,8 @@ class ModelProvider(pulumi_provider.Provider):
     def _warn_if_keyless(self, urn: str) -> None:
         """A preview needs no keys, but tells already that an update could not do without them."""
         try:
-            credentials.resolve(self._settings)
+            if self._settled:
+                credentials.resolve(self._settings)
         except Problem as problem:
             Reporter(self._log, urn).warning(f"an update would fail: {problem}")
 
@@ -130,7 +133,7 @@ class ModelProvider(pulumi_provider.Provider):
         started: list[sync.Sync] = []
 
         def work(remote) -> dict[str, Any]:
-            reporter.begin("reading", 1, 0)
+            reporter.begin("reading the model", 0, 0)
             root, files = inputs.read_again(plain, lambda _, size: reporter.advance(size))
             started.append(sync.Sync(remote, plain, root, files, reporter))
             return started[0].run(owner)

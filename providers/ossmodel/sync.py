@@ -37,6 +37,8 @@ class Sync:
         """Do it; returns the resource's outputs. `owner` is kept on update and drawn anew on create."""
         self.owner = owner or uuid.uuid4().hex
         sizes = self._remote.sizes()
+        if sizes and not owner:
+            self._tell_takeover()
         candidates = [path for path, entry in self._files.items() if sizes.get(path) == entry.size]
         there = self._remote.entries(candidates)
         self._kept = {path: self._files[path] for path, entry in there.items() if entry.same_content(self._files[path])}
@@ -49,6 +51,12 @@ class Sync:
             self._remote.delete(surplus)
         self._remote.put_manifest(Manifest(self._inputs["source"], self.owner, self._files))
         return outputs(self._inputs, self._files, self.owner)
+
+    def _tell_takeover(self) -> None:
+        """A complete model that another resource (or another stack) put there is no unfinished upload of ours."""
+        if self._remote.manifest():
+            where = self._remote.layout.resource_id
+            self._reporter.warning(f"{where} held a model that another resource uploaded; it is made equal to this source and managed here now")
 
 
 def outputs(inputs: dict[str, Any], files: dict[str, FileEntry], owner: str, drift: list[str] | None = None) -> dict[str, Any]:

@@ -173,6 +173,7 @@ def test_a_resource_that_was_renamed_does_not_delete_its_successors_objects(
     before = keys(bucket)
     plugin.delete(id_, old)
     assert same_id == id_ and keys(bucket) == before and len(before) == 4
+    assert "held a model that another resource uploaded" in plugin.engine.wait_for("managed here now")
     assert "taken over by another resource" in plugin.engine.wait_for("taken over")
     plugin.delete(id_, new)
     assert keys(bucket) == []
