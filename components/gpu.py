@@ -36,6 +36,12 @@ def has_gpu(instance_type: str) -> bool:
     return family(instance_type).startswith(("gn", "vgn", "sgn"))
 
 
+def count(instance_type: str) -> int:
+    """GPUs of one instance: the digits after g in `ecs.gn6i-c24g1.12xlarge`; 1 where the name doesn't tell."""
+    found = re.search(r"-c\d+g(\d+)\.", instance_type)
+    return int(found[1]) if found else 1
+
+
 def image_warning(image: str, instance_types: Sequence[str]) -> str | None:
     """What is wrong with serving `image` on these types, or None.
 

@@ -50,7 +50,8 @@ def _check_account(settings: Settings) -> None:
             "  otherwise: every resource of this stack would look deleted and be ordered a second time, in the wrong account\n"
             "  remedy: use the credentials of that account (ALICLOUD_ACCESS_KEY, ALICLOUD_SECRET_KEY or a profile), or "
             "correct cluster.accountId.\n"
-            "  If a refresh ran with the wrong credentials, restore the state: pulumi stack history, then pulumi stack import"
+            "  If a refresh ran with the wrong credentials, bring the state back: pulumi stack export --version <before it>, "
+            "then pulumi stack import"
         )
 
 

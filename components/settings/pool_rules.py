@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from components.gpu import has_gpu
+from components.gpu import count, has_gpu
 from components.settings.problem import Problem, remove_command, set_command
 from components.settings.root import Settings
 from components.settings.rule import rule
@@ -136,6 +136,28 @@ def _nodes_have_gpus(settings: Settings) -> Iterator[Problem]:
                 "the scaler assumes the poorest type, here one without a GPU, and never adds a node for a pod that wants one",
                 set_command(f"nodePool.instanceTypes[{index}]", "ecs.gn6i-c4g1.xlarge"),
             )
+
+
+@rule("nodePool.instanceTypes", "nodePool.maxSize", "server.gpus", "autoscaler.maxReplicas")
+def _nodes_are_enough_for_all_pods(settings: Settings) -> Iterator[Problem]:
+    pool, gpus, pods = settings.node_pool, settings.server.gpus, settings.autoscaler.max_replicas
+    per_node = min(count(kind) for kind in pool.instance_types)
+    if gpus > per_node:
+        yield Problem(
+            "server.gpus",
+            gpus,
+            f"at most {per_node}, the GPUs of the poorest of nodePool.instanceTypes",
+            "no node ever fits the pods and they wait without end",
+            set_command("server.gpus", str(per_node)),
+        )
+    elif pods > pool.max_size * (per_node // gpus):
+        yield Problem(
+            "autoscaler.maxReplicas",
+            pods,
+            f"at most {pool.max_size * (per_node // gpus)}, what nodePool.maxSize nodes can hold",
+            "the HPA asks for pods that wait without end",
+            set_command("nodePool.maxSize", str(-(-pods // (per_node // gpus)))),
+        )
 
 
 @rule("nodePool.labels", "nodePool.gpuSchedule", "nodePool.driverVersion", "tags", "owner")
