@@ -104,7 +104,7 @@ class Agent:
                 self.by_name[node.name] = node
                 self.spawn(self._register(node))
             elif instance != self.nodes[key].instance and self.nodes[key].ready.is_set():
-                self.spawn(self._quietly(self.nodes[key].refresh(instance)))
+                self.spawn(self.quietly(self.nodes[key].refresh(instance)))
 
     async def _register(self, node: Node) -> None:
         """Until it works or the instance is gone."""
@@ -145,7 +145,7 @@ class Agent:
                 log.warning("%s", error)
                 await asyncio.sleep(1)
 
-    async def _quietly(self, work: Any) -> None:
+    async def quietly(self, work: Any) -> None:
         """An update that the next one repeats anyway."""
         try:
             await work
@@ -170,7 +170,7 @@ class Agent:
         async for event, found in self.api.watch("/api/v1/nodes"):
             node = self.by_name.get(found["metadata"]["name"]) if event != "SYNCED" else None
             if node is not None and event != "DELETED" and node.ready.is_set():
-                self.spawn(self._quietly(node.look(found)))
+                self.spawn(self.quietly(node.look(found)))
 
     async def _heartbeats(self) -> None:
         """Every lease once in ten seconds, whatever else the loop has to do; calls at once are bounded by the pool."""
@@ -179,7 +179,7 @@ class Agent:
             for node in self.nodes.values():
                 if node.ready.is_set() and node.lease_due <= now:
                     node.lease_due = now + LEASE_SECONDS * random.uniform(0.8, 1.0)
-                    self.spawn(self._quietly(node.heartbeat()))
+                    self.spawn(self.quietly(node.heartbeat()))
             await asyncio.sleep(0.5)
 
     async def _conditions(self) -> None:
@@ -188,7 +188,7 @@ class Agent:
             nodes = [node for node in self.nodes.values() if node.ready.is_set()]
             for node in nodes:
                 await asyncio.sleep(STATUS_SECONDS / len(nodes))
-                self.spawn(self._quietly(node.refresh()))
+                self.spawn(self.quietly(node.refresh()))
             if not nodes:
                 await asyncio.sleep(1)
 

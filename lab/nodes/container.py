@@ -53,7 +53,7 @@ class Container:
         """`restart` is Always, OnFailure or Never."""
         self.around, self.spec, self.restart = around, spec, restart
         self.name: str = spec["name"]
-        self.state = ContainerState(self.name, spec["image"], restarts=restarts)
+        self.state = ContainerState(self.name, spec["image"], restarts=restarts, resources=spec.get("resources") or {})
         self.folder = around.folder / "containers" / self.name
         self.process: process.Process | None = None
         self.env: dict[str, str] = {}
@@ -82,6 +82,9 @@ class Container:
             image = await self._pull()
             began = asyncio.get_running_loop().time()
             code = await self._once(image)
+            if code is None:
+                await asyncio.sleep(PULL_RETRY)
+                continue
             if self._stopping or not self._again(code):
                 return
             ran = asyncio.get_running_loop().time() - began
@@ -132,16 +135,15 @@ class Container:
         self.env = {**own, **self.env, **lab}
         return await process.start(words, self.env, root, self.log_path())
 
-    async def _once(self, image: images.Image) -> int:
-        """One run of the process: its exit code."""
+    async def _once(self, image: images.Image) -> int | None:
+        """One run of the process: its exit code; None if its configuration is not there yet."""
         self.ended.clear()
         try:
             self.process = await self._start(image)
         except ConfigError as reason:
             self.event("Warning", "Failed", f"Error: {reason}")
             self.show(waiting("CreateContainerConfigError", str(reason)))
-            await asyncio.sleep(PULL_RETRY)
-            return 128
+            return None
         except (OSError, KeyError) as reason:
             text = f"failed to create containerd task: failed to start container process: {reason}"
             self.event("Warning", "Failed", f"Error: {text}")

@@ -129,17 +129,14 @@ class Node:
             if known:
                 self.pods.pop(uid).kill()
             return
-        if known is None:
-            if pod.get("status", {}).get("phase") in ("Succeeded", "Failed") and not pod["metadata"].get("deletionTimestamp"):
-                return
-            known = self.pods[uid] = Pod(self, pod)
-            if pod["metadata"].get("deletionTimestamp"):
-                known.start()
-                known.update(pod)
-                return
-            known.start()
-        else:
+        if known is not None:
             known.update(pod)
+        elif pod["metadata"].get("deletionTimestamp"):
+            # It ended, or its processes died with an agent before this one: nothing is left to stop.
+            self.agent.spawn(self.agent.quietly(evict(self.agent.api, pod)))
+        elif pod.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
+            self.pods[uid] = Pod(self, pod)
+            self.pods[uid].start()
 
     async def vanish(self) -> None:
         """The machine is gone: processes die, pods and Node are removed."""

@@ -23,6 +23,7 @@ class ContainerState:
     ready: bool = False
     started: bool = False
     restarts: int = 0
+    resources: Object = field(default_factory=dict)
 
     @property
     def running(self) -> bool:
@@ -69,6 +70,7 @@ def container_status(container: ContainerState) -> Object:
         "state": container.state,
         "lastState": container.last,
         **({"containerID": container.container_id} if container.container_id else {}),
+        **({"resources": container.resources} if container.running and container.resources else {}),
     }
 
 

@@ -155,11 +155,13 @@ async def test_a_program_that_is_not_there_is_a_start_error(around: Around) -> N
     assert "/no/such/program" in ended["message"]
 
 
-async def test_a_missing_configuration_holds_the_container_back(around: Around) -> None:
+async def test_a_missing_configuration_holds_the_container_back(around: Around, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PULL_RETRY", 0.05)
     container = around.make(command=SLEEP, env=[{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "gone", "key": "k"}}}])
     work = asyncio.ensure_future(container.run())
-    await until(lambda: "CreateContainerConfigError" in around.shown)
+    await until(lambda: around.events.reasons().count("Failed") >= 2)
     work.cancel()
+    assert container.state.restarts == 0
     assert container.state.state["waiting"]["message"] == 'configmap "gone" not found'
 
 
