@@ -31,6 +31,7 @@ class Lab:
     http: int
     control: int
     clock: float = CLOCK
+    address: str = "127.0.0.1"
     process: subprocess.Popen[str] | None = None
     own: dict[str, str] = field(default_factory=dict)
 
@@ -41,8 +42,8 @@ class Lab:
 
     def start(self) -> None:
         """Start the process and wait until it says it is ready."""
-        command = [sys.executable, "-m", "lab.region", "--home", str(self.home), "--https", f"127.0.0.1:{self.https}"]
-        command += ["--http", f"127.0.0.1:{self.http}", "--control", f"127.0.0.1:{self.control}"]
+        command = [sys.executable, "-m", "lab.region", "--home", str(self.home), "--https", f"{self.address}:{self.https}"]
+        command += ["--http", f"{self.address}:{self.http}", "--control", f"{self.address}:{self.control}"]
         environment = {**os.environ, "LAB_CLOCK": str(self.clock), "PYTHONPATH": str(ROOT)}
         log = (self.home / "region.log").open("a")
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment, cwd=ROOT)
@@ -62,7 +63,9 @@ class Lab:
     def ask(self, path: str, body: Any = None, method: str = "") -> Any:
         """Call the control API."""
         data = json.dumps(body).encode() if body is not None else None
-        request = urllib.request.Request(f"http://127.0.0.1:{self.control}/_lab/{path}", data, method=method or ("POST" if data else "GET"))
+        request = urllib.request.Request(
+            f"http://{self.address}:{self.control}/_lab/{path}", data, method=method or ("POST" if data else "GET")
+        )
         request.add_header("content-type", "application/json")
         with urllib.request.urlopen(request, timeout=70) as answer:
             return json.load(answer)
@@ -85,10 +88,10 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def new_lab(home: Path, clock: float = CLOCK) -> Lab:
+def new_lab(home: Path, clock: float = CLOCK, address: str = "127.0.0.1", ports: tuple[int, int, int] | None = None) -> Lab:
     """A lab that isn't started yet."""
     ensure_service_account_keys(home)
-    lab = Lab(home, *free_ports(3), clock=clock)
+    lab = Lab(home, *(ports or free_ports(3)), clock=clock, address=address)
     lab.own = ensure_credentials(home)
     return lab
 
