@@ -90,8 +90,6 @@ def _run(program: str, parallel: int) -> int:
         return 1
     except SystemExit as error:
         return _exit_status(error.code)
-    except KeyboardInterrupt:
-        return _ALREADY_REPORTED  # the engine asked for it and knows why
     except Exception as error:
         _report(error)
         return _ALREADY_REPORTED
@@ -135,4 +133,8 @@ def _own_frames_dropped(trace: TracebackType | None) -> TracebackType | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        # The engine asked for it and knows why. Threads that wait for the engine would keep an ordinary exit waiting.
+        os._exit(_ALREADY_REPORTED)

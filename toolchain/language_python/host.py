@@ -26,7 +26,8 @@ class PythonHost(protocol.services.LanguageRuntimeServicer):
     def __init__(self, engine: str, version: str) -> None:
         self._engine = engine
         self._version = version
-        self._running: set[subprocess.Popen[bytes]] = set()
+        self._programs: set[subprocess.Popen[bytes]] = set()
+        self._others: set[subprocess.Popen[bytes]] = set()
         self._lock = threading.Lock()
 
     def Handshake(self, request: Any, context: grpc.ServicerContext) -> Any:
@@ -72,7 +73,7 @@ class PythonHost(protocol.services.LanguageRuntimeServicer):
         """Makes the virtual environment if it is missing and installs `requirements.txt`; streams pip's output."""
         for command, directory in install.commands(request.info, request.directory):
             done = process.start(command, directory, os.environ, captured=True)
-            with self._tracked(done, context):
+            with _Tracked(self._others, self._lock, done, context):
                 for stream, data in process.output(done):
                     yield protocol.language.InstallDependenciesResponse(**{stream: data})
                 if done.wait() != 0:
@@ -86,7 +87,7 @@ class PythonHost(protocol.services.LanguageRuntimeServicer):
         environment["PULUMI_CONFIG_SECRET_KEYS"] = json.dumps(list(request.configSecretKeys))
         command = [python, "-u", str(_EXECUTOR), *_run_arguments(request, self._engine)]
         program = process.start(command, request.pwd or request.info.program_directory, environment)
-        with self._tracked(program, context):
+        with _Tracked(self._programs, self._lock, program, context):
             status = program.wait()
         return _run_response(status)
 
@@ -100,27 +101,28 @@ class PythonHost(protocol.services.LanguageRuntimeServicer):
         command = [python, "-u", target, *request.args]
         response = protocol.language.RunPluginResponse
         plugin = process.start(command, request.pwd, environment, captured=True)
-        with self._tracked(plugin, context):
+        with _Tracked(self._others, self._lock, plugin, context):
             for stream, data in process.output(plugin):
                 yield response(**{stream: data})
             yield response(exitcode=plugin.wait())
 
     def Cancel(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Ends whatever runs."""
+        """Ends running programs. Plugins go on: the engine lets their operations finish before it closes them."""
         from google.protobuf import empty_pb2
 
-        self.stop_all()
+        self._stop(self._programs)
         return empty_pb2.Empty()
 
     def stop_all(self) -> None:
         """Asks every running child to end."""
+        self._stop(self._programs)
+        self._stop(self._others)
+
+    def _stop(self, children: set[subprocess.Popen[bytes]]) -> None:
         with self._lock:
-            running = list(self._running)
+            running = list(children)
         for child in running:
             process.stop(child)
-
-    def _tracked(self, child: subprocess.Popen[bytes], context: grpc.ServicerContext) -> "_Tracked":
-        return _Tracked(self._running, self._lock, child, context)
 
 
 class _Tracked:

@@ -17,7 +17,6 @@ from toolchain import ToolchainError, build, lock, progress
 from toolchain import cache as cached
 from toolchain.specs import Spec
 
-
 _ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -179,16 +178,21 @@ def test_a_lock_that_is_never_released_is_reported(tmp_path: Path) -> None:
 
 def test_waiting_for_another_build_is_shown(tmp_path: Path) -> None:
     lines: list[str] = []
-    with lock.exclusive(tmp_path / "lock", "mytool", _silent), pytest.raises(ToolchainError):
-        with lock.exclusive(tmp_path / "lock", "mytool", lines.append, timeout=0.1):
-            pass
+    file = tmp_path / "lock"
+    with (
+        lock.exclusive(file, "mytool", _silent),
+        pytest.raises(ToolchainError),
+        lock.exclusive(file, "mytool", lines.append, timeout=0.1),
+    ):
+        raise AssertionError("two holders")
     assert lines == ["mytool: another process is building it; waiting for that one"]
 
 
 def test_the_key_depends_on_pins_sources_flags_and_go_but_not_on_tests(spec: Spec) -> None:
     assert spec.module is not None
     keys = {cached.key_of(spec, "1.26.8").digest, cached.key_of(spec, "1.27.0").digest}
-    for name, text in (("go.mod", "module other\n"), ("go.sum", "x\n"), ("main.go", "package main // new\n"), ("sub/x.go", "package sub\n")):
+    changes = {"go.mod": "module other\n", "go.sum": "x\n", "main.go": "package main // new\n", "sub/x.go": "package sub\n"}
+    for name, text in changes.items():
         file = spec.module.directory / name
         file.parent.mkdir(exist_ok=True)
         file.write_text(text)

@@ -251,6 +251,16 @@ def test_a_plugin_ends_with_its_call(session: Session, tmp_path: Path) -> None:
     _wait(_gone(pid), "the plugin still runs")
 
 
+def test_cancel_leaves_a_plugin_alone(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "__main__.py").write_text(FOREVER)
+    call = session.stub.RunPlugin(language_pb2.RunPluginRequest(pwd=str(tmp_path), info=info(tmp_path)), timeout=60)
+    gone = _gone(_pid(tmp_path))
+    session.stub.Cancel(empty_pb2.Empty())
+    time.sleep(1)  # what must not happen can't be awaited
+    assert not gone()
+    call.cancel()
+
+
 def test_without_the_pulumi_package_the_message_names_the_python(tmp_path: Path) -> None:
     import subprocess
 
