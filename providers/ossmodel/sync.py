@@ -56,7 +56,8 @@ class Sync:
         """A complete model that another resource (or another stack) put there is no unfinished upload of ours."""
         if self._remote.manifest():
             where = self._remote.layout.resource_id
-            self._reporter.warning(f"{where} held a model that another resource uploaded; it is made equal to this source and managed here now")
+            what = "held a model that another resource uploaded; it is made equal to this source and managed here now"
+            self._reporter.warning(f"{where} {what}")
 
 
 def outputs(inputs: dict[str, Any], files: dict[str, FileEntry], owner: str, drift: list[str] | None = None) -> dict[str, Any]:
