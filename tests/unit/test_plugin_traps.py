@@ -77,6 +77,26 @@ def test_trap_numbers_of_the_mix_travel_as_text_because_a_zero_number_is_dropped
     assert [item["priceLimit"] for item in pool_of({"nodePool": limits})["spotPriceLimits"]] == ["0.9", "2"]
 
 
+@pytest.mark.parametrize(
+    ("pool", "field"),
+    [
+        ({"minSize": 10, "maxSize": 3}, "nodePool.maxSize"),
+        ({"onDemandPercent": 300}, "nodePool.onDemandPercent"),
+        ({"spotStrategy": "Bad"}, "nodePool.spotStrategy"),
+        ({"taint": {"effect": "Nope"}}, "nodePool.taint.effect"),
+        ({"labels": {"bad key": "x"}}, 'nodePool.labels["bad key"]'),
+        ({"labels": {"key": "bad value"}}, "nodePool.labels.key"),
+        ({"systemDiskSize": 1}, "nodePool.systemDiskSize"),
+        ({"vswitchIds": []}, "nodePool.vswitchIds"),
+        ({"instanceTypes": []}, "nodePool.instanceTypes"),
+        ({"desiredSize": 3}, "nodePool.desiredSize"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_trap_what_the_plugin_takes_at_preview_and_ack_refuses_later_is_refused_first(pool: dict, field: str) -> None:
+    assert f"{field} is " in failure(changes={"nodePool": pool}, preview=True)
+
+
 def test_trap_a_wrong_account_makes_pools_look_deleted_so_the_run_stops_first() -> None:
     cloud = Cloud(preview=False)
     cloud.account = "9999999999999999"
