@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from models.tokenizer import to_instance
+from models.tokenizer import instance
 from tests.e2e.harness import ROOT, Lab
 
 TEXT = "房间很干净，服务也很好"
@@ -13,7 +13,7 @@ OTHER_MODEL = ROOT / "tests" / "data" / "models" / "swapped" / "1623831335"
 
 def answer(lab: Lab) -> list[float]:
     """The probabilities for one fixed sentence."""
-    response = lab.http("/v1/models/chnsenticorp:predict", {"instances": [to_instance(TEXT)]})
+    response = lab.http("/v1/models/chnsenticorp:predict", {"instances": [instance(TEXT)]})
     assert response.status_code == 200, response.text
     return response.json()["predictions"][0]
 

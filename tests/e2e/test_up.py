@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 
-from models.tokenizer import to_instance
+from models.tokenizer import instance
 from tests.e2e.harness import STACK, Lab
 
 NOTHING = ("up", "--stack", STACK, "--yes", "--skip-preview", "--expect-no-changes")
 
 
 def test_up_ends_with_a_prediction_through_the_ingress(deployed: Lab) -> None:
-    answer = deployed.http("/v1/models/chnsenticorp:predict", {"instances": [to_instance("房间很干净，服务也很好")]})
+    answer = deployed.http("/v1/models/chnsenticorp:predict", {"instances": [instance("房间很干净，服务也很好")]})
     assert answer.status_code == 200, answer.text
     (probabilities,) = answer.json()["predictions"]
     assert len(probabilities) == 2 and abs(sum(probabilities) - 1) < 1e-4
@@ -28,7 +28,7 @@ def test_the_serving_pod_runs_on_an_instance_of_the_pool(deployed: Lab) -> None:
     node = deployed.kubectl("get", "node", pod["spec"]["nodeName"])
     labels = node["metadata"]["labels"]
     assert labels["alibabacloud.com/nodepool-id"] == pool and labels["inference"] == "tensorflow"
-    ordered = {instance["instance_id"]: instance for instance in deployed.region("instances")["instances"]}
+    ordered = {found["instance_id"]: found for found in deployed.region("instances")["instances"]}
     assert ordered[labels["alibabacloud.com/ecs-instance-id"]]["nodepool_id"] == pool
 
 
