@@ -15,9 +15,12 @@ _VOLATILE = {
 }  # fmt: skip
 
 
-def recorded(name: str) -> dict[int, dict[str, Any]]:
-    """The calls of one recording of the published plugin, by sequence number."""
-    lines = (DATA / f"{name}.jsonl").read_text().splitlines()
+def recorded(name: str, replacing: Mapping[str, str] | None = None) -> dict[int, dict[str, Any]]:
+    """The calls of one recording of the published plugin, by sequence number; texts in `replacing` are exchanged."""
+    text = (DATA / f"{name}.jsonl").read_text()
+    for old, new in (replacing or {}).items():
+        text = text.replace(old, new)
+    lines = text.splitlines()
     return {item["seq"]: item for item in map(json.loads, lines) if "seq" in item}
 
 

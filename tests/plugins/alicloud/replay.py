@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from lab.pki import CA
 from tests.plugins.alicloud.calls import identity, parse_body
+from tests.plugins.alicloud.scenarios import Step
 
 _OWN_HEADERS = {"content-length", "transfer-encoding", "connection", "date"}
 
@@ -27,6 +28,14 @@ class Replay:
         self._server.daemon_threads = True
         self._server.socket = _tls(ca).wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def credentials(self) -> dict[str, str]:
+        """Environment for the plugin: any credentials will do."""
+        return {}
+
+    def plays(self, step: Step) -> bool:
+        """Whether this double can play the step: all of them."""
+        return True
 
     def expect(self, answers: Iterable[dict[str, Any]]) -> None:
         """From now on answers with these."""

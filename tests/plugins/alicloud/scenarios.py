@@ -25,6 +25,8 @@ class Step:
     """A part of the expected error text; "" means that the operation succeeds."""
     ignore: list[str] = field(default_factory=list)
     """Properties in `ignoreChanges`."""
+    staged: bool = False
+    """Whether the recorded answers depend on something done behind the plugin's back, so that only a replay gives them."""
 
 
 @dataclass(frozen=True)

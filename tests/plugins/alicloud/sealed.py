@@ -1,7 +1,7 @@
-"""Runs one scenario against the replay server in a network namespace of its own: `python -m … NAME PLUGIN DIRECTORY`.
+"""Runs one scenario in a network namespace of its own: `python -m … NAME PLUGIN DIRECTORY DOUBLE`.
 
-Inside, every name of the cloud leads to the replay server. The result, what each step sent and answered, goes to
-`DIRECTORY/result.json`.
+Inside, every name of the cloud leads to the double: "replay" gives the recorded answers, "region" is the lab's region. The
+result, what each step sent and answered, goes to `DIRECTORY/result.json`.
 """
 
 import asyncio
@@ -21,22 +21,23 @@ SCENARIOS = {"nodepool": node_pool, "ram": ram, "oss": oss}
 _LONGEST_SECONDS = 300
 
 
-def run(name: str, plugin: Path, directory: Path) -> list[dict[str, Any]]:
+def run(name: str, plugin: Path, directory: Path, double: str = "replay") -> list[dict[str, Any]]:
     """The outcome of every step of a scenario: title, step, calls, error, state."""
     user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     namespaces = ["unshare", *user, "--net", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"]
-    command = [*namespaces, sys.executable, "-m", "tests.plugins.alicloud.sealed", name, str(plugin), str(directory)]
+    command = [*namespaces, sys.executable, "-m", "tests.plugins.alicloud.sealed", name, str(plugin), str(directory), double]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_LONGEST_SECONDS, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"scenario {name}: {done.stderr}")
     return json.loads((directory / "result.json").read_text())
 
 
-def _inside(name: str, plugin: Path, directory: Path) -> None:
+def _inside(name: str, plugin: Path, directory: Path, double: str) -> None:
     import lab.dns
     from lab.environment import REGION_IP
     from lab.pki import ensure_lab_ca
     from lab.supervisor_network import bring_up, use_own_names
+    from tests.plugins.alicloud.region import Region
     from tests.plugins.alicloud.replay import Replay
 
     bring_up()
@@ -45,7 +46,8 @@ def _inside(name: str, plugin: Path, directory: Path) -> None:
     loop.run_until_complete(lab.dns.serve())
     threading.Thread(target=loop.run_forever, daemon=True).start()
     ca = ensure_lab_ca(directory)
-    runner = _Runner(Replay(ca, REGION_IP), name, plugin, ca.cert_path)
+    server = Region(directory) if double == "region" else Replay(ca, REGION_IP)
+    runner = _Runner(server, name, plugin, ca.cert_path)
     result = [outcome for phase in SCENARIOS[name]() for outcome in runner.phase(phase)]
     (directory / "result.json").write_text(json.dumps(result))
 
@@ -53,8 +55,8 @@ def _inside(name: str, plugin: Path, directory: Path) -> None:
 class _Runner:
     """Keeps the resources of a scenario from phase to phase, as the engine keeps its state."""
 
-    def __init__(self, replay: Any, name: str, plugin: Path, ca: Path) -> None:
-        self._replay = replay
+    def __init__(self, double: Any, name: str, plugin: Path, ca: Path) -> None:
+        self._double = double
         self._recording = recorded(name)
         self._plugin = plugin
         self._ca = ca
@@ -66,22 +68,22 @@ class _Runner:
 
         empty = self._ca.parent / "no-certificates"
         empty.mkdir(exist_ok=True)
-        environment = {**CREDENTIALS, "SSL_CERT_FILE": str(self._ca), "SSL_CERT_DIR": str(empty)}
+        environment = {**CREDENTIALS, **self._double.credentials(), "SSL_CERT_FILE": str(self._ca), "SSL_CERT_DIR": str(empty)}
         with Plugin(self._plugin, environment) as plugin:
             plugin.configure()
-            return [self._outcome(plugin, phase.title, step) for step in phase.steps]
+            return [self._outcome(plugin, phase.title, step) for step in phase.steps if self._double.plays(step)]
 
     def _outcome(self, plugin: Any, title: str, step: Step) -> dict[str, Any]:
         import grpc
 
-        self._replay.expect(select(self._recording, step.calls))
+        self._double.expect(select(self._recording, step.calls))
         error = ""
         try:
             self._do(plugin, step)
         except grpc.RpcError as failure:
             error = failure.details()  # type: ignore[attr-defined]
         state = self._resources.get(step.name, ("", "", {}))
-        return {"phase": title, "do": step.do, "name": step.name, "calls": self._replay.take(), "error": error, "state": state}
+        return {"phase": title, "do": step.do, "name": step.name, "calls": self._double.take(), "error": error, "state": state}
 
     def _do(self, plugin: Any, step: Step) -> None:
         token, identifier, state = self._resources.get(step.name, (step.token, "", {}))
@@ -104,4 +106,4 @@ def _checked(plugin: Any, token: str, inputs: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    _inside(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    _inside(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4])

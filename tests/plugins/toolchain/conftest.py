@@ -1,11 +1,12 @@
 """A machine of one's own: empty cache, empty PATH, fake tools."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.plugins.toolchain.engine import Session
 from toolchain import versions
 from toolchain.specs import GoModule, Spec
 
@@ -80,3 +81,10 @@ def spec(tmp_path: Path) -> Spec:
     (module / "go.sum").write_text("")
     (module / "main.go").write_text("package main\n")
     return Spec("mytool", "1.2.3", versions.same_minor("1.2.3"), module=GoModule(module, "."))
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[Session]:
+    """A language host for the tests of one file."""
+    with Session() as running:
+        yield running

@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from concurrent import futures
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from google.protobuf import empty_pb2
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import engine_pb2_grpc, language_pb2, language_pb2_grpc, resource_pb2, resource_pb2_grpc
 
+FOREVER = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
+"""A program that writes its pid and does not end."""
 HOST = Path(__file__).resolve().parents[3] / "toolchain" / "language_python" / "pulumi-language-python"
 
 
@@ -102,3 +105,29 @@ def info(directory: Path, **options: str) -> Any:
     fields.update(options)
     text = str(directory)
     return language_pb2.ProgramInfo(root_directory=text, program_directory=text, entry_point=".", options=fields)
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
+    """Returns as soon as `condition` holds; fails with `what` if it doesn't in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+def pid_of(directory: Path) -> int:
+    """The pid that FOREVER has written in `directory`."""
+    file = directory / "pid"
+    wait_until(lambda: file.exists() and file.read_text(), "the program did not start")
+    return int(file.read_text())
+
+
+def gone(pid: int) -> Callable[[], bool]:
+    """A condition: that process has ended."""
+    def check() -> bool:
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        except OSError:
+            return True
+
+    return check

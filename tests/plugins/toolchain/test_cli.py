@@ -5,15 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import toolchain
-from tests.plugins.toolchain.engine import HOST
+from tests.plugins.toolchain.engine import HOST, wait_until
 
 PROGRAM = """
 import pulumi
@@ -122,13 +120,6 @@ def stack(tmp_path: Path) -> Stack:
     return Stack(tmp_path)
 
 
-def _wait(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
 def test_a_stack_goes_up_stays_changes_and_goes_down(stack: Stack) -> None:
     output = stack.run("up", "--yes")
     assert "2 created" in output and "warning" not in output and "word-nobody-sees" not in output
@@ -151,7 +142,7 @@ def test_an_exception_is_shown_once_with_the_program_s_line(stack: Stack) -> Non
 def test_ctrl_c_lets_the_running_creation_finish_and_keeps_it(stack: Stack) -> None:
     stack.run("config", "set", "seconds", "4")
     process = stack.start("up", "--yes", "--skip-preview")
-    _wait(lambda: list(stack.directory.rglob("creating")), "the creation did not start")
+    wait_until(lambda: list(stack.directory.rglob("creating")), "the creation did not start")
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode != 0
@@ -164,10 +155,10 @@ def test_ctrl_c_lets_the_running_creation_finish_and_keeps_it(stack: Stack) -> N
 def test_a_killed_cli_leaves_no_process(stack: Stack) -> None:
     stack.run("config", "set", "seconds", "60")
     process = stack.start("up", "--yes", "--skip-preview")
-    _wait(lambda: list(stack.directory.rglob("creating")), "the creation did not start")
+    wait_until(lambda: list(stack.directory.rglob("creating")), "the creation did not start")
     assert len(stack.processes()) >= 3
     process.kill()
     process.communicate(timeout=60)
-    _wait(lambda: not stack.processes(), "processes were left", seconds=20)
+    wait_until(lambda: not stack.processes(), "processes were left", seconds=20)
     stack.run("cancel", "--yes")
     assert stack.resources() != []

@@ -1,0 +1,47 @@
+"""The lab's region receives from the plugin the calls which the published plugin was recorded to send, and leads it the same way."""
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.plugins.alicloud.calls import comparable, recorded, select
+from tests.plugins.alicloud.scenarios import Step
+from tests.plugins.alicloud.scenarios_oss import DIGESTS
+from tests.plugins.alicloud.sealed import SCENARIOS, run
+
+_STEPS = [
+    (name, phase.title, step)
+    for name, scenario in SCENARIOS.items()
+    for phase in scenario()
+    for step in phase.steps
+    if not step.staged
+]
+_IDS = ((r"\bnp[0-9a-f]{30}\b", "<pool>"), (r"\bT-[0-9a-f]+\b", "<task>"))
+
+
+@pytest.fixture(scope="module")
+def received(executable: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
+    """What the region received in every step."""
+    with ThreadPoolExecutor() as pool:
+        running = {name: pool.submit(run, name, executable, tmp_path_factory.mktemp(name), "region") for name in SCENARIOS}
+        return {name: future.result() for name, future in running.items()}
+
+
+def _without_ids(calls: list[dict[str, Any]]) -> Any:
+    """Calls with the ids that every double makes up itself replaced by what they are ids of."""
+    text = json.dumps([comparable(call) for call in calls])
+    for pattern, replacement in _IDS:
+        text = re.sub(pattern, replacement, text)
+    return json.loads(text)
+
+
+@pytest.mark.parametrize(("name", "title", "step"), _STEPS, ids=[f"{name}-{title}-{step.do}-{step.name}" for name, title, step in _STEPS])
+def test_calls_equal_the_recorded_ones(received: dict[str, list[dict[str, Any]]], name: str, title: str, step: Step) -> None:
+    outcome = next(item for item in received[name] if (item["phase"], item["do"], item["name"]) == (title, step.do, step.name))
+    assert outcome["error"] == ""
+    assert _without_ids(outcome["calls"]) == _without_ids(select(recorded(name, DIGESTS), step.calls))
+    assert all(call["status"] < 400 or call["status"] == 404 for call in outcome["calls"])
