@@ -1,6 +1,7 @@
 """`python -m toolchain ensure [NAME…] | path NAME | list`."""
 
 import argparse
+import signal
 import sys
 
 from toolchain import TOOL_NAMES, ToolchainError, ensure, find
@@ -10,6 +11,7 @@ from toolchain.plugins import describe
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         options.run(options)
     except ToolchainError as error:
@@ -19,6 +21,11 @@ def main(arguments: list[str] | None = None) -> int:
         print("error: interrupted; nothing half-built is kept, the same command goes on", file=sys.stderr)
         return 130
     return 0
+
+
+def _terminated(*_: object) -> None:
+    """Ends as after Ctrl-C: what runs is ended, nothing half-built is kept."""
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,5 +1,6 @@
 """Building a tool from its published Go module into the cache."""
 
+import math
 import os
 import selectors
 import shutil
@@ -63,6 +64,7 @@ def _go_build(spec: Spec, go: Go, output: Path, progress: Progress) -> None:
     if module is None:
         raise ValueError(f"{spec.name} is not built from a module")
     check_space(spec.name, module)
+    _warn_of_memory(spec.name, module, progress)
     progress(f"{spec.name}: building {spec.version} with Go {go.version} (first time only, about {module.minutes} min)")
     log = cache_root() / "log" / f"build-{spec.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -86,6 +88,24 @@ def check_space(name: str, module: GoModule) -> None:
         raise ToolchainError(
             f"{name}: building it takes up to {module.needs_gib:g} GiB, but only {free:.1f} GiB are free under {root}. "
             "Free some space, or set EI_CACHE, GOCACHE and GOMODCACHE to a larger disk, and run the same command again."
+        )
+
+
+def available_memory() -> float:
+    """Memory that programs can still take, in GiB; infinite where the kernel doesn't tell."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return math.inf
+    return next((int(line.split()[1]) / 2**20 for line in lines if line.startswith("MemAvailable:")), math.inf)
+
+
+def _warn_of_memory(name: str, module: GoModule, progress: Progress) -> None:
+    available = available_memory()
+    if available < module.memory_gib:
+        progress(
+            f"{name}: building it takes {module.memory_gib:g} GiB of memory and only {available:.1f} GiB are free; "
+            "if the kernel ends it, close other programs and run the same command again"
         )
 
 

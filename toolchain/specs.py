@@ -23,6 +23,8 @@ class GoModule:
     ldflags: str = "-s -w"
     needs_gib: float = 2.0
     """Disk space that a cold build takes in Go's own caches and the result, in GiB."""
+    memory_gib: float = 2.0
+    """Memory that the largest compilation or link takes, in GiB (measured)."""
     minutes: int = 3
     """Rough duration of a cold build on two cores."""
 
@@ -73,7 +75,7 @@ def _all_specs() -> list[Spec]:
     quiet = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
     host = TOOLCHAIN / "language_python" / "pulumi-language-python"
     stand_in = REPOSITORY / "lab" / "kubernetes_plugin" / "pulumi-resource-kubernetes"
-    alicloud = GoModule(TOOLCHAIN / "alicloud", ".", needs_gib=6, minutes=8)
+    alicloud = GoModule(TOOLCHAIN / "alicloud", ".", needs_gib=6, memory_gib=5.5, minutes=8)
     return [
         Spec("pulumi", PULUMI_VERSION, versions.same_major(PULUMI_VERSION), ("version",), pulumi_module, environment=quiet),
         Spec("pulumi-language-python", PULUMI_VERSION, versions.exactly(PULUMI_VERSION), repository=host, on_path=False),

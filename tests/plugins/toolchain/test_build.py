@@ -104,6 +104,14 @@ def test_a_full_disk_is_told_before_building(cache: Path, go: Path, spec: Spec, 
     assert go.read_text() == ""
 
 
+def test_little_memory_is_warned_of_but_tried(cache: Path, go: Path, spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert build.available_memory() > 0
+    monkeypatch.setattr(build, "available_memory", lambda: 0.5)
+    lines: list[str] = []
+    build.build(spec, lines.append)
+    assert lines[0].startswith("mytool: building it takes 2 GiB of memory and only 0.5 GiB are free")
+
+
 @pytest.mark.parametrize(
     ("output", "expected"),
     [
@@ -149,7 +157,10 @@ def test_a_tool_whose_file_was_lost_is_built_again(cache: Path, go: Path, spec: 
     assert len(go.read_text().splitlines()) == 2
 
 
-def test_an_interrupted_build_ends_go_and_keeps_nothing(cache: Path, go: Path, fake: FakeTool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_build_ends_go_and_keeps_nothing(
+    cache: Path, go: Path, fake: FakeTool, tmp_path: Path, number: signal.Signals, status: int
+) -> None:
     started = tmp_path / "started"
     fake("go", GO.replace("build)", f"build)\n\techo $$ > {started}; exec sleep 60"))
     process = subprocess.Popen(
@@ -159,9 +170,9 @@ def test_an_interrupted_build_ends_go_and_keeps_nothing(cache: Path, go: Path, f
     while not started.exists() or not started.read_text().strip():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=30)
-    assert process.returncode == 130 and "Traceback" not in errors and "interrupted" in errors
+    assert process.returncode == status and "Traceback" not in errors
     assert not Path(f"/proc/{started.read_text().strip()}").exists()
     assert [entry.name for entry in (cache / "bin" / "etcd").iterdir()] == [".lock"]
 
