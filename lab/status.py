@@ -134,10 +134,10 @@ def _memory(pid: int) -> tuple[float, float]:
 
 
 def _tools(home: Path) -> dict[str, dict[str, str]]:
-    from lab.cluster.tools import ON_PATH, PLUGINS, find
+    from lab.cluster.tools import COMMANDS, PLUGINS, find
 
     found = {}
-    for name in (*ON_PATH, *PLUGINS):
+    for name in (*COMMANDS, "pulumi-language-python", *PLUGINS):
         with contextlib.suppress(LabError):
             found[name] = find(name)
     return found

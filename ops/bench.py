@@ -93,7 +93,9 @@ def measure(full: bool) -> dict:
     else:
         lab.start(quiet=True)
         up.deploy_in_lab(stack)
-    figures["noop_up_s"] = statistics.median(seconds(lambda: quiet("pulumi", "up", "--stack", "local", "--yes", "--skip-preview")) for _ in range(ROUNDS))
+    figures["noop_up_s"] = statistics.median(
+        seconds(lambda: quiet("pulumi", "up", "--stack", "local", "--yes", "--skip-preview")) for _ in range(ROUNDS)
+    )
     figures["preview_s"], figures["empty_preview_s"] = previews()
     figures["preview_ratio"] = figures["preview_s"] / figures["empty_preview_s"]
     figures["plugins_s"] = plugin_shares()

@@ -20,15 +20,34 @@ def explain(out: TextIO) -> None:
     print("\nWhat the cluster reports:", file=out)
     for event in warnings:
         regarding = event.get("involvedObject", {})
-        print(f"  {regarding.get('kind', '?')}/{regarding.get('name', '?')}: {event.get('reason')}: {event.get('message', '').strip()}", file=out)
+        print(
+            f"  {regarding.get('kind', '?')}/{regarding.get('name', '?')}: {event.get('reason')}: {event.get('message', '').strip()}",
+            file=out,
+        )
 
 
 def newest_warnings() -> list[dict]:
     """Warning events, newest first, one for each object and reason."""
-    command = [sys.executable, "-m", "lab", "exec", "--", "kubectl", "get", "events", "-A", "--field-selector", "type=Warning", "-o", "json"]
+    command = [
+        sys.executable,
+        "-m",
+        "lab",
+        "exec",
+        "--",
+        "kubectl",
+        "get",
+        "events",
+        "-A",
+        "--field-selector",
+        "type=Warning",
+        "-o",
+        "json",
+    ]
     answer = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=30)
     if answer.returncode != 0:
         return []
-    items = sorted(json.loads(answer.stdout)["items"], key=lambda item: item.get("lastTimestamp") or item.get("eventTime") or "", reverse=True)
+    items = sorted(
+        json.loads(answer.stdout)["items"], key=lambda item: item.get("lastTimestamp") or item.get("eventTime") or "", reverse=True
+    )
     distinct = {(item["involvedObject"].get("name"), item.get("reason")): item for item in reversed(items)}
     return list(reversed(distinct.values()))[:NEWEST]

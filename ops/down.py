@@ -30,16 +30,19 @@ def destroy(stack: Stack) -> list[str]:
 
 def end_lab(stack: Stack, force: bool) -> int:
     """Destroys, counts, stops. Something left keeps the lab running, so that one can look; `--force` stops it all the same."""
-    from lab.state import running
+    from lab.state import is_running
     from ops import lab
 
     left: list[str] = []
-    if running(lab.home()):
+    if is_running(lab.home()):
         left = destroy(stack)
     for line in left:
         print(f"left: {line}", file=sys.stderr)
     if left and not force:
-        print(f"error: {len(left)} things are left after destroy; the lab still runs (make shell to look, make down FORCE=1 to stop it)", file=sys.stderr)
+        print(
+            f"error: {len(left)} things are left after destroy; the lab still runs (make shell to look, make down FORCE=1 to stop it)",
+            file=sys.stderr,
+        )
         return 1
     lab.lab("down")
     print("down: no resource in the region, no object in the cluster, no process, no namespace")

@@ -29,10 +29,7 @@ def release_dead(home: pathlib.Path | None = None) -> list[int]:
 
 def holds(pid: int) -> bool:
     """Whether a Pulumi CLI with this pid, as numbered inside the lab, is alive anywhere on this machine."""
-    for process in psutil.process_iter(["name"]):
-        if process.info["name"] == "pulumi" and pid in inner_pids(process.pid):
-            return True
-    return False
+    return any(process.info["name"] == "pulumi" and pid in inner_pids(process.pid) for process in psutil.process_iter(["name"]))
 
 
 def inner_pids(pid: int) -> set[int]:

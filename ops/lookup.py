@@ -32,15 +32,18 @@ def ask(cluster: str, name: str) -> str | None:
         Config(
             access_key_id=os.environ["ALICLOUD_ACCESS_KEY"],
             access_key_secret=os.environ["ALICLOUD_SECRET_KEY"],
-            security_token=os.environ.get("ALICLOUD_SECURITY_TOKEN"),
+            security_token=os.environ.get("ALICLOUD_SECURITY_TOKEN", ""),
             region_id=region,
             endpoint=f"cs.{region}.aliyuncs.com",
         )
     )
     pools = client.describe_cluster_node_pools(cluster, DescribeClusterNodePoolsRequest()).body.nodepools or []
-    ids = [pool.nodepool_info.nodepool_id for pool in pools if pool.nodepool_info.name == name]
+    ids = [str(pool.nodepool_info.nodepool_id) for pool in pools if pool.nodepool_info.name == name]
     if len(ids) > 1:
-        raise SystemExit(f"error: cluster {cluster} has {len(ids)} node pools named {name} ({', '.join(ids)}); delete the one that serves nothing, then run again")
+        raise SystemExit(
+            f"error: cluster {cluster} has {len(ids)} node pools named {name} ({', '.join(ids)}): which one an interrupted update ordered "
+            "can't be told; delete the one that serves nothing, then run the same command again"
+        )
     return f"{cluster}:{ids[0]}" if ids else None
 
 

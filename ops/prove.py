@@ -22,11 +22,18 @@ class Item:
 
 
 ITEMS = {
-    "A1": Item("fresh clone, fresh caches: up, predict, test; warm up; second up", ("tests/prove/test_a1_fresh_clone.py",), "cold <= 30 min, warm <= 60 s, second <= 10 s"),
+    "A1": Item(
+        "fresh clone, fresh caches: up, predict, test; warm up; second up",
+        ("tests/prove/test_a1_fresh_clone.py",),
+        "cold <= 30 min, warm <= 60 s, second <= 10 s",
+    ),
     "A2": Item("down leaves nothing", ("tests/e2e/test_teardown.py",)),
     "A3": Item("the prediction is computed from the uploaded files", ("tests/e2e/test_model.py",)),
     "A4": Item("one wrong character in the policy or the trust keeps the pod from starting", ("tests/e2e/test_identity.py",)),
-    "A5": Item("inputs against the tutorial's values, and its 17 defects", ("tests/unit/test_tutorial_values.py", "tests/unit/test_tutorial_defects.py")),
+    "A5": Item(
+        "inputs against the tutorial's values, and its 17 defects",
+        ("tests/unit/test_tutorial_values.py", "tests/unit/test_tutorial_defects.py"),
+    ),
     "A6": Item("the region receives the recorded calls", ("tests/plugins/alicloud",)),
     "A7": Item(
         "no-op and refresh are clean; killed at 20 moments of up and of destroy; stand-in against the recordings",
@@ -34,7 +41,11 @@ ITEMS = {
         settings=(("KILL_MOMENTS", "20"),),
     ),
     "A8": Item("official SDKs and oss2 as clients of the region", ("tests/lab/region",)),
-    "A9": Item("bad input: one clear message each", ("tests/unit/test_bad_settings.py", "tests/plugins/ossmodel", "tests/unit_ops"), "at least 60 bad inputs"),
+    "A9": Item(
+        "bad input: one clear message each",
+        ("tests/unit/test_bad_settings.py", "tests/plugins/ossmodel", "tests/unit_ops"),
+        "at least 60 bad inputs",
+    ),
     "A10": Item("benchmarks", ("tests/prove/test_a10_bench.py",), "preview <= 1.5x, upload >= 0.95x"),
     "A11": Item("the README's commands run", ("tests/e2e/test_readme.py",)),
 }
@@ -45,7 +56,12 @@ def prove(number: str, item: Item) -> bool:
     print(f"\n{number}: {item.title}")
     env = {**environment(), **dict(item.settings)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-q", "-rN", "--no-header", *item.checks], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, "-m", "pytest", "-q", "-rN", "--no-header", *item.checks],
+        cwd=ROOT,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     closing = ""
     figures: list[str] = []

@@ -79,4 +79,7 @@ def environment() -> dict[str, str]:
 def require_cli() -> None:
     """For real stacks the user's own CLI is used; says what to do when there is none."""
     if shutil.which("pulumi") is None:
-        raise SystemExit("error: no `pulumi` on PATH. A real stack is deployed by your own Pulumi CLI (3.255.0 or newer): install it, log in to your backend, then run the same command again.")
+        raise SystemExit(
+            "error: no `pulumi` on PATH. A real stack is deployed by your own Pulumi CLI (3.255.0 or newer): "
+            "install it, log in to your backend, then run the same command again."
+        )

@@ -1,7 +1,7 @@
 """Takes up what a killed update was creating.
 
-An update that is killed leaves `pending_operations` in the state: the engine had asked for a resource and never heard the answer. Creating it
-again would double it (a node pool has no unique name) or fail (a bucket or role exists by now). So such a resource is put into the state
+An update that is killed leaves `pending_operations` in the state: the engine had asked for a resource and never heard the answer.
+Creating it again would double it (a node pool has no unique name) or fail (a bucket or role exists by now). So such a resource is put into the state
 under the id it has if it exists, and refreshed: what turns out not to exist is dropped by the same refresh. For every kind this program
 makes the id follows from the recorded inputs, but for the node pool, whose id is looked up by its name.
 The CLI's own `refresh --import-pending-creates` only marks the operation (measured with 3.255.0: nothing reads the mark afterwards).
@@ -34,14 +34,19 @@ REPEATABLE = ("alicloud:oss/bucket", "alicloud:cs/autoscalingConfig:", "ossmodel
 def resolve_pending(stack: Stack) -> None:
     """Adopts or forgets every pending creation of the stack; says which."""
     state = export(stack)
-    pending = [operation["resource"] for operation in state["deployment"].get("pending_operations") or [] if operation["type"] == "creating"]
+    pending = [
+        operation["resource"] for operation in state["deployment"].get("pending_operations") or [] if operation["type"] == "creating"
+    ]
     if not pending:
         return
     print(f"the last update was killed while it made {len(pending)} resources; looking which of them exist", file=sys.stderr)
     adopted = []
     for resource in pending:
         identity = id_of(stack, resource)
-        print(f"  {resource['urn'].split('::')[-1]} ({resource['type']}): {f'adopted as {identity}' if identity else 'made again'}", file=sys.stderr)
+        print(
+            f"  {resource['urn'].split('::')[-1]} ({resource['type']}): {f'adopted as {identity}' if identity else 'made again'}",
+            file=sys.stderr,
+        )
         if identity:
             adopted.append({"outputs": resource.get("inputs", {}), **resource, "id": identity})
     state["deployment"]["resources"] = [*state["deployment"].get("resources", []), *adopted]

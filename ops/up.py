@@ -47,7 +47,9 @@ def main() -> int:
             from ops.diagnose import explain
 
             explain(sys.stderr)
-        print("The update did not finish. What was done is kept; once the cause is gone the same command goes on from here.", file=sys.stderr)
+        print(
+            "The update did not finish. What was done is kept; once the cause is gone the same command goes on from here.", file=sys.stderr
+        )
         return failure.code
     print(f"\n{stack.name} is up after {time.monotonic() - started:.0f} s\n")
     from ops.smoke import ask

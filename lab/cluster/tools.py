@@ -9,7 +9,7 @@ from pathlib import Path
 from lab.environment import LabError
 
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "traefik")
-ON_PATH = ("pulumi", "pulumi-language-python", "kubectl")
+COMMANDS = ("pulumi", "kubectl")
 PLUGINS = ("pulumi-resource-alicloud", "pulumi-resource-kubernetes")
 
 
@@ -37,7 +37,7 @@ def lay_plugins(pulumi_home: Path, say: Callable[[str], None]) -> None:
     """Put the plugins where the CLI in the lab looks for them. Nothing is built for that: what is missing is said."""
     from toolchain import plugins
 
-    missing = [name for name in (*PLUGINS, *ON_PATH) if not _there(name)]
+    missing = [name for name in (*PLUGINS, *COMMANDS, "pulumi-language-python") if not _there(name)]
     if missing:
         say(f"without {', '.join(missing)}: `python -m toolchain ensure {' '.join(missing)}` provides what `pulumi` in the lab needs")
         return
@@ -51,7 +51,7 @@ def plugins_laid(pulumi_home: Path) -> bool:
 
 def directories() -> list[str]:
     """The directories of the tools that commands inside call by name; those not there yet are left out."""
-    return list(dict.fromkeys(os.path.dirname(find(name)["path"]) for name in (*ON_PATH, *CONTROL_PLANE) if _there(name)))
+    return list(dict.fromkeys(os.path.dirname(find(name)["path"]) for name in (*COMMANDS, *CONTROL_PLANE) if _there(name)))
 
 
 def _there(name: str) -> bool:

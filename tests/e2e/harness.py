@@ -37,7 +37,9 @@ class Lab:
     def create(cls, directory: pathlib.Path) -> Lab:
         """Prepares directories and ports; starts nothing."""
         program = directory / "program"
-        listing = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        listing = subprocess.run(
+            ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
         for name in listing.splitlines():
             (program / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, program / name)
@@ -48,14 +50,21 @@ class Lab:
     @property
     def env(self) -> dict[str, str]:
         """The environment for commands about this lab."""
-        return {**os.environ, **{name: str(port) for name, port in self.ports.items()}, "LAB_HOME": str(self.home), "PYTHONPATH": str(self.program)}
+        return {
+            **os.environ,
+            **{name: str(port) for name, port in self.ports.items()},
+            "LAB_HOME": str(self.home),
+            "PYTHONPATH": str(self.program),
+        }
 
     def python(self, module: str, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         """Runs one of the project's commands as a user would."""
         command = [sys.executable, "-m", module, *arguments]
         return subprocess.run(command, cwd=self.program, env=self.env, capture_output=True, text=True, timeout=timeout)
 
-    def run(self, *command: str, timeout: float = 300, check: bool = True, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str, timeout: float = 300, check: bool = True, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Runs a command inside the lab; with `check`, a failure shows what it printed."""
         full = [sys.executable, "-m", "lab", "exec", "--", *command]
         done = subprocess.run(full, cwd=self.program, env={**self.env, **(env or {})}, capture_output=True, text=True, timeout=timeout)
@@ -66,7 +75,9 @@ class Lab:
     def popen(self, *command: str) -> subprocess.Popen[str]:
         """Starts a command inside the lab and leaves it running."""
         full = [sys.executable, "-m", "lab", "exec", "--", *command]
-        return subprocess.Popen(full, cwd=self.program, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        return subprocess.Popen(
+            full, cwd=self.program, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        )
 
     def pulumi(self, *arguments: str, check: bool = True, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         """Runs the Pulumi CLI on the program's copy."""

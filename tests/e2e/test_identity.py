@@ -15,7 +15,10 @@ RAM = (
     "from alibabacloud_ram20150501 import models as m;"
     "c=Client(Config(access_key_id=os.environ['ALICLOUD_ACCESS_KEY'],access_key_secret=os.environ['ALICLOUD_SECRET_KEY'],endpoint='ram.aliyuncs.com'));"
 )
-SET_POLICY = RAM + "c.create_policy_version(m.CreatePolicyVersionRequest(policy_name=sys.argv[1],policy_document=sys.argv[2],set_as_default=True,rotate_strategy='DeleteOldestNonDefaultVersionWhenLimitExceeded'))"
+SET_POLICY = RAM + (
+    "c.create_policy_version(m.CreatePolicyVersionRequest(policy_name=sys.argv[1],policy_document=sys.argv[2],"
+    "set_as_default=True,rotate_strategy='DeleteOldestNonDefaultVersionWhenLimitExceeded'))"
+)
 SET_TRUST = RAM + "c.update_role(m.UpdateRoleRequest(role_name=sys.argv[1],new_assume_role_policy_document=sys.argv[2]))"
 
 

@@ -50,8 +50,9 @@ def test_deleting_the_stored_copy_breaks_the_next_pod_not_the_running_one(deploy
         waited = deployed.run("kubectl", "wait", "pod", "--all", "-n", "inference", "--for=condition=Ready", "--timeout=15s", check=False)
         assert waited.returncode != 0
     finally:
-        repaired = deployed.up("--refresh")
-    assert "ossmodel:index:Model" in repaired.stdout
-    deployed.run("kubectl", "delete", "pods", "--all", "-n", "inference", "--wait=true", "--timeout=60s")
-    deployed.run("kubectl", "wait", "pod", "--all", "-n", "inference", "--for=condition=Ready", "--timeout=60s")
+        (model,) = [resource["urn"] for resource in deployed.state() if resource["type"] == "ossmodel:index:Model"]
+        repaired = deployed.up("--refresh", "--target", model)
+        deployed.run("kubectl", "delete", "pods", "--all", "-n", "inference", "--wait=true", "--timeout=60s")
+    assert "~ 1 updated" in repaired.stdout
+    deployed.run("kubectl", "rollout", "status", "deployment", deployed.outputs()["deployment"], "-n", "inference", "--timeout=60s")
     answer(deployed)
