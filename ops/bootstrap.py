@@ -42,6 +42,29 @@ def point_venv_at(environment: pathlib.Path) -> None:
         return
     if link.exists() and not link.is_symlink():
         fail(f"{link} is a directory that this project did not make; move it away (mv .venv .venv.mine) and run the same command again")
+    temporary = ROOT / f".venv.{os.getpid()}"
+    temporary.symlink_to(environment)
+    temporary.replace(link)
+
+
+def install(environment: pathlib.Path) -> None:
+    """Creates the environment and installs the pins; the marker is written last, so an interrupted run is simply repeated."""
+    started = time.monotonic()
+    print(f"python environment: installing the pinned packages into {environment} (about a minute)", file=sys.stderr)
+    run([sys.executable, "-m", "venv", "--clear", str(environment)], "creating the virtual environment")
+    pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--progress-bar", "off"]
+    run([*pip, "--requirement", str(ROOT / "requirements-dev.txt")], "installing the packages")
+    (environment / ".complete").write_text("ok\n")
+    print(f"python environment: ready after {time.monotonic() - started:.0f} s", file=sys.stderr)
+
+
+def run(command: list[str], doing: str) -> None:
+    """Runs one step; its own output is what explains a failure, ours says what to do."""
+    if subprocess.run(command).returncode != 0:
+        fail(
+            f"{doing} failed (see above). Is the package index reachable, and is there 3 GiB free in {cache_dir()}? "
+            "Then run the same command again."
+        )
 
 
 def fail(message: str) -> None:

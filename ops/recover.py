@@ -1,9 +1,9 @@
 """Takes up what a killed update was creating.
 
 An update that is killed leaves `pending_operations` in the state: the engine had asked for a resource and never heard the answer.
-Creating it again would double it (a node pool has no unique name) or fail (a bucket or role exists by now). So such a resource is put into the state
-under the id it has if it exists, and refreshed: what turns out not to exist is dropped by the same refresh. For every kind this program
-makes the id follows from the recorded inputs, but for the node pool, whose id is looked up by its name.
+Creating it again would double it (a node pool has no unique name) or fail (a bucket or role exists by now). So such a resource is put
+into the state under the id it has if it exists, and refreshed: what turns out not to exist is dropped by the same refresh. For every
+kind this program makes the id follows from the recorded inputs, but for the node pool, whose id is looked up by its name.
 The CLI's own `refresh --import-pending-creates` only marks the operation (measured with 3.255.0: nothing reads the mark afterwards).
 """
 
