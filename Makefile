@@ -3,7 +3,7 @@ PYTHON ?= python3
 STACK  ?= local
 RUN    := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help environment up down preview test smoke status shell prove bench lint docs
+.PHONY: help environment ready doctor up down preview test smoke status shell prove bench lint docs
 
 help:          ## this list
 	@grep -hE '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -11,8 +11,14 @@ help:          ## this list
 environment:
 	@$(PYTHON) ops/bootstrap.py
 
-up: environment        ## install, build or take from cache, start the lab, deploy stack STACK (local), print the endpoint and an answer
+up: ready environment  ## install, build or take from cache, start the lab, deploy stack STACK (local), print the endpoint and an answer
 	@$(RUN) -m ops.up --stack $(STACK)
+
+ready:
+	@$(if $(filter local,$(STACK)),$(PYTHON) ops/doctor.py > /dev/null)
+
+doctor:                ## what on this machine keeps `make up` from working
+	@$(PYTHON) ops/doctor.py
 
 down: environment      ## destroy stack local, stop the lab, check that nothing is left
 	@$(RUN) -m ops.down --stack $(STACK) $(if $(FORCE),--force)

@@ -1,6 +1,6 @@
 """docs/settings.md and the `config:` block of Pulumi.yaml, written from the declarations.
 
-`python -m components.settings.doc` rewrites both; `--check` only says whether they are current (exit 1 when not).
+`python -m components.settings.doc` rewrites both and the README's table; `--check` only says whether they are current (exit 1 when not).
 """
 
 import json
@@ -18,6 +18,7 @@ from components.settings.root import GROUPS, KEYS, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 BEGIN = "# Written by `python -m components.settings.doc` from components/settings; edit there.\n"
+TABLE_BEGIN, TABLE_END = "<!-- settings: written by python -m components.settings.doc -->", "<!-- /settings -->"
 INTRO = f"""# Settings
 
 Written from the declarations in `components/settings` by `python -m components.settings.doc`.
@@ -69,6 +70,24 @@ def project_file(current: str) -> str:
     return current[: current.index(BEGIN)] + schema()
 
 
+def overview() -> str:
+    """The README's table: each group with its keys and defaults."""
+    lines = ["| group | what it sets | keys and defaults |", "|---|---|---|"]
+    for key in GROUPS:
+        group = _group(_field(key)[1])
+        keys = ", ".join(f"`{field.alias or name}` {_default(field)}".strip() for name, field in group.model_fields.items())
+        said = (group.__doc__ or key).splitlines()[0]
+        lines.append(f"| `{key}` | {said} | {keys.replace('|', chr(92) + '|')} |")
+    return "\n".join(lines)
+
+
+def readme(current: str) -> str:
+    """`current` (the text of README.md) with the table between its two marks replaced."""
+    before, rest = current.split(TABLE_BEGIN)
+    after = rest.split(TABLE_END)[1]
+    return f"{before}{TABLE_BEGIN}\n{overview()}\n{TABLE_END}{after}"
+
+
 def _table(group: type[BaseModel], keys: list[str]) -> str:
     lines = ["| key | default | meaning | allowed |", "|---|---|---|---|"]
     for name, field in group.model_fields.items():
@@ -101,9 +120,13 @@ def _group(field: FieldInfo) -> type[Group]:
 
 
 def main(arguments: list[str]) -> int:
-    """Write or check both files."""
-    project = ROOT / "Pulumi.yaml"
-    wanted = {ROOT / "docs" / "settings.md": markdown(), project: project_file(project.read_text())}
+    """Write or check the three files."""
+    project, front = ROOT / "Pulumi.yaml", ROOT / "README.md"
+    wanted = {
+        ROOT / "docs" / "settings.md": markdown(),
+        project: project_file(project.read_text()),
+        front: readme(front.read_text()),
+    }
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     for path in stale:
         if "--check" in arguments:
