@@ -126,6 +126,7 @@ def inside(home: Path | str | None = None) -> dict[str, str]:
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_PYTHON_CMD": sys.executable,
+        "PYTHONPYCACHEPREFIX": str(home / "pulumi" / "pycache"),
         "ALICLOUD_ACCESS_KEY": keys["access_key"],
         "ALICLOUD_SECRET_KEY": keys["secret_key"],
         "ALICLOUD_REGION": keys["region"],
@@ -141,6 +142,7 @@ def inside(home: Path | str | None = None) -> dict[str, str]:
 def for_command(home: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """What `lab exec` gives a command: the caller's environment without proxies and other clouds, and `inside` on top."""
     kept = {name: value for name, value in environ.items() if name.lower() not in _PROXIES and not name.startswith(_FOREIGN)}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)  # program and plugins start anew with every command: compiled code halves that
     return {**kept, **inside(home)}
 
 

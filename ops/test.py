@@ -1,20 +1,83 @@
-"""`make test`: every rung, on this machine, with progress. Builds first what the tests need, so that no test waits for a compiler."""
+"""`make test`: every rung, on this machine, with progress.
+
+Builds first what the tests need, so that no test waits for a compiler. Most tests wait (for pods, polls, grace periods), so two
+lanes run side by side: the program with its plugins, and the lab with everything that runs in it.
+"""
 
 from __future__ import annotations
 
+import pathlib
 import subprocess
 import sys
+import tempfile
+import threading
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 
 from ops.lab import TOOLS
 from ops.pulumi import ROOT, environment
 
+LANES = {"program": ("tests/unit", "tests/unit_ops", "tests/plugins"), "lab": ("tests/lab", "tests/e2e")}
+
+
+class Lane:
+    """One pytest process and what it prints, line by line under its name."""
+
+    def __init__(self, name: str, paths: Sequence[str], report: pathlib.Path) -> None:
+        self.name, self.report = name, report
+        command = [sys.executable, "-u", "-m", "pytest", "-q", "--no-header", "--durations=10", f"--junitxml={report}", *paths]
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self._printer = threading.Thread(target=self._print, daemon=True)
+        self._printer.start()
+
+    def _print(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            print(f"{self.name:<8}{line}", end="", flush=True)
+
+    def wait(self) -> int:
+        """Waits for the end; Ctrl-C has reached pytest by itself, which then cleans up."""
+        while True:
+            try:
+                code = self._process.wait()
+                self._printer.join(timeout=10)
+                return code
+            except KeyboardInterrupt:
+                continue
+
+    def counts(self) -> tuple[int, int]:
+        """(passed, failed) as the report has it; a lane that ended without one has failed."""
+        if not self.report.exists():
+            return 0, 1
+        suites = ElementTree.parse(self.report).getroot().iter("testsuite")
+        total = failed = skipped = 0
+        for suite in suites:
+            total += int(suite.get("tests", 0))
+            failed += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+            skipped += int(suite.get("skipped", 0))
+        return total - failed - skipped, failed
+
+
+def run_lanes(lanes: dict[str, tuple[str, ...]]) -> int:
+    """All lanes side by side; 0 when every one passed."""
+    with tempfile.TemporaryDirectory(prefix="test-reports-") as reports:
+        running = [Lane(name, paths, pathlib.Path(reports) / f"{name}.xml") for name, paths in lanes.items()]
+        codes = [lane.wait() for lane in running]
+        passed, failed = (sum(column) for column in zip(*(lane.counts() for lane in running), strict=True))
+    print(f"{passed} passed, {failed} failed")
+    return 0 if passed and not any(codes) else 1
+
 
 def main(arguments: list[str]) -> int:
-    """Tools, then pytest; a rung whose needs are missing fails with the reason."""
+    """Tools, then every rung, or only what is named (as pytest takes it)."""
     import toolchain
 
     toolchain.ensure(TOOLS)
-    return subprocess.run([sys.executable, "-m", "pytest", "--durations=15", *arguments], cwd=ROOT, env=environment()).returncode
+    if not arguments:
+        return run_lanes(LANES)
+    return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment()).returncode
 
 
 if __name__ == "__main__":

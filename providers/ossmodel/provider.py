@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pulumi.provider.experimental import provider as pulumi_provider
 from pulumi.provider.experimental.provider import CheckFailure, CheckResponse, ConfigureResponse
 
-from . import MODEL_TYPE, credentials, diff, inputs, settings, sync
+from . import MODEL_TYPE, credentials, diff, inputs, settings
 from .control import Control
 from .engine import Log, Reporter
 from .errors import PartialFailure, Problem, unknown_key
@@ -19,6 +19,9 @@ from .layout import Layout
 from .redact import redact
 from .schema import schema_text
 from .values import UNKNOWN, is_unknown, plain_map, value_map
+
+if TYPE_CHECKING:
+    from . import sync  # at run time only where the cloud is needed: it brings oss2, a third of a second
 
 T = TypeVar("T")
 GRACE = 0.6
@@ -91,6 +94,8 @@ class ModelProvider(pulumi_provider.Provider):
 
     async def read(self, request):
         """What the bucket holds; an empty id when the model is gone."""
+        from . import sync
+
         layout = Layout.parse(request.resource_id)
         state, olds = plain_map(request.properties), plain_map(request.inputs)
         outputs = await self._cloud(layout, Control(self._cancelled), 8, "reading", lambda remote: sync.read(remote, state))
@@ -101,6 +106,8 @@ class ModelProvider(pulumi_provider.Provider):
 
     async def delete(self, request):
         """Remove every object, version and unfinished upload; a model or bucket that is gone is fine."""
+        from . import sync
+
         layout = Layout.parse(request.resource_id)
         owner = str(plain_map(request.properties).get("owner", ""))
         reporter = Reporter(self._log, request.urn)
@@ -127,6 +134,8 @@ class ModelProvider(pulumi_provider.Provider):
             Reporter(self._log, urn).warning(f"an update would fail: {problem}")
 
     async def _apply(self, urn: str, plain: dict[str, Any], owner: str, timeout: float) -> dict[str, Any]:
+        from . import sync
+
         layout = inputs.layout_of(plain)
         reporter = Reporter(self._log, urn)
         control = Control(self._cancelled, timeout)
