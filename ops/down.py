@@ -5,37 +5,24 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ops.pulumi import Stack, require_cli
-
-
-def leftovers() -> list[str]:
-    """What the stack left behind in the region double or in the cluster, one line each."""
-    from ops.inventory import cloud_leftovers, cluster_leftovers
-
-    return [*cloud_leftovers(), *cluster_leftovers()]
-
-
-def destroy(stack: Stack) -> list[str]:
-    """Destroys the stack in the lab; returns what is left all the same."""
-    from ops.locks import release_dead
-    from ops.recover import resolve_pending
-
-    release_dead()
-    if stack.exists():
-        resolve_pending(stack)
-        stack.run("destroy", "--stack", stack.name, "--yes", "--skip-preview")
-        stack.run("stack", "rm", stack.name, "--yes", "--preserve-config")
-    return leftovers()
+from ops.pulumi import CommandFailed, Stack, require_cli
 
 
 def end_lab(stack: Stack, force: bool) -> int:
     """Destroys, counts, stops. Something left keeps the lab running, so that one can look; `--force` stops it all the same."""
     from lab.state import is_running
     from ops import lab
+    from ops.destroy import destroy, leftovers
 
     left: list[str] = []
     if is_running(lab.home()):
-        left = destroy(stack)
+        try:
+            destroy(stack)
+        except CommandFailed as failure:
+            if not force:
+                print("The destroy did not finish. Once the cause is gone the same command goes on from here.", file=sys.stderr)
+                return failure.code
+        left = leftovers()
     for line in left:
         print(f"left: {line}", file=sys.stderr)
     if left and not force:
@@ -45,7 +32,8 @@ def end_lab(stack: Stack, force: bool) -> int:
         )
         return 1
     lab.lab("down")
-    print("down: no resource in the region, no object in the cluster, no process, no namespace")
+    if not left:
+        print("down: no resource in the region, no object in the cluster, no process, no namespace")
     return 0
 
 
