@@ -37,15 +37,24 @@ def kill_during(lab: Lab, command: str, after: float) -> bool:
 
 
 def shape(lab: Lab) -> dict[str, str]:
-    """What must be the same after every run: URNs in the state, resources by kind in the region, objects in the cluster."""
+    """What must be the same after every run: URNs in the state, resources by kind in the region, objects in the cluster.
+
+    How many instances the pool has is the node autoscaler's business (a rollout may have added one); that none is outside a pool is ours.
+    """
     names = lab.kubectl("get", "deployments,services,ingresses,hpa,pvc,configmaps,pdb", "-n", "inference")["items"]
     resources = lab.region("resources")["resources"]
     return {
         **{f"state {resource['urn']}": "is there" for resource in lab.state()},
-        **{f"region {kind}": str(len(found)) for kind, found in resources.items() if kind != "object_version"},
+        **{f"region {kind}": str(len(found)) for kind, found in resources.items() if kind not in ("object_version", "instance")},
+        "region instances outside a pool": str(sum(found["nodepool_id"] not in resources["node_pool"] for found in living(lab))),
         "region current objects": ", ".join(sorted({name.split("?")[0] for name in resources["object_version"]})),
         **{f"cluster {item['kind']}/{without_random(item['metadata']['name'])}": "is there" for item in names},
     }
+
+
+def living(lab: Lab) -> list[dict]:
+    """The region's instances that have not been released."""
+    return [found for found in lab.region("instances")["instances"] if found["status"] != "Deleted"]
 
 
 def without_random(name: str) -> str:
