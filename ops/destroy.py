@@ -9,12 +9,10 @@ from ops.pulumi import CommandFailed, Stack
 
 def destroy(stack: Stack) -> None:
     """Settles what a killed update left pending, then destroys the stack and forgets it."""
-    from ops.locks import release_dead
-    from ops.recover import resolve_pending
+    from ops.recover import settle_killed_update
 
-    release_dead()
     if stack.exists():
-        resolve_pending(stack)
+        settle_killed_update(stack)
         stack.run("destroy", "--stack", stack.name, "--yes", "--skip-preview")
 
 

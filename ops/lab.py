@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import subprocess
 import sys
@@ -38,8 +37,3 @@ def lab(*arguments: str) -> None:
     code = subprocess.run([sys.executable, "-m", "lab", *arguments], cwd=ROOT, env=environment()).returncode
     if code != 0:
         raise SystemExit(code)
-
-
-def relay(name: str, default: int) -> int:
-    """A host port that leads into the lab, e.g. `relay("LAB_INGRESS_PORT", 18080)`."""
-    return int(os.environ.get(name, default))

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
+from ops.locks import release_dead
 from ops.pulumi import CommandFailed, Stack
 
 Inputs = dict[str, Any]
@@ -29,6 +30,13 @@ IDS: dict[str, Callable[[Inputs], str]] = {
 }
 REPEATABLE = ("alicloud:oss/bucket", "alicloud:cs/autoscalingConfig:", "ossmodel:index:Model", "pulumi:providers:")
 """Kinds whose creation may simply be repeated: they set the same thing again."""
+
+
+def settle_killed_update(stack: Stack) -> None:
+    """A CLI that was killed leaves its lock and its unanswered operations behind; both are settled before the next one starts."""
+    for owner in release_dead():
+        print(f"released the lock of an update that was killed (pid {owner})", file=sys.stderr)
+    resolve_pending(stack)
 
 
 def resolve_pending(stack: Stack) -> None:

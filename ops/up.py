@@ -12,22 +12,13 @@ from ops.pulumi import CommandFailed, Stack, require_cli
 def deploy_in_lab(stack: Stack) -> None:
     """Tools, lab, `pulumi up`; without a preview, since nobody is asked."""
     from ops import lab
+    from ops.recover import settle_killed_update
 
     lab.start()
     if not stack.exists():
         stack.run("stack", "init", stack.name)
-    take_up_killed_update(stack)
+    settle_killed_update(stack)
     stack.run("up", "--stack", stack.name, "--yes", "--skip-preview")
-
-
-def take_up_killed_update(stack: Stack) -> None:
-    """A CLI that was killed leaves its lock and its unanswered operations behind; both are settled before the next one starts."""
-    from ops.locks import release_dead
-    from ops.recover import resolve_pending
-
-    for owner in release_dead():
-        print(f"released the lock of an update that was killed (pid {owner})", file=sys.stderr)
-    resolve_pending(stack)
 
 
 def main() -> int:
