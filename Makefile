@@ -1,9 +1,9 @@
 # Every command of this project. `make up` and `make test` work alone on a fresh Linux machine.
 PYTHON ?= python3
 STACK  ?= local
-RUN    := .venv/bin/python
+IN     := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help environment ready doctor up down preview test smoke status shell prove bench lint docs
+.PHONY: help environment ready doctor up down destroy preview drift test smoke status shell load report drill plan prove bench lint docs
 
 help:          ## this list
 	@grep -hE '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -12,7 +12,7 @@ environment:
 	@$(PYTHON) ops/bootstrap.py
 
 up: ready environment  ## install, build or take from cache, start the lab, deploy stack STACK (local), print the endpoint and an answer
-	@$(RUN) -m ops.up --stack $(STACK)
+	@$(IN) -m ops.up --stack $(STACK) $(if $(REFRESH),--refresh)
 
 ready:
 	@$(if $(filter local,$(STACK)),$(PYTHON) ops/doctor.py > /dev/null)
@@ -21,28 +21,47 @@ doctor:                ## what on this machine keeps `make up` from working
 	@$(PYTHON) ops/doctor.py
 
 down: environment      ## destroy stack local, stop the lab, check that nothing is left
-	@$(RUN) -m ops.down --stack $(STACK) $(if $(FORCE),--force)
+	@$(IN) -m ops.down --stack $(STACK) $(if $(FORCE),--force)
+
+destroy: environment   ## take stack STACK down in order, look for what is left (CONFIRM, KEEP_MODEL, CLUSTER_GONE); ARGS: python -m ops.teardown --help
+	@$(IN) -m ops.teardown --stack $(STACK) $(if $(CONFIRM),--confirm $(CONFIRM)) $(if $(KEEP_MODEL),--keep-model) $(if $(CLUSTER_GONE),--cluster-gone) $(ARGS)
 
 preview: environment   ## show what `up` would change
-	@$(RUN) -m ops.preview --stack $(STACK)
+	@$(IN) -m ops.preview --stack $(STACK)
+
+drift: environment     ## what differs from what was deployed, autoscalers' differences apart; status 7 when something does
+	@$(IN) -m ops.drift --stack $(STACK) $(ARGS)
 
 smoke: environment     ## ask the running endpoint for one prediction
-	@$(RUN) -m ops.smoke --stack $(STACK)
+	@$(IN) -m ops.smoke --stack $(STACK)
 
 status: environment    ## what runs, where, since when, how much memory; which tools and plugins, from where
-	@$(RUN) -m lab status
+	@$(IN) -m lab status
 
 shell: environment     ## a shell in which pulumi, kubectl and curl work against the lab
-	@$(RUN) -m lab shell
+	@$(IN) -m lab shell
+
+load: environment      ## predictions at the rate of PROFILE (tutorial), or QPS, recorded; ARGS: python -m ops.load --help
+	@$(IN) -m ops.load --stack $(STACK) $(if $(PROFILE),--profile $(PROFILE)) $(if $(QPS),--qps $(QPS)) $(ARGS)
+
+report: environment    ## the last run (or RUN, or the live stack: LIVE=seconds) in figures, as an HTML page and as JSON
+	@$(IN) -m ops.report $(RUN) --stack $(STACK) $(if $(LIVE),--live $(LIVE)) $(ARGS)
+
+drill: environment     ## lose all preemptible nodes under load; verdict and figures; ARGS: python -m ops.drill --help
+	@$(IN) -m ops.drill $(KIND) --stack $(STACK) $(ARGS)
+
+plan: environment      ## which pool and HPA settings keep the promise at the least cost; ARGS: python -m ops.plan --help
+	@$(IN) -m ops.plan $(ARGS)
 
 test: environment      ## every test, on every rung
-	@$(RUN) -m ops.test $(TESTS)
+	@$(IN) -m ops.test $(TESTS)
 
 prove: environment     ## show by number what the project promises: make prove ITEM=A3
-	@$(RUN) -m ops.prove $(ITEM)
+	@$(IN) -m ops.prove $(ITEM)
 
-bench: environment     ## timings, as ratios in one run
-	@$(RUN) -m ops.bench
+bench: environment     ## timings, as ratios in one run; ARGS="--full --cold": warm and cold `up` too
+	@$(IN) -m ops.bench $(ARGS)
 
-lint: environment      ## ruff and pyright
-	@$(RUN) -m ruff check . && $(RUN) -m pyright
+lint: environment      ## ruff and pyright; actionlint and zizmor for the workflows
+	@$(IN) -m ruff check . && $(IN) -m pyright
+	@.venv/bin/actionlint -shellcheck= -pyflakes= && .venv/bin/zizmor --offline --persona pedantic --quiet --no-progress .github

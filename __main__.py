@@ -1,63 +1,70 @@
 """ACK elastic inference as one graph: the tutorial's steps from top to bottom (docs/tutorial.md)."""
 
+from components import plugins
+
+plugins.start_early()  # while the imports below load
+
 import pulumi
 
 from components import settings
 from components.autoscaler import Autoscaler, AutoscalerArgs
-from components.cluster import Cluster, ClusterArgs, kubernetes_provider
+from components.cluster import Cluster, ClusterArgs
 from components.console import console_links
 from components.entry import Entry, EntryArgs, network_peers
-from components.lookups import look_up
+from components.foundation import foundation
+from components.headroom import Headroom, HeadroomArgs
+from components.herald import Herald, HeraldArgs
+from components.interruption import Interruption, InterruptionArgs
 from components.model_access import ModelAccess, ModelAccessArgs
 from components.model_server import ModelServer, ModelServerArgs, serving_namespace
 from components.model_store import ModelStore, ModelStoreArgs
 from components.model_volume import ModelVolume, ModelVolumeArgs
 from components.node_pool import NodePool, NodePoolArgs
+from components.settings import inputs
 
 stack = settings.current()
-model = stack.model
-facts = look_up(stack)
 
-# What the tutorial takes as given: the cluster, its node scaler, and the way into it.
-cluster = Cluster("cluster", ClusterArgs(cluster_id=stack.cluster.id, **stack.node_scaler.plain()))
-inside = pulumi.ResourceOptions(provider=kubernetes_provider("ack", stack.cluster.id, facts.kubeconfig))
+# What the tutorial takes as given: the cluster (an existing one, or one made here), the way into it, its node scaler.
+ground, inside = foundation(stack)
+cluster = Cluster("cluster", ClusterArgs(cluster_id=ground.cluster_id, **stack.node_scaler.plain("skip_gpu_wait")))
 
 # Step 1: the elastic GPU node pool, preemptible with a pay-as-you-go share.
-pool = NodePool("pool", NodePoolArgs(cluster_id=cluster.cluster_id, stack=stack.stack, tags=stack.all_tags, **stack.node_pool.plain()))
+pool = NodePool("pool", NodePoolArgs(cluster_id=cluster.cluster_id, vswitch_ids=ground.vswitch_ids, **inputs.pool(stack)))
 
 # Step 2: the model in OSS.
-store = ModelStore("models", ModelStoreArgs(
-    bucket=stack.bucket_name, source=model.source, prefix=model.key_prefix, tags=stack.all_tags, **stack.model_store.plain("bucket")))
+store = ModelStore("models", ModelStoreArgs(**inputs.store(stack)))
 
 # Step 3: the volume on it, read with an identity instead of keys.
 access = ModelAccess("access", ModelAccessArgs(
-    role_name=stack.ram_name("reader"), policy_name=stack.ram_name("read"), oidc_issuer=facts.oidc_issuer,
-    oidc_provider_arn=facts.oidc_provider_arn, bucket=store.bucket, prefix=model.volume_prefix, tags=stack.all_tags))
-namespace = serving_namespace("namespace", stack.namespace, inside)
+    oidc_issuer=ground.rrsa.issuer, oidc_provider_arn=ground.rrsa.provider_arn, bucket=store.bucket, **inputs.access(stack)))
+namespace = serving_namespace("namespace", stack.namespace, inside, **inputs.namespace(stack))
 volume = ModelVolume("volume", ModelVolumeArgs(
     namespace=namespace, bucket=store.bucket, model_path=store.model.path, model_digest=store.model.digest, role_name=access.role_name,
-    region=stack.region, path=model.mount_path, options=model.volume_options, size=model.volume_size), inside)
+    **inputs.volume(stack)), inside)
 
 # Step 4: TensorFlow Serving on the pool's nodes.
 server = ModelServer("server", ModelServerArgs(
-    namespace=namespace, claim_name=volume.claim_name, model_name=model.name, model_path=model.path, mount_path=model.mount_path,
-    model_version=model.version, node_selector=pool.selector, tolerations=pool.tolerations, node_pool_id=pool.node_pool_id,
-    instance_types=stack.node_pool.instance_types, ingress_peers=network_peers(stack.entry), **stack.server.plain()), inside)
+    namespace=namespace, claim_name=volume.claim_name, node_selector=pool.selector, tolerations=pool.tolerations,
+    node_pool_id=pool.node_pool_id, ingress_peers=network_peers(stack.entry), **inputs.server(stack)), inside)
 
 # Step 5: the autoscaler on ingress QPS.
 autoscaler = Autoscaler("autoscaler", AutoscalerArgs(
-    namespace=namespace, deployment_name=server.deployment_name, route=stack.route, name=f"{stack.server.name}-hpa", kind=stack.entry.kind,
-    log_project=stack.log_project, **stack.autoscaler.plain("log_project")), inside)
+    namespace=namespace, deployment_name=server.deployment_name, kubernetes_version=ground.kubernetes_version,
+    log_project=ground.log_project, **inputs.hpa(stack)), inside)
+
+# Beyond the tutorial: pods that leave nodes about to go, warm nodes, nodes ordered without a wait.
+Interruption("interruption", InterruptionArgs(namespace=namespace, pool_labels=pool.own_labels, **inputs.handler(stack)), inside)
+Headroom("headroom", HeadroomArgs(namespace, pool.selector, pool.tolerations, **inputs.headroom(stack)), inside)
+Herald("herald", HeraldArgs(namespace, **inputs.herald(stack)), inside)
 
 # Steps 6 and 7: the Internet-facing entry and its address.
-entry = Entry("entry", EntryArgs(
-    namespace=namespace, service_name=server.service_name, model_name=model.name, **stack.entry_secrets,
-    **stack.entry.plain("controller_namespace", "source_cidrs")), inside)
+entry = Entry("entry", EntryArgs(namespace=namespace, service_name=server.service_name, **inputs.entry(stack)), inside)
 
 # Steps 8 and 9: what a stress test and a look at the result need.
 for name, value in {
     "endpoint": entry.endpoint, "predictUrl": entry.predict_url, "nodePoolId": pool.node_pool_id, "bucket": store.bucket,
     "modelDigest": store.model.digest, "modelPath": store.model.path, "namespace": namespace, "deployment": server.deployment_name,
-    "hpaName": autoscaler.hpa_name, "route": stack.route, "consoleLinks": console_links(stack, pool.node_pool_id, store.bucket),
+    "hpaName": autoscaler.hpa_name, "route": stack.route, "clusterId": ground.cluster_id,
+    "consoleLinks": console_links(stack, ground, pool.node_pool_id, store.bucket),
 }.items():
     pulumi.export(name, value)

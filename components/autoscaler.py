@@ -1,5 +1,6 @@
 """The HPA on ingress QPS (tutorial step 5)."""
 
+import re
 from dataclasses import dataclass
 
 import pulumi
@@ -11,6 +12,11 @@ from components import names
 from components.component import Component
 
 METRICS = {"nginx": "sls_ingress_qps", "alb": "sls_alb_ingress_qps"}
+TOLERANCE_SINCE = (1, 35)
+NO_TOLERANCE = (
+    "autoscaler.scaleUpTolerance and scaleDownTolerance are left out: the cluster runs Kubernetes {}, and before 1.35 the field is dropped "
+    "or refused. The cluster's own 0.1 holds."
+)
 LOGSTORES = {"nginx": "nginx-ingress", "alb": "alb_ingress"}
 
 
@@ -40,10 +46,28 @@ class AutoscalerArgs:
     """Requests per second and pod."""
     scale_up_pods: Input[int] = 4
     """Pods added at most in one period."""
+    scale_up_percent: int = 100
+    """The same as a share of the pods there are; the larger one counts. 0: not used."""
     scale_up_period_seconds: Input[int] = 60
     """That period."""
     scale_down_seconds: Input[int] = 300
     """Quiet time before pods are taken away."""
+    scale_down_percent: Input[int] = 50
+    """Pods taken away at most in one period, per cent."""
+    scale_down_period_seconds: Input[int] = 300
+    """That period."""
+    scale_up_tolerance: float | None = None
+    """Dead band above the target, as a share."""
+    scale_down_tolerance: float | None = None
+    """Dead band below the target."""
+    metric_window_seconds: int | None = None
+    """Seconds the metric averages over."""
+    metric_delay_seconds: int | None = None
+    """Age of the newest log line counted."""
+    minimum_moves: bool = False
+    """Whether the interruption handler sets minReplicas, by schedule or while the metric is missing."""
+    kubernetes_version: str = ""
+    """Version of the cluster; a tolerance needs 1.35."""
 
 
 class Autoscaler(Component):
@@ -56,6 +80,8 @@ class Autoscaler(Component):
 
     def __init__(self, name: str, args: AutoscalerArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("inference:serving:Autoscaler", name, opts)
+        if not _knows_tolerance(args) and (args.scale_up_tolerance, args.scale_down_tolerance) != (None, None):
+            pulumi.log.warn(NO_TOLERANCE.format(args.kubernetes_version), self)
         hpa = kubernetes.autoscaling.v2.HorizontalPodAutoscaler(
             self.child_name("hpa"),
             metadata={"name": args.name, "namespace": args.namespace},
@@ -66,8 +92,12 @@ class Autoscaler(Component):
                 "metrics": [{"type": "External", "external": _metric(args)}],
                 "behavior": _behavior(args),
             },
-            # Two HPAs on one Deployment fight; the fixed name (the tutorial's) would clash as well.
-            opts=self.child(delete_before_replace=True),
+            opts=self.child(
+                # Two HPAs on one Deployment fight; the fixed name (the tutorial's) would clash as well.
+                delete_before_replace=True,
+                # Its owner is the interruption handler where the minimum follows a schedule.
+                ignore_changes=["spec.minReplicas"] if args.minimum_moves else None,
+            ),
         )
         self.hpa_name = hpa.metadata.name
         self.finish({"hpa_name": self.hpa_name})
@@ -79,6 +109,9 @@ def _metric(args: AutoscalerArgs) -> v2.ExternalMetricSourceArgsDict:
         "sls.logstore": args.log_store or LOGSTORES[args.kind],
         "sls.ingress.route": pulumi.Output.from_input(args.route).apply(_must_be_label_value),
     }
+    for label, value in (("sls.query.interval", args.metric_window_seconds), ("sls.query.delay", args.metric_delay_seconds)):
+        if value is not None:
+            labels[label] = str(value)
     target = pulumi.Output.from_input(args.target_qps).apply(str)
     return {
         "metric": {"name": METRICS[args.kind], "selector": {"match_labels": labels}},
@@ -87,13 +120,33 @@ def _metric(args: AutoscalerArgs) -> v2.ExternalMetricSourceArgsDict:
 
 
 def _behavior(args: AutoscalerArgs) -> v2.HorizontalPodAutoscalerBehaviorArgsDict:
-    """Nodes come in minutes: asking for more pods than nodes can arrive only makes Pending ones."""
-    up: v2.HPAScalingPolicyArgsDict = {"type": "Pods", "value": args.scale_up_pods, "period_seconds": args.scale_up_period_seconds}
-    down: v2.HPAScalingPolicyArgsDict = {"type": "Percent", "value": 100, "period_seconds": 60}
-    return {
-        "scale_up": {"stabilization_window_seconds": 0, "select_policy": "Max", "policies": [up]},
+    """Nodes come in minutes: asking for more pods than nodes can arrive only makes Pending ones.
+
+    Up, a doubled load must be met in one step. Down, one step must not undo much: a metric that reads 0 by mistake is told from a fall
+    of the load only by time.
+    """
+    period = args.scale_up_period_seconds
+    up: list[v2.HPAScalingPolicyArgsDict] = [{"type": "Pods", "value": args.scale_up_pods, "period_seconds": period}]
+    if args.scale_up_percent:
+        up.append({"type": "Percent", "value": args.scale_up_percent, "period_seconds": period})
+    down: v2.HPAScalingPolicyArgsDict = {
+        "type": "Percent",
+        "value": args.scale_down_percent,
+        "period_seconds": args.scale_down_period_seconds,
+    }
+    rules: dict[str, v2.HPAScalingRulesArgsDict] = {
+        "scale_up": {"stabilization_window_seconds": 0, "select_policy": "Max", "policies": up},
         "scale_down": {"stabilization_window_seconds": args.scale_down_seconds, "select_policy": "Max", "policies": [down]},
     }
+    for direction, tolerance in (("scale_up", args.scale_up_tolerance), ("scale_down", args.scale_down_tolerance)):
+        if tolerance is not None and _knows_tolerance(args):
+            rules[direction]["tolerance"] = f"{round(tolerance * 1000)}m"
+    return {"scale_up": rules["scale_up"], "scale_down": rules["scale_down"]}
+
+
+def _knows_tolerance(args: AutoscalerArgs) -> bool:
+    found = re.match(r"(\d+)\.(\d+)", args.kubernetes_version)
+    return found is not None and (int(found[1]), int(found[2])) >= TOLERANCE_SINCE
 
 
 def _must_be_label_value(route: str) -> str:

@@ -7,7 +7,7 @@ import pulumi_alicloud as alicloud
 import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
-from components.component import Component
+from components.component import Component, with_history
 
 UNMANAGED = (
     "the cluster's node scaler is left as it is (nodeScaler.mode unmanaged). New clusters use node instant "
@@ -23,7 +23,7 @@ class ClusterArgs:
     cluster_id: Input[str]
     """Id of the existing cluster."""
     mode: Input[str] = "cluster-autoscaler"
-    """`cluster-autoscaler` to set the node scaler, `unmanaged` to leave it alone. Known before the run."""
+    """`cluster-autoscaler` sets the node scaler; `shared` (another stack does) and `unmanaged` leave it alone. Known before the run."""
     scan_interval: Input[str] = "30s"
     """How often the scaler looks for pods without a node."""
     scale_down_delay: Input[str] = "10m"
@@ -46,8 +46,9 @@ class Cluster(Component):
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("inference:compute:Cluster", name, opts)
-        if args.mode == "unmanaged":
-            pulumi.log.warn(UNMANAGED, self)
+        if args.mode != "cluster-autoscaler":
+            if args.mode == "unmanaged":
+                pulumi.log.warn(UNMANAGED, self)
             self.cluster_id = pulumi.Output.from_input(args.cluster_id)
         else:
             self.cluster_id = self._scaler(args).cluster_id.apply(lambda id: id or "")
@@ -78,7 +79,7 @@ def kubernetes_provider(name: str, cluster_id: Input[str], kubeconfig: Input[str
     Not part of the component: a provider belongs to who composes the graph. `cluster_identifier` makes a changed kubeconfig (rotated
     certificate, other address) an update; without it the provider and with it every object in the cluster would be replaced.
     """
-    return kubernetes.Provider(name, kubeconfig=pulumi.Output.secret(kubeconfig), cluster_identifier=cluster_id)
+    return kubernetes.Provider(name, kubeconfig=pulumi.Output.secret(kubeconfig), cluster_identifier=cluster_id, opts=with_history(None))
 
 
 def _text(number: Input[float]) -> pulumi.Output[str]:

@@ -7,16 +7,17 @@ logs, model.
 import pulumi
 from pulumi import Input
 
+from components.foundation import Foundation
 from components.settings import Settings
 
 
-def console_links(settings: Settings, node_pool_id: Input[str], bucket: Input[str]) -> dict[str, Input[str]]:
+def console_links(settings: Settings, ground: Foundation, node_pool_id: Input[str], bucket: Input[str]) -> dict[str, Input[str]]:
     """One link per thing an operator looks at."""
-    cluster = f"https://cs.console.alibabacloud.com/#/k8s/cluster/{settings.cluster.id}"
+    cluster = pulumi.Output.concat("https://cs.console.alibabacloud.com/#/k8s/cluster/", ground.cluster_id)
     return {
         "nodePool": pulumi.Output.concat(cluster, "/nodepool/", node_pool_id),
-        "pods": f"{cluster}/v2/workload/deployment/detail/{settings.namespace}/{settings.deployment_name}",
-        "ingressLog": f"https://sls.console.alibabacloud.com/lognext/project/{settings.log_project}/overview",
+        "pods": pulumi.Output.concat(cluster, f"/v2/workload/deployment/detail/{settings.namespace}/{settings.deployment_name}"),
+        "ingressLog": pulumi.Output.concat("https://sls.console.alibabacloud.com/lognext/project/", ground.log_project, "/overview"),
         "model": pulumi.Output.concat("https://oss.console.alibabacloud.com/bucket/oss-", settings.region, "/", bucket, "/object"),
         "spotInstances": f"https://ecs.console.alibabacloud.com/server/region/{settings.region}#/?tag=stack:{settings.stack}",
     }

@@ -25,21 +25,29 @@ class ClusterFacts:
 
     kubeconfig: pulumi.Output[str] = field(repr=False)
     """Secret."""
-    oidc_issuer: str
+    kubernetes_version: str
+    """As ACK prints it, such as 1.34.1-aliyun.1."""
+
+
+@dataclass(frozen=True)
+class Rrsa:
+    """How pods of the cluster prove to RAM who they are."""
+
+    issuer: pulumi.Input[str]
     """Issuer of the cluster's service account tokens."""
-    oidc_provider_arn: str
+    provider_arn: pulumi.Input[str]
     """RAM's OIDC provider for that issuer."""
 
 
 def look_up(settings: Settings) -> ClusterFacts:
-    """Check account, cluster, region and version, and find RRSA and kubeconfig. Raises pulumi.RunError with one clear message."""
-    _check_account(settings)
-    _check_cluster(settings)
-    issuer, arn = _oidc_provider(settings)
-    return ClusterFacts(pulumi.Output.secret(_kubeconfig(settings)), issuer, arn)
+    """Check account, cluster, region and version, and find the kubeconfig. Raises pulumi.RunError with one clear message."""
+    check_account(settings)
+    version = _check_cluster(settings)
+    return ClusterFacts(pulumi.Output.secret(_kubeconfig(settings)), version)
 
 
-def _check_account(settings: Settings) -> None:
+def check_account(settings: Settings) -> None:
+    """The credentials are those of the account the settings name, if they name one. Raises pulumi.RunError."""
     expected = settings.cluster.account_id
     if expected is None:
         return
@@ -55,7 +63,7 @@ def _check_account(settings: Settings) -> None:
         )
 
 
-def _check_cluster(settings: Settings) -> None:
+def _check_cluster(settings: Settings) -> str:
     cluster, region = settings.cluster.id, settings.region
     version = settings.lookups.cluster_version
     if version is None:
@@ -75,6 +83,7 @@ def _check_cluster(settings: Settings) -> None:
             )
         version = match.current_version
     _check_version(cluster, version)
+    return version
 
 
 def _check_version(cluster: str, version: str) -> None:
@@ -87,10 +96,14 @@ def _check_version(cluster: str, version: str) -> None:
         )
 
 
-def _oidc_provider(settings: Settings) -> tuple[str, str]:
+def look_up_rrsa(settings: Settings) -> Rrsa:
+    """The cluster's OIDC provider. Called once the Kubernetes provider is declared, its plugin starts while the answer is on its way.
+
+    Raises pulumi.RunError when RRSA is off.
+    """
     given = settings.lookups
     if given.oidc_issuer and given.oidc_provider_arn:
-        return given.oidc_issuer, given.oidc_provider_arn
+        return Rrsa(given.oidc_issuer, given.oidc_provider_arn)
     name = f"ack-rrsa-{settings.cluster.id}"
     # One call, like OidcProvider.get, but an absent provider is an empty list here, not the engine's "resource does not exist".
     found = _ask(f"OIDC provider {name}", lambda: alicloud.ims.get_oidc_providers(name_regex=f"^{name}$").providers)
@@ -101,7 +114,7 @@ def _oidc_provider(settings: Settings) -> tuple[str, str]:
             f"  remedy: ack-ram-tool rrsa enable -c {settings.cluster.id}  (or the console: Cluster Information > Security; "
             f"it can't be turned off again)"
         )
-    return found[0].issuer_url, found[0].arn
+    return Rrsa(found[0].issuer_url, found[0].arn)
 
 
 def _kubeconfig(settings: Settings) -> str:

@@ -7,10 +7,13 @@ import pulumi
 import pulumi_alicloud as alicloud
 from pulumi import Input
 
+from components.adoption import adoption
 from components.component import Component
 
 CSI_SERVICE_ACCOUNT = "system:serviceaccount:ack-csi-fuse:csi-fuse-ossfs"
 AUDIENCE = "sts.aliyuncs.com"
+LEFT_ALONE = ["tags", "description", "force"]
+"""Of an adopted role: its own, and what RAM doesn't tell."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,10 @@ class ModelAccessArgs:
     """What may be read of it: keys below this."""
     tags: Input[Mapping[str, str]] = field(default_factory=dict)
     """Tags of role and policy."""
+    adopt: str | None = None
+    """Name of an existing role to take over; the policy is the stack's own all the same. Known before the run."""
+    change_adopted: bool = False
+    """Whether the trust policy of such a role may be changed. Known before the run."""
 
 
 class ModelAccess(Component):
@@ -51,7 +58,10 @@ class ModelAccess(Component):
             max_session_duration=3600,
             force=True,
             tags=args.tags,
-            opts=self.child(),
+            opts=self.child(
+                **adoption(args.adopt, "the cluster's OIDC provider", args.change_adopted),
+                ignore_changes=LEFT_ALONE if args.adopt else None,
+            ),
         )
         policy = alicloud.ram.Policy(
             self.child_name("policy"),

@@ -8,7 +8,8 @@ import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
 from components import gpu, names, serving_pod
-from components.component import Component
+from components.adoption import adoption
+from components.component import Component, with_history
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class ModelServerArgs:
     """Time until SIGKILL."""
     startup_seconds: Input[int] = 1200
     """Time for the model to load."""
+    unreachable_seconds: Input[int] = 30
+    """Time a node may be out of touch before its pods are replaced."""
     ready_seconds: Input[int] = 1800
     """Time the run waits for the pods."""
     instance_types: Sequence[str] = ()
@@ -80,7 +83,7 @@ class ModelServer(Component):
         if warning:
             pulumi.log.warn(warning, self)
         self._physical_name = names.deployment(args.name, args.version)
-        self._selector = {"app": "tensorflow-serving", "release": f"{args.name}-{args.version}"}
+        self._selector = names.serving_labels(args.name, args.version)
         deployment = self._deployment(args, self._model_config(args))
         self.deployment_name = deployment.metadata.name
         service = self._service(args, deployment)
@@ -185,10 +188,19 @@ class ModelServer(Component):
         }
 
 
-def serving_namespace(name: str, physical_name: Input[str], opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
-    """Name of the one namespace of volume claim, server, autoscaler and entry; only locked-down pods may run in it."""
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    namespace = kubernetes.core.v1.Namespace(name, metadata={"name": physical_name, "labels": labels}, opts=opts)
+def serving_namespace(
+    name: str, physical_name: Input[str], opts: pulumi.ResourceOptions, adopt: str | None = None, change_adopted: bool = False
+) -> pulumi.Output[str]:
+    """Name of the one namespace of volume claim, server, autoscaler and entry; only locked-down pods may run in it.
+
+    adopt: the namespace of that name is there already and is taken over. The API server labels every namespace with its name.
+    change_adopted: whether such a namespace may be changed.
+    """
+    labels = {"pod-security.kubernetes.io/enforce": "restricted", **({"kubernetes.io/metadata.name": adopt} if adopt else {})}
+    # What the API server has put into an existing one is no difference: its finalizer.
+    kept = pulumi.ResourceOptions(**adoption(adopt, "this stack", change_adopted), ignore_changes=["spec"] if adopt else None)
+    options = pulumi.ResourceOptions.merge(with_history(opts), kept)
+    namespace = kubernetes.core.v1.Namespace(name, metadata={"name": physical_name, "labels": labels}, opts=options)
     return namespace.metadata.name
 
 

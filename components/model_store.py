@@ -7,6 +7,7 @@ import pulumi
 import pulumi_alicloud as alicloud
 from pulumi import Input
 
+from components.adoption import adoption
 from components.component import Component
 from components.ossmodel import Model
 
@@ -45,6 +46,10 @@ class ModelStoreArgs:
     """On destroy delete what is left in the bucket."""
     tags: Input[Mapping[str, str]] = field(default_factory=dict)
     """Tags of the bucket."""
+    adopt: str | None = None
+    """Name of an existing bucket to take over, with its guards. Known before the run."""
+    change_adopted: bool = False
+    """Whether such a bucket and its guards may be changed. Known before the run."""
 
 
 class ModelStore(Component):
@@ -60,6 +65,7 @@ class ModelStore(Component):
     def __init__(self, name: str, args: ModelStoreArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("inference:storage:ModelStore", name, opts)
         self._retain = args.retain or None
+        self._adopted = adoption(args.adopt, "modelStore", args.change_adopted)
         bucket = self._bucket(args)
         guards = self._guards(bucket.bucket.apply(lambda name: name or ""), args)
         self.bucket = pulumi.Output.all(*[guard.bucket for guard in guards]).apply(lambda names: names[0])
@@ -89,7 +95,10 @@ class ModelStore(Component):
                     "abort_multipart_uploads": [{"days": args.unfinished_upload_days}],
                 }
             ],
-            opts=self.child(protect=args.protect or None, retain_on_delete=self._retain, ignore_changes=OWNED_BY_SPLIT_RESOURCES),
+            opts=self.child(
+                ignore_changes=OWNED_BY_SPLIT_RESOURCES + (["tags", "forceDestroy"] if args.adopt else []),
+                **self._adopted or {"protect": args.protect or None, "retain_on_delete": self._retain},
+            ),
         )
 
     def _guards(
@@ -101,7 +110,7 @@ class ModelStore(Component):
         | alicloud.oss.BucketPublicAccessBlock
         | alicloud.oss.BucketPolicy
     ]:
-        options = self.child(retain_on_delete=self._retain)
+        options = self.child(**self._adopted or {"retain_on_delete": self._retain})
         oss = alicloud.oss
         return [
             oss.BucketAcl(self.child_name("acl"), bucket=bucket, acl="private", opts=options),

@@ -52,7 +52,8 @@ class ModelVolume(Component):
         attributes = pulumi.Output.all(args.bucket, args.region, args.path, args.options, args.role_name).apply(
             lambda known: _attributes(*known)
         )
-        digest = pulumi.Output.all(attributes, args.model_path, args.model_digest, args.size).apply(names.digest)
+        # A volume is bound to one claim: two stacks that read the same bucket with the same role need one each.
+        digest = pulumi.Output.all(args.namespace, attributes, args.model_path, args.model_digest, args.size).apply(names.digest)
         volume = self._volume(pulumi.Output.concat("model-csi-pv-", digest), attributes, args)
         claim = self._claim(pulumi.Output.concat("model-pvc-", digest), volume, args)
         self.claim_name = claim.metadata.name

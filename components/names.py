@@ -6,6 +6,10 @@ import re
 from typing import Any
 
 LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+POOL_LABEL = "inference-pool"
+"""Node label with the pool's name; no other node carries it."""
+STACK_LABEL = "inference-stack"
+"""Node label with the stack's name, on the nodes of all its pools: what tells them from those of another stack in the same cluster."""
 REST_PORT = 8501
 GRPC_PORT = 8500
 
@@ -19,6 +23,11 @@ def digest(value: Any, length: int = 8) -> str:
 def deployment(name: str, version: str) -> str:
     """Name of Deployment and Service, as Arena would give it: `<name>-<version>-tensorflow-serving`, at most 63 characters."""
     return f"{name}-{version}-tensorflow-serving"[:63].rstrip("-")
+
+
+def serving_labels(name: str, version: str) -> dict[str, str]:
+    """Labels by which Deployment, Service, disruption budget and network policy know the pods; Arena's."""
+    return {"app": "tensorflow-serving", "release": f"{name}-{version}"}
 
 
 def route(namespace: str, service: str, port: int = REST_PORT) -> str:

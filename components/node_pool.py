@@ -10,12 +10,14 @@ import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
 from components import names
+from components.adoption import adoption
 from components.component import Component
 
 # Written by others: the node scaler moves the desired size, the service fills in the EIP fields. Measured: without these the
 # provider shows a difference for ever (and sends an empty PUT at each run).
 OWNED_BY_OTHERS = ["desiredSize", "scalingConfig.eipBandwidth", "scalingConfig.eipInternetChargeType"]
-POOL_LABEL = "inference-pool"
+# An adopted pool keeps its own; the rest the service doesn't tell.
+LEFT_ALONE = ["nodePoolName", "tags", "updateNodes"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class NodePoolArgs:
     name: Input[str] = "inference"
     """Start of the pool's name."""
     stack: Input[str] = ""
-    """Part of the pool's name, so that stacks can share a cluster."""
+    """Part of the pool's name and a label of its nodes, so that stacks can share a cluster."""
     generation: Input[int] = 1
     """Raise to replace the pool."""
     instance_types: Input[Sequence[str]] = ("ecs.gn6i-c4g1.xlarge", "ecs.gn6i-c8g1.2xlarge")
@@ -78,6 +80,10 @@ class NodePoolArgs:
     """Let ACK repair broken nodes."""
     tags: Input[Mapping[str, str]] = field(default_factory=dict)
     """ECS tags. Labels, taints and tags are at most 12 together."""
+    adopt: str | None = None
+    """`<cluster id>:<pool id>` of an existing pool to take over. Known before the run."""
+    change_adopted: bool = False
+    """Whether such a pool may be changed. Known before the run."""
 
 
 class NodePool(Component):
@@ -92,6 +98,8 @@ class NodePool(Component):
     """Id of the pool; fails when its creation did not complete."""
     name: pulumi.Output[str]
     """Name of the pool."""
+    own_labels: pulumi.Output[dict[str, str]]
+    """Label that no other node carries; known before the pool is made."""
     selector: pulumi.Output[dict[str, str]]
     """Labels that only this pool's nodes carry, as the provider reports them."""
     tolerations: pulumi.Output[Sequence[Input[kubernetes.core.v1.TolerationArgsDict]]]
@@ -100,15 +108,20 @@ class NodePool(Component):
     def __init__(self, name: str, args: NodePoolArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("inference:compute:NodePool", name, opts)
         self.name = pool_name(args)
+        self.own_labels = self.name.apply(lambda known: own_labels(known, args.adopt))
         pool = self._pool(args)
+        if args.adopt:
+            self.name = pool.node_pool_name
         self.node_pool_id = pulumi.Output.all(pool.node_pool_id, pool.scaling_group_id, pool.node_pool_name).apply(_must_be_ordered)
-        self.selector = pool.labels.apply(lambda labels: {label.key: label.value or "" for label in labels or ()})
+        labels = pool.labels.apply(lambda labels: {label.key: label.value or "" for label in labels or ()})
+        self.selector = pulumi.Output.all(labels, self.own_labels).apply(lambda known: known[0] | known[1])
         self.tolerations = pool.taints.apply(_tolerations)
         self.finish({"node_pool_id": self.node_pool_id, "name": self.name, "scaling_group_id": pool.scaling_group_id})
 
     def _pool(self, args: NodePoolArgs) -> alicloud.cs.NodePool:
         options = self.child(
-            ignore_changes=OWNED_BY_OTHERS,
+            **adoption(args.adopt, "nodePool", args.change_adopted),
+            ignore_changes=OWNED_BY_OTHERS + (LEFT_ALONE if args.adopt else []),
             replace_on_changes=["nodePoolName"],
             # The provider polls a creation task for 90 minutes; a task that lives longer than this is stuck.
             custom_timeouts=pulumi.CustomTimeouts(create="30m", update="30m", delete="30m"),
@@ -140,16 +153,23 @@ class NodePool(Component):
 
     def _labels(self, args: NodePoolArgs) -> pulumi.Output[Sequence[Input[alicloud.cs.NodePoolLabelArgsDict]] | None]:
         def sorted_list(known: Mapping[str, Any]) -> Sequence[Input[alicloud.cs.NodePoolLabelArgsDict]] | None:
-            labels = {**known["labels"], POOL_LABEL: known["name"]}
+            labels = dict(known["labels"])
+            if not args.adopt:
+                labels |= own_labels(known["name"]) | ({names.STACK_LABEL: known["stack"]} if known["stack"] else {})
             if known["gpu_schedule"] != "none":
                 labels["ack.node.gpu.schedule"] = known["gpu_schedule"]
             if known["driver"]:
                 labels["ack.aliyun.com/nvidia-driver-version"] = known["driver"]
             return [{"key": key, "value": labels[key]} for key in sorted(labels)]
 
-        return pulumi.Output.all(labels=args.labels, name=self.name, gpu_schedule=args.gpu_schedule, driver=args.driver_version).apply(
-            sorted_list
-        )
+        return pulumi.Output.all(
+            labels=args.labels, name=self.name, stack=args.stack, gpu_schedule=args.gpu_schedule, driver=args.driver_version
+        ).apply(sorted_list)
+
+
+def own_labels(name: str, adopted: str | None = None) -> dict[str, str]:
+    """The label that only this pool's nodes carry: one with the pool's name, or the pool's id, which ACK puts on every node."""
+    return {"alibabacloud.com/nodepool-id": adopted.split(":")[1]} if adopted else {names.POOL_LABEL: name}
 
 
 def pool_name(args: NodePoolArgs) -> pulumi.Output[str]:
@@ -191,17 +211,17 @@ def _nodes(args: NodePoolArgs) -> dict[str, Any]:
 
 def _must_be_ordered(known: Sequence[Any]) -> str:
     """The pool's id. After a failed creation task the next run reads the pool, finds no difference and calls it updated, although nothing
-    was ordered: such a pool has no scaling group."""
+    was ordered: such a pool has no scaling group. One without an id was left out of this run (`--target`): "" then."""
     pool_id, scaling_group_id, name = known
-    if not scaling_group_id:
+    if pool_id and not scaling_group_id:
         raise pulumi.RunError(
-            f"node pool {name} ({pool_id or 'no id'}) has no scaling group: its creation did not complete, and no run will "
+            f"node pool {name} ({pool_id}) has no scaling group: its creation did not complete, and no run will "
             f"order nodes for it.\n"
             "  expected: a pool whose creation task ended with success\n  otherwise: the pods wait for nodes without end\n"
             "  remedy: see the pool's events in the ACK console (stock, quota, permissions), mend the cause, then raise "
             "nodePool.generation and run again"
         )
-    return pool_id
+    return pool_id or ""
 
 
 def _tolerations(taints: Sequence[Any] | None) -> Sequence[Input[kubernetes.core.v1.TolerationArgsDict]]:

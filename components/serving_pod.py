@@ -35,7 +35,7 @@ def pod(args: "ModelServerArgs", config_name: Input[str], selector: dict[str, st
     spec: v1.PodSpecArgsDict = {
         "containers": [_container(args)],
         "node_selector": args.node_selector,
-        "tolerations": args.tolerations,
+        "tolerations": pulumi.Output.all(args.tolerations, args.unreachable_seconds).apply(lambda known: [*known[0], *_patience(known[1])]),
         "termination_grace_period_seconds": args.grace_seconds,
         "automount_service_account_token": False,
         "enable_service_links": False,
@@ -104,14 +104,24 @@ def _probe(path: Input[str], period: int, failures: Input[int]) -> v1.ProbeArgsD
 
 
 def _spread(key: str, selector: dict[str, str]) -> v1.TopologySpreadConstraintArgsDict:
-    """Spread the pods of one revision; never keep one from starting."""
+    """Spread the pods of one revision; never keep one from starting. Nodes that take no pod any more (under notice) don't count, nor do
+    detached pods, which have lost the label of their revision."""
     return {
         "topology_key": key,
         "max_skew": 1,
         "when_unsatisfiable": "ScheduleAnyway",
         "label_selector": {"match_labels": selector},
         "match_label_keys": ["pod-template-hash"],
+        "node_taints_policy": "Honor",
     }
+
+
+def _patience(seconds: int) -> list[v1.TolerationArgsDict]:
+    """Where these are missing, Kubernetes puts its own with 300 seconds."""
+    return [
+        {"key": f"node.kubernetes.io/{what}", "operator": "Exists", "effect": "NoExecute", "toleration_seconds": seconds}
+        for what in ("not-ready", "unreachable")
+    ]
 
 
 def _field(name: str, path: str) -> v1.EnvVarArgsDict:

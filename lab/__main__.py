@@ -37,6 +37,8 @@ def parser() -> argparse.ArgumentParser:
     faults.add_argument(
         "fault", nargs="?", help='for add: JSON such as {"match": {"service": "ess"}, "times": 1, "status": 503, "kind": "error"}'
     )
+    metrics = commands.add_parser("metrics", help="the metrics adapter: normal, or outage, zero, negative, x100")
+    metrics.add_argument("mode")
     return top
 
 
@@ -121,7 +123,20 @@ def _faults(home: Path, arguments: argparse.Namespace) -> int:
     return enter(home, [sys.executable, "-m", "lab.faults", arguments.action, *([arguments.fault] if arguments.fault else [])])
 
 
-_COMMANDS = {"up": _up, "down": _down, "status": _status, "env": _env, "exec": _exec, "shell": _shell, "logs": _logs, "faults": _faults}
+def _metrics(home: Path, arguments: argparse.Namespace) -> int:
+    from lab.cluster.metric_fault import put
+
+    try:
+        put(home, arguments.mode)
+    except (ValueError, FileNotFoundError) as error:
+        raise LabError(str(error)) from None
+    return 0
+
+
+_COMMANDS = {
+    "up": _up, "down": _down, "status": _status, "env": _env, "exec": _exec, "shell": _shell, "logs": _logs, "faults": _faults,
+    "metrics": _metrics,
+}  # fmt: skip
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -20,6 +20,7 @@ PASSPHRASE = "local-lab"
 """Of stack `local`, whose salt is committed in Pulumi.local.yaml. It guards nothing: every secret of the lab is made on this machine."""
 
 REGION_IP = "10.0.0.2"
+METADATA_IP = "100.100.100.200"
 API_IP = "10.0.0.10"
 INGRESS_IP = "10.0.0.80"
 API_URL = f"https://{API_IP}:6443"
@@ -30,6 +31,7 @@ _FOREIGN = (
     "ALIBABA_CLOUD_",
     "ALIBABACLOUD_",
     "OSS_",
+    "AWS_",
     "PULUMI_ACCESS_TOKEN",
     "PULUMI_BACKEND_URL",
     "KUBECONFIG",
@@ -86,6 +88,19 @@ def clock_factor(environ: Mapping[str, str] = os.environ) -> float:
     return factor
 
 
+def scenario_file(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The scenario that LAB_SCENARIO names, one of lab/scenarios or a file of the user's; None leaves the lab's own as it is."""
+    name = environ.get("LAB_SCENARIO")
+    if not name:
+        return None
+    own = ROOT / "lab" / "scenarios"
+    for candidate in (own / f"{name}.yaml", Path(name).expanduser()):
+        if candidate.is_file():
+            return candidate
+    known = ", ".join(sorted(path.stem for path in own.glob("*.yaml")))
+    raise LabError(f"LAB_SCENARIO={name}: there is no such scenario; expected one of {known}, or the path of a scenario file")
+
+
 def needs_user_namespace(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether the lab gets a user namespace: for ordinary users, or when LAB_USERNS=1 asks for one."""
     return os.geteuid() != 0 or environ.get("LAB_USERNS") == "1"
@@ -121,9 +136,11 @@ def inside(home: Path | str | None = None) -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
         "LAB_HOME": str(home),
         "PULUMI_HOME": str(home / "pulumi" / "home"),
-        "PULUMI_BACKEND_URL": f"file://{home / 'pulumi' / 'state'}",
+        # Files beside the state (metadata=skip leaves them out) are not written in one step: one cut short by a kill hides the state.
+        "PULUMI_BACKEND_URL": f"file://{home / 'pulumi' / 'state'}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(home / "pulumi" / "passphrase"),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_PARALLEL_DIFF": "true",  # a tenth off every preview
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_PYTHON_CMD": sys.executable,
         "PYTHONPYCACHEPREFIX": str(home / "pulumi" / "pycache"),
@@ -135,6 +152,7 @@ def inside(home: Path | str | None = None) -> dict[str, str]:
         "SSL_CERT_FILE": ca,
         "SSL_CERT_DIR": str(home / "pki" / "empty"),
         "REQUESTS_CA_BUNDLE": ca,
+        "AWS_CA_BUNDLE": ca,  # a state in OSS, through its S3-compatible hosts
         "KUBECONFIG": str(home / "kubeconfig"),
     }
 

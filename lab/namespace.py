@@ -20,6 +20,8 @@ from lab.state import is_running, read_state, start_ticks
 
 _KINDS = {"user": 0x10000000, "mnt": 0x00020000, "net": 0x40000000, "pid": 0x20000000}
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGCONT)
+INSIDE = "LAB_INSIDE"
+"""Environment variable of every command inside: the home of the lab it is in."""
 _SI_KERNEL = 0x80  # sent by the terminal: the whole foreground group has it already
 _PR_SET_PDEATHSIG = 1
 
@@ -50,7 +52,7 @@ def enter(home: Path, argv: Sequence[str], env: Mapping[str, str] | None = None)
 
     This process itself changes namespaces: call it only where nothing else goes on afterwards.
     """
-    environment = {**for_command(home), **(env or {})}
+    environment = {**for_command(home), **(env or {}), INSIDE: str(home)}
     _join(supervisor_pid(home))
     own_group = not os.isatty(0)  # without a terminal a signal to our group must reach the command once, not twice
     previous = signal.pthread_sigmask(signal.SIG_BLOCK, {*_PASSED_ON, signal.SIGCHLD})

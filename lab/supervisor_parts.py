@@ -13,7 +13,7 @@ from lab import supervisor_checks as checks
 from lab.cluster import control_plane, platform
 from lab.cluster.certificates import ClusterPki
 from lab.cluster.kube import tls_context
-from lab.environment import API_IP, INGRESS_IP, REGION_IP, inside
+from lab.environment import API_IP, INGRESS_IP, METADATA_IP, REGION_IP, inside
 from lab.supervisor_process import Spec
 
 PLATFORM, METRICS = "platform objects", "metrics api"
@@ -35,10 +35,11 @@ def parts(setting: Setting) -> list[Spec]:
 
 
 def _cloud(s: Setting) -> list[Spec]:
+    listens = ["--http", f"{REGION_IP}:80", "--metadata", f"{METADATA_IP}:80"]
     return [
         Spec(
             "region",
-            [sys.executable, "-m", "lab.region", "--home", str(s.home), "--http", f"{REGION_IP}:80"],
+            [sys.executable, "-m", "lab.region", "--home", str(s.home), *listens],
             lambda: checks.http(REGION_IP, 9090, "/_lab/health"),
             env=_environment(s),
             address=f"{REGION_IP}:443, control :9090",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import state
-from lab.environment import LabError, clock_factor, needs_user_namespace, ports
+from lab.environment import LabError, clock_factor, needs_user_namespace, ports, scenario_file
 from lab.spawn import hand_over, spawn
 from lab.supervisor_control import ask
 from lab.supervisor_process import log_tail
@@ -81,8 +82,10 @@ def _start(home: Path, lock: int, say: Say) -> None:
     from lab.cluster import tools as toolbox
     from lab.environment import prepare
 
-    wanted, factor = ports(), clock_factor()
+    wanted, factor, scenario = ports(), clock_factor(), scenario_file()
     prepare(home)
+    if scenario is not None:
+        shutil.copyfile(scenario, home / "scenario.yaml")
     for stale in ("state.json", "supervisor.sock"):
         (home / "run" / stale).unlink(missing_ok=True)
     tools = toolbox.ensure(toolbox.CONTROL_PLANE, say)

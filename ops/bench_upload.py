@@ -7,6 +7,7 @@ time is that of its whole `Create` call: reading and hashing the directory, uplo
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import sys
@@ -52,11 +53,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m ops.bench_upload", description=__doc__)
     parser.add_argument("--size", type=int, default=256, metavar="MIB", help="bytes to upload in MiB (default 256)")
     parser.add_argument("--rounds", type=int, default=3, help="measured rounds (default 3)")
+    parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON; judging them is the caller's")
     arguments = parser.parse_args()
     if arguments.size < 1 or arguments.rounds < 1:
         parser.error(f"--size {arguments.size} --rounds {arguments.rounds}: both must be at least 1")
     plugin, bare = (statistics.median(speeds) for speeds in measure(arguments.size, arguments.rounds))
     ratio = plugin / bare
+    if arguments.json:
+        print(json.dumps({"plugin_mib_s": plugin, "bare_mib_s": bare, "ratio": ratio}))
+        return 0
     verdict = "holds" if ratio >= WANTED else "DOES NOT HOLD"
     figures = f"plugin {plugin:.0f} MiB/s, bare oss2.resumable_upload {bare:.0f} MiB/s, ratio {ratio:.2f} (>= {WANTED})"
     print(f"upload of {arguments.size} MiB: {figures}: {verdict}")

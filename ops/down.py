@@ -1,28 +1,38 @@
-"""`make down`: destroys the stack, stops the lab and checks that nothing is left. For a real stack it is `pulumi destroy`, which asks."""
+"""`make down`: takes the stack down, stops the lab and checks that nothing is left. For a real stack it is `make destroy`, which asks."""
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 
-from ops.pulumi import CommandFailed, Stack, require_cli
+from ops.pulumi import ROOT, Stack, environment
+
+
+def teardown(stack: Stack, *arguments: str) -> int:
+    """`make destroy` on this terminal; its exit status. Ctrl-C reaches it by itself, and it ends in order."""
+    command = [sys.executable, "-m", "ops.teardown", "--stack", stack.name, *arguments]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment())
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
 
 
 def end_lab(stack: Stack, force: bool) -> int:
     """Destroys, counts, stops. Something left keeps the lab running, so that one can look; `--force` stops it all the same."""
     from lab.state import is_running
     from ops import lab
-    from ops.destroy import destroy, leftovers
+    from ops.inventory import cloud_leftovers, cluster_leftovers
 
     left: list[str] = []
     if is_running(lab.home()):
-        try:
-            destroy(stack)
-        except CommandFailed as failure:
-            if not force:
-                print("The destroy did not finish. Once the cause is gone the same command goes on from here.", file=sys.stderr)
-                return failure.code
-        left = leftovers()
+        code = teardown(stack)
+        left = [*cloud_leftovers(), *cluster_leftovers()]
+        if code != 0 and not force:
+            print("error: the lab still runs (make shell to look, make down FORCE=1 to stop it)", file=sys.stderr)
+            return code
     for line in left:
         print(f"left: {line}", file=sys.stderr)
     if left and not force:
@@ -44,10 +54,7 @@ def main() -> int:
     parser.add_argument("--force", action="store_true", help="stop the lab even if something is left in it")
     options = parser.parse_args()
     stack = Stack(options.stack)
-    if stack.in_lab:
-        return end_lab(stack, options.force)
-    require_cli()
-    return stack.code("destroy", "--stack", stack.name)
+    return end_lab(stack, options.force) if stack.in_lab else teardown(stack)
 
 
 if __name__ == "__main__":

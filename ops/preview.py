@@ -1,19 +1,33 @@
-"""`make preview`: what `up` would change, without changing anything."""
+"""`make preview`: what `up` would change, without changing anything. `--offline` needs no cloud, no credentials and no state."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 
 from ops.pulumi import Stack, require_cli
 
 
 def main() -> int:
-    """Previews the stack; with --diff every property."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Previews the stack; with --diff every property; offline as one line or as the CLI's JSON document."""
+    parser = argparse.ArgumentParser(prog="python -m ops.preview", description=__doc__)
     parser.add_argument("--stack", default="local")
     parser.add_argument("--diff", action="store_true", help="show every property that changes")
+    parser.add_argument("--offline", action="store_true", help="ask no cloud and no state: lookups are answered from the settings")
+    parser.add_argument("--base", default="", metavar="COMMIT", help="with --offline: compare with this commit, not with nothing")
+    parser.add_argument("--json", default="", metavar="FILE", help="with --offline: the CLI's JSON document (- for standard output)")
+    parser.add_argument("--log", default="", metavar="FILE", help="with --offline: what the CLI says beside it")
+    parser.add_argument("--policies", action="store_true", help="with --offline: have the CLI run the policy pack (policy/)")
     options = parser.parse_args()
-    stack = Stack(options.stack)
+    if options.offline:
+        return offline(options)
+    if options.base or options.json or options.log or options.policies:
+        parser.error("--base, --json, --log and --policies go with --offline")
+    return online(Stack(options.stack), options.diff)
+
+
+def online(stack: Stack, diff: bool) -> int:
+    """Against the stack's own state and cloud; for stack `local`, the lab's."""
     if stack.in_lab:
         from ops.lab import start
 
@@ -22,7 +36,41 @@ def main() -> int:
             stack.run("stack", "init", stack.name)
     else:
         require_cli()
-    return stack.code("preview", "--stack", stack.name, *(["--diff"] if options.diff else []))
+    return stack.code("preview", "--stack", stack.name, *(["--diff"] if diff else []))
+
+
+def offline(options: argparse.Namespace) -> int:
+    """With the real CLI and plugins, in a directory of its own. Exit status: the CLI's."""
+    from ops.offline import run
+    from ops.offline.workspace import OfflineError
+    from policy.environment import NoEnvironment
+    from toolchain import ToolchainError
+
+    try:
+        found = run.preview(options.stack, options.base, policies=options.policies)
+    except (OfflineError, NoEnvironment, ToolchainError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    run.write(found, options.json, options.log)
+    if options.json != "-":
+        print(summary(options.stack, found.code, found.document, found.base))
+    return found.code
+
+
+def summary(stack: str, code: int, document: str, base: str) -> str:
+    """What the preview came to: one line, and one for each error and each policy that is broken."""
+    from ops.preview_comment.document import NotAPreview, Preview, parse
+
+    try:
+        preview = parse(document)
+    except NotAPreview:
+        preview = Preview()
+    against = f"compared with {base}" if base else "compared with nothing"
+    lines = [message.text.strip() for message in preview.messages if message.severity == "error"]
+    lines += [f"{broken.get('policyName')}: {str(broken.get('message')).strip()}" for broken in preview.violations]
+    counts = ", ".join(f"{number} {kind}" for kind, number in sorted(preview.counts.items()))
+    verdict = counts if code == 0 else f"the preview failed (exit status {code})"
+    return "\n".join([*lines, f"{stack}: {verdict}, {against}"])
 
 
 if __name__ == "__main__":

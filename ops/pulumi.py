@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from ops import events
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LAB_STACK = "local"
 
@@ -34,10 +36,18 @@ class Stack:
         """Whether this stack lives in the lab on this machine."""
         return self.name == LAB_STACK
 
+    @property
+    def prefix(self) -> list[str]:
+        """What leads a command to where the stack's cloud is: into the lab, unless this process is there already."""
+        return [sys.executable, "-m", "lab", "exec", "--"] if self.in_lab and not inside_lab() else []
+
     def command(self, *arguments: str) -> list[str]:
         """The full command line for `pulumi ARGUMENTS` on this stack."""
-        prefix = [sys.executable, "-m", "lab", "exec", "--"] if self.in_lab else []
-        return [*prefix, "pulumi", *arguments, "--cwd", str(ROOT)]
+        return self.inside("pulumi", *arguments, "--cwd", str(ROOT))
+
+    def inside(self, *command: str) -> list[str]:
+        """The command line that runs a command where the stack's region can be reached."""
+        return [*self.prefix, *command]
 
     def run(self, *arguments: str) -> None:
         """Runs it on this terminal; raises `CommandFailed` when it fails."""
@@ -47,7 +57,7 @@ class Stack:
 
     def code(self, *arguments: str) -> int:
         """Runs it on this terminal; returns the exit status. Ctrl-C reaches the CLI itself, which then ends the update cleanly."""
-        process = subprocess.Popen(self.command(*arguments), cwd=ROOT, env=environment())
+        process = subprocess.Popen(self.command(*arguments), cwd=ROOT, env={**environment(), **events.KNOWN})
         while True:
             try:
                 return process.wait()
@@ -59,9 +69,12 @@ class Stack:
         return subprocess.run(self.command(*arguments), cwd=ROOT, env=environment(), capture_output=True, text=True)
 
     def exists(self) -> bool:
-        """Whether the backend knows this stack."""
+        """Whether the backend knows this stack; raises `CommandFailed` when it doesn't say."""
         listing = self.capture("stack", "ls", "--json")
-        return listing.returncode == 0 and any(item["name"].split("/")[-1] == self.name for item in json.loads(listing.stdout or "[]"))
+        if listing.returncode != 0:
+            print(listing.stderr.strip(), file=sys.stderr)
+            raise CommandFailed(["pulumi", "stack", "ls"], listing.returncode)
+        return any(item["name"].split("/")[-1] == self.name for item in json.loads(listing.stdout or "[]"))
 
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs; secrets stay hidden."""
@@ -74,6 +87,14 @@ class Stack:
 def environment() -> dict[str, str]:
     """This process's environment, with our packages importable from anywhere."""
     return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def inside_lab() -> bool:
+    """Whether this process runs inside the lab that it is about."""
+    from lab.environment import lab_home
+    from lab.namespace import INSIDE
+
+    return os.environ.get(INSIDE) == str(lab_home())
 
 
 def require_cli() -> None:

@@ -1,14 +1,15 @@
-"""Takes up what a killed update was creating.
+"""`python -m ops.recover`: takes up what a killed update was creating; `make up` and `make down` do it by themselves.
 
 An update that is killed leaves `pending_operations` in the state: the engine had asked for a resource and never heard the answer.
 Creating it again would double it (a node pool has no unique name) or fail (a bucket or role exists by now). So such a resource is put
 into the state under the id it has if it exists, and refreshed: what turns out not to exist is dropped by the same refresh. For every
-kind this program makes the id follows from the recorded inputs, but for the node pool, whose id is looked up by its name.
+kind this program makes the id follows from the recorded inputs, or is looked up by name (ops/lookup.py).
 The CLI's own `refresh --import-pending-creates` only marks the operation (measured with 3.255.0: nothing reads the mark afterwards).
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ops.locks import release_dead
+from ops.lookup import FOUND, id_by_name
 from ops.pulumi import CommandFailed, Stack
 
 Inputs = dict[str, Any]
@@ -27,20 +29,25 @@ IDS: dict[str, Callable[[Inputs], str]] = {
     "alicloud:ram/rolePolicyAttachment:RolePolicyAttachment": lambda inputs: (
         f"role:{inputs['policyName']}:{inputs['policyType']}:{inputs['roleName']}"
     ),
+    "alicloud:cs/kubernetesAddon:KubernetesAddon": lambda inputs: f"{inputs['clusterId']}:{inputs['name']}",
 }
 REPEATABLE = ("alicloud:oss/bucket", "alicloud:cs/autoscalingConfig:", "ossmodel:index:Model", "pulumi:providers:")
 """Kinds whose creation may simply be repeated: they set the same thing again."""
 
 
-def settle_killed_update(stack: Stack) -> None:
-    """A CLI that was killed leaves its lock and its unanswered operations behind; both are settled before the next one starts."""
-    for owner in release_dead():
+def settle_killed_update(stack: Stack, forget: str = "") -> None:
+    """A CLI that was killed leaves its lock and its unanswered operations behind; both are settled before the next one starts.
+
+    Locks are released in the lab only: there it can be told that their holder is gone. On a real stack that is `pulumi cancel`.
+    """
+    for owner in release_dead() if stack.in_lab else ():
         print(f"released the lock of an update that was killed (pid {owner})", file=sys.stderr)
-    resolve_pending(stack)
+    resolve_pending(stack, forget)
 
 
-def resolve_pending(stack: Stack) -> None:
-    """Adopts or forgets every pending creation of the stack; says which."""
+def resolve_pending(stack: Stack, forget: str = "") -> None:
+    """Adopts or forgets every pending creation of the stack; says which. Kinds that begin with `forget` are not looked for: whoever
+    would have to be asked is gone."""
     state = export(stack)
     pending = [
         operation["resource"] for operation in state["deployment"].get("pending_operations") or [] if operation["type"] == "creating"
@@ -48,21 +55,34 @@ def resolve_pending(stack: Stack) -> None:
     if not pending:
         return
     print(f"the last update was killed while it made {len(pending)} resources; looking which of them exist", file=sys.stderr)
+    looked_for = [resource for resource in pending if not (forget and resource["type"].startswith(forget))]
+    ids = {resource["urn"]: id_of(stack, resource) for resource in looked_for}
+    adopt(stack, state, {resource["urn"]: (resource, ids.get(resource["urn"])) for resource in pending})
+
+
+def adopt(stack: Stack, state: dict[str, Any], found: dict[str, tuple[dict[str, Any], str | None]]) -> None:
+    """Puts those that have an id into the state and refreshes them, which drops what turns out not to exist. Nothing stays pending."""
     adopted = []
-    for resource in pending:
-        identity = id_of(stack, resource)
-        print(
-            f"  {resource['urn'].split('::')[-1]} ({resource['type']}): {f'adopted as {identity}' if identity else 'made again'}",
-            file=sys.stderr,
-        )
+    for resource, identity in found.values():
+        told = f"adopted as {identity}" if identity else "made again"
+        print(f"  {resource['urn'].split('::')[-1]} ({resource['type']}): {told}", file=sys.stderr)
         if identity:
             adopted.append({"outputs": resource.get("inputs", {}), **resource, "id": identity})
-    state["deployment"]["resources"] = [*state["deployment"].get("resources", []), *adopted]
+    state["deployment"]["resources"] = put_in(state["deployment"].get("resources") or [], adopted)
     state["deployment"]["pending_operations"] = []
     write(stack, state)
     if adopted:
         targets = [word for resource in adopted for word in ("--target", resource["urn"])]
         stack.run("refresh", "--stack", stack.name, "--yes", "--skip-preview", *targets)
+
+
+def put_in(resources: list[Inputs], adopted: list[Inputs]) -> list[Inputs]:
+    """The state's resources with the adopted ones. One that was to replace another takes its place, and the other is deleted at the end of
+    the next update, after everything has moved over: as the engine would have gone on."""
+    newer = {resource["urn"]: resource for resource in adopted}
+    replaced = [{**known, "delete": True} for known in resources if known["urn"] in newer and not known.get("delete")]
+    kept = [newer.pop(known["urn"]) if known["urn"] in newer and not known.get("delete") else known for known in resources]
+    return [*kept, *newer.values(), *replaced]
 
 
 def export(stack: Stack) -> dict[str, Any]:
@@ -82,13 +102,16 @@ def write(stack: Stack, state: dict[str, Any]) -> None:
         stack.run("stack", "import", "--stack", stack.name, "--file", file.name)
 
 
+def has_identity(kind: str) -> bool:
+    """Whether a resource of this kind can be found again by its inputs."""
+    return kind in IDS or kind in FOUND
+
+
 def id_of(stack: Stack, resource: dict[str, Any]) -> str | None:
     """The id under which the resource exists if it exists; None for a kind that may be made again."""
     kind, inputs = resource["type"], resource.get("inputs", {})
-    if kind == "alicloud:cs/nodePool:NodePool":
-        from ops.lookup import node_pool_id
-
-        return node_pool_id(stack, inputs["clusterId"], inputs["nodePoolName"])
+    if kind in FOUND:
+        return id_by_name(stack, kind, inputs)
     if kind in IDS:
         return IDS[kind](inputs)
     if kind.startswith("kubernetes:"):
@@ -97,3 +120,19 @@ def id_of(stack: Stack, resource: dict[str, Any]) -> str | None:
     if not kind.startswith(REPEATABLE):
         print(f"warning: {resource['urn']}: this kind can't be looked up; check by hand whether it exists", file=sys.stderr)
     return None
+
+
+def main() -> int:
+    """Settles what an interrupted update of a stack left open, and nothing else."""
+    parser = argparse.ArgumentParser(prog="python -m ops.recover", description="Takes up what an interrupted update was creating.")
+    parser.add_argument("--stack", default="local")
+    stack = Stack(parser.parse_args().stack)
+    try:
+        (settle_killed_update if stack.in_lab else resolve_pending)(stack)
+    except CommandFailed as failure:
+        return failure.code
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

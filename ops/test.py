@@ -1,7 +1,8 @@
 """`make test`: every rung, on this machine, with progress.
 
-Builds first what the tests need, so that no test waits for a compiler. Most tests wait (for pods, polls, grace periods), so two
-lanes run side by side: the program with its plugins, and the lab with everything that runs in it.
+Builds first what the tests need, so that no test waits for a compiler. Most tests wait (for pods, polls, grace periods), so three
+lanes of about the same length run side by side: the program with its plugins, the lab, and the whole stack in it. What moves under load
+runs alone, after them: it measures seconds.
 """
 
 from __future__ import annotations
@@ -17,7 +18,22 @@ from collections.abc import Sequence
 from ops.lab import TOOLS
 from ops.pulumi import ROOT, environment
 
-LANES = {"program": ("tests/unit", "tests/unit_ops", "tests/plugins"), "lab": ("tests/lab", "tests/e2e")}
+ENDS = tuple(f"tests/e2e/test_{name}.py" for name in ("interrupted", "killed", "teardown"))
+"""What takes the whole stack down and up again; it needs no stack that others have deployed."""
+WHOLE = tuple(path for found in sorted(ROOT.glob("tests/e2e/test_*.py")) if (path := str(found.relative_to(ROOT))) not in ENDS)
+LANES = (
+    {
+        "program": (
+            "tests/unit",
+            "tests/unit_ops",
+            *(f"tests/plugins/{name}" for name in ("alicloud", "kubernetes", "ossmodel", "toolchain")),
+        ),
+        "lab": (*ENDS, "tests/lab"),
+        "whole": ("tests/plugins/engine", *WHOLE),
+    },
+    {"elastic": ("tests/elastic/test_b1_loop.py", "tests/elastic/test_b6_scale_in.py")},
+)
+"""What runs side by side, and what comes after that. The other elastic tests take an hour: `make prove` runs them."""
 
 
 class Lane:
@@ -60,12 +76,16 @@ class Lane:
         return total - failed - skipped, failed
 
 
-def run_lanes(lanes: dict[str, tuple[str, ...]]) -> int:
-    """All lanes side by side; 0 when every one passed."""
+def run_lanes(groups: Sequence[dict[str, tuple[str, ...]]]) -> int:
+    """Group after group, its lanes side by side; 0 when every one passed."""
+    ended: list[Lane] = []
+    codes: list[int] = []
     with tempfile.TemporaryDirectory(prefix="test-reports-") as reports:
-        running = [Lane(name, paths, pathlib.Path(reports) / f"{name}.xml") for name, paths in lanes.items()]
-        codes = [lane.wait() for lane in running]
-        passed, failed = (sum(column) for column in zip(*(lane.counts() for lane in running), strict=True))
+        for lanes in groups:
+            running = [Lane(name, paths, pathlib.Path(reports) / f"{name}.xml") for name, paths in lanes.items()]
+            codes += [lane.wait() for lane in running]
+            ended += running
+        passed, failed = (sum(column) for column in zip(*(lane.counts() for lane in ended), strict=True))
     print(f"{passed} passed, {failed} failed")
     return 0 if passed and not any(codes) else 1
 

@@ -6,6 +6,7 @@ import selectors
 import shutil
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,11 +23,12 @@ from toolchain.tool import Tool
 _TEMPORARY = ".building-"
 
 
-def build(spec: Spec, progress: Progress) -> Tool:
-    """The tool built for the pins of this checkout, from the cache or by building it now.
+def build(spec: Spec, progress: Progress, ended: threading.Event | None = None) -> Tool:
+    """The tool built for the pins of this checkout, from the cache or by building it now; ends early once `ended` is set.
 
-    Raises ToolchainError when Go, disk space or a module can't be had, or the build fails.
+    Raises ToolchainError when Go, disk space or a module can't be had, the build fails or is ended.
     """
+    ended = ended or threading.Event()
     go = require_go(spec.name)
     key = cache.key_of(spec, go.version)
     home = cache_root() / "bin" / spec.name
@@ -36,7 +38,7 @@ def build(spec: Spec, progress: Progress) -> Tool:
         _remove_leftovers(home)
         temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=home))
         try:
-            _go_build(spec, go, temporary / spec.name, progress)
+            _go_build(spec, go, temporary / spec.name, progress, ended)
             cache.write_ready(spec, key, temporary, go.version)
             _put_in_place(temporary, cache.directory_of(spec, key))
         finally:
@@ -59,7 +61,7 @@ def _put_in_place(temporary: Path, final: Path) -> None:
     temporary.rename(final)
 
 
-def _go_build(spec: Spec, go: Go, output: Path, progress: Progress) -> None:
+def _go_build(spec: Spec, go: Go, output: Path, progress: Progress, ended: threading.Event) -> None:
     module = spec.module
     if module is None:
         raise ValueError(f"{spec.name} is not built from a module")
@@ -70,7 +72,9 @@ def _go_build(spec: Spec, go: Go, output: Path, progress: Progress) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     ticker = Ticker(progress, spec.name)
     command = [str(go.command), "build", "-v", *cache.BUILD_FLAGS, "-ldflags", module.ldflags, "-o", str(output), module.package]
-    code = _run_logged(command, module.directory, log, ticker)
+    code = _run_logged(command, module.directory, log, ticker, ended)
+    if ended.is_set():
+        raise ToolchainError(f"{spec.name}: the build was ended. The same command builds it again.")
     if code != 0:
         raise ToolchainError(explain(spec.name, code, log))
     progress(f"{spec.name}: built in {duration(ticker.elapsed)}")
@@ -109,7 +113,7 @@ def _warn_of_memory(name: str, module: GoModule, progress: Progress) -> None:
         )
 
 
-def _run_logged(command: list[str], directory: Path, log: Path, ticker: Ticker) -> int:
+def _run_logged(command: list[str], directory: Path, log: Path, ticker: Ticker, ended: threading.Event) -> int:
     with log.open("wb") as sink:
         process = subprocess.Popen(
             command,
@@ -121,7 +125,9 @@ def _run_logged(command: list[str], directory: Path, log: Path, ticker: Ticker) 
             bufsize=0,
         )
         try:
-            _follow(process, sink, ticker)
+            _follow(process, sink, ticker, ended)
+            if ended.is_set():
+                process.terminate()
             return process.wait()
         except BaseException:
             process.terminate()
@@ -129,13 +135,13 @@ def _run_logged(command: list[str], directory: Path, log: Path, ticker: Ticker) 
             raise
 
 
-def _follow(process: subprocess.Popen[bytes], sink: BinaryIO, ticker: Ticker) -> None:
+def _follow(process: subprocess.Popen[bytes], sink: BinaryIO, ticker: Ticker, ended: threading.Event) -> None:
     """Copies Go's output to the log and counts what it reports; ticks also while Go is silent (linking)."""
     assert process.stdout is not None
     compiled = downloaded = 0
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
-        while True:
+        while not ended.is_set():
             if selector.select(timeout=1.0):
                 chunk = os.read(process.stdout.fileno(), 65536)
                 if not chunk:

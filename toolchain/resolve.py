@@ -2,20 +2,27 @@
 
 import os
 import sys
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 
 from toolchain import cache, onpath, published, wheels
 from toolchain.errors import ToolchainError
 from toolchain.golang import find_go
+from toolchain.parallel import side_by_side
 from toolchain.progress import Progress, to_stderr
 from toolchain.specs import SPECS, Spec
 from toolchain.tool import Tool
 
 
 def ensure(names: Iterable[str], progress: Progress = to_stderr) -> dict[str, Tool]:
-    """Provides every named tool, by building it if need be. Raises ToolchainError on the first that can't be had."""
+    """Provides every named tool, by building it if need be, two at a time. Raises ToolchainError on the first that can't be had."""
     specs = [_spec(name) for name in dict.fromkeys(names)]
-    return {spec.name: _ensure(spec, progress) for spec in specs}
+    there = {spec.name: tool for spec in specs if (tool := _final(spec))}
+    missing = [spec for spec in specs if spec.name not in there]
+    if any(spec.plugin for spec in missing):  # the CLI is asked for published plugins
+        missing = [SPECS["pulumi"], *(spec for spec in missing if spec.name != "pulumi")]
+    there |= side_by_side(missing, lambda spec, ended, pulumi: _get(spec, progress, ended, pulumi)) if missing else {}
+    return {spec.name: there[spec.name] for spec in specs}
 
 
 def find(name: str) -> Tool:
@@ -57,20 +64,24 @@ def _from_repository(spec: Spec) -> Tool | None:
     return Tool(spec.name, spec.repository, spec.version, "repository")
 
 
-def _ensure(spec: Spec, progress: Progress) -> Tool:
+def _final(spec: Spec) -> Tool | None:
+    """What is there, unless something better could be installed in its place."""
     tool = _look(spec)
-    if tool and tool.origin != "repository":
+    may_be_published = spec.plugin and not published.failed_lately(spec)
+    return None if tool and tool.origin == "repository" and may_be_published else tool
+
+
+def _get(spec: Spec, progress: Progress, ended: threading.Event, pulumi: Callable[[], Tool]) -> Tool:
+    if tool := _final(spec):
         return tool
-    if spec.plugin and not published.failed_lately(spec):
-        pulumi = _ensure(SPECS["pulumi"], progress)
-        if installed := published.install(spec, pulumi.path, progress):
-            return installed
-    if tool:
+    if spec.plugin and not published.failed_lately(spec) and (installed := published.install(spec, pulumi().path, progress)):
+        return installed
+    if tool := _from_repository(spec):
         return tool
     if spec.module:
         from toolchain.build import build
 
-        return build(spec, progress)
+        return build(spec, progress, ended)
     raise ToolchainError(_missing(spec))
 
 

@@ -60,8 +60,8 @@ def _kubernetes_ldflags() -> str:
     return " ".join(["-s -w", *(f"-X {package}.{key}={value}" for package in packages for key, value in values.items())])
 
 
-def _kubernetes(command: str) -> Spec:
-    module = GoModule(TOOLCHAIN / "kubernetes", f"k8s.io/kubernetes/cmd/{command}", _kubernetes_ldflags(), needs_gib=4, minutes=5)
+def _kubernetes(command: str, minutes: int) -> Spec:
+    module = GoModule(TOOLCHAIN / "kubernetes", f"k8s.io/kubernetes/cmd/{command}", _kubernetes_ldflags(), needs_gib=4, minutes=minutes)
     return Spec(command, KUBERNETES_VERSION, versions.same_minor(KUBERNETES_VERSION), module=module)
 
 
@@ -71,6 +71,7 @@ def _all_specs() -> list[Spec]:
         "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
         f"-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{PULUMI_VERSION}",
         needs_gib=3,
+        minutes=5,
     )
     quiet = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
     host = TOOLCHAIN / "language_python" / "pulumi-language-python"
@@ -79,9 +80,9 @@ def _all_specs() -> list[Spec]:
     return [
         Spec("pulumi", PULUMI_VERSION, versions.same_major(PULUMI_VERSION), ("version",), pulumi_module, environment=quiet),
         Spec("pulumi-language-python", PULUMI_VERSION, versions.exactly(PULUMI_VERSION), repository=host, on_path=False),
-        _kubernetes("kube-apiserver"),
-        _kubernetes("kube-controller-manager"),
-        _kubernetes("kube-scheduler"),
+        _kubernetes("kube-apiserver", 5),
+        _kubernetes("kube-controller-manager", 2),
+        _kubernetes("kube-scheduler", 1),
         Spec(
             "etcd",
             ETCD_VERSION,

@@ -54,43 +54,14 @@ class Lookups(Group):
     )
 
 
-class Cluster(Group):
-    """The existing ACK cluster to deploy to."""
-
-    id: str = setting(
-        "",
-        "Id of an existing managed ACK cluster with RRSA on.",
-        pattern=r"^c[0-9a-z]{32}$",
-        expected="the 33 characters ACK shows as Cluster ID, starting with c",
-        otherwise="there is no cluster to deploy to, and the log project k8s-log-<cluster id> can't be named",
-        example="c210fbedb96674b9eaf15f2dc47d169a8",
-    )
-    account_id: Text | None = setting(
-        None,
-        "Account that must own everything. When set, credentials of another account stop the run before anything changes.",
-        pattern=r"^[0-9]{16}$",
-        expected="a 16-digit account id",
-        otherwise="a key of another account makes existing node pools look deleted, and the next run orders them a second time",
-        example="1234567890123456",
-    )
-    credential_minutes: int | None = setting(
-        None,
-        "Life of the kubeconfig asked for. Unset: the cluster's standing one, the same at each preview.",
-        ge=15,
-        le=4320,
-        expected="15 to 4320 minutes",
-        otherwise="ACK refuses to issue the kubeconfig",
-        example="60",
-    )
-
-
 class NodeScaler(Group):
     """The cluster's node scaler: one per cluster, shared by all pools."""
 
-    mode: Literal["cluster-autoscaler", "unmanaged"] = setting(
+    mode: Literal["cluster-autoscaler", "shared", "unmanaged"] = setting(
         "cluster-autoscaler",
-        "cluster-autoscaler: this stack sets the cluster's scaler. unmanaged: it leaves the scaler alone (with a warning).",
-        expected="cluster-autoscaler or unmanaged",
+        "cluster-autoscaler: this stack sets the cluster's scaler. shared: another stack of the same cluster sets it. unmanaged: nobody "
+        "does (with a warning).",
+        expected="cluster-autoscaler, shared or unmanaged",
         otherwise="the default scaler of new clusters buys pay-as-you-go nodes although spot can be had: the 70/30 mix is lost",
         example="cluster-autoscaler",
     )
@@ -110,6 +81,14 @@ class NodeScaler(Group):
         expected="a duration such as 10m",
         otherwise="ACK refuses the scaler's configuration",
         example="10m",
+    )
+    skip_gpu_wait: bool = setting(
+        True,
+        "Have GPU nodes ordered at the next scan. The cluster-autoscaler lets new GPU pods wait for 30 seconds unless an older one waits: "
+        "a pod that fits no node is kept waiting for that. It shows as Pending.",
+        expected="true or false",
+        otherwise="each new node is ordered half a minute later",
+        example="true",
     )
     utilization_threshold: float = setting(
         0.5,

@@ -6,7 +6,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel
@@ -39,14 +39,18 @@ def markdown() -> str:
     """The whole of docs/settings.md."""
     parts = [INTRO, "## Single settings\n", _table(Settings, [key for key in KEYS if key not in GROUPS])]
     for key in GROUPS:
-        name, field = _field(key)
-        group = _group(field)
-        doc = (group.__doc__ or name).splitlines()[0]
-        parts += [
-            f"\n## `{key}`\n\n{doc}\n",
-            _table(group, [inner.alias or inner_name for inner_name, inner in group.model_fields.items()]),
-        ]
+        group = _group(_field(key)[1])
+        parts += _section(key, group)
+        for name, field in group.model_fields.items():
+            inner = next((kind for kind in get_args(field.annotation) if isinstance(kind, type) and issubclass(kind, Group)), None)
+            if inner is not None and field.default is None:
+                parts += _section(f"{key}.{field.alias or name}", inner)
     return "\n".join(parts)
+
+
+def _section(key: str, group: type[Group]) -> list[str]:
+    keys = [field.alias or name for name, field in group.model_fields.items()]
+    return [f"\n## `{key}`\n\n{(group.__doc__ or key).splitlines()[0]}\n", _table(group, keys)]
 
 
 def schema() -> str:

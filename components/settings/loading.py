@@ -9,6 +9,7 @@ import pulumi
 from pulumi.runtime import config as engine_config
 from pydantic import ValidationError
 
+from components.settings.advice import advice
 from components.settings.problem import PROJECT, Problem, SettingsError, remove_command, set_command
 from components.settings.root import GROUPS, SECRETS, Settings
 from components.settings.rules import broken_rules
@@ -24,10 +25,13 @@ _PLACEHOLDERS: dict[str, Any] = {
 
 
 def current() -> Settings:
-    """The settings of the stack this program runs for. Raises SettingsError."""
+    """The settings of the stack this program runs for; warns of what is rarely meant. Raises SettingsError."""
     values = {**engine_config.get_config_env(), **engine_config.CONFIG.get()}
     secret = {key for key in values if engine_config.is_config_secret(key)} | set(engine_config.get_config_secret_keys_env())
-    return load(values, secret, project=pulumi.get_project(), stack=pulumi.get_stack(), environment=os.environ)
+    settings = load(values, secret, project=pulumi.get_project(), stack=pulumi.get_stack(), environment=os.environ)
+    for warning in advice(settings):
+        pulumi.log.warn(warning)
+    return settings
 
 
 def load(values: Mapping[str, Any], secret_keys: Iterable[str], *, project: str, stack: str, environment: Mapping[str, str]) -> Settings:

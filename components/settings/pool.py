@@ -3,7 +3,7 @@
 from typing import Literal
 
 from components.settings.cloud import InstanceType, LabelKey, LabelValue, Price, SecurityGroupId, VSwitchId
-from components.settings.field import REQUIRED, Group, setting
+from components.settings.field import Group, setting
 
 REFUSED = "the provider does not check this at preview, and ACK refuses the pool in the middle of the run"
 
@@ -39,9 +39,8 @@ class NodePool(Group):
         example="2",
     )
     vswitch_ids: list[VSwitchId] = setting(
-        REQUIRED,
-        "vSwitches for the nodes, one per zone.",
-        min_length=1,
+        [],
+        "vSwitches for the nodes, one per zone. Required, except with cluster.create, which makes them.",
         max_length=8,
         expected="1 to 8 ids such as vsw-uf6abc",
         otherwise="the provider does not check this at preview, and ACK has no zone to place a node in",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from components.gpu import count, has_gpu
+from components.names import POOL_LABEL, STACK_LABEL
 from components.settings.problem import Problem, remove_command, set_command
 from components.settings.root import Settings
 from components.settings.rule import rule
@@ -163,7 +164,7 @@ def _nodes_are_enough_for_all_pods(settings: Settings) -> Iterator[Problem]:
 @rule("nodePool.labels", "nodePool.gpuSchedule", "nodePool.driverVersion", "tags", "owner")
 def _scaler_sees_every_label(settings: Settings) -> Iterator[Problem]:
     pool = settings.node_pool
-    labels = len(pool.labels) + 1 + (pool.gpu_schedule != "none") + (pool.driver_version is not None)
+    labels = len(pool.labels) + 2 + (pool.gpu_schedule != "none") + (pool.driver_version is not None)
     count = labels + 1 + len(settings.all_tags)
     if count > TAG_LIMIT:
         yield Problem(
@@ -175,10 +176,11 @@ def _scaler_sees_every_label(settings: Settings) -> Iterator[Problem]:
         )
 
 
-@rule("nodePool.labels")
+@rule("nodePool.labels", "adopt.nodePoolId")
 def _labels_are_the_users_own(settings: Settings) -> Iterator[Problem]:
-    for key in settings.node_pool.labels:
-        if key in ("inference-pool", "ack.node.gpu.schedule", "ack.aliyun.com/nvidia-driver-version"):
+    adopted = settings.adopt.node_pool_id  # its labels are whatever they are
+    for key in () if adopted else settings.node_pool.labels:
+        if key in (POOL_LABEL, STACK_LABEL, "ack.node.gpu.schedule", "ack.aliyun.com/nvidia-driver-version"):
             yield Problem(
                 f'nodePool.labels["{key}"]',
                 settings.node_pool.labels[key],

@@ -4,12 +4,16 @@ from typing import Annotated
 
 from pydantic import SecretStr, StringConstraints
 
-from components import names
-from components.settings.cloud import Cluster, Lookups, ModelStore, NodeScaler
+from components import gpu, names
+from components.settings.adoption import Adopt
+from components.settings.cloud import Lookups, ModelStore, NodeScaler
+from components.settings.cluster import Cluster
+from components.settings.elastic import Headroom, Interruption, Mix
 from components.settings.field import REQUIRED, Group, Text, setting
 from components.settings.pool import NodePool
+from components.settings.scaling import Autoscaler
 from components.settings.serving import DNS_LABEL, Model, Server
-from components.settings.traffic import Autoscaler, Entry
+from components.settings.traffic import Entry
 
 TagText = Annotated[Text, StringConstraints(pattern=r"^[^\s]{1,128}$")]
 SECRETS = ("kubeconfig", "htpasswd", "tlsCertificate", "tlsPrivateKey")
@@ -84,7 +88,7 @@ class Settings(Group):
         example="< tls.key",
     )
     cluster: Cluster = setting(
-        REQUIRED, "The ACK cluster.", expected="an object with at least id", otherwise="there is no cluster to deploy to", example="…"
+        REQUIRED, "The ACK cluster.", expected="an object with id or create", otherwise="there is no cluster to deploy to", example="…"
     )
     lookups: Lookups = setting(
         Lookups(), "Answers given instead of asked for.", expected="an object", otherwise="the cloud is asked", example="…"
@@ -105,6 +109,11 @@ class Settings(Group):
     model: Model = setting(Model(), "The model.", expected="an object", otherwise="its keys are not read", example="…")
     server: Server = setting(Server(), "TensorFlow Serving.", expected="an object", otherwise="its keys are not read", example="…")
     autoscaler: Autoscaler = setting(Autoscaler(), "The HPA.", expected="an object", otherwise="its keys are not read", example="…")
+    interruption: Interruption = setting(
+        Interruption(), "The interruption handler.", expected="an object", otherwise="its keys are not read", example="…"
+    )
+    mix: Mix = setting(Mix(), "The mix of charge types.", expected="an object", otherwise="its keys are not read", example="…")
+    headroom: Headroom = setting(Headroom(), "Warm nodes.", expected="an object", otherwise="its keys are not read", example="…")
     entry: Entry = setting(
         REQUIRED,
         "The entry.",
@@ -113,20 +122,42 @@ class Settings(Group):
         example="…",
     )
 
+    adopt: Adopt = setting(
+        Adopt(), "What exists already and is taken over.", expected="an object", otherwise="its keys are not read", example="…"
+    )
+
     @property
     def all_tags(self) -> dict[str, str]:
         """Tags of every taggable resource."""
         return {"project": self.project, "stack": self.stack, "owner": self.owner, **self.tags}
 
     @property
+    def place(self) -> str:
+        """What tells this stack's global names from those of a stack with the same name elsewhere: the cluster, or, where the stack
+        makes one and its id is not known before, the account and the region."""
+        return self.cluster.id or f"{self.cluster.account_id}/{self.region}"
+
+    @property
+    def cluster_name(self) -> str:
+        """Name of a cluster that the stack makes, and of its network."""
+        return f"{self.project}-{self.stack}"
+
+    @property
     def bucket_name(self) -> str:
         """Name of the model's bucket."""
         store = self.model_store
-        return store.bucket or names.bucket(self.project, self.stack, self.cluster.id, store.storage_class, store.redundancy)
+        return (
+            self.adopt.bucket or store.bucket or names.bucket(self.project, self.stack, self.place, store.storage_class, store.redundancy)
+        )
+
+    @property
+    def adopted_pool(self) -> str | None:
+        """Id of the node pool to take over, as the provider wants it."""
+        return f"{self.cluster.id}:{self.adopt.node_pool_id}" if self.adopt.node_pool_id else None
 
     def ram_name(self, what: str) -> str:
         """Name of the RAM role or policy that does `what`."""
-        return names.ram(self.project, self.stack, self.cluster.id, what)
+        return names.ram(self.project, self.stack, self.place, what)
 
     @property
     def deployment_name(self) -> str:
@@ -134,14 +165,28 @@ class Settings(Group):
         return names.deployment(self.server.name, self.server.version)
 
     @property
+    def hpa_name(self) -> str:
+        """Name of the HPA."""
+        return f"{self.server.name}-hpa"
+
+    @property
+    def pods_per_node(self) -> int:
+        """Pods of the model server that the poorest of the pool's instance types takes; at least 1."""
+        return max(1, min(gpu.count(kind) for kind in self.node_pool.instance_types) // self.server.gpus)
+
+    def nodes_for(self, pods: int) -> int:
+        """Nodes that `pods` pods of the model server need."""
+        return -(-pods // self.pods_per_node)
+
+    @property
+    def minimum_moves(self) -> bool:
+        """Whether the HPA's minimum follows a schedule or the metric's absence."""
+        return bool(self.autoscaler.floors) or self.autoscaler.outage_replicas is not None
+
+    @property
     def route(self) -> str:
         """Ingress route of the REST port, as log and metric know it."""
         return names.route(self.namespace, self.deployment_name)
-
-    @property
-    def log_project(self) -> str:
-        """Log project of the ingress."""
-        return self.autoscaler.log_project or f"k8s-log-{self.cluster.id}"
 
     @property
     def entry_secrets(self) -> dict[str, str | None]:
@@ -150,5 +195,19 @@ class Settings(Group):
         return {key: value.get_secret_value() if value else None for key, value in secrets.items()}
 
 
-GROUPS = ("cluster", "lookups", "nodeScaler", "nodePool", "modelStore", "model", "server", "autoscaler", "entry")
+GROUPS = (
+    "cluster",
+    "lookups",
+    "nodeScaler",
+    "nodePool",
+    "modelStore",
+    "model",
+    "server",
+    "autoscaler",
+    "interruption",
+    "mix",
+    "headroom",
+    "entry",
+    "adopt",
+)
 KEYS = (*GROUPS, "owner", "tags", "namespace", *SECRETS)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from components import names
-from components.settings import model_rules, pool_rules  # noqa: F401  (their rules register themselves)
+from components.settings import adoption_rules, creation_rules, elastic_rules, model_rules, pool_rules  # noqa: F401  (their rules register themselves)
 from components.settings.problem import PROJECT, Problem, remove_command, set_command
 from components.settings.root import Settings
 from components.settings.rule import REGISTERED, rule
@@ -18,18 +18,6 @@ def broken_rules(settings: Settings, wrong: frozenset[str]) -> list[Problem]:
 def _touches(field: str, read: str) -> bool:
     inside = field.startswith((f"{read}.", f"{read}[")) or read.startswith(f"{field}.")
     return field == read or inside
-
-
-@rule("cluster.id")
-def _cluster_is_named(settings: Settings) -> Iterator[Problem]:
-    if not settings.cluster.id:
-        yield Problem(
-            "cluster.id",
-            None,
-            "the 33 characters ACK shows as Cluster ID, starting with c",
-            "there is no cluster to deploy to",
-            set_command("cluster.id", "<cluster id>"),
-        )
 
 
 @rule("cluster.accountId", "lookups.accountId")

@@ -162,6 +162,15 @@ class Server(Group):
         otherwise="a slow loader is killed again and again",
         example="1200",
     )
+    unreachable_seconds: int = setting(
+        30,
+        "Time a node may be out of touch before its pods are replaced. Kubernetes' own is 300.",
+        ge=0,
+        le=3600,
+        expected="0 to 3600 seconds",
+        otherwise="a dead node's capacity is missing for minutes",
+        example="30",
+    )
     ready_seconds: int = setting(
         1800,
         "Time `pulumi up` waits for the pods: node, image and model.",

@@ -1,4 +1,4 @@
-"""Settings of the autoscaler and the entry (tutorial steps 5 to 7)."""
+"""Settings of the entry (tutorial steps 6 and 7)."""
 
 from typing import Annotated, Literal
 
@@ -8,63 +8,6 @@ from components.settings.field import REQUIRED, Group, setting
 from components.settings.serving import DNS_LABEL
 
 Cidr = Annotated[str, StringConstraints(pattern=r"^([0-9]{1,3}\.){3}[0-9]{1,3}/[0-9]{1,2}$")]
-
-
-class Autoscaler(Group):
-    """The HPA on ingress QPS."""
-
-    min_replicas: int = setting(
-        1, "Fewest pods.", ge=1, le=1000, expected="1 to 1000, at most maxReplicas", otherwise="Kubernetes refuses the HPA", example="1"
-    )
-    max_replicas: int = setting(
-        10, "Most pods.", ge=1, le=1000, expected="1 to 1000, at least minReplicas", otherwise="Kubernetes refuses the HPA", example="10"
-    )
-    target_qps: int = setting(
-        10,
-        "Requests per second and pod. A scale-out needs more than this times the pods (10 % dead band).",
-        ge=2,
-        le=100000,
-        expected="2 to 100000",
-        otherwise="the metric counts whole requests per second: at 1 it is noise",
-        example="10",
-    )
-    scale_up_pods: int = setting(
-        4,
-        "Pods added at most in one period.",
-        ge=1,
-        le=100,
-        expected="1 to 100",
-        otherwise="pods are asked for faster than nodes can come",
-        example="4",
-    )
-    scale_up_period_seconds: int = setting(
-        60, "That period.", ge=1, le=1800, expected="1 to 1800 seconds", otherwise="Kubernetes refuses the HPA", example="60"
-    )
-    scale_down_seconds: int = setting(
-        300,
-        "Quiet time before pods are taken away.",
-        ge=0,
-        le=3600,
-        expected="0 to 3600 seconds",
-        otherwise="pods come and go with each dip",
-        example="300",
-    )
-    log_project: str | None = setting(
-        None,
-        "Log project of the ingress; unset: k8s-log-<cluster id>.",
-        pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$",
-        expected="the name of a log project",
-        otherwise="the HPA shows <unknown> and never scales",
-        example="k8s-log-c0123",
-    )
-    log_store: str | None = setting(
-        None,
-        "Logstore; unset: nginx-ingress, or alb_ingress for class alb.",
-        pattern=r"^[a-z0-9][a-z0-9_-]{1,61}[a-z0-9]$",
-        expected="the name of a logstore",
-        otherwise="the HPA shows <unknown> and never scales",
-        example="nginx-ingress",
-    )
 
 
 class Entry(Group):

@@ -81,6 +81,8 @@ def _declaration(path: Sequence[Step]) -> tuple[type[BaseModel], str, int]:
     group: type[BaseModel] = Settings
     found: tuple[type[BaseModel], str, int] | None = None
     for depth, step in enumerate(path, 1):
+        if isinstance(step, int):  # an item of a list; what its keys mean is declared by the group below
+            continue
         name = next((key for key, field in group.model_fields.items() if step in (field.alias, key)), None)
         if name is None:
             break

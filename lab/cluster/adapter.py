@@ -16,7 +16,9 @@ from typing import Any
 
 from lab.cluster import notify, sls_query
 from lab.cluster.certificates import cluster_pki
+from lab.cluster.metric_fault import MetricFault
 from lab.cluster.sls import Sls, SlsError
+from lab.environment import clock_factor
 
 GROUP = "external.metrics.k8s.io"
 VERSION = f"{GROUP}/v1beta1"
@@ -28,17 +30,19 @@ class Source:
 
     def __init__(self, home: Path) -> None:
         self._clients = {internal: Sls(home, internal=internal) for internal in (True, False)}
+        self._fault, self._clock = MetricFault(home), clock_factor()
 
     def read(self, metric: str, labels: dict[str, str]) -> int | None:
         """The metric's value now; None when the query gives no row at all. Raises ValueError, SlsError or httpx' errors."""
-        wanted = sls_query.params(labels)
+        wanted = sls_query.scaled(sls_query.params(labels), self._clock)
         asked = sls_query.query(metric, wanted, int(time.time()))
         for _ in range(wanted.retries):
             answer = self._clients[wanted.internal].get_logs(
                 wanted.project, wanted.logstore, asked.begin, asked.end, asked.text, asked.lines
             )
             if answer.complete:
-                return sls_query.value(str(answer.rows[0].get("value", ""))) if answer.rows else None
+                found = sls_query.value(str(answer.rows[0].get("value", ""))) if answer.rows else None
+                return self._fault.distort(found)
         raise TimeoutError("Query sls timeout,it might because of too many logs.")
 
 

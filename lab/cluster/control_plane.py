@@ -9,6 +9,7 @@ from lab.environment import API_IP, INGRESS_IP, RRSA_ISSUER
 
 SERVICE_RANGE = "10.96.0.0/16"
 POD_RANGE = "10.244.0.0/16"
+NODE_MASK = 26  # 62 pod addresses a node, 1,024 nodes
 HPA_SYNC = 15  # seconds, the controller's default
 HPA_DOWNSCALE_WINDOW = 300  # seconds, the controller's default
 
@@ -50,6 +51,7 @@ def controller_manager(path: str, home: Path, pki: ClusterPki, clock: float = 1.
         "--leader-elect=false", "--use-service-account-credentials", f"--root-ca-file={pki.ca}",
         f"--service-account-private-key-file={home / 'pki' / 'sa.key'}", f"--cluster-signing-cert-file={pki.ca}",
         f"--cluster-signing-key-file={pki.directory / 'ca.key'}", "--allocate-node-cidrs", f"--cluster-cidr={POD_RANGE}",
+        f"--node-cidr-mask-size={NODE_MASK}",
         f"--service-cluster-ip-range={SERVICE_RANGE}", "--bind-address=127.0.0.1", "--kube-api-qps=400", "--kube-api-burst=800",
         "--profiling=false",
     ]  # fmt: skip

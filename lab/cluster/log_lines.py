@@ -1,4 +1,4 @@
-"""From a line of traefik's access log to a log of ACK's nginx-ingress logstore: names and values as ingress-nginx would write them."""
+"""From a line of traefik's access log to a log of ACK's ingress logstores: names and values as ingress-nginx or an ALB would write them."""
 
 from __future__ import annotations
 
@@ -42,6 +42,20 @@ def log_of(line: Line, ingress: Ingress | None) -> tuple[int, dict[str, str]]:
         "host": str(line.get("RequestHost", "")),
     }
     return int(moment), fields
+
+
+def alb_log_of(line: Line, ingress: Ingress | None) -> tuple[int, dict[str, str]]:
+    """The same request as an ALB logs it: what the metric of class alb counts by is its server group, `slb_pool_name`."""
+    moment, nginx = log_of(line, ingress)
+    same = ("client_ip", "time", "status", "body_bytes_sent", "http_referer", "http_user_agent", "request_length", "request_time", "host")
+    fields = {name: nginx[name] for name in (*same, "upstream_addr", "upstream_response_time", "upstream_status")}
+    called = {"request_method": nginx["method"], "request_uri": nginx["url"], "server_protocol": nginx["version"]}
+    return moment, {**fields, **called, "slb_pool_name": nginx["proxy_upstream_name"]}
+
+
+def is_alb(ingress: Ingress | None) -> bool:
+    """Whether an Ingress is of class alb."""
+    return ((ingress or {}).get("spec") or {}).get("ingressClassName") == "alb"
 
 
 def ingress_key(line: Line) -> tuple[str, str] | None:

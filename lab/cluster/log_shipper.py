@@ -16,13 +16,16 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import httpx
+
 from lab.cluster import notify
 from lab.cluster.kube import Kube, KubeError
-from lab.cluster.log_lines import ingress_key, log_of
-from lab.cluster.sls import Sls
-from lab.environment import INGRESS_IP, LOG_PROJECT, LOG_STORE
+from lab.cluster.log_lines import alb_log_of, ingress_key, is_alb, log_of
+from lab.cluster.sls import Log, Sls
+from lab.environment import CONTROL_URL, INGRESS_IP, LOG_PROJECT, LOG_STORE
 from lab.state import read_state
 
+ALB_STORE = "alb_ingress"
 BATCH = 2000  # lines in one PutLogs (the service takes 4096)
 EVERY = 0.5  # seconds between two looks at the file
 FRESH = 5.0  # seconds for which an Ingress object is remembered
@@ -56,6 +59,23 @@ class Ingresses:
             found = known[1]
         self._known[key] = (time.monotonic(), found)
         return found
+
+
+class Projects:
+    """Log projects that want the ingress log: that of the lab's cluster, and those of clusters created since, which share its ingress."""
+
+    def __init__(self) -> None:
+        self._cloud = httpx.Client(base_url=CONTROL_URL, trust_env=False, timeout=5)
+        self._asked, self._stores = -FRESH, [f"{LOG_PROJECT}:{LOG_STORE}", f"{LOG_PROJECT}:{ALB_STORE}"]
+
+    def now(self, store: str) -> list[str]:
+        """Those with this logstore. Asked again when old; what was known stays while the region does not answer."""
+        if time.monotonic() - self._asked >= FRESH:
+            with contextlib.suppress(httpx.HTTPError, ValueError, KeyError):
+                found = self._cloud.get("/_lab/resources").json()["resources"]["logstore"]
+                self._stores = [name for name in found if name.startswith("k8s-log-")] or self._stores
+            self._asked = time.monotonic()
+        return sorted(name.removesuffix(f":{store}") for name in self._stores if name.endswith(f":{store}"))
 
 
 class Follower:
@@ -124,13 +144,15 @@ class Follower:
             self._last_look = not self._last_look
 
 
-def parse(raw: list[bytes], ingresses: Any) -> list[tuple[int, dict[str, str]]]:
-    """Logs of the lines that are requests; a line that is none is dropped."""
-    found = []
+def parse(raw: list[bytes], ingresses: Any) -> dict[str, list[Log]]:
+    """Logs of the lines that are requests, by the logstore of their Ingress' class; a line that is none is dropped."""
+    found: dict[str, list[Log]] = {}
     for line in raw:
         try:
             document = json.loads(line)
-            found.append(log_of(document, ingresses.get(ingress_key(document))))
+            ingress = ingresses.get(ingress_key(document))
+            store, made = (ALB_STORE, alb_log_of) if is_alb(ingress) else (LOG_STORE, log_of)
+            found.setdefault(store, []).append(made(document, ingress))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             log.warning("not a request: %s (%s)", line[:200], error)
     return found
@@ -149,15 +171,16 @@ def turn_over(home: Path, path: Path) -> None:
 def ship(home: Path) -> None:
     """Follow and ship until killed."""
     follower, ingresses, sls = Follower(home / "data" / "traefik" / "access.log"), Ingresses(home), Sls(home)
+    projects = Projects()
     pause = EVERY
     notify.ready()
     while True:
         lines = follower.lines(BATCH)
         if lines:
             try:
-                logs = parse(lines, ingresses)
-                if logs:
-                    sls.put_logs(LOG_PROJECT, LOG_STORE, INGRESS_IP, logs)
+                for store, logs in parse(lines, ingresses).items():
+                    for project in projects.now(store):
+                        sls.put_logs(project, store, INGRESS_IP, logs)
                 follower.acknowledge()
                 pause = EVERY
             except Exception as error:  # the log service or the API server is away: nothing is lost, it is tried again

@@ -1,13 +1,13 @@
-"""Orders instances for pods that fit nowhere, gives back nodes that stay empty. What it decides is in `node_rules`.
+"""The node scaler's eyes and hands. What it decides is in `node_rules` and `scale_down`.
 
-Looks whenever a waiting pod changes, and every few seconds; one look orders at most up to each pool's maximum.
+As ACK's cluster-autoscaler it looks every `scan_interval`, and whenever a waiting pod appears. As node instant scaling (`goatscaler`) it
+waits for nothing and does not look at the preemptible stock.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
-import re
 import threading
 import time
 from datetime import UTC, datetime
@@ -16,17 +16,21 @@ from typing import Any
 
 import httpx
 
-from lab.cluster import node_rules, notify
+from lab.cluster import node_rules, notify, remedy, scale_down
+from lab.cluster.cloud_rows import booting, pool_of_row, scales_itself, seconds
 from lab.cluster.kube import Kube, KubeError
-from lab.cluster.node_rules import Plan, Pool
-from lab.cluster.scheduling import Object, is_ready
+from lab.cluster.node_rules import Growth, Pool, Waits
+from lab.cluster.scheduling import Object, is_daemon, is_waiting_for_a_node
 from lab.environment import CLUSTER_ID, CONTROL_URL, clock_factor
-from lab.nodes.nodes import node_object
+from lab.region.scenario import load
 
-LOOK_EVERY = 10.0  # modelled seconds between two looks without an event
+SCAN = 30.0  # modelled seconds between two looks, unless the cluster's configuration says otherwise
 DEFAULT_PATIENCE = 600.0  # modelled seconds: ACK's default for an unneeded node
-SETTLE = 0.3  # seconds after an event, so that a burst of pods is one order
+SETTLE = 0.1  # seconds after an event, so that a burst of pods is one look
+INSTANT = 2.0  # modelled seconds that node instant scaling takes to see a pod
+DRAIN_LIMIT = 120.0  # modelled seconds for a drain; after it the node stays
 COMPONENT = "cluster-autoscaler"
+MERGE = "application/merge-patch+json"
 log = logging.getLogger("node-autoscaler")
 
 
@@ -37,60 +41,128 @@ class Autoscaler:
         self.home, self.clock = home, clock_factor()
         self.kube = Kube(home, "node-autoscaler")
         self.cloud = httpx.Client(base_url=CONTROL_URL, trust_env=False, timeout=10)
-        self.empty: dict[str, float] = {}
+        scenario = load(home / "scenario.yaml")
+        self.waits = Waits(scenario.delay("new_pod"), scenario.delay("new_gpu_pod"))
+        self.config: dict[str, Any] = {}
+        self.unneeded: dict[str, float] = {}
+        self.first_seen: dict[str, float] = {}
+        self.draining: dict[str, float] = {}
+        self.last_add = -float("inf")
         self.told: set[tuple[str, str]] = set()
         self.wake = threading.Event()
 
+    @property
+    def instant(self) -> bool:
+        """Whether node instant scaling is on, not the cluster-autoscaler."""
+        return self.config.get("scaler_type") == "goatscaler"
+
     def look(self) -> None:
         """See, decide, act, once. Raises what the API server's or the cloud's answers raise."""
+        self.config = self._cloud("GET", f"/_lab/clusters/{CLUSTER_ID}").get("autoscaling_config") or {}
         pods = self.kube.call("GET", "/api/v1/pods?resourceVersion=0")["items"]
         nodes = self.kube.call("GET", "/api/v1/nodes?resourceVersion=0")["items"]
         rows = [row for row in self._cloud("GET", "/_lab/nodepools")["nodepools"] if scales_itself(row)]
         instances = self._cloud("GET", "/_lab/instances")["instances"]
-        now = time.monotonic()
-        self.empty = node_rules.note_empty(self.empty, nodes, pods, now)
-        pools = [pool_of_row(row) for row in rows]
-        made = node_rules.plan(pools, nodes, booting(rows, instances, nodes), pods, self.empty, now, self._patience())
-        self._act(made, {pool.id: pool for pool in pools})
+        remedy.drain(self.kube, instances, nodes, pods)
+        pools, now = [pool_of_row(row) for row in rows], time.monotonic()
+        ages = None if self.instant else self._ages(pods, now)
+        if not node_rules.can_order(nodes, self.config.get("scaler_type") or "cluster-autoscaler", self.config.get("scale_up_from_zero")):
+            log.warning("no node is Ready: nothing is ordered")
+            return
+        growth = node_rules.grow(pools, nodes, booting(rows, instances, nodes), pods, ages, self.waits)
+        self._order(growth, {pool.id: pool for pool in pools})
+        self._take_away(pools, nodes, pods, now, busy=bool(growth.order))
 
-    def _act(self, made: Plan, pools: dict[str, Pool]) -> None:
+    def _ages(self, pods: list[Object], now: float) -> dict[str, float]:
+        """Modelled seconds that each waiting pod has been seen waiting."""
+        waiting = {pod["metadata"]["uid"] for pod in pods if is_waiting_for_a_node(pod)}
+        self.first_seen = {uid: self.first_seen.get(uid, now) for uid in waiting}
+        return {uid: (now - since) * self.clock for uid, since in self.first_seen.items()}
+
+    def _order(self, made: Growth, pools: dict[str, Pool]) -> None:
         for pool_id, count in made.order.items():
-            pool = pools[pool_id]
+            pool, body = pools[pool_id], {"delta": count, "market": "any" if self.instant else "mix"}
             try:
-                self._cloud("POST", f"/_lab/nodepools/{pool_id}/scale", {"delta": count})
+                self._cloud("POST", f"/_lab/nodepools/{pool_id}/scale", body)
             except httpx.HTTPStatusError as error:
                 log.warning("pool %s: %+d refused: %s", pool_id, count, error.response.text[:300])
                 continue
+            self.last_add = time.monotonic()
             log.info("pool %s: %d -> %d instances (max %d)", pool_id, pool.alive, pool.alive + count, pool.high)
             for pod in made.helped.get(pool_id, []):
                 text = f"pod triggered scale-up: [{{{pool_id} {pool.alive}->{pool.alive + count} (max: {pool.high})}}]"
                 self._tell(pod, "Normal", "TriggeredScaleUp", text)
         for pod in made.hopeless:
             self._tell(pod, "Normal", "NotTriggerScaleUp", "pod didn't trigger scale-up: no node pool that may still grow would fit it")
-        for node in made.release:
-            self._give_back(node)
 
-    def _give_back(self, node: Object) -> None:
-        name, instance = node["metadata"]["name"], node_rules.instance_of(node)
+    def _take_away(self, pools: list[Pool], nodes: list[Object], pods: list[Object], now: float, busy: bool) -> None:
+        held, limits = scale_down.by_node(pods), self._limits()
+        self._finish_drains(nodes, held, now)
+        own = [node for node in nodes if node_rules.pool_of(node) in {pool.id for pool in pools} and not node_rules.leaves(node)]
+        budgets = self.kube.call("GET", "/apis/policy/v1/poddisruptionbudgets?resourceVersion=0")["items"]
+        found = scale_down.unneeded(own, held, budgets, limits)
+        self.unneeded = scale_down.note(self.unneeded, found, now)
+        if busy or not limits.enabled or now - self.last_add < limits.after_add:
+            return
+        spare = {pool.id: pool.alive - pool.low for pool in pools}
+        pool_of = {node["metadata"]["name"]: node_rules.pool_of(node) for node in own}
+        leaving = scale_down.choose(own, spare, pool_of, found, self.unneeded, now, limits)
+        for node in leaving.empty:
+            if self._mark(node):
+                self._release(node)
+        for node, moving in [] if self.draining else leaving.drain:
+            if self._mark(node):
+                self.draining[node["metadata"]["name"]] = now + DRAIN_LIMIT / self.clock
+                remedy.evict(self.kube, moving)
+
+    def _finish_drains(self, nodes: list[Object], held: dict[str, list[Object]], now: float) -> None:
+        """A drained node goes; one that can't be drained in time stays, and takes pods again."""
+        for node in nodes:
+            name = node["metadata"]["name"]
+            if name not in self.draining:
+                continue
+            left = [pod for pod in held.get(name, []) if not is_daemon(pod)]
+            if left and now < self.draining[name]:
+                remedy.evict(self.kube, left)
+                continue
+            self.draining.pop(name)
+            if left:
+                log.info("node %s could not be drained and stays", name)
+                kept = [taint for taint in node["spec"].get("taints") or [] if taint["key"] != node_rules.DELETION_TAINT]
+                self.kube.call("PATCH", f"/api/v1/nodes/{name}", {"spec": {"taints": kept, "unschedulable": None}}, MERGE)
+            else:
+                self._release(node)
+
+    def _mark(self, node: Object) -> bool:
+        """Keep new pods off a node that goes; False when it changed meanwhile and the next look must decide anew."""
+        name = node["metadata"]["name"]
         taint = {"key": node_rules.DELETION_TAINT, "value": str(int(time.time())), "effect": "NoSchedule"}
         spec = {"unschedulable": True, "taints": [*(node["spec"].get("taints") or []), taint]}
         body = {"metadata": {"resourceVersion": node["metadata"]["resourceVersion"]}, "spec": spec}
         try:
-            self.kube.call("PATCH", f"/api/v1/nodes/{name}", body, "application/merge-patch+json")
+            self.kube.call("PATCH", f"/api/v1/nodes/{name}", body, MERGE)
         except KubeError as error:
-            log.info("node %s stays for now: %s", name, error)  # it changed meanwhile; the next look decides anew
-            return
-        log.info("node %s is empty: releasing %s", name, instance)
-        self._cloud("POST", f"/_lab/instances/{instance}/release")
-        self.empty.pop(name, None)
+            log.info("node %s stays for now: %s", name, error)
+            return False
+        return True
 
-    def _patience(self) -> float:
-        """Seconds a node stays empty before it goes, from the cluster's autoscaling configuration."""
-        cluster = self._cloud("GET", f"/_lab/clusters/{CLUSTER_ID}")
-        config = cluster.get("autoscaling_config") or {}
-        if config.get("scale_down_enabled") is False:
-            return float("inf")
-        return seconds(config.get("unneeded_duration"), DEFAULT_PATIENCE) / self.clock
+    def _release(self, node: Object) -> None:
+        name, instance = node["metadata"]["name"], node_rules.instance_of(node)
+        log.info("node %s is not needed: releasing %s", name, instance)
+        self._cloud("POST", f"/_lab/instances/{instance}/release")
+        self.unneeded.pop(name, None)
+
+    def _limits(self) -> scale_down.Limits:
+        """The cluster's configuration, in wall seconds."""
+        config = self.config
+        return scale_down.Limits(
+            enabled=config.get("scale_down_enabled") is not False,
+            utilization=float(config.get("utilization_threshold") or 0.5),
+            gpu_utilization=float(config.get("gpu_utilization_threshold") or 0.5),
+            unneeded=seconds(config.get("unneeded_duration"), DEFAULT_PATIENCE) / self.clock,
+            after_add=seconds(config.get("cool_down_duration"), DEFAULT_PATIENCE) / self.clock,
+            local_storage=bool(config.get("skip_nodes_with_local_storage")),
+        )
 
     def _tell(self, pod: Object, kind: str, reason: str, message: str) -> None:
         """An event on the pod, once for each reason."""
@@ -136,61 +208,10 @@ class Autoscaler:
             except (OSError, KubeError, httpx.HTTPError) as error:
                 log.warning("%s: %s", type(error).__name__, error)
                 time.sleep(1)
-            if self.wake.wait(LOOK_EVERY / self.clock):
-                time.sleep(SETTLE)
+            pause = INSTANT if self.instant else seconds(self.config.get("scan_interval"), SCAN)
+            if self.wake.wait(pause / self.clock):
+                time.sleep(max(SETTLE, INSTANT / self.clock if self.instant else 0.0))
                 self.wake.clear()
-
-
-def scales_itself(row: dict[str, Any]) -> bool:
-    """Whether a node pool of the cloud is the autoscaler's to change."""
-    return (
-        bool(row["auto_scaling"])
-        and row["cluster_id"] == CLUSTER_ID
-        and row["state"] not in ("deleting", "initial")
-        and row["instance_types"]
-    )
-
-
-def pool_of_row(row: dict[str, Any]) -> Pool:
-    """A node pool as the rules see it; ordered instances count as alive."""
-    return Pool(row["id"], row["min"], row["max"], row["desired"] + ordered(row), template(row))
-
-
-def ordered(row: dict[str, Any]) -> int:
-    """Instances that are ordered and don't exist yet."""
-    return sum(activity["delta"] - len(activity.get("instances", [])) for activity in row.get("in_progress", []) if activity["delta"] > 0)
-
-
-def template(row: dict[str, Any]) -> Object:
-    """A node as the pool would get one: of its type with the least room, since any may come."""
-    kind = min(row["instance_types"], key=lambda k: (k["gpu_count"], k["cpu"], k["memory_mib"]))
-    return node_object(
-        {
-            **kind, "instance_id": "i-template", "cluster_id": row["cluster_id"], "nodepool_id": row["id"], "zone_id": "cn-shanghai-x",
-            "scaling_group_id": row["scaling_group_id"], "private_ip": "10.0.0.0", "labels": row["labels"], "taints": row["taints"],
-            "spot_strategy": row["spot_strategy"],
-        }
-    )  # fmt: skip
-
-
-def booting(rows: list[dict[str, Any]], instances: list[dict[str, Any]], nodes: list[Object]) -> list[Object]:
-    """The nodes to come: of instances that are not Ready nodes yet, and of orders still open."""
-    there = {node_rules.instance_of(node) for node in nodes if is_ready(node)}
-    pools = {row["id"] for row in rows}
-    coming = [
-        node_object(instance)
-        for instance in instances
-        if instance.get("nodepool_id") in pools
-        and instance["status"] not in ("Stopping", "Deleted")
-        and instance["instance_id"] not in there
-    ]
-    return coming + [template(row) for row in rows for _ in range(ordered(row))]
-
-
-def seconds(text: Any, default: float) -> float:
-    """Seconds of a duration such as "10m", "1h30m" or "90s"; `default` for none."""
-    parts = re.findall(r"(\d+(?:\.\d+)?)(h|m|s)", str(text or ""))
-    return sum(float(number) * {"h": 3600, "m": 60, "s": 1}[unit] for number, unit in parts) if parts else default
 
 
 def main() -> None:

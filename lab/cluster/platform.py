@@ -35,15 +35,7 @@ def objects() -> list[Object]:
             f"/api/v1/namespaces/{FUSE_NAMESPACE}/serviceaccounts/{FUSE_ACCOUNT}",
             {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": FUSE_ACCOUNT, "namespace": FUSE_NAMESPACE}},
         ),
-        (
-            "/apis/networking.k8s.io/v1/ingressclasses/nginx",
-            {
-                "apiVersion": "networking.k8s.io/v1",
-                "kind": "IngressClass",
-                "metadata": {"name": "nginx"},
-                "spec": {"controller": "k8s.io/ingress-nginx"},
-            },
-        ),
+        *(_ingress_class(name) for name in ("nginx", "alb")),
         (
             f"/apis/storage.k8s.io/v1/csidrivers/{OSS_DRIVER}",
             {
@@ -56,6 +48,12 @@ def objects() -> list[Object]:
         _service(INGRESS_SERVICE, {"type": "LoadBalancer", "ports": [_port("http", 80), _port("https", 443)]}),
         _service(ADAPTER_SERVICE, {"type": "ExternalName", "externalName": "localhost", "ports": [_port("https", 8443)]}),
     ]
+
+
+def _ingress_class(name: str) -> Object:
+    """Both classes lead to the one ingress controller of the lab, which serves those of this controller's name."""
+    document = {"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": name}}
+    return f"/apis/networking.k8s.io/v1/ingressclasses/{name}", {**document, "spec": {"controller": "k8s.io/ingress-nginx"}}
 
 
 def metrics_api(ca_pem: bytes) -> Object:

@@ -48,8 +48,10 @@ ROLES: dict[str, tuple[str, list[Rule]]] = {
         [
             ([""], ["pods", "nodes"], READ),
             ([""], ["nodes"], ["patch"]),
+            ([""], ["pods/eviction"], ["create"]),
             ([""], ["events"], ["create", "patch"]),
             (["apps"], ["daemonsets"], READ),
+            (["policy"], ["poddisruptionbudgets"], READ),
         ],
     ),
     "lab:log-shipper": ("lab:log-shipper", [(["networking.k8s.io"], ["ingresses"], READ)]),

@@ -113,8 +113,13 @@ def _tolerates(given: Object, taint: Object) -> bool:
     return given.get("key") == taint["key"] and (given.get("value") or "") == (taint.get("value") or "")
 
 
+NOT_READY_TAINT = "node.kubernetes.io/not-ready"
+
+
 def is_ready(node: Object) -> bool:
-    """Whether the node reports Ready."""
+    """Whether the node reports Ready, and is open: the taint of a node that isn't goes a moment after the report."""
+    if any(taint["key"] == NOT_READY_TAINT for taint in node["spec"].get("taints") or []):
+        return False
     return any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"].get("conditions") or [])
 
 

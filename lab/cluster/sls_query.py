@@ -5,9 +5,10 @@ Pure functions with the real adapter's rules and quirks; an HPA that behaves in 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 LOOK_BACK = 100  # seconds: `from` is always this far back, whatever the interval
 MIN_INTERVAL = 15  # seconds
@@ -66,6 +67,13 @@ def params(labels: Mapping[str, str]) -> Params:
         retries=retries if retries >= 1 else DEFAULT_RETRIES,
         internal=labels.get("sls.internal.endpoint", "true") != "false",
     )
+
+
+def scaled(wanted: Params, clock: float) -> Params:
+    """The same window and delay in the lab's time: whole seconds, at least one, since that is what log queries know."""
+    if clock == 1:
+        return wanted
+    return replace(wanted, interval=max(1, math.ceil(wanted.interval / clock)), delay=max(1, math.ceil(wanted.delay / clock)))
 
 
 def query(metric: str, wanted: Params, now: int) -> Query:

@@ -1,63 +1,9 @@
-"""Start the plugin: serve on a free loopback port, print it, run until told to stop.
+"""``python -m lab.kubernetes_plugin ENGINE``: the plugin process."""
 
-The engine's address is the last argument. The port is printed before the Kubernetes client is loaded, so that the engine
-does not wait for it.
-"""
+from lab.kubernetes_plugin import stubs
 
-from __future__ import annotations
+stubs.prepare()
 
-import logging
-import os
-import signal
-import sys
-import threading
-from concurrent import futures
-from typing import NoReturn
+from lab.kubernetes_plugin.serve import main  # noqa: E402
 
-import grpc
-from pulumi.runtime.proto import provider_pb2_grpc
-
-from lab.kubernetes_plugin.engine import Engine
-from lab.kubernetes_plugin.provider import Provider
-
-WORKERS = 128  # operations mostly wait; the engine has at most a few dozen under way at once
-ORPHAN_SECONDS = 1.0  # how often to look whether the engine was killed: nothing else would tell, and the plugin must not outlive it
-_UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-
-
-def _warm_up() -> None:
-    import kubernetes.client
-    import kubernetes.config
-    import kubernetes.dynamic  # noqa: F401
-    import yaml  # noqa: F401
-
-    from lab.kubernetes_plugin import normalize
-
-    normalize.table()
-
-
-def main() -> NoReturn:
-    """Serve until SIGTERM or SIGINT, or until the process that started this is gone; exit status 0."""
-    parent = os.getppid()
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
-    arguments = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    server = grpc.server(futures.ThreadPoolExecutor(WORKERS), options=_UNLIMITED)
-    provider = Provider(Engine(arguments[-1] if arguments else None))
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    print(port, flush=True)
-    threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
-    while not stop.wait(ORPHAN_SECONDS) and os.getppid() == parent:
-        pass
-    provider.end_waits()
-    server.stop(grace=1).wait(timeout=2)
-    sys.stdout.flush()
-    os._exit(0)  # a wait that is still under way must not keep the process
-
-
-if __name__ == "__main__":
-    main()
+main()

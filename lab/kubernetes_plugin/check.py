@@ -13,7 +13,7 @@ from lab.kubernetes_plugin.wire import mark_secrets, plain
 def check(session: Session, urn: str, olds: dict[str, Any], news: dict[str, Any], seed: bytes, autonaming: Any | None) -> dict[str, Any]:
     """The inputs to keep for `news`. Raises Failure when there is no way to name the object."""
     api_version, kind = kind_of_urn(urn)
-    if session.unreachable and session.settings.skip_update_unreachable:
+    if session.settings.skip_update_unreachable and session.unreachable:
         session.log(urn).lasting(WARNING, "Cluster is unreachable but skipUpdateUnreachable flag is set to true, skipping...")
         return olds
     inputs = normalize.normalized(plain(news))

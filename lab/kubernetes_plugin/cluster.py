@@ -39,7 +39,7 @@ class Unreachable(Exception):
 class Cluster:
     """One API server. All calls may come from several threads at once."""
 
-    def __init__(self, target: kubeconfig.Target) -> None:
+    def __init__(self, target: kubeconfig.Target, request_seconds: int = 0) -> None:
         from kubernetes import client, config, dynamic  # here: half a second that only calls to a cluster need
 
         configuration = client.Configuration()
@@ -53,6 +53,7 @@ class Cluster:
         self._client = dynamic.DynamicClient(self._api, discoverer=lambda *_: None)  # its own discovery caches on disk by host name
         self._kinds: dict[tuple[str, str], tuple[str, bool]] = {}
         self._lock = threading.Lock()
+        self._request_seconds = request_seconds or REQUEST_SECONDS
 
     def version(self) -> str:
         """The API server's version ("v1.36.3"). Raises Unreachable."""
@@ -169,7 +170,7 @@ class Cluster:
         return f"{root}{space}/{plural}" + (f"/{name}" if name else "")
 
     def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        response = self._send(method, path, _request_timeout=(CONNECT_SECONDS, REQUEST_SECONDS), **options)
+        response = self._send(method, path, _request_timeout=(CONNECT_SECONDS, self._request_seconds), **options)
         return json.loads(response.data)
 
     def _send(self, method: str, path: str, body: Any = None, **options: Any) -> Any:

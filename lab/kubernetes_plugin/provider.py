@@ -92,10 +92,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     @_answering
     def Configure(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Take the settings and try the cluster."""
-        session = Session(settings.read(dict(request.variables)), self._engine)
-        session.connect()
-        self._session = session
+        """Take the settings."""
+        self._session = Session(settings.read(dict(request.variables)), self._engine)
         return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True, supports_autonaming_configuration=True)
 
     @_answering

@@ -29,40 +29,47 @@ class Session:
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self.settings, self.engine = settings, engine
         self.cancellation = Cancellation()
-        self.unreachable = settings.unreachable
+        self._unreachable = settings.unreachable
         self._cluster: Cluster | None = None
         self._lock = threading.Lock()
 
-    def connect(self) -> None:
-        """Try the cluster once; not reaching it is remembered, not raised: a preview goes on without."""
-        with self._lock:
-            if self._cluster is None and not self.unreachable and self.settings.target is not None:
-                cluster = Cluster(self.settings.target)
-                try:
-                    cluster.version()
-                except (Unreachable, ApiError) as error:
-                    self.unreachable = f"unable to load schema information from the API server: {error}"
-                    cluster.close()
-                else:
-                    self._cluster = cluster
+    @property
+    def unreachable(self) -> str:
+        """Why there is no cluster to work with, "" when there is one. Not reaching it is no error by itself: a preview goes on without."""
+        self._connect()
+        return self._unreachable
 
     @property
     def reachable(self) -> bool:
         """Whether there is a cluster to work with."""
-        return self._cluster is not None
+        return not self.unreachable and self._cluster is not None
 
     @property
     def cluster(self) -> Cluster:
         """The cluster; only to be asked when `reachable`."""
-        if self._cluster is None:
-            raise Failure(f"configured Kubernetes cluster is unreachable: {self.unreachable}")
+        if not self.reachable or self._cluster is None:
+            raise Failure(f"configured Kubernetes cluster is unreachable: {self._unreachable}")
         return self._cluster
+
+    def _connect(self) -> None:
+        """Try the cluster, once, when the first operation needs it: comparing unchanged resources doesn't."""
+        with self._lock:
+            if self._cluster is not None or self._unreachable or self.settings.target is None:
+                return
+            cluster = Cluster(self.settings.target, self.settings.client_timeout)
+            try:
+                cluster.version()
+            except (Unreachable, ApiError) as error:
+                self._unreachable = f"unable to load schema information from the API server: {error}"
+                cluster.close()
+            else:
+                self._cluster = cluster
 
     def namespaced(self, api_version: str, kind: str) -> bool:
         """Whether a kind lives in namespaces; a kind nobody knows is taken for one that does."""
         known = normalize.known_kind(api_version, kind)
-        if known is None and self._cluster is not None:
-            known = self._cluster.namespaced(api_version, kind)
+        if known is None and self.reachable:
+            known = self.cluster.namespaced(api_version, kind)
         return known is not False
 
     def log(self, urn: str) -> ResourceLog:

@@ -29,6 +29,8 @@ class Settings:
     delete_unreachable: bool = False
     skip_update_unreachable: bool = False
     upsert: bool = False
+    client_timeout: int = 0
+    """Seconds after which a request to the cluster is given up; 0 for the stand-in's own limit."""
 
 
 def read(variables: dict[str, str]) -> Settings:
@@ -56,6 +58,7 @@ def read(variables: dict[str, str]) -> Settings:
         delete_unreachable=_flag(values, "deleteUnreachable", "PULUMI_K8S_DELETE_UNREACHABLE"),
         skip_update_unreachable=_flag(values, "skipUpdateUnreachable", "PULUMI_K8S_SKIP_UPDATE_UNREACHABLE"),
         upsert=_flag(values, "upsertExistingObjects", "PULUMI_K8S_UPSERT_EXISTING_OBJECTS"),
+        client_timeout=int(os.environ.get("PULUMI_K8S_CLIENT_TIMEOUT") or 0),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 
+from lab.environment import clock_factor
 from lab.nodes.api import Api, ApiError
 from lab.nodes.events import Events
 from lab.nodes.logserver import LogServer
@@ -37,8 +38,19 @@ class Agent:
         self.by_name: dict[str, Node] = {}
         self.waiting: dict[str, dict[str, Object]] = {}
         self._session: aiohttp.ClientSession | None = None
+        self._scenario: Any = None
+        self._loads = 0
         self._gate = asyncio.Semaphore(REGISTRATIONS_AT_ONCE)
         self._tasks: set[asyncio.Future[Any]] = set()
+
+    def load_seconds(self) -> float:
+        """Wall seconds that image and model of the next light pod take: the scenario's delay `model_load`."""
+        if self._scenario is None:
+            from lab.region.scenario import load
+
+            self._scenario = load(self.home / "scenario.yaml")
+        self._loads += 1
+        return self._scenario.delay("model_load", self._loads) / clock_factor()
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -92,7 +104,7 @@ class Agent:
 
     def take(self, instances: list[Object]) -> None:
         """Compares the instances with the nodes and starts what follows from it."""
-        running = {one["instance_id"]: one for one in instances if one["status"] == "Running" and one.get("cluster_id") == self.cluster_id}
+        running = {one["instance_id"]: one for one in instances if one["status"] == "Running" and one.get("cluster_id")}
         for gone in [key for key in self.nodes if key not in running]:
             node = self.nodes.pop(gone)
             self.by_name.pop(node.name, None)
@@ -188,7 +200,8 @@ class Agent:
             nodes = [node for node in self.nodes.values() if node.ready.is_set()]
             for node in nodes:
                 await asyncio.sleep(STATUS_SECONDS / len(nodes))
-                self.spawn(self.quietly(node.refresh()))
+                if self.nodes.get(node.instance["instance_id"]) is node:  # else its name may be another machine's by now
+                    self.spawn(self.quietly(node.refresh()))
             if not nodes:
                 await asyncio.sleep(1)
 

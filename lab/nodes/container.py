@@ -5,45 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 import uuid
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import aiohttp
-
-from lab.nodes import images, process, rootfs
-from lab.nodes.events import Events
+from lab.environment import API_IP
+from lab.nodes import images, light, process, rootfs
 from lab.nodes.fields import ConfigError
 from lab.nodes.hooks import run_hook
 from lab.nodes.nodes import now
 from lab.nodes.probing import Probing
 from lab.nodes.status import ContainerState, exit_code_of, terminated, waiting
+from lab.nodes.surroundings import Surroundings
 
 Object = dict[str, Any]
 BACKOFF_FIRST, BACKOFF_LAST, BACKOFF_RESET = 10.0, 300.0, 600.0
 PULL_RETRY = 4.0
 """Seconds between ErrImagePull and ImagePullBackOff: short, so that who waits for the pod sees the reason soon."""
 MINIMUM_GRACE = 2.0
-
-
-class Surroundings(Protocol):
-    """What a container needs of its pod."""
-
-    pod: Object
-    pod_ip: str
-    folder: Path
-    events: Events
-    session: aiohttp.ClientSession
-    volumes: dict[str, Path]
-    terminating: bool
-    grace: float
-
-    def changed(self) -> None:
-        """Something that the status shows has changed."""
-
-    async def environment(self, spec: Object) -> dict[str, str]:
-        """The container's variables; ConfigError if one cannot be had."""
-        ...
+API_SERVER = {"KUBERNETES_SERVICE_HOST": API_IP, "KUBERNETES_SERVICE_PORT": "6443"}
+"""What every container is told of the API server; here its own address, since no proxy stands behind service addresses."""
 
 
 class Container:
@@ -128,7 +110,12 @@ class Container:
         root = self.folder / "rootfs"
         rootfs.build(root, self.spec, around.volumes, self.env)
         words = images.command_line(image, self.spec, self.env)
-        own = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(root), "HOSTNAME": around.pod["metadata"]["name"]}
+        if image.kind == "serving" and light.wanted():
+            model = light.model_of(words, root)
+            return light.Light(model, around.pod_ip, around.load_seconds(), light.pace())
+        if image.kind == "shell" and words[0] == sys.executable:
+            words = images.located(words, self.spec, root)
+        own = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(root), "HOSTNAME": around.pod["metadata"]["name"], **API_SERVER}
         lab = {"LAB_ROOTFS": str(root), "LAB_POD_IP": around.pod_ip, "LAB_DEAF_TO_SIGTERM": "1", "PYTHONUNBUFFERED": "1"}
         if words[1:3] == ["-m", "lab.serving"] or image.kind == "serving":
             lab["PYTHONPATH"] = str(images.REPOSITORY)

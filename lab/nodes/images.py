@@ -107,3 +107,15 @@ def command_line(image: Image, container: Object, env: dict[str, str]) -> list[s
     if words[0] in ("python", "python3"):
         words[0] = sys.executable
     return words
+
+
+def located(words: list[str], container: Object, root: Path) -> list[str]:
+    """The command line with the container's mount paths, alone or behind a `=`, as they are on this machine."""
+    mounts = sorted((entry["mountPath"].rstrip("/") for entry in container.get("volumeMounts") or []), key=len, reverse=True)
+    return [_located(word, mounts, root) for word in words]
+
+
+def _located(word: str, mounts: list[str], root: Path) -> str:
+    option, equals, value = word.rpartition("=")
+    inside = next((path for path in mounts if value == path or value.startswith(path + "/")), None)
+    return f"{option}{equals}{root}{value}" if inside else word

@@ -139,10 +139,10 @@ class Node:
             self.pods[uid].start()
 
     async def vanish(self) -> None:
-        """The machine is gone: processes die, pods and Node are removed."""
+        """The machine is gone: processes die, and the cloud controller removes the Node. The pods' objects stay, as in life, until the
+        pod garbage collector or the interruption handler removes them."""
         for pod in self.pods.values():
             pod.kill()
-        await self.agent.api.delete(f"/api/v1/nodes/{self.name}")
-        await asyncio.gather(*(evict(self.agent.api, pod.pod) for pod in self.pods.values()))
         self.pods.clear()
+        await self.agent.api.delete(f"/api/v1/nodes/{self.name}")
         shutil.rmtree(self.folder, ignore_errors=True)

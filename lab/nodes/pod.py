@@ -76,6 +76,10 @@ class Pod:
 
         return await environment(self.pod, spec, self.facts, lookup)
 
+    def load_seconds(self) -> float:
+        """How long image and model take in a light pod, from the lab's scenario."""
+        return self.node.agent.load_seconds()
+
     def start(self) -> None:
         """Begins to run the pod."""
         self._tasks = [asyncio.ensure_future(self._report()), asyncio.ensure_future(self._run())]
@@ -118,7 +122,8 @@ class Pod:
         else:
             while True:
                 try:
-                    await self.node.agent.volumes.mount(self.pod, volume, folder, self.facts)
+                    facts = {**self.facts, "cluster_id": self.node.instance.get("cluster_id")}
+                    await self.node.agent.volumes.mount(self.pod, volume, folder, facts)
                     break
                 except Exception as reason:  # whatever it is, the pod waits and its events say why
                     shown = await self._volume_name(volume)

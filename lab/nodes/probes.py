@@ -29,15 +29,15 @@ class Probe:
     grace: float | None = None
 
     @classmethod
-    def of(cls, kind: str, spec: Object | None) -> Probe | None:
-        """The probe `kind` (startup, readiness, liveness) of a container, if it has one."""
+    def of(cls, kind: str, spec: Object | None, clock: float = 1.0) -> Probe | None:
+        """The probe `kind` (startup, readiness, liveness) of a container, if it has one. Its pauses pass in the lab's time."""
         if not spec:
             return None
         return cls(
             kind=kind,
             spec=spec,
-            initial_delay=spec.get("initialDelaySeconds") or 0,
-            period=spec.get("periodSeconds") or 10,
+            initial_delay=(spec.get("initialDelaySeconds") or 0) / clock,
+            period=(spec.get("periodSeconds") or 10) / clock,
             timeout=spec.get("timeoutSeconds") or 1,
             success=(spec.get("successThreshold") or 1) if kind == "readiness" else 1,
             failure=spec.get("failureThreshold") or 3,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from lab.environment import clock_factor
 from lab.nodes.probes import Probe, Tracker, check, first_delay
 
 if TYPE_CHECKING:
@@ -16,9 +17,10 @@ class Probing:
 
     def __init__(self, container: Container) -> None:
         self.container, spec = container, container.spec
-        self.startup = Probe.of("startup", spec.get("startupProbe"))
-        self.readiness = Probe.of("readiness", spec.get("readinessProbe"))
-        self.liveness = Probe.of("liveness", spec.get("livenessProbe"))
+        clock = clock_factor()
+        self.startup = Probe.of("startup", spec.get("startupProbe"), clock)
+        self.readiness = Probe.of("readiness", spec.get("readinessProbe"), clock)
+        self.liveness = Probe.of("liveness", spec.get("livenessProbe"), clock)
         self.began = asyncio.get_running_loop().time()
 
     @property

@@ -111,7 +111,8 @@ class Volumes:
         modes = volume["spec"].get("accessModes") or []
         read_only = bool(csi.get("readOnly") or spec.get("readOnly")) or modes == ["ReadOnlyMany"]
         options = ossoptions.parse(csi, await self._publish_secret(csi), read_only)
-        await ossmount.mount(self.api, options, self.account, folder, self.in_thread)
+        account = Account(self.account.account_id, facts.get("cluster_id") or self.account.cluster_id)
+        await ossmount.mount(self.api, options, account, folder, self.in_thread)
 
     async def _publish_secret(self, csi: Object) -> dict[str, str]:
         """The data of nodePublishSecretRef."""

@@ -1,4 +1,4 @@
-"""``python -m lab.region --home DIR [--https ADDR:PORT] [--http ADDR:PORT] [--control ADDR:PORT]``."""
+"""``python -m lab.region --home DIR [--https ADDR:PORT] [--http ADDR:PORT] [--control ADDR:PORT] [--metadata ADDR:PORT]``."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ def main() -> int:
     parser.add_argument("--https", type=address, default=("10.0.0.2", 443), help="where the cloud's APIs answer (default 10.0.0.2:443)")
     parser.add_argument("--http", type=address, default=None, help="the same without TLS (default none; the lab uses 10.0.0.2:80)")
     parser.add_argument("--control", type=address, default=("10.0.0.2", 9090), help="the lab's own control API (default 10.0.0.2:9090)")
+    where = "instance metadata, told apart by the caller's address (default none; the lab uses 100.100.100.200:80)"
+    parser.add_argument("--metadata", type=address, default=None, help=where)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     from lab.region.server import serve
 
     try:
-        asyncio.run(serve(arguments.home, arguments.https, arguments.http, arguments.control))
+        asyncio.run(serve(arguments.home, arguments.https, arguments.http, arguments.control, arguments.metadata))
     except (ScenarioError, ValueError) as error:
         print(f"region: {error}", file=sys.stderr)
         return 1

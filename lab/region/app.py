@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote
 
+from lab.region import distortions
 from lab.region.auth.authenticate import authenticate
 from lab.region.auth.authorize import require
 from lab.region.protocol import ApiError, FileBody, Request, Response, error_response, json_response, request_id
@@ -60,6 +61,7 @@ class App:
         kind = fault["kind"] if fault else ""
         if fault and kind in ("timeout", "delay"):
             await asyncio.sleep(fault["seconds"])
+        distortion = fault if kind in distortions.KINDS else None
         if kind in ("timeout", "reset"):
             await asyncio.to_thread(self.recorder.record, request, None)
             raise Gone
@@ -68,9 +70,10 @@ class App:
         elif route is None:
             response = await asyncio.to_thread(self._refuse, request, refused)
         else:
-            response = await asyncio.to_thread(self._process, request, route)
+            response = await asyncio.to_thread(self._process, request, route, distortion)
         await asyncio.to_thread(self.recorder.record, request, None if kind == "answered-but-lost" else response)
-        if kind == "answered-but-lost":
+        if fault and kind == "answered-but-lost":
+            await asyncio.sleep(fault["seconds"])
             raise Gone
         return response
 
@@ -82,17 +85,22 @@ class App:
             error = wrong_signature
         return error_response(request, error)
 
-    def _process(self, request: Request, route: Route) -> Response:
+    def _process(self, request: Request, route: Route, distortion: dict[str, Any] | None) -> Response:
         region = self.region
         try:
             region.run_due()
             request.identity = authenticate(region, request)
-            if request.service == "oss":  # checks its own permissions: they depend on bucket policy and object
-                return route.handler(region, request)
-            require(region, request, route)
-            with region.store.transaction():
-                result = route.handler(region, request)
-            region.notify()
+
+            def handle() -> Any:
+                if request.service == "oss":  # checks its own permissions: they depend on bucket policy and object
+                    return route.handler(region, request)
+                require(region, request, route)
+                with region.store.transaction():
+                    return route.handler(region, request)
+
+            result = distortions.answer(region, request, distortion, handle) if distortion else handle()
+            if request.service != "oss":
+                region.notify()
             return result if isinstance(result, Response) else _wrapped(request, result)
         except ApiError as error:
             return error_response(request, error)

@@ -37,6 +37,7 @@ TYPES: dict[str, InstanceType] = {
         _row("ecs.gn6i-c4g1.xlarge", 4, 15, 11.63, 1, "Tesla-T4", 15109),
         _row("ecs.gn6i-c8g1.2xlarge", 8, 31, 14.00, 1, "Tesla-T4", 15109),
         _row("ecs.gn6i-c16g1.4xlarge", 16, 62, 16.41, 1, "Tesla-T4", 15109),
+        _row("ecs.gn6i-c24g1.12xlarge", 48, 186, 32.82, 2, "Tesla-T4", 15109),  # no list price found: twice c16g1.4xlarge
         _row("ecs.gn6v-c8g1.2xlarge", 8, 32, 26.46, 1, "Tesla-V100-SXM2-16GB", 16160),
         _row("ecs.gn7i-c8g1.2xlarge", 8, 30, 9.5326, 1, "NVIDIA-A10", 23028),
         _row("ecs.gn7i-c16g1.4xlarge", 16, 60, 10.0934, 1, "NVIDIA-A10", 23028),

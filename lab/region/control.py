@@ -13,16 +13,19 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from lab.region import elastic, instances, resources
+from lab.region import elastic, instances, preemption, resources
 from lab.region.catalog import TYPES
+from lab.region.control_market import MarketControl
 from lab.region.faults import FaultError
 from lab.region.protocol import ApiError
 from lab.region.recorder import Recorder
 from lab.region.seed import ADDONS, SWITCHES, VPC, make_lab_cluster, seed
+from lab.region.services.cs.belongings import scaling_of
 from lab.region.services.cs.clusters import cluster_of
 from lab.region.services.cs.clusters import shown as cluster_shown
 from lab.region.services.cs.nodepools import shown as pool_shown
 from lab.region.services.vswitches import make_vswitch
+from lab.region.snapshots import Snapshots
 from lab.region.state import Region
 
 LONGEST_WAIT = 60.0
@@ -39,7 +42,6 @@ class Control:
             Route("/_lab/instances/{id}/reclaim", self.reclaim, methods=["POST"]),
             Route("/_lab/nodepools", self.node_pools),
             Route("/_lab/nodepools/{id}/scale", self.scale, methods=["POST"]),
-            Route("/_lab/activities", self.activities),
             Route("/_lab/clusters", self.make_cluster, methods=["POST"]),
             Route("/_lab/clusters/{id}", self.cluster),
             Route("/_lab/resources", self.resources),
@@ -47,6 +49,8 @@ class Control:
             Route("/_lab/faults", self.faults, methods=["GET", "POST", "DELETE"]),
             Route("/_lab/reset", self.reset, methods=["POST"]),
             Route("/_lab/health", self.health),
+            *MarketControl(region, self._do).routes,
+            *Snapshots(region, self._do).routes,
         ]
         self.app = Starlette(routes=routes, exception_handlers={ApiError: _refused, FaultError: _refused, ValueError: _refused})
 
@@ -97,7 +101,7 @@ class Control:
 
     async def reclaim(self, request: HttpRequest) -> JSONResponse:
         """Tell a preemptible instance that it goes: notice now, release after the notice period."""
-        found = await self._do(lambda: elastic.reclaim(self.region, request.path_params["id"]), write=True)
+        found = await self._do(lambda: preemption.reclaim(self.region, request.path_params["id"]), write=True)
         return JSONResponse(instances.shown(found)) if found else _missing("preemptible instance", request)
 
     async def node_pools(self, request: HttpRequest) -> JSONResponse:
@@ -107,22 +111,20 @@ class Control:
 
     async def scale(self, request: HttpRequest) -> JSONResponse:
         """Order `delta` instances more (or fewer)."""
-        delta = int((await request.json())["delta"])
+        body = await request.json()
+        delta, market = int(body["delta"]), body.get("market", "mix")
         pool = await self._do(lambda: self.region.store.get("nodepool", request.path_params["id"]))
         if pool is None:
             return _missing("node pool", request)
-        return JSONResponse(await self._do(lambda: elastic.scale(self.region, pool, delta, "ordered by the node autoscaler"), write=True))
-
-    async def activities(self, request: HttpRequest) -> JSONResponse:
-        """Scaling activities, oldest first."""
-        return JSONResponse({"activities": await self._do(lambda: self.region.store.all("activity"))})
+        cause = "ordered by the node autoscaler"
+        return JSONResponse(await self._do(lambda: elastic.scale(self.region, pool, delta, cause, market=market), write=True))
 
     async def cluster(self, request: HttpRequest) -> JSONResponse:
         """One cluster, with its autoscaling configuration."""
 
         def read() -> dict[str, Any]:
             found = cluster_of(self.region, request.path_params["id"])
-            return {**cluster_shown(self.region, found), "autoscaling_config": found.get("autoscaling_config")}
+            return {**cluster_shown(self.region, found), "autoscaling_config": scaling_of(self.region, found)}
 
         return JSONResponse(await self._do(read))
 
@@ -219,6 +221,7 @@ def _pool_row(region: Region, pool: dict[str, Any]) -> dict[str, Any]:
         "desired": len(held),
         "labels": {entry["key"]: entry.get("value", "") for entry in config.get("labels") or []},
         "taints": config.get("taints") or [],
+        "tags": {t.get("Key", t.get("key", "")): t.get("Value", t.get("value", "")) for t in group.get("tags") or []},
         "instance_types": types,
         "scaling_group_id": group["scaling_group_id"],
         "spot_strategy": group.get("spot_strategy") or "NoSpot",

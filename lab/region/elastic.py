@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
-from lab.region.catalog import SPOT_FRACTION, TYPES
+from lab.region import market
+from lab.region.catalog import TYPES
 from lab.region.clock import iso
 from lab.region.instances import create_instance, living, release, save
+from lab.region.market import NO_SPOT
 from lab.region.protocol import ApiError
 from lab.region.services.vpc import new_id
 from lab.region.state import Region, timer
 
-NO_SPOT = "NoSpot"
+MARKETS = ("mix", "any")
 
 
-def scale(region: Region, pool: dict[str, Any], delta: int, cause: str) -> dict[str, Any]:
-    """Order `delta` more instances (or release as many). Refused beyond the pool's minimum and maximum when it scales by itself."""
+def scale(
+    region: Region, pool: dict[str, Any], delta: int, cause: str, *, replaces: str = "", market: str = "mix"
+) -> dict[str, Any]:  # fmt: skip
+    """Order `delta` more instances (or release as many). Refused beyond the pool's minimum and maximum when it scales by itself.
+
+    `replaces` is the reclaimed instance this order stands in for. `market` "any" orders without a look at the preemptible stock, as node
+    instant scaling does: it may come as pay-as-you-go although there is preemptible stock.
+    """
+    if market not in MARKETS:
+        raise ApiError(400, "InvalidParameter", f"market: {market!r}: expected one of {', '.join(MARKETS)}")
     pool_id = pool["nodepool_info"]["nodepool_id"]
     current = len(living(region, pool_id)) + _ordered(region, pool_id)
     limits = pool.get("auto_scaling") or {}
@@ -42,10 +52,13 @@ def scale(region: Region, pool: dict[str, Any], delta: int, cause: str) -> dict[
         "Cause": cause,
         "StartTime": iso(region.clock.now()),
         "EndTime": "",
+        "replaces": replaces,
+        "market": market,
         "instances": [],
     }
     region.store.put("activity", activity["ScalingActivityId"], activity)
-    region.schedule("elastic.carry_out", region.scenario.delay("scaling_activity"), activity=activity["ScalingActivityId"])
+    delay = region.scenario.delay("scaling_activity", region.store.count("draw/scaling_activity"))
+    region.schedule("elastic.carry_out", delay, activity=activity["ScalingActivityId"])
     return activity
 
 
@@ -70,13 +83,20 @@ def carry_out(region: Region, payload: dict[str, Any]) -> None:
             activity["instances"].append(instance["instance_id"])
         _finish(region, activity, "Successful", "")
         return
+    fleet = Fleet(region, pool)
     reason = ""
     for _ in range(activity["delta"]):
-        choice, reason = _choose(region, pool, activity["delta"] - len(activity["instances"]))
+        choice, reason = fleet.choose(activity["delta"] - len(activity["instances"]), blind=activity.get("market") == "any")
         if choice is None:
             break
         instance = create_instance(region, pool, *choice)
+        if activity.get("replaces"):
+            instance["replaces"] = activity["replaces"]
+            save(region, instance)
+        fleet.add(instance)
         activity["instances"].append(instance["instance_id"])
+    if any(map(market.is_spot, fleet.held)):
+        market.watch(region)
     done = len(activity["instances"])
     _finish(region, activity, "Successful" if done == activity["delta"] else "Warning" if done else "Failed", reason)
 
@@ -94,83 +114,93 @@ def on_demand_share(total: int, base: int, percentage: int, rounding: str) -> in
     return min(total, base) + int(rounded)
 
 
-def _choose(region: Region, pool: dict[str, Any], missing: int) -> tuple[tuple[str, dict[str, Any], str] | None, str]:
-    """(type, vSwitch, spot strategy) of the next instance of the pool, or None and why not."""
-    group = pool["scaling_group"]
-    held = living(region, pool["nodepool_info"]["nodepool_id"])
-    strategy = group.get("spot_strategy") or NO_SPOT
-    spot = strategy != NO_SPOT
-    if spot and group.get("multi_az_policy") == "COST_OPTIMIZED":
-        base = int(group.get("on_demand_base_capacity") or 0)
-        share = int(group.get("on_demand_percentage_above_base_capacity") or 0)
-        wanted = on_demand_share(len(held) + missing, base, share, region.scenario.rounding)
-        spot = sum(i["spot_strategy"] == NO_SPOT for i in held) >= wanted
-    found, reason = _place(region, pool, held, spot)
-    if found is not None:
-        return (*found, strategy if spot else NO_SPOT), ""
-    if spot and group.get("compensate_with_on_demand") and group.get("multi_az_policy") == "COST_OPTIMIZED":
-        found, reason = _place(region, pool, held, False)
+Choice = tuple[str, dict[str, Any], str]
+"""(type, vSwitch, spot strategy) of the next instance."""
+
+
+@dataclass
+class Fleet:
+    """What is held while an order is carried out, read once: 500 instances are one order."""
+
+    region: Region
+    pool: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        pool_id = self.pool["nodepool_info"]["nodepool_id"]
+        self.everyone = living(self.region)
+        self.held = [i for i in self.everyone if i["nodepool_id"] == pool_id and not i["lock_reason"]]
+
+    def add(self, instance: dict[str, Any]) -> None:
+        """One more."""
+        self.everyone.append(instance)
+        self.held.append(instance)
+
+    def choose(self, missing: int, *, blind: bool = False) -> tuple[Choice | None, str]:
+        """The next instance of an order with so many still missing, or None and why not.
+
+        Instances under notice don't count into the mix: they are as good as gone.
+        """
+        group, region = self.pool["scaling_group"], self.region
+        if wrong := self._refusal():
+            return None, wrong
+        strategy = group.get("spot_strategy") or NO_SPOT
+        spot, cheapest = strategy != NO_SPOT, group.get("multi_az_policy") == "COST_OPTIMIZED"
+        if spot and cheapest:
+            base = int(group.get("on_demand_base_capacity") or 0)
+            share = int(group.get("on_demand_percentage_above_base_capacity") or 0)
+            wanted = on_demand_share(len(self.held) + missing, base, share, region.scenario.rounding)
+            spot = sum(not market.is_spot(i) for i in self.held) >= wanted
+        supplement = bool(group.get("compensate_with_on_demand")) and cheapest
+        if spot and supplement and blind and region.scenario.dice("blind", region.store.count("draw/blind")).random() < 0.5:
+            spot = False
+        found, reason = self._place(spot)
         if found is not None:
-            return (*found, NO_SPOT), ""
-    return None, reason
+            return (*found, strategy if spot else NO_SPOT), ""
+        if spot and supplement:
+            found, reason = self._place(False)
+            if found is not None:
+                return (*found, NO_SPOT), ""
+        return None, reason
 
+    def _refusal(self) -> str:
+        scenario = self.region.scenario
+        if scenario.quota is not None and len(self.everyone) >= scenario.quota:
+            return f"QuotaExceed.ElasticQuota: the account may hold {scenario.quota} instances"
+        if scenario.launch_failures and scenario.dice("launch", self.region.store.count("draw/launch")).random() < scenario.launch_failures:
+            return "OperationFailed.LaunchFailed: the instance could not be started"
+        return ""
 
-def _place(region: Region, pool: dict[str, Any], held: list[dict[str, Any]], spot: bool) -> tuple[tuple[str, dict[str, Any]] | None, str]:
-    group = pool["scaling_group"]
-    names = group.get("instance_types") or []
-    unknown = [n for n in names if n not in TYPES]
-    if unknown:
-        return None, f"InvalidInstanceType.ValueNotSupported: {', '.join(unknown)}"
-    switches = [s for s in (region.store.get("vswitch", v) for v in group.get("vswitch_ids", [])) if s]
-    if not names or not switches:
-        return None, "InvalidParameter: the node pool has no instance type or no existing vSwitch"
-    types = _ranked(region, group, names, spot, held)
-    zones = Counter(i["zone_id"] for i in held)
-    if group.get("multi_az_policy", "PRIORITY") != "PRIORITY":
-        switches.sort(key=lambda s: zones[s["ZoneId"]])
-    for name in types:
-        for vswitch in switches:
-            if _in_stock(region, name, vswitch["ZoneId"], spot):
-                return (name, vswitch), ""
-    market = "spot" if spot else "on-demand"
-    return (
-        None,
-        f"OperationDenied.NoStock: the {market} inventory of {', '.join(types)} in {', '.join(s['ZoneId'] for s in switches)} is used up",
-    )
+    def _place(self, spot: bool) -> tuple[tuple[str, dict[str, Any]] | None, str]:
+        region, group = self.region, self.pool["scaling_group"]
+        names = group.get("instance_types") or []
+        unknown = [n for n in names if n not in TYPES]
+        if unknown:
+            return None, f"InvalidInstanceType.ValueNotSupported: {', '.join(unknown)}"
+        switches = [s for s in (region.store.get("vswitch", v) for v in group.get("vswitch_ids", [])) if s]
+        if not names or not switches:
+            return None, "InvalidParameter: the node pool has no instance type or no existing vSwitch"
+        types = self._ranked(names, spot)
+        zones = Counter(i["zone_id"] for i in self.held)
+        if group.get("multi_az_policy", "PRIORITY") != "PRIORITY":
+            switches.sort(key=lambda s: zones[s["ZoneId"]])
+        for name in types:
+            for vswitch in switches:
+                if market.in_stock(region, name, vswitch["ZoneId"], spot, self.everyone):
+                    return (name, vswitch), ""
+        kind, where = "spot" if spot else "on-demand", ", ".join(s["ZoneId"] for s in switches)
+        return None, f"OperationDenied.NoStock: the {kind} inventory of {', '.join(types)} in {where} is used up"
 
-
-def _ranked(region: Region, group: dict[str, Any], names: list[str], spot: bool, held: list[dict[str, Any]]) -> list[str]:
-    if group.get("multi_az_policy") != "COST_OPTIMIZED":
-        return names
-    ranked = sorted(names, key=lambda n: unit_price(region, n, spot))
-    pools = int(group.get("spot_instance_pools") or 1)
-    if spot and pools > 1:
-        count = Counter(i["instance_type"] for i in held if i["spot_strategy"] != NO_SPOT)
-        cheapest = sorted(ranked[:pools], key=lambda n: count[n])
-        return cheapest + ranked[pools:]
-    return ranked
-
-
-def unit_price(region: Region, name: str, spot: bool) -> float:
-    """CNY per vCPU and hour."""
-    kind = TYPES[name]
-    fraction = region.scenario.spot_fraction.get(name, SPOT_FRACTION) if spot else 1.0
-    return kind.price * fraction / kind.cpu
-
-
-def _in_stock(region: Region, name: str, zone: str, spot: bool) -> bool:
-    market = "spot" if spot else "on_demand"
-    for rule in region.scenario.stock:
-        if rule.get("market", "spot") == market and rule.get("instance_type", name) == name and rule.get("zone", zone) == zone:
-            used = sum(
-                (i["spot_strategy"] != NO_SPOT) == spot
-                and rule.get("instance_type", i["instance_type"]) == i["instance_type"]
-                and rule.get("zone", i["zone_id"]) == i["zone_id"]
-                for i in living(region)
-            )
-            if used >= rule["count"]:
-                return False
-    return True
+    def _ranked(self, names: list[str], spot: bool) -> list[str]:
+        group = self.pool["scaling_group"]
+        if group.get("multi_az_policy") != "COST_OPTIMIZED":
+            return names
+        ranked = sorted(names, key=lambda n: market.unit_price(self.region, n, spot))
+        pools = int(group.get("spot_instance_pools") or 1)
+        if spot and pools > 1:
+            count = Counter(i["instance_type"] for i in self.held if market.is_spot(i))
+            cheapest = sorted(ranked[:pools], key=lambda n: count[n])
+            return cheapest + ranked[pools:]
+        return ranked
 
 
 def to_minimum(region: Region, pool: dict[str, Any]) -> dict[str, Any] | None:
@@ -179,33 +209,3 @@ def to_minimum(region: Region, pool: dict[str, Any]) -> dict[str, Any] | None:
     wanted = limits.get("min_instances", 0) if limits.get("enable") else pool["scaling_group"].get("desired_size") or pool.get("count") or 0
     lacking = int(wanted) - len(living(region, pool_id)) - _ordered(region, pool_id)
     return scale(region, pool, lacking, "to reach the minimum size") if lacking > 0 else None
-
-
-def reclaim(region: Region, instance_id: str) -> dict[str, Any] | None:
-    """Announce the end of a preemptible instance: it is locked as Recycling now and released when the notice is over.
-
-    A pool with `spot_instance_remedy` orders a replacement at once, if its maximum allows. None when there is no such instance.
-    """
-    instance = region.store.get("instance", instance_id)
-    if instance is None or instance["spot_strategy"] == NO_SPOT or instance["status"] in ("Stopping", "Deleted"):
-        return None
-    if instance["lock_reason"]:
-        return instance
-    instance["lock_reason"] = "Recycling"
-    save(region, instance)
-    region.schedule("elastic.reclaimed", region.scenario.delay("reclaim_notice"), id=instance_id)
-    pool = region.store.get("nodepool", instance["nodepool_id"])
-    if pool and pool["scaling_group"].get("spot_instance_remedy"):
-        with contextlib.suppress(ApiError):
-            scale(region, pool, 1, f"{instance_id} is about to be reclaimed")
-    return instance
-
-
-@timer("elastic.reclaimed")
-def reclaimed(region: Region, payload: dict[str, Any]) -> None:
-    """The notice is over."""
-    release(region, payload["id"])
-    instance = region.store.get("instance", payload["id"])
-    pool = region.store.get("nodepool", instance["nodepool_id"]) if instance else None
-    if pool and pool["status"]["state"] == "active":
-        to_minimum(region, pool)

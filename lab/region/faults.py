@@ -1,15 +1,27 @@
-"""Faults on demand: the next matching calls fail, hang, are cut, or are done without an answer."""
+"""Faults on demand: the next matching calls fail, hang, are cut, are done without an answer, or are answered as a busy cloud does."""
 
 from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from lab.region.protocol import Request
 
-KINDS = ("error", "timeout", "reset", "answered-but-lost", "delay")
-_KEYS = {"match", "times", "status", "code", "message", "kind", "seconds", "skip", "body"}
+KINDS = {
+    "error": "the call is refused with `status`, `code` and `message` (or `body`) and not done",
+    "timeout": "no answer for `seconds`, then the connection is cut; the call is not done",
+    "reset": "the connection is cut at once; the call is not done",
+    "answered-but-lost": "the call is done, then the connection is cut (after `seconds`)",
+    "delay": "the answer comes `seconds` later",
+    "stale": "the call sees the region as it was `seconds` ago: what was just made is missing, what was just deleted is still there",
+    "stuck": "the answer shows the state of something still at work (lab.region.distortions.AT_WORK), however far it is",
+    "page": "the listing comes in pages of `size`, so that what is looked for may be on a later one",
+}
+"""Every kind of fault and what it does. The last three change an answer; they are used up only by a call that they make a difference to."""
+SECONDS = {"answered-but-lost": 0.0, "stale": 60.0}
+_KEYS = {"match", "times", "status", "code", "message", "kind", "seconds", "skip", "body", "size"}
 _MATCH = {"service", "action", "method", "path", "host", "call"}
 
 
@@ -18,10 +30,11 @@ class FaultError(ValueError):
 
 
 class Faults:
-    """A list of faults; the first that matches a request is used up by one."""
+    """A list of faults; the first that matches a request is used up by one. `look_back` is called once a fault needs the past."""
 
-    def __init__(self, initial: list[dict[str, Any]] | None = None) -> None:
+    def __init__(self, initial: list[dict[str, Any]] | None = None, look_back: Callable[[], None] = lambda: None) -> None:
         self._lock = threading.Lock()
+        self._look_back = look_back
         self._faults: list[dict[str, Any]] = []
         for fault in initial or []:
             self.add(fault)
@@ -31,7 +44,8 @@ class Faults:
 
         `match` {service, action (or call), method, path (regex, with or without the query), host (regex)},
         `times` (default 1), `skip` (let that many pass first),
-        `kind` one of `KINDS`, `status`/`code`/`message`/`body` for `error`, `seconds` for `timeout` and `delay`.
+        `kind` one of `KINDS`, `status`/`code`/`message`/`body` for `error`, `seconds` for those that take time, `size` for `page`.
+        `hits` counts the calls it has struck.
         """
         unknown = set(fault) - _KEYS | set(fault.get("match", {})) - _MATCH
         if unknown:
@@ -44,9 +58,10 @@ class Faults:
             "status": 500,
             "code": "InternalError",
             "message": "injected fault",
-            "seconds": 1.0,
+            "seconds": SECONDS.get(fault.get("kind", ""), 1.0),
+            "size": 1,
         }
-        full = {**defaults, **fault}
+        full = {**defaults, **fault, "hits": 0}
         if full["kind"] not in KINDS:
             raise FaultError(f"kind {full['kind']!r}: expected one of {', '.join(KINDS)}")
         for key in ("path", "host"):
@@ -54,6 +69,8 @@ class Faults:
                 re.compile(full["match"].get(key, ""))
             except re.error as error:
                 raise FaultError(f"match.{key}: not a regular expression: {error}") from None
+        if full["kind"] == "stale":
+            self._look_back()
         with self._lock:
             self._faults.append(full)
         return full
@@ -68,8 +85,15 @@ class Faults:
                     fault["skip"] -= 1
                     continue
                 fault["times"] -= 1
+                fault["hits"] += 1
                 return fault
         return None
+
+    def give_back(self, fault: dict[str, Any]) -> None:
+        """It made no difference to the call it was taken for: the next one may have it."""
+        with self._lock:
+            fault["times"] += 1
+            fault["hits"] -= 1
 
     def all(self) -> list[dict[str, Any]]:
         """Faults with what is left of them."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from lab.region import market
 from lab.region.catalog import TYPES
 from lab.region.clock import iso
+from lab.region.market import NO_SPOT
 from lab.region.services.vpc import new_id
 from lab.region.services.vswitches import free_address
 from lab.region.state import Region, timer
@@ -47,12 +49,24 @@ def create_instance(region: Region, pool: dict[str, Any], type_name: str, vswitc
         ],
         "tags": {_either(t, "Key", "key"): _either(t, "Value", "value") for t in group.get("tags") or []},
         "lock_reason": "",
-        "created": region.clock.now(),
+        "market": "on_demand" if spot_strategy == NO_SPOT else "spot",
+        "price_per_hour": market.price(region, type_name, spot_strategy != NO_SPOT),
+        "created": (created := region.clock.now()),
+        "billed_from": created,
+        "protected_until": created + region.clock.real_seconds(region.scenario.delay("spot_protection")),
+        "expires_at": None,
+        "replaces": "",
+        "remedied_by": "",
         "running_since": None,
     }
     save(region, instance)
-    region.schedule("instance.next", region.scenario.delay("instance_pending"), id=instance["instance_id"], to="Starting")
+    _next(region, instance["instance_id"], "instance_pending", "Starting")
     return instance
+
+
+def _next(region: Region, instance_id: str, delay: str, state: str) -> None:
+    seconds = region.scenario.delay(delay, region.store.count(f"draw/{delay}"))
+    region.schedule("instance.next", seconds, id=instance_id, to=state)
 
 
 def _either(row: dict[str, str], one: str, other: str) -> str:
@@ -74,12 +88,21 @@ def advance(region: Region, payload: dict[str, Any]) -> None:
         return
     instance["status"] = payload["to"]
     if payload["to"] == "Starting":
-        region.schedule("instance.next", region.scenario.delay("instance_starting"), id=payload["id"], to="Running")
+        _next(region, payload["id"], "instance_starting", "Running")
     elif payload["to"] == "Running":
         instance["running_since"] = region.clock.now()
+        _relieve(region, instance)
     save(region, instance)
     if payload["to"] == "Deleted":
         region.schedule("instance.forget", 600, id=payload["id"])
+
+
+def _relieve(region: Region, instance: dict[str, Any]) -> None:
+    """Let the reclaimed instance that this one replaces know."""
+    old = region.store.get("instance", instance["replaces"]) if instance.get("replaces") else None
+    if old is not None and old["status"] not in _GONE:
+        old["remedied_by"] = instance["instance_id"]
+        save(region, old)
 
 
 @timer("instance.forget")
@@ -95,11 +118,13 @@ def release(region: Region, instance_id: str) -> dict[str, Any] | None:
         return instance
     instance["status"] = "Stopping"
     save(region, instance)
-    region.schedule("instance.next", region.scenario.delay("instance_stopping"), id=instance_id, to="Deleted")
+    _next(region, instance_id, "instance_stopping", "Deleted")
     return instance
+
+
+MOMENTS = ("created", "running_since", "billed_from", "protected_until", "expires_at")
 
 
 def shown(instance: dict[str, Any]) -> dict[str, Any]:
     """The instance as the control API shows it; moments are ISO stamps or null."""
-    since = instance["running_since"]
-    return {**instance, "created": iso(instance["created"]), "running_since": iso(since) if since else None}
+    return {**instance, **{name: iso(instance[name]) if instance.get(name) else None for name in MOMENTS}}

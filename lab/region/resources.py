@@ -21,6 +21,11 @@ KINDS = {
     "multipart_upload": "upload",
     "log_project": "log_project",
     "logstore": "logstore",
+    "load_balancer": "load_balancer",
+    "eip": "eip",
+    "disk": "disk",
+    "nat_gateway": "nat_gateway",
+    "scaling_group": "scaling_group",
 }
 
 

@@ -9,11 +9,12 @@ from lab.region.protocol import ApiError, Request
 from lab.region.registry import RPC, RPC_SERVICES, Route, find_rest
 
 _OSS_HOST = re.compile(
-    r"^(?:(?P<bucket>[a-z0-9][a-z0-9-]*)\.)?(?:oss|vpc100-oss)-(?P<region>[a-z]+-[a-z0-9]+(?:-\d)?)(?:-internal)?\.aliyuncs\.com$"
+    r"^(?:(?P<bucket>(?!s3\.)[a-z0-9][a-z0-9-]*)\.)?(?:s3\.)?(?:oss|vpc100-oss)-"
+    r"(?P<region>[a-z]+-[a-z0-9]+(?:-\d)?)(?:-internal)?\.aliyuncs\.com$"
 )
 _LOG_HOST = re.compile(r"^(?:(?P<project>[a-z0-9][a-z0-9-]*)\.)?[a-z]+-[a-z0-9]+(?:-\d)?(?:-intranet|-share)?\.log\.aliyuncs\.com$")
 _RPC_HOST = re.compile(
-    r"^(location|location-readonly|sts|sts-vpc|ram|ims|business|vpc|ecs|ess|cs)(?:-vpc)?(?:\.[a-z]+-[a-z0-9]+(?:-\d)?)?\.aliyuncs\.com$"
+    r"^(location|location-readonly|sts|sts-vpc|ram|ims|business|vpc|ecs|ess|cs|slb|alb|nlb)(?:-vpc)?(?:\.[a-z]+-[a-z0-9]+(?:-\d)?)?\.aliyuncs\.com$"
 )
 _CS_PATH = re.compile(r"^/(clusters|tasks|k8s|addons|cluster|api|regions)(/|$)")
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import json
+import random
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-DEFAULT_DELAYS = {
+from lab.region import distribution
+
+DEFAULT_DELAYS: dict[str, Any] = {
     "task": 2.0,  # any task of the container service
     "task_cluster": 6.0,
     "scaling_activity": 0.5,  # from the order to the instance's appearance
@@ -15,6 +19,11 @@ DEFAULT_DELAYS = {
     "instance_starting": 2.0,
     "instance_stopping": 1.0,
     "reclaim_notice": 300.0,
+    "spot_protection": 3600.0,  # a preemptible instance's first hour, in which price and stock don't end it
+    "market_check": 300.0,  # between two looks at price and stock
+    "new_pod": 0.0,  # for which the node autoscaler lets new pods wait; upstream's 2 s
+    "new_gpu_pod": 0.0,  # the same for pods with GPUs; upstream's 30 s
+    "model_load": 0.0,  # image and model, for the light pods of the node agent
     "vpc": 0.5,
 }
 ROUNDING = ("ceil", "round", "floor")
@@ -26,17 +35,25 @@ class ScenarioError(ValueError):
 
 @dataclass
 class Scenario:
-    """What may differ from lab to lab. Delays are modelled seconds (LAB_CLOCK shortens them)."""
+    """What may differ from lab to lab. Delays are modelled seconds (LAB_CLOCK shortens them), as numbers or distributions."""
 
-    delays: dict[str, float] = field(default_factory=dict)
+    delays: dict[str, Any] = field(default_factory=dict)
+    seed: int = 1  # of every draw: the same scenario runs the same way
     rounding: str = "ceil"  # of the pay-as-you-go share: Alibaba does not document its rule
     spot_fraction: dict[str, float] = field(default_factory=dict)  # instance type -> spot price as a share of the list price
-    stock: list[dict[str, Any]] = field(default_factory=list)  # {instance_type?, zone?, market: spot|on_demand, count}
+    stock: list[dict[str, Any]] = field(default_factory=list)  # {instance_type?, zone?, market: spot|on_demand, count, at?: seconds}
+    launch_failures: float = 0.0  # share of launches that fail for no fault of the pool's
+    quota: int | None = None  # most instances of the account, None for no limit
+    prices: str | None = None  # a file in place of lab/region/prices.json
     faults: list[dict[str, Any]] = field(default_factory=list)
 
-    def delay(self, name: str) -> float:
-        """Modelled seconds of a named delay."""
-        return float(self.delays.get(name, DEFAULT_DELAYS[name]))
+    def delay(self, name: str, number: int = 0) -> float:
+        """Modelled seconds of a named delay; of a distribution, the draw with this number."""
+        return distribution.draw(self.delays.get(name, DEFAULT_DELAYS[name]), self.dice(name, number))
+
+    def dice(self, name: str, number: int) -> random.Random:
+        """The source of one draw: the same for the same seed, name and number."""
+        return random.Random(f"{self.seed}/{name}/{number}")
 
 
 def load(path: Path) -> Scenario:
@@ -55,15 +72,48 @@ def load(path: Path) -> Scenario:
     scenario = Scenario(**data)
     _check_keys(path, "delays.", scenario.delays, list(DEFAULT_DELAYS))
     for name, value in scenario.delays.items():
-        if not isinstance(value, int | float) or value < 0:
-            raise ScenarioError(f"{path}: delays.{name}: {value!r}: expected seconds, 0 or more")
+        if wrong := distribution.problem(value):
+            raise ScenarioError(f"{path}: delays.{name}: {wrong}")
+    if not 0 <= scenario.launch_failures <= 1:
+        raise ScenarioError(f"{path}: launch_failures: {scenario.launch_failures!r}: expected a share from 0 to 1")
     if scenario.rounding not in ROUNDING:
         raise ScenarioError(f"{path}: rounding: {scenario.rounding!r}: expected one of {', '.join(ROUNDING)}")
+    if scenario.prices is not None and (wrong := prices_problem(scenario.prices)):
+        raise ScenarioError(f"{path}: prices: {scenario.prices}: {wrong}; expected a file such as lab/region/prices.json, by its full path")
     for number, entry in enumerate(scenario.stock):
-        _check_keys(path, f"stock[{number}].", entry, ["instance_type", "zone", "market", "count"])
-        if entry.get("market", "spot") not in ("spot", "on_demand") or not isinstance(entry.get("count"), int):
-            raise ScenarioError(f"{path}: stock[{number}]: expected market spot or on_demand and a whole number as count, found {entry}")
+        if wrong := stock_problem(entry):
+            raise ScenarioError(f"{path}: stock[{number}]: {wrong}")
     return scenario
+
+
+def prices_problem(file: str) -> str:
+    """What keeps a file from being a price table, "" when nothing does."""
+    try:
+        table = json.loads(Path(file).read_text())
+    except OSError as error:
+        return error.strerror or "can't be read"
+    except ValueError:
+        return "not JSON"
+    rows = table.get("prices") if isinstance(table, dict) else None
+    missing = [key for key in ("date", "source") if not isinstance(table, dict) or not table.get(key)]
+    if missing:
+        return f"{' and '.join(missing)} missing"
+    flat = (
+        [price for row in rows.values() for price in (row.values() if isinstance(row, dict) else [row])] if isinstance(rows, dict) else []
+    )
+    good = flat and all(isinstance(price, int | float) and not isinstance(price, bool) and price > 0 for price in flat)
+    return "" if good else "prices: no instance types with prices above 0 (CNY per hour), by region"
+
+
+STOCK_KEYS = ("instance_type", "zone", "market", "count", "at")
+
+
+def stock_problem(entry: Any) -> str:
+    """What is wrong with one line of stock, "" when nothing is."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("count"), int) or entry.get("market", "spot") not in ("spot", "on_demand"):
+        return f"expected market spot or on_demand and a whole number as count, found {entry}"
+    unknown = [key for key in entry if key not in STOCK_KEYS]
+    return f"{unknown[0]}: unknown; known are {', '.join(STOCK_KEYS)}" if unknown else ""
 
 
 def _check_keys(path: Path, prefix: str, data: dict[str, Any], known: list[str]) -> None:

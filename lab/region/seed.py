@@ -11,6 +11,7 @@ from lab.region.services.cs.addons import install
 from lab.region.services.cs.clusters import make_cluster
 from lab.region.services.cs.nodepools import make_pool
 from lab.region.services.ecs import make_group
+from lab.region.services.load_balancers import make_balancer, tag_balancer
 from lab.region.services.sls.projects import make_project
 from lab.region.services.sls.stores import make_store
 from lab.region.services.vpc import make_vpc
@@ -19,7 +20,7 @@ from lab.region.state import Region
 
 CLUSTER = "c210fbedb96674b9eaf15f2dc47d169a8"
 CLUSTER_NAME = "lab"
-VPC, SECURITY_GROUP = "vpc-lab", "sg-lab"
+VPC, SECURITY_GROUP, API_BALANCER = "vpc-lab", "sg-lab", "lb-1"
 SWITCHES = {
     "vsw-labe": ("cn-shanghai-e", "10.0.32.0/20"),
     "vsw-labg": ("cn-shanghai-g", "10.0.48.0/20"),
@@ -34,7 +35,8 @@ ADDONS = (
     "ack-alibaba-cloud-metrics-adapter",
     "ack-node-problem-detector",
 )
-LOGSTORE = "nginx-ingress"
+LOGSTORES = ("nginx-ingress", "alb_ingress")
+"""Of the two kinds of ingress."""
 _TEXTS = (
     "client_ip",
     "method",
@@ -43,6 +45,7 @@ _TEXTS = (
     "host",
     "proxy_upstream_name",
     "proxy_alternative_upstream_name",
+    "slb_pool_name",
     "upstream_addr",
     "req_id",
 )
@@ -65,6 +68,8 @@ def seed(region: Region) -> None:
             make_vswitch(region, name, f"lab-{zone[-1]}", VPC, zone, cidr)
         make_group(region, SECURITY_GROUP, "lab", VPC)
         make_lab_cluster(region, CLUSTER, CLUSTER_NAME, list(SWITCHES))
+        make_balancer(region, API_BALANCER, f"ManagedK8SSlbIntranet-{CLUSTER}", vpc_id=VPC)
+        tag_balancer(region, API_BALANCER, {"ack.aliyun.com": CLUSTER})
         _system_pool(region)
         region.store.put("seeded", "seeded", {"resources": listing(region)})
 
@@ -85,8 +90,8 @@ def make_lab_cluster(region: Region, cluster_id: str, name: str, switches: list[
         install(region, cluster_id, addon)
     project = f"k8s-log-{cluster_id}"
     make_project(region, project)
-    store = make_store(region, project, LOGSTORE)
-    region.store.put("logstore", f"{project}:{LOGSTORE}", {**store, "index": ingress_index()})
+    for name in LOGSTORES:
+        region.store.put("logstore", f"{project}:{name}", {**make_store(region, project, name), "index": ingress_index()})
     return cluster
 
 

@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from lab.pki import ensure_lab_ca
 from lab.region.app import App
 from lab.region.control import Control, waker
+from lab.region.metadata import Metadata
 from lab.region.seed import seed
 from lab.region.state import Region
 from lab.region.tls import Certificates
@@ -55,7 +56,10 @@ def _server(app: Any, address: tuple[str, int], context: ssl.SSLContext | None =
     return _Server(config)
 
 
-async def serve(home: Path, https: tuple[str, int], http: tuple[str, int] | None, control: tuple[str, int]) -> None:
+Address = tuple[str, int]
+
+
+async def serve(home: Path, https: Address, http: Address | None, control: Address, metadata: Address | None = None) -> None:
     """Run until SIGTERM or SIGINT."""
     region = Region(home)
     with region.store.transaction():
@@ -64,6 +68,8 @@ async def serve(home: Path, https: tuple[str, int], http: tuple[str, int] | None
     servers = [_server(app, https, Certificates(ensure_lab_ca(home)).server_context()), _server(Control(region, app.recorder), control)]
     if http is not None:
         servers.append(_server(app, http))
+    if metadata is not None:
+        servers.append(_server(Metadata(region), metadata))
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

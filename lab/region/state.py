@@ -37,8 +37,8 @@ class Region:
         self.home = home
         self.clock = clock or Clock()
         self.scenario = scenarios.load(home / "scenario.yaml")
-        self.faults = Faults(self.scenario.faults)
         self.store = Store(home / "data" / "region.sqlite")
+        self.faults = Faults(self.scenario.faults, self.store.journal.start)
         self.blobs = home / "data" / "oss"
         self.account, self.name = _account(home)
         self._listeners: list[Callable[[], None]] = []

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lab.region.journal import Journal
+
 Document = dict[str, Any]
 
 _SCHEMA = """
@@ -33,6 +35,10 @@ CREATE TABLE IF NOT EXISTS call (seq INTEGER PRIMARY KEY AUTOINCREMENT, data TEX
 """
 
 
+class _OnlyALook(Exception):
+    """Ends a transaction whose changes are not to stay."""
+
+
 class Store:
     """Documents and tables in one file. Every change happens in `transaction`; threads take turns."""
 
@@ -41,6 +47,7 @@ class Store:
         self.path = path
         self._lock = threading.RLock()
         self._depth = 0
+        self.journal = Journal()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -70,6 +77,18 @@ class Store:
             if self._depth == 0:
                 self._db.execute("COMMIT")
 
+    @contextlib.contextmanager
+    def earlier(self, seconds: float) -> Iterator[None]:
+        """The documents as they were that long ago, to look at: whatever is changed meanwhile is forgotten again."""
+        with contextlib.suppress(_OnlyALook), self.transaction():
+            watching, self.journal.watching = self.journal.watching, False
+            try:
+                self.journal.undo(self._db, seconds)
+                yield
+                raise _OnlyALook
+            finally:
+                self.journal.watching = watching
+
     def sql(self, statement: str, *values: Any) -> list[sqlite3.Row]:
         """Run one statement; all its rows."""
         with self._lock:
@@ -89,12 +108,14 @@ class Store:
         """Create or replace a document; it keeps its place in `all`."""
         with self.transaction():
             text = json.dumps(document, ensure_ascii=False)
+            self.journal.note(self._db, kind, key)
             if not self.sql("UPDATE doc SET data=? WHERE kind=? AND id=? RETURNING 1", text, kind, key):
                 self.sql("INSERT INTO doc VALUES (?,?,?,?)", kind, key, self.count("doc"), text)
 
     def delete(self, kind: str, key: str) -> bool:
         """Remove a document; False when there was none."""
         with self.transaction():
+            self.journal.note(self._db, kind, key)
             return bool(self.sql("DELETE FROM doc WHERE kind=? AND id=? RETURNING 1", kind, key))
 
     def all(self, kind: str, **wanted: Any) -> list[Document]:
@@ -120,6 +141,7 @@ class Store:
 
     def clear(self) -> None:
         """Forget everything but the counters."""
+        self.journal.forget()
         with self.transaction():
             for table in ("doc", "timer", "object", "part", "log", "call"):
                 self.sql(f"DELETE FROM {table}")

@@ -7,22 +7,16 @@ import json
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import sys
 from typing import Any
 
 import httpx
 
+from ops.fresh import PORTS, free_port
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STACK = "local"
-
-
-def free_port() -> int:
-    """A loopback port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclasses.dataclass
@@ -32,6 +26,8 @@ class Lab:
     home: pathlib.Path
     program: pathlib.Path
     ports: dict[str, int]
+    extra: dict[str, str] = dataclasses.field(default_factory=dict)
+    """More variables for everything that is run, e.g. LAB_CLOCK."""
 
     @classmethod
     def create(cls, directory: pathlib.Path) -> Lab:
@@ -44,8 +40,7 @@ class Lab:
             (program / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, program / name)
         (program / ".venv").symlink_to(pathlib.Path(sys.prefix))
-        names = ("LAB_INGRESS_PORT", "LAB_API_PORT", "LAB_REGION_PORT")
-        return cls(directory / "lab", program, {name: free_port() for name in names})
+        return cls(directory / "lab", program, {name: free_port() for name in PORTS})
 
     @property
     def env(self) -> dict[str, str]:
@@ -53,6 +48,7 @@ class Lab:
         return {
             **os.environ,
             **{name: str(port) for name, port in self.ports.items()},
+            **self.extra,
             "LAB_HOME": str(self.home),
             "PYTHONPATH": str(self.program),
         }
@@ -90,6 +86,13 @@ class Lab:
     def destroy(self, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`pulumi destroy` without a question."""
         return self.pulumi("destroy", "--stack", STACK, "--yes", "--skip-preview", check=check)
+
+    def teardown(self, *arguments: str, timeout: float = 600) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+        """`make destroy`: how it ended, and its report ({} when it refused)."""
+        report = self.home / "teardown.json"
+        report.unlink(missing_ok=True)
+        done = self.python("ops.teardown", "--stack", STACK, "--report", str(report), *arguments, timeout=timeout)
+        return done, json.loads(report.read_text()) if report.exists() else {}
 
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs."""

@@ -45,7 +45,7 @@ def next_pod_fails_with(lab: Lab, reason: str) -> None:
     lab.config("server.cpu", "1900m")
     try:
         failed = lab.python("ops.up", timeout=200)
-        assert failed.returncode != 0
+        assert failed.returncode != 0, failed.stdout + failed.stderr
         assert reason in failed.stdout + failed.stderr, failed.stdout + failed.stderr
         events = json.dumps(lab.kubectl("get", "events", "-n", "inference"))
         assert "FailedMount" in events and reason in events

@@ -7,33 +7,27 @@ import subprocess
 
 import pytest
 
+from tests.e2e.documents import commands
 from tests.e2e.harness import ROOT, Lab
 
-README = (ROOT / "README.md").read_text()
+README = ROOT / "README.md"
 LONG = ("make test", "make prove", "make bench")
 """Commands that run this very test, or minutes of others; they must exist as targets, and CI runs them by themselves."""
 
 
-def commands(marker: str) -> list[str]:
-    """The lines of the code blocks with this info string; a line that goes on (backslash) is one command."""
-    blocks = re.findall(rf"^```{marker}\n(.*?)^```", README, re.M | re.S)
-    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
-    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-
-
 def test_the_readme_shows_commands_for_the_lab() -> None:
-    assert {"make up", "make test", "make down"} <= set(commands("sh"))
+    assert {"make up", "make test", "make down"} <= set(commands(README, "sh"))
 
 
 def test_every_make_target_of_the_readme_exists() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
-    used = {line.split()[1] for line in [*commands("sh"), *commands("sh real-cloud")] if line.startswith("make ")}
+    used = {line.split()[1] for line in [*commands(README, "sh"), *commands(README, "sh real-cloud")] if line.startswith("make ")}
     assert used and used <= targets
 
 
 @pytest.mark.timeout(900)
 def test_the_readmes_lab_commands_run(lab: Lab) -> None:
-    for command in commands("sh"):
+    for command in commands(README, "sh"):
         if command.startswith(LONG) or command == "make down":
             continue
         local = command.replace(":18080", f":{lab.ports['LAB_INGRESS_PORT']}")

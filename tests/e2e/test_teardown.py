@@ -1,14 +1,22 @@
-"""Down leaves nothing: not in the region, not in the cluster, not on the machine. Runs in a lab of its own, because it ends it."""
+"""Destroy and down leave nothing: not in the region, not in the cluster, not on the machine. Labs of their own: they end."""
 
 from __future__ import annotations
 
+import json
 import pathlib
+import re
 import subprocess
+import sys
 
 import psutil
 import pytest
 
+from ops.teardown.found import KINDS
+from ops.teardown.stages import STAGES
 from tests.e2e.harness import STACK, Lab
+
+OF_A_MADE_CLUSTER = {"cluster", "OIDC provider"}
+NOT_OBJECTS = {"pods", "object"}
 
 
 @pytest.fixture
@@ -17,6 +25,7 @@ def own_lab(tmp_path: pathlib.Path):
     lab = Lab.create(tmp_path)
     started = lab.python("lab", "up")
     assert started.returncode == 0, started.stdout + started.stderr
+    lab.pulumi("stack", "init", STACK)
     yield lab
     lab.python("lab", "down")
 
@@ -31,21 +40,78 @@ def processes_of(lab: Lab) -> list[str]:
     return found
 
 
-def test_down_leaves_no_resource_no_object_no_process_no_namespace(own_lab: Lab) -> None:
-    own_lab.pulumi("stack", "init", STACK)
-    own_lab.up()
-    assert own_lab.region("resources")["extra"]
-    own_lab.destroy()
-    assert own_lab.state() == []
-    answer = own_lab.region("resources")
-    assert (answer["extra"], answer["missing"]) == ({}, {})
-    names = [item["metadata"]["name"] for item in own_lab.kubectl("get", "namespaces,pv")["items"]]
-    assert not [name for name in names if "inference" in name or "model" in name]
+def nothing_is_left(lab: Lab) -> None:
+    """By the double's own account and the cluster's, which the teardown does not ask."""
+    answer = lab.region("resources")
+    assert (lab.state(), answer["extra"], answer["missing"]) == ([], {}, {})
+    left = lab.kubectl("get", "namespaces,pv,nodes")["items"]
+    names = [item["metadata"]["name"] for item in left if "inference" in json.dumps(item["metadata"])]
+    assert names == []
 
-    ended = own_lab.python("ops.down")
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+def deleted(output: str) -> list[str]:
+    """Stage of each resource in the order in which the CLI says that it is deleted."""
+    stage, found = "", []
+    for line in output.splitlines():
+        if match := re.match(r"^\d/\d (.+)$", line):
+            stage = match[1]
+        elif re.search(r" deleted \(", line):
+            found.append(stage)
+    return found
+
+
+def test_destroy_goes_in_order_and_finds_whatever_was_left_behind_and_down_leaves_nothing_at_all(own_lab: Lab) -> None:
+    own_lab.up()
+    planted = json.loads(own_lab.run(sys.executable, "-m", "tests.remains", "plant", STACK).stdout) | plant_in_cluster(own_lab)
+    ended, report = own_lab.teardown()
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    order = deleted(ended.stdout)
+    assert len(order) > 25 and set(order) == set(STAGES) and order == sorted(order, key=STAGES.index)
+    assert own_lab.state() == [] and report["unseen"] == report["inState"] == []
+    assert all(one["remove"] in ended.stderr for one in report["left"])
+    own_lab.run("kubectl", "create", "namespace", "inference")
+    planted["Namespace"] = "inference"
+    _, report = own_lab.teardown("--scan")
+    assert set(planted) == set(KINDS) - OF_A_MADE_CLUSTER - NOT_OBJECTS
+    found = {(one["kind"], one["id"]) for one in report["left"]}
+    assert set(planted.items()) <= found, set(planted.items()) - found
+    remove(own_lab, report["left"], planted)
+
+    down = own_lab.python("ops.down")
+    assert down.returncode == 0, down.stdout + down.stderr
+    assert "local: nothing is left" in down.stdout and "down: no resource in the region, no object in the cluster" in down.stdout
     assert processes_of(own_lab) == []
     assert str(own_lab.home) not in pathlib.Path("/proc/self/mountinfo").read_text()
     namespaces = subprocess.run(["lsns", "--output", "COMMAND", "--noheadings"], capture_output=True, text=True).stdout
     assert str(own_lab.home) not in namespaces
     assert not (own_lab.home / "data").exists()
+
+
+def plant_in_cluster(lab: Lab) -> dict[str, str]:
+    """A volume and a node object that nobody deletes."""
+    manifests = [
+        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "left-behind"}, "spec": VOLUME},
+        {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "left-behind", "labels": {"inference-stack": STACK}}},
+    ]
+    path = lab.home / "left-behind.json"
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}))
+    lab.run("kubectl", "create", "-f", str(path))
+    return {"PersistentVolume": "left-behind", "Node": "left-behind"}
+
+
+VOLUME = {
+    "capacity": {"storage": "1Gi"},
+    "accessModes": ["ReadOnlyMany"],
+    "claimRef": {"namespace": "inference", "name": "gone", "apiVersion": "v1", "kind": "PersistentVolumeClaim"},
+    "csi": {"driver": "ossplugin.csi.alibabacloud.com", "volumeHandle": "left-behind"},
+    "persistentVolumeReclaimPolicy": "Retain",
+}
+
+
+def remove(lab: Lab, left: list[dict[str, str]], planted: dict[str, str]) -> None:
+    """Removes what was left: in the cluster by the report's own commands, in the region by calls that do what its commands do."""
+    for one in left:
+        if one["remove"].startswith("kubectl "):
+            lab.run("bash", "-c", f"{one['remove']} --wait=true --timeout=60s")
+    (lab.home / "planted.json").write_text(json.dumps(planted))
+    lab.run("bash", "-c", f"{sys.executable} -m tests.remains remove < {lab.home / 'planted.json'}")

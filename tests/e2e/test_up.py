@@ -45,6 +45,13 @@ def test_a_preview_of_the_running_stack_shows_no_change(deployed: Lab) -> None:
     assert set(document["changeSummary"]) == {"same"}
 
 
+def test_the_state_is_kept_in_files_that_a_kill_can_not_cut_short(deployed: Lab) -> None:
+    """The backend writes a file's attributes beside it in place: an empty one makes the stack unreadable (EOF)."""
+    kept = [path for path in (deployed.home / "pulumi" / "state").rglob("*") if path.is_file()]
+    assert any(path.name == f"{STACK}.json" for path in kept), kept
+    assert not [path for path in kept if path.suffix == ".attrs"]
+
+
 def test_no_access_key_of_the_region_reaches_state_or_cluster(deployed: Lab) -> None:
     credentials = json.loads((deployed.home / "credentials.json").read_text())
     state = deployed.pulumi("stack", "export", "--stack", STACK, "--show-secrets").stdout

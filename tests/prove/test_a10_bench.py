@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tests.e2e.harness import ROOT
+from tests.figures import figure
 
 
 @pytest.mark.timeout(1800)
@@ -17,6 +18,6 @@ def test_preview_and_upload_keep_their_ratios() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     figures = json.loads(done.stdout.splitlines()[-1])
     ratios = f"preview {figures['preview_ratio']:.2f}x, upload {figures['upload_ratio']:.2f}x"
-    print(f"\nfigure: {ratios}, no-op up {figures['noop_up_s']:.1f} s, warm up {figures['warm_up_s']:.1f} s")
+    figure(f"{ratios}, no-op up {figures['noop_up_s']:.1f} s, warm up {figures['warm_up_s']:.1f} s")
     assert figures["preview_ratio"] <= 1.5
     assert figures["upload_ratio"] >= 0.95

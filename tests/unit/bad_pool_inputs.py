@@ -14,7 +14,7 @@ def _pool(field: str, value: Any, found: str, expected: str, remedy: str = "") -
 
 POOL = [
     _pool("vswitchIds", None, "not set", "1 to 8 ids", "nodePool.vswitchIds[0]' vsw-"),
-    _pool("vswitchIds", [], "[]", "1 to 8 ids", "nodePool.vswitchIds[0]' vsw-"),
+    _pool("vswitchIds", [], "not set", "1 to 8 ids", "nodePool.vswitchIds[0]' vsw-"),
     _pool("vswitchIds", "vsw-labe", '"vsw-labe"', "1 to 8 ids"),
     Bad({"nodePool": {"vswitchIds": ["subnet-1"]}}, "nodePool.vswitchIds[0]", '"subnet-1"', "vsw-uf6abc", "nodePool.vswitchIds[0]"),
     Bad({"nodePool": {"vswitchIds": ["vsw-a", "vsw-a"]}}, "nodePool.vswitchIds", '"vsw-a"', "each value once", "config rm --path"),
@@ -75,9 +75,9 @@ POOL = [
     Bad(
         {"nodePool": {"labels": {f"k{n}": "v" for n in range(9)}}},
         "nodePool.labels",
-        "10 labels + 1 taint + 3 tags = 14",
+        "11 labels + 1 taint + 3 tags = 15",
         "at most 12 together",
-        "remove 2 of them",
+        "remove 3 of them",
     ),
     Bad({"nodePool": {"labels": {"inference-pool": "x"}}}, "nodePool.labels", '"x"', "does not set by itself", "config rm"),
     Bad(

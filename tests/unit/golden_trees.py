@@ -3,6 +3,7 @@
 `python -m tests.unit.golden_trees` rewrites tests/unit/golden/*.yaml from the program.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,10 @@ def _readable(value: Any) -> Any:
         return {key: _readable(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_readable(inner) for inner in value]
+    if isinstance(value, str) and value.startswith("{\n"):
+        return _readable(json.loads(value))
+    if isinstance(value, str) and value.startswith('"""'):
+        return f"({value.splitlines()[0][:80]} ...)"  # a file of the handler; its ConfigMap's name carries the digest
     return "(unknown)" if value == UNKNOWN else value
 
 

@@ -41,6 +41,11 @@ class Registered:
     ignore_changes: tuple[str, ...]
     replace_on_changes: tuple[str, ...]
     timeouts: dict[str, str]
+    import_id: str
+    hooks: tuple[str, ...]
+    """Names of the hooks before an update."""
+    aliases: tuple[tuple[str, str], ...]
+    """(type, name) of each alias; "" where it is the resource's own."""
 
 
 @dataclass
@@ -65,6 +70,11 @@ class Recording:
         found = self.of(type_)
         assert len(found) == 1, f"{len(found)} resources of type {type_} among {sorted({each.type for each in self.resources})}"
         return found[0]
+
+    def named(self, name: str) -> Registered:
+        """The only resource of that name."""
+        (found,) = [resource for resource in self.resources if resource.name == name]
+        return found
 
     @property
     def warnings(self) -> list[str]:
@@ -151,6 +161,9 @@ def registered(request: Any, urn: str) -> Registered:
         ignore_changes=tuple(request.ignoreChanges),
         replace_on_changes=tuple(request.replaceOnChanges),
         timeouts=timeouts,
+        import_id=request.importId,
+        hooks=tuple(request.hooks.before_update),
+        aliases=tuple((alias.spec.type, alias.spec.name) for alias in request.aliases),
     )
 
 

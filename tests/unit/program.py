@@ -60,7 +60,16 @@ class Cloud:
         model = {"version": version, "path": f"{inputs.get('prefix')}/{version}", "digest": self.digest, "bytes": 780583, "fileCount": 4}
         ingress = {"status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}}
         pool = {"nodePoolId": "np-1", "scalingGroupId": self.scaling_group}
-        return {"NodePool": pool, "Model": model, "Ingress": ingress}.get(kind, {})
+        rrsa = {"enabled": True, "rrsaOidcIssuerUrl": ISSUER, "ramOidcProviderArn": PROVIDER_ARN, "ramOidcProviderName": "x"}
+        cluster = {"rrsaMetadata": rrsa, "workerRamRoleName": "KubernetesWorkerRole-1"}
+        return {"NodePool": pool, "Model": model, "Ingress": ingress, "ManagedKubernetes": cluster}.get(kind, {})
+
+
+class Hooks:
+    """Takes hooks and never calls them: what they do is tested on the functions themselves, and under the real engine."""
+
+    def register_resource_hook(self, hook: Any) -> None:
+        """As the engine's own."""
 
 
 def engine_values(stack_file: Path) -> dict[str, str]:
@@ -99,7 +108,9 @@ def run(
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        settings.configure(mocks.MockSettings(monitor=monitor, engine=Messages(recording), project=PROJECT, stack=stack, dry_run=preview))
+        mock = mocks.MockSettings(monitor=monitor, engine=Messages(recording), project=PROJECT, stack=stack, dry_run=preview)
+        mock.callbacks = Hooks()  # type: ignore[assignment]
+        settings.configure(mock)
         settings.set_root_resource(None)  # type: ignore[arg-type]
         engine_config.set_all_config(stack_values(stack, changes), [f"{PROJECT}:{key}" for key in secret])
         loop.run_until_complete(run_in_stack(lambda: runpy.run_path(str(ROOT / "__main__.py")) and None))

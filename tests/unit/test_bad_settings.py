@@ -5,11 +5,13 @@ import re
 import pytest
 
 from components.settings import Settings, SettingsError, load
+from tests.unit.bad_cluster_inputs import ADOPTED, CREATED
+from tests.unit.bad_elastic_inputs import ELASTIC
 from tests.unit.bad_inputs import CLOUD, SERVING, Bad
 from tests.unit.bad_pool_inputs import POOL
 from tests.unit.program import PROJECT, failure, stack_values
 
-ALL = POOL + CLOUD + SERVING
+ALL = POOL + CLOUD + SERVING + ELASTIC + ADOPTED + CREATED
 
 
 def check(changes: dict, secret: tuple[str, ...] = (), stack: str = "local") -> Settings:

@@ -9,7 +9,7 @@ from tests.unit.program import ISSUER, PROVIDER_ARN, run
 
 
 def pod(recording: Recording) -> dict:
-    return recording.one("Deployment").inputs["spec"]["template"]["spec"]
+    return recording.named("server-deployment").inputs["spec"]["template"]["spec"]
 
 
 def test_only_the_drivers_service_account_of_this_cluster_may_take_the_role(either: Recording) -> None:
@@ -103,7 +103,7 @@ def test_the_stop_sleeps_first_and_sigkill_comes_soon_after() -> None:
 
 @pytest.mark.parametrize(("rollout", "surge", "unavailable"), [("surge", 1, 0), ("in-place", 0, 1)])
 def test_the_order_of_a_roll_is_a_choice(rollout: str, surge: int, unavailable: int) -> None:
-    strategy = run(changes={"server": {"rollout": rollout}}).one("Deployment").inputs["spec"]["strategy"]
+    strategy = run(changes={"server": {"rollout": rollout}}).named("server-deployment").inputs["spec"]["strategy"]
     assert strategy["rollingUpdate"] == {"maxSurge": surge, "maxUnavailable": unavailable}
 
 
@@ -111,17 +111,18 @@ def test_the_pods_are_spread_over_zones_and_charge_types_but_never_kept_from_sta
     spread = pod(either)["topologySpreadConstraints"]
     assert [one["topologyKey"] for one in spread] == ["topology.kubernetes.io/zone", "node.alibabacloud.com/spot-strategy"]
     assert {one["whenUnsatisfiable"] for one in spread} == {"ScheduleAnyway"}
-    assert all(one["labelSelector"] == either.one("Deployment").inputs["spec"]["selector"] for one in spread)
+    assert {(tuple(one["matchLabelKeys"]), one["nodeTaintsPolicy"]) for one in spread} == {(("pod-template-hash",), "Honor")}
+    assert all(one["labelSelector"] == either.named("server-deployment").inputs["spec"]["selector"] for one in spread)
 
 
 def test_one_pod_at_a_time_may_be_drained_and_a_broken_one_always(either: Recording) -> None:
     budget = either.one("PodDisruptionBudget").inputs["spec"]
     assert budget["maxUnavailable"] == 1 and budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
-    assert budget["selector"] == either.one("Deployment").inputs["spec"]["selector"]
+    assert budget["selector"] == either.named("server-deployment").inputs["spec"]["selector"]
 
 
 def test_only_the_ingress_controller_and_the_namespace_reach_the_pod_and_it_calls_nobody(either: Recording) -> None:
-    policy = either.one("NetworkPolicy").inputs["spec"]
+    policy = either.named("server-network").inputs["spec"]
     assert policy["policyTypes"] == ["Ingress", "Egress"] and policy["egress"] == []
     controller, neighbours = policy["ingress"]
     assert controller["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}]
@@ -135,14 +136,18 @@ def test_no_empty_dir_keeps_acks_drain_from_moving_the_pod(either: Recording) ->
 
 def test_pods_are_added_no_faster_than_nodes_come_and_taken_away_calmly(either: Recording) -> None:
     behavior = either.one("HorizontalPodAutoscaler").inputs["spec"]["behavior"]
-    assert behavior["scaleUp"]["policies"] == [{"type": "Pods", "value": 4, "periodSeconds": 60}]
+    assert behavior["scaleUp"]["policies"] == [
+        {"type": "Pods", "value": 4, "periodSeconds": 60},
+        {"type": "Percent", "value": 100, "periodSeconds": 60},
+    ]
     assert behavior["scaleDown"]["stabilizationWindowSeconds"] == 300
+    assert behavior["scaleDown"]["policies"] == [{"type": "Percent", "value": 50, "periodSeconds": 300}]
 
 
 def test_a_changed_model_config_is_a_new_immutable_object_and_rolls_the_pods() -> None:
     first, second = run(), run(changes={"model": {"name": "other"}})
-    names = [one.one("ConfigMap").inputs["metadata"]["name"] for one in (first, second)]
-    assert names[0] != names[1] and first.one("ConfigMap").inputs["immutable"] is True
+    names = [one.named("server-config").inputs["metadata"]["name"] for one in (first, second)]
+    assert names[0] != names[1] and first.named("server-config").inputs["immutable"] is True
     assert [pod(one)["volumes"][1]["configMap"]["name"] for one in (first, second)] == names
 
 

@@ -2,8 +2,10 @@
 
 import json
 
+import pulumi
 import pytest
 
+from components.node_pool import _must_be_ordered
 from tests.unit.monitor import UNKNOWN, Recording
 from tests.unit.program import PROJECT, Cloud, failure, run
 
@@ -45,9 +47,9 @@ def test_trap_a_replaced_pool_goes_only_after_the_pods_have_moved(up: Recording)
     """Create before delete, and the pods select on a label with the pool's name: they roll to the new pool first."""
     pool = up.one("cs/nodePool:NodePool")
     assert not pool.delete_before_replace and pool.replace_on_changes == ("nodePoolName",)
-    selector = up.one("Deployment").inputs["spec"]["template"]["spec"]["nodeSelector"]
+    selector = up.named("server-deployment").inputs["spec"]["template"]["spec"]["nodeSelector"]
     assert selector["inference-pool"] == pool.inputs["nodePoolName"]
-    assert pool.urn in up.one("Deployment").dependencies["spec"]
+    assert pool.urn in up.named("server-deployment").dependencies["spec"]
 
 
 def test_trap_desired_size_and_eip_fields_differ_for_ever_so_they_are_ignored_and_never_sent(either: Recording) -> None:
@@ -148,6 +150,12 @@ def test_trap_a_pool_whose_creation_failed_is_called_updated_so_a_pool_without_s
     assert "has no scaling group" in message and "raise nodePool.generation" in message
 
 
+def test_a_pool_that_a_run_leaves_out_is_no_failed_one() -> None:
+    assert _must_be_ordered([None, None, None]) == ""
+    with pytest.raises(pulumi.RunError, match="np-1"):
+        _must_be_ordered(["np-1", None, "inference"])
+
+
 def test_trap_a_stuck_creation_task_is_polled_for_90_minutes_so_the_pool_has_its_own_limit(either: Recording) -> None:
     assert either.one("cs/nodePool:NodePool").timeouts == {"create": "30m", "update": "30m", "delete": "30m"}
 
@@ -163,12 +171,12 @@ def test_trap_other_content_below_the_same_path_goes_unseen_so_the_digest_names_
     assert first.one("ossmodel:index:Model").inputs == second.one("ossmodel:index:Model").inputs
     for kind in ("PersistentVolume", "PersistentVolumeClaim"):
         assert first.one(kind).inputs["metadata"]["name"] != second.one(kind).inputs["metadata"]["name"]
-    claims = [json.dumps(one.one("Deployment").inputs["spec"]["template"]["spec"]["volumes"]) for one in (first, second)]
+    claims = [json.dumps(one.named("server-deployment").inputs["spec"]["template"]["spec"]["volumes"]) for one in (first, second)]
     assert claims[0] != claims[1], "the pods roll to the new content"
 
 
 def test_trap_a_service_waits_ten_minutes_beside_a_broken_deployment_so_it_comes_after_it_and_both_have_limits(either: Recording) -> None:
-    deployment, service = either.one("Deployment"), either.one("core/v1:Service")
+    deployment, service = either.named("server-deployment"), either.one("core/v1:Service")
     assert deployment.urn in service.dependencies["spec"]
     for resource in (deployment, service):
         assert resource.inputs["metadata"]["annotations"]["pulumi.com/timeoutSeconds"] == "600"
@@ -193,7 +201,7 @@ def test_trap_a_fixed_name_deletes_first_so_volume_names_follow_their_content(up
 
 
 def test_trap_replicas_belong_to_the_hpa(either: Recording) -> None:
-    assert "replicas" not in either.one("Deployment").inputs["spec"]
+    assert "replicas" not in either.named("server-deployment").inputs["spec"]
     assert f"{PROJECT}:server" not in either.outputs
 
 
@@ -202,4 +210,4 @@ def test_a_preview_shows_the_names_that_the_next_run_will_use() -> None:
     for kind in ("cs/nodePool:NodePool", "oss/bucket:Bucket", "ram/role:Role"):
         name = {"NodePool": "nodePoolName", "Bucket": "bucket", "Role": "roleName"}[kind.rsplit(":", 1)[1]]
         assert preview.one(kind).inputs[name] == up.one(kind).inputs[name] != UNKNOWN
-    assert preview.one("ConfigMap").inputs["metadata"]["name"] == up.one("ConfigMap").inputs["metadata"]["name"]
+    assert preview.named("server-config").inputs["metadata"]["name"] == up.named("server-config").inputs["metadata"]["name"]

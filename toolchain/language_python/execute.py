@@ -6,6 +6,8 @@ reported; anything else is the program's own.
 
 import argparse
 import asyncio
+import atexit
+import contextlib
 import logging
 import os
 import runpy
@@ -14,6 +16,7 @@ import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
+from typing import Any, NoReturn
 
 _ALREADY_REPORTED = 32
 _THREADS_PER_SLOT = 4
@@ -23,10 +26,13 @@ def main() -> int:
     """Connects the SDK to the engine, runs the program in the stack, and reports what it raised."""
     options = _options()
     _end_with_host()
+    import debug_log
     import pulumi
     import pulumi.runtime
+    from pulumi.runtime.proto import engine_pb2
+    from pulumi.runtime.settings import get_engine
 
-    settings = pulumi.runtime.Settings(
+    settings: Any = pulumi.runtime.Settings(  # its attributes are made at run time
         monitor=options.monitor,
         engine=options.engine,
         project=options.project,
@@ -37,6 +43,7 @@ def main() -> int:
         root_directory=options.root_directory,
     )
     pulumi.runtime.configure(settings)
+    debug_messages = debug_log.install(get_engine(), engine_pb2.DEBUG)
     pulumi.runtime.set_all_config(pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env())
     if options.pwd:
         os.chdir(options.pwd)
@@ -46,6 +53,8 @@ def main() -> int:
     try:
         return _run(options.program, options.parallel)
     finally:
+        with contextlib.suppress(TimeoutError):  # a stuck engine is no reason to stay
+            debug_messages.flush(seconds=5)
         sys.stdout.flush()
         sys.stderr.flush()
 
@@ -132,9 +141,19 @@ def _own_frames_dropped(trace: TracebackType | None) -> TracebackType | None:
     return frame or trace
 
 
+def _end(status: int) -> NoReturn:
+    """Ends the process as an ordinary exit would, but leaves the memory to the kernel: taking a large program's modules apart takes as
+    long as declaring its resources."""
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for the threads that are no daemons
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        _end(main())
     except KeyboardInterrupt:
         # The engine asked for it and knows why. Threads that wait for the engine would keep an ordinary exit waiting.
         os._exit(_ALREADY_REPORTED)

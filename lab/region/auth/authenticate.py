@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from lab.region.auth import oss_signatures, signatures
+from lab.region.auth import oss_signatures, s3_compatible, signatures
 from lab.region.auth.credentials import Identity, check_session, find_identity, security_token
 from lab.region.protocol import ApiError, Request
 
@@ -60,6 +60,8 @@ def _oss(region: Region, request: Request, header: str) -> Identity | None:
         identity, good = _oss_v4(
             region, request, fields.get("Credential", ""), fields.get("AdditionalHeaders", ""), fields.get("Signature", "")
         )
+    elif header.startswith(s3_compatible.SCHEME):
+        identity, good = _s3(region, request, _fields(header))
     elif "x-oss-signature" in query:
         identity, good = _oss_v4(
             region, request, query.get("x-oss-credential", ""), query.get("x-oss-additional-headers", ""), query["x-oss-signature"]
@@ -94,6 +96,16 @@ def _oss_v4(region: Region, request: Request, credential: str, additional: str, 
     return identity, oss_signatures.v4_matches(
         request, request.vars["bucket"], request.vars["key"], identity.secret, scope, names, signature
     )
+
+
+def _s3(region: Region, request: Request, fields: dict[str, str]) -> tuple[Identity, bool]:
+    access_key, _, scope = fields.get("Credential", "").partition("/")
+    identity = _known(region, request, access_key)
+    names = [name for name in fields.get("SignedHeaders", "").split(";") if name]
+    good = s3_compatible.matches(request, identity.secret, scope, names, fields.get("Signature", ""))
+    if good:
+        s3_compatible.accept(request)
+    return identity, good
 
 
 def _not_later(region: Region, moment: float) -> None:

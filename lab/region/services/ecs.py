@@ -8,9 +8,11 @@ from typing import Any
 
 from lab.region.catalog import REGION, TYPES, ZONES, InstanceType
 from lab.region.clock import iso_minutes
-from lab.region.instances import release
+from lab.region.instances import living, release
+from lab.region.market import in_stock
 from lab.region.protocol import ApiError, Request
 from lab.region.registry import rpc
+from lab.region.services.tagging import carries, wanted_tags
 from lab.region.services.vpc import store_tags, tag_rows
 from lab.region.state import Region
 
@@ -19,10 +21,8 @@ def instance_row(instance: dict[str, Any]) -> dict[str, Any]:
     """An instance as DescribeInstances shows it."""
     locks = [{"LockReason": instance["lock_reason"]}] if instance["lock_reason"] else []
     tags = [{"TagKey": k, "TagValue": v} for k, v in instance["tags"].items()]
-    tags += [
-        {"TagKey": "ack.aliyun.com", "TagValue": instance["cluster_id"]},
-        {"TagKey": "acs:autoscaling:scalingGroupId", "TagValue": instance["scaling_group_id"]},
-    ]
+    marks = {"ack.aliyun.com": instance["cluster_id"], "acs:autoscaling:scalingGroupId": instance["scaling_group_id"]}
+    tags += [{"TagKey": key, "TagValue": value} for key, value in marks.items() if value]
     address = {"IpAddress": [instance["private_ip"]]}
     return {
         "InstanceId": instance["instance_id"],
@@ -122,8 +122,7 @@ def describe_zones(region: Region, request: Request) -> dict[str, Any]:
 @rpc("ecs", "DescribeAvailableResource")
 def available_resource(region: Region, request: Request) -> dict[str, Any]:
     """Types in stock by zone; the scenario's stock decides."""
-    from lab.region.elastic import _in_stock
-
+    everyone = living(region)
     spot = request.params.get("SpotStrategy", "NoSpot") not in ("", "NoSpot")
     zones = []
     for zone in ZONES:
@@ -132,7 +131,7 @@ def available_resource(region: Region, request: Request) -> dict[str, Any]:
         rows = []
         for name in TYPES:
             if request.params.get("InstanceType") in (None, "", name):
-                there = _in_stock(region, name, zone, spot)
+                there = in_stock(region, name, zone, spot, everyone)
                 status = {"Status": "Available" if there else "SoldOut", "StatusCategory": "WithStock" if there else "WithoutStock"}
                 rows.append({"Value": name, **status})
         resources = {"AvailableResource": [{"Type": "InstanceType", "SupportedResources": {"SupportedResource": rows}}]}
@@ -204,11 +203,12 @@ def make_group(region: Region, group_id: str, name: str, vpc_id: str) -> dict[st
 
 @rpc("ecs", "DescribeSecurityGroups")
 def describe_groups(region: Region, request: Request) -> dict[str, Any]:
-    """Security groups by id, name or network."""
+    """Security groups by id, name, network or tags."""
+    wanted = wanted_tags(request)
     ids, rows = _ids(request, "SecurityGroupIds"), []
     for group in region.store.all("security_group"):
         named = all(request.params.get(p) in (None, "", group[p]) for p in ("SecurityGroupId", "SecurityGroupName", "VpcId"))
-        if named and (ids is None or group["SecurityGroupId"] in ids):
+        if named and (ids is None or group["SecurityGroupId"] in ids) and carries(region, group["SecurityGroupId"], wanted):
             rows.append(
                 {
                     **group,

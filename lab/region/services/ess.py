@@ -10,6 +10,7 @@ from lab.region.elastic import scale
 from lab.region.instances import living, release
 from lab.region.protocol import ApiError, Request
 from lab.region.registry import rpc
+from lab.region.services.scaling_groups import alone, group_tags
 from lab.region.state import Region
 
 
@@ -54,15 +55,17 @@ def group_row(region: Region, pool: dict[str, Any]) -> dict[str, Any]:
         "SpotInstancePools": group.get("spot_instance_pools"),
         "VSwitchIds": {"VSwitchId": group.get("vswitch_ids") or []},
         "ScalingPolicy": group.get("scaling_policy") or "release",
+        "Tags": {"Tag": [{"TagKey": key, "TagValue": value} for key, value in group_tags(pool).items()]},
     }
 
 
 @rpc("ess", "DescribeScalingGroups")
 def describe_groups(region: Region, request: Request) -> dict[str, Any]:
-    """The groups of all node pools, or the named ones."""
+    """The groups of all node pools and those of none, or the named ones."""
     wanted = _listed(request, "ScalingGroupId")
-    rows = [group_row(region, p) for p in region.store.all("nodepool") if not wanted or p["scaling_group"]["scaling_group_id"] in wanted]
-    return _page(request, rows, "ScalingGroups", "ScalingGroup")
+    rows = [*(group_row(region, pool) for pool in region.store.all("nodepool")), *alone(region)]
+    found = [row for row in rows if not wanted or row["ScalingGroupId"] in wanted]
+    return _page(request, found, "ScalingGroups", "ScalingGroup")
 
 
 @rpc("ess", "DescribeScalingInstances")

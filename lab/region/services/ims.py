@@ -68,10 +68,12 @@ def get(region: Region, request: Request) -> dict[str, Any]:
 
 @rpc("ims", "ListOIDCProviders")
 def list_providers(region: Region, request: Request) -> dict[str, Any]:
-    """All providers, in one page."""
+    """All providers by name, in pages."""
     fields = ("OIDCProviderName", "Arn", "IssuerUrl", "ClientIds", "Fingerprints")
-    rows = [{f: p[f] for f in fields} for p in region.store.all("oidc_provider")]
-    return {"IsTruncated": False, "OIDCProviders": {"OIDCProvider": rows}}
+    rows = [{f: p[f] for f in fields} for p in sorted(region.store.all("oidc_provider"), key=lambda p: p["OIDCProviderName"])]
+    start, size = int(request.params.get("NextToken") or 0), int(request.params.get("MaxResults") or 100)
+    more = {"NextToken": str(start + size)} if len(rows) > start + size else {}
+    return {"IsTruncated": bool(more), **more, "OIDCProviders": {"OIDCProvider": rows[start : start + size]}}
 
 
 @rpc("ims", "UpdateOIDCProvider")

@@ -41,12 +41,18 @@ def drop_tags(region: Region, kind: str, name: str) -> None:
 
 @rpc("ram", "ListTagResources")
 def list_tags(region: Region, request: Request) -> dict[str, Any]:
-    """Tags of the named things."""
-    kind, rows = request.need("ResourceType"), []
-    for name in _names(request.params):
-        for key, value in (region.store.get("ram_tags", f"{kind}:{name}") or {}).items():
+    """Tags of the named things, or of all that carry the given tags, in pages."""
+    kind, rows, wanted = request.need("ResourceType"), [], _tags(request.params)
+    everything = [entry.removeprefix(f"{kind}:") for entry in region.store.ids("ram_tags") if entry.startswith(f"{kind}:")]
+    for name in _names(request.params) or everything:
+        held = region.store.get("ram_tags", f"{kind}:{name}") or {}
+        if not all(held.get(key) == value for key, value in wanted.items()):
+            continue
+        for key, value in held.items():
             rows.append({"ResourceType": kind, "ResourceId": name, "ResourceName": name, "TagKey": key, "TagValue": value})
-    return {"TagResources": rows, "IsTruncated": False}
+    start, size = int(request.params.get("NextToken") or 0), int(request.params.get("PageSize") or 200)
+    more = {"NextToken": str(start + size)} if len(rows) > start + size else {}
+    return {"TagResources": rows[start : start + size], "IsTruncated": bool(more), **more}
 
 
 @rpc("ram", "TagResources")

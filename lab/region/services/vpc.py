@@ -1,4 +1,4 @@
-"""VPC: networks, route tables, NAT gateways and tags."""
+"""VPC: networks, route tables and tags."""
 
 from __future__ import annotations
 
@@ -158,12 +158,6 @@ def route_tables(region: Region, request: Request) -> dict[str, Any]:
                 }
             )
     return {"RouterTableList": {"RouterTableListType": rows}, "TotalCount": len(rows)}
-
-
-@rpc("vpc", "DescribeNatGateways")
-def nat_gateways(region: Region, request: Request) -> dict[str, Any]:
-    """There are none: the lab is sealed."""
-    return {"NatGateways": {"NatGateway": []}, "TotalCount": 0, "PageNumber": 1, "PageSize": 10}
 
 
 def tag_rows(region: Region, resource: str) -> list[dict[str, str]]:

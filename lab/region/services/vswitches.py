@@ -89,7 +89,8 @@ def describe_all(region: Region, request: Request) -> dict[str, Any]:
     for vswitch in region.store.all("vswitch"):
         if all(request.params.get(n) in (None, "", vswitch[n]) for n in ("VpcId", "ZoneId", "VSwitchId", "VSwitchName")):
             shown = {k: v for k, v in vswitch.items() if k != "ClientToken"}
-            rows.append({**shown, "AvailableIpAddressCount": network(vswitch["CidrBlock"]).num_addresses - FIRST_HOST, "Tags": {"Tag": []}})
+            free = network(vswitch["CidrBlock"]).num_addresses - FIRST_HOST
+            rows.append({**shown, "AvailableIpAddressCount": free, "Tags": {"Tag": tag_rows(region, vswitch["VSwitchId"])}})
     return {"VSwitches": {"VSwitch": rows}, "TotalCount": len(rows), "PageNumber": 1, "PageSize": 50}
 
 

@@ -83,7 +83,20 @@ class NoIngress:
 
 def test_a_line_that_is_no_request_is_dropped_and_the_others_stay() -> None:
     raw = [b"{\n", b"[]\n", json.dumps(line(200)).encode() + b"\n"]
-    assert [fields["status"] for _, fields in parse(raw, NoIngress())] == ["200"]
+    assert {store: [fields["status"] for _, fields in logs] for store, logs in parse(raw, NoIngress()).items()} == {
+        "nginx-ingress": ["200"]
+    }
+
+
+def test_requests_of_class_alb_go_to_its_own_logstore_by_the_name_its_metric_counts() -> None:
+    class Known:
+        def get(self, key: Any) -> Any:
+            return {"spec": {**ingress(("/v1/models", "bert", 8501))["spec"], "ingressClassName": "alb"}}
+
+    raw = [json.dumps(line(200, RequestPath="/v1/models/m:predict", KubernetesIngressNamespace="inference")).encode() + b"\n"]
+    ((store, ((_, fields),)),) = parse(raw, Known()).items()
+    assert (store, fields["slb_pool_name"], fields["status"]) == ("alb_ingress", "inference-bert-8501", "200")
+    assert "proxy_upstream_name" not in fields
 
 
 def test_the_follower_gives_whole_lines_only_and_goes_on_where_it_was_acknowledged(tmp_path: pathlib.Path) -> None:

@@ -2,53 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
-from lab.cluster import node_autoscaler, node_rules, scheduling
-from lab.cluster.node_rules import Pool
-
-TAINT = {"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"}
-
-
-def node(name: str = "n1", pool: str = "gpu", gpus: int = 1, ready: bool = True, **spec: Any) -> dict[str, Any]:
-    return {
-        "metadata": {
-            "name": name,
-            "labels": {node_rules.POOL_LABEL: pool, "inference": "tensorflow", node_rules.INSTANCE_LABEL: f"i-{name}"},
-        },
-        "spec": {"taints": [TAINT], **spec},
-        "status": {
-            "allocatable": {"cpu": "3900m", "memory": "13Gi", "pods": "110", "nvidia.com/gpu": str(gpus)},
-            "conditions": [{"type": "Ready", "status": "True" if ready else "False"}],
-        },
-    }
-
-
-def pod(name: str, on: str = "", waiting: bool = True, gpus: str = "1", **spec: Any) -> dict[str, Any]:
-    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
-    full = {
-        "nodeSelector": {"inference": "tensorflow"},
-        "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}],
-        "containers": [{"name": "c", "resources": {"limits": {"nvidia.com/gpu": gpus}}}],
-        **spec,
-    }
-    if on:
-        full["nodeName"] = on
-    return {
-        "metadata": {"name": name, "namespace": "default", "uid": name, "creationTimestamp": "2026-11-22T21:00:00Z"},
-        "spec": full,
-        "status": {"phase": "Running" if on else "Pending", "conditions": [condition] if waiting and not on else []},
-    }
-
-
-def pool(alive: int = 0, low: int = 0, high: int = 3, name: str = "gpu", template: dict[str, Any] | None = None) -> Pool:
-    return Pool(name, low, high, alive, template or node("template", name))
-
-
-def grow(pools: list[Pool], nodes: list[Any], booting: list[Any], pods: list[Any]) -> dict[str, int]:
-    return node_rules.grow(pools, nodes, booting, pods).order
+from lab.cluster import cloud_rows, node_rules, scheduling
+from tests.lab.core.cluster_objects import ROW, TAINT, grow, node, pod, pool
 
 
 def test_one_waiting_pod_orders_one_instance() -> None:
@@ -128,83 +88,71 @@ def test_a_pod_without_gpu_need_takes_the_pool_without_gpus() -> None:
     assert grow([pool(name="a-gpu"), pool(name="plain", template=plain)], [], [], [anywhere]) == {"plain": 1}
 
 
-def released(pools: list[Pool], nodes: list[Any], since: dict[str, float], now: float) -> list[str]:
-    return [found["metadata"]["name"] for found in node_rules.shrink(pools, nodes, since, now, patience=600)]
+def waits(seconds: float, *pods: dict[str, Any]) -> dict[str, float]:
+    return {one["metadata"]["uid"]: seconds for one in pods}
 
 
-def test_a_node_is_given_back_after_it_stayed_empty_and_not_before() -> None:
-    since = node_rules.note_empty({}, [node()], [], now=100)
-    assert released([pool(alive=1)], [node()], since, now=699) == []
-    assert released([pool(alive=1)], [node()], since, now=700) == ["n1"]
+WAITS = node_rules.Waits(2, 30)
+SMALL = {"containers": [{"name": "c", "resources": {"requests": {"cpu": "1"}}}]}
 
 
-def test_a_pod_in_between_starts_the_wait_anew() -> None:
-    since = node_rules.note_empty({}, [node()], [], now=100)
-    since = node_rules.note_empty(since, [node()], [pod("a", on="n1")], now=300)
-    since = node_rules.note_empty(since, [node()], [], now=500)
-    assert since == {"n1": 500}
+def test_a_pod_with_a_gpu_is_let_wait_thirty_seconds_and_one_without_two() -> None:
+    gpu, small = pod("gpu"), pod("cpu", **SMALL)
+    assert node_rules.grow([pool()], [], [], [gpu], waits(29, gpu), WAITS).waiting
+    assert node_rules.grow([pool()], [], [], [gpu], waits(30, gpu), WAITS).order == {"gpu": 1}
+    assert node_rules.grow([pool()], [], [], [small], waits(1, small), WAITS).waiting
+    assert node_rules.grow([pool()], [], [], [small], waits(2, small), WAITS).order == {"gpu": 1}
 
 
-def test_daemon_pods_do_not_keep_a_node() -> None:
-    daemon = pod("d", on="n1")
-    daemon["metadata"]["ownerReferences"] = [{"kind": "DaemonSet", "name": "d"}]
-    assert node_rules.note_empty({}, [node()], [daemon], now=1) == {"n1": 1}
+def test_new_pods_with_gpus_hold_up_older_ones_without_until_one_gpu_pod_is_old() -> None:
+    gpu, small = pod("gpu"), pod("cpu", **SMALL)
+    ages = {**waits(5, gpu), **waits(300, small)}
+    assert node_rules.grow([pool()], [], [], [gpu, small], ages, WAITS).order == {}
+    old = pod("old", nodeSelector={"never": "there"})
+    made = node_rules.grow([pool()], [], [], [gpu, old], {**ages, **waits(31, old)}, WAITS)
+    assert made.order == {"gpu": 1} and made.hopeless == [old]
 
 
-def test_the_pool_keeps_its_minimum_and_the_longest_empty_goes_first() -> None:
-    nodes = [node("young"), node("old")]
-    since = {"young": 50.0, "old": 0.0}
-    assert released([pool(alive=2, low=1)], nodes, since, now=1000) == ["old"]
-    assert released([pool(alive=2, low=2)], nodes, since, now=1000) == []
+def test_a_pod_that_may_be_sacrificed_orders_nothing_and_a_placeholder_does() -> None:
+    assert grow([pool()], [], [], [pod("sacrificed", priority=-11)]) == {}
+    assert grow([pool()], [], [], [pod("placeholder", priority=-5)]) == {"gpu": 1}
 
 
-def test_nodes_of_other_pools_stay() -> None:
-    assert released([pool(alive=1)], [node("sys", pool="system")], {"sys": 0.0}, now=1000) == []
+def test_a_pod_for_which_another_makes_room_orders_nothing() -> None:
+    nominated = pod("serving")
+    nominated["status"]["nominatedNodeName"] = "n1"
+    assert grow([pool()], [node()], [], [pod("placeholder", on="n1"), nominated]) == {}
 
 
-def test_while_something_is_ordered_nothing_is_given_back() -> None:
-    nodes = [node("empty", pool="other")]
-    pools = [pool(), pool(alive=1, name="other", template=node("template", "other", gpus=0))]
-    made = node_rules.plan(
-        pools, nodes, [], [pod("a", nodeSelector={node_rules.POOL_LABEL: "gpu"})], {"empty": 0.0}, now=1000, patience=600
-    )
-    assert made.order == {"gpu": 1} and made.release == []
+def test_a_node_that_is_ready_but_not_open_yet_counts_as_on_its_way() -> None:
+    young = node()
+    young["spec"]["taints"] = [TAINT, {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}]
+    instance = {"instance_id": "i-n1", "nodepool_id": "np1", "status": "Running", "zone_id": "cn-shanghai-e", "private_ip": "10.0.32.9"}
+    instance |= {"cluster_id": "c", "instance_type": "ecs.gn6i-c4g1.xlarge", "cpu": 4, "memory_mib": 15360, "gpu_count": 1}
+    coming = cloud_rows.booting([{**ROW, "in_progress": []}], [instance], [young])
+    assert len(coming) == 1 and grow([pool(alive=1)], [young], coming, [pod("a", nodeSelector={})]) == {}
 
 
-ROW = {
-    "id": "np1", "cluster_id": "c", "state": "active", "auto_scaling": True, "min": 0, "max": 4, "desired": 1,
-    "labels": {"inference": "tensorflow"},
-    "taints": [TAINT], "scaling_group_id": "asg-1", "spot_strategy": "SpotAsPriceGo", "in_progress": [{"delta": 2, "instances": []}],
-    "instance_types": [
-        {"instance_type": "ecs.gn6i-c8g1.2xlarge", "cpu": 8, "memory_mib": 31744, "gpu_count": 1, "gpu_model": "Tesla-T4"},
-        {"instance_type": "ecs.gn6i-c4g1.xlarge", "cpu": 4, "memory_mib": 15360, "gpu_count": 1, "gpu_model": "Tesla-T4"},
-    ],
-}  # fmt: skip
+def test_a_node_under_notice_offers_no_room() -> None:
+    expiring = node()
+    expiring["status"]["conditions"].append({"type": "InstanceExpired", "status": "True"})
+    assert grow([pool(alive=1)], [expiring], [], [pod("a")]) == {"gpu": 1}
 
 
-def test_a_pool_of_the_cloud_counts_ordered_instances_and_promises_its_smallest_type() -> None:
-    found = node_autoscaler.pool_of_row(ROW)
-    assert (found.id, found.low, found.high, found.alive) == ("np1", 0, 4, 3)
-    assert found.template["status"]["capacity"]["cpu"] == "4"
-    assert scheduling.Room.on(found.template).fits(pod("a"))
-    assert node_rules.pool_of(found.template) == "np1"
-
-
-def test_what_is_booting_is_every_instance_without_a_ready_node_and_every_open_order() -> None:
-    there = {
-        "instance_id": "i-n1", "nodepool_id": "np1", "status": "Running", "zone_id": "cn-shanghai-e", "private_ip": "10.0.32.9",
-        "cluster_id": "c",
-        "instance_type": "ecs.gn6i-c4g1.xlarge", "cpu": 4, "memory_mib": 15360, "gpu_count": 1,
-    }  # fmt: skip
-    starting = {**there, "instance_id": "i-n2", "status": "Starting"}
-    gone = {**there, "instance_id": "i-n3", "status": "Stopping"}
-    foreign = {**there, "instance_id": "i-n4", "nodepool_id": "other"}
-    assert len(node_autoscaler.booting([ROW], [there, starting, gone, foreign], [node("n1")])) == 1 + 2
+def test_a_thousand_pods_on_five_hundred_nodes_are_looked_through_quickly() -> None:
+    nodes = [node(f"n{number}", gpus=2) for number in range(500)]
+    there = [pod(f"p{number}", on=f"n{number // 2}") for number in range(990)]
+    started = time.process_time()
+    template = node("template", gpus=2)
+    waiting = [pod(f"w{number:03}") for number in range(500)]
+    made = node_rules.grow([pool(alive=500, high=1000, template=template)], nodes, [], there + waiting)
+    assert made.order == {"gpu": 245}
+    assert time.process_time() - started < 3
 
 
 @pytest.mark.parametrize(("text", "value"), [("10m", 600), ("1h30m", 5400), ("90s", 90), (None, 7), ("", 7)])
 def test_durations_are_read_as_the_cloud_writes_them(text: str | None, value: float) -> None:
-    assert node_autoscaler.seconds(text, 7) == value
+    assert cloud_rows.seconds(text, 7) == value
 
 
 @pytest.mark.parametrize(("text", "value"), [("500m", 0.5), ("2", 2), ("1Ki", 1024), ("1.5Gi", 1610612736), ("2k", 2000)])

@@ -71,6 +71,10 @@ class Around:
             if self.shown[-1:] != [text]:
                 self.shown.append(text)
 
+    def load_seconds(self) -> float:
+        """No time at all."""
+        return 0.0
+
     async def environment(self, spec: Object) -> dict[str, str]:
         """Plain variables only."""
 

@@ -122,3 +122,8 @@ def test_only_readiness_may_need_more_than_one_success() -> None:
     assert liveness is not None
     assert (liveness.failure, liveness.period, liveness.timeout, liveness.grace) == (3, 10, 1, 4)
     assert Probe.of("liveness", None) is None
+
+
+def test_the_pauses_of_a_probe_pass_in_the_labs_time_and_its_patience_for_one_answer_does_not() -> None:
+    probe = Probe.of("readiness", {"httpGet": {"port": 1}, "periodSeconds": 5, "initialDelaySeconds": 20, "timeoutSeconds": 3}, clock=10)
+    assert probe is not None and (probe.period, probe.initial_delay, probe.timeout) == (0.5, 2.0, 3)

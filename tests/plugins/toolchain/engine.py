@@ -47,8 +47,10 @@ class Engine(engine_pb2_grpc.EngineServicer):
 
     def __init__(self) -> None:
         self.errors: list[str] = []
+        self.logged: list[str] = []
 
     def Log(self, request: Any, context: Any) -> Any:
+        self.logged.append(request.message)
         if request.severity == 3:
             self.errors.append(request.message)
         return empty_pb2.Empty()
@@ -124,6 +126,7 @@ def pid_of(directory: Path) -> int:
 
 def gone(pid: int) -> Callable[[], bool]:
     """A condition: that process has ended."""
+
     def check() -> bool:
         try:
             return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"

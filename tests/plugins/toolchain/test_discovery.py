@@ -58,7 +58,10 @@ def test_a_damaged_memory_of_versions_is_no_harm(cache: Path, fake: FakeTool, sp
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("go version go1.26.8 linux/amd64", "1.26.8"), ("v3.255.0", "3.255.0"), ("Kubernetes v1.36.3\n", "1.36.3"), ("1.2", "1.2.0"),
+        ("go version go1.26.8 linux/amd64", "1.26.8"),
+        ("v3.255.0", "3.255.0"),
+        ("Kubernetes v1.36.3\n", "1.36.3"),
+        ("1.2", "1.2.0"),
         ("no", ""),
     ],
 )

@@ -51,6 +51,17 @@ def test_config_and_its_secret_keys_reach_the_program(session: Session, tmp_path
     assert json.loads((tmp_path / "seen").read_text()) == [True, False, "v"]
 
 
+def test_everything_logged_arrives_in_its_order_before_the_program_has_ended(session: Session, tmp_path: Path) -> None:
+    session.engine.logged.clear()
+    program = (
+        "import pulumi\nfor n in range(200):\n    pulumi.log.debug(f'debug {n}')\n"
+        "pulumi.log.warn('between')\nfor n in range(200, 300):\n    pulumi.log.debug(f'debug {n}')\n"
+    )
+    assert session.run(tmp_path, program).error == ""
+    ours = [message for message in session.engine.logged if message.startswith(("debug ", "between"))]
+    assert ours == [*(f"debug {n}" for n in range(200)), "between", *(f"debug {n}" for n in range(200, 300))]
+
+
 def test_the_program_sees_its_directory_arguments_and_modules(session: Session, tmp_path: Path) -> None:
     (tmp_path / "beside.py").write_text("VALUE = 7\n")
     program = "import os, sys, beside, json\njson.dump([sys.argv, os.getcwd(), beside.VALUE], open('seen', 'w'))\n"

@@ -7,6 +7,7 @@ from typing import Any
 
 from lab.region.protocol import ApiError, Request, request_id
 from lab.region.registry import rest
+from lab.region.services.cs.belongings import collect_logs
 from lab.region.services.cs.clusters import cluster_of
 from lab.region.services.cs.tasks import start_task
 from lab.region.state import Region
@@ -97,6 +98,7 @@ def install_addons(region: Region, request: Request) -> dict[str, Any]:
     cluster_id = cluster_of(region, request.vars["c"])["cluster_id"]
     for row in request.json:
         install(region, cluster_id, row["name"], row.get("version", ""), row.get("config", ""))
+        collect_logs(region, cluster_id, row["name"], row.get("config", ""))
     return _started(region, cluster_id, "addon_install")
 
 

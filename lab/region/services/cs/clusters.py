@@ -9,6 +9,7 @@ from typing import Any
 from lab.region.clock import iso
 from lab.region.protocol import ApiError, Request, Response, json_response, request_id
 from lab.region.registry import rest
+from lab.region.services.cs import belongings
 from lab.region.services.cs.tasks import finish_task, start_task
 from lab.region.services.ims import make_provider
 from lab.region.services.vswitches import vswitch_of
@@ -16,12 +17,13 @@ from lab.region.state import Region, timer
 
 API_SERVER = "https://10.0.0.10:6443"
 DEFAULT_VERSION = "1.36.3-aliyun.1"
-_HIDDEN = ("rrsa", "autoscaling_config", "audit", "controlplane_log")
+_HIDDEN = ("rrsa", "autoscaling_config", "audit", "controlplane_log", "issuer", "made", "delete_options")
 
 
 def issuer_of(region: Region, cluster_id: str) -> str:
     """Where the cluster's service account tokens say they come from."""
-    return f"https://oidc-ack-{region.name}.oss-{region.name}.aliyuncs.com/{cluster_id}"
+    known = region.store.get("cluster", cluster_id) or {}
+    return known.get("issuer") or f"https://oidc-ack-{region.name}.oss-{region.name}.aliyuncs.com/{cluster_id}"
 
 
 def cluster_of(region: Region, cluster_id: str) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def make_cluster(region: Region, cluster_id: str, wanted: dict[str, Any], state:
         "init_version": version,
         "deletion_protection": bool(wanted.get("deletion_protection")),
         "resource_group_id": wanted.get("resource_group_id") or "rg-1",
-        "worker_ram_role_name": "KubernetesWorkerRole-1",
+        "worker_ram_role_name": wanted.get("worker_ram_role_name") or "KubernetesWorkerRole-1",
         "tags": wanted.get("tags") or [],
         "service_cidr": cidr,
         "container_cidr": wanted.get("container_cidr") or "",
@@ -65,12 +67,14 @@ def make_cluster(region: Region, cluster_id: str, wanted: dict[str, Any], state:
         "created": now,
         "updated": now,
         "docker_version": "",
-        "external_loadbalancer_id": "lb-1",
+        "external_loadbalancer_id": wanted.get("load_balancer") or "lb-1",
         "private_zone": False,
         "network_mode": "vpc",
         "maintenance_window": wanted.get("maintenance_window") or {"enable": False},
         "operation_policy": wanted.get("operation_policy") or {"cluster_auto_upgrade": {"enabled": False}},
         "rrsa": bool(wanted.get("enable_rrsa")),
+        "issuer": wanted.get("issuer") or issuer_of(region, cluster_id),
+        "made": bool(wanted.get("made")),
     }
     for key in ("timezone", "auto_mode"):  # answered only to those who set them: an answer of its own makes the client plan a replacement
         if wanted.get(key):
@@ -112,7 +116,8 @@ def create(region: Region, request: Request) -> Response:
     for vswitch in wanted.get("vswitch_ids") or []:
         vswitch_of(region, vswitch)
     cluster_id = "c" + uuid.uuid4().hex
-    make_cluster(region, cluster_id, wanted, "initial")
+    make_cluster(region, cluster_id, belongings.prepare(region, cluster_id, wanted), "initial")
+    belongings.furnish(region, cluster_id, wanted)
     task = start_task(region, "cluster_create", cluster_id, "task_cluster", "cluster.settle")
     return _accepted(cluster_id, task)
 
@@ -191,6 +196,7 @@ def delete(region: Region, request: Request) -> Response:
         raise ApiError(403, "ErrorDeletionProtection", f"cluster {cluster_id} is under deletion protection; switch it off first")
     if cluster["state"] != "deleting":
         cluster["state"] = "deleting"
+        cluster["delete_options"] = json.loads(request.query.get("delete_options") or "[]")
         region.store.put("cluster", cluster_id, cluster)
     task = start_task(region, "cluster_delete", cluster_id, "task_cluster", "cluster.remove")
     return _accepted(cluster_id, task)
@@ -207,5 +213,8 @@ def remove(region: Region, payload: dict[str, Any]) -> None:
     for addon in region.store.all("addon", cluster_id=cluster_id):
         region.store.delete("addon", f"{cluster_id}:{addon['name']}")
     region.store.delete("oidc_provider", f"ack-rrsa-{cluster_id}")
+    gone = region.store.get("cluster", cluster_id)
+    if gone is not None:
+        belongings.take_away(region, gone)
     region.store.delete("cluster", cluster_id)
     finish_task(region, payload["task_id"])

@@ -33,8 +33,10 @@ def user_config(region: Region, request: Request) -> dict[str, Any]:
 @rest("cs", "GET", "/clusters/{c}/resources", "DescribeClusterResources", resource="cluster/{c}")
 def resources(region: Region, request: Request) -> Response:
     """What the cluster itself ordered: its load balancer."""
-    cluster_id = cluster_of(region, request.vars["c"])["cluster_id"]
-    row = {"resource_type": "SLB", "instance_id": "lb-1", "resource_info": "", "state": "CREATE_COMPLETE", "auto_create": 1}
+    cluster = cluster_of(region, request.vars["c"])
+    cluster_id = cluster["cluster_id"]
+    row = {"resource_type": "SLB", "instance_id": cluster["external_loadbalancer_id"], "state": "CREATE_COMPLETE"}
+    row |= {"resource_info": "", "auto_create": 1}
     return json_response([{"cluster_id": cluster_id, **row}])
 
 

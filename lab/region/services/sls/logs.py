@@ -95,7 +95,7 @@ def _run(region: Region, request: Request, values: dict[str, str]) -> tuple[list
         query, [(row["time"], {**json.loads(row["fields"]), "__topic__": row["topic"], "__source__": row["source"]}) for row in found]
     )
     if query.columns is not None:
-        return [language.aggregate(query, rows)], [c["name"] for c in query.columns], len(rows)
+        return language.aggregates(query, rows), [c["name"] for c in query.columns], len(rows)
     if str(values.get("reverse", "")).lower() == "true":
         rows.reverse()
     first = int(values.get("offset") or 0)

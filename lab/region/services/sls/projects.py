@@ -108,12 +108,15 @@ def delete_policy(region: Region, request: Request) -> Response:
 
 @rest("sls", "GET", "/tags", "ListTagResources", permission="log:ListTagResources")
 def tags(region: Region, request: Request) -> Response:
-    """Tags of the named projects."""
-    names = json.loads(request.query.get("resourceId") or "[]")
+    """Tags of the named projects, or of all that carry the given tags."""
+    names = json.loads(request.query.get("resourceId") or "[]") or region.store.ids("log_project")
+    wanted = {row["key"]: row.get("value", "") for row in json.loads(request.query.get("tags") or "[]")}
     kind = request.query.get("resourceType", "PROJECT")
     rows = []
     for name in names:
         held = region.store.get("tags", f"log:{name}") or {}
+        if not all(held.get(key) == value for key, value in wanted.items()):
+            continue
         rows += [{"resourceType": kind, "resourceId": name, "tagKey": k, "tagValue": v} for k, v in held.items()]
     return json_response({"tagResources": rows})
 

@@ -1,0 +1,20 @@
+"""One JSON line per decision, on standard output."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
+_lock = threading.Lock()
+
+
+def say(event: str, level: str = "info", **detail: Any) -> None:
+    """Write one line."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    line = json.dumps({"time": now, "level": level, "event": event, **detail}, default=str)
+    with _lock:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()

@@ -1,0 +1,29 @@
+"""What is allowed but rarely meant: warnings about settings, each with what would be better."""
+
+from collections.abc import Iterator
+
+from components.settings.problem import set_command
+from components.settings.root import Settings
+
+
+def advice(settings: Settings) -> Iterator[str]:
+    """Warnings, most weighty first."""
+    yield from _room_for_replacements(settings)
+
+
+def _room_for_replacements(settings: Settings) -> Iterator[str]:
+    """At full load all preemptible nodes may get their notice at once, and the old ones still count while the new ones come."""
+    pool, serving = settings.node_pool, settings.nodes_for(settings.autoscaler.max_replicas)
+    if pool.spot_strategy == "NoSpot" or not settings.interruption.enabled:
+        return
+    base = min(pool.on_demand_base, serving)
+    preemptible = (serving - base) * (100 - pool.on_demand_percent) // 100
+    needed = serving + preemptible + settings.headroom.nodes
+    if preemptible and pool.max_size < needed:
+        warm = f" and headroom.nodes {settings.headroom.nodes}" if settings.headroom.nodes else ""
+        yield (
+            f"nodePool.maxSize is {pool.max_size}: at autoscaler.maxReplicas {settings.autoscaler.max_replicas} the pool serves with "
+            f"{serving} nodes, {preemptible} of them preemptible. When all of these get their notice at once, their replacements "
+            f"don't fit beside them{warm}, and capacity is missing until the old ones are gone. Room for all: "
+            f"{set_command('nodePool.maxSize', str(needed))}"
+        )

@@ -1,0 +1,75 @@
+"""What to do about a resource that failed: the cause by its message, one line of advice each."""
+
+from __future__ import annotations
+
+import re
+
+from ops.events import Failure, Report
+
+UNANSWERED, REFUSED_FOR_NOW, SERVICE, EXISTS, FORBIDDEN, OTHER = "unanswered", "throttled", "service", "exists", "forbidden", "other"
+
+_CAUSES = (
+    (REFUSED_FOR_NOW, r"Throttling|TooManyRequests|QpsLimitExceeded|FlowControl|StatusCode[:=] ?429|\b429\b"),
+    (EXISTS, r"EntityAlreadyExists|AlreadyExist|is not available\. The bucket namespace is shared"),
+    (FORBIDDEN, r"Forbidden|NoPermission|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|StatusCode[:=] ?403"),
+    (
+        UNANSWERED,
+        r"\bEOF\b|connection reset|connection refused|broken pipe|[Tt]imeout|timed out|deadline exceeded|no such host|"
+        r"[Rr]emote end closed|cannot be reached|no answer in time|server closed",
+    ),
+    (SERVICE, r"StatusCode[:=] ?5\d\d|\bcode: 5\d\d|InternalError|ServiceUnavailable|HTTP 5\d\d|InternalServerError"),
+)
+_NOISE = (
+    r"\d+ errors? occurred: \* ",
+    r"\w+ing urn:pulumi:\S+?: (?=\[|\w)",
+    r"\[(SDK [\w-]+ )?ERROR\]:? ?",
+    r"terraform-provider-alicloud\S+\.go:\d+: ",
+    r"SDKError: ",
+    r" Data: \{.*\}",
+)
+AGAIN = "run the same command again"
+_ADVICE = {
+    UNANSWERED: f"the service did not answer: check the network from here to it, then {AGAIN}",
+    REFUSED_FOR_NOW: f"the service asks for fewer calls: wait a minute, then {AGAIN}",
+    SERVICE: f"the service failed, not the settings: wait a minute, then {AGAIN}; if it stays, see the service's status page",
+    EXISTS: "something with this name exists and is not in this stack's state: if it is yours, take it over (docs/settings.md, adopt); "
+    f"otherwise give another name in the settings; then {AGAIN}",
+    FORBIDDEN: f"the credentials may not do this: let their RAM user or role do it, then {AGAIN}",
+    OTHER: f"mend what the message names, then {AGAIN}",
+}
+TAKEN_OVER = f"its answer was lost, but it was made and is in the state now: {AGAIN}"
+NOT_KNOWN = f"whether it was made is not known, and could not be looked up: look for it by its name, delete it if it is there, then {AGAIN}"
+IN_DOUBT = (UNANSWERED, SERVICE, EXISTS)
+"""Causes after which a creation may have happened."""
+
+
+def cause(message: str) -> str:
+    """Which of the causes above a message speaks of."""
+    return next((name for name, pattern in _CAUSES if re.search(pattern, message)), OTHER)
+
+
+def explanation(report: Report, known_better: dict[str, str] | None = None) -> list[str]:
+    """Lines for a person: every resource that failed, why, and what to do. `known_better`: advice by URN in place of the message's."""
+    lines = []
+    for failure in _ultimate(report.failures):
+        where = f"{failure.name} ({failure.kind})" if failure.kind and failure.kind != "pulumi:pulumi:Stack" else "the program"
+        lines.append(f"  {where}{f', {failure.step}' if failure.step else ''}: {short(failure.message)}")
+        own = "remedy:" in failure.message  # the program's own messages say what to do
+        advice = AGAIN + " afterwards" if own else _ADVICE[cause(failure.message)]
+        lines.append(f"    do: {(known_better or {}).get(failure.urn, advice)}")
+    return ["\nWhat did not finish:", *lines] if lines else []
+
+
+def short(message: str, longest: int = 300) -> str:
+    """A message in one line, without where in the plugin's code it comes from: the part that says what happened first."""
+    words = " ".join(message.split())
+    for noise in _NOISE:
+        words = re.sub(noise, "", words)
+    words = words.strip()
+    return words if len(words) <= longest else words[: longest - 1] + "…"
+
+
+def _ultimate(failures: list[Failure]) -> list[Failure]:
+    """Without what only says that something else failed."""
+    steps = [failure for failure in failures if failure.step or "update failed" not in failure.message]
+    return [failure for failure in steps if failure.message or failure.step]

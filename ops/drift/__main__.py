@@ -1,0 +1,108 @@
+"""`make drift`: what differs from what was deployed, by resource; autoscalers' differences are told from real ones. Changes nothing.
+
+Exit status: 0 no real difference, 7 at least one (as of the CLI's own --expect-no-changes), 1 it could not be told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import time
+from collections import Counter
+
+from ops.drift.compare import Difference, differences, is_real, plain
+from ops.drift.events import Events, events
+from ops.preview_comment.document import NotAPreview
+from ops.pulumi import Stack, environment, require_cli
+
+DIFFERENT = 7
+PROGRESS = 5.0
+"""Seconds between two lines that say how far it is."""
+TITLES = {
+    "changed": "changed outside of this program; `make up STACK={0} REFRESH=1` puts it back",
+    "gone": "gone; `make up STACK={0} REFRESH=1` makes it again",
+    "undeployed": "asked for by the program and not deployed, or a consequence of the above; `make up STACK={0}` does it",
+    "owned": "moved by its autoscaler: no up and no refresh sets it back",
+    "other": "not set by this program: no up changes it",
+}
+COUNTED = {"changed": "changed", "gone": "gone", "undeployed": "not deployed", "owned": "moved by autoscalers", "other": "not ours"}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Asks, compares, shows."""
+    parser = argparse.ArgumentParser(prog="python -m ops.drift", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--stack", default="local")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the differences there as well")
+    options = parser.parse_args(arguments)
+    stack = Stack(options.stack)
+    try:
+        found = _ask(stack)
+    except NotAPreview as error:
+        print(f"error: stack {stack.name}: {error}", file=sys.stderr)
+        return 1
+    if found.errors:
+        for message in found.errors:
+            print(f"error: {message.text.strip()}", file=sys.stderr)
+        print(f"error: stack {stack.name}: what differs can't be told, see above; nothing was changed", file=sys.stderr)
+        return 1
+    result = differences(found)
+    if options.json:
+        options.json.write_text(json.dumps(plain(result), indent=1, ensure_ascii=False) + "\n")
+    print(report(stack.name, len(found.reads), result))
+    return DIFFERENT if any(map(is_real, result)) else 0
+
+
+def report(stack: str, read: int, found: list[Difference]) -> str:
+    """The differences as a person reads them, the summary last."""
+    lines = []
+    for sort, title in TITLES.items():
+        some = [one for one in found if one.sort == sort]
+        lines += [title.format(stack)] if some else []
+        for one in some:
+            lines.append(f"  {one.name} ({one.kind}){f': up would {one.op} it' if one.op else ''}")
+            verb = "the program says" if one.op else "is now"
+            lines += [
+                f"    {part.path}: {part.was}, {verb} {part.now}{f' ({part.owner})' if part.owner else ''}" for part in one.properties
+            ]
+    counts = Counter(one.sort for one in found)
+    listed = ", ".join(f"{counts[sort]} {said}" for sort, said in COUNTED.items() if counts[sort])
+    return "\n".join([*lines, f"{stack}: {read} resources looked at, {listed or 'none differs'}"])
+
+
+def _ask(stack: Stack) -> Events:
+    """Runs the CLI, which reads every resource and then previews the program; says how far it is. Raises NotAPreview."""
+    if stack.in_lab:
+        from ops.lab import start
+
+        start(quiet=True)
+    else:
+        require_cli()
+    process = subprocess.Popen(
+        stack.command("preview", "--stack", stack.name, "--refresh", "--json", "--non-interactive"),
+        env={**environment(), "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    lines, told = [], time.monotonic()
+    print(f"reading every resource of stack {stack.name} …", file=sys.stderr, flush=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.append(line)
+        if time.monotonic() - told > PROGRESS:
+            told = time.monotonic()
+            print(f"  {sum('resOutputsEvent' in one for one in lines)} answers", file=sys.stderr, flush=True)
+    code = process.wait()
+    found = events("".join(lines))
+    if code != 0 and not found.errors:
+        raise NotAPreview(f"`pulumi preview --refresh` ended with exit status {code}, see above; is the stack there (make up)?")
+    return found
+
+
+if __name__ == "__main__":
+    try:
+        raise SystemExit(main())
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

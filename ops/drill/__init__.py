@@ -1,0 +1,1 @@
+"""`make drill`: takes something away under load and says what the users noticed."""

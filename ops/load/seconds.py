@@ -1,0 +1,52 @@
+"""Answers counted by the second in which they came."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+
+class Seconds:
+    """Writes one line per wall second: {"t", "count", "failed", "late", "p50", "p95", "p99"}; `t` modelled, latencies in wall seconds.
+
+    Failed requests are not late as well, and their times are in no percentile.
+    """
+
+    def __init__(self, path: Path, started: float, clock: float, deadline: float) -> None:
+        self._file = path.open("a", buffering=1)
+        self._started, self._clock, self._deadline = started, clock, deadline
+        self._second, self._good, self._failed = -1, [], 0
+
+    def add(self, moment: float, seconds: float, failed: bool) -> None:
+        """One answer (`moment`: epoch seconds)."""
+        second = int(moment - self._started)
+        if second > self._second:
+            self._write()
+            self._second = second
+        if failed:
+            self._failed += 1
+        else:
+            self._good.append(seconds)
+
+    def close(self) -> None:
+        """Write the last second."""
+        self._write()
+        self._file.close()
+
+    def _write(self) -> None:
+        good = sorted(self._good)
+        if good or self._failed:
+            row = {
+                "t": round(self._second * self._clock, 3),
+                "count": len(good) + self._failed,
+                "failed": self._failed,
+                "late": sum(value > self._deadline for value in good),
+                **{name: round(percentile(good, share), 4) for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))},
+            }
+            self._file.write(json.dumps(row) + "\n")
+        self._good, self._failed = [], 0
+
+
+def percentile(ordered: list[float], share: float) -> float:
+    """Nearest-rank percentile of sorted values; 0 of none."""
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0

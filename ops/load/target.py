@@ -1,0 +1,43 @@
+"""Where load may be sent: a stack of one's own; a public address only if it is named twice."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import socket
+from urllib.parse import urlsplit
+
+from ops.load.session import SessionError
+from ops.pulumi import Stack
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """The two options that say it."""
+    parser.add_argument("--public", action="store_true", help="the target may be on the Internet")
+    parser.add_argument("--yes-i-own", metavar="HOST", help="and this is its name")
+
+
+def base(stack: Stack, chosen: argparse.Namespace) -> str | None:
+    """The base URL of a real stack, None in the lab. Raises SessionError: load on somebody else's machine is an attack."""
+    if stack.in_lab:
+        return None
+    found = urlsplit(stack.outputs()["predictUrl"])
+    host = found.hostname or ""
+    if public(host) and not (chosen.public and chosen.yes_i_own == host):
+        raise SessionError(
+            f"{host} is a public address: expected a stack of your own.\n"
+            "otherwise: load on a machine of somebody else's is an attack, and on your own it costs money\n"
+            f"if it is yours, say so twice: --public --yes-i-own {host}"
+        )
+    return f"{found.scheme}://{found.netloc}"
+
+
+def public(host: str) -> bool:
+    """Whether a host name leads to an address that is neither loopback nor private. What can't be resolved counts as public."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return False
+    try:
+        found = {item[4][0] for item in socket.getaddrinfo(host, None)}
+    except OSError:
+        return True
+    return any(ipaddress.ip_address(str(address)).is_global for address in found)

@@ -1,0 +1,157 @@
+"""A directory in which the real CLI previews a tree of this project: own backend, own plugins' home, own stack file.
+
+Every answer that the program would ask the cloud for is written into the stack's settings (`lookups`, `kubeconfig`), every secret is a
+placeholder. The program, the engine and the plugins are the ones that deploy. The checkout itself is only read.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+PROJECT = "elastic-inference"
+PASSPHRASE = "offline"
+"""Of stack files in a directory that is gone after the preview. It guards placeholders."""
+ACCOUNT = "1000000000000000"
+VERSION = "1.36.1-aliyun.1"
+PEM = "-----BEGIN {0}-----\nb2ZmbGluZQ==\n-----END {0}-----\n"
+PLACEHOLDERS = {
+    "kubeconfig": "apiVersion: v1\nkind: Config\nclusters: []\ncontexts: []\nusers: []\n",
+    "htpasswd": "offline:$2y$05$offline",
+    "tlsCertificate": PEM.format("CERTIFICATE"),
+    "tlsPrivateKey": PEM.format("PRIVATE KEY"),
+}
+"""Values for secrets that nobody outside has: shaped so that the program's checks take them, with no use to anybody."""
+KEPT = ("HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TMPDIR", "TZ", "EI_CACHE", "XDG_CACHE_HOME", "GOPATH", "GOCACHE")
+
+
+class OfflineError(Exception):
+    """Something a person has to know; the message is complete and is shown without a traceback."""
+
+
+class Workspace:
+    """One previewing place. Several trees can be previewed in it one after the other, against the same state."""
+
+    def __init__(self, directory: pathlib.Path, stack: str) -> None:
+        self.directory, self.stack = directory, stack
+        self._home, self._state = directory / "home", directory / "state"
+        for part in (self._home, self._state, directory / "trees"):
+            part.mkdir(parents=True, exist_ok=True)
+
+    def lay_plugins(self) -> None:
+        """Links the CLI's plugins from the tool chain's cache; builds what is missing there, with progress. Raises ToolchainError."""
+        from toolchain import plugins
+
+        plugins.install_into(self._home)
+
+    def lay_tree(self, source: pathlib.Path, name: str) -> pathlib.Path:
+        """A program directory that is `source` by links, but for the stack's settings, which are made fit for a preview offline."""
+        program = self.directory / "trees" / name
+        program.mkdir()
+        for entry in source.iterdir():
+            if entry.name not in (".git", ".venv", f"Pulumi.{self.stack}.yaml"):
+                (program / entry.name).symlink_to(entry)
+        (program / ".venv").symlink_to(pathlib.Path(sys.prefix))
+        settings, secrets = offline_settings(read_settings(source, self.stack))
+        write_settings(program / f"Pulumi.{self.stack}.yaml", settings)
+        self._say(program, "stack", "select", "--create", self.stack)
+        words = [word for key, value in secrets.items() for word in ("--secret", f"{key}={value}")]
+        self._say(program, "config", "set-all", "--stack", self.stack, *words)
+        return program
+
+    def pulumi(self, program: pathlib.Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Runs the CLI in `program`, with more environment variables if need be; what it prints is the caller's to show."""
+        import toolchain
+
+        command = [str(toolchain.find("pulumi").path), *arguments, "--non-interactive"]
+        return subprocess.run(command, cwd=program, env={**self._environment(program), **variables}, capture_output=True, text=True)
+
+    def _say(self, program: pathlib.Path, *arguments: str) -> None:
+        done = self.pulumi(program, *arguments)
+        if done.returncode != 0:
+            raise OfflineError(f"pulumi {arguments[0]} {arguments[1]} failed: {(done.stderr or done.stdout).strip()}")
+
+    def _environment(self, program: pathlib.Path) -> dict[str, str]:
+        """Nothing of the caller's but where things are: no credentials, no backend, no proxy of a cloud that isn't asked."""
+        import toolchain
+
+        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+        paths = [str(toolchain.find("pulumi").path.parent), str(pathlib.Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+        return {
+            "LANG": "C.UTF-8",
+            **kept,
+            "PATH": os.pathsep.join(paths),
+            "PYTHONPATH": str(program),
+            "PULUMI_PYTHON_CMD": sys.executable,
+            "PULUMI_HOME": str(self._home),
+            "PULUMI_BACKEND_URL": f"file://{self._state}",
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "LAB_HOME": str(self.directory / "no-lab"),
+            "ALICLOUD_ACCESS_KEY": "offline",
+            "ALICLOUD_SECRET_KEY": "offline",
+            "ALICLOUD_ACCOUNT_ID": ACCOUNT,
+            "ALIBABA_CLOUD_ACCOUNT_TYPE": "Domestic",
+        }
+
+
+def read_settings(source: pathlib.Path, stack: str) -> dict[str, Any]:
+    """The stack's file. Raises OfflineError when there is none or it isn't YAML."""
+    import yaml
+
+    path = source / f"Pulumi.{stack}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(found.name.split(".")[1] for found in source.glob("Pulumi.*.yaml")))
+        raise OfflineError(f"stack {stack}: there is no {path.name}; expected one of {known}")
+    try:
+        return yaml.safe_load(path.read_text()) or {}
+    except yaml.YAMLError as error:
+        raise OfflineError(f"{path.name}: not YAML: {error}") from None
+
+
+def write_settings(path: pathlib.Path, settings: dict[str, Any]) -> None:
+    """Writes a stack file."""
+    import yaml
+
+    path.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
+
+
+def offline_settings(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """(the stack file without what only its owners can read, the secrets to set instead by full key)."""
+    config = dict(document.get("config") or {})
+    hidden = {key for key, value in config.items() if isinstance(value, dict) and set(value) == {"secure"}}
+    config = {key: _readable(value) for key, value in config.items() if key not in hidden}
+    own = {key.removeprefix(f"{PROJECT}:"): value for key, value in config.items()}
+    config[f"{PROJECT}:lookups"] = {**_lookups(own), **(own.get("lookups") or {})}
+    wanted = {f"{PROJECT}:{name}" for name in ("kubeconfig", *_entry_secrets(own.get("entry") or {}))}
+    secrets = {key: PLACEHOLDERS.get(key.removeprefix(f"{PROJECT}:"), "offline") for key in sorted(hidden | wanted)}
+    return {"config": config}, secrets
+
+
+def _lookups(own: dict[str, Any]) -> dict[str, str]:
+    """What the cloud would answer, as far as names tell; the rest is a placeholder in the right form."""
+    cluster = own.get("cluster") or {}
+    identity, account = cluster.get("id") or "c" + "0" * 32, cluster.get("accountId") or ACCOUNT
+    region = own.get("alicloud:region") or "cn-shanghai"
+    return {
+        "accountId": account,
+        "clusterVersion": VERSION,
+        "oidcIssuer": f"https://oidc-ack-{region}.oss-{region}.aliyuncs.com/{identity}",
+        "oidcProviderArn": f"acs:ram::{account}:oidc-provider/ack-rrsa-{identity}",
+    }
+
+
+def _entry_secrets(entry: dict[str, Any]) -> list[str]:
+    """Secrets that the entry's settings call for."""
+    return ["htpasswd"] * (entry.get("auth") == "basic") + ["tlsCertificate", "tlsPrivateKey"] * (entry.get("tls") == "provided")
+
+
+def _readable(value: Any) -> Any:
+    """The value with placeholders where it is encrypted."""
+    if isinstance(value, dict):
+        return "offline" if set(value) == {"secure"} else {key: _readable(inner) for key, inner in value.items()}
+    return [_readable(inner) for inner in value] if isinstance(value, list) else value

@@ -1,0 +1,132 @@
+"""What a simulation says: one row per candidate, the frontier, and the cheapest that keeps the promise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ops.plan.candidate import Candidate
+from ops.plan.simulate import Totals
+from ops.plan.trace import Trace
+from ops.plan.world import World
+
+
+@dataclass(frozen=True)
+class Row:
+    """One candidate's figures over all seeds. Shares are of 1; money is CNY for the whole trace."""
+
+    name: str
+    cost: float
+    """Median."""
+    cost_worst: float
+    relative_static: float
+    """Cost over that of a static fleet, on demand, sized for the highest minute at this candidate's target."""
+    relative_on_demand: float
+    """Cost over that of the same autoscaler with on-demand nodes only."""
+    slo: float
+    """Requests answered in time, median."""
+    slo_worst: float
+    on_demand_share: float
+    """Of node-hours, median."""
+    nodes: float
+    """Mean."""
+    failed: float
+    """Share refused or broken off, median."""
+    settings: dict[str, Any]
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def twin(candidate: Candidate) -> Candidate:
+    """The same settings without preemptible nodes."""
+    return replace(candidate, name=f"{candidate.name} (on demand only)", spot=False, mix=False, remedy=False, on_demand_base=0)
+
+
+def twin_key(candidate: Candidate) -> Candidate:
+    """What twins differ in: candidates with equal keys have the same twin."""
+    return replace(twin(candidate), name="", on_demand_percent=0, compensate=True, spot_pools=1, settings={})
+
+
+def static_cost(candidate: Candidate, trace: Trace, world: World) -> float:
+    """CNY of enough on-demand nodes for the highest minute, always on."""
+    return static_pods(candidate, trace) * world.prices[world.ranked(candidate.instance_types, False)[0]] * trace.seconds / 3600
+
+
+def static_pods(candidate: Candidate, trace: Trace) -> int:
+    """Pods for the highest minute at the candidate's target."""
+    return max(1, math.ceil(trace.peak / candidate.target_qps - 1e-9))
+
+
+def rows(totals: Totals, candidates: Sequence[Candidate], trace: Trace, world: World) -> list[Row]:
+    """The figures of `candidates`, which come first in `totals`; their twins are among the rest."""
+    lanes = totals.lanes
+    cost_of_twin = {twin_key(c): _of(totals.cost, lanes.candidate == index) for index, c in enumerate(lanes.candidates) if not c.spot}
+    made = []
+    for index, candidate in enumerate(candidates):
+        mine = lanes.candidate == index
+        cost, slo = totals.cost[mine], totals.slo[mine]
+        beside = cost_of_twin.get(twin_key(candidate))
+        made.append(
+            Row(
+                name=candidate.name,
+                cost=float(np.median(cost)),
+                cost_worst=float(cost.max()),
+                relative_static=float(np.median(cost)) / static_cost(candidate, trace, world),
+                relative_on_demand=float(np.median(cost)) / beside if beside else math.nan,
+                slo=float(np.median(slo)),
+                slo_worst=float(slo.min()),
+                on_demand_share=_of(totals.on_demand_seconds / np.maximum(totals.node_seconds, 1e-9), mine),
+                nodes=_of(totals.node_seconds / totals.seconds, mine),
+                failed=_of((totals.refused + totals.cut) / np.maximum(totals.requests, 1e-9), mine),
+                settings=dict(candidate.settings),
+            )
+        )
+    return made
+
+
+def _of(values: np.ndarray, mine: np.ndarray) -> float:
+    return float(np.median(values[mine]))
+
+
+def frontier(found: Sequence[Row]) -> list[Row]:
+    """Rows that no other beats in both cost and worst SLO, cheapest first."""
+    best, kept = -1.0, []
+    for row in sorted(found, key=lambda r: (r.cost, -r.slo_worst)):
+        if row.slo_worst > best + 1e-9:
+            kept.append(row)
+            best = row.slo_worst
+    return kept
+
+
+def choose(found: Sequence[Row], slo: float) -> Row | None:
+    """The cheapest row whose worst seed keeps `slo` (a share of 1), or None."""
+    good = [row for row in found if row.slo_worst >= slo]
+    return min(good, key=lambda r: r.cost) if good else None
+
+
+def table(found: Sequence[Row], chosen: Row | None = None) -> str:
+    """The rows as text."""
+    width = max([len(r.name) for r in found] + [9])
+    head = (
+        f"{'candidate':<{width}}  {'CNY':>9}  {'of static':>9}  {'of on-dem.':>10}  {'SLO':>8}  {'worst':>8}  {'on-dem.':>7}  {'nodes':>6}"
+    )
+    lines = [head]
+    for r in found:
+        mark = " <" if chosen is not None and r is chosen else ""
+        beside = "-" if math.isnan(r.relative_on_demand) else f"{r.relative_on_demand:.3f}"
+        lines.append(
+            f"{r.name:<{width}}  {r.cost:>9.0f}  {r.relative_static:>9.3f}  {beside:>10}  {_percent(r.slo):>8}  {_percent(r.slo_worst):>8}"
+            f"  {100 * r.on_demand_share:>6.1f}%  {r.nodes:>6.1f}{mark}"
+        )
+    return "\n".join(lines)
+
+
+def _percent(share: float) -> str:
+    """Cut, never rounded up: 99.996 % isn't 100 %."""
+    return f"{math.floor(share * 100000 + 1e-6) / 1000:.3f}%"

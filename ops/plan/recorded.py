@@ -1,0 +1,145 @@
+"""A recorded run, as the planner needs it: its load, its events, its figures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ops.plan.market import Event
+from ops.plan.mistake import Collector, Mistake
+from ops.plan.trace import Trace
+
+TOGETHER = 10.0
+"""Modelled seconds within which notices are one event."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A run directory, read. Times are modelled seconds."""
+
+    meta: dict[str, Any]
+    samples: list[dict[str, Any]]
+    requests: list[dict[str, Any]]
+    events: list[dict[str, Any]]
+
+    @property
+    def clock(self) -> float:
+        """Modelled seconds in a wall second."""
+        return float(self.meta.get("clock") or 1)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What both sides are compared by."""
+
+    cost: float
+    slo: float
+    nodes: float
+    on_demand_share: float
+    pods: float
+
+
+def read(path: Path) -> Recorded:
+    """Read a run directory; raises PlanError with everything that is missing or unreadable."""
+    mistakes, parts = Collector(), {}
+    for name in ("samples", "requests", "events"):
+        file = path / f"{name}.jsonl"
+        try:
+            parts[name] = [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
+            if not parts[name] and name != "events":
+                mistakes.append(_mistake(file, "empty", "one JSON object per line"))
+        except OSError as error:
+            parts[name] = []
+            if name != "events":
+                mistakes.append(_mistake(file, error.strerror, "a file of one JSON object per line"))
+        except ValueError as error:
+            mistakes.append(_mistake(file, str(error), "one JSON object per line"))
+    meta: Any = {}
+    try:
+        meta = json.loads((path / "meta.json").read_text())
+        if not isinstance(meta, dict):
+            mistakes.append(_mistake(path / "meta.json", type(meta).__name__, "a JSON object"))
+    except (OSError, ValueError) as error:
+        mistakes.append(_mistake(path / "meta.json", getattr(error, "strerror", None) or str(error), "a JSON object"))
+    mistakes.check()
+    return Recorded(meta, parts["samples"], parts["requests"], parts["events"])
+
+
+def trace_of(run: Recorded) -> Trace:
+    """The requests, as counted in each wall second; a second without a row had none. Rates are of the wall."""
+    seconds = np.array([round(float(row["t"]) / run.clock) for row in run.requests])
+    counts = np.zeros(seconds.max() - seconds.min() + every(run))
+    np.add.at(counts, seconds - seconds.min(), [float(row["count"]) for row in run.requests])
+    width = every(run)
+    rates = counts.reshape(-1, width).sum(axis=1) / width if len(counts) % width == 0 else counts
+    step = run.clock * (width if len(rates) < len(counts) else 1)
+    return Trace("recorded", np.arange(len(rates)) * step, rates, len(rates) * step, exact=True)
+
+
+def every(run: Recorded) -> int:
+    """Wall seconds between two rows of requests: 1, or the step of a simulation."""
+    seconds = sorted({round(float(row["t"]) / run.clock) for row in run.requests})
+    return max(1, int(np.diff(seconds).min())) if len(seconds) > 1 else 1
+
+
+def dispersion(run: Recorded) -> float:
+    """Variance of the counts from one second to the next over their mean: 1 for requests at random, near 0 for evenly sent ones."""
+    counts = np.array([float(row["count"]) for row in run.requests])
+    return float(np.mean(np.diff(counts) ** 2) / 2 / max(counts.mean(), 1e-9)) if len(counts) > 1 else 0.0
+
+
+def events_of(run: Recorded, begin: float) -> list[Event]:
+    """Notices to nodes and changes of stock, as events of the market; `begin` is the load's first moment."""
+    made, told, lengths = [], [], {}
+    gone = {str(row["detail"]): float(row["t"]) for row in run.events if row.get("kind") == "node gone"}
+    for row in run.events:
+        at, kind, detail = float(row.get("t", 0.0)), str(row.get("kind", "")), row.get("detail")
+        if kind == "node notice":
+            told.append(at)
+            lengths[at] = max(gone.get(str(detail), at + 1e9) - at, 0.0)
+        elif kind == "reclaim" and isinstance(detail, dict):
+            length = detail.get("notice")
+            made.append(
+                Event(at - begin, "kill", float(detail.get("share", 1.0)), notice=None if length is None else float(length), forced=True)
+            )
+        elif kind in ("stock-out", "stock-back"):
+            made.append(Event(at - begin, "out" if kind == "stock-out" else "back"))
+    while told:
+        first = min(told)
+        group = [at for at in told if at < first + TOGETHER]
+        told = [at for at in told if at >= first + TOGETHER]
+        spot = max([row["billed"]["spot"] for row in run.samples if row["t"] <= first][-1:] or [len(group)])
+        length = float(np.median([lengths[at] for at in group]))
+        notice = length if length < 1e6 else None
+        made.append(Event(first - begin, "kill", min(1.0, len(group) / max(spot, 1)), notice=notice, forced=True))
+    return made
+
+
+def of_run(run: Recorded) -> Figures:
+    """The recorded side: each sample holds until the next."""
+    times = np.array([float(s["t"]) for s in run.samples])
+    gaps = np.append(np.diff(times), np.median(np.diff(times)) if len(times) > 1 else 0.0)
+    begin = float(run.requests[0]["t"])
+    end = float(run.requests[-1]["t"]) + run.clock
+    gaps = np.where((times >= begin - 1e-9) & (times < end), gaps, 0.0)
+
+    def over(read: Any) -> float:
+        """Sum over time."""
+        return float(np.dot([read(s) for s in run.samples], gaps))
+
+    whole = max(float(gaps.sum()), 1e-9)
+    spot, demand = over(lambda s: s["billed"]["spot"]), over(lambda s: s["billed"]["on_demand"])
+    sent = sum(float(r["count"]) for r in run.requests)
+    bad = sum(float(r.get("failed", 0)) + float(r.get("late", 0)) for r in run.requests)
+    return Figures(
+        cost=over(lambda s: s["billed"]["cny_per_hour"]) / 3600, slo=1 - bad / max(sent, 1e-9), nodes=(spot + demand) / whole,
+        on_demand_share=demand / max(spot + demand, 1e-9), pods=over(lambda s: s["pods"]["ready"]) / whole,
+    )  # fmt: skip
+
+
+def _mistake(path: Path, found: Any, expected: str) -> Mistake:
+    return Mistake(f"run {path}", found, expected, "there is nothing to compare with", "name a run directory: make report lists them")

@@ -1,0 +1,80 @@
+"""A simulation as a run directory, in the format the recorder writes, so that the same report draws both."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ops.plan.simulate import Run, Totals
+from ops.plan.world import World
+
+
+def write(path: Path, run: Run, made: Totals, lane: int, meta: dict[str, Any]) -> None:
+    """Write lane `lane` of a recorded simulation to the directory `path` (made if missing)."""
+    path.mkdir(parents=True, exist_ok=True)
+    world, candidate = run.world, run.lanes.candidates[run.lanes.candidate[lane]]
+    first = float(meta.get("started") or time.time())
+    document = {
+        "kind": "simulation", "clock": world.clock, "started": first, "pod_qps": world.pod_qps, "settings": dict(candidate.settings),
+        "totals": _totals(made, lane),
+        **{name: meta.get(name, other) for name, other in (("stack", ""), ("profile", ""), ("seed", 0), ("scenario", ""), ("prices", {}))},
+    }  # fmt: skip
+    (path / "meta.json").write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
+    every = max(1, round(world.clock / run.step))
+    series = {name: values[:, lane] for name, values in made.history.items()}
+    with (path / "samples.jsonl").open("w") as file:
+        for index in range(0, run.steps, every):
+            file.write(json.dumps(_sample(series, index, run.step, first, world)) + "\n")
+    with (path / "requests.jsonl").open("w") as file:
+        for index in range(0, run.steps, every):
+            part = slice(index, index + every)
+            bad = series["refused"][part].sum() + series["cut"][part].sum()
+            wait = float(series["wait"][part].max())
+            counts = {"count": series["requests"][part].sum(), "failed": bad, "late": series["late"][part].sum()}
+            row = {"t": index * run.step, **counts, "p50": wait, "p95": wait, "p99": wait}
+            file.write(json.dumps({name: round(float(value), 3) for name, value in row.items()}) + "\n")
+    (path / "events.jsonl").write_text("".join(json.dumps(row) + "\n" for row in _events(run, lane)))
+
+
+def _sample(series: dict[str, np.ndarray], index: int, step: float, first: float, world: World) -> dict[str, Any]:
+    def whole(name: str) -> int:
+        """A count of this moment."""
+        return int(series[name][index])
+
+    t, spot = index * step, whole("nodes") - whole("on_demand")
+    ready, ready_spot, up = whole("ready"), whole("ready_spot"), whole("nodes") - whole("booting")
+    paid = {"cny_per_hour": round(float(series["cost"][index]), 6), "cny_per_hour_on_demand": round(float(series["list"][index]), 6)}
+    return {
+        "t": round(t, 3),
+        "wall": round(first + t / world.clock, 3),
+        "pods": {
+            "desired": whole("desired"), "total": whole("desired"), "ready": ready, "ready_spot": ready_spot,
+            "ready_on_demand": ready - ready_spot, "pending": whole("waiting"), "detached": whole("detached"),
+        },
+        "nodes": {
+            "ready": up, "spot": whole("up_spot"), "on_demand": up - whole("up_spot"), "expiring": whole("expiring"),
+            "booting": whole("booting"),
+        },
+        "hpa": {"current": whole("desired"), "desired": whole("desired"), "metric": whole("metric")},
+        "ingress_qps": round(float(series["rate"][index]), 3),
+        "capacity_qps": round(ready * world.pod_qps, 3),
+        "billed": {"spot": spot, "on_demand": whole("on_demand"), **paid},
+    }  # fmt: skip
+
+
+def _totals(made: Totals, lane: int) -> dict[str, float]:
+    names = ("requests", "in_time", "late", "refused", "cut", "queued", "cost", "cost_spot", "node_seconds", "on_demand_seconds")
+    return {name: round(float(getattr(made, name)[lane]), 6) for name in names}
+
+
+def _events(run: Run, lane: int) -> list[dict[str, Any]]:
+    market = run.markets[int(run.lanes.seed[lane])]
+    words = {"kill": "reclaim", "out": "stock-out", "back": "stock-back"}
+    return [
+        {"t": e.at, "kind": words[e.kind], "detail": {"share": e.share, "zone": e.zone, "type": e.type, "notice": e.notice}}
+        for e in market.events
+    ]

@@ -1,0 +1,96 @@
+"""The chosen settings as stack configuration: as commands, or written into the stack's file with its comments kept."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ops.plan.mistake import Mistake, PlanError
+
+PROJECT = "elastic-inference"
+
+
+def commands(settings: Mapping[str, Any], stack: str | None = None) -> list[str]:
+    """`pulumi config set` lines for the settings (dotted keys)."""
+    of = f" --stack {stack}" if stack else ""
+    made = []
+    for key, value in sorted(settings.items()):
+        if isinstance(value, (list, dict)):
+            made += commands(
+                {f"{key}[{i}]": v for i, v in enumerate(value)} if isinstance(value, list) else {f"{key}.{k}": v for k, v in value.items()},
+                stack,
+            )
+            continue
+        text = json.dumps(value) if isinstance(value, bool | int | float) else f"'{value}'"
+        made.append(f"pulumi config set{of} --path '{PROJECT}:{key}' {text}")
+    return made
+
+
+def write(path: Path, settings: Mapping[str, Any]) -> list[str]:
+    """Put the settings into the stack file `path`, comments and order kept, and return what changed, one line each.
+
+    The whole file is checked by the program's own rules first; raises PlanError, and then nothing was written.
+    """
+    yaml = _round_trip()
+    before = path.read_text()
+    data = yaml.load(before)
+    changes = []
+    for key, value in sorted(settings.items()):
+        changes += _put(data["config"], key, value)
+    out = io.StringIO()
+    yaml.dump(data, out)
+    _check(path, before, out.getvalue())
+    if changes:
+        beside = path.with_name(f".{path.name}.new")
+        beside.write_text(out.getvalue())
+        os.replace(beside, path)
+    return changes
+
+
+def _put(config: Any, key: str, value: Any) -> list[str]:
+    group, _, name = key.partition(".")
+    full = f"{PROJECT}:{group}"
+    place, last = (config.setdefault(full, {}), name) if name else (config, full)
+    old = place.get(last)
+    if old == value and type(old) is type(value):
+        return []
+    place[last] = value
+    return [f"{key}: {'not set' if old is None else old} -> {value}"]
+
+
+def _round_trip() -> Any:
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 4096
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
+
+
+def _check(path: Path, before: str, after: str) -> None:
+    """Let the program judge the file as it would be; what was wrong before doesn't count."""
+    known = {problem.field for problem in _problems(path, before)}
+    new = [problem for problem in _problems(path, after) if problem.field not in known]
+    if new:
+        raise PlanError([Mistake(f"{path.name}: {p.field}", p.value, p.expected, p.consequence, p.remedy) for p in new])
+
+
+def _problems(path: Path, text: str) -> Sequence[Any]:
+    import yaml
+
+    from components.settings.loading import load
+    from components.settings.problem import SettingsError
+
+    data = yaml.safe_load(text)["config"]
+    secret = [key for key, value in data.items() if isinstance(value, dict) and set(value) == {"secure"}]
+    values = {key: "given" if key in secret else value if isinstance(value, str) else json.dumps(value) for key, value in data.items()}
+    try:
+        load(values, secret, project=PROJECT, stack=path.name.split(".")[1], environment=os.environ)
+    except SettingsError as error:
+        return error.problems
+    return ()

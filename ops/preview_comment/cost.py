@@ -1,0 +1,118 @@
+"""What the GPU nodes cost an hour, before and after, at the pool's smallest and largest size."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from lab.region.catalog import SPOT_FRACTION
+from ops.plan.prices import TABLE, Prices, load
+from ops.preview_comment.document import Preview, State, Step
+from ops.preview_comment.markdown import code, line
+
+POOL = "alicloud:cs/nodePool:NodePool"
+HOURS = 730
+"""A month."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """CNY per hour of one pool."""
+
+    nodes: tuple[int, int]
+    low: float
+    high: float
+    kind: str
+    """The instance type reckoned with."""
+
+
+def section(preview: Preview, default_region: str = "") -> str:
+    """Markdown: a table when a pool changes, one line when it doesn't, nothing without a pool."""
+    pools = [step for step in preview.steps if step.kind == POOL]
+    region = preview.region or default_region
+    table, _ = load(region=region)
+    rows, notes = [], []
+    for step in pools:
+        before, after = of_pool(step.old, table), of_pool(None if step.op == "delete" else step.new, table)
+        if before == after and isinstance(after, Range):
+            notes.append(f"{code(step.name)} stays at {after.low:.2f} to {after.high:.2f} CNY/h ({_nodes(after)} of `{after.kind}`).")
+        else:
+            rows.append(_row(step, before, after))
+    if not pools:
+        return ""
+    head = "| pool | now, CNY/h | after, CNY/h | difference at the most, a month |\n|---|---|---|---|\n"
+    parts = [" ".join(["**Cost of GPU nodes.**", *notes]), head + "".join(rows).rstrip() if rows else "", _source(table, region)]
+    return "\n\n".join(filter(None, parts))
+
+
+def _row(step: Step, before: Range | str, after: Range | str) -> str:
+    most = "can't be told"
+    if not (isinstance(before, str) and before != "none") and not (isinstance(after, str) and after != "none"):
+        difference = (after.high if isinstance(after, Range) else 0) - (before.high if isinstance(before, Range) else 0)
+        most = f"{'+' if difference >= 0 else '−'}{abs(difference) * HOURS:,.0f} CNY"
+    return f"| {code(step.name)} | {_cell(before)} | {_cell(after)} | {most} |\n"
+
+
+def _cell(side: Range | str) -> str:
+    return side if isinstance(side, str) else f"{side.low:.2f} to {side.high:.2f} ({_nodes(side)}, `{side.kind}`)"
+
+
+def _nodes(side: Range) -> str:
+    return f"{side.nodes[0]} to {side.nodes[1]} nodes"
+
+
+def of_pool(state: State | None, table: Prices) -> Range | str:
+    """What a pool costs an hour; "none" without one, or why it can't be told."""
+    if state is None:
+        return "none"
+    inputs = state.inputs or state.outputs
+    kinds = [one for one in inputs.get("instanceTypes") or () if isinstance(one, str)]
+    priced = sorted((one for one in kinds if one in table.on_demand), key=lambda one: table.on_demand[one] / table.vcpus.get(one, 1))
+    if not priced:
+        return f"no price known for {code(line(', '.join(kinds) or '(no type)'), 80)}"
+    sizes = _sizes(inputs)
+    if sizes is None:
+        return "sizes can't be told"
+    low, high = (_hourly(inputs, nodes, table, priced[0]) for nodes in sizes)
+    return Range(sizes, low, high, priced[0])
+
+
+def _sizes(inputs: dict[str, Any]) -> tuple[int, int] | None:
+    scaling = inputs.get("scalingConfig")
+    scaling = scaling if isinstance(scaling, dict) and scaling.get("enable") is True else {}
+    low, high = (_number(scaling.get(key, inputs.get("desiredSize"))) for key in ("minSize", "maxSize"))
+    return None if low is None or high is None else (low, high)
+
+
+def _hourly(inputs: dict[str, Any], nodes: int, table: Prices, kind: str) -> float:
+    """Pay-as-you-go share as the pool asks for it, the rest at the preemptible share of the list price."""
+    price = table.on_demand[kind]
+    if inputs.get("spotStrategy", "NoSpot") == "NoSpot":
+        return nodes * price
+    base = min(nodes, _number(inputs.get("onDemandBaseCapacity")) or 0)
+    percent = _number(inputs.get("onDemandPercentageAboveBaseCapacity"))
+    paid = base + math.ceil((nodes - base) * min(100, 100 if percent is None else percent) / 100)
+    return paid * price + (nodes - paid) * price * table.spot_fraction.get(kind, SPOT_FRACTION)
+
+
+def _number(value: Any) -> int | None:
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if 0 <= number <= 100_000 and not isinstance(value, bool) else None
+
+
+def _source(table: Prices, region: str) -> str:
+    listed = json.loads(TABLE.read_text())
+    missing = (
+        f", which has no prices for {code(region)}: those of {code(listed['elsewhere'])} are taken"
+        if region not in listed["prices"]
+        else ""
+    )
+    return (
+        f"<sub>Pay-as-you-go prices of {table.date}: {table.source}{missing if region else ''}. Preemptible nodes at {SPOT_FRACTION:.0%} "
+        "of them; the market sets that. Disks, load balancer, OSS and traffic come on top.</sub>"
+    )

@@ -1,0 +1,181 @@
+"""The comment: verdict, what would be lost, counts, cost, policies, and then the differences as far as there is room."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from ops.preview_comment import changes, cost, policies
+from ops.preview_comment.document import Preview, Step
+from ops.preview_comment.losses import Loss, interruptions, is_loss, losses
+from ops.preview_comment.markdown import code, details, fenced, line, summary
+from ops.preview_comment.redact import scrub
+
+LIMIT = 65_000
+"""Bytes. GitHub takes 65,536 characters; bytes are never fewer."""
+RESERVE = 400
+"""Bytes kept for the sentence about what has no room, and the foot."""
+MOST_LOSSES = 20
+MOST_ERROR_LINES = 60
+VERBS = {
+    "create": ("+", "create"), "import": ("⇥", "import"), "update": ("~", "update"), "replace": ("±", "replace"),
+    "delete": ("−", "delete"), "read": ("?", "read"), "refresh": ("↻", "refresh"),
+}  # fmt: skip
+ORDER = ("delete", "replace", "import", "update", "create", "read", "refresh")
+STACK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the comment is made from, beside the preview."""
+
+    stack: str
+    preview: Preview
+    results: policies.Results = policies.Results(())
+    failed: str | None = None
+    """What the CLI printed when it failed; None when it didn't."""
+    note: str = ""
+    """How the preview was made: offline, against which commit."""
+    region: str = ""
+
+
+def marker(stack: str) -> str:
+    """The hidden first line by which the stack's comment is found again. Raises ValueError on a name no stack can have."""
+    if not STACK_NAME.fullmatch(stack) or "--" in stack:
+        raise ValueError(f"stack {stack!r}: expected up to 100 letters, digits, dots, hyphens (not two in a row) and underscores")
+    return f"<!-- pulumi-preview:{stack} -->"
+
+
+def render(given: Given) -> str:
+    """The whole comment, at most `LIMIT` bytes of UTF-8."""
+    gone = losses(given.preview.steps)
+    head = [marker(given.stack), _verdict(given, gone)]
+    if given.failed is not None:
+        head.append(_failure(given))
+    away = interruptions(given.preview.steps)
+    head += [_box("CAUTION", "Lost when this is deployed:", gone), _box("WARNING", "Interrupted while this is deployed:", away)]
+    head += [_counts(given.preview), cost.section(given.preview, given.region), policies.section(given.results)]
+    head += [_messages(given.preview)]
+    text = "\n\n".join(part for part in head if part)
+    foot = f"\n\n<sub>{summary(given.note, 400)}</sub>" if given.note else ""
+    return _fill(text, _sections(given.preview.steps), foot) + foot + "\n"
+
+
+def _fill(text: str, sections: list[tuple[Step, str]], foot: str) -> str:
+    """As many sections as there is room for; what is left out is counted."""
+    room = LIMIT - RESERVE - len(foot.encode()) - len(text.encode())
+    left: Counter[str] = Counter()
+    for step, section in sections:
+        size = len(section.encode()) + 2
+        if size <= room and not left:
+            text, room = f"{text}\n\n{section}", room - size
+        else:
+            left[VERBS[step.op][1]] += 1
+    if not left:
+        return text
+    listed = ", ".join(f"{number} to {verb}" for verb, number in left.items())
+    return f"{text}\n\n**{sum(left.values())} more changes have no room here** ({listed}). All of them: `pulumi preview --diff`."
+
+
+def _verdict(given: Given, gone: list[Loss]) -> str:
+    name = code(given.stack)
+    if given.failed is not None:
+        return f"## ❌ {name}: the preview failed"
+    counts = _counted(given.preview)
+    if gone:
+        what = Counter("replaced" if loss.step.op != "delete" else "deleted" for loss in gone)
+        said = " and ".join(f"{number} stateful {_plural('resource', number)} {verb}" for verb, number in what.items())
+        return f"## 🛑 {name}: {said}"
+    blocking = len({one.policy for one in given.results.blocking})
+    broken = f", and {blocking} {'policy says' if blocking == 1 else 'policies say'} no" if blocking else ""
+    if counts.get("replace") or counts.get("delete"):
+        parts = [f"{counts[op]} {word}" for op, word in (("replace", "replaced"), ("delete", "deleted")) if counts.get(op)]
+        return f"## ⚠️ {name}: {' and '.join(parts)}, nothing stateful among them{broken}"
+    if not any(counts.get(op) for op in VERBS):
+        return f"## {'❌' if broken else '✅'} {name}: nothing changes{broken}"
+    parts = [f"{counts[op]} to {VERBS[op][1]}" for op in ("create", "import", "update", "read", "refresh") if counts.get(op)]
+    return f"## {'❌' if broken else '🟢'} {name}: {', '.join(parts)}, nothing is lost{broken}"
+
+
+def _box(kind: str, title: str, gone: list[Loss]) -> str:
+    if not gone:
+        return ""
+    rows = [_loss(loss) for loss in gone[:MOST_LOSSES]]
+    if len(gone) > MOST_LOSSES:
+        kinds = Counter(_short(loss.step.kind) for loss in gone[MOST_LOSSES:])
+        listed = ", ".join(f"{number} × {code(kind)}" for kind, number in kinds.most_common(8))
+        rows.append(f"> - … and {len(gone) - MOST_LOSSES} more: {listed}")
+    return "\n".join([f"> [!{kind}]", f"> **{title}**", *rows])
+
+
+def _loss(loss: Loss) -> str:
+    verb = "deleted" if loss.step.op == "delete" else "replaced"
+    because = ", ".join(code(scrub(name), 60) for name in _reasons(loss.step)[:6])
+    why = f" Because of {because}." if because and verb == "replaced" else ""
+    guard = f" {loss.mitigation}" if loss.mitigation else ""
+    return f"> - {code(loss.step.name, 80)} ({code(_short(loss.step.kind), 60)}) is {verb}: {scrub(loss.what)}.{why}{guard}"
+
+
+def _reasons(step: Step) -> list[str]:
+    forced = [path for path, kind in step.detailed.items() if str(kind.get("kind", "")).endswith("-replace")]
+    return sorted({*step.replaced_by, *forced})
+
+
+def _counted(preview: Preview) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for op, number in preview.counts.items():
+        found[op if op in VERBS or op == "same" else "other"] += number
+    return found
+
+
+def _counts(preview: Preview) -> str:
+    counts = _counted(preview)
+    parts = [f"**{sign} {counts[op]} to {verb}**" for op, (sign, verb) in VERBS.items() if counts[op]]
+    same = counts["same"]
+    return " · ".join([*parts, *([f"{same} unchanged"] if same or not parts else [])]) if preview.counts or preview.steps else ""
+
+
+def _failure(given: Given) -> str:
+    """The errors, without colours and secrets: those the CLI attributes to something, else the end of what it printed."""
+    errors = [message.text for message in given.preview.messages if message.severity == "error"]
+    text = scrub("\n".join(errors) or given.failed or "the CLI said nothing")
+    lines = [entry[:400] for entry in text.strip().splitlines()]
+    cut = lines if len(lines) <= MOST_ERROR_LINES else ["…", *lines[-MOST_ERROR_LINES:]]
+    return fenced("\n".join(cut)) + "\n\nWhat is shown below is as far as the preview came: nothing follows from what is missing."
+
+
+def _messages(preview: Preview) -> str:
+    """Warnings, each once."""
+    said = list(
+        dict.fromkeys(
+            line(scrub(message.text).removeprefix("warning: "), 400) for message in preview.messages if message.severity == "warning"
+        )
+    )
+    rows = [f"- ⚠ {code(text, 400)}" for text in said[:10]]
+    return "\n".join([*rows, *([f"- … and {len(said) - 10} more warnings"] if len(said) > 10 else [])])
+
+
+def _sections(steps: tuple[Step, ...]) -> list[tuple[Step, str]]:
+    """One folded section a changed resource, the ones to look at first first."""
+    known = [step for step in steps if step.op in ORDER]
+    ranked = sorted(known, key=lambda step: (not is_loss(step), ORDER.index(step.op), step.kind, step.name))
+    return [(step, _section(step)) for step in ranked]
+
+
+def _section(step: Step) -> str:
+    sign, verb = VERBS[step.op]
+    title = f"<b>{sign} {verb}</b> {summary(scrub(step.name), 80)} <i>{summary(_short(step.kind), 60)}</i>"
+    found = changes.lines(step)
+    paths = [entry for entry in found if entry[:1] in "~+-"]
+    number = f" · {len(paths)} {_plural('line', len(paths))}" if step.op in ("update", "replace") and paths else ""
+    return details(title + number, fenced("\n".join(found), "diff") if found else "No property is known to differ.")
+
+
+def _short(kind: str) -> str:
+    """oss/bucket:Bucket of alicloud:oss/bucket:Bucket."""
+    return kind.removeprefix("alicloud:").removeprefix("kubernetes:") or "?"
+
+
+def _plural(word: str, number: int) -> str:
+    return word if number == 1 else f"{word}s"

@@ -1,0 +1,134 @@
+"""How a promise is shown: pytest runs its checks, once for each seed, in one session with those of other promises that share a lab."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable, Mapping, Sequence
+
+from ops.pulumi import ROOT, environment
+
+
+@dataclasses.dataclass(frozen=True)
+class Item:
+    """One promise: what it says, which checks show it, and what the checks need to know."""
+
+    title: str
+    checks: tuple[str, ...]
+    bound: str = "every check passes"
+    settings: tuple[tuple[str, str], ...] = ()
+    seeds: int = 1
+    """How often the checks run, each time with another seed (ELASTIC_SEED); PROVE_SEEDS says otherwise."""
+    together: str = ""
+    """Items of the same name, asked for at once, run in one session: their checks share what takes long to get to."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What one session came to: each case with its module and whether it passed, and the figures."""
+
+    cases: list[tuple[str, bool]]
+    figures: list[dict]
+
+    def of(self, item: Item) -> Outcome:
+        """The part that is the item's."""
+        modules = tuple(f"{check.removesuffix('.py').replace('/', '.')}." for check in item.checks)
+        places = tuple(f"{check}{end}" for check in item.checks for end in ("::", "/"))
+        return Outcome(
+            [(name, passed) for name, passed in self.cases if f"{name}.".startswith(modules)],
+            [found for found in self.figures if found.get("check", "").startswith(places)],
+        )
+
+
+def grouped(wanted: Sequence[str], items: Mapping[str, Item]) -> list[list[str]]:
+    """The items as sessions: those that run together come where the first of them is asked for."""
+    groups: dict[object, list[str]] = {}
+    for number in dict.fromkeys(wanted):
+        item = items[number]
+        groups.setdefault((item.together, item.settings) if item.together else number, []).append(number)
+    return list(groups.values())
+
+
+def prove(numbers: Sequence[str], items: Mapping[str, Item], root: pathlib.Path = ROOT) -> bool:
+    """Runs the checks of items that run together and prints a closing line for each: whether all of them hold."""
+    chosen = {number: items[number] for number in numbers}
+    for number, item in chosen.items():
+        print(f"\n{number}: {item.title}", flush=True)
+    asked = {number: int(os.environ.get("PROVE_SEEDS", item.seeds)) for number, item in chosen.items()}
+    outcomes = []
+    for seed in range(1, 1 + max(asked.values())):
+        checks = dict.fromkeys(check for number, item in chosen.items() if asked[number] >= seed for check in item.checks)
+        settings = {"ELASTIC_SEED": str(seed), **dict(chosen[numbers[0]].settings)}
+        outcomes.append(session(list(checks), settings, root))
+        keep(seed, outcomes[-1].figures)
+    return all([closing(number, item, [outcome.of(item) for outcome in outcomes], asked[number]) for number, item in chosen.items()])
+
+
+def session(checks: Sequence[str], settings: Mapping[str, str], root: pathlib.Path = ROOT) -> Outcome:
+    """Runs checks once, showing what pytest prints. Without pytest's report there are no cases."""
+    with tempfile.TemporaryDirectory(prefix="prove-") as place:
+        report, figures = pathlib.Path(place) / "report.xml", pathlib.Path(place) / "figures.jsonl"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-q", "-rN", "--no-header", f"--junitxml={report}", *checks],
+            cwd=root,
+            env={**environment(), **settings, "PROVE_FIGURES": str(figures)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                print(f"  {line}", end="", flush=True)
+        finally:  # Ctrl-C has reached pytest too, which takes its labs down
+            process.wait()
+        found = figures.read_text().splitlines() if figures.exists() else []
+        return Outcome(_cases(report), [json.loads(line) for line in found])
+
+
+def closing(number: str, item: Item, outcomes: Sequence[Outcome], seeds: int) -> bool:
+    """Prints the closing line: number, figures, bound, holds or not. A seed without a case is no proof."""
+    cases = [passed for outcome in outcomes for _, passed in outcome.cases]
+    holds = all(cases) and all(outcome.cases for outcome in outcomes[:seeds])
+    ran = f"{sum(cases)} of {len(cases)} checks passed" if cases else "no check ran"
+    seen = sum(bool(outcome.cases) for outcome in outcomes)
+    shown = "; ".join([*combined(found for outcome in outcomes for found in outcome.figures), ran])
+    times = f" ({seen} seeds)" if seen > 1 else ""
+    print(f"{number}{times}  {shown}  bound: {item.bound}  {'holds' if holds else 'DOES NOT HOLD'}", flush=True)
+    return holds
+
+
+def combined(entries: Iterable[dict]) -> list[str]:
+    """Each figure once: texts as they are, numbers as median and worst of everything measured under that name."""
+    entries = list(entries)
+    lines = dict.fromkeys(entry["text"] for entry in entries if "text" in entry)
+    for name in dict.fromkeys(entry["name"] for entry in entries if "name" in entry):
+        found = [entry for entry in entries if entry.get("name") == name]
+        values = [entry["value"] for entry in found]
+        worst = (min if found[0]["worst"] == "min" else max)(values)
+        shown = f"{values[0]:.4g}" if len(values) == 1 else f"median {statistics.median(values):.4g}, worst {worst:.4g} of {len(values)}"
+        lines[f"{name}: {shown}"] = None
+    return list(lines)
+
+
+def keep(seed: int, figures: Iterable[dict]) -> None:
+    """Appends the figures to figures.jsonl in PROVE_KEEP, if that names a directory; the elastic checks keep their recorded runs there."""
+    if place := os.environ.get("PROVE_KEEP"):
+        file = pathlib.Path(place) / "figures.jsonl"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a") as out:
+            out.writelines(json.dumps({"seed": seed, **found}) + "\n" for found in figures)
+
+
+def _cases(report: pathlib.Path) -> list[tuple[str, bool]]:
+    if not report.exists():
+        return []
+    cases = ElementTree.parse(report).getroot().iter("testcase")
+    return [(case.get("classname", ""), not any(case.find(kind) is not None for kind in ("failure", "error", "skipped"))) for case in cases]

@@ -1,0 +1,1 @@
+"""Records what a stack does over time: pods, nodes, autoscaler, instances; the input of `make report`."""

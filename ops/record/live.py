@@ -1,0 +1,77 @@
+"""The two sources of a live stack that are not in its cluster: instances by ECS, answers by the ingress log."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from ops.record.cloud import Cloud
+from ops.record.log import Route, rows_of_run
+from ops.record.poll import Poll
+
+EVERY = 10.0
+"""Wall seconds between two questions."""
+LAG = 15.0
+"""Wall seconds after which what is logged has arrived."""
+
+
+class Instances:
+    """The pool's instances as ECS shows them, priced by the run's table; None while there is no answer."""
+
+    def __init__(self, cloud: Cloud, meta: dict[str, Any]) -> None:
+        self._cloud, self._meta, self._group = cloud, meta, ""
+        self._poll = Poll("ECS", self._ask, EVERY)
+
+    def now(self) -> list[dict[str, Any]] | None:
+        """The last answer."""
+        return self._poll.answer
+
+    def close(self) -> None:
+        """No more questions."""
+        self._poll.stop()
+
+    def _ask(self) -> list[dict[str, Any]]:
+        self._group = self._group or self._cloud.group(self._meta["cluster"], self._meta["node_pool"])
+        return [{**row, **price_of(row, self._meta)} for row in self._cloud.instances(self._group)]
+
+
+class Answers:
+    """Writes what the route answered into the run, each second once."""
+
+    def __init__(self, cloud: Cloud, meta: dict[str, Any], place: Path) -> None:
+        self._cloud, self._meta = cloud, meta
+        self._route = Route(**meta["route"])
+        self._file = place.open("a", buffering=1)
+        self._next = int(meta["started"])
+        self._poll = Poll("the ingress log", self._read, EVERY)
+
+    def close(self) -> None:
+        """Once more, for what has come meanwhile."""
+        self._poll.stop()
+        self._poll.once()
+        self._file.close()
+
+    def _read(self) -> None:
+        end = int(time.time() - LAG)
+        if end <= self._next:
+            return
+        found = self._cloud.answers(self._route, self._next, end, self._meta["deadline"])
+        for row in rows_of_run(found, self._meta["started"], self._meta["clock"]):
+            self._file.write(json.dumps(row) + "\n")
+        self._next = end
+
+
+def price_of(row: dict[str, Any], meta: dict[str, Any]) -> dict[str, float]:
+    """CNY per hour of an instance, and what it would be on demand; 0 for a type that the table lacks."""
+    kind = row["instance_type"]
+    listed = float(meta["prices"].get(kind, 0.0))
+    share = float(meta.get("spot_fraction", {}).get(kind, 0.3)) if row.get("spot_strategy", "NoSpot") != "NoSpot" else 1.0
+    return {"price_per_hour": listed * share, "list_price": listed}
+
+
+def cloud_of(meta: dict[str, Any]) -> Cloud | None:
+    """The cloud behind the stack, if the environment has a key for it."""
+    return Cloud.of(os.environ, meta.get("region") or "")

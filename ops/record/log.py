@@ -1,0 +1,60 @@
+"""The ingress log as a source of answers by the second: which one, what to ask of it, what its rows mean. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+FIELDS = {"sls_ingress_qps": "proxy_upstream_name", "sls_alb_ingress_qps": "slb_pool_name"}
+Row = tuple[int, dict[str, Any]]
+"""(unix second, counts)."""
+LIMIT = 10000
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where the requests of a stack are logged, and by which field they are told from others."""
+
+    project: str
+    logstore: str
+    field: str
+    name: str
+
+
+def route_of(hpa: Mapping[str, Any]) -> Route | None:
+    """The route that an HPA counts; None when its metric is another one."""
+    for metric in hpa["spec"].get("metrics") or []:
+        found = (metric.get("external") or {}).get("metric") or {}
+        labels = (found.get("selector") or {}).get("matchLabels") or {}
+        if found.get("name") in FIELDS and labels.get("sls.ingress.route"):
+            return Route(labels["sls.project"], labels["sls.logstore"], FIELDS[found["name"]], labels["sls.ingress.route"])
+    return None
+
+
+def statement(route: Route, deadline: float) -> str:
+    """The query: one row for each second in which something was answered."""
+    shares = ", ".join(
+        f"approx_percentile(request_time, {share}) as {name}" for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+    )
+    counts = f"count(1) as count, count_if(status >= 500) as failed, count_if(request_time > {deadline:g}) as late"
+    return f"* and {route.field}: {route.name} | SELECT __time__ as t, {counts}, {shares} FROM log GROUP BY t ORDER BY t LIMIT {LIMIT}"
+
+
+def rows(found: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """Its rows as numbers; what failed is not late as well."""
+    made = []
+    for row in found:
+        counts = {name: int(float(row[name])) for name in ("count", "failed", "late")}
+        counts["late"] = min(counts["late"], counts["count"] - counts["failed"])
+        made.append((int(row["t"]), {**counts, **{name: round(_number(row[name]), 4) for name in ("p50", "p95", "p99")}}))
+    return made
+
+
+def rows_of_run(found: Iterable[Row], started: float, clock: float) -> list[dict[str, Any]]:
+    """The same in the run's time: modelled seconds since it started."""
+    return [{"t": round((second - started) * clock, 3), **counts} for second, counts in found]
+
+
+def _number(text: Any) -> float:
+    return 0.0 if text in (None, "", "null") else float(text)

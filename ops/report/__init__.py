@@ -1,0 +1,1 @@
+"""`make report`: a recorded run as figures, as a page that works offline, as JSON."""

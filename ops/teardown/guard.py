@@ -1,0 +1,117 @@
+"""Whether these credentials are the ones the stack was made with. With others everything would look deleted, and what a destroy then
+forgets runs on and costs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+from ops.teardown.cloud import Cloud, CloudError
+from ops.teardown.inside import Inside, NoCluster
+from ops.teardown.place import PROJECT, Place
+
+
+class Refused(Exception):
+    """The teardown stops before anything is touched; the text says everything that is wrong, and what to do."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+
+
+def region_of(place: Place, environ: Mapping[str, str] = os.environ) -> str:
+    """The region to work in. Raises Refused when the records and the environment don't agree on one."""
+    used = environ.get("ALICLOUD_REGION") or environ.get("ALIBABA_CLOUD_REGION") or ""
+    known = sorted(place.regions)
+    if len(known) > 1:
+        raise Refused(
+            f"region: state and settings of stack {place.stack} name {' and '.join(known)}, expected one.\n"
+            "  otherwise: a destroy would look for everything in the wrong place, find nothing and forget it\n"
+            f"  remedy: set alicloud:region in Pulumi.{place.stack}.yaml to the region that the stack is in"
+        )
+    if known and used and used != known[0]:
+        raise Refused(
+            f"region: the environment says {used}, stack {place.stack} is in {known[0]}.\n"
+            "  otherwise: a destroy would look for everything in the wrong place, find nothing and forget it\n"
+            f"  remedy: ALICLOUD_REGION={known[0]}"
+        )
+    if not known and not used:
+        raise Refused(f"region: neither state nor settings of stack {place.stack} name one.\n  remedy: set ALICLOUD_REGION")
+    return known[0] if known else used
+
+
+def check_account(place: Place, cloud: Cloud) -> None:
+    """The credentials' account is the one the records name. Raises Refused."""
+    try:
+        account = cloud.account
+    except CloudError as error:
+        raise Refused(
+            f"account: nobody says whose credentials these are: {error}\n"
+            "  remedy: check ALICLOUD_ACCESS_KEY, ALICLOUD_SECRET_KEY and the way to sts"
+        ) from None
+    known = sorted(place.accounts)
+    if len(known) > 1:
+        raise Refused(
+            f"account: state and settings of stack {place.stack} name {' and '.join(known)}, expected one.\n"
+            f"  remedy: correct {PROJECT}:cluster.accountId in Pulumi.{place.stack}.yaml: the state says what the stack was made with"
+        )
+    if known and account != known[0]:
+        raise Refused(
+            f"account: these credentials belong to {account}, stack {place.stack} to {known[0]}.\n"
+            "  otherwise: everything would look deleted, the state would forget it, and it would go on costing\n"
+            f"  remedy: use credentials of account {known[0]} (ALICLOUD_ACCESS_KEY, ALICLOUD_SECRET_KEY)"
+        )
+
+
+def check_cluster(place: Place, cloud: Cloud, way_in: Inside | NoCluster, cluster_gone: bool) -> None:
+    """The cluster the records name is this account's, in this region, and answers, or the user says that it is gone. Raises Refused."""
+    if not place.cluster:
+        return
+    if isinstance(way_in, NoCluster):
+        _missing(place, cloud, way_in, cluster_gone)
+        return
+    if cluster_gone:
+        raise Refused(
+            f"cluster: --cluster-gone, but cluster {place.cluster} answers.\n"
+            "  otherwise: what runs in it would be forgotten instead of deleted\n  remedy: leave --cluster-gone out"
+        )
+    where = cloud.cs(f"/clusters/{place.cluster}").get("region_id")
+    if where and where != cloud.region:
+        raise Refused(
+            f"cluster: {place.cluster} is in region {where}, stack {place.stack} in {cloud.region}.\n  remedy: correct alicloud:region"
+        )
+
+
+def _missing(place: Place, cloud: Cloud, why: NoCluster, cluster_gone: bool) -> None:
+    if why.gone and not place.accounts:
+        raise Refused(
+            f"cluster: account {cloud.account} has no cluster {place.cluster}, and nothing recorded names the stack's account.\n"
+            "  otherwise: with the credentials of another account everything would look deleted, and be forgotten\n"
+            f"  remedy: set {PROJECT}:cluster.accountId in Pulumi.{place.stack}.yaml to the account the stack is in"
+        )
+    if cluster_gone:
+        return
+    state = f"account {cloud.account} has none in region {cloud.region}" if why.gone else f"it does not answer: {why}"
+    raise Refused(
+        f"cluster {place.cluster}: {state}. Nothing was touched.\n"
+        "  otherwise: each object in it would be waited for in vain\n"
+        "  remedy: if it will answer again, run the same command then. If it is gone for good: --cluster-gone "
+        "(make destroy CLUSTER_GONE=1) forgets the objects in it and deletes everything else"
+    )
+
+
+def confirm(stack: str, given: str, *, protected: bool, quiet: bool) -> None:
+    """Whoever runs this means this stack. `given`: its name from the command line; `quiet`: nobody needs to be asked. Raises Refused."""
+    if given:
+        if given != stack:
+            raise Refused(f"--confirm {given}: expected {stack}, the name of the stack. Nothing was touched.")
+        return
+    if quiet and not protected:
+        return
+    if not sys.stdin.isatty():
+        raise Refused(f"nobody is there to confirm it.\n  remedy: make destroy STACK={stack} CONFIRM={stack}")
+    if protected:
+        if input(f"Parts of stack {stack} are protected. Type its name to go on: ").strip() != stack:
+            raise Refused("that is not its name. Nothing was touched.")
+    elif input(f"Destroy stack {stack}? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise Refused("Nothing was touched.")

@@ -1,0 +1,78 @@
+"""The inside of the cluster, as its own API server tells it. Only reads; every call ends within seconds."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ops.teardown.cloud import Cloud, CloudError
+
+CONNECT_SECONDS, READ_SECONDS = 5, 15
+GONE = ("ErrorClusterNotFound", "ErrorClusterDeleted")
+"""The container service's words for a cluster that is not there."""
+
+
+class NoCluster(Exception):
+    """Nobody can look inside; the text says why. `gone`: the container service knows no such cluster."""
+
+    def __init__(self, why: str, gone: bool = False) -> None:
+        super().__init__(why)
+        self.gone = gone
+
+
+class Inside:
+    """One API server that answers."""
+
+    def __init__(self, kubeconfig: str) -> None:
+        self.kubeconfig = kubeconfig
+        import yaml
+        from kubernetes import client, config, dynamic
+
+        configuration = client.Configuration()
+        config.load_kube_config_from_dict(yaml.safe_load(kubeconfig), client_configuration=configuration, persist_config=False)
+        configuration.retries = False  # type: ignore[assignment]
+        # Its own discovery would ask for every kind there is before the first question.
+        self._client = dynamic.DynamicClient(client.ApiClient(configuration), discoverer=lambda *_: None)
+
+    def get(self, path: str) -> dict[str, Any]:
+        """One GET; {} for what isn't there. Raises NoCluster when nothing answers, or refuses."""
+        from kubernetes.client.exceptions import ApiException
+        from kubernetes.dynamic.exceptions import DynamicApiError
+
+        try:
+            answer = self._client.request("get", path, serialize=False, _request_timeout=(CONNECT_SECONDS, READ_SECONDS))
+            return json.loads(answer.data)
+        except (ApiException, DynamicApiError) as error:
+            if error.status == 404:
+                return {}
+            raise NoCluster(f"{path}: {error.status} {error.reason}") from None
+        except Exception as error:
+            raise NoCluster(f"{path}: {_short(error)}") from None
+
+    def items(self, path: str) -> list[dict[str, Any]]:
+        """All objects of a list."""
+        return self.get(path).get("items") or []
+
+
+def reach(cloud: Cloud, cluster: str, kubeconfig: str | None = None) -> Inside:
+    """A way into the cluster: by `kubeconfig`, or by a temporary one that the container service issues. Raises NoCluster."""
+    if not cluster and kubeconfig is None:
+        raise NoCluster("neither state nor settings name a cluster", gone=True)
+    try:
+        if cluster:
+            cloud.cs(f"/clusters/{cluster}")
+        text = kubeconfig or cloud.cs(f"/k8s/{cluster}/user_config", TemporaryDurationMinutes=60)["config"]
+    except CloudError as error:
+        raise NoCluster(str(error), gone=error.code in GONE or error.status == 404) from None
+    try:
+        inside = Inside(text)
+    except Exception as error:
+        raise NoCluster(f"the kubeconfig of cluster {cluster} can't be used: {_short(error)}") from None
+    if not inside.get("/version"):
+        raise NoCluster("/version: the API server does not know it")
+    return inside
+
+
+def _short(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:200]}"

@@ -1,0 +1,149 @@
+"""Where a stack lives and how what it made is known: from its state, and from its settings for what the state has forgotten."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from ops.pulumi import ROOT
+from ops.teardown.checkpoint import Checkpoint
+
+PROJECT = "elastic-inference"
+POOL, BUCKET = "alicloud:cs/nodePool:NodePool", "alicloud:oss/bucket:Bucket"
+ROLE, POLICY = "alicloud:ram/role:Role", "alicloud:ram/policy:Policy"
+MADE_CLUSTER = "alicloud:cs/managedKubernetes:ManagedKubernetes"
+NAMESPACE, VOLUME = "kubernetes:core/v1:Namespace", "kubernetes:core/v1:PersistentVolume"
+KUBERNETES_PROVIDER, ALICLOUD_PROVIDER = "pulumi:providers:kubernetes", "pulumi:providers:alicloud"
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the stack's records say of account, region and cluster, and the names by which its things are found."""
+
+    stack: str
+    accounts: frozenset[str] = frozenset()
+    """Accounts that the records name; more than one is an error of its own."""
+    regions: frozenset[str] = frozenset()
+    cluster: str = ""
+    """Id of the cluster, "" when nothing names one."""
+    cluster_made: bool = False
+    """Whether the stack made it, so that everything of it has to go."""
+    namespace: str = ""
+    buckets: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+    policies: frozenset[str] = frozenset()
+    pools: frozenset[str] = frozenset()
+    """Ids of node pools."""
+    pool_name: str = ""
+    """Beginning of the names of its node pools."""
+    groups: frozenset[str] = frozenset()
+    """Ids of the scaling groups behind them."""
+    volumes: frozenset[str] = frozenset()
+    """Names of PersistentVolumes."""
+    kept: frozenset[tuple[str, str]] = frozenset()
+    """(kind, id) of what the settings adopt or retain."""
+
+    @property
+    def region(self) -> str:
+        """The region, "" when the records name none or several."""
+        return next(iter(self.regions)) if len(self.regions) == 1 else ""
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What everything taggable of the stack carries."""
+        return {"project": PROJECT, "stack": self.stack}
+
+
+def without(place: Place, things: Collection[tuple[str, str]]) -> Place:
+    """The place without what is (or becomes) somebody else's, so that nobody waits for it or takes it for left behind."""
+    ids = {kind: frozenset(identity for one, identity in things if one == kind) for kind, _ in things}
+    fields = {"bucket": "buckets", "RAM role": "roles", "RAM policy": "policies", "node pool": "pools", "scaling group": "groups"}
+    return dataclasses.replace(place, **{name: getattr(place, name) - ids.get(kind, frozenset()) for kind, name in fields.items()})
+
+
+def place(stack: str, checkpoint: Checkpoint, config: dict[str, Any]) -> Place:
+    """Put together from the state and from the stack's file (`config`: full keys)."""
+    settings = settings_of(stack, config)
+    cluster = config.get(f"{PROJECT}:cluster") or {}
+    found = Place(
+        stack,
+        accounts=frozenset(filter(None, [*_accounts(checkpoint), cluster.get("accountId")])),
+        regions=frozenset(filter(None, [*_regions(checkpoint), config.get("alicloud:region")])),
+        cluster=_cluster(checkpoint) or cluster.get("id") or "",
+        cluster_made=bool(cluster.get("create")) or bool(checkpoint.of(MADE_CLUSTER)),
+        namespace=_named(checkpoint, NAMESPACE) or config.get(f"{PROJECT}:namespace") or "inference",
+        buckets=frozenset(one.get("bucket") for one in checkpoint.of(BUCKET)),
+        roles=frozenset(one.get("roleName") for one in checkpoint.of(ROLE)),
+        policies=frozenset(one.get("policyName") for one in checkpoint.of(POLICY)),
+        pools=frozenset(one.id.rpartition(":")[2] for one in checkpoint.of(POOL)),
+        pool_name=f"{(config.get(f'{PROJECT}:nodePool') or {}).get('name', 'inference')}-{stack}-",
+        groups=frozenset(filter(None, (one.get("scalingGroupId") for one in checkpoint.of(POOL)))),
+        volumes=frozenset(one.id for one in checkpoint.of(VOLUME)),
+    )
+    if settings is None:
+        return found
+    return dataclasses.replace(
+        found,
+        buckets=found.buckets | {settings.bucket_name},
+        roles=found.roles | ({settings.ram_name("reader")} if not settings.adopt.role_name else set()),
+        policies=found.policies | {settings.ram_name("read"), settings.ram_name("metrics")},
+        kept=_kept(settings),
+    )
+
+
+def _kept(settings: Any) -> frozenset[tuple[str, str]]:
+    adopt = settings.adopt
+    given = [
+        ("bucket", settings.bucket_name if adopt.bucket or settings.model_store.retain else ""),
+        ("node pool", adopt.node_pool_id or ""),
+        ("RAM role", adopt.role_name or ""),
+        ("Namespace", settings.namespace if adopt.namespace else ""),
+    ]
+    return frozenset(one for one in given if one[1])
+
+
+def config_of(stack: str) -> dict[str, Any]:
+    """The stack's file, {} when there is none. Encrypted values stay encrypted."""
+    import yaml
+
+    path = ROOT / f"Pulumi.{stack}.yaml"
+    return (yaml.safe_load(path.read_text()) or {}).get("config") or {} if path.is_file() else {}
+
+
+def settings_of(stack: str, config: dict[str, Any]) -> Any:
+    """The program's own view of the settings; None when it would refuse them: a teardown goes by the state then."""
+    from components.settings.loading import load
+    from components.settings.problem import SettingsError
+
+    secret = [key for key, value in config.items() if isinstance(value, dict) and set(value) == {"secure"}]
+    values = {key: "given" if key in secret else value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+    try:
+        return load(values, secret, project=PROJECT, stack=stack, environment=os.environ)
+    except SettingsError:
+        return None
+
+
+def _accounts(checkpoint: Checkpoint) -> list[str]:
+    arns = [one.get("arn") for one in checkpoint.of(ROLE)]
+    return [match[1] for arn in arns if (match := re.match(r"acs:ram::(\d+):", arn))]
+
+
+def _regions(checkpoint: Checkpoint) -> list[str]:
+    return [one.get("region") for one in checkpoint.of(ALICLOUD_PROVIDER)]
+
+
+def _cluster(checkpoint: Checkpoint) -> str:
+    made = [one.id for one in checkpoint.of(MADE_CLUSTER)]
+    inside = [one.get("clusterIdentifier") for one in checkpoint.of(KUBERNETES_PROVIDER)]
+    output = checkpoint.outputs.get("clusterId")
+    named = [one.get("clusterId") for one in checkpoint.resources if one.kind.startswith("alicloud:cs/")]
+    return next(filter(None, [*made, *inside, *named, output if isinstance(output, str) else ""]), "")
+
+
+def _named(checkpoint: Checkpoint, kind: str) -> str:
+    return next((one.id for one in checkpoint.of(kind)), "")

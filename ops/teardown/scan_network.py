@@ -1,0 +1,106 @@
+"""Looks for load balancers, public addresses, security groups and networks of the stack or of its cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ops.teardown.cloud import Cloud, carries, tag_filter, tags_of
+from ops.teardown.found import Found, found
+from ops.teardown.inside import Inside
+from ops.teardown.place import Place
+
+CLUSTER_TAG = "ack.aliyun.com"
+"""What ACK, its scaler and its controllers put on everything they order: the cluster's id."""
+SERVICE_TAG = "kubernetes.do.not.delete"
+"""On a load balancer of a Service: `a` and the Service's uid without dashes, 32 characters."""
+FAMILIES = {"alb": "application load balancer", "nlb": "network load balancer"}
+
+
+def by_tags(place: Place) -> list[tuple[dict[str, str], str]]:
+    """The marks to look for, each with how the report says it. What the whole cluster carries counts only if the stack made the cluster."""
+    own = [(place.tags, f"tags project={place.tags['project']}, stack={place.stack}")]
+    if place.cluster and place.cluster_made:
+        own.append(({CLUSTER_TAG: place.cluster}, f"tag {CLUSTER_TAG}={place.cluster}, a cluster of this stack"))
+    return own
+
+
+def load_balancers(cloud: Cloud, place: Place, inside: Inside | None) -> Iterator[Found]:
+    """Those with the stack's tags, those of its own cluster, and in a shared cluster those whose Service is gone."""
+    marks = dict.fromkeys((frozenset(tags.items()), why) for tags, why in by_tags(place))
+    if place.cluster:
+        marks[frozenset({(CLUSTER_TAG, place.cluster)}), f"tag {CLUSTER_TAG}={place.cluster}"] = None
+    services = _services(inside)
+    seen: set[str] = set()
+    for pairs, why in marks:
+        tags = dict(pairs)
+        shared = set(tags) == {CLUSTER_TAG} and not place.cluster_made
+        for kind, identity, held in _balancers(cloud, tags):
+            reason = _unused(held, services) if shared else why
+            if identity not in seen and reason:
+                seen.add(identity)
+                yield found(kind, identity, reason, cloud.region)
+
+
+def _balancers(cloud: Cloud, tags: dict[str, str]) -> Iterator[tuple[str, str, dict[str, str]]]:
+    narrowed = tag_filter(tags)
+    for row in cloud.pages("slb", "DescribeLoadBalancers", "LoadBalancers", "LoadBalancer", **narrowed):
+        if carries(row, tags):
+            yield "load balancer", row["LoadBalancerId"], tags_of(row)
+    for product, kind in FAMILIES.items():
+        for row in cloud.tokens(product, "ListLoadBalancers", "LoadBalancers", **narrowed):
+            if carries(row, tags):
+                yield kind, row["LoadBalancerId"], tags_of(row)
+
+
+def _services(inside: Inside | None) -> set[str] | None:
+    """Marks that load balancers of living Services carry; None when nobody could look."""
+    if inside is None:
+        return None
+    return {service_mark(item["metadata"]["uid"]) for item in inside.items("/api/v1/services")}
+
+
+def service_mark(uid: str) -> str:
+    """What the cloud controller names and marks the load balancer of a Service by."""
+    return f"a{uid.replace('-', '')}"[:32]
+
+
+def _unused(held: dict[str, str], services: set[str] | None) -> str:
+    """Why a load balancer of a shared cluster is nobody's any more, "" when it isn't, or when that can't be told."""
+    mark = held.get(SERVICE_TAG)
+    if not mark or services is None or mark in services:
+        return ""
+    return f"tag {CLUSTER_TAG}={held[CLUSTER_TAG]}, and no Service of that cluster has it any more"
+
+
+def addresses(cloud: Cloud, place: Place) -> Iterator[Found]:
+    """Public addresses."""
+    for tags, why in by_tags(place):
+        for row in cloud.pages("vpc", "DescribeEipAddresses", "EipAddresses", "EipAddress", **tag_filter(tags)):
+            if carries(row, tags):
+                yield found("public address", row["AllocationId"], f"{row.get('IpAddress', '')}, {why}", cloud.region)
+
+
+def security_groups(cloud: Cloud, place: Place) -> Iterator[Found]:
+    """Security groups; ACK names its own after the cluster."""
+    for tags, why in by_tags(place):
+        for row in cloud.pages("ecs", "DescribeSecurityGroups", "SecurityGroups", "SecurityGroup", **tag_filter(tags)):
+            if carries(row, tags):
+                yield found("security group", row["SecurityGroupId"], why, cloud.region)
+    if place.cluster_made and place.cluster:
+        name = f"alicloud-cs-auto-created-security-group-{place.cluster}"
+        for row in cloud.pages("ecs", "DescribeSecurityGroups", "SecurityGroups", "SecurityGroup", SecurityGroupName=name):
+            if row.get("SecurityGroupName") == name:
+                yield found("security group", row["SecurityGroupId"], f"named after cluster {place.cluster}", cloud.region)
+
+
+def networks(cloud: Cloud, place: Place) -> Iterator[Found]:
+    """NAT gateways, vSwitches and VPCs, in the order in which they can go."""
+    for kind, action, outer, inner, key in (
+        ("NAT gateway", "DescribeNatGateways", "NatGateways", "NatGateway", "NatGatewayId"),
+        ("vSwitch", "DescribeVSwitches", "VSwitches", "VSwitch", "VSwitchId"),
+        ("VPC", "DescribeVpcs", "Vpcs", "Vpc", "VpcId"),
+    ):
+        for tags, why in by_tags(place):
+            for row in cloud.pages("vpc", action, outer, inner, **tag_filter(tags)):
+                if carries(row, tags):
+                    yield found(kind, row[key], why, cloud.region)

@@ -1,0 +1,163 @@
+"""Looks for buckets with what is in them, and for log projects of the stack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ops.teardown.cloud import CONNECT_MS, Cloud, CloudError, explained, patiently
+from ops.teardown.found import Found, found
+from ops.teardown.place import Place
+
+MANY = 10_000
+"""Object versions are counted up to here: the report needs to say that there are some, not how many millions."""
+
+
+def buckets(cloud: Cloud, place: Place, kept: frozenset[str] = frozenset()) -> Iterator[Found]:
+    """Buckets by name or tags, their object versions and their unfinished uploads. Of a kept one only the uploads count."""
+    for name, why in _ours(cloud, place).items():
+        if name not in kept:
+            number, size, more = contents(cloud, name)
+            if number:
+                shown = f"{number:,}{' or more' if more else ''} in {name}, {size / 2**20:,.1f} MiB"
+                yield found("object versions", name, shown, cloud.region)
+        uploads = sum(1 for _ in _uploads(cloud, name))
+        if uploads:
+            yield found("unfinished uploads", name, f"{uploads} in {name}", cloud.region)
+        if name not in kept:
+            yield found("bucket", name, why, cloud.region)
+
+
+def contents(cloud: Cloud, name: str) -> tuple[int, int, bool]:
+    """(number, bytes, whether there are more) of the object versions and delete markers in a bucket; nothing in one that is gone."""
+    number = size = 0
+    key = version = ""
+    while True:
+        page = _asked("ListObjectVersions", bucket(cloud, name).list_object_versions, key_marker=key, versionid_marker=version)
+        if page is None:
+            return 0, 0, False
+        number += len(page.versions) + len(page.delete_marker)
+        size += sum(one.size or 0 for one in page.versions)
+        if not page.is_truncated or number >= MANY:
+            return number, size, bool(page.is_truncated)
+        key, version = page.next_key_marker, page.next_versionid_marker
+
+
+def bucket(cloud: Cloud, name: str) -> Any:
+    """The client of one bucket."""
+    import oss2
+
+    return oss2.Bucket(_auth(cloud), _endpoint(cloud), name, region=cloud.region, connect_timeout=CONNECT_MS / 1000)
+
+
+def _ours(cloud: Cloud, place: Place) -> dict[str, str]:
+    listed = list(names(cloud))
+    named = {name: "named as this stack names it" for name in listed if name in place.buckets}
+    tagged = {name: f"tags project={place.tags['project']}, stack={place.stack}" for name in listed if _has_tags(cloud, name, place)}
+    return {**tagged, **named}
+
+
+def names(cloud: Cloud) -> Iterator[str]:
+    """Names of the account's buckets in this region."""
+    import oss2
+
+    service, marker = oss2.Service(_auth(cloud), _endpoint(cloud), region=cloud.region, connect_timeout=CONNECT_MS / 1000), ""
+    while True:
+        page = _asked("ListBuckets", service.list_buckets, marker=marker)
+        for one in page.buckets if page else ():
+            if one.location in (None, "", f"oss-{cloud.region}"):
+                yield one.name
+        if not page or not page.is_truncated:
+            return
+        marker = page.next_marker
+
+
+def _has_tags(cloud: Cloud, name: str, place: Place) -> bool:
+    answer = _asked("GetBucketTagging", bucket(cloud, name).get_bucket_tagging)
+    held = answer.tag_set.tagging_rule if answer else {}
+    return place.tags.items() <= held.items()
+
+
+def _uploads(cloud: Cloud, name: str) -> Iterator[Any]:
+    key = upload = ""
+    while True:
+        page = _asked("ListMultipartUploads", bucket(cloud, name).list_multipart_uploads, key_marker=key, upload_id_marker=upload)
+        if page is None:
+            return
+        yield from page.upload_list
+        if not page.is_truncated:
+            return
+        key, upload = page.next_key_marker, page.next_upload_id_marker
+
+
+def _asked(call: str, ask: Any, **parameters: Any) -> Any:
+    """The answer; None for a bucket that is gone, or, of tags, that others own."""
+
+    def once() -> Any:
+        with explained(f"oss {call}"):
+            return ask(**parameters)
+
+    try:
+        return patiently(once)
+    except CloudError as error:
+        if error.status == 404 or (error.status == 403 and call == "GetBucketTagging"):
+            return None
+        raise
+
+
+def _auth(cloud: Cloud) -> Any:
+    import oss2
+
+    own = cloud.credentials
+    if own.token:
+        return oss2.ProviderAuthV4(oss2.credentials.StaticCredentialsProvider(own.key, own.secret, own.token))
+    return oss2.AuthV4(own.key, own.secret)
+
+
+def _endpoint(cloud: Cloud) -> str:
+    return f"https://oss-{cloud.region}.aliyuncs.com"
+
+
+def log_projects(cloud: Cloud, place: Place) -> Iterator[Found]:
+    """Log projects by tags, and that of a cluster the stack made."""
+    names = {name: f"tags project={place.tags['project']}, stack={place.stack}" for name in _tagged_projects(cloud, place)}
+    if place.cluster_made and place.cluster:
+        own = f"k8s-log-{place.cluster}"
+        names |= {own: f"of cluster {place.cluster}"} if own in _projects(cloud, own) else {}
+    for name, why in names.items():
+        yield found("log project", name, why, cloud.region)
+
+
+def _tagged_projects(cloud: Cloud, place: Place) -> list[str]:
+    from alibabacloud_sls20201230.models import ListTagResourcesRequest, ListTagResourcesRequestTags
+
+    wanted = [ListTagResourcesRequestTags(key=key, value=value) for key, value in place.tags.items()]
+    held: dict[str, dict[str, str]] = {}
+    request = ListTagResourcesRequest(resource_type="project", tags=wanted)  # the package's request has no token: one page it is
+    for row in _logs(cloud, "ListTagResources", request).body.tag_resources or []:
+        held.setdefault(row.resource_id, {})[row.tag_key] = row.tag_value
+    return [name for name, tags in sorted(held.items()) if place.tags.items() <= tags.items()]
+
+
+def _projects(cloud: Cloud, name: str) -> list[str]:
+    from alibabacloud_sls20201230.models import ListProjectRequest
+
+    request = ListProjectRequest(project_name=name, size=100)
+    return [one.project_name for one in _logs(cloud, "ListProject", request).body.projects or []]
+
+
+def _logs(cloud: Cloud, call: str, request: Any) -> Any:
+    """One question to the log service."""
+    from alibabacloud_sls20201230.client import Client
+
+    client = Client(cloud.config(f"{cloud.region}.log.aliyuncs.com"))
+    asked = {"ListTagResources": client.list_tag_resources, "ListProject": client.list_project}[call]
+
+    def once() -> Any:
+        with explained(f"sls {call}"):
+            return asked(request)
+
+    return patiently(once)
+
+
+__all__ = ["buckets", "contents", "log_projects"]

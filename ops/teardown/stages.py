@@ -1,0 +1,77 @@
+"""In which order a stack goes: entry, server, volume, node pool, store, cluster.
+
+The engine deletes along the dependency graph, but it knows nothing of what follows from a deletion outside of it: pods that still end
+their requests, a mount that is still being released, instances that are still stopping, a load balancer that is still there. So a destroy
+is run stage by stage, and each is waited for. Which stage a resource belongs to follows from its type; then whatever something
+else needs is moved behind it, so that a part of the program nobody thought of here goes in the right order too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from ops.teardown.checkpoint import PROVIDER, Checkpoint, Resource
+
+STAGES = ("entry", "server", "volume", "node pool", "store", "cluster")
+"""First to last."""
+ENTRY, SERVER, VOLUME, POOL, STORE, CLUSTER = range(len(STAGES))
+BY_TYPE = (
+    ("kubernetes:networking.k8s.io/v1:Ingress", ENTRY),
+    ("kubernetes:core/v1:PersistentVolume", VOLUME),  # and the claim
+    ("kubernetes:core/v1:Namespace", VOLUME),
+    ("kubernetes:helm.sh/", CLUSTER),
+    ("kubernetes:", SERVER),
+    ("alicloud:cs/nodePool:", POOL),
+    ("alicloud:oss/", STORE),
+    ("alicloud:ram/", STORE),
+    ("ossmodel:", STORE),
+)
+"""Beginning of a type token: its stage. The first that fits counts; what fits none goes last."""
+MODEL = ("alicloud:oss/", "ossmodel:")
+"""What `--keep-model` keeps."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What goes together."""
+
+    name: str
+    resources: tuple[Resource, ...]
+
+    @property
+    def real(self) -> list[Resource]:
+        """Those that exist outside of the state."""
+        return [one for one in self.resources if one.real]
+
+
+def own_stage(resource: Resource) -> int:
+    """The stage its type asks for. A component, a provider and the stack have none of their own: the first, until others need them."""
+    if not resource.id or resource.kind.startswith("pulumi:"):
+        return CLUSTER if resource.kind.startswith(PROVIDER) else ENTRY
+    return next((stage for beginning, stage in BY_TYPE if resource.kind.startswith(beginning)), CLUSTER)
+
+
+def stage_of(checkpoint: Checkpoint) -> dict[str, int]:
+    """URN: number of its stage. Nothing goes before what needs it."""
+    found = {one.urn: own_stage(one) for one in checkpoint.resources}
+    for one in reversed(checkpoint.resources):  # registered after what it needs, so one pass does
+        for need in one.needs:
+            if need in found:
+                found[need] = max(found[need], found[one.urn])
+    return found
+
+
+def stages(checkpoint: Checkpoint, kept: Collection[str] = ()) -> list[Stage]:
+    """What goes, first to last; stages in which nothing goes are left out."""
+    numbers = stage_of(checkpoint)
+    parts = [
+        Stage(name, tuple(one for one in checkpoint.resources if numbers[one.urn] == number and one.urn not in kept))
+        for number, name in enumerate(STAGES)
+    ]
+    return [part for part in parts if part.resources]
+
+
+def kept_for_model(checkpoint: Checkpoint) -> frozenset[str]:
+    """URNs of the bucket, its guards and the model, and of what they need to stay in the state."""
+    return checkpoint.with_needs(one.urn for one in checkpoint.resources if one.kind.startswith(MODEL))

@@ -1,0 +1,156 @@
+"""One teardown from the first look to the last: what `python -m ops.teardown` does between its options and its exit status."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+from ops import recover
+from ops.pulumi import ROOT, CommandFailed, Stack
+from ops.teardown import checkpoint, cost, edits, guard, place, plan, run, scan, scan_inside, scan_store, waits
+from ops.teardown.cloud import Cloud, credentials
+from ops.teardown.found import Unseen
+from ops.teardown.inside import Inside, NoCluster, reach
+from ops.teardown.report import Report
+from ops.teardown.stages import Stage
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asked for."""
+
+    confirm: str = ""
+    keep_model: bool = False
+    keep_protected: bool = False
+    unprotect: bool = False
+    cluster_gone: bool = False
+    patience: float = waits.PATIENCE
+
+
+@dataclass
+class Teardown:
+    """One stack, its records, and the ways to its cloud. Everything that can be wrong is found out while this is made."""
+
+    stack: Stack
+    options: Options
+    config: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._check_name()
+        self.state = self._read()
+        self.place = place.place(self.stack.name, self.state, self.config)
+        self.cloud = Cloud(guard.region_of(self.place), credentials())
+        guard.check_account(self.place, self.cloud)
+        way_in = self._way_in()
+        guard.check_cluster(self.place, self.cloud, way_in, self.options.cluster_gone)
+        self.inside = way_in if isinstance(way_in, Inside) else None
+        self.outside = way_in if isinstance(way_in, NoCluster) else None
+        self.known = [one for one in self.state.real if one.kind.startswith("kubernetes:")]
+
+    def _check_name(self) -> None:
+        self.there = self.stack.exists()
+        if not self.there and not self.config:
+            known = ", ".join(sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml")))
+            raise guard.Refused(
+                f"stack {self.stack.name}: the backend knows none, nor is there Pulumi.{self.stack.name}.yaml; expected one of {known}"
+            )
+
+    def _read(self) -> checkpoint.Checkpoint:
+        """The state; an empty one of a stack that is not there (any more): what it left behind is looked for all the same."""
+        return checkpoint.parse(recover.export(self.stack)["deployment"]) if self.there else checkpoint.Checkpoint()
+
+    def _way_in(self) -> Inside | NoCluster:
+        given = None
+        if f"{place.PROJECT}:kubeconfig" in self.config:
+            given = self.stack.capture("config", "get", f"{place.PROJECT}:kubeconfig", "--stack", self.stack.name).stdout
+        try:
+            return reach(self.cloud, self.place.cluster, given)
+        except NoCluster as error:
+            return error
+
+    def plan(self) -> plan.Plan:
+        """What would go now. Raises Refused."""
+        own = self.options
+        return plan.make(self.state, keep_model=own.keep_model, keep_protected=own.keep_protected, unprotect=own.unprotect)
+
+    def show(self, wanted: plan.Plan) -> str:
+        """The plan as text."""
+        costs = cost.Costs(self.cloud.region, lambda name: scan_store.contents(self.cloud, name))
+        return plan.show(wanted, self.place, self.cloud.region, self.cloud.account, costs)
+
+    def destroy(self) -> plan.Plan:
+        """Takes everything down, stage by stage; returns what was planned. Raises CommandFailed, Interrupted or Refused."""
+        if not self.state.resources:
+            return self.plan()
+        self._settle()
+        self.state = self._read()
+        self.place = place.place(self.stack.name, self.state, self.config)
+        wanted = self.plan()
+        self._prepare(wanted)
+        watch = self._watch(wanted)
+        watch.note_services()
+        for number, stage in enumerate(wanted.stages, 1):
+            print(f"\n{number}/{len(wanted.stages)} {stage.name}", flush=True)
+            whole = number == len(wanted.stages) and not wanted.kept
+            run.destroy(self.stack, None if whole else self._targets(stage), self._environment(), self._settle)
+            for what, pending in watch.after(stage.name):
+                waits.until_nothing(what, pending, lambda line: print(line, flush=True), self.options.patience)
+        return wanted
+
+    def _targets(self, stage: Stage) -> list[checkpoint.Resource]:
+        return [one for one in stage.resources if one.kind != checkpoint.STACK]
+
+    def _watch(self, wanted: plan.Plan) -> waits.Watch:
+        stays = {kind: {identity for one, identity in wanted.things if one == kind} for kind in ("bucket", "node pool", "Namespace")}
+        return waits.Watch(
+            self.cloud, self._own(wanted), self.inside, bool(stays["Namespace"]), frozenset(stays["bucket"]), frozenset(stays["node pool"])
+        )
+
+    def _own(self, wanted: plan.Plan) -> place.Place:
+        return place.without(self.place, wanted.of_others | self.place.kept)
+
+    def _environment(self) -> dict[str, str]:
+        return run.UNREACHABLE if self.options.cluster_gone else {}
+
+    def _settle(self) -> None:
+        """What a killed update left open; of a cluster that is gone nothing is looked for."""
+        recover.settle_killed_update(self.stack, "kubernetes:" if self.options.cluster_gone else "")
+
+    def _prepare(self, wanted: plan.Plan) -> None:
+        """Edits the state where the engine would stand still: protection, and a kubeconfig that may have run out."""
+        urns = {one.urn for one in (*wanted.adopted, *wanted.unprotect)}
+        temporary = (self.config.get(f"{place.PROJECT}:cluster") or {}).get("credentialMinutes")
+        kubeconfig = self.inside.kubeconfig if self.inside and temporary else ""
+        if not urns and not kubeconfig:
+            return
+        state = recover.export(self.stack)
+        changed = [edits.unprotect(state, urns), bool(kubeconfig) and edits.renew(state, kubeconfig)]
+        if any(changed):
+            recover.write(self.stack, state)
+
+    def look(self, wanted: plan.Plan) -> Report:
+        """What is left."""
+        kept = scan.Kept(wanted.things | self.place.kept)
+        gone = self.place.cluster_made and not self._watch(wanted).clusters()
+        remains = scan.look(self.cloud, self._own(wanted), None if gone else self.inside, self._forgotten(wanted), kept)
+        if self.outside is not None and not self.outside.gone:
+            why = f"{self.outside}; when it answers again, the same command without --cluster-gone looks at it"
+            there = tuple(scan_inside.forgotten(self._forgotten(wanted)))
+            remains = scan.Remains((*remains.found, *there), (*remains.unseen, Unseen(f"the inside of cluster {self.place.cluster}", why)))
+        left = tuple(one for one in self._read().real if one.urn not in wanted.kept)
+        where = f"account {self.cloud.account}, region {self.cloud.region}, cluster {self.place.cluster or 'none'}"
+        return Report(self.stack.name, where, remains, left, tuple(wanted.stays))
+
+    def _forgotten(self, wanted: plan.Plan) -> list[checkpoint.Resource]:
+        stay = {one.urn for one in wanted.stays}
+        return [one for one in self.known if one.urn not in stay]
+
+
+def explain(failure: CommandFailed) -> int:
+    """What to do after a stage that failed each time."""
+    print(
+        "\nThe destroy did not finish; what is gone is gone. Once the cause is mended the same command goes on from here.",
+        file=sys.stderr,
+    )
+    return failure.code

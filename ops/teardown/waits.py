@@ -1,0 +1,152 @@
+"""Waits, with progress, for what follows from a deletion outside of Pulumi's sight."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from ops.teardown.cloud import Cloud, CloudError, carries, tag_filter, tags_of
+from ops.teardown.inside import Inside, NoCluster
+from ops.teardown.place import Place
+from ops.teardown.scan_compute import GROUP_TAG, pools_of
+from ops.teardown.scan_network import CLUSTER_TAG, SERVICE_TAG, service_mark
+
+PATIENCE = 600.0
+SHORTEST, LONGEST, TELL = 0.3, 5.0, 15.0
+
+
+def until_nothing(
+    what: str,
+    pending: Callable[[], list[str]],
+    say: Callable[[str], None],
+    patience: float = PATIENCE,
+    sleep: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Asks until `pending` names nothing; tells what it waits for whenever that changes, and every quarter of a minute.
+
+    False when patience (seconds) ran out: what is left then is for the report to name.
+    """
+    begun = time.monotonic()
+    told, told_at, pause = "", begun, SHORTEST
+    while True:
+        try:
+            left = pending()
+        except (CloudError, NoCluster) as error:
+            left = [f"can't be looked at: {error}"]
+        now = time.monotonic()
+        if not left:
+            if told:
+                say(f"  {what}: done after {now - begun:.0f} s")
+            return True
+        line = f"{left[0]}{f' and {len(left) - 1} more' if len(left) > 1 else ''}"
+        if line != told or now - told_at >= TELL:
+            say(f"  {what}: {line} ({now - begun:.0f} s)")
+            told, told_at = line, now
+        if now - begun >= patience:
+            say(f"  {what}: not waiting any longer; the report will name what is left")
+            return False
+        sleep(pause)
+        pause = min(LONGEST, pause * 1.5)
+
+
+@dataclass
+class Watch:
+    """What is to be seen going. `marks`: what load balancers of the stack's Services carry, noted before those went."""
+
+    cloud: Cloud
+    place: Place
+    inside: Inside | None
+    namespace_stays: bool = False
+    buckets_stay: frozenset[str] = frozenset()
+    pools_stay: frozenset[str] = frozenset()
+    marks: frozenset[str] = field(default_factory=frozenset)
+
+    def note_services(self) -> None:
+        """Remembers the stack's Services with a load balancer of their own, before they are deleted."""
+        services = self.inside.items(f"/api/v1/namespaces/{self.place.namespace}/services") if self.inside else []
+        balanced = [item for item in services if item["spec"].get("type") == "LoadBalancer"]
+        self.marks = frozenset(service_mark(item["metadata"]["uid"]) for item in balanced)
+
+    def after(self, stage: str) -> list[tuple[str, Callable[[], list[str]]]]:
+        """(what is waited for, who tells what is pending) once the stage's resources are deleted."""
+        return {
+            "server": [("pods draining", self.pods), ("load balancers", self.balancers)],
+            "volume": [("volumes released", self.volumes)],
+            "node pool": [("scaling activity", self.activities), ("instances released", self.instances)],
+            "store": [("buckets", self.buckets)],
+            "cluster": [("cluster", self.clusters), ("load balancers", self.balancers)],
+        }.get(stage, [])
+
+    def balancers(self) -> list[str]:
+        """Load balancers of the stack's Services; once the stack's own cluster is gone, that cluster's too.
+
+        Others are waited for in vain: nothing that was deleted takes them along. They are for the look for remains.
+        """
+        found = [row["LoadBalancerId"] for mark in self.marks for row in self._classic({SERVICE_TAG: mark})]
+        if self.place.cluster_made and self.place.cluster and not self.clusters():
+            found += [row["LoadBalancerId"] for row in self._classic({CLUSTER_TAG: self.place.cluster})]
+        return [f"load balancer {one}" for one in dict.fromkeys(found)]
+
+    def _classic(self, tags: dict[str, str]) -> Iterator[dict]:
+        rows = self.cloud.pages("slb", "DescribeLoadBalancers", "LoadBalancers", "LoadBalancer", **tag_filter(tags))
+        return (row for row in rows if carries(row, tags))
+
+    def pods(self) -> list[str]:
+        """Pods that still end what they had begun."""
+        items = self.inside.items(f"/api/v1/namespaces/{self.place.namespace}/pods") if self.inside else []
+        ours = [item for item in items if not self.namespace_stays or item["metadata"].get("deletionTimestamp")]
+        ours = [item for item in ours if (item.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
+        return [f"pod {item['metadata']['name']} ends" for item in ours if _owned(item)]
+
+    def volumes(self) -> list[str]:
+        """Volumes that are still there, or still attached somewhere."""
+        if self.inside is None:
+            return []
+        names = {item["metadata"]["name"] for item in self.inside.items("/api/v1/persistentvolumes")} & self.place.volumes
+        attached = self.inside.items("/apis/storage.k8s.io/v1/volumeattachments")
+        held = {one["spec"]["source"].get("persistentVolumeName") for one in attached} & self.place.volumes
+        return [f"volume {name}" for name in sorted(names)] + [f"volume {name} is attached" for name in sorted(filter(None, held))]
+
+    def activities(self) -> list[str]:
+        """What the scaling groups are still about."""
+        found = []
+        for group in sorted(self.place.groups):
+            try:
+                rows = list(
+                    self.cloud.pages("ess", "DescribeScalingActivities", "ScalingActivities", "ScalingActivity", ScalingGroupId=group)
+                )
+            except CloudError as error:
+                if "NotFound" in error.code or error.status == 404:
+                    continue
+                raise
+            found += [f"scaling activity {row['ScalingActivityId']}" for row in rows if row.get("StatusCode") == "InProgress"]
+        return found
+
+    def instances(self) -> list[str]:
+        """Node pools that are being deleted, and instances their groups still have."""
+        pools = [pool["nodepool_info"]["nodepool_id"] for pool in pools_of(self.cloud, self.place.cluster)]
+        going = [f"node pool {one}" for one in pools if one in self.place.pools - self.pools_stay]
+        tags = self.place.tags
+        rows = self.cloud.pages("ecs", "DescribeInstances", "Instances", "Instance", **tag_filter(tags))
+        left = [row for row in rows if carries(row, tags) and tags_of(row).get(GROUP_TAG) in self.place.groups]
+        return going + [f"instance {row['InstanceId']} is {row.get('Status')}" for row in left]
+
+    def buckets(self) -> list[str]:
+        """Buckets that still answer."""
+        from ops.teardown import scan_store
+
+        going = self.place.buckets - self.buckets_stay
+        return [f"bucket {name}" for name in scan_store.names(self.cloud) if name in going]
+
+    def clusters(self) -> list[str]:
+        """The cluster, if the stack made it."""
+        if not self.place.cluster_made or not self.place.cluster:
+            return []
+        rows = self.cloud.clusters()
+        return [f"cluster {row['cluster_id']} is {row.get('state')}" for row in rows if row.get("cluster_id") == self.place.cluster]
+
+
+def _owned(item: dict) -> bool:
+    """Whether a controller made the pod: one somebody started by hand goes with the namespace."""
+    return bool(item["metadata"].get("ownerReferences"))

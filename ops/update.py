@@ -1,0 +1,30 @@
+"""One run of the engine as every command here starts it: what an earlier one left is settled first, what went wrong is explained after."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from ops import advice, doubles, events, lost
+from ops.pulumi import CommandFailed, Stack
+from ops.recover import settle_killed_update
+
+
+def run(stack: Stack, operation: str, *arguments: str, settle: bool = True) -> None:
+    """`pulumi OPERATION` on the stack. Raises CommandFailed, after it has said which resource failed and what to do.
+
+    A stack that the backend does not know yet has nothing to `settle`.
+    """
+    if settle:
+        settle_killed_update(stack)
+    started = time.time()
+    with events.recorded() as (options, log):
+        code = stack.code(operation, "--stack", stack.name, *arguments, *options)
+        report = events.read(log)
+    known_better = lost.take_over(stack, report, started) if code else {}
+    for line in advice.explanation(report, known_better) if code else []:
+        print(line, file=sys.stderr)
+    if operation == "up":
+        doubles.release(stack, report, started)
+    if code:
+        raise CommandFailed(["pulumi", operation], code)

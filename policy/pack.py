@@ -1,0 +1,75 @@
+"""The rules as a policy pack for the CLI: `pulumi preview --policy-pack policy`, `pulumi up --policy-pack policy`.
+
+Here the engine hands over real values, secrets among them: a rule's message never holds one.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pulumi_policy import (
+    EnforcementLevel,
+    Policy,
+    PolicyPack,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    StackValidationArgs,
+    StackValidationPolicy,
+)
+from pulumi_policy.proxy import UnknownValueError
+
+from policy.resources import UNKNOWN, Deployment, Resource
+from policy.rule import MANDATORY, Rule
+from policy.rules import ALL
+from policy.waivers import Waiver, load
+
+
+def start() -> None:
+    """Serves the pack to the engine that started this process."""
+    waivers = load(policies=(rule.name for rule in ALL))
+    PolicyPack("elastic-inference", [_policy(rule, waivers) for rule in ALL])
+
+
+def _policy(rule: Rule, waivers: tuple[Waiver, ...]) -> Policy:
+    level = EnforcementLevel.MANDATORY if rule.level == MANDATORY else EnforcementLevel.ADVISORY
+    if rule.whole is not None:
+
+        def whole(args: StackValidationArgs, report: Any) -> None:
+            resources = tuple(Resource(one.urn, plain(one.props), one.opts.protect) for one in args.resources)
+            stack = resources[0].stack if resources else ""
+            for resource, message in rule.check(Deployment(stack, resources)):
+                if not _waived(rule, resource, waivers):
+                    report(message, resource.urn)
+
+        return StackValidationPolicy(rule.name, rule.says, whole, level)
+
+    def each(args: ResourceValidationArgs, report: Any) -> None:
+        resource = Resource(args.urn, plain(args.props), args.opts.protect)
+        for _, message in rule.check(Deployment(resource.stack, (resource,))):
+            if not _waived(rule, resource, waivers):
+                report(message)
+
+    return ResourceValidationPolicy(rule.name, rule.says, each, level)
+
+
+def _waived(rule: Rule, resource: Resource, waivers: tuple[Waiver, ...]) -> bool:
+    today = datetime.date.today()
+    return any(one.covers(rule.name, resource.stack, resource, today) for one in waivers)
+
+
+def plain(value: Any) -> Any:
+    """Ordinary dictionaries and lists of the SDK's proxies, which raise where a value isn't known."""
+    if isinstance(value, Mapping):
+        return {key: _known(value, key) for key in value}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_known(value, at) for at in range(len(value))]
+    return int(value) if isinstance(value, float) and value.is_integer() else value  # on the wire every number is a float
+
+
+def _known(value: Any, key: Any) -> Any:
+    try:
+        return plain(value[key])
+    except UnknownValueError:
+        return UNKNOWN

@@ -1,0 +1,88 @@
+"""Resources as the rules see them, wherever they come from: plain inputs, with what isn't known yet marked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""How the engine writes a value that is known only after the deployment."""
+HIDDEN = "[secret]"
+"""How the CLI writes a secret in a preview's JSON."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource that will be there."""
+
+    urn: str
+    inputs: Mapping[str, Any]
+    protect: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Type token: alicloud:oss/bucket:Bucket."""
+        return (self.urn.split("::") + [""] * 4)[2].rpartition("$")[2]
+
+    @property
+    def stack(self) -> str:
+        """The stack it belongs to."""
+        return (self.urn.split(":") + [""] * 3)[2]
+
+    @property
+    def name(self) -> str:
+        """Logical name."""
+        return self.urn.split("::", 3)[-1]
+
+    def at(self, *path: str | int) -> Any:
+        """The input at a path of keys and positions; None where there is none."""
+        return dig(self.inputs, *path)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """All resources of a stack."""
+
+    stack: str
+    resources: tuple[Resource, ...] = field(default=())
+
+    def of(self, *kinds: str) -> Iterator[Resource]:
+        """Resources of these kinds, in order."""
+        return (resource for resource in self.resources if resource.kind in kinds)
+
+
+def dig(value: Any, *path: str | int) -> Any:
+    """The value at a path of keys and positions; None where there is none."""
+    for part in path:
+        if isinstance(part, int):
+            value = value[part] if isinstance(value, list) and -len(value) <= part < len(value) else None
+        else:
+            value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def known(value: Any) -> bool:
+    """Whether a value is there and can be looked at."""
+    return value is not None and value not in (UNKNOWN, HIDDEN)
+
+
+def listed(value: Any) -> list[Any]:
+    """A list, a single value as a list of one, and nothing for what is missing or not known."""
+    if isinstance(value, list):
+        return value
+    return [value] if known(value) else []
+
+
+def texts(value: Any, path: str = "") -> Iterator[tuple[str, str, str]]:
+    """Every text in a value: (its path, the key it stands under, the text). Keys are texts as well."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield f"{path}.{key}".lstrip("."), "", str(key)
+            for found in texts(inner, f"{path}.{key}".lstrip(".")):
+                yield found if found[1] else (found[0], str(key), found[2])
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            yield from texts(inner, f"{path}[{at}]")
+    elif isinstance(value, str):
+        yield path, "", value

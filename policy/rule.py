@@ -1,0 +1,33 @@
+"""What a rule is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from policy.resources import Deployment, Resource
+
+MANDATORY, ADVISORY = "mandatory", "advisory"
+Finding = tuple[Resource, str]
+"""The resource that breaks a rule, and how: names what is wrong and what to do, never a value that may be secret."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing that must hold."""
+
+    name: str
+    says: str
+    """What must hold, and why, in one sentence."""
+    each: Callable[[Resource, str], Iterator[str]] | None = None
+    """Judges one resource of the stack named: what is wrong with it."""
+    whole: Callable[[Deployment], Iterator[Finding]] | None = None
+    """Judges resources by each other."""
+    level: str = MANDATORY
+
+    def check(self, deployment: Deployment) -> Iterator[Finding]:
+        """Everything in the deployment that breaks this rule."""
+        if self.each is not None:
+            yield from ((resource, text) for resource in deployment.resources for text in self.each(resource, deployment.stack))
+        if self.whole is not None:
+            yield from self.whole(deployment)

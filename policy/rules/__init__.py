@@ -1,0 +1,6 @@
+"""All rules, by what they are about."""
+
+from policy.rule import Rule
+from policy.rules import entry, identity, pool, storage, workloads
+
+ALL: tuple[Rule, ...] = (*storage.RULES, *identity.RULES, *pool.RULES, *workloads.RULES, *entry.RULES)

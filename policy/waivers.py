@@ -1,0 +1,65 @@
+"""Exceptions to policies: written down, with a reason, for one resource, and if wanted until a day."""
+
+from __future__ import annotations
+
+import datetime
+import pathlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from policy.resources import Resource
+
+FILE = pathlib.Path(__file__).resolve().parent / "waivers.yaml"
+KEYS = {"policy": str, "stacks": list, "resource": str, "reason": str, "until": datetime.date}
+
+
+class BadWaivers(ValueError):
+    """The file can't be used; the message lists every mistake."""
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """One exception."""
+
+    policy: str
+    stacks: tuple[str, ...]
+    resource: str
+    reason: str
+    until: datetime.date | None = None
+
+    def covers(self, policy: str, stack: str, resource: Resource, today: datetime.date) -> bool:
+        """Whether it lets this finding through today."""
+        in_time = self.until is None or today <= self.until
+        return in_time and policy == self.policy and stack in self.stacks and resource.name == self.resource
+
+
+def load(path: pathlib.Path = FILE, policies: Iterable[str] = ()) -> tuple[Waiver, ...]:
+    """The waivers in a file. Raises BadWaivers with every mistake at once."""
+    import yaml
+
+    try:
+        entries = yaml.safe_load(path.read_text()) or []
+    except (OSError, yaml.YAMLError) as error:
+        raise BadWaivers(f"{path}: {error}: expected a list of waivers") from None
+    if not isinstance(entries, list):
+        raise BadWaivers(f"{path}: expected a list of waivers, found {type(entries).__name__}")
+    known = set(policies)
+    mistakes = [f"{path} entry {number}: {text}" for number, entry in enumerate(entries, 1) for text in _mistakes(entry, known)]
+    if mistakes:
+        raise BadWaivers("\n".join(mistakes))
+    return tuple(Waiver(one["policy"], tuple(one["stacks"]), one["resource"], one["reason"], one.get("until")) for one in entries)
+
+
+def _mistakes(entry: Any, policies: set[str]) -> list[str]:
+    if not isinstance(entry, dict):
+        return ["expected policy, stacks, resource and reason"]
+    found = [f"{key}: no such key; expected {', '.join(KEYS)}" for key in entry if key not in KEYS]
+    for key, kind in KEYS.items():
+        if key not in entry and key != "until":
+            found.append(f"{key} is missing: a waiver is for one thing, and says why")
+        elif key in entry and (not isinstance(entry[key], kind) or not entry[key]):
+            found.append(f"{key}: expected {'a date such as 2026-12-31' if key == 'until' else f'a {kind.__name__} with something in it'}")
+    if policies and isinstance(entry.get("policy"), str) and entry["policy"] not in policies:
+        found.append(f"policy {entry['policy']}: there is none of that name; expected one of {', '.join(sorted(policies))}")
+    return found

@@ -1,0 +1,73 @@
+"""Drift: an autoscaler's work is told from a change by hand, and no refresh undoes the first."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.harness import STACK, Lab
+
+IN = ("-n", "inference")
+SERVING = (*IN, "-l", "app=tensorflow-serving")
+
+
+@pytest.fixture
+def scaled(deployed: Lab) -> Iterator[Lab]:
+    """One more pod than the state knows, and the node that the scaler ordered for it. The HPA, without its metric, leaves it at that."""
+    deployed.pulumi("refresh", "--stack", STACK, "--yes", "--skip-preview")
+    name = deployed.outputs()["deployment"]
+    assert deployed.python("lab", "metrics", "outage").returncode == 0
+    try:
+        deployed.run("kubectl", "wait", "hpa", "--all", *IN, "--for=condition=ScalingActive=false", "--timeout=60s")
+        deployed.run("kubectl", "scale", "deployment", name, *IN, "--replicas=2")
+        deployed.run("kubectl", "rollout", "status", "deployment", name, *IN, "--timeout=120s")
+        yield deployed
+    finally:
+        deployed.python("lab", "metrics", "normal")
+        deployed.run("kubectl", "scale", "deployment", name, *IN, "--replicas=1")
+        deployed.run("kubectl", "wait", "deployment", name, *IN, "--for=jsonpath={.status.replicas}=1", "--timeout=60s")
+
+
+def sizes(lab: Lab) -> tuple[int, int]:
+    """Pods and nodes that are asked for."""
+    pool = lab.outputs()["nodePoolId"].split(":")[-1]
+    (deployment,) = lab.kubectl("get", "deployments", *SERVING)["items"]
+    nodes = [found for found in lab.region("instances")["instances"] if found["nodepool_id"] == pool and found["status"] != "Deleted"]
+    return deployment["spec"]["replicas"], len(nodes)
+
+
+def drift(lab: Lab, path: pathlib.Path, status: int) -> tuple[str, dict[tuple[str, str], dict]]:
+    """What `make drift` says, and its differences by sort and name."""
+    done = lab.python("ops.drift", "--json", str(path))
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout, {(one["sort"], one["name"]): one for one in json.loads(path.read_text())}
+
+
+@pytest.mark.timeout(600)
+def test_autoscalers_differences_are_told_from_changes_by_hand_and_survive_a_refresh(scaled: Lab, tmp_path: pathlib.Path) -> None:
+    before = sizes(scaled)
+    assert before[0] == 2 and before[1] >= 2
+    said, found = drift(scaled, tmp_path / "owned.json", 0)
+    assert "spec.replicas: 1, is now 2 (the HPA)" in said
+    assert "(the node scaler)" in said and set(found) == {("owned", "server-deployment"), ("owned", "pool-pool")}, said
+    call = scaled.region("calls?since=-1")["last"]
+
+    service = scaled.outputs()["deployment"]
+    scaled.run("kubectl", "label", "service", service, *IN, "heritage=hand", "--overwrite")
+    scaled.run("kubectl", "delete", "pdb", "--all", *IN)
+    said, found = drift(scaled, tmp_path / "changed.json", 7)
+    (label,) = found["changed", "server-service"]["properties"]
+    assert label == {"path": "metadata.labels.heritage", "was": '"hand"', "now": '"pulumi"', "owner": ""}
+    assert ("gone", "server-budget") in found and ("owned", "server-deployment") in found
+    assert "make up STACK=local REFRESH=1" in said and said.splitlines()[-1].endswith("1 changed, 1 gone, 2 moved by autoscalers"), said
+
+    again = scaled.python("ops.up", "--refresh")
+    assert again.returncode == 0, again.stdout + again.stderr
+    _, found = drift(scaled, tmp_path / "repaired.json", 0)
+    assert found == {}, "the refresh has taken the pods into the state, too"
+    assert sizes(scaled) == before, "the refresh gave back nothing that the autoscalers ordered"
+    writes = [one["call"] for one in scaled.region(f"calls?since={call}")["calls"] if one["call"].startswith(("Modify", "Scale", "Remove"))]
+    assert writes == []

@@ -1,0 +1,95 @@
+"""Ctrl-C during `make up`: once it ends cleanly, twice at once; what was under way then is shown and taken up by the next run."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.e2e.harness import STACK, Lab
+
+GENERATIONS = itertools.count(2)
+ORDERED = "NodePool"
+ASKED = "press ^C again"
+"""What the CLI answers to the first Ctrl-C."""
+
+
+@pytest.fixture
+def changing(deployed: Lab) -> Lab:
+    """A stack whose next up orders another pool, moves the pods over and gives the old pool back."""
+    deployed.config("nodePool.generation", str(next(GENERATIONS)))
+    return deployed
+
+
+def interrupted(lab: Lab, times: int) -> tuple[int, str, float]:
+    """Status and words of an up that was interrupted so often while the pool was ordered, and how long it took to end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ops.up"], cwd=lab.program, env=lab.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    said = [_until(process, lambda line: ORDERED in line and "creating" in line)]
+    begun = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)
+    if times > 1:
+        said.append(_until(process, lambda line: ASKED in line))
+        os.killpg(process.pid, signal.SIGINT)
+    said.append(process.stdout.read())
+    return process.wait(timeout=60), "".join(said), time.monotonic() - begun
+
+
+def _until(process: subprocess.Popen[str], wanted: Callable[[str], bool]) -> str:
+    """What was printed up to and including the first line that is wanted."""
+    lines = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.append(line)
+        if wanted(line):
+            return "".join(lines)
+    raise AssertionError(f"ended before that with {process.wait(timeout=30)}\n{''.join(lines)}")
+
+
+def pending(lab: Lab) -> list[str]:
+    """Names of what the state says was under way."""
+    deployment = json.loads(lab.pulumi("stack", "export", "--stack", STACK).stdout)["deployment"]
+    return [one["resource"]["urn"].split("::")[-1] for one in deployment.get("pending_operations") or []]
+
+
+def goes_on(lab: Lab) -> str:
+    """The same command again ends with the stack as it was asked for: one pool, nothing doubled, nothing left to do."""
+    again = lab.python("ops.up")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert len(lab.region("resources")["extra"]["node_pool"]) == 1
+    lab.up("--expect-no-changes")
+    return again.stdout + again.stderr
+
+
+def locks(lab: Lab) -> list[str]:
+    """Lock files of the state."""
+    return [str(path) for path in (lab.home / "pulumi" / "state" / ".pulumi" / "locks").glob("**/*.json")]
+
+
+@pytest.mark.timeout(300)
+def test_once_ends_cleanly_and_the_same_command_goes_on(changing: Lab) -> None:
+    code, said, _ = interrupted(changing, 1)
+    assert code != 0 and "Traceback (most recent call last)" not in said.split(ASKED)[0], said
+    assert "the same command goes on from here" in said
+    assert locks(changing) == [] and pending(changing) == [], said
+    goes_on(changing)
+
+
+@pytest.mark.timeout(300)
+def test_twice_ends_at_once_and_the_next_run_takes_up_what_was_under_way(changing: Lab) -> None:
+    code, said, seconds = interrupted(changing, 2)
+    assert code != 0 and seconds < 10, said
+    assert pending(changing) == ["pool-pool"], said
+    said = goes_on(changing)
+    assert "the last update was killed while it made 1 resources" in said and "pool-pool" in said
+    assert pending(changing) == []

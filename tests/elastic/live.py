@@ -1,0 +1,105 @@
+"""A run under way in the elastic tests: what to wait for, what to do to it; all times in modelled seconds."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from components.handler.mix import target
+from ops.load.profile import Profile
+from ops.load.session import Session
+from ops.report.run import Growing, Run
+
+if TYPE_CHECKING:
+    from tests.elastic.rig import Rig
+
+CLOCK = int(os.environ.get("ELASTIC_CLOCK", "20"))
+"""Modelled seconds in one wall second."""
+QUIET = 6.0
+FULL = 200.0
+"""Requests per second that 20 pods are for."""
+LONG = 10 * 86400.0
+ON_DEMAND_PERCENT, TOLERATED = 30, 0.04
+"""The wanted mix, and the surplus that the handler lets be: `mix.points`."""
+
+
+class Live:
+    """A run under way."""
+
+    def __init__(self, rig: Rig, session: Session) -> None:
+        self.rig, self.session = rig, session
+        self._recorded = Growing(session.run)
+        self._high = False
+
+    @property
+    def now(self) -> float:
+        """Seconds since the run began."""
+        return self.session.now
+
+    def run(self) -> Run:
+        """What has been recorded so far."""
+        return self._recorded.run()
+
+    def row(self) -> dict[str, Any]:
+        """The last sample."""
+        return self.run().samples[-1]
+
+    def until(self, what: Callable[[dict[str, Any]], bool], seconds: float) -> float:
+        """Wait until the last sample fulfils `what`; when that was. Fails after `seconds`."""
+        end = self.now + seconds
+        while self.now < end:
+            rows = self.run().samples
+            if rows and what(rows[-1]):
+                return rows[-1]["t"]
+            time.sleep(0.2)
+        raise AssertionError(f"not within {seconds} s; last seen: {self.row()}")
+
+    def rise(self) -> None:
+        """The load rises within 20 minutes to what 20 pods are for, and stays; returns once they serve it. Nothing, if it has risen."""
+        if not self._high:
+            begin = self.now
+            self._load((0, QUIET), (begin + 60, QUIET), (begin + 1200, FULL), (begin + LONG, FULL))
+            self._high = True
+            self.until(lambda row: row["pods"]["ready"] >= 20 and row["nodes"]["booting"] == 0, 3000)
+            self.pause(420)
+
+    def fall(self) -> None:
+        """The load falls within five minutes to what one pod is for, and stays."""
+        begin = self.now
+        self._load((0, FULL), (begin, FULL), (begin + 300, QUIET), (begin + LONG, QUIET))
+        self._high = False
+
+    def settle(self) -> None:
+        """Wait until what came before is over: 20 pods serve, there is no surplus that the handler would still replace, all is calm."""
+        self.until(lambda row: row["capacity_qps"] >= FULL and row["pods"]["ready"] >= 20 and row["pods"]["pending"] == 0, 1800)
+        self.until(_mixed, 3600)
+        self.calm()
+
+    def calm(self) -> None:
+        """Wait until nothing has moved for two minutes: the same pods wanted and ready, nothing booting, nothing expiring."""
+        self.until(lambda _: self._still(120), 2400)
+
+    def _still(self, seconds: float) -> bool:
+        rows = self.run().between(self.now - seconds).samples
+        seen = {(row["pods"]["desired"], row["pods"]["ready"], row["nodes"]["booting"], row["nodes"]["expiring"]) for row in rows}
+        wanted, ready, booting, expiring = rows[-1]["pods"]["desired"], *list(seen)[0][1:]
+        return len(seen) == 1 and wanted == ready and not booting and not expiring
+
+    def _load(self, *points: tuple[float, float]) -> None:
+        self.session.change(Profile(self.session.title, points))
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass."""
+        time.sleep(seconds / CLOCK)
+
+    def reclaim(self, **body: Any) -> int:
+        """Have the market reclaim preemptible instances; how many."""
+        return len(self.rig.lab.region("reclaim", "POST", body)["instances"])
+
+
+def _mixed(row: dict[str, Any]) -> bool:
+    """Whether the handler has no pay-as-you-go node to replace."""
+    total = row["billed"]["on_demand"] + row["billed"]["spot"]
+    return row["billed"]["on_demand"] - target(total, 0, ON_DEMAND_PERCENT) <= TOLERATED * total

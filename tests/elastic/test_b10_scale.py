@@ -1,0 +1,51 @@
+"""Five hundred nodes, a thousand pods."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+import psutil
+import pytest
+
+from tests.elastic.labs import Labs
+from tests.elastic.live import CLOCK
+from tests.elastic.rig import Rig
+from tests.figures import figure, measure
+
+NODES, PODS = 500, 1000
+CHANGES = {
+    "nodePool": {"instanceTypes": ["ecs.gn6i-c24g1.12xlarge"], "maxSize": NODES + 20, "minSize": 1},
+    "autoscaler": {"maxReplicas": PODS, "scaleUpPercent": 1000, "scaleUpPods": 100},
+    "server": {"startupSeconds": 900, "readySeconds": 1200},
+}
+
+
+@pytest.mark.timeout(2400)
+def test_a_thousand_pods_are_created_within_half_a_minute_of_the_decision(labs: Labs) -> None:
+    rig = labs.fresh(CHANGES)
+    with rig.load("scale", (0, 110), (36000, 110)) as live:
+        live.pause(60)
+        rig.metrics("x100")  # 11,000 requests per second, as far as the autoscaler can see
+        decided = live.until(lambda row: row["pods"]["desired"] >= PODS, 900)
+        created = live.until(lambda row: row["pods"]["total"] >= PODS, 600)
+        measure("wall seconds from the autoscaler's decision to a thousand pods", (created - decided) / CLOCK)
+        assert (created - decided) / CLOCK <= 30
+        live.until(lambda row: row["nodes"]["ready"] >= NODES, 3000)
+        live.until(lambda row: row["pods"]["ready"] >= PODS, 3000)
+        row = live.row()
+    figure(f"clock x{CLOCK}: {row['nodes']['ready']} nodes, {row['pods']['ready']} pods ready; the lab takes {_memory(rig):.1f} GiB")
+
+
+def _memory(rig: Rig) -> float:
+    """GiB of everything that runs in the lab."""
+    state = json.loads((pathlib.Path(rig.lab.home) / "run/state.json").read_text())
+    top = psutil.Process(int(state["pid"]))
+    return sum(_rss(process) for process in [top, *top.children(recursive=True)]) / 2**30
+
+
+def _rss(process: psutil.Process) -> int:
+    try:
+        return process.memory_info().rss
+    except psutil.NoSuchProcess:
+        return 0

@@ -1,0 +1,134 @@
+"""docs/faults.md from results: `python -m tests.faults.table RESULTS`."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import sys
+from collections import defaultdict
+from typing import Any
+
+from ops import advice
+from tests.faults.cases import AFTER, FAULTS, KILLS, OPERATIONS
+from tests.faults.matrix import load, needed
+
+PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "faults.md"
+HEAD = """# Faults during up, refresh and destroy
+
+Written by `make prove ITEM=C3` (`tests/faults`); not edited by hand.
+
+Every call that the cloud half of the graph makes to the region in a clean `up`, `refresh` and `destroy` of stack `local` (real program,
+real CLI, real alicloud plugin, region double; what lives inside the cluster is left out) is struck once by each fault that can mean
+anything for it. Then the same command is given again, as `make up` does it: what a run left pending is settled first. After a refresh that
+believed a wrong answer it is an up; `destroy` is the engine's own, `make destroy` runs it in stages and repeats it by itself. That goes on
+until state and region are as after a clean run: the same resources with the same inputs and outputs in the state, nothing pending; the
+same resources in the region with the same settings, nothing twice, nothing left, no instance without a pool. A case counts only if its
+fault was really hit.
+
+| fault | what the region does |
+|---|---|
+| throttled | refuses the call: 429 `Throttling.User`, of OSS 503 `QpsLimitExceeded` |
+| 5xx | refuses the call: 500 `InternalError` |
+| timeout | gives no answer until the plugin's read timeout is over (1.5 s here); clients without one are cut off after 3 s |
+| reset | cuts the connection, the call is not done |
+| lost | does the call and cuts the connection |
+| stale | answers two calls as the region was before this run (slow consistency); not for OSS objects, which have none |
+| stuck | answers two polls with the state of something still at work |
+| page | cuts a listing into pages of one row |
+| kill-before | holds the call while the CLI is killed (-9), with all it started; the call is never done |
+| kill-after | does the call, holds the answer, and the CLI is killed likewise |
+
+A cell says which run of the command ended as it should: **1** the one that was struck, **2** the next one. – the fault means nothing
+for this call or made no difference to its answer. = the call changes nothing, so for the client this is the fault to the left (*reset*,
+*kill-before*). Blank: not run. Where an operation makes a call several times (×n) each one is a case; the cell shows the worst of those
+run.
+
+Up to ten faults of one kind at different calls share a run, to save time. The cell then counts from the run that was struck by this
+fault to the one after which all of them had struck and everything was as it should: alone it would be no more. A case that was not hit in
+company, or whose company did not end well, was run again alone. A kill has its own run.
+"""
+
+
+def page(results: dict[str, dict[str, Any]], listed: list[str]) -> str:
+    """The whole page."""
+    parts = [HEAD, summary(results, listed)]
+    for operation in OPERATIONS:
+        parts += [f"\n## {operation}\n", *grid(operation, results, listed)]
+    return "\n".join([*parts, "\n## What a failed run said\n", *sayings(results)]) + "\n"
+
+
+def summary(results: dict[str, dict[str, Any]], listed: list[str]) -> str:
+    """Counts: cases, cases run, hit, converging."""
+    known = [result for key, result in results.items() if key in set(listed)]
+    rows = ["| | cases | run | no difference | converging | in the run itself | in the next | later |", "|---|---|---|---|---|---|---|---|"]
+    for title, kills in (("faults", False), ("kill -9", True)):
+        mine = [one for one in known if (one["fault"] in KILLS) == kills]
+        hit = [one for one in mine if one["hits"]]
+        good = [one for one in hit if one["converged"]]
+        runs = [sum(needed(one) == n for one in good) for n in (1, 2)]
+        count = sum((key.rpartition("/")[2] in KILLS) == kills for key in listed)
+        share = f"{len(good)} of {len(hit)}" + (f" ({len(good) / len(hit):.1%})" if hit else "")
+        rows.append(
+            f"| {title} | {count} | {len(mine)} | {len(mine) - len(hit)} | {share} | {runs[0]} | {runs[1]} | {len(good) - sum(runs)} |"
+        )
+    missing = len(set(listed) - results.keys())
+    return "\n".join([*rows, f"\n{missing} of {len(listed)} cases have not been run; their cells are blank." if missing else ""])
+
+
+def grid(operation: str, results: dict[str, dict[str, Any]], listed: list[str]) -> list[str]:
+    """Calls by faults."""
+    cells: dict[str, dict[str, list[dict[str, Any] | None]]] = defaultdict(lambda: defaultdict(list))
+    for key in listed:
+        where, name, fault = key.split("/")
+        if where == operation:
+            cells[name.split("#")[0]][fault].append(results.get(key))
+    rows = [f"| call | {' | '.join(FAULTS)} |", "|---" * (len(FAULTS) + 1) + "|"]
+    for name, by_fault in cells.items():
+        times = max(len(found) for found in by_fault.values())
+        shown = [cell(by_fault[fault]) if fault in by_fault else "=" if fault in AFTER else "–" for fault in FAULTS]
+        rows.append(f"| `{name}`{f' ×{times}' if times > 1 else ''} | {' | '.join(shown)} |")
+    return rows
+
+
+def cell(found: list[dict[str, Any] | None]) -> str:
+    """The worst of what became of one call under one fault; blank when none was run."""
+    run = [one for one in found if one]
+    hit = [one for one in run if one["hits"]]
+    if not run:
+        return ""
+    if not hit:
+        return "–"
+    return "**no**" if not all(one["converged"] for one in hit) else str(max(needed(one) for one in hit))
+
+
+def sayings(results: dict[str, dict[str, Any]]) -> list[str]:
+    """What failed runs said of each resource and step, by what they advised, with one of the messages."""
+    told: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    for result in results.values():
+        for number, text in enumerate(result["told"]):
+            if result["codes"][number]:
+                for what, message, do in re.findall(r"^  (.*?): (\S.*)$\n    do: (.*)$", text, re.MULTILINE):
+                    told[what, do].append((_same(message), result["key"]))
+    rows = ["| what failed | such as | what to do | runs |", "|---|---|---|---|"]
+    for (what, do), found in sorted(told.items()):
+        message, key = found[0]
+        rows.append(f"| {what} | {message.replace('|', '/')} (`{key}`) | {do} | {len(found)} |")
+    return rows
+
+
+def _same(text: str) -> str:
+    """The message without what is drawn anew each time."""
+    text = re.sub(r"\b[0-9A-F]{8}-[0-9A-F-]{27}\b|\b[0-9A-F]{24}\b", "…", advice.short(text, 1000))
+    text = re.sub(r"np[0-9a-f]{30}|T-[0-9a-f]{24}", "…", text)
+    return advice.short(re.sub(r"10\.0\.\d+\.\d+:\d+", "…", text), 200)
+
+
+def write(path: pathlib.Path) -> None:
+    """Writes the page from a file of results."""
+    listed = json.loads(path.with_suffix(".cases.json").read_text())
+    PAGE.write_text(page(load(path), listed))
+
+
+if __name__ == "__main__":
+    write(pathlib.Path(sys.argv[1]))

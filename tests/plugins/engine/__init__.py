@@ -1,0 +1,1 @@
+"""The program's components under the real Pulumi CLI, without a cloud."""

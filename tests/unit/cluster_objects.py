@@ -1,0 +1,66 @@
+"""Nodes, pods and moments of a cluster, as the handler sees them."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from components.handler.actions import Action
+from components.handler.model import Config, Node, Pod, View
+
+POOL = {"inference-pool": "inference-local-1"}
+NOW = 1_800_000_000.0
+
+
+def config(**changes: Any) -> Config:
+    """The handler's settings, with changes."""
+    base = Config(
+        name="bert-interruption-handler",
+        namespace="inference",
+        deployment="bert",
+        hpa="bert-hpa",
+        selector={"app": "tensorflow-serving", "release": "bert-v1"},
+        node_labels={"inference": "tensorflow"},
+        pool_labels=POOL,
+    )
+    return replace(base, **changes)
+
+
+def node(name: str, **changes: Any) -> Node:
+    """A Ready preemptible node of the pool."""
+    base = Node(
+        name, NOW - 7200, ready=True, expiring=None, closed=False, closed_for="", spot=True, labels={"inference": "tensorflow", **POOL}
+    )
+    return replace(base, **changes)
+
+
+def pod(name: str, on: str = "", **changes: Any) -> Pod:
+    """A Ready pod of the model server."""
+    base = Pod(
+        name,
+        uid=f"uid-{name}",
+        role="serving",
+        node=on,
+        ready=bool(on),
+        created=NOW - 3600,
+        leaving=False,
+        hash="abc",
+        detached="",
+        old_hash="",
+        cost="",
+    )
+    return replace(base, **changes)
+
+
+def detached(name: str, on: str, why: str = "notice", **changes: Any) -> Pod:
+    """A pod that was taken off its ReplicaSet."""
+    return pod(name, on, hash="", old_hash="abc", detached=why, **changes)
+
+
+def view(nodes: Iterable[Node], pods: Iterable[Pod], desired: int, **more: Any) -> View:
+    """A moment."""
+    return View({each.name: each for each in nodes}, {each.name: each for each in pods}, desired, **more)
+
+
+def told(actions: Iterable[Action]) -> list[tuple[str, str]]:
+    """(kind, object) of each action."""
+    return [(type(one).__name__, getattr(getattr(one, "pod", None) or getattr(one, "node", None), "name", "")) for one in actions]

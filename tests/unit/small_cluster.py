@@ -1,0 +1,107 @@
+"""A cluster small enough to be played second by second: ReplicaSet, scheduler, budget, node scaler, ACK's remedy, and our handler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from components.handler.actions import Close, Delete, Detach, Evict
+from components.handler.loop import decide
+from components.handler.model import View
+from tests.unit.cluster_objects import NOW, config, node, pod
+
+BOOT, LOAD, NOTICE = 150, 40, 300
+"""Seconds until an ordered node is there, until a placed pod serves, from notice to release."""
+
+
+@dataclass
+class Small:
+    """`remedies` of the nodes under notice get a replacement from ACK, which then drains the old node; the node scaler helps the rest."""
+
+    spot: int
+    on_demand: int
+    remedies: int = 0
+    budget: int = 1
+    """Pods that may be unavailable by eviction; -1: every eviction is refused."""
+    handler: bool = True
+    did: list[tuple[str, str]] = field(default_factory=list)
+    serving: list[int] = field(default_factory=list)
+    """Ready pods, second by second."""
+
+    def __post_init__(self) -> None:
+        names = [(f"s{n}", True) for n in range(self.spot)] + [(f"d{n}", False) for n in range(self.on_demand)]
+        self.nodes = {name: node(name, spot=spot) for name, spot in names}
+        self.pods = {f"p-{name}": pod(f"p-{name}", name) for name in self.nodes}
+        self.desired, self.second, self._made = len(self.nodes), 0, 0
+        self._booting: list[tuple[int, str]] = []
+        self._placed: dict[str, int] = {}
+        self._told = [name for name in self.nodes if name.startswith("s")]
+        self._relief = {f"r{n}": name for n, name in enumerate(self._told[: self.remedies])}
+
+    def lose_spot(self, seconds: int = 420) -> Small:
+        """Notice for all preemptible nodes now, and what becomes of it within so many seconds."""
+        for name in self._told:
+            self.nodes[name] = replace(self.nodes[name], expiring=NOW)
+        self._booting += [(BOOT, name) for name in self._relief]
+        for self.second in range(seconds):
+            self._cloud()
+            self._controllers()
+            if self.handler:
+                self._handle()
+            self.serving.append(sum(one.ready for one in self.pods.values()))
+        return self
+
+    def _cloud(self) -> None:
+        """Ordered nodes come, nodes whose notice is over go with their pods, ACK drains what it has relieved: pods that have an owner."""
+        for due, name in [entry for entry in self._booting if entry[0] <= self.second]:
+            self._booting.remove((due, name))
+            self.nodes[name] = node(name, created=NOW + self.second)
+            if name in self._relief and (old := self._relief[name]) in self.nodes:
+                self.nodes[old] = replace(self.nodes[old], closed=True)
+        if self.second == NOTICE:
+            for name in self._told:
+                self.nodes.pop(name)
+            self.pods = {key: one for key, one in self.pods.items() if not one.node or one.node in self.nodes}
+        for new, old in self._relief.items():
+            for one in [p for p in self.pods.values() if new in self.nodes and p.node == old and p.hash]:
+                self._evict(one.name)
+
+    def _controllers(self) -> None:
+        """The ReplicaSet makes what is missing, the scheduler places it, the node scaler orders for what finds no room."""
+        for _ in range(self.desired - sum(bool(one.hash) for one in self.pods.values())):
+            self._made += 1
+            self.pods[f"n{self._made}"] = pod(f"n{self._made}", created=NOW + self.second)
+        taken = {one.node for one in self.pods.values()}
+        free = [name for name, one in self.nodes.items() if not one.closed and name not in taken]
+        waiting = [one for one in self.pods.values() if not one.node]
+        for one, place in zip(waiting, free, strict=False):
+            self.pods[one.name] = replace(one, node=place)
+            self._placed[one.name] = self.second
+        for name, since in self._placed.items():
+            if name in self.pods and self.second - since >= LOAD:
+                self.pods[name] = replace(self.pods[name], ready=True)
+        for n in range(len(waiting) - len(free) - len(self._booting)):
+            self._booting.append((self.second + BOOT, f"o{self.second}-{n}"))
+
+    def _handle(self) -> None:
+        """The handler's decisions, carried out as the API server would."""
+        for action in decide(View(dict(self.nodes), dict(self.pods), self.desired), config(), NOW + self.second):
+            match action:
+                case Close(one, why):
+                    self.nodes[one.name] = replace(self.nodes[one.name], closed=True, closed_for=why)
+                case Detach(one, why):
+                    self.pods[one.name] = replace(one, hash="", old_hash=one.hash, detached=why)
+                case Evict(one, _):
+                    if not self._evict(one.name):
+                        continue
+                case Delete(one, _, _):
+                    self.pods.pop(one.name, None)
+            place = one.name if isinstance(action, Close) else one.node
+            self.did.append((type(action).__name__, place))
+
+    def _evict(self, name: str) -> bool:
+        """Granted while no more than the budget's pods would be missing from the wanted number."""
+        others = sum(one.ready for one in self.pods.values() if one.name != name)
+        granted = self.budget >= 0 and others >= self.desired - self.budget
+        if granted:
+            self.pods.pop(name)
+        return granted

@@ -1,0 +1,239 @@
+"""How the handler reads and changes the cluster: what it sends, how it takes refusals, restarts and a second replica."""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from components.handler import actions, lease, loop
+from components.handler.actions import Actor, Close, Delete, Detach, Evict, Floor, Forget, Reattach, Reopen
+from components.handler.kube import ApiError
+from components.handler.mirror import Mirror
+from tests.unit.cluster_objects import config, detached, node, pod, view
+
+Call = tuple[str, str, Any]
+
+
+class Server:
+    """An API server that writes down what it is asked and answers as told: status by part of the path."""
+
+    def __init__(self, **refusals: int) -> None:
+        self.calls: list[Call] = []
+        self.refusals = refusals
+        self.lists: list[dict[str, Any]] = []
+        self.watches: list[list[tuple[str, dict[str, Any]]] | ApiError] = []
+        self.lease: dict[str, Any] | None = None
+
+    def call(self, method: str, path: str, body: Any = None, content_type: str = "") -> dict[str, Any]:
+        """Any request."""
+        self.calls.append((method, path, body))
+        for part, status in self.refusals.items():
+            if part in path:
+                raise ApiError(status, path, "refused")
+        if "/leases" in path:
+            return self._on_lease(method, body)
+        return {"metadata": {"annotations": {}}}
+
+    def get(self, path: str, **query: str) -> dict[str, Any]:
+        """A read."""
+        return self.lists.pop(0) if self.lists else self.call("GET", path)
+
+    def patch(self, path: str, change: Mapping[str, Any]) -> dict[str, Any]:
+        """A change."""
+        return self.call("PATCH", path, change)
+
+    def watch(self, path: str, query: Mapping[str, str], seconds: int) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The next prepared watch; an error where there is none."""
+        self.calls.append(("WATCH", path, query["resourceVersion"]))
+        found = self.watches.pop(0) if self.watches else ApiError(0, path, "down")
+        if isinstance(found, ApiError):
+            raise found
+        yield from found
+
+    def _on_lease(self, method: str, body: Any) -> dict[str, Any]:
+        if method == "GET" and self.lease is None:
+            raise ApiError(404, "lease", "not found")
+        if method == "POST":
+            self.lease = {"metadata": {"resourceVersion": "1", "annotations": {}}, "spec": body["spec"]}
+        elif method == "PATCH" and self.lease is not None:
+            version = body.get("metadata", {}).get("resourceVersion")
+            if version not in (None, self.lease["metadata"]["resourceVersion"]):
+                raise ApiError(409, "lease", "conflict")
+            self.lease["metadata"]["resourceVersion"] += "1"
+            self.lease["metadata"]["annotations"] |= body.get("metadata", {}).get("annotations") or {}
+            self.lease["spec"] |= body.get("spec") or {}
+        assert self.lease is not None
+        return {**self.lease, "metadata": dict(self.lease["metadata"])}
+
+
+def actor(server: Server) -> Actor:
+    """An actor on that server."""
+    return Actor(server, config(), lambda key, value: None)  # type: ignore[arg-type]
+
+
+PODS = "/api/v1/namespaces/inference/pods"
+
+
+@pytest.mark.parametrize(
+    ("action", "call"),
+    [
+        (
+            Close(node("n1"), "notice"),
+            (
+                "PATCH",
+                "/api/v1/nodes/n1",
+                {"metadata": {"annotations": {"elastic-inference/cordoned": "notice"}}, "spec": {"unschedulable": True}},
+            ),
+        ),
+        (
+            Reopen(node("n1"), ""),
+            (
+                "PATCH",
+                "/api/v1/nodes/n1",
+                {"metadata": {"annotations": {"elastic-inference/cordoned": None}}, "spec": {"unschedulable": None}},
+            ),
+        ),
+        (
+            Detach(pod("a", "n1"), "notice"),
+            (
+                "PATCH",
+                f"{PODS}/a",
+                {
+                    "metadata": {
+                        "uid": "uid-a",
+                        "labels": {"pod-template-hash": None, "elastic-inference/detached": "notice"},
+                        "annotations": {"elastic-inference/template-hash": "abc"},
+                    }
+                },
+            ),
+        ),
+        (
+            Reattach(detached("a", "n1"), ""),
+            (
+                "PATCH",
+                f"{PODS}/a",
+                {
+                    "metadata": {
+                        "uid": "uid-a",
+                        "labels": {"pod-template-hash": "abc", "elastic-inference/detached": None},
+                        "annotations": {"elastic-inference/template-hash": None},
+                    }
+                },
+            ),
+        ),
+        (Delete(pod("a"), "", 0), ("DELETE", f"{PODS}/a", {"preconditions": {"uid": "uid-a"}, "gracePeriodSeconds": 0})),
+        (Delete(pod("a"), ""), ("DELETE", f"{PODS}/a", {"preconditions": {"uid": "uid-a"}})),
+        (
+            Floor(4, ""),
+            ("PATCH", "/apis/autoscaling/v2/namespaces/inference/horizontalpodautoscalers/bert-hpa", {"spec": {"minReplicas": 4}}),
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_each_action_is_one_request_that_names_the_object_it_means(action: actions.Action, call: Call) -> None:
+    server = Server()
+    assert actor(server).perform(action) is not None
+    assert server.calls == [call]
+
+
+def test_an_eviction_asks_the_disruption_budget_about_this_very_pod() -> None:
+    server = Server()
+    actor(server).perform(Evict(pod("a", "n1"), ""))
+    (method, path, body) = server.calls[0]
+    assert (method, path) == ("POST", f"{PODS}/a/eviction")
+    assert body["kind"] == "Eviction" and body["deleteOptions"]["preconditions"] == {"uid": "uid-a"}
+
+
+def test_a_pod_is_force_deleted_only_when_the_server_itself_does_not_know_its_node() -> None:
+    known = Server()
+    assert actor(known).perform(Forget(pod("a", "n1"))) is None
+    assert [method for method, _, _ in known.calls] == ["GET"]
+    gone = Server(**{"/nodes/": 404})
+    actor(gone).perform(Forget(pod("a", "n1")))
+    assert gone.calls[1:] == [("DELETE", f"{PODS}/a", {"preconditions": {"uid": "uid-a"}, "gracePeriodSeconds": 0})]
+
+
+@pytest.mark.parametrize("status", [0, 403, 500])
+def test_a_node_that_can_not_be_asked_for_is_not_taken_for_gone(status: int) -> None:
+    server = Server(**{"/nodes/": status})
+    assert actor(server).perform(Forget(pod("a", "n1"))) is None
+    assert [method for method, _, _ in server.calls] == ["GET"]
+
+
+@pytest.mark.parametrize("status", [404, 409, 429, 500, 0])
+def test_a_refusal_is_never_an_error_of_the_handler(status: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert actor(Server(**{"/eviction": status})).perform(Evict(pod("a", "n1"), "")) is None
+    said = capsys.readouterr().out
+    assert ('"level": "error"' in said) is (status in (500, 0)) and "Traceback" not in said
+
+
+def test_what_was_done_is_not_done_again_at_once_and_what_was_refused_soon() -> None:
+    done, refused = Evict(pod("a", "n1"), ""), Evict(pod("b", "n1"), "")
+    acting = actor(Server(**{"/b/": 429}))
+    acting.perform(done)
+    acting.perform(refused)
+    now = time.monotonic()
+    assert not acting.due(done, now + 1) and acting.due(done, now + 3)
+    assert not acting.due(refused, now) and acting.due(refused, now + 1)
+
+
+def test_a_mirror_starts_again_from_a_list_when_its_version_is_too_old() -> None:
+    server, changed = Server(), threading.Event()
+    pods = [{"metadata": {"name": name, "resourceVersion": "5"}} for name in ("a", "b")]
+    server.lists = [{"metadata": {"resourceVersion": "5"}, "items": pods}, {"metadata": {"resourceVersion": "9"}, "items": pods[1:]}]
+    server.watches = [
+        [("DELETED", {"metadata": {"name": "b", "resourceVersion": "6"}}), ("BOOKMARK", {"metadata": {"resourceVersion": "7"}})],
+        ApiError(410, "watch", "too old"),
+    ]
+    mirror = Mirror(server, "/pods", {}, lambda raw: raw["metadata"]["name"], changed)  # type: ignore[arg-type]
+    mirror.start()
+    deadline = time.monotonic() + 5
+    while [version for method, _, version in server.calls if method == "WATCH"][:3] != ["5", "7", "9"] and time.monotonic() < deadline:
+        changed.wait(0.01)
+    assert [version for method, _, version in server.calls if method == "WATCH"][:3] == ["5", "7", "9"]
+    assert mirror.now() == {"b": "b"} and mirror.synced.is_set()
+
+
+def lease_of(server: Server, identity: str) -> lease.Lease:
+    """A replica's view of the Lease."""
+    return lease.Lease(server, config(), identity, threading.Event())  # type: ignore[arg-type]
+
+
+def test_of_two_replicas_one_acts_and_the_other_takes_over_when_it_lets_go() -> None:
+    server = Server()
+    first, second = lease_of(server, "first"), lease_of(server, "second")
+    assert first._take() and not second._take()
+    first._until = time.monotonic() + 5
+    assert first.held and not second.held
+    first.release()
+    assert not first.held and second._take()
+    assert server.lease is not None and server.lease["spec"]["leaseTransitions"] == 2
+
+
+def test_a_holder_that_is_silent_too_long_is_none() -> None:
+    spec = {"holderIdentity": "first", "leaseDurationSeconds": 15, "renewTime": "2027-01-15T08:00:00.000000Z"}
+    assert lease.holder({"spec": spec}, 1_800_000_014) == "first"
+    assert lease.holder({"spec": spec}, 1_800_000_016) == ""
+    assert lease.holder({}, 0) == ""
+
+
+def test_a_note_outlives_the_replica_that_wrote_it() -> None:
+    server = Server()
+    first = lease_of(server, "first")
+    first._take()
+    first.remember("elastic-inference/mix", "{}")
+    first._until = time.monotonic() + 5
+    first.release()
+    second = lease_of(server, "second")
+    assert second._take() and second.notes == {"elastic-inference/mix": "{}"}
+
+
+def test_a_decision_that_fails_keeps_no_other_from_being_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Iterator[Any]:
+        raise RuntimeError("bug")
+
+    monkeypatch.setattr(loop, "DECISIONS", (broken, *loop.DECISIONS))
+    found = loop.decide(view([], [pod("a", "gone")], 1), config(), 0)
+    assert [type(one).__name__ for one in found] == ["Forget"]

@@ -1,0 +1,122 @@
+"""Keeping the mix of charge types, and what the HPA takes away first."""
+
+import json
+from typing import Any
+
+import pytest
+
+from components.handler import mix
+from components.handler.actions import Rank, Remember
+from components.handler.model import View
+from tests.unit.cluster_objects import NOW, config, detached, node, pod, told, view
+
+MIX = {"base": 0, "percent": 30, "points": 4, "after_seconds": 300, "most_nodes": 40}
+CONFIG = config(mix=MIX)
+
+
+def cluster(spot: int, on_demand: int, note: dict[str, Any] | None = None, more: tuple = (), pods: tuple = ()) -> View:
+    """`spot` and `on_demand` nodes with a pod each."""
+    nodes = [node(f"s{n}") for n in range(spot)] + [node(f"d{n}", spot=False) for n in range(on_demand)]
+    serving = [pod(f"p-{one.name}", one.name) for one in nodes]
+    memory = {mix.NOTE: json.dumps(note)} if note is not None else {}
+    return view([*nodes, *more], [*serving, *pods], len(serving), memory=memory)
+
+
+def noted(actions: list) -> dict[str, Any]:
+    """The note that is written."""
+    (found,) = [one for one in actions if isinstance(one, Remember)]
+    return json.loads(found.value or "{}")
+
+
+@pytest.mark.parametrize(("total", "wanted"), [(1, 1), (3, 1), (4, 2), (10, 3), (20, 6), (21, 7), (0, 0)])
+def test_the_wanted_number_is_rounded_up_as_the_scaling_group_does(total: int, wanted: int) -> None:
+    assert mix.target(total, 0, 30) == wanted
+    assert mix.target(total, 2, 0) == min(2, total)
+
+
+def test_the_right_mix_is_left_alone() -> None:
+    assert list(mix.decide(cluster(14, 6), CONFIG, NOW)) == []
+
+
+def test_too_many_pay_as_you_go_nodes_are_only_noted_at_first() -> None:
+    actions = list(mix.decide(cluster(6, 14), CONFIG, NOW))
+    assert told(actions) == [("Remember", "")] and noted(actions) == {"over": NOW}
+
+
+def test_after_a_while_one_is_replaced_as_a_probe() -> None:
+    actions = list(mix.decide(cluster(6, 14, {"over": NOW - 300}), CONFIG, NOW))
+    assert [kind for kind, _ in told(actions)] == ["Remember", "Close"] and noted(actions)["size"] == 1
+
+
+def test_a_closed_nodes_pod_is_detached_only_then() -> None:
+    marked = node("marked", spot=False, closed=True, closed_for="mix")
+    seen = cluster(6, 13, {"over": 1, "started": NOW, "size": 1}, (marked,), (pod("x", "marked"),))
+    assert told(mix.decide(seen, CONFIG, NOW + 1)) == [("Detach", "x")]
+
+
+def test_a_probe_that_brings_a_preemptible_node_is_followed_by_more() -> None:
+    marked = node("marked", spot=False, closed=True, closed_for="mix")
+    seen = cluster(6, 13, {"over": 1, "started": NOW, "size": 1}, (marked, node("new", created=NOW + 60)))
+    assert noted(list(mix.decide(seen, CONFIG, NOW + 120))) == {"over": 1, "size": 4, "next": NOW + 150, "ended": NOW + 120}
+
+
+def test_a_probe_that_brings_pay_as_you_go_again_is_taken_back_and_the_next_comes_later_and_later() -> None:
+    marked, bought = node("marked", spot=False, closed=True, closed_for="mix"), node("new", spot=False, created=NOW + 60)
+    pauses = []
+    note: dict[str, Any] = {"over": 1, "started": NOW, "size": 4}
+    for _ in range(3):
+        actions = list(mix.decide(cluster(6, 13, note, (marked, bought), (detached("x", "marked", "mix"),)), CONFIG, NOW + 90))
+        assert told(actions)[:2] == [("Reopen", "marked"), ("Reattach", "x")]
+        note = {**noted(actions), "started": NOW}
+        pauses.append(note["pause"])
+        assert note["size"] == 1
+    assert pauses == [300, 600, 600]
+
+
+def test_nothing_is_begun_while_something_else_goes_on() -> None:
+    note = {"over": NOW - 1000}
+    under_notice = node("e", expiring=NOW)
+    busy = [
+        cluster(6, 14, note, pods=(pod("waiting"),)),
+        cluster(6, 14, note, pods=(detached("x", "s0"),)),
+        cluster(6, 14, note, (under_notice,), (pod("y", "e"),)),
+        cluster(6, 14, {**note, "next": NOW + 1}),
+    ]
+    for seen in busy:
+        assert told(mix.decide(seen, CONFIG, NOW)) == []
+
+
+def test_the_pool_must_have_room_for_the_replacement() -> None:
+    full = config(mix={**MIX, "most_nodes": 20})
+    assert told(mix.decide(cluster(6, 14, {"over": 1}), full, NOW)) == []
+
+
+def test_a_node_nobody_removed_is_opened_again() -> None:
+    marked = node("marked", spot=False, closed=True, closed_for="mix")
+    seen = cluster(14, 6, {"ended": NOW - 1801}, (marked,))
+    assert told(mix.decide(seen, CONFIG, NOW)) == [("Reopen", "marked")]
+
+
+def test_a_note_that_can_not_be_read_is_no_note() -> None:
+    seen = view([node("s0")], [pod("a", "s0")], 1, memory={mix.NOTE: "{"})
+    assert list(mix.decide(seen, CONFIG, NOW)) == []
+
+
+def test_without_the_setting_nothing_is_moved_or_ranked() -> None:
+    assert list(mix.decide(cluster(0, 20), config(), NOW)) == [] == list(mix.rank(cluster(0, 20), config(), NOW))
+
+
+@pytest.mark.parametrize(("spot", "on_demand"), [(14, 6), (10, 10), (20, 0), (6, 14)])
+def test_whatever_the_hpa_leaves_has_the_wanted_mix_as_far_as_there_are_such_pods(spot: int, on_demand: int) -> None:
+    costs = {one.pod.node: one.cost for one in mix.rank(cluster(spot, on_demand), CONFIG, NOW) if isinstance(one, Rank)}
+    dearest = sorted(costs, key=lambda name: costs[name], reverse=True)
+    assert len(dearest) == spot + on_demand
+    for left in range(1, len(dearest) + 1):
+        found = sum(name.startswith("d") for name in dearest[:left])
+        wanted = min(mix.target(left, 0, 30), on_demand)
+        assert found == max(wanted, left - spot)
+
+
+def test_a_rank_that_stands_is_not_written_again() -> None:
+    first = view([node("s0")], [pod("a", "s0", cost="-2")], 1)
+    assert [one.cost for one in mix.rank(first, CONFIG, NOW) if isinstance(one, Rank)] == []

@@ -1,0 +1,144 @@
+"""Drift, from the CLI's events: what is told as whose, and what no line ever says."""
+
+import json
+from typing import Any
+
+import pytest
+
+from ops.drift.__main__ import report
+from ops.drift.compare import Difference, differences, is_real
+from ops.drift.events import events
+from ops.drift.owners import reported
+from ops.preview_comment.document import NotAPreview
+from ops.preview_comment.redact import SENTINEL
+from tests.unit_ops.drift_recordings import read as read_recording
+
+URN = "urn:pulumi:local::elastic-inference::"
+POOL, DEPLOYMENT, HPA = (
+    "alicloud:cs/nodePool:NodePool",
+    "kubernetes:apps/v1:Deployment",
+    "kubernetes:autoscaling/v2:HorizontalPodAutoscaler",
+)
+State = dict[str, Any]
+
+
+def state(inputs: State, outputs: State | None = None) -> State:
+    """One side of an event's metadata."""
+    return {"inputs": inputs, "outputs": outputs if outputs is not None else inputs}
+
+
+def read(kind: str, was: State, now: State | None) -> str:
+    """The event of a resource that was asked for."""
+    metadata = {"op": "refresh", "urn": f"{URN}{kind}::it", "old": was, "new": now}
+    return json.dumps({"sequence": 1, "resOutputsEvent": {"metadata": metadata}})
+
+
+def step(kind: str, op: str, old: State | None, new: State | None, *paths: str) -> str:
+    """The event of what up would do."""
+    detailed = {path: {"kind": "update", "inputDiff": True} for path in paths}
+    metadata = {"op": op, "urn": f"{URN}{kind}::it", "old": old, "new": new, "detailedDiff": detailed or None}
+    return json.dumps({"sequence": 2, "resourcePreEvent": {"metadata": metadata}})
+
+
+def found(*lines: str) -> list[Difference]:
+    """The differences that these events tell."""
+    return differences(events("\n".join(lines)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "owner"),
+    [
+        (POOL, ("desiredSize",), "the node scaler"),
+        (DEPLOYMENT, ("spec", "replicas"), "the HPA"),
+        (HPA, ("spec", "minReplicas"), "the interruption handler (autoscaler.floors)"),
+    ],
+)
+def test_what_an_autoscaler_moves_is_its_own_where_up_leaves_it(kind: str, path: tuple[str, ...], owner: str) -> None:
+    def sized(size: int) -> State:
+        value: Any = size
+        for key in reversed(path):
+            value = {key: value}
+        return value
+
+    was, now = state({}, sized(1)), state({}, sized(4))
+    (one,) = found(read(kind, was, now), step(kind, "same", now, now))
+    assert (one.sort, [(part.was, part.now, part.owner) for part in one.properties]) == ("owned", [("1", "4", owner)])
+    assert not is_real(one)
+    said = report("local", 1, [one])
+    assert f"{'.'.join(path)}: 1, is now 4 ({owner})" in said and said.endswith("local: 1 resources looked at, 1 moved by autoscalers")
+
+
+def test_the_same_property_is_nobody_s_where_the_program_sends_it() -> None:
+    was, now = state({"spec": {"replicas": 1}}), state({"spec": {"replicas": 3}})
+    (one,) = found(read(DEPLOYMENT, was, now), step(DEPLOYMENT, "update", now, was, "spec.replicas"))
+    assert (one.sort, one.op, one.properties[0].was, one.properties[0].now) == ("changed", "update", "3", "1")
+    assert is_real(one)
+
+
+def test_a_change_by_hand_is_shown_with_what_is_and_what_the_program_says() -> None:
+    was, now = state({"tags": {"owner": "ml"}}), state({"tags": {"owner": "me"}})
+    (one,) = found(read(POOL, was, now), step(POOL, "update", now, was, "tags.owner"))
+    assert one.sort == "changed" and '    tags.owner: "me", the program says "ml"' in report("dev", 1, [one])
+    assert "make up STACK=dev REFRESH=1" in report("dev", 1, [one])
+
+
+def test_what_is_gone_is_real_though_up_would_only_create() -> None:
+    (one,) = found(read(POOL, state({}), None), step(POOL, "create", None, state({})))
+    assert (one.sort, one.op, is_real(one)) == ("gone", "create", True)
+
+
+def test_a_change_of_the_program_is_no_drift_but_told() -> None:
+    old, new = state({"maxSize": 5}), state({"maxSize": 7})
+    (one,) = found(read(POOL, old, old), step(POOL, "update", old, new, "maxSize"))
+    assert one.sort == "undeployed" and is_real(one)
+
+
+def test_what_the_program_does_not_set_is_told_and_asks_nothing_of_anybody() -> None:
+    was, now = state({}, {"spec": {"paused": False}}), state({}, {"spec": {"paused": True}})
+    (one,) = found(read(DEPLOYMENT, was, now), step(DEPLOYMENT, "same", now, now))
+    assert one.sort == "other" and not is_real(one)
+
+
+@pytest.mark.parametrize("path", [
+    "status", "status.readyReplicas", "status.conditions[0].reason", "metadata.resourceVersion", "metadata.generation",
+    "metadata.managedFields[2].time", 'metadata.annotations["deployment.kubernetes.io/revision"]', "__meta", "__inputs.spec",
+])  # fmt: skip
+def test_what_servers_count_up_is_no_difference(path: str) -> None:
+    assert reported(DEPLOYMENT, path)
+
+
+@pytest.mark.parametrize("path", ["spec.replicas", "metadata.labels.status", 'metadata.annotations["team"]', "statusCode", "desiredSize"])
+def test_everything_else_is_one(path: str) -> None:
+    assert not reported(DEPLOYMENT, path)
+
+
+def test_no_secret_is_told() -> None:
+    secret = {SENTINEL: "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "[secret]"}
+    was, now = state({"password": "hunter2", "data": secret}), state({"password": "hunter3", "data": "plain"})
+    text = report("dev", 1, found(read(POOL, was, now), step(POOL, "same", now, now)))
+    assert "hunter" not in text and "password: \"[secret]\", is now \"[secret]\"" in text
+
+
+def test_a_failed_reading_is_an_error_and_no_clean_bill() -> None:
+    line = json.dumps({"sequence": 1, "diagnosticEvent": {"severity": "error", "message": "no route to host"}})
+    assert [message.text for message in events(line).errors] == ["no route to host"]
+
+
+def test_a_preview_that_asked_for_nothing_is_refused() -> None:
+    with pytest.raises(NotAPreview, match="--refresh"):
+        events(step(POOL, "same", state({}), state({})))
+
+
+def recorded(name: str) -> list[Difference]:
+    """The differences of a recorded stream."""
+    return differences(events(read_recording(name)))
+
+
+def test_the_recorded_autoscalers_work_is_no_drift() -> None:
+    assert {(one.sort, one.name) for one in recorded("autoscaled")} == {("owned", "server-deployment"), ("owned", "pool-pool")}
+
+
+def test_the_recorded_change_by_hand_is() -> None:
+    result = {(one.sort, one.name): one for one in recorded("changed-by-hand")}
+    assert {key for key, one in result.items() if is_real(one)} == {("changed", "server-service"), ("gone", "server-budget")}
+    assert ("owned", "server-deployment") in result

@@ -1,0 +1,138 @@
+"""After a failed run: which resource, why, what to do; and creations whose answer was lost are noted for the next run."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import pathlib
+import subprocess
+import time
+from typing import Any
+
+import pytest
+
+from ops import advice, events, lost, update
+from ops.pulumi import CommandFailed, Stack
+
+BUCKET = "urn:pulumi:local::p::inference:storage:ModelStore$alicloud:oss/bucket:Bucket::models-bucket"
+ROLE = "urn:pulumi:local::p::inference:storage:ModelAccess$alicloud:ram/role:Role::access-role"
+STACK = "urn:pulumi:local::p::pulumi:pulumi:Stack::p-local"
+LOST = 'PutBucket Failed!!! Put "https://b.oss-cn-shanghai.aliyuncs.com/": EOF'
+
+
+def failed(urn: str, message: str, inputs: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    """The events of a creation that failed."""
+    resource = {"urn": urn, "type": urn.split("$")[-1].split("::")[0], "custom": True, "inputs": inputs or {}}
+    metadata = {"op": "create", "urn": urn, "type": resource["type"], "new": resource, "old": None}
+    return [
+        {"diagnosticEvent": {"urn": urn, "severity": "error", "message": f"\x1b[31m{message}\x1b[0m\n"}},
+        {"resOpFailedEvent": {"metadata": metadata, "status": 0, "steps": 0}},
+        {"diagnosticEvent": {"urn": STACK, "severity": "error", "message": "update failed"}},
+    ]
+
+
+def log_of(directory: pathlib.Path, *entries: list[dict[str, Any]]) -> pathlib.Path:
+    """An event log; its last line was cut off by a kill."""
+    path = directory / "events"
+    path.write_text("".join(json.dumps(event) + "\n" for entry in entries for event in entry) + '{"sequence": 9, "diag')
+    return path
+
+
+class OneRun(Stack):
+    """A stack whose CLI fails with these events."""
+
+    def __init__(self, entries: list[dict[str, Any]]) -> None:
+        super().__init__("local")
+        self.entries = entries
+        self.refreshed: list[str] = []
+        self.state: dict[str, Any] = {"version": 3, "deployment": {"resources": [], "pending_operations": []}}
+
+    def code(self, *arguments: str) -> int:
+        """`up` fails; `stack import` takes the state; `refresh` changes nothing."""
+        if arguments[0] == "up":
+            log_of(pathlib.Path(arguments[arguments.index("--event-log") + 1]).parent, self.entries)
+            return 255
+        if arguments[0] == "refresh":
+            self.refreshed = [urn for word, urn in itertools.pairwise(arguments) if word == "--target"]
+        else:
+            self.state = json.loads(pathlib.Path(arguments[-1]).read_text())
+        return 0
+
+    def capture(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`stack export`."""
+        return subprocess.CompletedProcess(arguments, 0, json.dumps(self.state), "")
+
+
+@pytest.fixture(autouse=True)
+def _no_lab(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ops.recover.release_dead", list)
+
+
+@pytest.mark.parametrize(
+    ("message", "cause"),
+    [
+        ("StatusCode: 400\n Code: Throttling.User", advice.REFUSED_FOR_NOW),
+        ("oss: service returned error: StatusCode=503, ErrorCode=QpsLimitExceeded", advice.REFUSED_FOR_NOW),
+        (LOST, advice.UNANSWERED),
+        ("read tcp 10.0.0.1:1->10.0.0.2:443: read: connection reset by peer", advice.UNANSWERED),
+        ("net/http: request canceled (Client.Timeout exceeded while awaiting headers)", advice.UNANSWERED),
+        ("StatusCode: 500\n Code: InternalError", advice.SERVICE),
+        ("StatusCode: 409\n Code: EntityAlreadyExists.Role", advice.EXISTS),
+        ('The specified bucket name: "b" is not available. The bucket namespace is shared by all users', advice.EXISTS),
+        ("StatusCode: 403\n Code: NoPermission", advice.FORBIDDEN),
+        ("invalid vswitch", advice.OTHER),
+    ],
+)
+def test_the_cause_is_told_from_the_message(message: str, cause: str) -> None:
+    assert advice.cause(message) == cause
+
+
+def test_every_failed_resource_is_named_with_its_message_and_what_to_do(tmp_path: pathlib.Path) -> None:
+    report = events.read(log_of(tmp_path, failed(BUCKET, LOST), failed(ROLE, "StatusCode: 403\n Code: NoPermission")))
+    lines = advice.explanation(report, {BUCKET: advice.TAKEN_OVER})
+    assert lines[1] == f"  models-bucket (alicloud:oss/bucket:Bucket), create: {LOST}"
+    assert lines[2] == f"    do: {advice.TAKEN_OVER}"
+    assert lines[3] == "  access-role (alicloud:ram/role:Role), create: StatusCode: 403 Code: NoPermission"
+    assert "may not do this" in lines[4] and len(lines) == 5, "that the update failed is no news"
+
+
+def test_the_programs_own_message_keeps_its_remedy(tmp_path: pathlib.Path) -> None:
+    told = [{"diagnosticEvent": {"urn": STACK, "severity": "error", "message": "can't look up cluster c: EOF\n  remedy: check the keys"}}]
+    lines = advice.explanation(events.read(log_of(tmp_path, told)))
+    assert lines[1].startswith("  the program: can't look up cluster c") and lines[2] == "    do: run the same command again afterwards"
+
+
+@pytest.mark.parametrize(("age", "ours"), [(2.0, True), (4000.0, False), (None, False)])
+@pytest.mark.parametrize("message", ["StatusCode: 409\n Code: EntityAlreadyExists.Role", LOST])
+def test_what_exists_after_a_lost_answer_is_adopted_if_it_was_made_since_the_run_began(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], message: str, age: float | None, ours: bool
+) -> None:
+    monkeypatch.setattr(lost, "made_at", lambda stack, kind, inputs: None if age is None else time.time() - age)
+    stack = OneRun(failed(ROLE, message, {"roleName": "r"}))
+    with pytest.raises(CommandFailed) as caught:
+        update.run(stack, "up")
+    assert caught.value.code == 255
+    held = [(one["urn"], one["id"], one["inputs"]) for one in stack.state["deployment"]["resources"]]
+    assert held == ([(ROLE, "r", {"roleName": "r"})] if ours else [])
+    assert stack.refreshed == ([ROLE] if ours else [])
+    assert ("is in the state now" in capsys.readouterr().err) is ours
+
+
+def test_when_nobody_can_be_asked_the_person_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def no_answer(stack: Stack, kind: str, inputs: dict[str, Any]) -> float:
+        raise CommandFailed(["ops.lookup"], 1)
+
+    monkeypatch.setattr(lost, "made_at", no_answer)
+    stack = OneRun(failed(BUCKET, LOST, {"bucket": "b"}))
+    with pytest.raises(CommandFailed):
+        update.run(stack, "up")
+    assert "whether it was made is not known" in capsys.readouterr().err
+
+
+def test_a_refused_creation_is_not_looked_for(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delattr(lost, "made_at")
+    stack = OneRun(failed(BUCKET, "StatusCode=403, ErrorCode=AccessDenied", {"bucket": "b"}))
+    with pytest.raises(CommandFailed):
+        update.run(stack, "up")
+    assert stack.state["deployment"]["resources"] == []
+    assert "let their RAM user or role do it" in capsys.readouterr().err
