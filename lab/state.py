@@ -107,6 +107,15 @@ def kill(home: Path) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def tell_where(home: Path) -> None:
+    """Have a supervisor write down where each of its threads stands, in its log."""
+    known = read_state(home).get("supervisor") or {}
+    if known.get("pid") and start_ticks(known["pid"]) == known.get("start_ticks"):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(known["pid"], signal.SIGUSR1)
+            time.sleep(0.5)  # it writes before it does anything else
+
+
 def processes_inside(namespace: str) -> dict[int, int]:
     """All processes of a PID namespace (such as ``pid:[4026532]``): outside pid by inside pid."""
     found: dict[int, int] = {}

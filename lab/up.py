@@ -19,6 +19,7 @@ from lab.supervisor_control import ask
 from lab.supervisor_process import log_tail
 
 START_LIMIT = 240.0  # seconds for the whole start on a busy machine; a warm one takes about six
+SILENCE = 45.0  # seconds without a single part begun, after which a supervisor is taken for stuck
 HEAL_LIMIT = 20.0  # seconds a running lab with an unready part gets before it is started anew
 
 Say = Callable[[str], None]
@@ -31,17 +32,26 @@ def up(home: Path, say: Say) -> None:
         if _join_running(home, say):
             return
         say("what runs does not get ready: starting it again on the same data")
-        state.kill(home)
-        if not state.wait_stopped(home, 10):
-            raise LabError(f"an earlier lab in {home} cannot be ended; see `python -m lab status`")
-        lock = state.take_lock(home)
-        if lock is None:
-            raise LabError(f"another `lab up` works on {home} right now; wait for it")
-    try:
-        _start(home, lock, say)
-    finally:
-        os.close(lock)
-    _follow_start(home, say)
+        state.tell_where(home)
+        lock = _take_over(home)
+    _start(home, lock, say)
+    if _follow_start(home, say):
+        return
+    say(f"the supervisor has begun nothing within {SILENCE:.0f} s (where it stood is in its log): starting it again")
+    _start(home, _take_over(home), say)
+    if not _follow_start(home, say):
+        raise LabError(f"the lab did not start: its supervisor begins nothing\n{log_tail(home / 'log' / 'supervisor.log', lines=40)}")
+
+
+def _take_over(home: Path) -> int:
+    """End what runs; the lock for what comes next."""
+    state.kill(home)
+    if not state.wait_stopped(home, 10):
+        raise LabError(f"an earlier lab in {home} cannot be ended; see `python -m lab status`")
+    lock = state.take_lock(home)
+    if lock is None:
+        raise LabError(f"another `lab up` works on {home} right now; wait for it")
+    return lock
 
 
 def _join_running(home: Path, say: Say) -> bool:
@@ -78,7 +88,14 @@ def _complete_plugins(home: Path, say: Say) -> None:
 
 
 def _start(home: Path, lock: int, say: Say) -> None:
-    """Open the host's sockets, make the namespaces, start the supervisor in them."""
+    """Open the host's sockets, make the namespaces, start the supervisor in them; the lock is the supervisor's from then on."""
+    try:
+        _start_locked(home, lock, say)
+    finally:
+        os.close(lock)
+
+
+def _start_locked(home: Path, lock: int, say: Say) -> None:
     from lab.cluster import tools as toolbox
     from lab.environment import prepare
 
@@ -128,13 +145,17 @@ def _listen(variable: str, port: int) -> socket.socket:
     return listening
 
 
-def _follow_start(home: Path, say: Say) -> None:
+def _follow_start(home: Path, say: Say) -> bool:
+    """Until the lab is ready. False when its supervisor has begun nothing; raises `LabError` for any other end."""
     began = time.monotonic()
     watch = Watch(home, say)
     watch.run(START_LIMIT)
     if watch.phase == "ready":
         say(f"the lab is ready after {time.monotonic() - began:.1f} s ({home})")
-        return
+        return True
+    if watch.stuck and state.is_running(home):
+        state.tell_where(home)
+        return False
     if watch.phase == "stopping":
         raise LabError("the lab was stopped while it started; run the same command again")
     parts = watch.last.get("components", [])
@@ -155,7 +176,7 @@ class Watch:
     def __init__(self, home: Path, say: Say) -> None:
         self._home, self._say = home, say
         self._shown: set[tuple[str, str, int]] = set()
-        self._spoke = time.monotonic()
+        self._spoke = self._began = time.monotonic()
         self.last: dict[str, Any] = {}
         self.was_ready = False
 
@@ -166,16 +187,24 @@ class Watch:
 
     def run(self, limit: float) -> None:
         """Until the lab is ready, has failed, ends, or `limit` seconds have passed. A busy supervisor that hangs up is asked again."""
-        end = time.monotonic() + limit
+        self._began = time.monotonic()
+        end = self._began + limit
         while time.monotonic() < end and state.is_running(self._home):
             with contextlib.suppress(OSError, ValueError):
                 for report in ask(self._home, "follow", timeout=15):
                     self._take(report)
-                    if time.monotonic() > end:
+                    if time.monotonic() > end or self.stuck:
                         return
                 if self.phase in ("ready", "failed"):
                     return
+            if self.stuck:
+                return
             time.sleep(0.1)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether no part has been begun for so long that none will be."""
+        return not self.last.get("components") and time.monotonic() - self._began > SILENCE
 
     def _take(self, report: dict[str, Any]) -> None:
         self.was_ready = self.was_ready or (not self.last and report["phase"] == "ready")

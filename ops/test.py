@@ -35,6 +35,9 @@ LANES = (
 )
 """What runs side by side, and what comes after that. The other elastic tests take an hour: `make prove` runs them."""
 
+KEPT = 12
+"""Lines kept from each end of what a failed test said."""
+
 
 class Lane:
     """One pytest process and what it prints, line by line under its name."""
@@ -75,6 +78,24 @@ class Lane:
             skipped += int(suite.get("skipped", 0))
         return total - failed - skipped, failed
 
+    def failures(self) -> list[str]:
+        """Each failed test with the end of what it said, so that the reason is in the last lines of a long log."""
+        if not self.report.exists():
+            return [f"{self.name}: ended without a report"]
+        cases = ElementTree.parse(self.report).getroot().iter("testcase")
+        found = [(case, case.find("failure") if case.find("failure") is not None else case.find("error")) for case in cases]
+        return [
+            f"{self.name}: {case.get('classname')}::{case.get('name')}\n" + _end_of(f"{fault.get('message')}\n{fault.text}")
+            for case, fault in found
+            if fault is not None
+        ]
+
+
+def _end_of(text: str) -> str:
+    lines = text.splitlines()
+    kept = lines if len(lines) <= 2 * KEPT else [*lines[:KEPT], "...", *lines[-KEPT:]]
+    return "\n".join(f"    {line[:300]}" for line in kept)
+
 
 def run_lanes(groups: Sequence[dict[str, tuple[str, ...]]]) -> int:
     """Group after group, its lanes side by side; 0 when every one passed."""
@@ -85,8 +106,9 @@ def run_lanes(groups: Sequence[dict[str, tuple[str, ...]]]) -> int:
             running = [Lane(name, paths, pathlib.Path(reports) / f"{name}.xml") for name, paths in lanes.items()]
             codes += [lane.wait() for lane in running]
             ended += running
+        failures = [text for lane in ended for text in lane.failures()]
         passed, failed = (sum(column) for column in zip(*(lane.counts() for lane in ended), strict=True))
-    print(f"{passed} passed, {failed} failed")
+    print("\n".join([*failures, f"{passed} passed, {failed} failed"]))
     return 0 if passed and not any(codes) else 1
 
 

@@ -14,7 +14,8 @@ from typing import IO
 
 import pytest
 
-from lab import state
+from lab import state, up
+from lab.environment import LabError
 from tests.lab.core.conftest import ROOT, Lab
 
 EXTRAS = "region,node-agent,log-shipper,node-autoscaler,traefik,metrics-adapter,metrics api,kube-controller-manager,kube-scheduler"
@@ -108,6 +109,23 @@ def test_two_ups_at_once_make_one_lab(small: Lab) -> None:
     said = [process.communicate(timeout=120)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     assert sum("sealed namespace" in text for text in said) == 1
+
+
+def test_a_supervisor_that_begins_nothing_is_started_once_more_and_then_shown_where_it_stands(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idle = Lab(tmp_path / "lab", LAB_WITHOUT=f"{BARE},etcd")
+    for name, value in idle.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(up, "SILENCE", 2.0)
+    said: list[str] = []
+    try:
+        with pytest.raises(LabError, match=r"its supervisor begins nothing[\s\S]*supervisor\.py., line \d+ in main"):
+            up.up(idle.home, said.append)
+        assert [line for line in said if "starting it again" in line] != []
+        assert sum("sealed namespace" in line for line in said) == 2
+    finally:
+        idle.end()
 
 
 def test_where_namespaces_are_forbidden_the_message_says_what_to_do(tmp_path: pathlib.Path) -> None:
