@@ -62,18 +62,45 @@ def resolve_pending(stack: Stack, forget: str = "") -> None:
 
 def adopt(stack: Stack, state: dict[str, Any], found: dict[str, tuple[dict[str, Any], str | None]]) -> None:
     """Puts those that have an id into the state and refreshes them, which drops what turns out not to exist. Nothing stays pending."""
+    resources = state["deployment"].get("resources") or []
     adopted = []
     for resource, identity in found.values():
-        told = f"adopted as {identity}" if identity else "made again"
+        mine = fitted(resource, resources) if identity else None
+        told = f"adopted as {identity}" if mine else "made again" if not identity else f"left as {identity}: its provider is gone"
         print(f"  {resource['urn'].split('::')[-1]} ({resource['type']}): {told}", file=sys.stderr)
-        if identity:
-            adopted.append({"outputs": resource.get("inputs", {}), **resource, "id": identity})
-    state["deployment"]["resources"] = put_in(state["deployment"].get("resources") or [], adopted)
+        if mine:
+            adopted.append({"outputs": resource.get("inputs", {}), **mine, "id": identity})
+    state["deployment"]["resources"] = put_in(resources, adopted)
     state["deployment"]["pending_operations"] = []
     write(stack, state)
     if adopted:
         targets = [word for resource in adopted for word in ("--target", resource["urn"])]
         stack.run("refresh", "--stack", stack.name, "--yes", "--skip-preview", *targets)
+
+
+def fitted(resource: Inputs, resources: list[Inputs]) -> Inputs | None:
+    """The pending resource as the state can hold it. None when no provider of its kind is there to ask.
+
+    An operation may stay pending while later commands make or destroy what it refers to. The CLI takes no state that refers to what
+    is not in it, so a provider made anew takes the place of the old one, and what is gone is no longer referred to: the next update
+    says again what the resource depends on.
+    """
+    urns = {one["urn"] for one in resources}
+    providers = {one["urn"]: f"{one['urn']}::{one['id']}" for one in resources if one["type"].startswith("pulumi:providers:")}
+    result = dict(resource)
+    if reference := resource.get("provider"):
+        urn = reference.rpartition("::")[0]
+        if urn not in providers:
+            return None
+        result["provider"] = providers[urn]
+    if resource.get("parent") not in urns:
+        result.pop("parent", None)
+    if "dependencies" in resource:
+        result["dependencies"] = [urn for urn in resource["dependencies"] or [] if urn in urns]
+    if "propertyDependencies" in resource:
+        named = (resource["propertyDependencies"] or {}).items()
+        result["propertyDependencies"] = {name: [urn for urn in needs or [] if urn in urns] for name, needs in named}
+    return result
 
 
 def put_in(resources: list[Inputs], adopted: list[Inputs]) -> list[Inputs]:

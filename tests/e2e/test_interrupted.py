@@ -89,7 +89,7 @@ def test_once_ends_cleanly_and_the_same_command_goes_on(changing: Lab) -> None:
 def test_twice_ends_at_once_and_the_next_run_takes_up_what_was_under_way(changing: Lab) -> None:
     code, said, seconds = interrupted(changing, 2)
     assert code != 0 and seconds < 10, said
-    assert pending(changing) == ["pool-pool"], said
+    assert "pool-pool" in pending(changing), said  # and whatever else had not been answered yet
     said = goes_on(changing)
-    assert "the last update was killed while it made 1 resources" in said and "pool-pool" in said
+    assert "the last update was killed while it made" in said and "pool-pool (alicloud:cs/nodePool:NodePool): adopted" in said
     assert pending(changing) == []

@@ -116,7 +116,7 @@ def test_no_secret_is_told() -> None:
     secret = {SENTINEL: "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "[secret]"}
     was, now = state({"password": "hunter2", "data": secret}), state({"password": "hunter3", "data": "plain"})
     text = report("dev", 1, found(read(POOL, was, now), step(POOL, "same", now, now)))
-    assert "hunter" not in text and "password: \"[secret]\", is now \"[secret]\"" in text
+    assert "hunter" not in text and 'password: "[secret]", is now "[secret]"' in text
 
 
 def test_a_failed_reading_is_an_error_and_no_clean_bill() -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ops.recover import put_in
+from ops.recover import fitted, put_in
 
 
 def resource(name: str, identity: str, **more: Any) -> dict[str, Any]:
@@ -25,3 +25,36 @@ def test_what_was_to_be_deleted_already_stays_so() -> None:
     known = [resource("pool", "older", delete=True), resource("pool", "old")]
     found = put_in(known, [resource("pool", "new")])
     assert [(one["id"], one.get("delete", False)) for one in found] == [("older", True), ("new", False), ("old", True)]
+
+
+PROVIDER = {"urn": "urn:pulumi:local::p::pulumi:providers:kubernetes::ack", "id": "new", "type": "pulumi:providers:kubernetes"}
+POOL = {**resource("pool", "a"), "type": "kind"}
+
+
+def pending(**more: Any) -> dict[str, Any]:
+    """A resource whose creation was never answered, as it stands among the pending operations."""
+    return {**resource("config", ""), "type": "kind", "provider": f"{PROVIDER['urn']}::old", **more}
+
+
+def test_a_pending_resource_goes_to_the_provider_that_was_made_since() -> None:
+    found = fitted(pending(), [PROVIDER])
+    assert found is not None and found["provider"] == f"{PROVIDER['urn']}::new"
+
+
+def test_without_a_provider_in_the_state_it_is_not_put_in() -> None:
+    assert fitted(pending(), [POOL]) is None
+
+
+def test_what_it_depended_on_and_is_gone_is_no_longer_referred_to() -> None:
+    gone = resource("gone", "")["urn"]
+    needs = {"a": [gone], "b": [gone, POOL["urn"]], "c": None}
+    wanted = pending(parent=gone, dependencies=[gone, POOL["urn"]], propertyDependencies=needs)
+    found = fitted(wanted, [PROVIDER, POOL])
+    assert found is not None and "parent" not in found and found["dependencies"] == [POOL["urn"]]
+    assert found["propertyDependencies"] == {"a": [], "b": [POOL["urn"]], "c": []}
+    assert wanted["parent"] == gone
+
+
+def test_what_it_depends_on_and_is_there_stays() -> None:
+    wanted = pending(parent=POOL["urn"], dependencies=[POOL["urn"]], provider=f"{PROVIDER['urn']}::new")
+    assert fitted(wanted, [PROVIDER, POOL]) == wanted

@@ -14,11 +14,7 @@ from tests.plugins.alicloud.scenarios_oss import DIGESTS
 from tests.plugins.alicloud.sealed import SCENARIOS, run
 
 _STEPS = [
-    (name, phase.title, step)
-    for name, scenario in SCENARIOS.items()
-    for phase in scenario()
-    for step in phase.steps
-    if not step.staged
+    (name, phase.title, step) for name, scenario in SCENARIOS.items() for phase in scenario() for step in phase.steps if not step.staged
 ]
 _IDS = ((r"\bnp[0-9a-f]{30}\b", "<pool>"), (r"\bT-[0-9a-f]+\b", "<task>"))
 

@@ -76,7 +76,9 @@ def test_addresses_of_the_lab_are_accepted(unconfigured: Plugin, server: str) ->
 
 
 @differs("lab-only")
-@pytest.mark.parametrize("server", ["https://10.1.0.1:6443", "https://203.0.113.7:6443", "https://api.example.com", "https://localhost:6443"])
+@pytest.mark.parametrize(
+    "server", ["https://10.1.0.1:6443", "https://203.0.113.7:6443", "https://api.example.com", "https://localhost:6443"]
+)
 def test_any_other_cluster_is_refused_and_never_called(unconfigured: Plugin, server: str) -> None:
     (said,) = problems(unconfigured, kubeconfig=document(server))
     assert f"server {server} is not in the lab (expected an address in 10.0.0.0/16 or 127.0.0.0/8)" in said

@@ -73,8 +73,17 @@ def test_up_no_change_refresh_import_and_destroy_with_the_real_cli(stack: Stack,
     assert "~ 1 to update" in stack.run("preview", "--refresh").stdout or "+-1 to replace" in stack.run("preview", "--refresh").stdout
     core.create_namespaced_config_map(space, {"metadata": {"name": "by-hand"}, "data": {"x": "y"}})
     ref = resources["kubernetes:core/v1:ConfigMap::settings"]["provider"].rpartition("::")[0]
-    stack.run("import", "kubernetes:core/v1:ConfigMap", "by-hand", f"{space}/by-hand", "--provider", f"p={ref}", "--yes",
-              "--generate-code=false", "--protect=false")
+    stack.run(
+        "import",
+        "kubernetes:core/v1:ConfigMap",
+        "by-hand",
+        f"{space}/by-hand",
+        "--provider",
+        f"p={ref}",
+        "--yes",
+        "--generate-code=false",
+        "--protect=false",
+    )
     imported = stack.resources()["kubernetes:core/v1:ConfigMap::by-hand"]
     assert imported["inputs"]["data"] == {"x": "y"} and imported["inputs"]["metadata"] == {"name": "by-hand", "namespace": space}
     assert "- 8 deleted" in stack.run("destroy", "--yes", "--skip-preview").stdout

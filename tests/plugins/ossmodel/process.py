@@ -37,6 +37,7 @@ class Engine(engine_pb2_grpc.EngineServicer):
 
     def wait_for(self, text: str, timeout: float = 20) -> str:
         """The first message that contains `text`; fails the test if none comes in time."""
+
         def find() -> str | None:
             return next((message for _, message, _ in self.messages if text in message), None)
 

@@ -163,9 +163,7 @@ def test_deleting_from_a_bucket_that_is_gone_is_done_already(plugin: Plugin, buc
     plugin.delete(id_, state)
 
 
-def test_a_resource_that_was_renamed_does_not_delete_its_successors_objects(
-    plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path
-) -> None:
+def test_a_resource_that_was_renamed_does_not_delete_its_successors_objects(plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path) -> None:
     savedmodels.make(tmp_path)
     inputs = plugin.checked(news(bucket))
     id_, old = plugin.create(inputs)

@@ -28,9 +28,7 @@ def refused(plugin: Plugin, bucket_name: str, tmp_path: Path) -> Failure:
     return caught.value
 
 
-def test_a_wrong_secret_key_is_named_but_not_shown(
-    start: Callable[..., Plugin], cloud: Cloud, bucket: oss2.Bucket, tmp_path: Path
-) -> None:
+def test_a_wrong_secret_key_is_named_but_not_shown(start: Callable[..., Plugin], cloud: Cloud, bucket: oss2.Bucket, tmp_path: Path) -> None:
     plugin = start(**{**cloud.environment, "ALICLOUD_SECRET_KEY": WRONG_SECRET})
     plugin.configure()
     failure = refused(plugin, bucket.bucket_name, tmp_path)
