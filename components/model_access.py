@@ -12,7 +12,7 @@ from components.component import Component
 
 CSI_SERVICE_ACCOUNT = "system:serviceaccount:ack-csi-fuse:csi-fuse-ossfs"
 AUDIENCE = "sts.aliyuncs.com"
-LEFT_ALONE = ["tags", "description", "force"]
+LEFT_ALONE = ["tags", "description"]
 """Of an adopted role: its own, and what RAM doesn't tell."""
 
 
@@ -50,13 +50,13 @@ class ModelAccess(Component):
         super().__init__("inference:storage:ModelAccess", name, opts)
         trust = pulumi.Output.all(args.oidc_provider_arn, args.oidc_issuer).apply(lambda known: trust_policy(*known))
         read = pulumi.Output.all(args.bucket, args.prefix).apply(lambda known: read_policy(*known))
+        # No `force`: with it the provider detaches what it finds listed, and takes "not attached" for "the role is gone". RAM's lists lag.
         role = alicloud.ram.Role(
             self.child_name("role"),
             role_name=args.role_name,
             assume_role_policy_document=pulumi.Output.json_dumps(trust),
             description="Lets the OSS volumes of one ACK cluster read a model",
             max_session_duration=3600,
-            force=True,
             tags=args.tags,
             opts=self.child(
                 **adoption(args.adopt, "the cluster's OIDC provider", args.change_adopted),
@@ -69,7 +69,6 @@ class ModelAccess(Component):
             policy_document=pulumi.Output.json_dumps(read),
             description="Reads one model prefix of one bucket",
             rotate_strategy="DeleteOldestNonDefaultVersionWhenLimitExceeded",
-            force=True,
             tags=args.tags,
             opts=self.child(),
         )

@@ -47,17 +47,33 @@ def settle_killed_update(stack: Stack, forget: str = "") -> None:
 
 def resolve_pending(stack: Stack, forget: str = "") -> None:
     """Adopts or forgets every pending creation of the stack; says which. Kinds that begin with `forget` are not looked for: whoever
-    would have to be asked is gone."""
+    would have to be asked is gone. What an update left half made is read, too."""
     state = export(stack)
+    half_made = [resource for resource in state["deployment"].get("resources") or [] if is_half_made(resource)]
     pending = [
         operation["resource"] for operation in state["deployment"].get("pending_operations") or [] if operation["type"] == "creating"
     ]
-    if not pending:
-        return
-    print(f"the last update was killed while it made {len(pending)} resources; looking which of them exist", file=sys.stderr)
-    looked_for = [resource for resource in pending if not (forget and resource["type"].startswith(forget))]
-    ids = {resource["urn"]: id_of(stack, resource) for resource in looked_for}
-    adopt(stack, state, {resource["urn"]: (resource, ids.get(resource["urn"])) for resource in pending})
+    if pending:
+        print(f"the last update was killed while it made {len(pending)} resources; looking which of them exist", file=sys.stderr)
+        looked_for = [resource for resource in pending if not (forget and resource["type"].startswith(forget))]
+        ids = {resource["urn"]: id_of(stack, resource) for resource in looked_for}
+        adopt(stack, state, {resource["urn"]: (resource, ids.get(resource["urn"])) for resource in pending})
+    if half_made:
+        names = ", ".join(resource["urn"].split("::")[-1] for resource in half_made)
+        print(f"the last update left half made: {names}; looking what is there of it", file=sys.stderr)
+        refresh(stack, half_made)
+
+
+def is_half_made(resource: dict[str, Any]) -> bool:
+    """Whether its creation failed after it had begun to exist. The state then has too little of it, and the engine would replace it: by
+    one of the same name, which is taken. Objects in the cluster don't have that: their state is whole, it is their pods that failed."""
+    return bool(resource.get("initErrors")) and not resource["type"].startswith("kubernetes:") and not resource.get("delete")
+
+
+def refresh(stack: Stack, resources: list[Inputs]) -> None:
+    """Reads these resources, and no others, into the state; raises CommandFailed."""
+    targets = [word for resource in resources for word in ("--target", resource["urn"])]
+    stack.run("refresh", "--stack", stack.name, "--yes", "--skip-preview", *targets)
 
 
 def adopt(stack: Stack, state: dict[str, Any], found: dict[str, tuple[dict[str, Any], str | None]]) -> None:
@@ -74,8 +90,7 @@ def adopt(stack: Stack, state: dict[str, Any], found: dict[str, tuple[dict[str, 
     state["deployment"]["pending_operations"] = []
     write(stack, state)
     if adopted:
-        targets = [word for resource in adopted for word in ("--target", resource["urn"])]
-        stack.run("refresh", "--stack", stack.name, "--yes", "--skip-preview", *targets)
+        refresh(stack, adopted)
 
 
 def fitted(resource: Inputs, resources: list[Inputs]) -> Inputs | None:

@@ -35,6 +35,9 @@ def clean_runs(world: World, operations: list[str]) -> dict[str, list[dict[str, 
         world.expected[operation] = world.shape()
         if operation == "up":
             world.keep("deployed")
+        if operation == "refresh":
+            world.run("up")
+            world.expected["up after refresh"] = world.shape()
     return calls
 
 

@@ -141,8 +141,8 @@ class World:
                 last, since = found, time.monotonic()
 
     def differences(self, operation: str, patience: float = 4.0) -> list[str]:
-        """How things differ from those after a clean run, once what is under way has ended; after a refresh, or from the up before it."""
-        names = ("refresh", "up") if operation == "refresh" else (operation,)
+        """How things differ from those after a clean run, once what is under way has ended; after a refresh, or from the up after it."""
+        names = ("refresh", "up after refresh") if operation == "refresh" else (operation,)
         wanted = [self.expected[name] for name in names]
         end = time.monotonic() + patience
         while True:

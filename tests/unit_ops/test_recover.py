@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from ops.recover import fitted, put_in
+import pytest
+
+from ops.recover import fitted, is_half_made, put_in
 
 
 def resource(name: str, identity: str, **more: Any) -> dict[str, Any]:
@@ -58,3 +60,16 @@ def test_what_it_depended_on_and_is_gone_is_no_longer_referred_to() -> None:
 def test_what_it_depends_on_and_is_there_stays() -> None:
     wanted = pending(parent=POOL["urn"], dependencies=[POOL["urn"]], provider=f"{PROVIDER['urn']}::new")
     assert fitted(wanted, [PROVIDER, POOL]) == wanted
+
+
+@pytest.mark.parametrize(
+    ("found", "half"),
+    [
+        ({"type": "alicloud:oss/bucket:Bucket", "initErrors": ["SetBucketTagging failed"]}, True),
+        ({"type": "alicloud:oss/bucket:Bucket"}, False),
+        ({"type": "alicloud:oss/bucket:Bucket", "initErrors": ["x"], "delete": True}, False),
+        ({"type": "kubernetes:apps/v1:Deployment", "initErrors": ["timed out waiting"]}, False),
+    ],
+)
+def test_what_failed_after_it_had_begun_to_exist_is_half_made(found: dict[str, Any], half: bool) -> None:
+    assert is_half_made(found) is half
