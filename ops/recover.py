@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
+from ops import advice, events
 from ops.locks import release_dead
 from ops.lookup import FOUND, id_by_name
 from ops.pulumi import CommandFailed, Stack
@@ -71,9 +72,15 @@ def is_half_made(resource: dict[str, Any]) -> bool:
 
 
 def refresh(stack: Stack, resources: list[Inputs]) -> None:
-    """Reads these resources, and no others, into the state; raises CommandFailed."""
+    """Reads these resources, and no others, into the state. Raises CommandFailed, after it has said which failed and what to do."""
     targets = [word for resource in resources for word in ("--target", resource["urn"])]
-    stack.run("refresh", "--stack", stack.name, "--yes", "--skip-preview", *targets)
+    with events.recorded() as (options, log):
+        code = stack.code("refresh", "--stack", stack.name, "--yes", "--skip-preview", *targets, *options)
+        report = events.read(log)
+    for line in advice.explanation(report) if code else []:
+        print(line, file=sys.stderr)
+    if code:
+        raise CommandFailed(["pulumi", "refresh"], code)
 
 
 def adopt(stack: Stack, state: dict[str, Any], found: dict[str, tuple[dict[str, Any], str | None]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,12 +100,12 @@ def _essential(value: Any) -> Any:
     return value
 
 
-def differences(expected: Shape, found: Shape) -> list[str]:
-    """What is missing, too much or other, a line each."""
+def differences(expected: Shape, found: Shape, also: Sequence[Shape] = ()) -> list[str]:
+    """What is missing, too much or other, a line each. A part may as well be as in one of `also`."""
     lines = [f"missing: {name}" for name in expected.keys() - found.keys()]
     lines += [f"too much: {name}" for name in found.keys() - expected.keys()]
     for name in sorted(expected.keys() & found.keys()):
-        if expected[name] != found[name]:
+        if found[name] not in {expected[name], *(other.get(name) for other in also)}:
             lines.append(f"other: {name}: {_first_difference(expected[name], found[name])}")
     return sorted(lines)
 

@@ -141,13 +141,16 @@ class World:
                 last, since = found, time.monotonic()
 
     def differences(self, operation: str, patience: float = 4.0) -> list[str]:
-        """How things differ from those after a clean run, once what is under way has ended; after a refresh, or from the up after it."""
-        names = ("refresh", "up after refresh") if operation == "refresh" else (operation,)
-        wanted = [self.expected[name] for name in names]
+        """How things differ from those after a clean run, once what is under way has ended.
+
+        A resource may be in the state as an up leaves it or as a refresh reads it: after a fault the commands read some of them.
+        """
+        names = [name for name in ("up", "refresh", "up after refresh") if name in self.expected]
+        also = [self.expected[name] for name in names] if operation != "destroy" else []
         end = time.monotonic() + patience
         while True:
             now = self.shape()
-            found = min((shape.differences(expected, now) for expected in wanted), key=len)
+            found = shape.differences(self.expected[operation], now, also)
             if not found or time.monotonic() > end:
                 return found
             time.sleep(0.2)
