@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ops import recover
@@ -94,7 +95,8 @@ class Teardown:
             print(f"\n{number}/{len(wanted.stages)} {stage.name}", flush=True)
             whole = number == len(wanted.stages) and not wanted.kept
             run.destroy(self.stack, None if whole else self._targets(stage), self._environment(), self._settle)
-            for what, pending in watch.after(stage.name):
+            going = replace(watch, place=place.without(watch.place, pools_of(wanted.stages[number:])))
+            for what, pending in going.after(stage.name):
                 waits.until_nothing(what, pending, lambda line: print(line, flush=True), self.options.patience)
         return wanted
 
@@ -145,6 +147,13 @@ class Teardown:
     def _forgotten(self, wanted: plan.Plan) -> list[checkpoint.Resource]:
         stay = {one.urn for one in wanted.stays}
         return [one for one in self.known if one.urn not in stay]
+
+
+def pools_of(stages: Iterable[Stage]) -> set[tuple[str, str]]:
+    """Node pools that go in these stages, and their scaling groups: a pool that other things stand on goes later than the rest, and what
+    goes later is not waited for now."""
+    pools = [one for stage in stages for one in stage.resources if one.kind.startswith(place.POOL)]
+    return {("node pool", one.id.rpartition(":")[2]) for one in pools} | {("scaling group", one.get("scalingGroupId")) for one in pools}
 
 
 def explain(failure: CommandFailed) -> int:

@@ -7,6 +7,7 @@ import pytest
 from ops.teardown import cost, place, plan, stages
 from ops.teardown.checkpoint import Checkpoint
 from ops.teardown.guard import Refused
+from ops.teardown.teardown import pools_of
 from tests.unit_ops import teardown_state as states
 
 CASES = {"local": states.local, "prod": states.prod, "adopting": states.adopting, "own cluster": states.with_own_cluster}
@@ -49,6 +50,17 @@ def test_a_created_cluster_s_own_nodes_outlive_the_gpu_pool() -> None:
     assert found["pool-pool"] == "node pool"
     assert found["managed-ack"] == found["network-vpc"] == "cluster"
     assert [stage for name, stage in found.items() if name.startswith("system-")] == ["cluster"]
+
+
+def test_what_goes_later_is_not_waited_for_with_the_gpu_pool() -> None:
+    made = states.with_own_cluster()
+    wanted = stages.stages(made)
+    at = [stage.name for stage in wanted].index("node pool")
+    later = pools_of(wanted[at + 1 :])
+    own = place.place("local", made, {})
+    remaining = place.without(own, later)
+    assert {kind for kind, _ in later} == {"node pool", "scaling group"}
+    assert own.pools == {"np-pool-pool", "np-system-pool"} and remaining.pools == {"np-pool-pool"}
 
 
 def test_keep_model_keeps_bucket_guards_model_and_what_they_need_in_the_state() -> None:
