@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -91,5 +92,6 @@ def test_twice_ends_at_once_and_the_next_run_takes_up_what_was_under_way(changin
     assert code != 0 and seconds < 10, said
     assert "pool-pool" in pending(changing), said  # and whatever else had not been answered yet
     said = goes_on(changing)
-    assert "the last update was killed while it made" in said and "pool-pool (alicloud:cs/nodePool:NodePool): adopted" in said
+    assert "the last update was killed while it made" in said
+    assert re.search(r"pool-pool \(alicloud:cs/nodePool:NodePool\): (adopted as|made again)", said), said  # ordered by then, or not yet
     assert pending(changing) == []
