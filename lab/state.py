@@ -87,12 +87,14 @@ def start_ticks(pid: int) -> int | None:
 
 def supervisor_pids(home: Path) -> list[int]:
     """Outside pids of the lab's outer process and supervisor, as far as they still live (never a reused pid)."""
-    found = []
-    for part in ("outer", "supervisor"):
-        known = read_state(home).get(part) or {}
-        if known.get("pid") and start_ticks(known["pid"]) == known.get("start_ticks"):
-            found.append(known["pid"])
-    return found
+    return [pid for part in ("outer", "supervisor") if (pid := _living(home, part))]
+
+
+def _living(home: Path, part: str) -> int | None:
+    """The pid of that part of the lab while it lives."""
+    known = read_state(home).get(part) or {}
+    alive = known.get("pid") and start_ticks(known["pid"]) == known.get("start_ticks")
+    return known["pid"] if alive else None
 
 
 def identity(pid: int) -> dict[str, int | None]:
@@ -109,10 +111,9 @@ def kill(home: Path) -> None:
 
 def tell_where(home: Path) -> None:
     """Have a supervisor write down where each of its threads stands, in its log."""
-    known = read_state(home).get("supervisor") or {}
-    if known.get("pid") and start_ticks(known["pid"]) == known.get("start_ticks"):
+    if pid := _living(home, "supervisor"):
         with contextlib.suppress(ProcessLookupError):
-            os.kill(known["pid"], signal.SIGUSR1)
+            os.kill(pid, signal.SIGUSR1)
             time.sleep(0.5)  # it writes before it does anything else
 
 

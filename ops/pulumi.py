@@ -64,6 +64,12 @@ class Stack:
             except KeyboardInterrupt:
                 continue
 
+    def reported(self, *arguments: str) -> tuple[int, events.Report]:
+        """As `code`, and what the engine told about the run."""
+        with events.recorded() as (options, log):
+            code = self.code(*arguments, *options)
+            return code, events.read(log)
+
     def capture(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs it quietly; returns what it printed."""
         return subprocess.run(self.command(*arguments), cwd=ROOT, env=environment(), capture_output=True, text=True)

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
-from ops import advice, events
+from ops import advice
 from ops.locks import release_dead
 from ops.lookup import FOUND, id_by_name
 from ops.pulumi import CommandFailed, Stack
@@ -65,7 +65,7 @@ def resolve_pending(stack: Stack, forget: str = "") -> None:
         refresh(stack, half_made)
 
 
-def is_half_made(resource: dict[str, Any]) -> bool:
+def is_half_made(resource: Inputs) -> bool:
     """Whether its creation failed after it had begun to exist. The state then has too little of it, and the engine would replace it: by
     one of the same name, which is taken. Objects in the cluster don't have that: their state is whole, it is their pods that failed."""
     return bool(resource.get("initErrors")) and not resource["type"].startswith("kubernetes:") and not resource.get("delete")
@@ -74,9 +74,7 @@ def is_half_made(resource: dict[str, Any]) -> bool:
 def refresh(stack: Stack, resources: list[Inputs]) -> None:
     """Reads these resources, and no others, into the state. Raises CommandFailed, after it has said which failed and what to do."""
     targets = [word for resource in resources for word in ("--target", resource["urn"])]
-    with events.recorded() as (options, log):
-        code = stack.code("refresh", "--stack", stack.name, "--yes", "--skip-preview", *targets, *options)
-        report = events.read(log)
+    code, report = stack.reported("refresh", "--stack", stack.name, "--yes", "--skip-preview", *targets)
     for line in advice.explanation(report) if code else []:
         print(line, file=sys.stderr)
     if code:

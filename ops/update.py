@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from ops import advice, doubles, events, lost
+from ops import advice, doubles, lost
 from ops.pulumi import CommandFailed, Stack
 from ops.recover import settle_killed_update
 
@@ -18,9 +18,7 @@ def run(stack: Stack, operation: str, *arguments: str, settle: bool = True) -> N
     if settle:
         settle_killed_update(stack)
     started = time.time()
-    with events.recorded() as (options, log):
-        code = stack.code(operation, "--stack", stack.name, *arguments, *options)
-        report = events.read(log)
+    code, report = stack.reported(operation, "--stack", stack.name, *arguments)
     known_better = lost.take_over(stack, report, started) if code else {}
     for line in advice.explanation(report, known_better) if code else []:
         print(line, file=sys.stderr)

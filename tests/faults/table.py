@@ -22,9 +22,9 @@ Every call that the cloud half of the graph makes to the region in a clean `up`,
 real CLI, real alicloud plugin, region double; what lives inside the cluster is left out) is struck once by each fault that can mean
 anything for it. Then the same command is given again, as `make up` does it: what a run left pending is settled first. After a refresh that
 believed a wrong answer it is an up; `destroy` is the engine's own, `make destroy` runs it in stages and repeats it by itself. That goes on
-until state and region are as after a clean run: the same resources with the same inputs and outputs in the state, nothing pending; the
-same resources in the region with the same settings, nothing twice, nothing left, no instance without a pool. A case counts only if its
-fault was really hit.
+until state and region are as after a clean run: the same resources with the same inputs and outputs in the state, each as an up leaves
+it or as a refresh reads it, nothing pending; the same resources in the region with the same settings, nothing twice, nothing left, no
+instance without a pool. A case counts only if its fault was really hit.
 
 | fault | what the region does |
 |---|---|

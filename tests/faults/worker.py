@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 from tests.faults.cases import KILLS, OPERATIONS, Case
+from tests.faults.shape import Shape
 from tests.faults.world import Run, World
 
 MOST_RUNS = 3
@@ -28,17 +29,21 @@ def clean_runs(world: World, operations: list[str]) -> dict[str, list[dict[str, 
     calls: dict[str, list[dict[str, Any]]] = {}
     for operation in operations:
         before = world.ask("calls?since=-1")["last"]
-        done = world.run(operation)
-        assert done.code == 0, f"{operation} without a fault: {done.output}{done.told}"
-        world.settle()
+        world.expected[operation] = clean_run(world, operation)
         calls[operation] = world.ask(f"calls?since={before}")["calls"]
-        world.expected[operation] = world.shape()
         if operation == "up":
             world.keep("deployed")
         if operation == "refresh":
-            world.run("up")
-            world.expected["up after refresh"] = world.shape()
+            world.expected["up after refresh"] = clean_run(world, "up")
     return calls
+
+
+def clean_run(world: World, operation: str) -> Shape:
+    """One operation without a fault, and how things are once it has come to rest."""
+    done = world.run(operation)
+    assert done.code == 0, f"{operation} without a fault: {done.output}{done.told}"
+    world.settle()
+    return world.shape()
 
 
 def attempt(world: World, batch: list[Case]) -> list[dict[str, Any]]:

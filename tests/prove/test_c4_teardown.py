@@ -120,8 +120,7 @@ def teardowns_under(lab: Lab, case: tuple[str, str, str]) -> int:
     assert fault["times"] == 0, f"{service} {call}: the fault was not met"
     needed = 1
     if done.returncode != 0:
-        first = done.stdout + done.stderr
-        print(f"{case}: once more after\n{first}")
+        print(f"{case}: once more after\n{done.stdout}{done.stderr}")
         needed = 2
         done, report = lab.teardown()
     assert done.returncode == 0 and report["clean"], f"{case}\n{done.stdout}{done.stderr}"
