@@ -91,14 +91,14 @@ def ready(pod: dict[str, Any]) -> bool:
     return any(item["type"] == "Ready" and item["status"] == "True" for item in pod["status"].get("conditions", []))
 
 
-def wait(lab: Lab, what: str, true: Callable[[], Any]) -> Any:
+def wait(lab: Lab, what: str, true: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:
     """Waits for something to become true and returns it."""
-    end = time.monotonic() + WAIT_SECONDS
+    end = time.monotonic() + seconds
     while True:
         found = true()
         if found:
             return found
-        assert time.monotonic() < end, f"{what}: not within {WAIT_SECONDS:.0f} s\n{lab.run('logs', 'node-agent').stdout[-3000:]}"
+        assert time.monotonic() < end, f"{what}: not within {seconds:.0f} s\n{lab.run('logs', 'node-agent').stdout[-3000:]}"
         time.sleep(0.2)
 
 

@@ -15,6 +15,8 @@ from tests.lab.nodes.cloud_change import BUCKET, SUBJECT
 
 pytestmark = pytest.mark.timeout(300)
 GOOD = "房间很干净，服务很好"
+POD_GC_SECONDS = 80.0
+"""The pod garbage collector looks every 20 s, lets a vanished node rest for 40 s, and acts at its next look (its published constants)."""
 
 
 @pytest.fixture(scope="module")
@@ -102,5 +104,6 @@ def test_a_released_instance_takes_its_processes_pods_and_node_along(lab: Lab) -
     live.wait(
         lab, "node gone", lambda: not [n for n in live.get(lab, "/api/v1/nodes")["items"] if instance in str(n["metadata"]["labels"])]
     )
-    live.wait(lab, "pod gone", lambda: "survivor" not in str(live.get(lab, f"/api/v1/namespaces/{live.NAMESPACE}/pods")))
+    pods = f"/api/v1/namespaces/{live.NAMESPACE}/pods"
+    live.wait(lab, "pod gone", lambda: "survivor" not in str(live.get(lab, pods)), POD_GC_SECONDS + live.WAIT_SECONDS)
     assert "sleep 777" not in lab.inside("ps", "-eo", "args").stdout.splitlines()
