@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
@@ -25,7 +26,7 @@ class Item:
     bound: str = "every check passes"
     settings: tuple[tuple[str, str], ...] = ()
     seeds: int = 1
-    """How often the checks run, each time with another seed (ELASTIC_SEED); PROVE_SEEDS says otherwise."""
+    """How often the checks run, each time with another seed (ELASTIC_SEED); PROVE_SEEDS says otherwise: a number, or a range as 3-5."""
     together: str = ""
     """Items of the same name, asked for at once, run in one session: their checks share what takes long to get to."""
 
@@ -61,14 +62,22 @@ def prove(numbers: Sequence[str], items: Mapping[str, Item], root: pathlib.Path 
     chosen = {number: items[number] for number in numbers}
     for number, item in chosen.items():
         print(f"\n{number}: {item.title}", flush=True)
-    asked = {number: int(os.environ.get("PROVE_SEEDS", item.seeds)) for number, item in chosen.items()}
+    asked = {number: seeds_of(item) for number, item in chosen.items()}
     outcomes = []
-    for seed in range(1, 1 + max(asked.values())):
-        checks = dict.fromkeys(check for number, item in chosen.items() if asked[number] >= seed for check in item.checks)
+    for seed in sorted({seed for seeds in asked.values() for seed in seeds}):
+        checks = dict.fromkeys(check for number, item in chosen.items() if seed in asked[number] for check in item.checks)
         settings = {"ELASTIC_SEED": str(seed), **dict(chosen[numbers[0]].settings)}
         outcomes.append(session(list(checks), settings, root))
         keep(seed, outcomes[-1].figures)
-    return all([closing(number, item, [outcome.of(item) for outcome in outcomes], asked[number]) for number, item in chosen.items()])
+    return all([closing(number, item, [outcome.of(item) for outcome in outcomes], len(asked[number])) for number, item in chosen.items()])
+
+
+def seeds_of(item: Item) -> range:
+    """The seeds that the item's checks run with; ValueError, naming it, if PROVE_SEEDS is neither a number nor a range."""
+    said = os.environ.get("PROVE_SEEDS", str(item.seeds))
+    if not (found := re.fullmatch(r"(?:(\d+)-)?(\d+)", said)) or not (seeds := range(int(found[1] or 1), int(found[2]) + 1)):
+        raise ValueError(f"PROVE_SEEDS={said}: expected how many seeds (5), or the first and the last (3-5); nothing was run")
+    return seeds
 
 
 def session(checks: Sequence[str], settings: Mapping[str, str], root: pathlib.Path = ROOT) -> Outcome:

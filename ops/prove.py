@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ops.proof import Item, grouped, prove
+from ops.proof import Item, grouped, prove, seeds_of
 from ops.pulumi import ROOT
 
 ELASTIC = ("ELASTIC_CLOCK", "10")
@@ -134,6 +134,12 @@ def main(arguments: list[str]) -> int:
     unknown = [number for number in wanted if number not in ITEMS]
     if unknown:
         print(f"error: ITEM={unknown[0]}: there is no such item; expected one of {', '.join(ITEMS)}", file=sys.stderr)
+        return 2
+    try:
+        for number in wanted:
+            seeds_of(ITEMS[number])
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 2
     os.chdir(ROOT)
     try:

@@ -57,6 +57,23 @@ def test_what_did_not_run_proves_nothing(tmp_path: Path, text: str, capsys: pyte
     assert "DOES NOT HOLD" in capsys.readouterr().out
 
 
+def test_a_range_of_seeds_goes_on_where_an_earlier_run_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PROVE_SEEDS", "4-5")
+    assert prove(["B1"], {"B1": ONE}, _checks(tmp_path, one=GOOD)) is True
+    assert "(2 seeds)  tens: median 45, worst 40 of 2; 2 of 2 checks passed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("said", ["five", "", "0", "5-3", "1,2"])
+def test_seeds_that_are_none_are_refused_before_anything_runs(
+    said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PROVE_SEEDS", said)
+    assert main(["B1"]) == 2
+    assert f"PROVE_SEEDS={said}: expected how many seeds (5)" in capsys.readouterr().err
+
+
 def test_an_item_owns_the_cases_of_its_files_and_directories_and_no_others() -> None:
     whole = Outcome(
         [("tests.lab.region.test_x", True), ("tests.lab.regional", False), ("tests.e2e.test_up", True)],
