@@ -8,8 +8,10 @@ import sys
 from ops.proof import Item, grouped, prove, seeds_of
 from ops.pulumi import ROOT
 
-ELASTIC = ("ELASTIC_CLOCK", "10")
-"""The elastic proofs' clock: fast enough to be waited for, slow enough for periods that the cluster can only take in whole seconds."""
+ELASTIC = ("ELASTIC_CLOCK", "20")
+"""The elastic proofs' clock, at which five seeds can be waited for."""
+SLOW = ("ELASTIC_CLOCK", "10")
+"""Where seconds of the machine count for the figure (its own work beside a boot, requests in one window of the metric): half as fast."""
 
 
 ITEMS = {
@@ -59,7 +61,7 @@ ITEMS = {
         "load doubled",
         ("tests/elastic/test_b3_step.py",),
         "beyond headroom p50 <= 1.20 x (boot + load), p95 <= 1.30 x; within <= 35 s + load",
-        (ELASTIC,),
+        (SLOW,),
         5,
     ),
     "B4": Item(
@@ -78,7 +80,7 @@ ITEMS = {
         "an hour of steady load, then half of it",
         ("tests/elastic/test_b7_steady.py",),
         "<= 1 direction change; <= 110 % of need billed within 900 s",
-        (ELASTIC,),
+        (SLOW,),
         5,
         "steady",
     ),
@@ -87,15 +89,15 @@ ITEMS = {
         "cost against the same autoscaler on demand, and against a static fleet on the day curve",
         ("tests/elastic/test_b7_steady.py", "tests/prove/test_b9_day_curve.py"),
         "saving >= 0.466; <= 0.25 of static with >= 99.9 % in time",
-        (ELASTIC,),
+        (SLOW,),
         together="steady",
     ),
-    "B10": Item("500 nodes, 1,000 pods", ("tests/elastic/test_b10_scale.py",), "decision to pods created <= 30 s", (ELASTIC,)),
+    "B10": Item("500 nodes, 1,000 pods", ("tests/elastic/test_b10_scale.py",), "decision to pods created <= 30 s", (SLOW,)),
     "B11": Item(
         "planner: speed, and against the lab on a common scenario",
         ("tests/prove/test_b11_planner.py", "tests/elastic/test_b11_planner_and_lab.py"),
         "7 days x 50 candidates <= 60 s; cost within 3 %, SLO within 0.5 points",
-        (ELASTIC,),
+        (SLOW,),
     ),
     "B12": Item("baselines in the same harness", ("tests/elastic/test_b12_baselines.py",), "ours is better in each", (ELASTIC,)),
     "C1": Item(
