@@ -53,7 +53,7 @@ ITEMS = {
         "all preemptible nodes lost with 120 s notice, and with none",
         ("tests/elastic/test_b2_loss.py",),
         ">= 98.5 % and >= 96.5 % answered in the next hour",
-        (ELASTIC,),
+        (SLOW,),
         5,
         "peak",
     ),
@@ -84,7 +84,7 @@ ITEMS = {
         5,
         "steady",
     ),
-    "B8": Item("nodes gone at once", ("tests/elastic/test_b2_loss.py",), "replacement pod within 15 s, p95", (ELASTIC,), 5, "peak"),
+    "B8": Item("nodes gone at once", ("tests/elastic/test_b2_loss.py",), "replacement pod within 15 s, p95", (SLOW,), 5, "peak"),
     "B9": Item(
         "cost against the same autoscaler on demand, and against a static fleet on the day curve",
         ("tests/elastic/test_b7_steady.py", "tests/prove/test_b9_day_curve.py"),

@@ -15,6 +15,8 @@ from ops.record.mirror import Mirror, client
 from ops.record.sample import POOL_LABEL, differences, sample
 
 CONTROL = "http://10.0.0.2:9090/_lab"
+EVENTS_SECONDS = 0.05
+"""An event's time is exact to this, on the wall's clock: with a fast lab half a second would be ten modelled ones."""
 
 
 class Recorder:
@@ -41,20 +43,27 @@ class Recorder:
             if not mirror.filled.wait(30):
                 raise SystemExit("error: the cluster does not answer within 30 s; check the kubeconfig (KUBECONFIG)")
 
-    def look(self) -> None:
-        """One row, and the events since the last one."""
+    def _moment(self) -> dict[str, float]:
+        """Now: modelled seconds since the run began, and the wall's clock."""
         wall = time.time()
-        moment = {"t": round((wall - self.meta["started"]) * self.clock, 3), "wall": round(wall, 3)}
-        pods, nodes = self.pods.objects, self.nodes.objects
+        return {"t": round((wall - self.meta["started"]) * self.clock, 3), "wall": round(wall, 3)}
+
+    def look(self) -> None:
+        """One row."""
+        moment, pods, nodes = self._moment(), self.pods.objects, self.nodes.objects
         hpa = self.hpas.objects.get(self.meta["hpa"])
         row = sample(
             pods.values(), nodes, self.deployments.objects.get(self.meta["deployment"]), hpa, self.instances(nodes), self.meta["pod_qps"]
         )
         self._samples.write(json.dumps({**moment, **row}) + "\n")
-        for kind, now in (("pod", pods), ("node", nodes)):
-            if kind in self._before:
-                for event in differences(self._before[kind], now, kind):
-                    self._events.write(json.dumps({"t": moment["t"], **event}) + "\n")
+
+    def note(self) -> None:
+        """The events since this was last called."""
+        moment = self._moment()
+        for kind, now in (("pod", self.pods.objects), ("node", self.nodes.objects)):
+            before = self._before.get(kind, now)
+            for event in differences(before, now, kind) if now is not before else ():
+                self._events.write(json.dumps({"t": moment["t"], **event}) + "\n")
             self._before[kind] = now
 
     def instances(self, nodes: dict[str, Any]) -> list[dict[str, Any]]:
@@ -103,9 +112,13 @@ def main() -> int:
     recorder = Recorder(options.run, json.loads((options.run / "meta.json").read_text()))
     recorder.wait()
     print("recording", flush=True)
+    due = 0.0
     while not stop.is_set():
-        recorder.look()
-        stop.wait(options.interval)
+        recorder.note()
+        if time.monotonic() >= due:
+            due = time.monotonic() + options.interval
+            recorder.look()
+        stop.wait(EVENTS_SECONDS)
     recorder.close()
     return 0
 
