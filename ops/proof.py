@@ -28,7 +28,7 @@ class Item:
     seeds: int = 1
     """How often the checks run, each time with another seed (ELASTIC_SEED); PROVE_SEEDS says otherwise: a number, or a range as 3-5."""
     together: str = ""
-    """Items of the same name, asked for at once, run in one session: their checks share what takes long to get to."""
+    """Items of the same name and settings, asked for at once, run in one session: their checks share what takes long to get to."""
 
 
 @dataclasses.dataclass(frozen=True)
