@@ -37,9 +37,15 @@ def has_gpu(instance_type: str) -> bool:
 
 
 def count(instance_type: str) -> int:
-    """GPUs of one instance: the digits after g in `ecs.gn6i-c24g1.12xlarge`; 1 where the name doesn't tell."""
-    found = re.search(r"-c\d+g(\d+)\.", instance_type)
-    return int(found[1]) if found else 1
+    """GPUs of one instance; 1 where the name doesn't tell (bare metal, shares of a GPU).
+
+    `c24g1` of `ecs.gn6i-c24g1.12xlarge` is a ratio, 24 vCPUs to 1 GPU, and `12xlarge` is the size, 12 x 4 vCPUs: 2 GPUs.
+    """
+    found = re.search(r"-c(\d+)g(\d+)\.(\d*)xlarge$", instance_type)
+    if found is None or not int(found[1]):
+        return 1
+    vcpus = int(found[3] or 1) * 4
+    return max(1, vcpus * int(found[2]) // int(found[1]))
 
 
 def image_warning(image: str, instance_types: Sequence[str]) -> str | None:

@@ -78,14 +78,14 @@ class Lane:
             skipped += int(suite.get("skipped", 0))
         return total - failed - skipped, failed
 
-    def failures(self) -> list[str]:
-        """Each failed test with the end of what it said, so that the reason is in the last lines of a long log."""
+    def failures(self) -> list[tuple[str, str]]:
+        """(name and reason in a line, ends of what it said) of each failed test."""
         if not self.report.exists():
-            return [f"{self.name}: ended without a report"]
+            return [(f"{self.name}: ended without a report", "")]
         cases = ElementTree.parse(self.report).getroot().iter("testcase")
         found = [(case, case.find("failure") if case.find("failure") is not None else case.find("error")) for case in cases]
         return [
-            f"{self.name}: {case.get('classname')}::{case.get('name')}\n" + _end_of(f"{fault.get('message')}\n{fault.text}")
+            (_line(f"{self.name}: {case.get('classname')}::{case.get('name')}: {fault.get('message')}"), _end_of(fault.text or ""))
             for case, fault in found
             if fault is not None
         ]
@@ -95,6 +95,10 @@ def _end_of(text: str) -> str:
     lines = text.splitlines()
     kept = lines if len(lines) <= 2 * KEPT else [*lines[:KEPT], "...", *lines[-KEPT:]]
     return "\n".join(f"    {line[:300]}" for line in kept)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:300]
 
 
 def run_lanes(groups: Sequence[dict[str, tuple[str, ...]]]) -> int:
@@ -108,7 +112,10 @@ def run_lanes(groups: Sequence[dict[str, tuple[str, ...]]]) -> int:
             ended += running
         failures = [text for lane in ended for text in lane.failures()]
         passed, failed = (sum(column) for column in zip(*(lane.counts() for lane in ended), strict=True))
-    print("\n".join([*failures, f"{passed} passed, {failed} failed"]))
+    for name, ends in failures:
+        print(f"{name}\n{ends}")
+    # Once more without the texts: who keeps only the end of a long log still has every name and reason.
+    print("\n".join([*(name for name, _ in failures), f"{passed} passed, {failed} failed"]))
     return 0 if passed and not any(codes) else 1
 
 

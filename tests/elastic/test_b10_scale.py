@@ -15,7 +15,7 @@ from tests.figures import figure, measure
 
 NODES, PODS = 500, 1000
 CHANGES = {
-    "nodePool": {"instanceTypes": ["ecs.gn6i-c24g1.12xlarge"], "maxSize": NODES + 20, "minSize": 1},
+    "nodePool": {"instanceTypes": ["ecs.gn6i-c24g1.12xlarge"], "maxSize": NODES + 20, "minSize": 1, "spotInstancePools": 1},
     "autoscaler": {"maxReplicas": PODS, "scaleUpPercent": 1000, "scaleUpPods": 100},
     "server": {"startupSeconds": 900, "readySeconds": 1200},
 }

@@ -51,6 +51,24 @@ def test_the_family_is_read_from_the_type(instance_type: str, family: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("instance_type", "gpus"),
+    [
+        ("ecs.gn6i-c4g1.xlarge", 1),
+        ("ecs.gn6i-c40g1.10xlarge", 1),
+        ("ecs.gn6i-c24g1.12xlarge", 2),
+        ("ecs.gn6i-c24g1.24xlarge", 4),
+        ("ecs.gn6v-c10g1.20xlarge", 8),
+        ("ecs.gn7-c13g1.13xlarge", 4),
+        ("ecs.gn7i-c32g1.32xlarge", 4),
+        ("ecs.ebmgn6i.24xlarge", 1),
+        ("ecs.vgn6i-m4.xlarge", 1),
+    ],
+)
+def test_the_gpus_of_a_type_are_its_size_over_its_ratio(instance_type: str, gpus: int) -> None:
+    assert gpu.count(instance_type) == gpus
+
+
+@pytest.mark.parametrize(
     ("image", "instance_type", "part"),
     [
         ("tensorflow/serving:1.15.0-gpu", "ecs.gn6i-c4g1.xlarge", None),

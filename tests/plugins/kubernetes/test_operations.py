@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import grpc
 import kubernetes.client
 import pytest
@@ -196,15 +198,13 @@ def test_a_preview_over_an_immutable_object_gives_the_inputs_back(plugin: Plugin
 
 
 def test_a_namespace_made_in_the_same_run_is_waited_for(plugin: Plugin, api: kubernetes.client.ApiClient) -> None:
-    import threading
-
     core = kubernetes.client.CoreV1Api(api)
-    later = threading.Timer(1.0, core.create_namespace, [{"metadata": {"name": "in-time"}}])
-    later.start()
-    assert plugin.create(CONFIG_MAP, config_map("in-time"))[0] == "in-time/settings"
-    later.join()
+    with ThreadPoolExecutor(1) as later:
+        made = later.submit(plugin.create, CONFIG_MAP, config_map("in-time"))
+        plugin.engine.wait_for(CONFIG_MAP, "Retry #0; creation failed")
+        core.create_namespace({"metadata": {"name": "in-time"}})
+        assert made.result(60)[0] == "in-time/settings"
     core.delete_namespace("in-time")
-    assert any("Retry #0; creation failed" in text for text in plugin.engine.texts(CONFIG_MAP))
 
 
 def test_a_kind_nobody_serves_is_told_so(plugin: Plugin) -> None:
