@@ -89,7 +89,7 @@ class Around:
         return self.container
 
 
-async def until(true: Callable[[], object], seconds: float = 20) -> None:
+async def until(true: Callable[[], object], seconds: float = 60) -> None:
     """Waits for something to become true."""
     end = time.monotonic() + seconds
     while not true():

@@ -96,7 +96,7 @@ def new_lab(home: Path, clock: float = CLOCK, address: str = "127.0.0.1", ports:
     return lab
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 10.0) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = 30.0) -> Any:
     """Poll until `what` gives something true; fail after `seconds`."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

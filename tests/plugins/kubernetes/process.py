@@ -43,7 +43,7 @@ class Engine(engine_pb2_grpc.EngineServicer):
         """What was said about a resource, without the clearing of its line."""
         return [text for level, about, text, _ in self.messages if about == urn and text and severity in (None, level)]
 
-    def wait_for(self, urn: str, part: str, seconds: float = 20) -> str:
+    def wait_for(self, urn: str, part: str, seconds: float = 60) -> str:
         """The first message about a resource that contains `part`."""
         deadline = time.monotonic() + seconds
         with self.said:

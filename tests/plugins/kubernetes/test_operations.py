@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -168,9 +169,9 @@ def test_deleting_what_is_gone_is_fine_and_propagation_can_be_chosen(
     inputs["metadata"]["annotations"] = {"pulumi.com/skipAwait": "true", "pulumi.com/deletionPropagationPolicy": "orphan"}
     resource_id, state = plugin.create(DEPLOYMENT, inputs)
     apps = kubernetes.client.AppsV1Api(api)
-    for _ in range(100):
-        if apps.list_namespaced_replica_set(namespace).items:
-            break
+    deadline = time.monotonic() + 60
+    while not apps.list_namespaced_replica_set(namespace).items:
+        assert time.monotonic() < deadline
     plugin.delete(DEPLOYMENT, resource_id, state)
     plugin.delete(DEPLOYMENT, resource_id, state)
     assert len(apps.list_namespaced_replica_set(namespace).items) == 1

@@ -56,7 +56,7 @@ def failure(plugin: Plugin, about: str, inputs: dict, timeout: float) -> InitFai
 def pod_event(api: kubernetes.client.ApiClient, namespace: str, reason: str, message: str) -> None:
     """Report an event about the namespace's first pod, once there is one."""
     core = kubernetes.client.CoreV1Api(api)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not (pods := core.list_namespaced_pod(namespace).items):
         assert time.monotonic() < deadline, "no pod"
     about = {"apiVersion": "v1", "kind": "Pod", "name": pods[0].metadata.name, "namespace": namespace, "uid": pods[0].metadata.uid}
@@ -78,7 +78,7 @@ def test_an_update_that_does_not_come_up_keeps_the_old_pods_and_says_so(plugin: 
         "Minimum number of Pods to consider the application live was not attained",
     ]
     assert caught.value.state["status"]["availableReplicas"] == 1
-    healed = plugin.update(DEPLOYMENT, state, awaited(namespace, "fine:2"), timeout=20)
+    healed = plugin.update(DEPLOYMENT, state, awaited(namespace, "fine:2"), timeout=60)
     assert healed["status"]["updatedReplicas"] == 1
 
 
@@ -100,7 +100,7 @@ def test_a_pod_that_cannot_be_scheduled_is_told(plugin: Plugin, namespace: str, 
     words = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
     teller = threading.Thread(target=pod_event, args=(api, namespace, "FailedScheduling", words))
     teller.start()
-    error = failure(plugin, DEPLOYMENT, awaited(namespace, "fine:1"), 4)
+    error = failure(plugin, DEPLOYMENT, awaited(namespace, "fine:1"), 12)
     teller.join()
     assert error.reasons[-1].endswith(f": FailedScheduling: {words}")
 
@@ -111,11 +111,11 @@ def test_a_pod_error_that_was_there_before_the_wait_is_told(
 ) -> None:
     _, state = plugin.create(DEPLOYMENT, deployment(namespace, "broken:9"))
     core = kubernetes.client.CoreV1Api(api)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not any(p.status.container_statuses for p in core.list_namespaced_pod(namespace).items):
         assert time.monotonic() < deadline
     with pytest.raises(InitFailed) as caught:
-        plugin.update(DEPLOYMENT, state, awaited(namespace, "broken:9"), timeout=2)
+        plugin.update(DEPLOYMENT, state, awaited(namespace, "broken:9"), timeout=8)
     assert "containers with unready status: [serving][" in caught.value.reasons[-1]
 
 
@@ -133,10 +133,10 @@ def test_a_cancelled_service_is_kept_with_the_recorded_reasons(
 
     def give_up() -> None:
         plugin.engine.wait_for(SERVICE, "[1/3]")
-        core, deadline = kubernetes.client.CoreV1Api(api), time.monotonic() + 10
+        core, deadline = kubernetes.client.CoreV1Api(api), time.monotonic() + 60
         while not _pending(core, namespace):
             assert time.monotonic() < deadline
-        time.sleep(1)  # for the plugin to have seen the same
+        time.sleep(3)  # for the plugin to have seen the same
         plugin.cancel()
 
     helper = threading.Thread(target=give_up)
@@ -151,7 +151,7 @@ def test_a_cancelled_service_is_kept_with_the_recorded_reasons(
 def test_a_service_that_leads_to_no_pods_by_design_is_ready_at_once(plugin: Plugin, namespace: str, spec: dict) -> None:
     begun = time.monotonic()
     plugin.create(SERVICE, service(namespace, **spec))
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 15
 
 
 def test_a_load_balancer_without_an_address_is_told(plugin: Plugin, namespace: str) -> None:
@@ -161,13 +161,13 @@ def test_a_load_balancer_without_an_address_is_told(plugin: Plugin, namespace: s
 
 def test_an_ingress_nobody_serves_is_told(plugin: Plugin, namespace: str) -> None:
     plugin.create(SERVICE, service(namespace, clusterIP="None"))
-    error = failure(plugin, INGRESS, ingress(namespace), 3)
+    error = failure(plugin, INGRESS, ingress(namespace), 8)
     assert error.reasons[1].startswith("Ingress .status.loadBalancer field was not updated with a hostname/IP address.")
     assert "[2/3] Waiting for update of .status.loadBalancer with hostname/IP" in plugin.engine.texts(INGRESS)
 
 
 def test_an_ingress_to_a_service_that_does_not_exist_is_told(plugin: Plugin, kubelet: Kubelet, namespace: str) -> None:
-    error = failure(plugin, INGRESS, ingress(namespace, "nosuch"), 3)
+    error = failure(plugin, INGRESS, ingress(namespace, "nosuch"), 8)
     assert error.reasons[1:] == ["Ingress has at least one rule with an unavailable target endpoint."]
 
 
@@ -191,8 +191,15 @@ def test_a_claim_that_binds_late_only_has_to_be_pending(plugin: Plugin, namespac
     storage.delete_storage_class(namespace)
 
 
-def test_a_cancelled_claim_is_kept(plugin: Plugin, namespace: str) -> None:
-    threading.Timer(1.5, plugin.cancel).start()
+def test_a_cancelled_claim_is_kept(plugin: Plugin, namespace: str, api: kubernetes.client.ApiClient) -> None:
+    def give_up() -> None:
+        core, deadline = kubernetes.client.CoreV1Api(api), time.monotonic() + 60
+        while not core.list_namespaced_persistent_volume_claim(namespace).items:
+            assert time.monotonic() < deadline
+        time.sleep(1.5)  # for the plugin to be waiting
+        plugin.cancel()
+
+    threading.Thread(target=give_up).start()
     error = failure(plugin, CLAIM, claim(namespace, volumeName="nosuch"), 60)
     assert error.reasons[0].endswith("Resource operation was cancelled for 'claim'") and error.id == f"{namespace}/claim"
 
@@ -204,7 +211,7 @@ def test_the_limit_comes_from_the_option_or_the_annotation(plugin: Plugin, names
         inputs["metadata"]["annotations"] = {"pulumi.com/timeoutSeconds": "2"}
     begun = time.monotonic()
     failure(plugin, DEPLOYMENT, inputs, 2 if how == "option" else 0)
-    assert 1.9 < time.monotonic() - begun < 8
+    assert 1.9 < time.monotonic() - begun < 20
 
 
 def test_skipping_the_wait_is_said(plugin: Plugin, namespace: str) -> None:
@@ -228,7 +235,7 @@ def test_kinds_beyond_the_five_are_not_waited_for(plugin: Plugin, namespace: str
     inputs["spec"]["serviceName"] = "s"
     begun = time.monotonic()
     plugin.create(about, inputs, timeout=30)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 15
 
 
 @differs("wait-for")

@@ -147,7 +147,7 @@ def _create_in_background(plugin: Plugin, inputs: dict) -> tuple[threading.Threa
 
 
 def _until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not happen"
         time.sleep(0.02)

@@ -109,7 +109,7 @@ def info(directory: Path, **options: str) -> Any:
     return language_pb2.ProgramInfo(root_directory=text, program_directory=text, entry_point=".", options=fields)
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
     """Returns as soon as `condition` holds; fails with `what` if it doesn't in time."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -127,7 +127,7 @@ def test_the_host_ends_quietly_and_at_once_when_told(tmp_path: Path, number: sig
         session.start(tmp_path, FOREVER)
         pid = pid_of(tmp_path)
         session.process.send_signal(number)
-        assert session.process.wait(timeout=4) == 0
+        assert session.process.wait(timeout=30) == 0
         assert session.process.stderr is not None and session.process.stderr.read() == ""
         wait_until(gone(pid), "the program still runs")
 
