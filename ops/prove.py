@@ -12,6 +12,8 @@ ELASTIC = ("ELASTIC_CLOCK", "20")
 """The elastic proofs' clock, at which five seeds can be waited for."""
 SLOW = ("ELASTIC_CLOCK", "10")
 """Where seconds of the machine count for the figure (its own work beside a boot, requests in one window of the metric): half as fast."""
+SLOWEST = ("ELASTIC_CLOCK", "2")
+"""Where two cores start five hundred nodes and a thousand pods: what a cloud does beside the control plane, the lab does on the same cores."""
 
 
 ITEMS = {
@@ -92,7 +94,7 @@ ITEMS = {
         (SLOW,),
         together="steady",
     ),
-    "B10": Item("500 nodes, 1,000 pods", ("tests/elastic/test_b10_scale.py",), "decision to pods created <= 30 s", (SLOW,)),
+    "B10": Item("500 nodes, 1,000 pods", ("tests/elastic/test_b10_scale.py",), "decision to pods created <= 30 s", (SLOWEST,)),
     "B11": Item(
         "planner: speed, and against the lab on a common scenario",
         ("tests/prove/test_b11_planner.py", "tests/elastic/test_b11_planner_and_lab.py"),

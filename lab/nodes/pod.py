@@ -13,7 +13,7 @@ from lab.nodes.api import ApiError, pod_path
 from lab.nodes.container import Container
 from lab.nodes.fields import environment
 from lab.nodes.nodes import now
-from lab.nodes.status import pod_status, terminated, waiting
+from lab.nodes.status import overwritten, pod_status, terminated, waiting
 
 if TYPE_CHECKING:
     from lab.nodes.node import Node
@@ -46,7 +46,7 @@ class Pod:
         if self.init:
             for container in self.main:
                 container.state.state = waiting("PodInitializing")
-        self._dirty, self._sent = asyncio.Event(), {}
+        self._dirty, self._sent, self._reported = asyncio.Event(), {}, 0
         self._tasks: list[asyncio.Future[Any]] = []
 
     def _init_policy(self, spec: Object) -> str:
@@ -150,9 +150,12 @@ class Pod:
             return False
 
     def update(self, pod: Object) -> None:
-        """A newer object: its conditions, and the wish to end."""
+        """A newer object: its conditions, what others wrote over them (it is said again), and the wish to end."""
         self.pod = pod
         self.conditions = pod.get("status", {}).get("conditions") or self.conditions
+        if int(pod["metadata"]["resourceVersion"]) > self._reported and overwritten(self._sent, self.conditions):
+            self._sent = {}
+            self.changed()
         if pod["metadata"].get("deletionTimestamp") and not self.terminating:
             self.terminating = True
             self._tasks.append(asyncio.ensure_future(self._terminate(float(pod["metadata"].get("deletionGracePeriodSeconds") or 0))))
@@ -207,7 +210,7 @@ class Pod:
         except ApiError as error:
             return error.status < 500 and error.status != 429
         self.conditions = answer.get("status", {}).get("conditions") or self.conditions
-        self._sent = body
+        self._sent, self._reported = body, int(answer["metadata"]["resourceVersion"])
         return True
 
     def kill(self) -> None:

@@ -141,6 +141,12 @@ def pod_status(pod: Object, init: list[ContainerState], main: list[ContainerStat
     return {"status": body, "metadata": {"uid": pod["metadata"]["uid"]}}
 
 
+def overwritten(sent: Object, conditions: list[Object]) -> bool:
+    """Whether a condition is not as last sent: the controllers take pods of a late node for unready, and leave the rest to its kubelet."""
+    said = {item["type"]: item["status"] for item in sent.get("status", {}).get("conditions", [])}
+    return any(said.get(item["type"], item["status"]) != item["status"] for item in conditions)
+
+
 def qos(spec: Object) -> str:
     """Guaranteed, Burstable or BestEffort, from CPU and memory of all containers."""
     requests, limits, complete = set(), set(), True

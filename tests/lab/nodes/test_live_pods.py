@@ -48,6 +48,14 @@ def test_a_pod_mounts_the_bucket_by_its_role_and_answers_from_the_uploaded_files
     assert "Successfully loaded servable version {name: chnsenticorp version: 1623831335}" in log
 
 
+def test_a_pod_that_was_taken_for_unready_while_its_node_was_late_says_again_that_it_is_ready(lab: Lab) -> None:
+    name = live.wait_ready(lab)["metadata"]["name"]
+    unready = json.dumps({"status": {"conditions": [{"type": "Ready", "status": "False"}]}})
+    patch = ("kubectl", "-n", live.NAMESPACE, "patch", "pod", name, "--subresource=status", "-o", "json", "-p", unready)
+    assert not live.ready(json.loads(lab.inside(*patch).stdout))
+    assert live.wait_ready(lab)["metadata"]["name"] == name
+
+
 def test_a_trust_policy_wrong_by_one_character_keeps_the_next_pod_from_starting_until_it_is_right(lab: Lab) -> None:
     live.change(lab, "trust", SUBJECT + "x")
     pod = live.replace(lab)
