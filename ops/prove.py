@@ -13,7 +13,7 @@ ELASTIC = ("ELASTIC_CLOCK", "20")
 SLOW = ("ELASTIC_CLOCK", "10")
 """Where seconds of the machine count for the figure (its own work beside a boot, requests in one window of the metric): half as fast."""
 SLOWEST = ("ELASTIC_CLOCK", "2")
-"""Where two cores start five hundred nodes and a thousand pods: what a cloud does beside the control plane, the lab does on the same cores."""
+"""Where the same two cores are the control plane and five hundred booting nodes."""
 
 
 ITEMS = {
