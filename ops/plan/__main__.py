@@ -43,6 +43,9 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--write", metavar="STACK", help="put the chosen settings into Pulumi.STACK.yaml")
     out.add_argument("--quiet", action="store_true", help="no progress")
     made.add_argument("--check", type=Path, metavar="RUN", help="simulate what a recorded run did, and compare")
+    made.add_argument(
+        "--since", type=float, default=0.0, metavar="SECONDS", help="leave out what the run did before (its rise from nothing)"
+    )
     return made
 
 

@@ -26,7 +26,7 @@ SLO_BOUND = 0.005
 
 def check(options: argparse.Namespace) -> int:
     """Print both sides and their differences; 0 if cost and SLO agree within the bounds, else 1."""
-    run = read(options.check)
+    run = read(options.check).since(options.since)
     table, wrong = prices.load(options.prices)
     mistakes = Collector(wrong)
     world, found = job.world_of(options.world, world_of(run, table))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ops.plan.market import Event
-from ops.plan.mistake import Collector, Mistake
+from ops.plan.mistake import Collector, Mistake, PlanError
 from ops.plan.trace import Trace
 
 TOGETHER = 10.0
@@ -30,6 +30,15 @@ class Recorded:
     def clock(self) -> float:
         """Modelled seconds in a wall second."""
         return float(self.meta.get("clock") or 1)
+
+    def since(self, begin: float) -> Recorded:
+        """The part from `begin` on; raises PlanError if nothing was recorded there."""
+        parts = [[row for row in rows if float(row["t"]) >= begin] for rows in (self.samples, self.requests, self.events)]
+        if not (parts[0] and parts[1]):
+            last = min((float(rows[-1]["t"]) for rows in (self.samples, self.requests)), default=0.0)
+            effect, remedy = "there is nothing to compare with", "give an earlier second"
+            raise PlanError([Mistake("--since", begin, f"a second of the run (it ends at {last:.0f})", effect, remedy)])
+        return Recorded(self.meta, *parts)
 
 
 @dataclass(frozen=True)

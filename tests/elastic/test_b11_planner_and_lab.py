@@ -10,15 +10,21 @@ import pytest
 
 from ops.pulumi import ROOT, environment
 from tests.elastic.labs import Labs
+from tests.elastic.live import FULL, QUIET
 from tests.figures import figure, measure
+
+BEGIN = 1800
+"""The half hour begins when the stack has come up to half the load and rests: while pods are short, a run records what was answered."""
 
 
 @pytest.mark.timeout(1800)
 def test_the_planner_says_what_the_lab_does_within_its_bounds(labs: Labs) -> None:
-    with labs.fresh().load("common", (0, 8), (600, 8), (1800, 30), (2400, 30)) as live:
-        live.pause(2390)
+    half = FULL / 2
+    points = ((0, QUIET), (900, half), (BEGIN + 600, half), (BEGIN + 1500, FULL), (BEGIN + 1800, FULL))
+    with labs.fresh().load("common", *points) as live:
+        live.pause(BEGIN + 1795)
         run = live.session.run
-    command = [sys.executable, "-m", "ops.plan", "--check", str(run), "--stack", "local", "--seeds", "5"]
+    command = [sys.executable, "-m", "ops.plan", "--check", str(run), "--since", str(BEGIN), "--stack", "local", "--seeds", "5"]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
     figure(" ".join(done.stdout.split()))
     assert done.returncode == 0, done.stdout + done.stderr

@@ -191,6 +191,11 @@ def test_a_simulated_run_checked_against_the_simulation_agrees(tmp_path: Path, c
     assert main(["--check", str(run), "--seeds", "2"]) == 0
     shown = capsys.readouterr().out
     assert "cost, CNY" in shown and "both hold" in shown
+    whole = float(shown.rpartition("modelled minutes")[0].split()[-1])
+    main(["--check", str(run), "--seeds", "2", "--since", "600"])
+    assert f"{whole - 10:.1f} modelled minutes" in capsys.readouterr().out
+    assert main(["--check", str(run), "--since", "1e6"]) == 2
+    assert f"--since is 1000000.0\n     expected: a second of the run (it ends at {3600 - clock:.0f})" in capsys.readouterr().err
 
 
 def test_a_run_that_is_none_is_refused_with_everything_that_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
