@@ -18,13 +18,13 @@ class Labs:
         self._open = contextlib.ExitStack()
         self._peak: Live | None = None
 
-    def fresh(self, changes: dict[str, dict[str, Any]] | None = None) -> Rig:
-        """The stack as it is shipped, with these changes, in a lab of its own; the lab before is taken down."""
+    def fresh(self, changes: dict[str, dict[str, Any]] | None = None, **delays: float) -> Rig:
+        """The stack as it is shipped, with these changes, in a lab of its own with these delays; the lab before is taken down."""
         self.close()
         self._number += 1
         place = self._place / str(self._number)
         place.mkdir()
-        return self._open.enter_context(deployed(place, changes))
+        return self._open.enter_context(deployed(place, changes, delays))
 
     def peak(self) -> Live:
         """Steady load that needs 20 pods, which serve, in the wanted mix, with nothing going on.

@@ -40,12 +40,13 @@ def settings(clock: int) -> dict[str, dict[str, Any]]:
 
 
 @contextlib.contextmanager
-def deployed(place: pathlib.Path, changes: dict[str, dict[str, Any]] | None = None, **environment: str) -> Iterator[Rig]:
-    """The stack in a lab of its own with light pods and minutes of boot; taken down at the end."""
+def deployed(place: pathlib.Path, changes: dict[str, dict[str, Any]] | None, delays: dict[str, float]) -> Iterator[Rig]:
+    """The stack in a lab of its own with light pods and minutes of boot, or these delays; taken down at the end."""
     lab = Lab.create(place)
     scenario = place / "scenario.yaml"
-    scenario.write_text((ROOT / "lab/scenarios/elastic.yaml").read_text().replace("seed: 1", f"seed: {SEED}"))
-    lab.extra = {"LAB_CLOCK": str(CLOCK), "LAB_LIGHT": "1", "LAB_SCENARIO": str(scenario), **environment}
+    wanted = yaml.safe_load((ROOT / "lab/scenarios/elastic.yaml").read_text())
+    scenario.write_text(yaml.safe_dump({**wanted, "seed": SEED, "delays": {**wanted["delays"], **delays}}))
+    lab.extra = {"LAB_CLOCK": str(CLOCK), "LAB_LIGHT": "1", "LAB_SCENARIO": str(scenario)}
     configure(lab, settings(CLOCK), changes or {})
     before = dict(os.environ)
     os.environ.update({name: lab.env[name] for name in (*lab.ports, *lab.extra, "LAB_HOME")})
