@@ -22,13 +22,14 @@ SEED = int(os.environ.get("ELASTIC_SEED", "1"))
 
 
 def settings(clock: int) -> dict[str, dict[str, Any]]:
-    """What differs from stack local: the node scaler's delays of prod, room for three dozen pods and for their replacements beside
+    """What differs from stack local: the delays of prod, room for three dozen pods and for their replacements beside
     them, and the periods of the cluster's own objects in the lab's time."""
     return {
         "nodePool": {"maxSize": 80, "minSize": 1},
         "nodeScaler": {"scanInterval": "10s", "scaleDownDelay": "5m"},
         "autoscaler": {
             "maxReplicas": 40,
+            "metricDelaySeconds": 5,
             "scaleDownSeconds": 300 // clock,
             "scaleUpPeriodSeconds": max(1, 60 // clock),
             "scaleDownPeriodSeconds": max(1, 300 // clock),
