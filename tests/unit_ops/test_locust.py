@@ -38,10 +38,16 @@ class Endpoint(http.server.BaseHTTPRequestHandler):
         """Nothing."""
 
 
+class Server(http.server.ThreadingHTTPServer):
+    """Room for all users who connect at once: with the usual 5, whom a busy machine turns away tries again after 1, 3, 7 s, too late."""
+
+    request_queue_size = 128
+
+
 @pytest.fixture
 def endpoint() -> Iterator[str]:
     Endpoint.seen = []
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
+    server = Server(("127.0.0.1", 0), Endpoint)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
