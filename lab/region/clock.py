@@ -46,6 +46,11 @@ def iso_millis(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
+def iso_exact(seconds: float) -> str:
+    """`2026-11-22T20:57:12.345+00:00`, for the lab's own interface: seconds of a fast lab are long."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
 def iso_minutes(seconds: float) -> str:
     """`2026-11-22T20:57Z`, the form ECS uses."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%MZ")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from lab.region import market
 from lab.region.catalog import TYPES
+from lab.region.clock import iso_exact
 from lab.region.market import NO_SPOT
 from lab.region.services.vpc import new_id
 from lab.region.services.vswitches import free_address
@@ -126,9 +126,5 @@ MOMENTS = ("created", "running_since", "billed_from", "protected_until", "expire
 
 
 def shown(instance: dict[str, Any]) -> dict[str, Any]:
-    """The instance as the control API shows it; moments are ISO stamps to the millisecond (seconds of a fast lab are long), or null."""
-    return {**instance, **{name: _stamp(instance[name]) if instance.get(name) else None for name in MOMENTS}}
-
-
-def _stamp(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    """The instance as the control API shows it; moments are ISO stamps to the millisecond, or null."""
+    return {**instance, **{name: iso_exact(instance[name]) if instance.get(name) else None for name in MOMENTS}}

@@ -35,7 +35,7 @@ class Recorded:
         """The part from `begin` on; raises PlanError if nothing was recorded there."""
         parts = [[row for row in rows if float(row["t"]) >= begin] for rows in (self.samples, self.requests, self.events)]
         if not (parts[0] and parts[1]):
-            last = min((float(rows[-1]["t"]) for rows in (self.samples, self.requests)), default=0.0)
+            last = min(float(rows[-1]["t"]) for rows in (self.samples, self.requests))
             effect, remedy = "there is nothing to compare with", "give an earlier second"
             raise PlanError([Mistake("--since", begin, f"a second of the run (it ends at {last:.0f})", effect, remedy)])
         return Recorded(self.meta, *parts)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 import statistics
-from datetime import datetime
 from typing import Any
 
 import pytest
 
+from ops.lookup import epoch
 from ops.report import figures
 from tests.elastic.labs import Labs
 from tests.elastic.live import CLOCK, QUIET
@@ -34,7 +34,7 @@ def test_full_capacity_is_there_soon_after_the_new_nodes_are(labs: Labs) -> None
         live.pause(max(STEPS) + LAST)
         run, instances, started = live.run(), rig.lab.region("instances")["instances"], live.session.meta["started"]
     moments = ("created", "running_since")
-    ordered = [{name: (stamp(one[name]) - started) * CLOCK for name in moments} for one in instances if one["running_since"]]
+    ordered = [{name: (epoch(one[name]) - started) * CLOCK for name in moments} for one in instances if one["running_since"]]
     taken = [figures.time_to_capacity(run.between(begin, begin + LAST), begin, rate) or math.inf for begin, rate in STEPS.items()]
     floors = [boot(ordered, begin, begin + seconds) + LOAD for begin, seconds in zip(STEPS, taken, strict=True)]
     ratios = sorted(seconds / floor for seconds, floor in zip(taken, floors, strict=True))
@@ -44,11 +44,6 @@ def test_full_capacity_is_there_soon_after_the_new_nodes_are(labs: Labs) -> None
         measure("seconds to full capacity after a doubled load", seconds)
     assert statistics.median(ratios) <= 1.20
     assert ratios[-1] <= 1.30
-
-
-def stamp(moment: str) -> float:
-    """Seconds since the epoch of a moment as the region shows it."""
-    return datetime.fromisoformat(moment).timestamp()
 
 
 def boot(ordered: list[dict[str, Any]], begin: float, full: float) -> float:

@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import threading
-import time
 from pathlib import Path
 
 import grpc
@@ -16,9 +10,8 @@ import pytest
 from pulumi.runtime.proto import provider_pb2
 
 from lab.kubernetes_plugin.wire import UNKNOWN, Secret, dump, load
-from tests.plugins.kubernetes.control_plane import ControlPlane
 from tests.plugins.kubernetes.differences import differs
-from tests.plugins.kubernetes.process import EXECUTABLE, Plugin, running, urn
+from tests.plugins.kubernetes.process import Plugin, running, urn
 
 PROVIDER = "urn:pulumi:dev::lab::pulumi:providers:kubernetes::ack"
 CONFIG_MAP = urn("kubernetes:core/v1:ConfigMap", "c")
@@ -62,14 +55,6 @@ def offline(unconfigured: Plugin) -> Plugin:
     """A plugin whose cluster does not answer."""
     unconfigured.configure(document())
     return unconfigured
-
-
-def test_the_port_is_there_within_a_second(tmp_path: Path) -> None:
-    def start() -> float:
-        with running(str(tmp_path)) as plugin:
-            return plugin.started_in
-
-    assert min(start() for _ in range(3)) < 1.0  # the machine has other things to do: the best of three
 
 
 @pytest.mark.parametrize("server", ["https://10.0.0.10:6443", "https://127.0.0.1:16443", "127.0.0.1:6443"])
@@ -224,31 +209,3 @@ def test_a_stack_that_forbids_made_up_names_is_obeyed(offline: Plugin) -> None:
 def test_names_made_by_the_server_are_refused(offline: Plugin) -> None:
     with pytest.raises(grpc.RpcError, match="generateName` field is not supported in Server-Side Apply mode"):
         offline.check(CONFIG_MAP, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"generateName": "a-"}})
-
-
-def test_a_signal_ends_the_plugin_at_once_even_while_it_waits(control_plane: ControlPlane, tmp_path: Path) -> None:
-    about = urn("kubernetes:core/v1:Service", "s")
-    inputs = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "signalled", "namespace": "default"},
-              "spec": {"ports": [{"port": 1}], "selector": {"a": "b"}}}  # fmt: skip
-    with running(str(tmp_path)) as plugin:
-        plugin.configure(str(control_plane.kubeconfig))
-        threading.Thread(target=lambda: pytest.raises(grpc.RpcError, plugin.create, about, inputs), daemon=True).start()
-        plugin.engine.wait_for(about, "[1/3]")
-        begun = time.monotonic()
-        plugin.process.send_signal(signal.SIGTERM)
-        assert plugin.process.wait(timeout=30) == 0 and time.monotonic() - begun < 15
-
-
-def test_the_plugin_does_not_outlive_a_killed_engine(tmp_path: Path) -> None:
-    environment = {"PATH": os.environ["PATH"], "PULUMI_PYTHON_CMD": sys.executable, "LAB_HOME": str(tmp_path)}
-    script = f"import subprocess; p = subprocess.Popen(['{EXECUTABLE}']); print(p.pid, flush=True); p.wait()"
-    engine = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment)
-    assert engine.stdout is not None
-    pid = int(engine.stdout.readline())
-    assert int(engine.stdout.readline()) > 1023  # the port: it serves
-    engine.kill()
-    engine.wait(timeout=5)
-    deadline = time.monotonic() + 60
-    while Path(f"/proc/{pid}/cmdline").exists() and b"kubernetes_plugin" in Path(f"/proc/{pid}/cmdline").read_bytes():
-        assert time.monotonic() < deadline, "the plugin outlived its engine"
-        time.sleep(0.1)

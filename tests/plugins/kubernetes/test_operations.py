@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -12,6 +11,7 @@ import pytest
 from lab.kubernetes_plugin.wire import UNKNOWN, Secret
 from tests.plugins.kubernetes.differences import differs
 from tests.plugins.kubernetes.process import InitFailed, Plugin, urn
+from tests.plugins.toolchain.engine import wait_until
 
 CONFIG_MAP = urn("kubernetes:core/v1:ConfigMap", "settings")
 SECRET = urn("kubernetes:core/v1:Secret", "login")
@@ -169,9 +169,7 @@ def test_deleting_what_is_gone_is_fine_and_propagation_can_be_chosen(
     inputs["metadata"]["annotations"] = {"pulumi.com/skipAwait": "true", "pulumi.com/deletionPropagationPolicy": "orphan"}
     resource_id, state = plugin.create(DEPLOYMENT, inputs)
     apps = kubernetes.client.AppsV1Api(api)
-    deadline = time.monotonic() + 60
-    while not apps.list_namespaced_replica_set(namespace).items:
-        assert time.monotonic() < deadline
+    wait_until(lambda: apps.list_namespaced_replica_set(namespace).items, "no ReplicaSet")
     plugin.delete(DEPLOYMENT, resource_id, state)
     plugin.delete(DEPLOYMENT, resource_id, state)
     assert len(apps.list_namespaced_replica_set(namespace).items) == 1

@@ -13,6 +13,7 @@ from tests.plugins.kubernetes.differences import differs
 from tests.plugins.kubernetes.kubelet import Kubelet
 from tests.plugins.kubernetes.process import InitFailed, Plugin, urn
 from tests.plugins.kubernetes.test_operations import DEPLOYMENT, deployment
+from tests.plugins.toolchain.engine import wait_until
 
 SERVICE = urn("kubernetes:core/v1:Service", "bert")
 INGRESS = urn("kubernetes:networking.k8s.io/v1:Ingress", "entry")
@@ -56,9 +57,8 @@ def failure(plugin: Plugin, about: str, inputs: dict, timeout: float) -> InitFai
 def pod_event(api: kubernetes.client.ApiClient, namespace: str, reason: str, message: str) -> None:
     """Report an event about the namespace's first pod, once there is one."""
     core = kubernetes.client.CoreV1Api(api)
-    deadline = time.monotonic() + 60
-    while not (pods := core.list_namespaced_pod(namespace).items):
-        assert time.monotonic() < deadline, "no pod"
+    wait_until(lambda: core.list_namespaced_pod(namespace).items, "no pod")
+    pods = core.list_namespaced_pod(namespace).items
     about = {"apiVersion": "v1", "kind": "Pod", "name": pods[0].metadata.name, "namespace": namespace, "uid": pods[0].metadata.uid}
     now = "2026-01-01T00:00:00Z"
     core.create_namespaced_event(
@@ -111,9 +111,7 @@ def test_a_pod_error_that_was_there_before_the_wait_is_told(
 ) -> None:
     _, state = plugin.create(DEPLOYMENT, deployment(namespace, "broken:9"))
     core = kubernetes.client.CoreV1Api(api)
-    deadline = time.monotonic() + 60
-    while not any(p.status.container_statuses for p in core.list_namespaced_pod(namespace).items):
-        assert time.monotonic() < deadline
+    wait_until(lambda: any(p.status.container_statuses for p in core.list_namespaced_pod(namespace).items), "no container status")
     with pytest.raises(InitFailed) as caught:
         plugin.update(DEPLOYMENT, state, awaited(namespace, "broken:9"), timeout=8)
     assert "containers with unready status: [serving][" in caught.value.reasons[-1]
@@ -133,9 +131,8 @@ def test_a_cancelled_service_is_kept_with_the_recorded_reasons(
 
     def give_up() -> None:
         plugin.engine.wait_for(SERVICE, "[1/3]")
-        core, deadline = kubernetes.client.CoreV1Api(api), time.monotonic() + 60
-        while not _pending(core, namespace):
-            assert time.monotonic() < deadline
+        core = kubernetes.client.CoreV1Api(api)
+        wait_until(lambda: _pending(core, namespace), "no pod is counted as not ready")
         time.sleep(3)  # for the plugin to have seen the same
         plugin.cancel()
 
@@ -193,9 +190,8 @@ def test_a_claim_that_binds_late_only_has_to_be_pending(plugin: Plugin, namespac
 
 def test_a_cancelled_claim_is_kept(plugin: Plugin, namespace: str, api: kubernetes.client.ApiClient) -> None:
     def give_up() -> None:
-        core, deadline = kubernetes.client.CoreV1Api(api), time.monotonic() + 60
-        while not core.list_namespaced_persistent_volume_claim(namespace).items:
-            assert time.monotonic() < deadline
+        core = kubernetes.client.CoreV1Api(api)
+        wait_until(lambda: core.list_namespaced_persistent_volume_claim(namespace).items, "no claim")
         time.sleep(1.5)  # for the plugin to be waiting
         plugin.cancel()
 
