@@ -14,7 +14,7 @@ from ops.load.profile import Profile, ProfileError, load, shipped, steady
 from ops.load.session import WEB_PORT, Session, SessionError, runs
 from ops.pulumi import CommandFailed, Stack
 from ops.report import figures
-from ops.report.run import RunError, read
+from ops.report.run import Growing, Run, RunError, read
 
 PROGRESS = 5.0
 
@@ -38,13 +38,16 @@ def main() -> int:
                 print(f"page: http://127.0.0.1:{WEB_PORT}", flush=True)
             process = session.load(profile, base, web=options.web)
             _follow(process, session)
+        print(json.dumps(figures.summary(read(run)), indent=1))
     except (ProfileError, SessionError, RunError) as error:
         print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
         return 1
     except CommandFailed as error:
         print(f"error: {error}; is the stack up? (make up STACK={stack.name})", file=sys.stderr)
         return 1
-    print(json.dumps(figures.summary(read(run)), indent=1))
+    except KeyboardInterrupt:
+        print("\ninterrupted before the load began", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -74,10 +77,11 @@ def _profile(options: argparse.Namespace) -> Profile:
 
 def _follow(process: subprocess.Popen, session: Session) -> None:
     """Show progress until the load ends; Ctrl-C ends it."""
+    recorded = Growing(session.run)
     try:
         while process.poll() is None:
             time.sleep(PROGRESS)
-            print(_line(session), flush=True)
+            print(_line(recorded.run()), flush=True)
     except KeyboardInterrupt:
         process.terminate()
         process.wait(timeout=30)
@@ -92,8 +96,9 @@ def tail(log: Path, lines: int) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 
-def _line(session: Session) -> str:
-    run = read(session.run)
+def _line(run: Run) -> str:
+    if not run.samples:
+        return "waiting for the first sample"
     row, last = run.samples[-1], run.requests[-1] if run.requests else {"count": 0, "failed": 0, "p99": 0.0}
     pods, nodes, billed = row["pods"], row["nodes"], row["billed"]
     return (

@@ -55,7 +55,12 @@ class Session:
         command = [*self.inside(), sys.executable, "-m", "ops.record", "--run", str(self.run)]
         self.recorder = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True, start_new_session=True)
         assert self.recorder.stdout is not None
-        if self.recorder.stdout.readline() != "recording\n":
+        try:
+            begun = self.recorder.stdout.readline()
+        except KeyboardInterrupt:  # a Ctrl-C does not reach the recorder by itself
+            self.__exit__(None, None, None)
+            raise
+        if begun != "recording\n":
             raise SessionError("the recorder could not start; its message is above")
         return self
 

@@ -15,7 +15,7 @@ from ops.plan.job import stack_path
 from ops.plan.keys import KEYS, candidate
 from ops.plan.market import Disturbances
 from ops.plan.mistake import Collector, Mistake
-from ops.plan.recorded import Figures, Recorded, dispersion, events_of, of_run, read, trace_of
+from ops.plan.recorded import Figures, Recorded, dispersion, events_of, of_run, read, since, trace_of
 from ops.plan.simulate import Run, Totals
 from ops.plan.trace import Trace
 from ops.plan.world import Points, World, uniform
@@ -26,7 +26,7 @@ SLO_BOUND = 0.005
 
 def check(options: argparse.Namespace) -> int:
     """Print both sides and their differences; 0 if cost and SLO agree within the bounds, else 1."""
-    run = read(options.check).since(options.since)
+    run = since(read(options.check), options.since)
     table, wrong = prices.load(options.prices)
     mistakes = Collector(wrong)
     world, found = job.world_of(options.world, world_of(run, table))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,35 +9,13 @@ from typing import Any
 import numpy as np
 
 from ops.plan.market import Event
-from ops.plan.mistake import Collector, Mistake, PlanError
+from ops.plan.mistake import Mistake, PlanError
 from ops.plan.trace import Trace
+from ops.report import run as directory
+from ops.report.run import Run as Recorded
 
 TOGETHER = 10.0
 """Modelled seconds within which notices are one event."""
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """A run directory, read. Times are modelled seconds."""
-
-    meta: dict[str, Any]
-    samples: list[dict[str, Any]]
-    requests: list[dict[str, Any]]
-    events: list[dict[str, Any]]
-
-    @property
-    def clock(self) -> float:
-        """Modelled seconds in a wall second."""
-        return float(self.meta.get("clock") or 1)
-
-    def since(self, begin: float) -> Recorded:
-        """The part from `begin` on; raises PlanError if nothing was recorded there."""
-        parts = [[row for row in rows if float(row["t"]) >= begin] for rows in (self.samples, self.requests, self.events)]
-        if not (parts[0] and parts[1]):
-            last = min(float(rows[-1]["t"]) for rows in (self.samples, self.requests))
-            effect, remedy = "there is nothing to compare with", "give an earlier second"
-            raise PlanError([Mistake("--since", begin, f"a second of the run (it ends at {last:.0f})", effect, remedy)])
-        return Recorded(self.meta, *parts)
 
 
 @dataclass(frozen=True)
@@ -53,29 +30,21 @@ class Figures:
 
 
 def read(path: Path) -> Recorded:
-    """Read a run directory; raises PlanError with everything that is missing or unreadable."""
-    mistakes, parts = Collector(), {}
-    for name in ("samples", "requests", "events"):
-        file = path / f"{name}.jsonl"
-        try:
-            parts[name] = [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
-            if not parts[name] and name != "events":
-                mistakes.append(_mistake(file, "empty", "one JSON object per line"))
-        except OSError as error:
-            parts[name] = []
-            if name != "events":
-                mistakes.append(_mistake(file, error.strerror, "a file of one JSON object per line"))
-        except ValueError as error:
-            mistakes.append(_mistake(file, str(error), "one JSON object per line"))
-    meta: Any = {}
+    """Read a run directory; raises PlanError with everything that is missing, unreadable or empty."""
     try:
-        meta = json.loads((path / "meta.json").read_text())
-        if not isinstance(meta, dict):
-            mistakes.append(_mistake(path / "meta.json", type(meta).__name__, "a JSON object"))
-    except (OSError, ValueError) as error:
-        mistakes.append(_mistake(path / "meta.json", getattr(error, "strerror", None) or str(error), "a JSON object"))
-    mistakes.check()
-    return Recorded(meta, parts["samples"], parts["requests"], parts["events"])
+        return directory.read(path, needed=("samples", "requests"))
+    except directory.RunError as error:
+        raise PlanError([_mistake(problem) for problem in error.problems]) from None
+
+
+def since(run: Recorded, begin: float) -> Recorded:
+    """The part from `begin` (modelled seconds) on; raises PlanError if nothing was recorded there."""
+    part = run.between(begin)
+    if not (part.samples and part.requests):
+        last = min(float(rows[-1]["t"]) for rows in (run.samples, run.requests))
+        effect, remedy = "there is nothing to compare with", "give an earlier second"
+        raise PlanError([Mistake("--since", begin, f"a second of the run (it ends at {last:.0f})", effect, remedy)])
+    return part
 
 
 def trace_of(run: Recorded) -> Trace:
@@ -150,5 +119,6 @@ def of_run(run: Recorded) -> Figures:
     )  # fmt: skip
 
 
-def _mistake(path: Path, found: Any, expected: str) -> Mistake:
-    return Mistake(f"run {path}", found, expected, "there is nothing to compare with", "name a run directory: make report lists them")
+def _mistake(problem: directory.Problem) -> Mistake:
+    effect, remedy = "there is nothing to compare with", "name a run directory; `make load` and `make drill` say theirs"
+    return Mistake(f"run {problem.file}", problem.found, problem.expected, effect, remedy)

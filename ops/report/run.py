@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with one file of a run directory."""
+
+    file: Path
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.found}; expected {self.expected}"
+
+
 class RunError(ValueError):
-    """A run directory that can't be read; the text says what is missing."""
+    """A run directory that can't be read; a line for each problem."""
+
+    def __init__(self, *problems: Problem | str) -> None:
+        self.problems = tuple(problem for problem in problems if isinstance(problem, Problem))
+        super().__init__("\n".join(map(str, problems)))
 
 
 @dataclass(frozen=True)
@@ -32,27 +49,37 @@ class Run:
         return Run(self.meta, *cut)
 
 
-def read(path: Path) -> Run:
-    """Read a run directory. Raises RunError with everything that is missing."""
-    problems: list[str] = []
+def read(path: Path, needed: Collection[str] = ("samples",)) -> Run:
+    """Read a run directory. Raises RunError with everything that is unreadable, or empty or missing of what is needed."""
+    problems: list[Problem] = []
     rows: dict[str, list[dict[str, Any]]] = {}
     for name in ("samples", "requests", "events"):
-        file = path / f"{name}.jsonl"
+        file, rows[name] = path / f"{name}.jsonl", []
         try:
             rows[name] = [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
+            wrong = "" if rows[name] else "is empty"
         except FileNotFoundError:
-            rows[name] = []
-            if name == "samples":
-                problems.append(f"{file}: is missing; a run has it once `make load` or `make drill` has recorded for a second")
-        except ValueError as error:
-            problems.append(f"{file}: not JSON lines: {error}")
+            wrong = "is missing"
+        except (OSError, ValueError) as error:
+            problems.append(Problem(file, str(error), "one JSON object per line"))
+            continue
+        if wrong and name in needed:
+            problems.append(Problem(file, wrong, "what `make load` or `make drill` has recorded there after a second"))
+    return Run(_meta(path / "meta.json", problems), rows["samples"], rows["requests"], rows["events"])
+
+
+def _meta(file: Path, problems: list[Problem]) -> dict[str, Any]:
+    """What the run says of itself; raises RunError if it, or what was read before it, has a problem."""
+    meta: Any = {}
     try:
-        meta = json.loads((path / "meta.json").read_text())
+        meta = json.loads(file.read_text())
+        if not isinstance(meta, dict):
+            problems.append(Problem(file, f"is a {type(meta).__name__}", "a JSON object"))
     except (OSError, ValueError) as error:
-        meta, _ = {}, problems.append(f"{path / 'meta.json'}: {error}; expected the directory of a recorded run")
+        problems.append(Problem(file, getattr(error, "strerror", None) or str(error), "the JSON object that a recorded run has there"))
     if problems:
-        raise RunError("\n".join(problems))
-    return Run(meta, rows["samples"], rows["requests"], rows["events"])
+        raise RunError(*problems)
+    return meta
 
 
 class Growing:

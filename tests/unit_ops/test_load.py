@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
+import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from ops.load import __main__ as command
 from ops.load.__main__ import main
 from ops.load.order import Order, authorization
 from ops.load.profile import FOLDER, MOST_QPS, Profile, ProfileError, check, load, steady
@@ -150,3 +154,47 @@ def test_the_profiles_there_are_can_be_listed(capsys: pytest.CaptureFixture[str]
     monkeypatch.setattr("sys.argv", ["load", "--list"])
     assert main() == 0
     assert {line.split()[0] for line in capsys.readouterr().out.splitlines()} == {"day", "ramp", "spike", "step", "tutorial"}
+
+
+SAMPLE = {
+    "t": 5.0, "pods": {"ready": 1, "desired": 2}, "nodes": {"spot": 1, "on_demand": 1, "booting": 0}, "billed": {"cny_per_hour": 14.0},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [("", "waiting for the first sample"), (json.dumps(SAMPLE) + '\n{"t": 6.0, "po', "5 s     0 req/s")],
+    ids=["nothing yet", "the recorder in the middle of a line"],
+)
+def test_progress_is_shown_while_the_recorder_writes(
+    written: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "meta.json").write_text("{}")
+    (tmp_path / "samples.jsonl").write_text(written)
+    monkeypatch.setattr(command, "PROGRESS", 0.0)
+    command._follow(mock.Mock(returncode=0, **{"poll.side_effect": [None, 0]}), Session(Stack("local"), tmp_path, "x"))
+    assert shown in capsys.readouterr().out
+
+
+class Interrupted(subprocess.Popen):
+    """A recorder that is still getting ready when Ctrl-C comes."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        super().__init__([sys.executable, "-c", "import time; time.sleep(60)"])
+        self.stdout = self
+
+    def readline(self) -> str:
+        """What `Session` waits for."""
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_before_the_load_begins_ends_the_recorder_and_shows_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun: list[Session] = []
+    monkeypatch.setattr(Session, "_meta", lambda self: begun.append(self) or {"clock": 1})
+    monkeypatch.setattr("ops.load.session.subprocess.Popen", Interrupted)
+    monkeypatch.setattr("sys.argv", ["load", "--qps", "5", "--run", str(tmp_path)])
+    assert main() == 130
+    assert "interrupted before the load began" in capsys.readouterr().err
+    assert begun[0].recorder is not None and begun[0].recorder.poll() is not None
