@@ -51,10 +51,11 @@ def decide(view: View, config: Config, now: float) -> Iterator[Action]:
 
 
 def surplus(kept: list[Node], mix: Mapping[str, Any]) -> int:
-    """Pay-as-you-go nodes too many; 0 while their share is within the tolerated points."""
-    wanted, found = target(len(kept), mix["base"], mix["percent"]), sum(not node.spot for node in kept)
-    over = found - wanted
-    return over if kept and over / len(kept) > mix["points"] / 100 else 0
+    """Pay-as-you-go nodes too many; 0 while their share is within the tolerated points of the wanted one, or only rounded up."""
+    total, found = len(kept), sum(not node.spot for node in kept)
+    base, wanted = min(mix["base"], total), target(total, mix["base"], mix["percent"])
+    tolerated = base + (total - base) * (mix["percent"] + mix["points"]) / 100 + 1e-9
+    return found - wanted if found > max(wanted, tolerated) else 0
 
 
 def _begin(view: View, config: Config, now: float, note: Note, kept: list[Node]) -> Iterator[Action]:

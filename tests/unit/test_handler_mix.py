@@ -38,6 +38,36 @@ def test_the_right_mix_is_left_alone() -> None:
     assert list(mix.decide(cluster(14, 6), CONFIG, NOW)) == []
 
 
+@pytest.mark.parametrize(
+    ("total", "on_demand", "too_many"),
+    [
+        (3, 1, 0),
+        (4, 2, 0),
+        (4, 3, 1),
+        (20, 6, 0),
+        (20, 7, 1),
+        (24, 9, 1),
+        (25, 8, 0),
+        (25, 9, 1),
+        (30, 10, 0),
+        (31, 11, 1),
+        (100, 34, 0),
+        (100, 35, 5),
+    ],
+)
+def test_the_share_is_at_most_the_points_above_the_wanted_one_unless_rounding_makes_it_so(
+    total: int, on_demand: int, too_many: int
+) -> None:
+    kept = list(cluster(total - on_demand, on_demand).nodes.values())
+    assert mix.surplus(kept, MIX) == too_many
+    assert mix.surplus(kept, {**MIX, "percent": 100}) == 0
+
+
+def test_the_base_is_no_surplus() -> None:
+    kept = list(cluster(7, 5).nodes.values())
+    assert mix.surplus(kept, {**MIX, "base": 2}) == 0 and mix.surplus(kept, {**MIX, "base": 0}) == 1
+
+
 def test_too_many_pay_as_you_go_nodes_are_only_noted_at_first() -> None:
     actions = list(mix.decide(cluster(6, 14), CONFIG, NOW))
     assert told(actions) == [("Remember", "")] and noted(actions) == {"over": NOW}
