@@ -50,12 +50,16 @@ def decide(view: View, config: Config, now: float) -> Iterator[Action]:
     yield from _begin(view, config, now, note, kept)
 
 
+def tolerated(total: int, mix: Mapping[str, Any]) -> float:
+    """Pay-as-you-go nodes that `total` nodes may have: the wanted number, or the wanted share and the points above it."""
+    base = min(mix["base"], total)
+    return max(target(total, base, mix["percent"]), base + (total - base) * (mix["percent"] + mix["points"]) / 100 + 1e-9)
+
+
 def surplus(kept: list[Node], mix: Mapping[str, Any]) -> int:
-    """Pay-as-you-go nodes too many; 0 while their share is within the tolerated points of the wanted one, or only rounded up."""
+    """Pay-as-you-go nodes to be replaced; 0 while there are no more than are tolerated."""
     total, found = len(kept), sum(not node.spot for node in kept)
-    base, wanted = min(mix["base"], total), target(total, mix["base"], mix["percent"])
-    tolerated = base + (total - base) * (mix["percent"] + mix["points"]) / 100 + 1e-9
-    return found - wanted if found > max(wanted, tolerated) else 0
+    return found - target(total, mix["base"], mix["percent"]) if found > tolerated(total, mix) else 0
 
 
 def _begin(view: View, config: Config, now: float, note: Note, kept: list[Node]) -> Iterator[Action]:

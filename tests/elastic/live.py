@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from components.handler.mix import target
+from components.handler.mix import tolerated
 from ops.load.profile import Profile
 from ops.load.session import Session
 from ops.report.run import Growing, Run
@@ -21,8 +21,8 @@ QUIET = 6.0
 FULL = 200.0
 """Requests per second that 20 pods are for."""
 LONG = 10 * 86400.0
-ON_DEMAND_PERCENT, TOLERATED = 30, 0.04
-"""The wanted mix, and the surplus that the handler lets be: `mix.points`."""
+MIX = {"base": 0, "percent": 30, "points": 4}
+"""The wanted mix, and the points above it that the handler lets be."""
 
 
 class Live:
@@ -101,5 +101,5 @@ class Live:
 
 def _mixed(row: dict[str, Any]) -> bool:
     """Whether the handler has no pay-as-you-go node to replace."""
-    total = row["billed"]["on_demand"] + row["billed"]["spot"]
-    return row["billed"]["on_demand"] - target(total, 0, ON_DEMAND_PERCENT) <= TOLERATED * total
+    billed = row["billed"]
+    return billed["on_demand"] <= tolerated(billed["on_demand"] + billed["spot"], MIX)
