@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from ops.pulumi import CommandFailed, Stack
 from ops.report import figures
 from ops.report.page import lines, note, page
 from ops.report.plots import picture
-from ops.report.run import RunError, read
+from ops.report.run import Run, RunError, read
 
 
 def main() -> int:
@@ -24,11 +25,13 @@ def main() -> int:
     parser.add_argument("--live", type=float, metavar="SECONDS", help="watch the live stack so long (wall), without load of ours")
     parser.add_argument("--stack", default="local", help="the stack to watch with --live")
     parser.add_argument("--prices", type=Path, help="price table for --live on a real stack (default: the shipped one)")
+    parser.add_argument("--since", type=float, default=0.0, metavar="SECONDS", help="only what came from there on (modelled seconds)")
+    parser.add_argument("--until", type=float, default=math.inf, metavar="SECONDS", help="only what came before")
     parser.add_argument("--picture", type=Path, help="also write the picture of pods and instances here (SVG)")
     options = parser.parse_args()
     try:
         place = watch(options.stack, options.live, options.prices) if options.live else options.run or newest()
-        run = read(place)
+        run = part(read(place), options.since, options.until)
     except (RunError, SessionError, CommandFailed) as error:
         print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
         return 1
@@ -42,6 +45,14 @@ def main() -> int:
         options.picture.write_text(picture(run))
     print(f"page: {place / 'report.html'}")
     return 0
+
+
+def part(run: Run, since: float, until: float) -> Run:
+    """What was recorded between two moments. Raises RunError when that is nothing."""
+    if not (found := run.between(since, until)).samples:
+        ends = run.samples[-1]["t"]
+        raise RunError(f"--since {since:g}, --until {until:g}: nothing was recorded there; the run ends at {ends:.0f} s")
+    return found
 
 
 def watch(stack: str, seconds: float, prices: Path | None = None) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from ops.record.live import price_of
 from ops.record.log import Route, route_of, rows, rows_of_run, statement
 from ops.record.poll import Poll
 from ops.report import figures
+from ops.report.__main__ import main
 from ops.report.page import climbed, lines, page
 from ops.report.plots import plots
 from ops.report.run import Run
@@ -63,6 +65,20 @@ def test_the_page_has_every_plot_and_figure_and_needs_nothing_from_elsewhere(run
     loaded = re.findall(r"""(?:src|href)\s*=\s*["']([^"'#][^"']*)""", made) + re.findall(r"url\((?!#)([^)]*)\)|@import", made)
     assert loaded == [] and "<script" not in made
     assert "Clock factor 10" in made and "Prices of 2024-10-09 (the public list)" in made
+
+
+def test_a_part_of_a_run_is_reported_by_its_moments(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "meta.json").write_text(json.dumps(run.meta))
+    for name, found in (("samples", run.samples), ("requests", run.requests), ("events", run.events)):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in found))
+    monkeypatch.setattr("sys.argv", ["report", str(tmp_path), "--since", "5", "--until", "250", "--picture", str(tmp_path / "part.svg")])
+    assert main() == 0
+    assert "1 times more pods wanted" in capsys.readouterr().out and (tmp_path / "part.svg").read_text().startswith("<svg")
+    monkeypatch.setattr("sys.argv", ["report", str(tmp_path), "--since", "500"])
+    assert main() == 1
+    assert "error: --since 500, --until inf: nothing was recorded there; the run ends at 400 s" in capsys.readouterr().err
 
 
 def test_a_live_stacks_answers_are_those_of_the_route_its_hpa_counts() -> None:
