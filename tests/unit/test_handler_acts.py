@@ -180,7 +180,7 @@ def test_what_was_done_is_not_done_again_at_once_and_what_was_refused_soon() -> 
 
 
 def test_a_mirror_starts_again_from_a_list_when_its_version_is_too_old() -> None:
-    server, changed = Server(), threading.Event()
+    server, changed = Server(**{"/pods": 503}), threading.Event()  # refused once the lists are used up
     pods = [{"metadata": {"name": name, "resourceVersion": "5"}} for name in ("a", "b")]
     server.lists = [{"metadata": {"resourceVersion": "5"}, "items": pods}, {"metadata": {"resourceVersion": "9"}, "items": pods[1:]}]
     server.watches = [
