@@ -29,6 +29,8 @@ class Item:
     """How often the checks run, each time with another seed (ELASTIC_SEED); PROVE_SEEDS says otherwise: a number, or a range as 3-5."""
     together: str = ""
     """Items of the same name and settings, asked for at once, run in one session: their checks share what takes long to get to."""
+    parts: tuple[str, ...] = ()
+    """Items that say the rest of the promise, with settings of their own: they run when this one is asked for."""
 
 
 @dataclasses.dataclass(frozen=True)

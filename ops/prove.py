@@ -14,6 +14,8 @@ SLOW = ("ELASTIC_CLOCK", "10")
 """Where seconds of the machine count for the figure (its own work beside a boot, requests in one window of the metric): half as fast."""
 EXACT = ("ELASTIC_CLOCK", "5")
 """Where the metric's age counts: log queries know whole seconds of the machine, and 5 divides its window of 15 s and its delay of 10 s."""
+REAL = ("ELASTIC_CLOCK", "1")
+"""Where half a minute is the figure, of which whole seconds of the load, the log and the shipper would be five times as much at x5."""
 SLOWEST = ("ELASTIC_CLOCK", "2")
 """Where the same two cores are the control plane and five hundred booting nodes."""
 
@@ -62,12 +64,14 @@ ITEMS = {
         "peak",
     ),
     "B3": Item(
-        "load doubled",
+        "load doubled beyond the headroom",
         ("tests/elastic/test_b3_step.py",),
-        "beyond headroom p50 <= 1.20 x (boot + load), p95 <= 1.30 x; within <= 35 s + load",
+        "p50 <= 1.20 x (boot + load), p95 <= 1.30 x",
         (EXACT,),
         5,
+        parts=("B3-HEADROOM",),
     ),
+    "B3-HEADROOM": Item("load doubled within the headroom", ("tests/elastic/test_b3_headroom.py",), "<= 35 s + load", (REAL,), 5),
     "B4": Item(
         "preemptible instances out of stock, and back",
         ("tests/elastic/test_b4_stock.py",),
@@ -141,6 +145,7 @@ def main(arguments: list[str]) -> int:
     if unknown:
         print(f"error: ITEM={unknown[0]}: there is no such item; expected one of {', '.join(ITEMS)}", file=sys.stderr)
         return 2
+    wanted = [number for asked in wanted for number in (asked, *ITEMS[asked].parts)]
     try:
         for number in wanted:
             seeds_of(ITEMS[number])

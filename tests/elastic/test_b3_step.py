@@ -21,7 +21,6 @@ from tests.figures import measure
 
 ORDER, LOAD = 2.0, 40.0
 """Seconds until an order has made instances (`scaling_activity` of the scenario), and until image and model are loaded."""
-WARM = 3
 STEPS = {700.0: 45.0, 1300.0: 90.0, 1900.0: 180.0}
 LAST = 580.0
 """Seconds of a step that are looked at."""
@@ -52,15 +51,3 @@ def boot(ordered: list[dict[str, Any]], begin: float, full: float) -> float:
     in_time = [found for found in boots if found[0] <= full - LOAD]
     assert in_time, f"the step at {begin:g} s was met without a new node"
     return max(in_time)[1] + ORDER
-
-
-@pytest.mark.timeout(1800)
-def test_a_step_within_the_headroom_waits_for_the_model_only(labs: Labs) -> None:
-    points = ((0, QUIET), (400, 24), (900, 48), (1400, 48))
-    with labs.fresh({"headroom": {"nodes": WARM}}, model_load=LOAD).load("warm", *points, steps=True) as live:
-        live.pause(1150)
-        run = live.run()
-    taken = figures.time_to_capacity(run.between(900), 900, 48)
-    assert taken is not None, "capacity did not come"
-    measure("seconds to full capacity within the headroom, less the model's load time", taken - LOAD)
-    assert taken <= 35 + LOAD

@@ -101,6 +101,13 @@ def test_every_check_of_every_item_is_there() -> None:
     assert checks and {check for check in checks if not (ROOT / check).exists()} == set()
 
 
+def test_an_item_brings_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+    monkeypatch.setattr("ops.prove.prove", lambda numbers, items: ran.append(numbers) or True)
+    monkeypatch.chdir(ROOT)
+    assert main(["B3", "b4"]) == 0 and ran == [["B3"], ["B3-HEADROOM"], ["B4"]]
+
+
 def test_an_unknown_item_is_answered_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["b99"]) == 2
     assert "ITEM=B99: there is no such item; expected one of A1, A2" in capsys.readouterr().err
