@@ -52,33 +52,36 @@ class Run:
 def read(path: Path, needed: Collection[str] = ("samples",)) -> Run:
     """Read a run directory. Raises RunError with everything that is unreadable, or empty or missing of what is needed."""
     problems: list[Problem] = []
-    rows: dict[str, list[dict[str, Any]]] = {}
-    for name in ("samples", "requests", "events"):
-        file, rows[name] = path / f"{name}.jsonl", []
-        try:
-            rows[name] = [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
-            wrong = "" if rows[name] else "is empty"
-        except FileNotFoundError:
-            wrong = "is missing"
-        except (OSError, ValueError) as error:
-            problems.append(Problem(file, str(error), "one JSON object per line"))
-            continue
-        if wrong and name in needed:
-            problems.append(Problem(file, wrong, "what `make load` or `make drill` has recorded there after a second"))
-    return Run(_meta(path / "meta.json", problems), rows["samples"], rows["requests"], rows["events"])
+    rows = {name: _rows(path / f"{name}.jsonl", name in needed, problems) for name in ("samples", "requests", "events")}
+    meta = _meta(path / "meta.json", problems)
+    if problems:
+        raise RunError(*problems)
+    return Run(meta, **rows)
+
+
+def _rows(file: Path, needed: bool, problems: list[Problem]) -> list[dict[str, Any]]:
+    rows, wrong = [], "is empty"
+    try:
+        rows = [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
+    except FileNotFoundError:
+        wrong = "is missing"
+    except (OSError, ValueError) as error:
+        problems.append(Problem(file, str(error), "one JSON object per line"))
+        return []
+    if needed and not rows:
+        problems.append(Problem(file, wrong, "what `make load` or `make drill` has recorded there after a second"))
+    return rows
 
 
 def _meta(file: Path, problems: list[Problem]) -> dict[str, Any]:
-    """What the run says of itself; raises RunError if it, or what was read before it, has a problem."""
-    meta: Any = {}
+    """What the run says of itself."""
     try:
         meta = json.loads(file.read_text())
-        if not isinstance(meta, dict):
-            problems.append(Problem(file, f"is a {type(meta).__name__}", "a JSON object"))
     except (OSError, ValueError) as error:
         problems.append(Problem(file, getattr(error, "strerror", None) or str(error), "the JSON object that a recorded run has there"))
-    if problems:
-        raise RunError(*problems)
+        return {}
+    if not isinstance(meta, dict):
+        problems.append(Problem(file, f"is a {type(meta).__name__}", "a JSON object"))
     return meta
 
 

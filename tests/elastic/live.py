@@ -62,11 +62,11 @@ class Live:
             begin = self.now
             self._load((0, QUIET), (begin + 60, QUIET), (begin + 1200, FULL), (begin + LONG, FULL))
             self._high = True
-            self.until(lambda row: self._at_twenty(row) or (self.now > begin + 1320 and self._still(120)), 3000)
-            if not self._at_twenty(self.row()):  # the autoscaler's tolerance lets 19 pods be: a tenth more load moves it on
+            self.until(lambda row: at_twenty(row) or (self.now > begin + 1320 and self._still(120)), 3000)
+            if not at_twenty(self.row()):  # the autoscaler's tolerance lets 19 pods be: a tenth more load moves it on
                 now = self.now
                 self._load((0, FULL), (now, 1.1 * FULL), (now + 120, 1.1 * FULL), (now + 121, FULL), (begin + LONG, FULL))
-                self.until(self._at_twenty, 2400)
+                self.until(at_twenty, 2400)
             self.pause(420)
 
     def fall(self) -> None:
@@ -85,10 +85,6 @@ class Live:
         """Wait until nothing has moved for two minutes: the same pods wanted and ready, nothing booting, nothing expiring."""
         self.until(lambda _: self._still(120), 2400)
 
-    @staticmethod
-    def _at_twenty(row: dict[str, Any]) -> bool:
-        return row["pods"]["ready"] >= 20 and row["nodes"]["booting"] == 0
-
     def _still(self, seconds: float) -> bool:
         rows = self.run().between(self.now - seconds).samples
         seen = {(row["pods"]["desired"], row["pods"]["ready"], row["nodes"]["booting"], row["nodes"]["expiring"]) for row in rows}
@@ -105,6 +101,11 @@ class Live:
     def reclaim(self, **body: Any) -> int:
         """Have the market reclaim preemptible instances; how many."""
         return len(self.rig.lab.region("reclaim", "POST", body)["instances"])
+
+
+def at_twenty(row: dict[str, Any]) -> bool:
+    """Whether 20 pods serve, and no node is on its way for more."""
+    return row["pods"]["ready"] >= 20 and row["nodes"]["booting"] == 0
 
 
 def _mixed(row: dict[str, Any]) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from ops.report import figures
 from tests.elastic.labs import Labs
-from tests.elastic.live import FULL, LONG, QUIET
+from tests.elastic.live import FULL, LONG, QUIET, at_twenty
 from tests.figures import measure
 
 NOBODY = {"interruption": {"enabled": False}, "mix": {"enabled": False}, "nodeScaler": {"skipGpuWait": False}}
@@ -48,7 +48,7 @@ def test_a_fleet_on_demand_saves_nothing(labs: Labs) -> None:
 def test_a_static_fleet_is_paid_for_its_peak_while_there_is_work_for_one_pod(labs: Labs) -> None:
     static = {**ON_DEMAND, "autoscaler": {"minReplicas": 20}}
     with labs.fresh(static).load("static", (0, QUIET), (LONG, QUIET)) as live:
-        live.until(lambda row: row["pods"]["ready"] >= 20 and row["nodes"]["booting"] == 0, 1800)
+        live.until(at_twenty, 1800)
         live.pause(600)
         row = live.row()
     measure("static fleet: CNY an hour with work for one pod", row["billed"]["cny_per_hour"])

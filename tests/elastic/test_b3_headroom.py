@@ -7,10 +7,9 @@ import pytest
 from ops.report import figures
 from tests.elastic.labs import Labs
 from tests.elastic.live import QUIET
+from tests.elastic.test_b3_step import LOAD
 from tests.figures import measure
 
-LOAD = 40.0
-"""Seconds until image and model are loaded."""
 WARM = 3
 STEP = 600.0
 

@@ -41,20 +41,10 @@ def test_the_right_mix_is_left_alone() -> None:
 @pytest.mark.parametrize(
     ("total", "on_demand", "too_many"),
     [
-        (3, 1, 0),
-        (4, 2, 0),
-        (4, 3, 1),
-        (20, 6, 0),
-        (20, 7, 1),
-        (24, 9, 1),
-        (25, 8, 0),
-        (25, 9, 1),
-        (30, 10, 0),
-        (31, 11, 1),
-        (100, 34, 0),
-        (100, 35, 5),
+        (3, 1, 0), (4, 2, 0), (4, 3, 1), (20, 6, 0), (20, 7, 1), (24, 9, 1), (25, 8, 0), (25, 9, 1), (30, 10, 0), (31, 11, 1),
+        (100, 34, 0), (100, 35, 5),
     ],
-)
+)  # fmt: skip
 def test_the_share_is_at_most_the_points_above_the_wanted_one_unless_rounding_makes_it_so(
     total: int, on_demand: int, too_many: int
 ) -> None:

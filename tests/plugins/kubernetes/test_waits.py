@@ -57,8 +57,7 @@ def failure(plugin: Plugin, about: str, inputs: dict, timeout: float) -> InitFai
 def pod_event(api: kubernetes.client.ApiClient, namespace: str, reason: str, message: str) -> None:
     """Report an event about the namespace's first pod, once there is one."""
     core = kubernetes.client.CoreV1Api(api)
-    wait_until(lambda: core.list_namespaced_pod(namespace).items, "no pod")
-    pods = core.list_namespaced_pod(namespace).items
+    pods = wait_until(lambda: core.list_namespaced_pod(namespace).items, "no pod")
     about = {"apiVersion": "v1", "kind": "Pod", "name": pods[0].metadata.name, "namespace": namespace, "uid": pods[0].metadata.uid}
     now = "2026-01-01T00:00:00Z"
     core.create_namespaced_event(

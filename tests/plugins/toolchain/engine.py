@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent import futures
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf import empty_pb2
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import engine_pb2_grpc, language_pb2, language_pb2_grpc, resource_pb2, resource_pb2_grpc
+
+T = TypeVar("T")
 
 FOREVER = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
 """A program that writes its pid and does not end."""
@@ -109,12 +111,13 @@ def info(directory: Path, **options: str) -> Any:
     return language_pb2.ProgramInfo(root_directory=text, program_directory=text, entry_point=".", options=fields)
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
-    """Returns as soon as `condition` holds; fails with `what` if it doesn't in time."""
+def wait_until(condition: Callable[[], T], what: str, seconds: float = 60) -> T:
+    """What `condition` gives as soon as that is true; fails with `what` if it isn't in time."""
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not (found := condition()):
         assert time.monotonic() < deadline, what
         time.sleep(0.02)
+    return found
 
 
 def pid_of(directory: Path) -> int:
