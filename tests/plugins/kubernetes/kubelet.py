@@ -15,7 +15,7 @@ PHRASES = {
     "ErrImagePull": 'failed to pull and unpack image "broken:9": not found',
     "ImagePullBackOff": 'Back-off pulling image "broken:9"',
 }
-ALTERNATE_SECONDS = 4
+BACK_OFF_AFTER_SECONDS = 14  # between the plugin's looks at 10 and 20 s, so that each reason is seen by one of them
 NODE = "node-a"
 
 
@@ -64,7 +64,7 @@ class Kubelet:
 
     def _broken(self, pod: Any) -> dict[str, Any]:
         age = (dt.datetime.now(dt.UTC) - pod.metadata.creation_timestamp).total_seconds()
-        reason = list(PHRASES)[int(age / ALTERNATE_SECONDS) % 2]
+        reason = "ImagePullBackOff" if age >= BACK_OFF_AFTER_SECONDS else "ErrImagePull"
         status = self._status(pod, False, {"waiting": {"reason": reason, "message": PHRASES[reason]}})
         return status if pod.status.pod_ip else {**status, **self._new_address()}
 
