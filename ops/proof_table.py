@@ -66,6 +66,10 @@ ROWS = (
     Row("B6", "ours: the same", "CNY an hour with work for one pod", NONE),
     Row("B10", "decision to 1,000 pods created (wall)", "wall seconds from the autoscaler's decision",
         "cluster-autoscaler: up to 60 s to order, for pods without GPU in large clusters", 1, " s"),
+    Row("B10", "memory of the whole lab at 500 nodes and 1,000 pods", "GiB the lab takes", NONE, 1, " GiB"),
+    Row("B11", "planner: 7 days and 50 candidates, on one core", "planner: seconds of one core", NONE, 1, " s"),
+    Row("B11", "planner against the lab, the same half hour: cost apart by", "planner against the lab: % of cost", NONE, 1, " %"),
+    Row("B11", "the same: requests in time apart by", "planner against the lab: points in time", NONE, 1, " points"),
 )  # fmt: skip
 
 

@@ -28,4 +28,5 @@ def test_the_planner_says_what_the_lab_does_within_its_bounds(labs: Labs) -> Non
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
     figure(" ".join(done.stdout.split()))
     assert done.returncode == 0, done.stdout + done.stderr
-    measure("lines compared", len(re.findall(r"\n", done.stdout)), worst=min)
+    for line, name in (("cost, CNY", "planner against the lab: % of cost"), ("in time, %", "planner against the lab: points in time")):
+        measure(name, abs(float(re.search(rf"{line}.* ([+-][0-9.]+) ", done.stdout)[1])))

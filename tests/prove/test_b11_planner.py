@@ -8,7 +8,7 @@ from ops.plan import prices, synthetic
 from ops.plan.inputs import default_grid
 from ops.plan.simulate import Run
 from ops.plan.world import World
-from tests.figures import figure
+from tests.figures import measure
 
 
 def test_a_week_of_trace_and_fifty_candidates_take_a_minute_at_most() -> None:
@@ -19,5 +19,5 @@ def test_a_week_of_trace_and_fifty_candidates_take_a_minute_at_most() -> None:
     begun = time.process_time()
     made = Run(candidates[:50], trace, world, scenario="moderate", disturbances=disturbances).go()
     took = time.process_time() - begun
-    figure(f"7 days x 50 candidates in {took:.1f} s of one core")
+    measure("planner: seconds of one core for 7 days x 50 candidates", took)
     assert made.requests.min() > 3e7 and took <= 60
