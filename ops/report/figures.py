@@ -136,10 +136,13 @@ def cost(run: Run) -> dict[str, float]:
     return {"cny": spent, "cny_on_demand": full, "saving": 1 - spent / full if full else 0.0, "instance_hours": hours}
 
 
-def replaced_after(run: Run) -> list[float]:
-    """For each node that went, seconds until a pod was created in its pod's place; sorted. A pod stands for one node only."""
+def replaced_after(run: Run, pods: int) -> list[float]:
+    """For each of the pods that ran on the nodes that went (one a node), seconds until one was created in its place; sorted.
+
+    Events don't tell which nodes were empty: the first to go count as those with pods, so that no wait is shown too short.
+    """
     created = iter(sorted(event["t"] for event in run.events if event["kind"] == "pod created"))
-    gone = sorted(event["t"] for event in run.events if event["kind"] == "node gone")
+    gone = sorted(event["t"] for event in run.events if event["kind"] == "node gone")[:pods]
     return sorted(next((moment for moment in created if moment >= lost), math.inf) - lost for lost in gone)
 
 

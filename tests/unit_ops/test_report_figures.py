@@ -94,7 +94,8 @@ def test_a_lost_nodes_pod_is_replaced_by_a_pod_of_its_own() -> None:
         {"t": 16, "kind": "pod created", "detail": "q"},
         {"t": 20, "kind": "node gone", "detail": "c"},
     ]
-    assert figures.replaced_after(run(events=events)) == [4, 5, math.inf]
+    assert figures.replaced_after(run(events=events), pods=3) == [4, 5, math.inf]
+    assert figures.replaced_after(run(events=events), pods=2) == [4, 5], "the third node was empty"
 
 
 def test_a_run_directory_without_samples_says_what_is_missing(tmp_path: Path) -> None:
