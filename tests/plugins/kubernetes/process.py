@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import psutil
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc, status_pb2
 
@@ -75,8 +74,7 @@ class Plugin:
 
     stub: Any
     engine: Engine
-    work_to_port: float
-    """Processor seconds until its port was there."""
+    started_in: float
     process: subprocess.Popen[str]
 
     def configure(self, kubeconfig: str, **settings: str) -> Any:
@@ -144,13 +142,14 @@ def running(lab_home: str | None = "/tmp", **extra: str) -> Iterator[Plugin]:
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PULUMI_PYTHON_CMD": sys.executable, **extra}
     if lab_home is not None:
         environment["LAB_HOME"] = lab_home
+    begun = time.monotonic()
     process = subprocess.Popen([str(EXECUTABLE), f"127.0.0.1:{port}"], stdout=subprocess.PIPE, text=True, env=environment)
     try:
         assert process.stdout is not None
         line = process.stdout.readline().strip()
-        used = psutil.Process(process.pid).cpu_times()
+        started_in = time.monotonic() - begun
         with grpc.insecure_channel(f"127.0.0.1:{line}") as channel:
-            yield Plugin(provider_pb2_grpc.ResourceProviderStub(channel), engine, used.user + used.system, process)
+            yield Plugin(provider_pb2_grpc.ResourceProviderStub(channel), engine, started_in, process)
     finally:
         process.terminate()
         process.wait(timeout=10)
