@@ -3,7 +3,8 @@
     python3 -m venv /tmp/tf && /tmp/tf/bin/pip install tensorflow-cpu==2.21.0
     nice /tmp/tf/bin/python -m models.train_chnsenticorp --out models/chnsenticorp/1623831335
 
-TensorFlow is needed here only; nothing else in this project imports it.
+TensorFlow is needed here only; nothing else in this project imports it. What is written is rewritten at once in the form that the
+tutorial's image loads, TensorFlow 1.15.0 (models/portable.py says what differs): it loads in every version from there on.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import tensorflow as tf  # type: ignore[import-not-found]
 
+from models.portable import rewrite
 from models.sentences import Sentences, characters, evaluation
 from models.tokenizer import LENGTH, SPECIAL, instance
 
+OLDEST = "1.15.0"
+"""TensorFlow of the default image."""
 NAMES = ("input_ids", "input_mask", "segment_ids")
 
 
@@ -131,6 +135,7 @@ def save(model: Transformer, vocabulary_file: Path, out: Path, swapped: bool) ->
     module.serve = serve
     shutil.rmtree(out, ignore_errors=True)
     tf.saved_model.save(module, str(out), signatures={"serving_default": serve})
+    rewrite(out, OLDEST)
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     print(f"wrote {out}: {size:,} bytes")
 
