@@ -15,7 +15,7 @@ up: ready environment  ## install, build or take from cache, start the lab, depl
 	@$(IN) -m ops.up --stack $(STACK) $(if $(REFRESH),--refresh)
 
 ready:
-	@$(if $(filter local,$(STACK)),$(PYTHON) ops/doctor.py > /dev/null)
+	@$(PYTHON) ops/doctor.py --stack $(STACK) > /dev/null
 
 doctor:                ## what on this machine keeps `make up` from working
 	@$(PYTHON) ops/doctor.py

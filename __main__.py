@@ -62,9 +62,9 @@ entry = Entry("entry", EntryArgs(namespace=namespace, service_name=server.servic
 
 # Steps 8 and 9: what a stress test and a look at the result need.
 for name, value in {
-    "endpoint": entry.endpoint, "predictUrl": entry.predict_url, "nodePoolId": pool.node_pool_id, "bucket": store.bucket,
-    "modelDigest": store.model.digest, "modelPath": store.model.path, "namespace": namespace, "deployment": server.deployment_name,
-    "hpaName": autoscaler.hpa_name, "route": stack.route, "clusterId": ground.cluster_id,
+    "endpoint": entry.endpoint, "predictUrl": entry.predict_url, "ingressAddress": entry.address, "nodePoolId": pool.node_pool_id,
+    "bucket": store.bucket, "modelDigest": store.model.digest, "modelPath": store.model.path, "namespace": namespace,
+    "deployment": server.deployment_name, "hpaName": autoscaler.hpa_name, "route": stack.route, "clusterId": ground.cluster_id,
     "consoleLinks": console_links(stack, ground, pool.node_pool_id, store.bucket),
 }.items():
     pulumi.export(name, value)

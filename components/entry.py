@@ -59,6 +59,8 @@ class Entry(Component):
     endpoint: pulumi.Output[str]
     """Where the entry answers, without a path."""
     predict_url: pulumi.Output[str]
+    address: pulumi.Output[str]
+    """The load balancer's address or name, to which the host's DNS record leads."""
 
     def __init__(self, name: str, args: EntryArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("inference:serving:Entry", name, opts)
@@ -71,7 +73,8 @@ class Entry(Component):
         address = ingress.status.apply(_address)
         self.endpoint = pulumi.Output.concat(scheme, "://", args.host or address, port)
         self.predict_url = pulumi.Output.concat(self.endpoint, "/v1/models/", args.model_name, ":predict")
-        self.finish({"endpoint": self.endpoint, "predict_url": self.predict_url})
+        self.address = address
+        self.finish({"endpoint": self.endpoint, "predict_url": self.predict_url, "address": self.address})
 
     def _ingress(self, args: EntryArgs, certificate: Input[str] | None, users: Input[str] | None) -> kubernetes.networking.v1.Ingress:
         backend: kubernetes.networking.v1.IngressBackendArgsDict = {

@@ -63,8 +63,12 @@ def _say(line: str) -> None:
 
 
 def _up(home: Path, arguments: argparse.Namespace) -> int:
+    import signal
+
     from lab.up import up
 
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: nothing may be left that nobody waits for
+        signal.signal(number, signal.default_int_handler)
     up(home, _say)
     return 0
 
@@ -86,10 +90,14 @@ def _env(home: Path, arguments: argparse.Namespace) -> int:
     import json
     import shlex
 
-    from lab.environment import inside
+    from lab.environment import inside, is_foreign
 
     values = inside(home)
-    print(json.dumps(values, indent=1) if arguments.json else "\n".join(f"export {k}={shlex.quote(v)}" for k, v in values.items()))
+    if arguments.json:
+        print(json.dumps(values, indent=1))
+        return 0
+    foreign = sorted({"PULUMI_CONFIG_PASSPHRASE", *filter(is_foreign, os.environ)} - set(values))
+    print("\n".join([f"unset {' '.join(foreign)}", *(f"export {name}={shlex.quote(value)}" for name, value in values.items())]))
     return 0
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab import state
-from lab.environment import LabError
+from lab.environment import SCENARIO_FROM, LabError
 from lab.supervisor_control import ask
 
 STOP_LIMIT = 25.0  # seconds for an orderly stop
@@ -71,7 +71,9 @@ def _left_inside(namespace: str) -> list[int]:
 
 
 def _remove(home: Path) -> None:
-    """Remove all but logs and the user's scenario."""
+    """Remove all but logs and the user's own scenario; one that LAB_SCENARIO brought was for this lab only."""
+    if (home / SCENARIO_FROM).exists():
+        (home / "scenario.yaml").unlink(missing_ok=True)
     for entry in home.iterdir() if home.is_dir() else ():
         if entry.name in KEPT:
             continue

@@ -36,8 +36,13 @@ _FOREIGN = (
     "PULUMI_BACKEND_URL",
     "KUBECONFIG",
     "KUBERNETES_",
+    "PULUMI_CONFIG_PASSPHRASE",  # the CLI takes it before the lab's own file, and can then read no secret of the lab's stacks
 )
 _PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy"}
+
+
+SCENARIO_FROM = "scenario.from"
+"""File in a lab's home with what LAB_SCENARIO said when it was taken over; without it `scenario.yaml` is the user's own."""
 
 
 class LabError(Exception):
@@ -76,6 +81,15 @@ def ports(environ: Mapping[str, str] = os.environ) -> Ports:
     return chosen
 
 
+def ingress_port(environ: Mapping[str, str] = os.environ) -> int:
+    """The host port that leads to the ingress: that of the lab that runs, which keeps what it was started with, else the one to open."""
+    from lab.state import is_running, read_state
+
+    home = lab_home(environ)
+    running = read_state(home).get("ports") or {}
+    return running["ingress"] if "ingress" in running and is_running(home) else ports(environ).ingress
+
+
 def clock_factor(environ: Mapping[str, str] = os.environ) -> float:
     """How many times faster than life modelled delays pass (LAB_CLOCK, 1 = real time)."""
     text = environ.get("LAB_CLOCK") or "1"
@@ -104,6 +118,19 @@ def scenario_file(environ: Mapping[str, str] = os.environ) -> Path | None:
 def needs_user_namespace(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether the lab gets a user namespace: for ordinary users, or when LAB_USERNS=1 asks for one."""
     return os.geteuid() != 0 or environ.get("LAB_USERNS") == "1"
+
+
+def check(environ: Mapping[str, str] = os.environ) -> None:
+    """Raises LabError for a variable that a start would refuse: before anything is built, and not after a quarter of an hour."""
+    ports(environ)
+    clock_factor(environ)
+    if (scenario := scenario_file(environ)) is not None:
+        from lab.region.scenario import load
+
+        try:
+            load(scenario)
+        except ValueError as error:
+            raise LabError(f"LAB_SCENARIO={environ['LAB_SCENARIO']}: {error}") from None
 
 
 NO_LOGS = """The CLI of the lab keeps no automatic log: this file stands where its directory would be.
@@ -144,6 +171,7 @@ def inside(home: Path | str | None = None) -> dict[str, str]:
         "PATH": search_path(),
         "PYTHONPATH": str(ROOT),
         "LAB_HOME": str(home),
+        "EI_PUBLIC_PORT": str(ingress_port({**os.environ, "LAB_HOME": str(home)})),  # what a stack's endpoint shows for entry.publicPort
         "PULUMI_HOME": str(home / "pulumi" / "home"),
         # Files beside the state (metadata=skip leaves them out) are not written in one step: one cut short by a kill hides the state.
         "PULUMI_BACKEND_URL": f"file://{home / 'pulumi' / 'state'}?metadata=skip",
@@ -168,9 +196,14 @@ def inside(home: Path | str | None = None) -> dict[str, str]:
 
 def for_command(home: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """What `lab exec` gives a command: the caller's environment without proxies and other clouds, and `inside` on top."""
-    kept = {name: value for name, value in environ.items() if name.lower() not in _PROXIES and not name.startswith(_FOREIGN)}
+    kept = {name: value for name, value in environ.items() if not is_foreign(name)}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)  # program and plugins start anew with every command: compiled code halves that
     return {**kept, **inside(home)}
+
+
+def is_foreign(name: str) -> bool:
+    """Whether a variable of the caller's speaks of another cloud, another state or a proxy, none of which counts inside."""
+    return name.lower() in _PROXIES or name.startswith(_FOREIGN)
 
 
 def search_path() -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import state
-from lab.environment import LabError, clock_factor, needs_user_namespace, ports, scenario_file
+from lab.environment import SCENARIO_FROM, LabError, clock_factor, needs_user_namespace, ports, scenario_file
 from lab.spawn import hand_over, spawn
 from lab.supervisor_control import ask
 from lab.supervisor_process import log_tail
@@ -25,6 +25,16 @@ HEAL_LIMIT = 20.0  # seconds a running lab with an unready part gets before it i
 Say = Callable[[str], None]
 
 
+def scenario_in_force(home: Path) -> str:
+    """Which scenario counts in the lab of `home`, and until when, for people; "" for the lab's own."""
+    if not (home / "scenario.yaml").exists():
+        return ""
+    source = home / SCENARIO_FROM
+    if not source.exists():
+        return f"scenario: {home / 'scenario.yaml'}, until you remove that file"
+    return f"scenario: {source.read_text()} (LAB_SCENARIO), until `make down`"
+
+
 def up(home: Path, say: Say) -> None:
     """Start the lab, or say that it runs; raises `LabError` with the reason when it can't. Safe to repeat and to interrupt."""
     lock = state.take_lock(home)
@@ -34,6 +44,17 @@ def up(home: Path, say: Say) -> None:
         say("what runs does not get ready: starting it again on the same data")
         state.tell_where(home)
         lock = _take_over(home)
+    try:
+        _start_and_follow(home, lock, say)
+    except KeyboardInterrupt:  # what has begun would go on without anybody who waits for it
+        state.kill(home)
+        state.wait_stopped(home, 10)
+        say("the start was interrupted: what had begun is ended; the data is kept")
+        raise
+
+
+def _start_and_follow(home: Path, lock: int, say: Say) -> None:
+    """Start what holds the lock from then on and wait until it is ready; one that begins nothing is started a second time."""
     _start(home, lock, say)
     if _follow_start(home, say):
         return
@@ -61,6 +82,8 @@ def _join_running(home: Path, say: Say) -> bool:
     watch.run(START_LIMIT if age < START_LIMIT else HEAL_LIMIT)
     if watch.phase == "ready":
         _complete_plugins(home, say)
+        if told := scenario_in_force(home):
+            say(told)
         since = f"runs already, since {_clock_time(watch.last['started'])}" if watch.was_ready else "is ready"
         say(f"the lab {since} ({home}){_other_ports(watch.last)}")
         return True
@@ -103,6 +126,9 @@ def _start_locked(home: Path, lock: int, say: Say) -> None:
     prepare(home)
     if scenario is not None:
         shutil.copyfile(scenario, home / "scenario.yaml")
+        (home / SCENARIO_FROM).write_text(os.environ["LAB_SCENARIO"])
+    if told := scenario_in_force(home):
+        say(told)
     for stale in ("state.json", "supervisor.sock"):
         (home / "run" / stale).unlink(missing_ok=True)
     tools = toolbox.ensure(toolbox.CONTROL_PLANE, say)

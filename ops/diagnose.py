@@ -7,9 +7,15 @@ import subprocess
 import sys
 from typing import TextIO
 
-from ops.pulumi import ROOT, environment
+from ops.pulumi import ROOT, Stack, environment
 
 NEWEST = 12
+
+
+def after_failure(stack: Stack) -> None:
+    """Prints, after an `up` that failed, what the cluster says."""
+    if stack.in_lab:
+        explain(sys.stderr)
 
 
 def explain(out: TextIO) -> None:

@@ -5,6 +5,7 @@ Needs nothing but a Python: it runs before anything is installed.
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import os
 import platform
@@ -21,6 +22,7 @@ GIB = 1 << 30
 DISK_GIB = 6
 MEMORY_GIB = 2
 OLDEST = (3, 10)
+LAB_STACK = "local"
 
 
 @dataclass(frozen=True)
@@ -111,16 +113,18 @@ def memory(read: Callable[[], str] | None = None) -> Finding:
 
 def ports(environ: dict[str, str] | None = None) -> list[Finding]:
     """The three ports on 127.0.0.1; a lab that runs already may hold them."""
-    from lab.environment import LabError, lab_home
+    from lab.environment import LabError, clock_factor, lab_home, scenario_file
     from lab.environment import ports as chosen_ports
     from lab.state import is_running
 
     variables = dict(os.environ) if environ is None else environ
     try:
+        clock_factor(variables)
+        scenario_file(variables)
         chosen = chosen_ports(variables).named()
         ours = is_running(lab_home(variables))
     except LabError as error:
-        return [Finding("ports", False, str(error), "Correct the variable")]
+        return [Finding("variables", False, str(error), "Nothing was built")]
     findings = []
     for variable, port in chosen.items():
         free = ours or _is_free(port)
@@ -130,8 +134,21 @@ def ports(environ: dict[str, str] | None = None) -> list[Finding]:
     return findings
 
 
-def examine() -> list[Finding]:
+def stack_file(name: str, root: Path = ROOT) -> Finding:
+    """Whether the checkout has settings for a stack of this name."""
+    if (root / f"Pulumi.{name}.yaml").is_file():
+        return Finding("stack", True, name)
+    known = ", ".join(sorted(path.name.split(".")[1] for path in root.glob("Pulumi.*.yaml")))
+    remedy = f"For a new one: cp Pulumi.dev.yaml Pulumi.{name}.yaml, put your cluster in, then: pulumi stack init {name}"
+    return Finding("stack", False, f"there is no Pulumi.{name}.yaml; expected one of {known}", remedy)
+
+
+def examine(stack: str = LAB_STACK) -> list[Finding]:
     """Every condition, in the order in which `make up` would meet them. What makes no sense without Linux is left out elsewhere."""
+    if not (named := stack_file(stack)).good:
+        return [named]
+    if stack != LAB_STACK:
+        return [named, python()]
     findings = [system(), python()]
     if findings[0].good:
         findings += [namespaces(), go(), disk(), memory(), *ports()]
@@ -167,6 +184,13 @@ def _is_free(port: int) -> bool:
     return True
 
 
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--stack", default=LAB_STACK, help="the stack that is to be deployed (default local, which needs the lab)")
+    return report(examine(parser.parse_args().stack))
+
+
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
-    sys.exit(report(examine()))
+    sys.exit(main())

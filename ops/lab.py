@@ -22,9 +22,16 @@ def home() -> pathlib.Path:
 
 
 def start(*, quiet: bool = False) -> None:
-    """Makes sure that the tools are there and the lab runs; says what it waits for, and what is used from where."""
-    import toolchain
+    """Makes sure that the tools are there and the lab runs; says what it waits for, and what is used from where.
 
+    Variables that the lab would refuse end it before a tool is built."""
+    import toolchain
+    from lab.environment import LabError, check
+
+    try:
+        check()
+    except LabError as error:
+        raise SystemExit(f"error: {error}") from None
     tools = toolchain.ensure(TOOLS)
     if not quiet:
         for name, tool in tools.items():
@@ -34,6 +41,12 @@ def start(*, quiet: bool = False) -> None:
 
 def lab(*arguments: str) -> None:
     """Runs a lab command on this terminal; its own message explains a failure."""
-    code = subprocess.run([sys.executable, "-m", "lab", *arguments], cwd=ROOT, env=environment()).returncode
+    process = subprocess.Popen([sys.executable, "-m", "lab", *arguments], cwd=ROOT, env=environment())
+    while True:
+        try:
+            code = process.wait()
+            break
+        except KeyboardInterrupt:  # reaches the lab's command, too, which ends what it has begun
+            continue
     if code != 0:
         raise SystemExit(code)

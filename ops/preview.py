@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ops.pulumi import Stack, require_cli
+from ops.pulumi import CommandFailed, Stack, require_stack, require_stack_file
 
 
 def main() -> int:
@@ -28,6 +28,7 @@ def main() -> int:
 
 def online(stack: Stack, diff: bool) -> int:
     """Against the stack's own state and cloud; for stack `local`, the lab's."""
+    require_stack_file(stack.name)
     if stack.in_lab:
         from ops.lab import start
 
@@ -35,7 +36,10 @@ def online(stack: Stack, diff: bool) -> int:
         if not stack.exists():
             stack.run("stack", "init", stack.name)
     else:
-        require_cli()
+        try:
+            require_stack(stack)
+        except CommandFailed as failure:
+            return failure.code
     return stack.code("preview", "--stack", stack.name, *(["--diff"] if diff else []))
 
 

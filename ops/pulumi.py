@@ -46,7 +46,10 @@ class Stack:
         return self.inside("pulumi", *arguments, "--cwd", str(ROOT))
 
     def inside(self, *command: str) -> list[str]:
-        """The command line that runs a command where the stack's region can be reached."""
+        """The command line that runs a command where the stack's region can be reached. Ends the process, with one message, when a real
+        stack's command is `pulumi` and there is none."""
+        if command[:1] == ("pulumi",) and not self.in_lab:
+            require_cli()
         return [*self.prefix, *command]
 
     def run(self, *arguments: str) -> None:
@@ -109,4 +112,24 @@ def require_cli() -> None:
         raise SystemExit(
             "error: no `pulumi` on PATH. A real stack is deployed by your own Pulumi CLI (3.255.0 or newer): "
             "install it, log in to your backend, then run the same command again."
+        )
+
+
+def require_stack_file(name: str) -> None:
+    """Ends the process, with one message, when the checkout has no settings for this stack."""
+    if not (ROOT / f"Pulumi.{name}.yaml").is_file():
+        known = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
+        raise SystemExit(
+            f"error: STACK={name}: there is no Pulumi.{name}.yaml; expected one of the stacks {', '.join(known)}. "
+            f"Nothing was built or changed. For a new one: cp Pulumi.dev.yaml Pulumi.{name}.yaml, put your cluster in, "
+            f"then: pulumi stack init {name}"
+        )
+
+
+def require_stack(stack: Stack) -> None:
+    """Ends the process, with one message, when the backend does not know the stack. Raises CommandFailed when it doesn't say."""
+    if not stack.exists():
+        raise SystemExit(
+            f"error: your Pulumi backend knows no stack {stack.name} (pulumi whoami -v says which backend it is). Nothing was changed. "
+            f"If it is to be a new one: pulumi stack init {stack.name}; else log in to the backend that has it: pulumi login URL"
         )

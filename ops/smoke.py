@@ -1,95 +1,128 @@
-"""`make smoke`: sends one Chinese sentence to the stack's predict URL, prints the answer and how long it took."""
+"""`make smoke`: sends one request to the stack's model, prints the answer and how long it took.
+
+An endpoint that asks who is there is answered with EI_USER and EI_PASSWORD.
+"""
 
 from __future__ import annotations
 
 import argparse
-import base64
 import http.client
 import json
-import os
 import shlex
 import ssl
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
 
+from ops import trial
+from ops.endpoint import PASSWORD, USER, BadCredentials, NoEndpoint, Target, certificate_name, dns_record, of_stack, post, resolves
 from ops.pulumi import CommandFailed, Stack
+from ops.trial import LABELS, NoTrial, Trial
 
-SENTENCE = "房间很干净，服务也很好"
-LABELS = ("negative", "positive")
-TIMEOUT = 20.0
-"""Seconds one request may take."""
 WAIT = 60.0
 """Seconds an endpoint that does not serve yet is asked again."""
+SHOWN = 2000
+"""Characters of an answer that are printed."""
 _NOT_YET = (404, 502, 503, 504)
+_ANSWERS = ("predictions", "outputs", "results")
+_NOBODY_S = ("Fake Certificate", "TRAEFIK DEFAULT CERT")
+"""In the certificate that an ingress controller shows when it has none for the host."""
 
 
 class SmokeFailed(Exception):
     """The endpoint did not answer as it should; the text is the whole message."""
 
 
+class NotAsked(SmokeFailed):
+    """The endpoint could not be asked as a client would ask it; that says nothing against the model. The text says what is missing."""
+
+
 @dataclass(frozen=True)
-class Target:
-    """Where to send the request: the URL, and the address to connect to when the name does not lead there (as curl's --connect-to)."""
+class Answer:
+    """What the model said."""
 
-    url: str
-    connect: tuple[str, int] | None = None
-    user: str = ""
-
-    @property
-    def parts(self) -> SplitResult:
-        """The URL, split."""
-        return urlsplit(self.url)
+    target: Target
+    trial: Trial
+    body: str
+    seconds: float
 
     @property
-    def address(self) -> tuple[str, int]:
-        """Host and port to connect to. Names below .localhost are this machine, whatever the resolver thinks."""
-        if self.connect:
-            return self.connect
-        host = self.parts.hostname or ""
-        port = self.parts.port or (443 if self.parts.scheme == "https" else 80)
-        return ("127.0.0.1" if host == "localhost" or host.endswith(".localhost") else host), port
+    def verdict(self) -> str:
+        """What it says, for people. Raises SmokeFailed when it is no answer."""
+        return judge(self.trial, 200, self.body, self.target)
 
 
-def ask(stack: Stack, sentence: str = SENTENCE, connect: tuple[str, int] | None = None, user: str = "", wait: float = WAIT) -> int:
-    """Ask the stack's endpoint for one prediction and print it; 0 if the answer is a prediction, else 1 with one message."""
+def ask(stack: Stack, sentence: str = "", connect: tuple[str, int] | None = None, wait: float = WAIT) -> int:
+    """Ask the stack's endpoint once and print the answer; 0 if it is one, else 1 with one message."""
     try:
-        target = Target(_predict_url(stack), connect, user)
-        if stack.in_lab and connect is None:
-            target = _through_relay(target)
-        status, body, seconds = predict(target, sentence, wait)
-        label, probability = judge(status, body, target.url)
+        answer, hints = asked(stack, sentence, connect, wait)
     except SmokeFailed as failure:
         print(f"error: {failure}", file=sys.stderr)
         return 1
-    print(f"  {curl(target, sentence)}")
-    print(f"  {body.strip()}")
-    print(f"\n“{sentence}” is {label} ({probability:.2f}), answered in {seconds * 1000:.0f} ms by {target.url}")
+    show(stack, answer)
+    for hint in hints:
+        print(f"note: {hint}", file=sys.stderr)
     return 0
 
 
-def predict(target: Target, sentence: str, wait: float, say: Callable[[str], None] | None = None) -> tuple[int, str, float]:
-    """(status, body, seconds) of the first answer that is not a gateway's "not yet"; asks again for at most `wait` seconds."""
-    from models.tokenizer import request
+def after_up(stack: Stack) -> None:
+    """As `ask`, after a deployment that is ready: whatever keeps the answer away is a hint here, since the pods are ready."""
+    try:
+        answer, hints = asked(stack)
+    except NotAsked as reason:
+        print(f"The pods are ready. The model was not asked: {reason}")
+        return
+    except SmokeFailed as reason:
+        print(f"The pods are ready, but the model was asked and did not answer as expected: {reason}")
+        return
+    show(stack, answer)
+    for hint in hints:
+        print(f"\nStill to do: {hint}")
 
+
+def asked(stack: Stack, sentence: str = "", connect: tuple[str, int] | None = None, wait: float = WAIT) -> tuple[Answer, list[str]]:
+    """The model's answer, and what a user should know besides. Raises SmokeFailed, NotAsked."""
+    try:
+        outputs = _outputs(stack)
+        target = of_stack(stack, outputs)
+        request = trial.of_stack(stack.name, sentence)
+    except NoTrial as reason:
+        raise NotAsked(str(reason)) from None
+    except (NoEndpoint, BadCredentials) as reason:
+        raise SmokeFailed(str(reason)) from None
+    target, hints = _reachable(stack, replace(target, connect=connect), outputs.get("ingressAddress"))
+    target = replace(target, url=request.url(target.url))
+    status, body, seconds = predict(target, request.body, wait)
+    judge(request, status, body, target)
+    return Answer(target, request, body, seconds), hints
+
+
+def show(stack: Stack, answer: Answer) -> None:
+    """A command line that sends the same, the answer, what it means."""
+    text = answer.body.strip()
+    print(f"  {curl(answer.target, stack.name, answer.trial)}")
+    print(f"  {text if len(text) <= SHOWN else text[:SHOWN] + ' …'}")
+    print(f"\n{answer.verdict}, answered in {answer.seconds * 1000:.0f} ms by {answer.target.url}")
+
+
+def predict(target: Target, body: bytes, wait: float, say: Callable[[str], None] | None = None) -> tuple[int, str, float]:
+    """(status, body, seconds) of the first answer that is not a gateway's "not yet"; asks again for at most `wait` seconds."""
     say = say or (lambda text: print(text, file=sys.stderr))
-    payload = json.dumps(request([sentence])).encode()
     began = time.monotonic()
     told = ""
     while True:
         sent = time.monotonic()
         try:
-            status, body = _post(target, payload)
+            status, text = post(target, body)
             reason = f"HTTP {status}"
-            if status not in _NOT_YET or "Servable not found" in body:
-                return status, body, time.monotonic() - sent
+            if status not in _NOT_YET or "Servable not found" in text:
+                return status, text, time.monotonic() - sent
         except (OSError, http.client.HTTPException) as error:
             if isinstance(error, ssl.SSLCertVerificationError):
-                raise SmokeFailed(_untrusted(target, error)) from None
-            status, body, reason = 0, "", str(error) or type(error).__name__
+                raise NotAsked(_untrusted(target, error)) from None
+            reason = str(error) or type(error).__name__
         if time.monotonic() - began >= wait:
             raise SmokeFailed(_silent(target, reason, wait))
         if reason != told:
@@ -98,33 +131,44 @@ def predict(target: Target, sentence: str, wait: float, say: Callable[[str], Non
         time.sleep(min(1.0, wait / 10))
 
 
-def judge(status: int, body: str, url: str) -> tuple[str, float]:
-    """(label, probability) of a predict answer; raises `SmokeFailed` if it is none."""
+def judge(request: Trial, status: int, body: str, target: Target) -> str:
+    """What an answer says, for people. Raises SmokeFailed if it is none, NotAsked if the one who asks was not let in."""
     try:
         answer: Any = json.loads(body)
     except ValueError:
         answer = None
+    if status in (401, 403) and not target.user:
+        raise NotAsked(
+            f"{target.url} lets nobody in without a name and a password (HTTP {status}). "
+            f"Set {USER} and {PASSWORD} in the environment, then: make smoke (with the same STACK)"
+        )
     if status != 200:
-        said = answer.get("error") if isinstance(answer, dict) else body.strip()[:200]
-        remedy = {401: "Give --user NAME:PASSWORD.", 403: "Give --user NAME:PASSWORD."}.get(status, "See the pods' logs, or: make status")
-        raise SmokeFailed(f"{url} answered HTTP {status} ({said}); expected 200 with predictions. The model is not being served. {remedy}")
+        raise SmokeFailed(_refused(request, status, _reason(answer, body), target))
+    if not request.sample:
+        if not isinstance(answer, dict) or not any(key in answer for key in _ANSWERS):
+            raise SmokeFailed(
+                f"{target.url} answered {body.strip()[:200]!r}; expected JSON with {', '.join(_ANSWERS)}. "
+                "Who answers is not the model's server."
+            )
+        return request.what
     rows = answer.get("predictions") if isinstance(answer, dict) else None
     row = rows[0] if isinstance(rows, list) and rows else None
     if not isinstance(row, list) or len(row) != len(LABELS) or not all(isinstance(p, (int, float)) for p in row):
         raise SmokeFailed(
-            f"{url} answered {body.strip()[:200]!r}; expected {{'predictions': [[negative, positive]]}}. "
-            "Another model than the repository's is served; ask it with its own inputs."
+            f"{target.url} answered {body.strip()[:200]!r}; expected {{'predictions': [[negative, positive]]}}. "
+            "Another model than model.source is served. Run make up, which uploads it and waits for its pods."
         )
     best = max(range(len(row)), key=lambda index: row[index])
-    return LABELS[best], float(row[best])
+    return f"{request.what} is {LABELS[best]} ({float(row[best]):.2f})"
 
 
-def curl(target: Target, sentence: str) -> str:
+def curl(target: Target, stack: str, request: Trial) -> str:
     """A command line that sends the same request."""
-    user = f" -u {shlex.quote(target.user.split(':')[0])}" if target.user else ""
+    user = f' -u "${USER}"' if target.user else ""
     to = f" --connect-to ::{target.connect[0]}:{target.connect[1]}" if target.connect else ""
-    body = f'"$(.venv/bin/python -m models.tokenizer {shlex.quote(sentence)})"'
-    return f"curl -s{user}{to} -d {body} {target.url}"
+    sentence = f" {shlex.quote(request.what.strip('“”'))}" if request.sample else ""
+    body = f".venv/bin/python -m ops.smoke --stack {shlex.quote(stack)} --body{sentence}"
+    return f"{body} | curl -s{user}{to} -d @- {target.url}"
 
 
 def address(text: str) -> tuple[str, int]:
@@ -140,68 +184,52 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m ops.smoke", description=__doc__)
     parser.add_argument("--stack", default="local", help="stack whose output predictUrl is asked (default local)")
     parser.add_argument("--connect", type=address, metavar="HOST:PORT", help="connect there instead of where the URL's name leads")
-    parser.add_argument("--user", default=os.environ.get("SMOKE_USER", ""), metavar="NAME:PASSWORD", help="basic auth (or SMOKE_USER)")
     parser.add_argument("--wait", type=float, default=WAIT, metavar="SECONDS", help=f"how long to ask again (default {WAIT:g})")
-    parser.add_argument("sentence", nargs="?", default=SENTENCE, help=f"what to judge (default {SENTENCE})")
+    parser.add_argument("--body", action="store_true", help="print the request's body, and ask nobody")
+    parser.add_argument("sentence", nargs="?", default="", help=f"what the repository's model judges (default {trial.SENTENCE})")
     given = parser.parse_args(arguments)
-    return ask(Stack(given.stack), given.sentence, given.connect, given.user, given.wait)
-
-
-def _predict_url(stack: Stack) -> str:
     try:
-        url = stack.outputs().get("predictUrl")
+        if not given.body:
+            return ask(Stack(given.stack), given.sentence, given.connect, given.wait)
+        print(trial.of_stack(given.stack, given.sentence).body.decode())
+        return 0
+    except NoTrial as reason:
+        print(f"error: {reason}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+
+
+def _outputs(stack: Stack) -> Mapping[str, Any]:
+    try:
+        return stack.outputs()
     except (CommandFailed, ValueError):
-        url = None
-    if not isinstance(url, str) or not urlsplit(url).hostname or urlsplit(url).scheme not in ("http", "https"):
-        raise SmokeFailed(
-            f"stack {stack.name} has no output predictUrl (found {url!r}); expected the URL of the served model. There is nothing to ask. "
-            f"Run: make up{'' if stack.in_lab else f' STACK={stack.name}'}"
-        )
-    return url
+        return {}
 
 
-def _through_relay(target: Target) -> Target:
-    """The lab may have been started with another ingress port than the one in the URL."""
-    from lab.environment import ports
-
-    port = ports().ingress
-    parts = target.parts
-    if parts.port in (None, port) or os.environ.get("LAB_INGRESS_PORT") is None:
-        return target
-    return Target(parts._replace(netloc=f"{parts.hostname}:{port}").geturl(), None, target.user)
-
-
-def _post(target: Target, payload: bytes) -> tuple[int, str]:
-    host, port = target.address
-    parts = target.parts
-    connection: http.client.HTTPConnection
-    if parts.scheme == "https":
-        connection = _NamedHTTPS(host, port, str(parts.hostname))
-    else:
-        connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
-    headers = {"Host": parts.netloc.rpartition("@")[2], "Content-Type": "application/json"}
-    if target.user:
-        headers["Authorization"] = "Basic " + base64.b64encode(target.user.encode()).decode()
-    try:
-        connection.request("POST", parts.path + (f"?{parts.query}" if parts.query else ""), payload, headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode("utf-8", "replace")
-    finally:
-        connection.close()
+def _reachable(stack: Stack, target: Target, ingress: Any) -> tuple[Target, list[str]]:
+    """The target as it can be reached from here: while its name leads nowhere, by the ingress's own address. Raises NotAsked."""
+    if target.connect or resolves(target.host):
+        return target, []
+    missing = f"there is no DNS record for {target.host}"
+    if not isinstance(ingress, str) or not ingress:
+        raise NotAsked(f"{missing}: nobody finds the endpoint. Make one that leads to the ingress's address (kubectl get ingress -A)")
+    record = f"{missing} yet: clients don't find the endpoint. Make this one: {dns_record(target.host, ingress)}"
+    return replace(target, connect=(ingress, target.port)), [f"{record}   (here it was asked by the address)"]
 
 
-class _NamedHTTPS(http.client.HTTPSConnection):
-    """Connects to one address and checks the certificate for another name."""
+def _reason(answer: Any, body: str) -> str:
+    return str(answer.get("error")) if isinstance(answer, dict) and answer.get("error") else body.strip()[:200]
 
-    def __init__(self, host: str, port: int, name: str) -> None:
-        super().__init__(host, port, timeout=TIMEOUT)
-        self._name = name
-        self._trust = ssl.create_default_context()
 
-    def connect(self) -> None:
-        """TCP to the address, TLS for the name."""
-        http.client.HTTPConnection.connect(self)
-        self.sock = self._trust.wrap_socket(self.sock, server_hostname=self._name)
+def _refused(request: Trial, status: int, reason: str, target: Target) -> str:
+    told = f"{target.url} answered HTTP {status} ({reason}); expected 200"
+    if status in (401, 403):
+        return f"{told}. {USER} and {PASSWORD} were refused: compare them with the stack's secret setting htpasswd."
+    if status == 400 and not request.sample:
+        return f"{told} to {request.what}. The model does not take that: put a request that it takes into a file and name it: model.request"
+    return f"{told} with predictions. The model is not being served. See the pods' logs: kubectl logs; or: make status"
 
 
 def _silent(target: Target, reason: str, wait: float) -> str:
@@ -213,6 +241,13 @@ def _silent(target: Target, reason: str, wait: float) -> str:
 
 
 def _untrusted(target: Target, error: ssl.SSLCertVerificationError) -> str:
+    shown = certificate_name(target)
+    if any(name in shown for name in _NOBODY_S):
+        return (
+            f"the ingress controller has no certificate for {target.host} and shows its own ({shown}). Make the Secret that "
+            "entry.tlsSecret names, in the stack's namespace: kubectl create secret tls NAME --cert FILE --key FILE -n NAMESPACE; "
+            "it is used at once"
+        )
     return (
         f"the certificate of {target.url} is not trusted ({error.verify_message}); expected one of a known authority. "
         "What answers may not be the endpoint. If the certificate is your own CA's, set SSL_CERT_FILE to that CA's file."

@@ -1,64 +1,75 @@
-"""`make up`: from whatever is there to an endpoint that answers predictions. Safe to repeat, and to interrupt."""
+"""`make up`: from whatever is there to an endpoint that answers predictions. Safe to repeat, and to interrupt.
+
+Ends with 0 once the pods are ready. Whether the model answers from here is shown, but decides nothing: before a DNS record is made, or
+without the user's password, it can't be asked. `make smoke` asks again, and fails on a wrong answer.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
+from typing import TYPE_CHECKING
 
-from ops import update
-from ops.pulumi import CommandFailed, Stack, require_cli
-
-
-def deploy_in_lab(stack: Stack, refresh: bool = False) -> None:
-    """Tools, lab, `pulumi up`; without a preview, since nobody is asked."""
-    from ops import lab
-
-    lab.start()
-    if not stack.exists():
-        stack.run("stack", "init", stack.name)
-    update.run(stack, "up", "--yes", "--skip-preview", *looked_at(refresh))
-
-
-def deploy_for_real(stack: Stack, refresh: bool) -> None:
-    """`pulumi up`, which shows the changes and asks; before it, what an interrupted one left open is settled."""
-    require_cli()
-    update.run(stack, "up", *looked_at(refresh), settle=stack.exists())
-
-
-def looked_at(refresh: bool) -> list[str]:
-    """Options of the CLI: whether it first looks how things really are, and so puts back what was changed by hand."""
-    return ["--refresh"] if refresh else []
+if TYPE_CHECKING:  # imported in main(), so that an interrupt while they load ends in one line, too
+    from ops.pulumi import Stack
 
 
 def main() -> int:
-    """Deploys the stack and asks it for one prediction."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Deploys the stack and asks its model once."""
+    parser = argparse.ArgumentParser(prog="python -m ops.up", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stack", default="local")
     parser.add_argument("--refresh", action="store_true", help="look first how things really are: puts back what was changed by hand")
     options = parser.parse_args()
-    stack = Stack(options.stack)
+    try:
+        return deploy(options.stack, options.refresh)
+    except KeyboardInterrupt:
+        print("\ninterrupted; what was done is kept, the same command goes on from here", file=sys.stderr)
+        return 130
+
+
+def deploy(name: str, refresh: bool) -> int:
+    """The exit status: 0 when everything is there and ready, else the engine's, after it has been said what is in the way."""
+    from ops.pulumi import CommandFailed, Stack, require_stack_file
+
+    require_stack_file(name)
+    stack = Stack(name)
     started = time.monotonic()
     try:
-        (deploy_in_lab if stack.in_lab else deploy_for_real)(stack, options.refresh)
+        (deploy_in_lab if stack.in_lab else deploy_for_real)(stack, *(["--refresh"] if refresh else []))
     except CommandFailed as failure:
-        if stack.in_lab:
-            from ops.diagnose import explain
+        from ops.diagnose import after_failure
 
-            explain(sys.stderr)
+        after_failure(stack)
         print(
             "The update did not finish. What was done is kept; once the cause is gone the same command goes on from here.", file=sys.stderr
         )
         return failure.code
     print(f"\n{stack.name} is up after {time.monotonic() - started:.0f} s\n")
-    from ops.smoke import ask
+    from ops.smoke import after_up
 
-    return ask(stack)
+    after_up(stack)
+    return 0
+
+
+def deploy_in_lab(stack: Stack, *options: str) -> None:
+    """Tools, lab, `pulumi up`; without a preview, since nobody is asked."""
+    from ops import lab, update
+
+    lab.start()
+    if not stack.exists():
+        stack.run("stack", "init", stack.name)
+    update.run(stack, "up", "--yes", "--skip-preview", *options)
+
+
+def deploy_for_real(stack: Stack, *options: str) -> None:
+    """`pulumi up`, which shows the changes and asks; before it, what an interrupted one left open is settled."""
+    from ops import update
+    from ops.pulumi import require_stack
+
+    require_stack(stack)
+    update.run(stack, "up", *options)
 
 
 if __name__ == "__main__":
-    try:
-        raise SystemExit(main())
-    except KeyboardInterrupt:
-        print("\ninterrupted; what was done is kept, the same command goes on from here", file=sys.stderr)
-        raise SystemExit(130) from None
+    raise SystemExit(main())

@@ -41,12 +41,20 @@ def load(values: Mapping[str, Any], secret_keys: Iterable[str], *, project: str,
     data |= {"project": project, "stack": stack, "region": values.get("alicloud:region") or environment.get("ALICLOUD_REGION")}
     if data["region"] is None:
         del data["region"]
+    _mapped_port(data, environment)
     problems = _misplaced(given) + _plain_secrets(data, set(secret_keys)) + _region_of_uploads(data, values)
     settings, found = _validated(data)
     problems += found + broken_rules(settings, frozenset(problem.field for problem in found))
     if problems:
         raise SettingsError(problems, stack)
     return settings
+
+
+def _mapped_port(data: dict[str, Any], environment: Mapping[str, str]) -> None:
+    """Where entry.publicPort says that something maps a port to the entry, EI_PUBLIC_PORT says which one it is on this machine."""
+    entry, port = data.get("entry"), environment.get("EI_PUBLIC_PORT", "")
+    if isinstance(entry, dict) and entry.get("publicPort") is not None and port.isdecimal():
+        data["entry"] = {**entry, "publicPort": int(port)}
 
 
 def _parsed(key: str, value: Any) -> Any:

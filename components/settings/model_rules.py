@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from components.settings import model_request
 from components.settings.problem import Problem, remove_command, set_command
 from components.settings.root import Settings
 from components.settings.rule import rule
@@ -38,6 +39,23 @@ def _model_directory(settings: Settings) -> Iterator[Problem]:
             "a SavedModel: a directory with saved_model.pb and variables/",
             "TensorFlow Serving finds no servable and the pod never becomes ready",
             TRAIN + point,
+        )
+
+
+@rule("model.request")
+def _request_can_be_sent(settings: Settings) -> Iterator[Problem]:
+    path = settings.model.request
+    if path is None:
+        return
+    try:
+        model_request.read(Path(path))
+    except model_request.NotARequest as wrong:
+        yield Problem(
+            "model.request",
+            path,
+            f"{model_request.EXPECTED}; {wrong}",
+            "nothing that the model understands is sent, and whether it answers stays unknown",
+            remove_command("model.request") + ", or correct the file",
         )
 
 

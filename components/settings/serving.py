@@ -4,6 +4,7 @@ from pathlib import PurePath
 from typing import Literal
 
 from components.settings.field import Group, Text, setting
+from components.settings.model_request import EXPECTED
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|[KMGT]i?)?$"
@@ -26,6 +27,15 @@ class Model(Group):
         expected="a readable directory below the project with a numeric name and a saved_model.pb",
         otherwise="there is nothing to upload, or TensorFlow Serving ignores what is uploaded",
         example="models/chnsenticorp/1623831335",
+    )
+    request: str | None = setting(
+        None,
+        "File with the request that `make up`, `make smoke` and `make load` send (JSON); unset: the sample sentence, or zeros in the shape "
+        "that the model's signature asks for.",
+        min_length=1,
+        expected=EXPECTED,
+        otherwise="nothing that the model understands is sent, and whether it answers stays unknown",
+        example="models/mine/request.json",
     )
     path: str = setting(
         "/models/tensorflow",

@@ -17,14 +17,15 @@ from typing import Any
 
 from locust import FastHttpUser, LoadTestShape, events, task
 
-from ops.load.order import Order, authorization
+from ops.endpoint import authorization, credentials
+from ops.load.order import Order
 from ops.load.seconds import Seconds
 
 PLACE = Order(Path(os.environ["LOAD_ORDER"]))
 ORDER: dict[str, Any] = PLACE.read()
 PER_USER = 0.5  # requests a second of one user
 DICE = random.Random(ORDER["seed"])
-HEADERS = {**ORDER["headers"], **authorization(os.environ.get("PREDICT_USER", ""))}
+HEADERS = {**ORDER["headers"], **authorization(credentials())}  # in no file: the order is kept with the run
 
 
 class Client(FastHttpUser):

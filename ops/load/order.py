@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -29,8 +28,3 @@ class Order:
             self._profile = Profile(found["name"], tuple((float(second), float(rate)) for second, rate in found["points"]), found["steps"])
             self._stamp = stamp
         return self._profile
-
-
-def authorization(user: str) -> dict[str, str]:
-    """The header of basic authentication for NAME:PASSWORD, none for nobody. It is in no file: the order is kept with the run."""
-    return {"Authorization": f"Basic {base64.b64encode(user.encode()).decode()}"} if user else {}

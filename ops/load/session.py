@@ -13,12 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ops import trial
+from ops.endpoint import BadCredentials, credentials
 from ops.load.profile import Profile
 from ops.pulumi import ROOT, Stack, environment
 from ops.record.log import route_of
+from ops.trial import Trial
 
 INGRESS_IN_LAB = "http://10.0.0.80"
-SENTENCE = "房间很干净，服务也很好"
 WEB_PORT = 8089
 CAPACITY_SHARE = 0.7
 """Share of a pod's capacity that the autoscaler's target is."""
@@ -108,14 +110,14 @@ class Session:
         """Start the load; the process ends when the profile does.
 
         The profile's second 0 is when Locust is ready, or `begun` (epoch seconds). `web`: Locust shows its page on WEB_PORT of this
-        machine, and reaches a lab through its relay. PREDICT_USER (NAME:PASSWORD) answers an endpoint that asks who is there.
+        machine, and reaches a lab through its relay. EI_USER and EI_PASSWORD answer an endpoint that asks who is there.
+        Raises SessionError.
         """
-        from models.tokenizer import request
-
+        request = self._trial()
         self._order = {
             "seed": self.seed, "clock": self.clock, "begun": begun,
-            "base": base or (_relayed() if web else INGRESS_IN_LAB), "path": self.meta["path"], "timeout": 12,
-            "headers": headers or self._headers(), "body": json.dumps(request([SENTENCE])), "deadline": self.deadline,
+            "base": base or (_relayed() if web else INGRESS_IN_LAB), "path": request.url(self.meta["path"]), "timeout": 12,
+            "headers": headers or self._headers(), "body": request.body.decode(), "deadline": self.deadline,
             "started": self.meta["started"], "requests": str(self.run / "requests.jsonl"),
         }  # fmt: skip
         place = self.change(profile)
@@ -128,6 +130,14 @@ class Session:
         return subprocess.Popen(
             command, cwd=ROOT, env={**environment(), "LOAD_ORDER": str(place)}, stdout=log, stderr=log, start_new_session=True
         )
+
+    def _trial(self) -> Trial:
+        """The request that is sent; whoever can't log in is told before it begins."""
+        try:
+            credentials()
+            return trial.of_stack(self.stack.name, root=self.program)
+        except (trial.NoTrial, BadCredentials) as reason:
+            raise SessionError(str(reason)) from None
 
     def change(self, profile: Profile) -> Path:
         """Another curve for the load under way, with the same second 0; the file that Locust reads it from."""
@@ -198,9 +208,9 @@ class Session:
 
 def _relayed() -> str:
     """The lab's ingress as this machine reaches it."""
-    from lab.environment import ports
+    from lab.environment import ingress_port
 
-    return f"http://127.0.0.1:{ports().ingress}"
+    return f"http://127.0.0.1:{ingress_port()}"
 
 
 def _scenario() -> Any:

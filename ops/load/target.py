@@ -7,6 +7,7 @@ import ipaddress
 import socket
 from urllib.parse import urlsplit
 
+from ops.endpoint import resolves
 from ops.load.session import SessionError
 from ops.pulumi import Stack
 
@@ -23,6 +24,11 @@ def base(stack: Stack, chosen: argparse.Namespace) -> str | None:
         return None
     found = urlsplit(stack.outputs()["predictUrl"])
     host = found.hostname or ""
+    if not resolves(host):
+        raise SessionError(
+            f"there is no DNS record for {host}: expected one that leads to the stack's ingress.\n"
+            f"otherwise: no request arrives\nmake one (stack output ingressAddress), then run the same command again"
+        )
     if public(host) and not (chosen.public and chosen.yes_i_own == host):
         raise SessionError(
             f"{host} is a public address: expected a stack of your own.\n"

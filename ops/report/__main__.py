@@ -35,6 +35,9 @@ def main() -> int:
     except (RunError, SessionError, CommandFailed) as error:
         print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted; nothing was written", file=sys.stderr)
+        return 130
     width = max(len(name) for name, _ in lines(run))
     for name, value in lines(run):
         print(f"{name:<{width}}  {value}")

@@ -69,6 +69,8 @@ SERVING = [
     of("model", "source", "models/nothing/17", '"models/nothing/17"', "an existing directory below the project; it is not there"),
     of("model", "source", "models/chnsenticorp", '"models/chnsenticorp"', "digits only"),
     of("model", "source", "models/chnsenticorp/1623831335/variables", "variables", "digits only"),
+    of("model", "request", "nothing.json", '"nothing.json"', "it can't be read"),
+    of("model", "request", "pyproject.toml", '"pyproject.toml"', "it is not JSON"),
     of("model", "path", "models", '"models"', "an absolute path"),
     Bad(
         {"model": {"path": "/data/tensorflow"}},

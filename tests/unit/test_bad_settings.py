@@ -112,3 +112,12 @@ def test_the_region_may_come_from_the_environment() -> None:
 def test_secrets_do_not_show_when_settings_are_printed() -> None:
     settings = check({"entry": {"auth": "basic"}, "htpasswd": "user:$2y$05$hunter2"}, ("htpasswd",))
     assert "hunter2" not in repr(settings) and "hunter2" not in str(settings.plain())
+
+
+def test_on_a_machine_that_maps_another_port_the_environment_says_which() -> None:
+    def port(entry: dict, environment: dict[str, str]) -> int | None:
+        values = stack_values("local", {"entry": entry})
+        return load(values, [], project=PROJECT, stack="local", environment=environment).entry.public_port
+
+    assert port({}, {}) == 18080 and port({}, {"EI_PUBLIC_PORT": "19080"}) == 19080
+    assert port({"publicPort": None}, {"EI_PUBLIC_PORT": "19080"}) is None, "nothing maps a port there"

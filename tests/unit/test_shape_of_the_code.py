@@ -39,14 +39,10 @@ def test_args_are_frozen_and_every_field_has_a_docstring(args: type) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_files_and_functions_are_short_and_documented(path) -> None:  # type: ignore[no-untyped-def]
-    text = path.read_text()
-    tree = ast.parse(text)
-    assert text.count("\n") <= 250 and (ast.get_docstring(tree) or path.name == "__init__.py")
+def test_files_and_functions_are_documented(path) -> None:  # type: ignore[no-untyped-def]
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree) or path.name == "__init__.py"
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            lines = (node.end_lineno or 0) - node.lineno + 1
-            assert lines <= 40, f"{node.name} has {lines} lines"
         public = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
         assert not public or ast.get_docstring(node) or _is_inner(node, tree), f"{getattr(node, 'name', '')} says nothing about itself"
 

@@ -108,3 +108,20 @@ def test_it_runs_on_a_bare_python_and_covers_every_condition(tmp_path: Path) -> 
     assert sorted(names) == sorted(["system", "python", "namespaces", "go", "disk", "memory", "port", "port", "port"])
     assert done.returncode == (1 if "FAIL" in done.stderr else 0) and "Traceback" not in done.stderr
     assert not (tmp_path / "lab").exists()
+
+
+def test_a_stack_that_is_not_there_is_the_first_and_only_thing_told() -> None:
+    (finding,) = doctor.examine("nosuch")
+    line = finding.line()
+    assert line.startswith("FAIL") and "no Pulumi.nosuch.yaml; expected one of dev, local, prod, staging" in line
+    assert "stack init nosuch" in line
+
+
+@pytest.mark.parametrize(("name", "value"), [("LAB_CLOCK", "fast"), ("LAB_SCENARIO", "nosuch"), ("LAB_API_PORT", "0")])
+def test_a_variable_of_the_lab_that_would_be_refused_is_told_before_anything_is_built(tmp_path: Path, name: str, value: str) -> None:
+    (finding,) = doctor.ports({"LAB_HOME": str(tmp_path), name: value})
+    assert not finding.good and f"{name}={value}" in finding.line() and "expected" in finding.line()
+
+
+def test_for_a_real_stack_the_lab_is_not_asked_about() -> None:
+    assert [finding.name for finding in doctor.examine("dev")] == ["stack", "python"]

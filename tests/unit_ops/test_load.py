@@ -11,9 +11,10 @@ from unittest import mock
 
 import pytest
 
+from ops.endpoint import authorization
 from ops.load import __main__ as command
 from ops.load.__main__ import main
-from ops.load.order import Order, authorization
+from ops.load.order import Order
 from ops.load.profile import FOLDER, MOST_QPS, Profile, ProfileError, check, load, steady
 from ops.load.seconds import Seconds, percentile
 from ops.load.session import Session, SessionError

@@ -60,7 +60,8 @@ def run_of(place: Path, clock: float) -> Session:
 
 
 def test_load_follows_its_order_as_it_is_changed_and_says_who_asks(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PREDICT_USER", "ann:secret")
+    monkeypatch.setenv("EI_USER", "ann")
+    monkeypatch.setenv("EI_PASSWORD", "secret")
     session = run_of(tmp_path, clock=10)
     process = session.load(steady(30, 36000), endpoint, begun=session.meta["started"])
     end = time.monotonic() + 30

@@ -174,3 +174,14 @@ def test_commands_inside_see_the_labs_keys_and_none_of_the_users(lab: Lab) -> No
     assert "users-own" not in done.stdout and "HTTPS_PROXY" not in seen and seen["KEPT"] == "yes"
     assert seen["ALICLOUD_SECRET_KEY"] == json.loads((lab.home / "credentials.json").read_text())["secret_key"]
     assert seen["SSL_CERT_FILE"] == str(lab.home / "pki" / "ca.pem")
+
+
+def test_a_passphrase_of_the_callers_own_stacks_does_not_reach_the_labs(lab: Lab) -> None:
+    """The CLI would take it before the lab's, and could read no secret of stack `local` then."""
+    done = subprocess.run(
+        lab.command("exec", "--", "env"), cwd=ROOT, env={**lab.env, "PULUMI_CONFIG_PASSPHRASE": "mine"}, capture_output=True, text=True
+    )
+    assert "PULUMI_CONFIG_PASSPHRASE=" not in done.stdout and "PULUMI_CONFIG_PASSPHRASE_FILE=" in done.stdout
+    assert f"EI_PUBLIC_PORT={lab.ports['LAB_INGRESS_PORT']}" in done.stdout
+    exported = lab.run("env").stdout.splitlines()
+    assert exported[0].startswith("unset ") and "PULUMI_CONFIG_PASSPHRASE" in exported[0].split()

@@ -79,13 +79,15 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     lab.end()
 
 
-def test_ctrl_c_during_up_leaves_a_lab_that_the_next_up_joins(small: Lab) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_start_that_is_interrupted_ends_with_all_it_began_and_the_next_up_starts_anew(small: Lab, number: signal.Signals) -> None:
     small.run("down")
     first = subprocess.Popen(small.command("up"), cwd=ROOT, env=small.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert first.stdout is not None and "sealed namespace" in "".join(iter_until(first.stdout, "sealed namespace"))
-    first.send_signal(signal.SIGINT)
-    _, said = first.communicate(timeout=30)
+    first.send_signal(number)
+    _, said = first.communicate(timeout=60)
     assert first.returncode == 130 and "interrupted" in said and "Traceback" not in said
+    assert not state.is_running(small.home) and state.supervisor_pids(small.home) == []
     small.up()
     assert small.status()["phase"] == "ready"
 
@@ -185,6 +187,22 @@ def test_down_keeps_the_data_when_asked(tmp_path: pathlib.Path) -> None:
         assert own.run("down", "--keep").returncode == 0
         assert (own.home / "data" / "etcd" / "member").is_dir()
         assert not state.is_running(own.home)
+    finally:
+        own.end()
+
+
+def test_a_scenario_of_the_environment_ends_with_down_and_one_of_the_users_own_stays_and_is_told(tmp_path: pathlib.Path) -> None:
+    scenario = tmp_path / "mine.yaml"
+    scenario.write_text("delays: {task: 1}\n")
+    own = Lab(tmp_path / "lab", LAB_WITHOUT=BARE, LAB_SCENARIO=str(scenario))
+    try:
+        assert f"scenario: {scenario} (LAB_SCENARIO), until `make down`" in own.up()
+        del own.env["LAB_SCENARIO"]
+        assert f"scenario: {scenario} (LAB_SCENARIO)" in own.up(), "it is in force, whoever asks"
+        assert own.run("down").returncode == 0 and not (own.home / "scenario.yaml").exists()
+        (own.home / "scenario.yaml").write_text(scenario.read_text())
+        assert f"scenario: {own.home / 'scenario.yaml'}, until you remove that file" in own.up()
+        assert own.run("down").returncode == 0 and (own.home / "scenario.yaml").exists()
     finally:
         own.end()
 
