@@ -68,7 +68,8 @@ def _up(home: Path, arguments: argparse.Namespace) -> int:
     from lab.up import up
 
     for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: nothing may be left that nobody waits for
-        signal.signal(number, signal.default_int_handler)
+        if signal.getsignal(number) == signal.SIG_DFL:  # under nohup it is ignored, and stays so
+            signal.signal(number, signal.default_int_handler)
     up(home, _say)
     return 0
 
