@@ -78,7 +78,7 @@ def go(find: Callable[[], object] | None = None) -> Finding:
     """A Go that can build the tools; it also comes as a wheel."""
     from toolchain.golang import MINIMUM, find_go
 
-    wanted = ".".join(map(str, MINIMUM[:2]))
+    wanted = ".".join(map(str, MINIMUM))
     found = (find or find_go)()
     if found is not None:
         return Finding("go", True, f"Go {getattr(found, 'version', '?')} ({getattr(found, 'command', '')})")

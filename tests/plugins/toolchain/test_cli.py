@@ -61,7 +61,7 @@ class Stack:
         (self.directory / "__main__.py").write_text(PROGRAM)
         (provider / "PulumiPlugin.yaml").write_text("runtime: python\n")
         (provider / "__main__.py").write_text(PROVIDER)
-        host = directory / "home" / "plugins" / "language-python-v3.255.0" / HOST.name
+        host = directory / "home" / "plugins" / "language-python-v3.274.1" / HOST.name
         host.parent.mkdir(parents=True)
         host.symlink_to(HOST)
         self.pulumi = toolchain.ensure(["pulumi"])["pulumi"].path

@@ -15,7 +15,7 @@ from tests.plugins.toolchain.engine import FOREVER, HOST, Session, gone, info, p
 
 
 def test_version_is_the_sdks(session: Session) -> None:
-    assert session.stub.GetPluginInfo(empty_pb2.Empty()).version == "3.255.0"
+    assert session.stub.GetPluginInfo(empty_pb2.Empty()).version == "3.272.0"
 
 
 def test_about_names_the_interpreter(session: Session, tmp_path: Path) -> None:

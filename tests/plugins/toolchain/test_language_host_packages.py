@@ -49,7 +49,7 @@ def test_required_packages_of_our_own_interpreter(session: Session, tmp_path: Pa
 def test_program_dependencies_are_listed(session: Session, tmp_path: Path) -> None:
     request = language_pb2.GetProgramDependenciesRequest(info=info(tmp_path))
     found = {item.name: item.version for item in session.stub.GetProgramDependencies(request).dependencies}
-    assert found["pulumi"] == "3.255.0"
+    assert found["pulumi"] == "3.272.0"
 
 
 def test_a_virtual_environment_that_is_missing_falls_back(session: Session, tmp_path: Path) -> None:

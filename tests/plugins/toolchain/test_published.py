@@ -93,7 +93,7 @@ def test_plugins_are_laid_where_the_cli_looks(all_tools: Path, tmp_path: Path) -
     for directory, name in (
         ("resource-alicloud-v3.105.0", "pulumi-resource-alicloud"),
         ("resource-kubernetes-v4.32.0", "pulumi-resource-kubernetes"),
-        ("language-python-v3.255.0", "pulumi-language-python"),
+        ("language-python-v3.274.1", "pulumi-language-python"),
     ):
         assert (home / "plugins" / directory / name).resolve() == tools[name].path.resolve()
 
@@ -119,7 +119,7 @@ def test_links_of_ours_do_not_count_as_published(all_tools: Path, tmp_path: Path
 def test_a_cli_that_brings_its_language_host_keeps_it(all_tools: Path, fake: FakeTool, tmp_path: Path) -> None:
     fake("pulumi-language-python", "exit 0")
     plugins.install_into(tmp_path / "home", lambda _: None)
-    assert not (tmp_path / "home" / "plugins" / "language-python-v3.255.0").exists()
+    assert not (tmp_path / "home" / "plugins" / "language-python-v3.274.1").exists()
 
 
 def test_a_missing_stand_in_says_how_to_restore_it(cache: Path, fake: FakeTool, monkeypatch: pytest.MonkeyPatch) -> None:
