@@ -137,8 +137,8 @@ class RecordingMonitor(mocks.MockMonitor):
         try:
             answer = self._cloud.answer(request.tok.rsplit(":", 1)[1], arguments)
         except LookupError as error:
-            return provider_pb2.InvokeResponse(failures=[provider_pb2.CheckFailure(property="", reason=str(error))])
-        return provider_pb2.InvokeResponse(**{"return": json_format.ParseDict(answer, Struct())})
+            return resource_pb2.ResourceInvokeResponse(failures=[provider_pb2.CheckFailure(property="", reason=str(error))])
+        return resource_pb2.ResourceInvokeResponse(**{"return": json_format.ParseDict(answer, Struct())})
 
 
 def registered(request: Any, urn: str) -> Registered:
