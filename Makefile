@@ -3,7 +3,7 @@ PYTHON ?= python3
 STACK  ?= local
 IN     := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help environment ready doctor up down destroy preview drift test smoke status shell load report drill plan prove bench lint docs
+.PHONY: help environment ready doctor up down destroy preview drift test smoke status shell load report drill plan prove bench lint lock docs
 
 help:          ## this list
 	@grep -hE '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -65,3 +65,6 @@ bench: environment     ## timings, as ratios in one run; ARGS="--full --cold": w
 lint: environment      ## ruff and pyright; actionlint and zizmor for the workflows
 	@$(IN) -m ruff check . && $(IN) -m pyright
 	@.venv/bin/actionlint -shellcheck= -pyflakes= && .venv/bin/zizmor --offline --persona pedantic --quiet --no-progress .github
+
+lock: environment      ## write the lock files from the pins in requirements*.txt (UPGRADE=1: newest of what is not pinned)
+	@$(IN) -m ops.requirements $(if $(UPGRADE),--upgrade)

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 GIB = 1 << 30
 DISK_GIB = 6
 MEMORY_GIB = 2
-OLDEST = (3, 10)
+OLDEST = (3, 11)
 LAB_STACK = "local"
 
 

@@ -1,4 +1,4 @@
-"""`python -m policy.environment`: the Python environment in which the CLI runs the pack, made once per set of pins.
+"""`python -m policy.environment`: the Python environment in which the CLI runs the pack, made once per set of locked packages.
 
 It is apart from the project's: pulumi-policy 1.21.0 asks for protobuf 5, the program is verified on protobuf 6.
 """
@@ -6,25 +6,23 @@ It is apart from the project's: pulumi-policy 1.21.0 asks for protobuf 5, the pr
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import pathlib
-import subprocess
 import sys
 
-from ops.bootstrap import cache_dir
+from ops import bootstrap
 
 PACK = pathlib.Path(__file__).resolve().parent
-REQUIREMENTS = PACK / "requirements.txt"
+LOCK = PACK / "requirements.lock"
 
 
 class NoEnvironment(Exception):
-    """pip could not make it; the message is complete."""
+    """It could not be made; the message is complete."""
 
 
 def ensure() -> pathlib.Path:
     """The environment, made if need be, and `policy/.venv` pointing at it. Raises NoEnvironment."""
-    digest = hashlib.sha256(sys.version.encode() + REQUIREMENTS.read_bytes()).hexdigest()[:12]
-    environment = cache_dir() / "policy" / digest
+    digest = bootstrap.environment_key(LOCK)
+    environment = bootstrap.cache_dir() / "policy" / digest
     environment.parent.mkdir(parents=True, exist_ok=True)
     with open(environment.parent / f"{digest}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -35,13 +33,12 @@ def ensure() -> pathlib.Path:
 
 
 def _install(environment: pathlib.Path) -> None:
-    print(f"policy pack: installing its packages into {environment} (some 20 seconds)", file=sys.stderr)
-    pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--progress-bar", "off"]
-    for command in ([sys.executable, "-m", "venv", "--clear", str(environment)], [*pip, "--requirement", str(REQUIREMENTS)]):
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0:
-            said = (done.stderr or done.stdout).strip().splitlines()
-            raise NoEnvironment(f"{' '.join(command[:4])} failed ({said[-1] if said else 'no message'}): is the package index reachable?")
+    print(f"policy pack: installing its packages into {environment} (some 10 seconds)", file=sys.stderr)
+    try:
+        bootstrap.create(environment)
+        bootstrap.install_lock(environment / "bin" / "python", LOCK, pathlib.Path(sys.executable).parent / "uv")
+    except bootstrap.InstallError as error:
+        raise NoEnvironment(f"policy pack: {error}") from None
     (environment / ".complete").write_text("ok\n")
 
 

@@ -30,7 +30,7 @@ def _taken_port() -> tuple[socket.socket, int]:
 
 BAD = [
     (lambda: doctor.system("Darwin"), ["FAIL", "Darwin", "needs Linux"]),
-    (lambda: doctor.python((3, 9, 2)), ["FAIL", "Python 3.9.2", "3.10 or newer", "PYTHON="]),
+    (lambda: doctor.python((3, 10, 14)), ["FAIL", "Python 3.10.14", "3.11 or newer", "PYTHON="]),
     (lambda: doctor.namespaces(0, _refused), ["FAIL", "as root", "Operation not permitted", "--privileged"]),
     (lambda: doctor.namespaces(1000, _refused), ["FAIL", "as an ordinary user", "Operation not permitted", "sysctl"]),
     (lambda: doctor.disk(Path("/"), lambda path: 5 * GIB), ["FAIL", "5.0 GiB free for /", "6 GiB are needed", "EI_CACHE"]),

