@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from toolchain import versions
-from toolchain.paths import REPOSITORY, TOOLCHAIN
+from toolchain.paths import TOOLCHAIN
 
 PULUMI_VERSION = "3.274.1"
 PULUMI_OLDEST = "3.255.0"
@@ -13,7 +13,7 @@ PULUMI_OLDEST = "3.255.0"
 KUBERNETES_VERSION = "1.36.3"
 ETCD_VERSION = "3.6.14"
 ALICLOUD_VERSION = "3.105.0"
-KUBERNETES_PLUGIN_VERSION = "4.32.0"
+KUBERNETES_PLUGIN_VERSION = "4.25.0"
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def _all_specs() -> list[Spec]:
     )
     quiet = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
     host = TOOLCHAIN / "language_python" / "pulumi-language-python"
-    stand_in = REPOSITORY / "lab" / "kubernetes_plugin" / "pulumi-resource-kubernetes"
     alicloud = GoModule(TOOLCHAIN / "alicloud", ".", needs_gib=6, memory_gib=5.5, minutes=8)
+    kubernetes_plugin = GoModule(TOOLCHAIN / "kubernetes_plugin", ".", needs_gib=2, memory_gib=2, minutes=3)
     return [
         Spec("pulumi", PULUMI_VERSION, versions.same_major(PULUMI_OLDEST), ("version",), pulumi_module, environment=quiet),
         Spec("pulumi-language-python", PULUMI_VERSION, versions.exactly(PULUMI_VERSION), repository=host, on_path=False),
@@ -106,8 +106,8 @@ def _all_specs() -> list[Spec]:
             KUBERNETES_PLUGIN_VERSION,
             versions.exactly(KUBERNETES_PLUGIN_VERSION),
             ("-version",),
+            kubernetes_plugin,
             plugin="kubernetes",
-            repository=stand_in,
         ),
     ]
 
