@@ -7,8 +7,12 @@ import re
 from ops.events import Failure, Report
 
 UNANSWERED, REFUSED_FOR_NOW, SERVICE, EXISTS, FORBIDDEN, OTHER = "unanswered", "throttled", "service", "exists", "forbidden", "other"
+NOT_READY = "not ready"
 
 _CAUSES = (
+    # Made, and waited for in vain: what its pods say has words of every other cause in it.
+    (NOT_READY, r"failed to fully initialize or become live|timed out waiting to be Ready|Minimum number of (live )?Pods|"
+     r"Resource operation was cancelled|field was not updated with a hostname/IP"),
     (REFUSED_FOR_NOW, r"Throttling|TooManyRequests|QpsLimitExceeded|FlowControl|StatusCode[:=] ?429|\b429\b"),
     (EXISTS, r"EntityAlreadyExists|AlreadyExist|is not available\. The bucket namespace is shared"),
     (FORBIDDEN, r"Forbidden|NoPermission|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|StatusCode[:=] ?403"),
@@ -20,6 +24,8 @@ _CAUSES = (
     (SERVICE, r"StatusCode[:=] ?5\d\d|\bcode: 5\d\d|InternalError|ServiceUnavailable|HTTP 5\d\d|InternalServerError"),
 )
 _NOISE = (
+    r"resource \"?urn:pulumi:\S+ was successfully created, but the Kubernetes API server reported that it failed to fully initialize or "
+    r"become live: ",
     r"\d+ errors? occurred: \* ",
     r"\w+ing urn:pulumi:\S+?: (?=\[|\w)",
     r"\[(SDK [\w-]+ )?ERROR\]:? ?",
@@ -29,6 +35,7 @@ _NOISE = (
 )
 AGAIN = "run the same command again"
 _ADVICE = {
+    NOT_READY: f"it is there and does not get ready: its pods' own reason is below; once that is gone, {AGAIN}",
     UNANSWERED: f"the service did not answer: check the network from here to it, then {AGAIN}",
     REFUSED_FOR_NOW: f"the service asks for fewer calls: wait a minute, then {AGAIN}",
     SERVICE: f"the service failed, not the settings: wait a minute, then {AGAIN}; if it stays, see the service's status page",
@@ -60,7 +67,7 @@ def explanation(report: Report, known_better: dict[str, str] | None = None) -> l
     return ["\nWhat did not finish:", *lines] if lines else []
 
 
-def short(message: str, longest: int = 300) -> str:
+def short(message: str, longest: int = 2000) -> str:
     """A message in one line, without where in the plugin's code it comes from: the part that says what happened first."""
     words = " ".join(message.split())
     for noise in _NOISE:

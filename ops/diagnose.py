@@ -1,59 +1,151 @@
-"""Why the last update failed, as far as the cluster knows: warnings about the pods, the volumes and the nodes."""
+"""Why a stack is not ready, in the cluster's own words: `python -m ops.diagnose --stack NAME`; a failed `make up` shows it, too.
+
+Asks the API server of the stack's own cluster, with a temporary credential of the container service, and the node pool's scaling group.
+Reads only, and ends within seconds whatever does not answer.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
-from typing import TextIO
+from typing import Any
 
-from ops.pulumi import ROOT, Stack, environment
+from ops.pod_causes import Evidence, containers, findings, unready_pods, waits_for_a_node
+from ops.pulumi import ROOT, CommandFailed, Stack, environment
 
-NEWEST = 12
+LIMIT = 120
+"""Seconds for the whole look, the credential included."""
+LOG_LINES = 60
+NEWEST_ORDERS = 5
 
 
 def after_failure(stack: Stack) -> None:
-    """Prints, after an `up` that failed, what the cluster says."""
-    if stack.in_lab:
-        explain(sys.stderr)
-
-
-def explain(out: TextIO) -> None:
-    """Prints the newest distinct warning events of the cluster; says nothing when there are none or the cluster can't be asked."""
-    warnings = newest_warnings()
-    if not warnings:
+    """Prints on stderr, after an `up` that failed, what the cluster says; one line when it can't be asked. Never raises."""
+    command = stack.inside(sys.executable, "-m", "ops.diagnose", "--stack", stack.name)
+    try:
+        done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        print(f"\nWhat the cluster says: it gave no answer within {LIMIT} s", file=sys.stderr)
         return
-    print("\nWhat the cluster reports:", file=out)
-    for event in warnings:
-        regarding = event.get("involvedObject", {})
-        print(
-            f"  {regarding.get('kind', '?')}/{regarding.get('name', '?')}: {event.get('reason')}: {event.get('message', '').strip()}",
-            file=out,
-        )
+    print(f"{done.stdout}{done.stderr}", end="", file=sys.stderr)
 
 
-def newest_warnings() -> list[dict]:
-    """Warning events, newest first, one for each object and reason."""
-    command = [
-        sys.executable,
-        "-m",
-        "lab",
-        "exec",
-        "--",
-        "kubectl",
-        "get",
-        "events",
-        "-A",
-        "--field-selector",
-        "type=Warning",
-        "-o",
-        "json",
-    ]
-    answer = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=30)
-    if answer.returncode != 0:
-        return []
-    items = sorted(
-        json.loads(answer.stdout)["items"], key=lambda item: item.get("lastTimestamp") or item.get("eventTime") or "", reverse=True
+def explain(stack: Stack) -> list[str]:
+    """Lines for a person; none when the cluster has nothing to say against the stack. Raises NotAsked."""
+    found = findings(collect(stack))
+    return ["", "What the cluster says:", *(line for finding in found for line in finding.lines())] if found else []
+
+
+class NotAsked(Exception):
+    """Nobody can be asked; the text says why."""
+
+
+def collect(stack: Stack) -> Evidence:
+    """Everything that is said about the stack's pods. Raises NotAsked."""
+    from ops.recover import export
+    from ops.teardown import place
+    from ops.teardown.checkpoint import parse
+    from ops.teardown.cloud import Cloud, CloudError, credentials
+    from ops.teardown.inside import NoCluster, reach
+
+    config = place.config_of(stack.name)
+    try:
+        where = place.place(stack.name, parse(export(stack)["deployment"]), config)
+        cloud = Cloud(where.region, credentials())
+        inside = reach(cloud, where.cluster, _kubeconfig(stack, config))
+        found = _look(inside, where.namespace)
+    except (CommandFailed, CloudError, NoCluster) as error:
+        raise NotAsked(str(error)) from None
+    if any(waits_for_a_node(pod) for pod in unready_pods(found)):
+        found.orders.extend(_orders(cloud, where))
+    return found
+
+
+def _kubeconfig(stack: Stack, config: dict[str, Any]) -> str | None:
+    """The one that the settings give, if they give one."""
+    key = "elastic-inference:kubeconfig"
+    return stack.capture("config", "get", key, "--stack", stack.name).stdout if key in config else None
+
+
+def _look(inside: Any, namespace: str) -> Evidence:
+    """What the API server says. Raises NoCluster."""
+    core, apps = f"/api/v1/namespaces/{namespace}", f"/apis/apps/v1/namespaces/{namespace}"
+    found = Evidence(
+        deployments=inside.items(f"{apps}/deployments"),
+        replica_sets=inside.items(f"{apps}/replicasets"),
+        pods=inside.items(f"{core}/pods"),
+        events=inside.items(f"{core}/events"),
+        claims=inside.items(f"{core}/persistentvolumeclaims"),
+        ingresses=inside.items(f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses"),
     )
-    distinct = {(item["involvedObject"].get("name"), item.get("reason")): item for item in reversed(items)}
-    return list(reversed(distinct.values()))[:NEWEST]
+    for pod in unready_pods(found):
+        for name, previous in containers(pod):
+            text = _log(inside, f"{core}/pods/{pod['metadata']['name']}/log", name, previous)
+            found.logs[f"{pod['metadata']['name']}/{name}"] = text
+    return found
+
+
+def _log(inside: Any, path: str, container: str, previous: bool) -> str:
+    """A container's last lines; of its run before, if there are some. "" when the node does not give them."""
+    from ops.teardown.inside import NoCluster
+
+    for query in ([f"{path}?container={container}&previous=true&tailLines={LOG_LINES}"] if previous else []) + [
+        f"{path}?container={container}&tailLines={LOG_LINES}"
+    ]:
+        try:
+            if text := inside.text(query):
+                return text
+        except NoCluster:
+            continue
+    return ""
+
+
+def _orders(cloud: Any, where: Any) -> list[dict[str, Any]]:
+    """The newest orders of nodes, without those that an order that worked has followed. [] when ESS does not say."""
+    from ops.teardown.cloud import CloudError
+
+    found: list[dict[str, Any]] = []
+    for group in sorted(where.groups):
+        try:
+            body = cloud.rpc("ess", "DescribeScalingActivities", RegionId=cloud.region, ScalingGroupId=group, PageSize=NEWEST_ORDERS)
+        except CloudError:
+            continue
+        rows = (body.get("ScalingActivities") or {}).get("ScalingActivity") or []
+        rows.sort(key=lambda row: row.get("StartTime", ""), reverse=True)
+        if rows and rows[0].get("StatusCode") != "Successful":
+            found += rows
+    return found
+
+
+def main() -> int:
+    """The command: 0 when nothing speaks against the stack, 1 when something does or nobody could be asked."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ops.diagnose", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--stack", default="local")
+    parser.add_argument("--json", action="store_true", help="what was collected, instead of what it means")
+    options = parser.parse_args()
+    stack = Stack(options.stack)
+    from ops.pulumi import inside_lab
+
+    if stack.in_lab and not inside_lab():
+        return subprocess.run(stack.inside(sys.executable, "-m", "ops.diagnose", *sys.argv[1:]), cwd=ROOT, env=environment()).returncode
+    try:
+        if options.json:
+            print(json.dumps(vars(collect(stack)), indent=1, ensure_ascii=False))
+            return 0
+        lines = explain(stack)
+    except NotAsked as error:
+        print(f"\nWhat the cluster says could not be asked: {error}")
+        return 1
+    print("\n".join(lines) if lines else "\nWhat the cluster says: nothing that keeps the stack from being ready")
+    return 1 if lines else 0
+
+
+if __name__ == "__main__":
+    try:
+        raise SystemExit(main())
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

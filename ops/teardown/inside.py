@@ -36,18 +36,25 @@ class Inside:
 
     def get(self, path: str) -> dict[str, Any]:
         """One GET; {} for what isn't there. Raises NoCluster when nothing answers, or refuses."""
+        return json.loads(self._get(path) or "{}")
+
+    def _get(self, path: str) -> str:
         from kubernetes.client.exceptions import ApiException
         from kubernetes.dynamic.exceptions import DynamicApiError
 
         try:
             answer = self._client.request("get", path, serialize=False, _request_timeout=(CONNECT_SECONDS, READ_SECONDS))
-            return json.loads(answer.data)
+            return answer.data.decode("utf-8", "replace")
         except (ApiException, DynamicApiError) as error:
             if error.status == 404:
-                return {}
+                return ""
             raise NoCluster(f"{path}: {error.status} {error.reason}") from None
         except Exception as error:
             raise NoCluster(f"{path}: {_short(error)}") from None
+
+    def text(self, path: str) -> str:
+        """One GET whose answer is not JSON, such as a log; "" for what isn't there. Raises NoCluster."""
+        return self._get(path)
 
     def items(self, path: str) -> list[dict[str, Any]]:
         """All objects of a list."""
