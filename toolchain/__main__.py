@@ -4,7 +4,7 @@ import argparse
 import signal
 import sys
 
-from toolchain import TOOL_NAMES, ToolchainError, ensure, find
+from toolchain import TOOL_NAMES, ToolchainError, ensure, find, tensorflow
 from toolchain.plugins import describe
 
 
@@ -48,7 +48,7 @@ def _ensure(options: argparse.Namespace) -> None:
 
 
 def _list(_: argparse.Namespace) -> None:
-    for name in TOOL_NAMES:
+    for name in (*TOOL_NAMES, *(release.name for release in tensorflow.RELEASES.values())):
         try:
             print(describe([find(name)]))
         except ToolchainError:

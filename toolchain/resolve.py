@@ -5,7 +5,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 
-from toolchain import cache, onpath, published, wheels
+from toolchain import cache, onpath, published, tensorflow, wheels
 from toolchain.errors import ToolchainError
 from toolchain.golang import find_go
 from toolchain.parallel import side_by_side
@@ -16,17 +16,24 @@ from toolchain.tool import Tool
 
 def ensure(names: Iterable[str], progress: Progress = to_stderr) -> dict[str, Tool]:
     """Provides every named tool, by building it if need be, two at a time. Raises ToolchainError on the first that can't be had."""
-    specs = [_spec(name) for name in dict.fromkeys(names)]
+    names = list(dict.fromkeys(names))
+    specs = [_spec(name) for name in names if not name.startswith(tensorflow.PREFIX)]
     there = {spec.name: tool for spec in specs if (tool := _final(spec))}
     missing = [spec for spec in specs if spec.name not in there]
     if any(spec.plugin for spec in missing):  # the CLI is asked for published plugins
         missing = [SPECS["pulumi"], *(spec for spec in missing if spec.name != "pulumi")]
     there |= side_by_side(missing, lambda spec, ended, pulumi: _get(spec, progress, ended, pulumi)) if missing else {}
-    return {spec.name: there[spec.name] for spec in specs}
+    for name in names:
+        if name.startswith(tensorflow.PREFIX):
+            tensorflow.ensure(name.removeprefix(tensorflow.PREFIX), progress)
+            there[name] = find(name)
+    return {name: there[name] for name in names}
 
 
 def find(name: str) -> Tool:
     """The tool if it is there already. Raises ToolchainError, which names the command to get it, if not."""
+    if name.startswith(tensorflow.PREFIX):
+        return tensorflow.described(name.removeprefix(tensorflow.PREFIX))
     spec = _spec(name)
     tool = _look(spec)
     if tool is None:

@@ -1,0 +1,309 @@
+"""TensorFlow's own libraries, taken from its published wheels: what the lab's model server loads and runs SavedModels with.
+
+Only the two shared libraries of a wheel are kept, in `<cache>/tensorflow/<version>-<key>/`; Python code, headers and dependencies are not.
+They are used through TensorFlow's C API (lab/serving/tensorflow.py), from any Python, whatever Python the wheel is for.
+
+    tensorflow.choose("1.15.0-gpu")          # the release for an image's tag
+    tensorflow.ensure("1.15.0").files        # downloads the wheel if need be; shows progress on stderr
+    tensorflow.find("1.15.0").files          # never downloads
+"""
+
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolchain import elf
+from toolchain.errors import ToolchainError
+from toolchain.lock import exclusive
+from toolchain.paths import cache_root
+from toolchain.progress import Progress, Ticker, duration, to_stderr
+from toolchain.tool import Tool
+
+PREFIX = "tensorflow-"
+"""What the libraries are called as a tool: `tensorflow-1.15.0`."""
+READY = ".ready"
+SHIM = "libpythonsymbols.so"
+_TEMPORARY = ".unpacking-"
+_LAYOUT = "1"
+"""Changes when what is kept of a wheel changes."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """One pinned wheel of tensorflow-cpu and the libraries in it, in the order in which they are loaded."""
+
+    version: str
+    python: str
+    """Python version that the wheel is for, as pip's --python-version has it. The libraries run with every Python."""
+    abi: str
+    platform: str
+    sha256: str
+    wheel_bytes: int
+    unpacked_bytes: int
+    libraries: tuple[str, ...]
+    shim: bool = False
+    """Whether the library names symbols of Python, some of which newer Pythons no longer have: a library with all of them comes first."""
+
+    @property
+    def name(self) -> str:
+        """`tensorflow-<version>`."""
+        return PREFIX + self.version
+
+
+@dataclass(frozen=True)
+class Libraries:
+    """The unpacked libraries of one release; `files` in the order in which they are loaded."""
+
+    version: str
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The release for an image's tag. `note` says why it is another version than the tag's; "" when it is the same."""
+
+    version: str
+    note: str = ""
+
+
+_TF1 = ("tensorflow_core/libtensorflow_framework.so.1", "tensorflow_core/python/_pywrap_tensorflow_internal.so")
+_TF2 = ("tensorflow/libtensorflow_framework.so.2", "tensorflow/libtensorflow_cc.so.2")
+_RELEASES = [
+    Release(
+        "1.15.0", "3.7", "cp37m", "manylinux2010_x86_64",
+        "2996f18a570790e04689c0c0f1b401c06890861c1b13bc01a6e88e291fd206ea", 110_827_733, 279_638_520, _TF1, shim=True,
+    ),
+    Release(
+        "2.15.1", "3.11", "cp311", "manylinux_2_17_x86_64",
+        "54660c074d7241a503e81edfd9f5ef5af88f64051b72e2945f26318c790f2d26", 207_208_420, 613_776_168, _TF2,
+    ),
+    Release(
+        "2.21.0", "3.11", "cp311", "manylinux_2_27_x86_64",
+        "2b847d217b02ee7731ed91431daf3250daa0196c3c94614d23be27232e6e5b6c", 273_829_956, 853_308_936, _TF2,
+    ),
+]  # fmt: skip
+RELEASES: dict[str, Release] = {release.version: release for release in _RELEASES}
+"""Oldest first."""
+_TAG = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?(?![\d.])")
+
+
+def choose(tag: str, among: Iterable[str] = tuple(RELEASES)) -> Choice:
+    """The release that stands for an image with this tag: the same version, else the nearest of `among`, else (a tag that names no
+    version) the newest.
+
+    Nearest is first the same major version, then the least distance of the minor version, then the newer one.
+    Raises ValueError if `among` is empty.
+    """
+    versions = sorted(among, key=_number)
+    if not versions:
+        raise ValueError("no TensorFlow release to choose from")
+    found = _TAG.match(tag)
+    if not found:
+        return Choice(versions[-1], f"the image's tag {tag!r} names no TensorFlow version; TensorFlow {versions[-1]}, the newest here, is used")
+    wanted = (int(found[1]), int(found[2]), int(found[3] or 0))
+
+    def distance(version: str) -> tuple[int, int, int]:
+        major, minor, patch = _number(version)
+        if major != wanted[0]:  # of a neighbouring major version the end that is nearer
+            return abs(major - wanted[0]), minor if major > wanted[0] else -minor, 0
+        return 0, abs(minor - wanted[1]), abs(patch - wanted[2])
+
+    nearest = min(reversed(versions), key=distance)
+    if _number(nearest) == wanted:
+        return Choice(nearest)
+    asked = ".".join(part for part in found.groups() if part is not None)
+    return Choice(nearest, f"the image has TensorFlow {asked}; TensorFlow {nearest}, the nearest here, is used")
+
+
+def described(version: str) -> Tool:
+    """The libraries as a tool; ToolchainError if they are not there."""
+    return Tool(PREFIX + version, find(version).files[-1], version, "wheel")
+
+
+def there() -> list[str]:
+    """The versions whose libraries are unpacked, oldest first."""
+    return [version for version, release in RELEASES.items() if _load(release)]
+
+
+def find(version: str) -> Libraries:
+    """The libraries if they are unpacked already. Raises ToolchainError, which names the command to get them, if not."""
+    release = _release(version)
+    if found := _load(release):
+        return found
+    raise ToolchainError(f"{release.name}: is not there yet. Get it with `{sys.executable} -m toolchain ensure {release.name}`.")
+
+
+def ensure(version: str, progress: Progress = to_stderr) -> Libraries:
+    """The libraries, from the cache or downloaded now. Raises ToolchainError if they can't be had."""
+    release = _release(version)
+    if found := _load(release):
+        return found
+    check_machine(release.name)
+    home = _home()
+    with exclusive(home / f".lock-{version}", release.name, progress):
+        if found := _load(release):
+            return found
+        for leftover in home.glob(f"{_TEMPORARY}{version}-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        _check_space(release)
+        temporary = Path(tempfile.mkdtemp(prefix=f"{_TEMPORARY}{version}-", dir=home))
+        try:
+            _unpack(release, _download(release, temporary, progress), temporary)
+            _put_in_place(release, temporary)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    if found := _load(release):
+        return found
+    raise ToolchainError(f"{release.name}: was unpacked, but {directory_of(release)} is gone again. Run the same command again.")
+
+
+def check_machine(name: str, system: str = platform.system(), machine: str = platform.machine()) -> None:
+    """Raises ToolchainError where the pinned wheels don't run."""
+    if (system, machine) != ("Linux", "x86_64"):
+        raise ToolchainError(
+            f"{name}: the pinned wheels are for Linux on x86_64, this is {system} on {machine}. "
+            "The model server of the lab can't compute here: use an x86_64 machine, or stub pods (LAB_LIGHT=1)."
+        )
+
+
+def directory_of(release: Release) -> Path:
+    """Where the libraries are or will be."""
+    pins = "\0".join((_LAYOUT, release.sha256, *release.libraries, str(release.shim)))
+    return _home() / f"{release.version}-{hashlib.sha256(pins.encode()).hexdigest()[:12]}"
+
+
+def _home() -> Path:
+    return cache_root() / "tensorflow"
+
+
+def _number(version: str) -> tuple[int, int, int]:
+    major, minor, patch = map(int, version.split("."))
+    return major, minor, patch
+
+
+def _release(version: str) -> Release:
+    if version not in RELEASES:
+        raise ToolchainError(f"{PREFIX}{version}: no such release is pinned. There are: {', '.join(PREFIX + known for known in RELEASES)}.")
+    return RELEASES[version]
+
+
+def _file(member: str) -> str:
+    """A library's file name in the cache."""
+    return member.rsplit("/", 1)[-1]
+
+
+def _load(release: Release) -> Libraries | None:
+    directory = directory_of(release)
+    names = [*([SHIM] if release.shim else []), *map(_file, release.libraries)]
+    files = tuple(directory / name for name in names)
+    return Libraries(release.version, files) if (directory / READY).exists() and all(map(Path.exists, files)) else None
+
+
+def _check_space(release: Release) -> None:
+    """Raises ToolchainError if wheel and libraries don't fit."""
+    needed, free = (release.wheel_bytes + release.unpacked_bytes) / 2**30, shutil.disk_usage(_home()).free / 2**30
+    if free < needed:
+        raise ToolchainError(
+            f"{release.name}: takes {needed:.1f} GiB while it is unpacked ({release.unpacked_bytes / 2**30:.1f} GiB after it), but only "
+            f"{free:.1f} GiB are free under {_home()}. Free some space, or set EI_CACHE to a larger disk, and run the same command again."
+        )
+
+
+def _download(release: Release, temporary: Path, progress: Progress) -> Path:
+    """The wheel, checked against its pinned hash by pip. Raises ToolchainError with pip's last line."""
+    megabytes = release.wheel_bytes / 1e6
+    progress(f"{release.name}: downloading TensorFlow's libraries, {megabytes:.0f} MB (first time only)")
+    pins, downloads = temporary / "pins.txt", temporary / "pip"
+    downloads.mkdir()
+    pins.write_text(f"tensorflow-cpu=={release.version} --hash=sha256:{release.sha256}\n")
+    command = [
+        sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--require-hashes", "--no-cache-dir",
+        "--disable-pip-version-check", "--progress-bar=off", "--python-version", release.python, "--implementation", "cp",
+        "--abi", release.abi, "--platform", release.platform, "--dest", str(temporary), "--requirement", str(pins),
+    ]  # fmt: skip
+    log = cache_root() / "log" / f"download-{release.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    ticker = Ticker(progress, release.name)
+    with log.open("wb") as sink:
+        # pip writes the wheel below TMPDIR before it moves it: its growth is the progress.
+        environment = {**os.environ, "TMPDIR": str(downloads)}
+        pip = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT)
+        try:
+            while _runs(pip):
+                ticker.tick(_progress_text(_size(downloads), release.wheel_bytes, ticker.elapsed))
+        except BaseException:
+            pip.terminate()
+            pip.wait()
+            raise
+    wheels = list(temporary.glob("*.whl"))
+    if pip.returncode != 0 or len(wheels) != 1:
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()] or [f"exit status {pip.returncode}"]
+        reason = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1])
+        raise ToolchainError(
+            f"{release.name}: pip could not download the wheel of tensorflow-cpu {release.version} ({reason}; all of it: {log}). "
+            "Without it the lab can't run a model of this version. Check that the package index is reached, then run the same command again."
+        )
+    progress(f"{release.name}: {megabytes:.0f} MB downloaded in {duration(ticker.elapsed)}")
+    return wheels[0]
+
+
+def _runs(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a process still runs after another moment."""
+    try:
+        process.wait(0.5)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def _size(directory: Path) -> int:
+    """Bytes below a directory from which files may vanish meanwhile."""
+    total = 0
+    for path in directory.rglob("*"):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except OSError:
+            continue
+    return total
+
+
+def _progress_text(done: int, total: int, seconds: float) -> str:
+    """`_progress_text(50_000_000, 200_000_000, 10)` is "50 of 200 MB, about 30 s left"."""
+    text = f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"
+    return f"{text}, about {duration(seconds * (total - done) / done)} left" if 0 < done <= total and seconds > 0 else text
+
+
+def _unpack(release: Release, wheel: Path, directory: Path) -> None:
+    """The libraries out of the wheel, and what else the process needs beside them; the zip's own checksums are compared."""
+    with zipfile.ZipFile(wheel) as archive:
+        for member in release.libraries:
+            with archive.open(member) as source, (directory / _file(member)).open("wb") as target:
+                shutil.copyfileobj(source, target, 2**20)
+                target.flush()
+                os.fsync(target.fileno())  # before the directory is called complete
+    if release.shim:
+        names = sorted({name for member in release.libraries for name in elf.undefined(directory / _file(member), ("Py", "_Py"))})
+        (directory / SHIM).write_bytes(elf.library_of(names, SHIM))
+
+
+def _put_in_place(release: Release, temporary: Path) -> None:
+    final = directory_of(release)
+    for path in temporary.glob("*.whl"):
+        path.unlink()
+    (temporary / "pins.txt").unlink()
+    shutil.rmtree(temporary / "pip", ignore_errors=True)
+    (temporary / READY).write_text(json.dumps({"version": release.version, "sha256": release.sha256}) + "\n")
+    temporary.chmod(0o755)
+    if final.exists():  # damaged: it had no .ready, or a library was missing
+        shutil.rmtree(final)
+    temporary.rename(final)
