@@ -23,7 +23,7 @@ _OBJECT_SIZE = 64
 
 
 def undefined(library: Path, prefixes: tuple[str, ...]) -> list[str]:
-    """Names that `library` expects from elsewhere and that begin with one of `prefixes`, sorted. Raises ValueError if it is no such file."""
+    """Names that `library` expects from elsewhere and that begin with one of `prefixes`, sorted. ValueError if it is no such file."""
     with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         header = struct.unpack_from(_HEADER, data)
         if header[0][:6] != _IDENT[:6]:

@@ -109,7 +109,7 @@ def choose(tag: str, among: Iterable[str] = tuple(RELEASES)) -> Choice:
         raise ValueError("no TensorFlow release to choose from")
     found = _TAG.match(tag)
     if not found:
-        return Choice(versions[-1], f"the image's tag {tag!r} names no TensorFlow version; TensorFlow {versions[-1]}, the newest here, is used")
+        return Choice(versions[-1], f"the image's tag {tag!r} names no TensorFlow version; {versions[-1]}, the newest here, is used")
     wanted = (int(found[1]), int(found[2]), int(found[3] or 0))
 
     def distance(version: str) -> tuple[int, int, int]:
@@ -251,7 +251,7 @@ def _download(release: Release, temporary: Path, progress: Progress) -> Path:
         reason = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1])
         raise ToolchainError(
             f"{release.name}: pip could not download the wheel of tensorflow-cpu {release.version} ({reason}; all of it: {log}). "
-            "Without it the lab can't run a model of this version. Check that the package index is reached, then run the same command again."
+            "Without it the lab can't run a model of this version. Is the package index reached? Then run the same command again."
         )
     progress(f"{release.name}: {megabytes:.0f} MB downloaded in {duration(ticker.elapsed)}")
     return wheels[0]

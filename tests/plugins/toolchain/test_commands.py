@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from toolchain import TOOL_NAMES, ensure
+from toolchain import TOOL_NAMES, ensure, tensorflow
 
 _ROOT = Path(__file__).resolve().parents[3]
 
@@ -27,7 +27,7 @@ def test_list_shows_every_tool_even_those_that_are_not_there(tmp_path: Path) -> 
     done = _run("list", EI_CACHE=str(tmp_path))
     assert done.returncode == 0
     lines = {line.split()[0]: line for line in done.stdout.splitlines()}
-    assert set(lines) == set(TOOL_NAMES)
+    assert set(lines) == {*TOOL_NAMES, *(release.name for release in tensorflow.RELEASES.values())}
     assert "wheel" in lines["traefik"]
 
 
