@@ -26,7 +26,7 @@ LANES = (
         "program": (
             "tests/unit",
             "tests/unit_ops",
-            *(f"tests/plugins/{name}" for name in ("alicloud", "kubernetes", "ossmodel", "toolchain")),
+            *(f"tests/plugins/{name}" for name in ("alicloud", "ossmodel", "toolchain")),
         ),
         "lab": (*ENDS, "tests/lab"),
         "whole": ("tests/plugins/engine", *WHOLE),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.plugins.kubernetes.stack import Stack, new_stack
+from tests.plugins.engine.stack import Stack, new_stack
 from tests.unit.program import ROOT
 
 PROGRAM = """

@@ -1,4 +1,4 @@
-"""A stack of the real Pulumi CLI that uses the stand-in."""
+"""A stack of the real Pulumi CLI in a directory of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import toolchain
-from tests.plugins.kubernetes.process import EXECUTABLE
 
 SECONDS = 240
 
@@ -43,19 +42,12 @@ class Stack:
 
     def program(self, text: str) -> None:
         """Replace the program."""
-        (self.directory / "__main__.py").write_text("import pulumi\nimport pulumi_kubernetes as k8s\n" + text)
-
-    def configure(self, key: str, value: str) -> None:
-        """Set a configuration value."""
-        self.run("config", "set", key, value)
+        (self.directory / "__main__.py").write_text("import pulumi\n" + text)
 
 
-def new_stack(directory: Path, lab_home: Path | None = None) -> Stack:
-    """An empty stack `dev` of project `lab` in `directory`."""
+def new_stack(directory: Path) -> Stack:
+    """An empty stack `dev` of project `lab` in `directory`. It has no plugin but what the engine itself keeps."""
     tools = toolchain.ensure(["pulumi", "pulumi-language-python"])
-    plugins = directory / "home" / "plugins" / "resource-kubernetes-v4.32.0"
-    plugins.mkdir(parents=True)
-    (plugins / EXECUTABLE.name).symlink_to(EXECUTABLE)
     (directory / "state").mkdir()
     places = [str(tools["pulumi-language-python"].path.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
     environment = {
@@ -67,7 +59,6 @@ def new_stack(directory: Path, lab_home: Path | None = None) -> Stack:
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_PYTHON_CMD": sys.executable,
-        "LAB_HOME": str(lab_home or directory),
     }
     (directory / "Pulumi.yaml").write_text(f"name: lab\nruntime:\n  name: python\n  options:\n    virtualenv: {sys.prefix}\n")
     (directory / "__main__.py").write_text("")
