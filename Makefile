@@ -3,7 +3,7 @@ PYTHON ?= python3
 STACK  ?= local
 IN     := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help environment ready doctor up down destroy preview drift test smoke status shell load report drill plan prove bench lint lock docs
+.PHONY: help environment ready doctor check up down destroy preview drift test smoke status shell load report drill plan prove bench lint lock docs
 
 help:          ## this list
 	@grep -hE '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ down: environment      ## destroy stack local, stop the lab, check that nothing 
 
 destroy: environment   ## take stack STACK down in order, look for what is left (CONFIRM, KEEP_MODEL, CLUSTER_GONE); ARGS: python -m ops.teardown --help
 	@$(IN) -m ops.teardown --stack $(STACK) $(if $(CONFIRM),--confirm $(CONFIRM)) $(if $(KEEP_MODEL),--keep-model) $(if $(CLUSTER_GONE),--cluster-gone) $(ARGS)
+
+check: environment     ## every mistake in the settings of stack STACK, within a second; asks and starts nothing
+	@$(IN) -m ops.check --stack $(STACK)
 
 preview: environment   ## show what `up` would change
 	@$(IN) -m ops.preview --stack $(STACK)

@@ -6,7 +6,6 @@ plugins.start_early()  # while the imports below load
 
 import pulumi
 
-from components import settings
 from components.autoscaler import Autoscaler, AutoscalerArgs
 from components.cluster import Cluster, ClusterArgs
 from components.console import console_links
@@ -21,8 +20,9 @@ from components.model_store import ModelStore, ModelStoreArgs
 from components.model_volume import ModelVolume, ModelVolumeArgs
 from components.node_pool import NodePool, NodePoolArgs
 from components.settings import inputs
+from components.settings.current import current
 
-stack = settings.current()
+stack = current()
 
 # What the tutorial takes as given: the cluster (an existing one, or one made here), the way into it, its node scaler.
 ground, inside = foundation(stack)

@@ -1,1 +1,8 @@
-"""Commands for people: bring a stack up, look at it, prove what it promises, take it down."""
+"""The project's commands, each a module that `python -m` starts; the Makefile names them."""
+
+import sys
+
+if sys.argv[:1] == ["-m"]:  # one of them is being started: guarded before it loads anything
+    from ops.entry import guard
+
+    guard()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ops.pulumi import CommandFailed, Stack, require_stack, require_stack_file
+from ops.check import require_good
+from ops.pulumi import CommandFailed, Stack, require_stack
 
 
 def main() -> int:
@@ -27,8 +28,8 @@ def main() -> int:
 
 
 def online(stack: Stack, diff: bool) -> int:
-    """Against the stack's own state and cloud; for stack `local`, the lab's."""
-    require_stack_file(stack.name)
+    """Against the stack's own state and cloud; for stack `local`, the lab's. A mistake in the settings is told before anything starts."""
+    require_good(stack.name)
     if stack.in_lab:
         from ops.lab import start
 

@@ -30,9 +30,10 @@ def main() -> int:
 
 def deploy(name: str, refresh: bool) -> int:
     """The exit status: 0 when everything is there and ready, else the engine's, after it has been said what is in the way."""
-    from ops.pulumi import CommandFailed, Stack, require_stack_file
+    from ops.check import require_good
+    from ops.pulumi import CommandFailed, Stack
 
-    require_stack_file(name)
+    require_good(name)
     stack = Stack(name)
     started = time.monotonic()
     try:

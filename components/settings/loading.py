@@ -1,15 +1,11 @@
-"""From the engine's configuration to one checked `Settings`."""
+"""From configuration values to one checked `Settings`. Knows no engine: commands check settings without one."""
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import pulumi
-from pulumi.runtime import config as engine_config
 from pydantic import ValidationError
 
-from components.settings.advice import advice
 from components.settings.problem import PROJECT, Problem, SettingsError, remove_command, set_command
 from components.settings.root import GROUPS, SECRETS, Settings
 from components.settings.rules import broken_rules
@@ -22,16 +18,6 @@ _PLACEHOLDERS: dict[str, Any] = {
     "nodePool": {"vswitchIds": ["vsw-placeholder"]},
     "entry": {"tls": "none", "auth": "none"},
 }
-
-
-def current() -> Settings:
-    """The settings of the stack this program runs for; warns of what is rarely meant. Raises SettingsError."""
-    values = {**engine_config.get_config_env(), **engine_config.CONFIG.get()}
-    secret = {key for key in values if engine_config.is_config_secret(key)} | set(engine_config.get_config_secret_keys_env())
-    settings = load(values, secret, project=pulumi.get_project(), stack=pulumi.get_stack(), environment=os.environ)
-    for warning in advice(settings):
-        pulumi.log.warn(warning)
-    return settings
 
 
 def load(values: Mapping[str, Any], secret_keys: Iterable[str], *, project: str, stack: str, environment: Mapping[str, str]) -> Settings:

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pulumi
-
 PROJECT = "elastic-inference"
 
 
@@ -29,7 +27,7 @@ class Problem:
         return f"{self.field} is {found}\n     expected: {self.expected}\n     otherwise: {self.consequence}\n     remedy: {self.remedy}"
 
 
-class SettingsError(pulumi.RunError):
+class SettingsError(Exception):
     """The stack's configuration can't be used. Carries every problem found, not only the first."""
 
     def __init__(self, problems: Sequence[Problem], stack: str):

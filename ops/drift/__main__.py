@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 
+from ops.check import require_good
 from ops.drift.compare import Difference, differences, is_real, plain
 from ops.drift.events import Events, events
 from ops.preview_comment.document import NotAPreview
@@ -74,6 +75,7 @@ def report(stack: str, read: int, found: list[Difference]) -> str:
 
 def _ask(stack: Stack) -> Events:
     """Runs the CLI, which reads every resource and then previews the program; says how far it is. Raises NotAPreview."""
+    require_good(stack.name)
     if stack.in_lab:
         from ops.lab import start
 

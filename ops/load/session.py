@@ -200,10 +200,10 @@ class Session:
         }
 
     def _config(self) -> dict[str, Any]:
-        import yaml
+        from components.settings.stack_file import read
 
-        file = self.program / f"Pulumi.{self.stack.name}.yaml"
-        return (yaml.safe_load(file.read_text()) or {}).get("config") or {} if file.is_file() else {}
+        there = (self.program / f"Pulumi.{self.stack.name}.yaml").is_file()
+        return read(self.program, self.stack.name).config if there else {}
 
 
 def _relayed() -> str:

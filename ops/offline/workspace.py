@@ -12,19 +12,13 @@ import subprocess
 import sys
 from typing import Any
 
+from components.settings import stack_file
+
 PROJECT = "elastic-inference"
 PASSPHRASE = "offline"
 """Of stack files in a directory that is gone after the preview. It guards placeholders."""
 ACCOUNT = "1000000000000000"
 VERSION = "1.36.1-aliyun.1"
-PEM = "-----BEGIN {0}-----\nb2ZmbGluZQ==\n-----END {0}-----\n"
-PLACEHOLDERS = {
-    "kubeconfig": "apiVersion: v1\nkind: Config\nclusters: []\ncontexts: []\nusers: []\n",
-    "htpasswd": "offline:$2y$05$offline",
-    "tlsCertificate": PEM.format("CERTIFICATE"),
-    "tlsPrivateKey": PEM.format("PRIVATE KEY"),
-}
-"""Values for secrets that nobody outside has: shaped so that the program's checks take them, with no use to anybody."""
 KEPT = ("HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TMPDIR", "TZ", "EI_CACHE", "XDG_CACHE_HOME", "GOPATH", "GOCACHE")
 
 
@@ -100,17 +94,11 @@ class Workspace:
 
 
 def read_settings(source: pathlib.Path, stack: str) -> dict[str, Any]:
-    """The stack's file. Raises OfflineError when there is none or it isn't YAML."""
-    import yaml
-
-    path = source / f"Pulumi.{stack}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(found.name.split(".")[1] for found in source.glob("Pulumi.*.yaml")))
-        raise OfflineError(f"stack {stack}: there is no {path.name}; expected one of {known}")
+    """The stack's file. Raises OfflineError when there is none or it can't be read."""
     try:
-        return yaml.safe_load(path.read_text()) or {}
-    except yaml.YAMLError as error:
-        raise OfflineError(f"{path.name}: not YAML: {error}") from None
+        return dict(stack_file.read(source, stack).document)
+    except stack_file.StackFileError as error:
+        raise OfflineError(str(error)) from None
 
 
 def write_settings(path: pathlib.Path, settings: dict[str, Any]) -> None:
@@ -123,12 +111,12 @@ def write_settings(path: pathlib.Path, settings: dict[str, Any]) -> None:
 def offline_settings(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """(the stack file without what only its owners can read, the secrets to set instead by full key)."""
     config = dict(document.get("config") or {})
-    hidden = {key for key, value in config.items() if isinstance(value, dict) and set(value) == {"secure"}}
-    config = {key: _readable(value) for key, value in config.items() if key not in hidden}
+    hidden = {key for key, value in config.items() if stack_file.is_encrypted(value)}
+    config = {key: stack_file.readable(value) for key, value in config.items() if key not in hidden}
     own = {key.removeprefix(f"{PROJECT}:"): value for key, value in config.items()}
     config[f"{PROJECT}:lookups"] = {**_lookups(own), **(own.get("lookups") or {})}
     wanted = {f"{PROJECT}:{name}" for name in ("kubeconfig", *_entry_secrets(own.get("entry") or {}))}
-    secrets = {key: PLACEHOLDERS.get(key.removeprefix(f"{PROJECT}:"), "offline") for key in sorted(hidden | wanted)}
+    secrets = {key: stack_file.PLACEHOLDERS.get(key.removeprefix(f"{PROJECT}:"), stack_file.UNREADABLE) for key in sorted(hidden | wanted)}
     return {"config": config}, secrets
 
 
@@ -148,10 +136,3 @@ def _lookups(own: dict[str, Any]) -> dict[str, str]:
 def _entry_secrets(entry: dict[str, Any]) -> list[str]:
     """Secrets that the entry's settings call for."""
     return ["htpasswd"] * (entry.get("auth") == "basic") + ["tlsCertificate", "tlsPrivateKey"] * (entry.get("tls") == "provided")
-
-
-def _readable(value: Any) -> Any:
-    """The value with placeholders where it is encrypted."""
-    if isinstance(value, dict):
-        return "offline" if set(value) == {"secure"} else {key: _readable(inner) for key, inner in value.items()}
-    return [_readable(inner) for inner in value] if isinstance(value, list) else value

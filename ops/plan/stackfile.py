@@ -81,16 +81,6 @@ def _check(path: Path, before: str, after: str) -> None:
 
 
 def _problems(path: Path, text: str) -> Sequence[Any]:
-    import yaml
+    from components.settings.stack_file import parse
 
-    from components.settings.loading import load
-    from components.settings.problem import SettingsError
-
-    data = yaml.safe_load(text)["config"]
-    secret = [key for key, value in data.items() if isinstance(value, dict) and set(value) == {"secure"}]
-    values = {key: "given" if key in secret else value if isinstance(value, str) else json.dumps(value) for key, value in data.items()}
-    try:
-        load(values, secret, project=PROJECT, stack=path.name.split(".")[1], environment=os.environ)
-    except SettingsError as error:
-        return error.problems
-    return ()
+    return parse(text, path.name.split(".")[1], path.name).problems(os.environ)

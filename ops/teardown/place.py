@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import re
 from collections.abc import Collection
@@ -108,22 +107,19 @@ def _kept(settings: Any) -> frozenset[tuple[str, str]]:
 
 
 def config_of(stack: str) -> dict[str, Any]:
-    """The stack's file, {} when there is none. Encrypted values stay encrypted."""
-    import yaml
+    """The stack's file, {} when there is none. Encrypted values stay encrypted. Raises StackFileError when it can't be read."""
+    from components.settings.stack_file import read
 
-    path = ROOT / f"Pulumi.{stack}.yaml"
-    return (yaml.safe_load(path.read_text()) or {}).get("config") or {} if path.is_file() else {}
+    return read(ROOT, stack).config if (ROOT / f"Pulumi.{stack}.yaml").is_file() else {}
 
 
 def settings_of(stack: str, config: dict[str, Any]) -> Any:
     """The program's own view of the settings; None when it would refuse them: a teardown goes by the state then."""
-    from components.settings.loading import load
     from components.settings.problem import SettingsError
+    from components.settings.stack_file import StackFile
 
-    secret = [key for key, value in config.items() if isinstance(value, dict) and set(value) == {"secure"}]
-    values = {key: "given" if key in secret else value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
     try:
-        return load(values, secret, project=PROJECT, stack=stack, environment=os.environ)
+        return StackFile(stack, config).settings(os.environ)
     except SettingsError:
         return None
 

@@ -61,7 +61,7 @@ def test_the_program_does_not_know_where_it_runs() -> None:
 def test_configuration_is_read_in_one_place() -> None:
     program = [path for path in FILES if path.parent.name != "handler"]  # runs in the cluster, told by its settings.json
     readers = [path.name for path in program if re.search(r"pulumi\.Config|engine_config|os\.environ", path.read_text())]
-    assert readers == ["loading.py"]
+    assert readers == ["current.py"]
 
 
 def test_the_main_program_is_about_sixty_lines() -> None:

@@ -11,7 +11,8 @@ import tempfile
 from typing import Any
 from unittest import mock
 
-from ops.offline import run, workspace
+from components.settings import stack_file
+from ops.offline import run
 from ops.offline.workspace import Workspace, read_settings, write_settings
 
 DIRECTORY = pathlib.Path(__file__).resolve().parents[1] / "data" / "previews"
@@ -41,7 +42,7 @@ def record(name: str, stack: str, changed: Settings | None, *arguments: str, **v
         if changed is not None:
             assert not (problem := run._lay_base(work, base)), problem
             write_settings(head / f"Pulumi.{stack}.yaml", _merged(read_settings(head, stack), changed))
-        with mock.patch.dict(workspace.PLACEHOLDERS, {"htpasswd": "offline:$2y$05$another"} if name == "users-changed" else {}):
+        with mock.patch.dict(stack_file.PLACEHOLDERS, {"htpasswd": "offline:$2y$05$another"} if name == "users-changed" else {}):
             program = work.lay_tree(head, "head")
         done = work.pulumi(program, "preview", "--json", "--stack", stack, *arguments, **variables)
         text = _slim(done.stdout.replace(directory, "/preview"))
@@ -65,7 +66,7 @@ def _without(value: Any) -> Any:
 def _merged(document: dict[str, Any], changed: Settings) -> dict[str, Any]:
     config = dict(document["config"])
     for group, values in changed.items():
-        key = f"{workspace.PROJECT}:{group}"
+        key = f"{stack_file.PROJECT}:{group}"
         config[key] = {**(config.get(key) or {}), **values} if isinstance(values, dict) else values
     return {**document, "config": config}
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from components.settings.stack_file import PLACEHOLDERS
 from ops import preview
 from ops.offline import baseline, run
-from ops.offline.workspace import PLACEHOLDERS, OfflineError, offline_settings, read_settings
+from ops.offline.workspace import OfflineError, offline_settings, read_settings
 from tests.e2e.harness import Lab
 from tests.unit.golden_trees import STACKS
 from tests.unit_ops.preview_recordings import read

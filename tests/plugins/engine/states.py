@@ -14,7 +14,8 @@ import subprocess
 import sys
 from typing import Any
 
-from ops.offline.workspace import PLACEHOLDERS, Workspace, read_settings
+from components.settings.stack_file import PLACEHOLDERS
+from ops.offline.workspace import Workspace, read_settings
 from ops.preview_comment.redact import SENTINEL
 from ops.pulumi import LAB_STACK, ROOT, Stack
 

@@ -1,0 +1,100 @@
+"""How every command of `python -m ops.…` ends when something goes wrong: one message instead of a traceback, and a documented exit status.
+
+A command handles what it has something of its own to say about. What is left comes here: Ctrl-C and SIGTERM at any moment, also while
+modules load; errors whose message is complete; files and programs that are missing or may not be used. Anything else is a fault of ours
+and keeps its traceback. docs/operations.md lists the statuses.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from types import FrameType, TracebackType
+
+FAILED, INTERRUPTED, PIPE_CLOSED, TERMINATED = 1, 130, 141, 143
+COMPLETE = (
+    "lab.environment.LabError",
+    "toolchain.errors.ToolchainError",
+    "components.settings.problem.SettingsError",
+    "components.settings.stack_file.StackFileError",
+    "ops.bootstrap.InstallError",
+    "ops.offline.workspace.OfflineError",
+    "ops.preview_comment.document.NotAPreview",
+    "policy.environment.NoEnvironment",
+)
+"""Exceptions whose text is the whole message. By name: a command that does not use such a module need not load it."""
+EXPLAINED = "ops.pulumi.CommandFailed"
+"""What has told its reason already; it carries the exit status."""
+
+
+class Terminated(KeyboardInterrupt):
+    """Somebody ended the command with SIGTERM. Handled where Ctrl-C is: the programs that it had started have got SIGINT by then."""
+
+
+def guard() -> None:
+    """Makes the process end as described above."""
+    sys.excepthook = _end
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminate)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """A terminal's Ctrl-C reaches every program of the command, a SIGTERM only its first: it is passed on, so that the CLI ends its
+    update in order and nothing runs on unseen."""
+    import psutil
+
+    for child in psutil.Process().children():
+        try:
+            child.send_signal(signal.SIGINT)
+        except psutil.Error:
+            continue
+    raise Terminated
+
+
+def _end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """sys.excepthook. A SystemExit raised here sets the exit status."""
+    text, status = message(error)
+    if text is None:
+        sys.__excepthook__(kind, error, trace)
+        print("error: this is a fault of the project, not of yours; what was done before it is kept", file=sys.stderr)
+        raise SystemExit(FAILED)
+    if status == PIPE_CLOSED:  # nobody reads any more: the interpreter's last flush must not fail once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if text:
+        print(text, file=sys.stderr, flush=True)
+    raise SystemExit(status)
+
+
+def message(error: BaseException) -> tuple[str | None, int]:
+    """What the user reads ("" nothing more, None the traceback: nobody expected this) and the exit status."""
+    names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+    if isinstance(error, Terminated):
+        return "\nended by SIGTERM; what was done is kept, the same command goes on from here", TERMINATED
+    if isinstance(error, KeyboardInterrupt):
+        return "\ninterrupted; what was done is kept, the same command goes on from here", INTERRUPTED
+    if EXPLAINED in names:
+        return "", getattr(error, "code", FAILED) or FAILED
+    if names & set(COMPLETE):
+        return f"error: {error}", FAILED
+    if isinstance(error, BrokenPipeError):
+        return "", PIPE_CLOSED
+    if isinstance(error, subprocess.TimeoutExpired):
+        words = error.cmd if isinstance(error.cmd, str) else " ".join(map(str, error.cmd))
+        return f"error: no answer within {error.timeout:g} s from: {words[:200]}. Can what it asks be reached (make status)?", FAILED
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"error: {error.filename}: {_reason(error)}", FAILED
+    return None, FAILED
+
+
+def _reason(error: OSError) -> str:
+    """What the system said, and what to do about it."""
+    said = (error.strerror or type(error).__name__).lower()
+    remedy = {
+        FileNotFoundError: "it is needed here and is not there; check the path, or install the program",
+        PermissionError: "this user may not use it; change its owner or rights, or run the command as the user who owns it",
+        IsADirectoryError: "a file was expected",
+        NotADirectoryError: "a directory was expected",
+    }
+    return f"{said}: {remedy.get(type(error), 'correct that and run the same command again')}"
