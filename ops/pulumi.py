@@ -79,6 +79,8 @@ class Stack:
 
     def exists(self) -> bool:
         """Whether the backend knows this stack; raises `CommandFailed` when it doesn't say."""
+        if self.in_lab and _checkpoint_of_lab(self.name).is_file():
+            return True  # spares every command a run of the CLI
         listing = self.capture("stack", "ls", "--json")
         if listing.returncode != 0:
             print(listing.stderr.strip(), file=sys.stderr)
@@ -91,6 +93,13 @@ class Stack:
         if answer.returncode != 0:
             raise CommandFailed(["pulumi", "stack", "output"], answer.returncode)
         return json.loads(answer.stdout)
+
+
+def _checkpoint_of_lab(stack: str) -> pathlib.Path:
+    """Where the lab's own backend keeps the state of a stack of this project."""
+    from lab.environment import lab_home
+
+    return lab_home() / "pulumi" / "state" / ".pulumi" / "stacks" / "elastic-inference" / f"{stack}.json"
 
 
 def environment() -> dict[str, str]:

@@ -1,5 +1,8 @@
 """`make drift`: what differs from what was deployed, by resource; autoscalers' differences are told from real ones. Changes nothing.
 
+Every resource is read and compared with the stack's state. The program runs only where a difference is found, to tell what `up` would do
+about it, or with --program, which also finds what the program asks for and nobody has deployed.
+
 Exit status: 0 no real difference, 7 at least one (as of the CLI's own --expect-no-changes), 1 it could not be told.
 """
 
@@ -14,7 +17,7 @@ import time
 from collections import Counter
 
 from ops.check import require_good
-from ops.drift.compare import Difference, differences, is_real, plain
+from ops.drift.compare import Difference, differences, is_real, is_settled, plain, without_program
 from ops.drift.events import Events, events
 from ops.preview_comment.document import NotAPreview
 from ops.pulumi import Stack, environment, require_cli
@@ -37,22 +40,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m ops.drift", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stack", default="local")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the differences there as well")
+    parser.add_argument("--program", action="store_true", help="find what the program asks for and is not deployed, too")
     options = parser.parse_args(arguments)
     stack = Stack(options.stack)
     try:
-        found = _ask(stack)
+        result, read = looked_at(stack, options.program)
     except NotAPreview as error:
         print(f"error: stack {stack.name}: {error}", file=sys.stderr)
         return 1
-    if found.errors:
-        for message in found.errors:
-            print(f"error: {message.text.strip()}", file=sys.stderr)
-        print(f"error: stack {stack.name}: what differs can't be told, see above; nothing was changed", file=sys.stderr)
-        return 1
-    result = differences(found)
     if options.json:
         options.json.write_text(json.dumps(plain(result), indent=1, ensure_ascii=False) + "\n")
-    print(report(stack.name, len(found.reads), result))
+    print(report(stack.name, read, result))
     return DIFFERENT if any(map(is_real, result)) else 0
 
 
@@ -73,8 +71,8 @@ def report(stack: str, read: int, found: list[Difference]) -> str:
     return "\n".join([*lines, f"{stack}: {read} resources looked at, {listed or 'none differs'}"])
 
 
-def _ask(stack: Stack) -> Events:
-    """Runs the CLI, which reads every resource and then previews the program; says how far it is. Raises NotAPreview."""
+def looked_at(stack: Stack, program: bool) -> tuple[list[Difference], int]:
+    """The differences, and how many resources were read. Raises NotAPreview when it can't be told what differs."""
     require_good(stack.name)
     if stack.in_lab:
         from ops.lab import start
@@ -82,8 +80,38 @@ def _ask(stack: Stack) -> Events:
         start(quiet=True)
     else:
         require_cli()
+    alone = None
+    if not program:
+        alone = _ask(stack, "refresh", "--preview-only")
+        _fail_on(alone)
+        if is_settled(alone):
+            return without_program(alone), len(alone.reads)
+        print("something differs; asking the program what it wants of it …", file=sys.stderr, flush=True)
+    found = _ask(stack, "preview", "--refresh")
+    if found.errors and alone is not None:  # the program, or a plugin's preview, fails on what was found: it is told all the same
+        _say(found)
+        print("warning: what `up` would do about these can't be told, see above", file=sys.stderr)
+        return without_program(alone), len(alone.reads)
+    _fail_on(found)
+    return differences(found), len(found.reads)
+
+
+def _fail_on(found: Events) -> None:
+    _say(found)
+    if found.errors:
+        raise NotAPreview("what differs can't be told, see above; nothing was changed")
+
+
+def _say(found: Events) -> None:
+    for message in found.errors:
+        text = message.text.strip()
+        print(text if text.startswith("error:") else f"error: {text}", file=sys.stderr)
+
+
+def _ask(stack: Stack, *command: str) -> Events:
+    """Runs the CLI, which reads every resource; says how far it is. Raises NotAPreview."""
     process = subprocess.Popen(
-        stack.command("preview", "--stack", stack.name, "--refresh", "--json", "--non-interactive"),
+        stack.command(*command, "--stack", stack.name, "--json", "--non-interactive"),
         env={**environment(), "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"},
         stdout=subprocess.PIPE,
         text=True,
@@ -99,7 +127,7 @@ def _ask(stack: Stack) -> Events:
     code = process.wait()
     found = events("".join(lines))
     if code != 0 and not found.errors:
-        raise NotAPreview(f"`pulumi preview --refresh` ended with exit status {code}, see above; is the stack there (make up)?")
+        raise NotAPreview(f"`pulumi {' '.join(command)}` ended with exit status {code}, see above; is the stack there (make up)?")
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ops.drift.events import Events, Read
@@ -52,6 +52,24 @@ def differences(found: Events) -> list[Difference]:
 def is_real(one: Difference) -> bool:
     """Whether somebody has to do something about it."""
     return one.sort in ("changed", "gone", "undeployed")
+
+
+def is_settled(found: Events) -> bool:
+    """Whether the resources alone tell all: nothing differs that the program, as it was deployed, sends. Of anything else only the
+    program can say what `up` would do about it."""
+    return not any(map(is_real, without_program(found)))
+
+
+def without_program(found: Events) -> list[Difference]:
+    """Every difference as far as the resources alone tell: one of a property that the program sent is a change by somebody else."""
+    sorted_: list[Difference] = []
+    for read in found.reads.values():
+        for one in _of(read, None):
+            sent = tuple(part for part in one.properties if look_up(read.was.inputs, part.path) is not ABSENT)
+            kept = tuple(part for part in one.properties if part not in sent)
+            sorted_ += [replace(one, sort="changed", properties=tuple(replace(part, owner="") for part in sent))] if sent else []
+            sorted_ += [replace(one, properties=kept)] if kept or not one.properties else []
+    return sorted_
 
 
 def plain(found: list[Difference]) -> list[dict[str, Any]]:

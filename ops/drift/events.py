@@ -1,4 +1,4 @@
-"""What `pulumi preview --refresh` told, event by event: how each resource was, how it is, and what `up` would do about it."""
+"""What the CLI told, event by event: how each resource was, how it is, and, where the program ran, what `up` would do about it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ class Events:
 def events(text: str) -> Events:
     """From the CLI's stream of events, one a line. Raises NotAPreview."""
     preview = parse(text)
-    reads = {read.urn: read for line in filter(str.strip, text.splitlines()) if (read := _read(json.loads(line)))}
+    # `pulumi refresh` tells the result of a read as what it came to (same, update, delete), `pulumi preview --refresh` as a refresh.
+    results = ("refresh", "same", "update", "delete") if all(step.op == "refresh" for step in preview.steps) else ("refresh",)
+    reads = {read.urn: read for line in filter(str.strip, text.splitlines()) if (read := _read(json.loads(line), results))}
     errors = tuple(message for message in preview.messages if message.severity == "error")
     if preview.steps and not reads and not errors:
         raise NotAPreview("nothing was asked for: expected the events of `pulumi preview --refresh --json`, one a line")
@@ -42,10 +44,10 @@ def events(text: str) -> Events:
     return Events(reads, steps, errors)
 
 
-def _read(event: Any) -> Read | None:
+def _read(event: Any, results: tuple[str, ...]) -> Read | None:
     """The result of a refresh, where the event is one."""
     metadata = (event.get("resOutputsEvent") or {}).get("metadata") if isinstance(event, dict) else None
-    if not isinstance(metadata, dict) or metadata.get("op") != "refresh":
+    if not isinstance(metadata, dict) or metadata.get("op") not in results:
         return None
     was = State.of(metadata.get("old"))
     return Read(str(metadata.get("urn", "")), was, State.of(metadata.get("new"))) if was else None

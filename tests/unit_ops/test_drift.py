@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from ops.drift import __main__ as command
 from ops.drift.__main__ import report
-from ops.drift.compare import Difference, differences, is_real
+from ops.drift.compare import Difference, differences, is_real, is_settled, without_program
 from ops.drift.events import events
 from ops.drift.owners import reported
 from ops.preview_comment.document import NotAPreview
@@ -142,3 +143,69 @@ def test_the_recorded_change_by_hand_is() -> None:
     result = {(one.sort, one.name): one for one in recorded("changed-by-hand")}
     assert {key for key, one in result.items() if is_real(one)} == {("changed", "server-service"), ("gone", "server-budget")}
     assert ("owned", "server-deployment") in result
+
+
+def result(kind: str, op: str, was: State, now: State | None) -> str:
+    """The two events of a resource that `pulumi refresh` read; the second has what it came to."""
+    metadata = {"op": "refresh", "urn": f"{URN}{kind}::it", "old": was, "new": None}
+    ended = {**metadata, "op": op, "new": now}
+    return "\n".join(
+        json.dumps({"sequence": 1, name: {"metadata": one}}) for name, one in (("resourcePreEvent", metadata), ("resOutputsEvent", ended))
+    )
+
+
+@pytest.mark.parametrize(
+    ("op", "was", "now", "sort"),
+    [
+        ("same", state({"a": 1}), state({"a": 1}), ""),
+        ("update", state({"a": 1}), state({"a": 2}), "changed"),
+        ("update", state({"a": 1}), state({"a": 1}, {"a": 1, "b": 2}), "other"),
+        ("update", state({}, {"desiredSize": 1}), state({}, {"desiredSize": 4}), "owned"),
+        ("update", state({"desiredSize": 1}), state({"desiredSize": 4}), "changed"),
+        ("delete", state({"a": 1}), None, "gone"),
+    ],
+)
+def test_the_resources_alone_tell_what_the_program_as_it_was_deployed_did_not_send(
+    op: str, was: State, now: State | None, sort: str
+) -> None:
+    read_alone = events(result(POOL, op, was, now))
+    assert [one.sort for one in without_program(read_alone)] == ([sort] if sort else [])
+    assert is_settled(read_alone) == (sort not in ("changed", "gone"))
+
+
+def test_one_resource_may_differ_in_what_is_sent_and_in_what_is_not() -> None:
+    read_alone = events(result(POOL, "update", state({"a": 1}, {"desiredSize": 1}), state({"a": 2}, {"desiredSize": 4})))
+    assert [(one.sort, [part.path for part in one.properties]) for one in without_program(read_alone)] == [
+        ("owned", ["desiredSize"]),
+        ("changed", ["a"]),
+    ]
+
+
+ALONE = result(POOL, "update", state({"a": 1}), state({"a": 2}))
+FAILURE = json.dumps({"sequence": 1, "diagnosticEvent": {"severity": "error", "message": "error: Preview failed: no"}})
+
+
+@pytest.mark.parametrize(
+    ("answers", "arguments", "status", "said"),
+    [
+        ([result(POOL, "same", state({"a": 1}), state({"a": 1}))], [], 0, "none differs"),
+        ([ALONE, FAILURE], [], 7, "1 changed"),
+        ([FAILURE], [], 1, "can't be told"),
+        ([FAILURE], ["--program"], 1, "can't be told"),
+        (
+            [ALONE, f"{read(POOL, state({'a': 1}), state({'a': 2}))}\n{step(POOL, 'update', state({'a': 2}), state({'a': 1}), 'a')}"],
+            [],
+            7,
+            "up would",
+        ),
+    ],
+)
+def test_the_program_runs_only_where_something_differs(
+    answers: list[str], arguments: list[str], status: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waiting = iter(answers)
+    monkeypatch.setattr(command, "require_good", lambda stack: None)
+    monkeypatch.setattr(command, "require_cli", lambda: None)
+    monkeypatch.setattr(command, "_ask", lambda stack, *words: events(next(waiting)))
+    assert command.main(["--stack", "dev", *arguments]) == status
+    assert said in "".join(capsys.readouterr()) and not list(waiting)
