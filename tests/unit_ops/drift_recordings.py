@@ -3,7 +3,8 @@
     PULUMI_ENABLE_STREAMING_JSON_PREVIEW=true pulumi preview --stack local --refresh --json | python -m tests.unit_ops.drift_recordings NAME
 
 autoscaled: the metric is away (`python -m lab metrics outage`), the Deployment is scaled to 2, its pods are ready. changed-by-hand:
-besides, the Service's label heritage has another value and the disruption budget is deleted. States that don't differ are left out.
+besides, the Service's label heritage has another value and the disruption budget is deleted. released-bridge: the first look after an up,
+with the plugin built with bridge 3.134.0. States that don't differ are left out.
 """
 
 import gzip
