@@ -11,7 +11,8 @@ from toolchain.plugins import describe
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _terminated)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _terminated)
     try:
         options.run(options)
     except ToolchainError as error:
@@ -23,9 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _terminated(*_: object) -> None:
+def _terminated(number: int, _: object) -> None:
     """Ends as after Ctrl-C: what runs is ended, nothing half-built is kept."""
-    raise SystemExit(128 + signal.SIGTERM)
+    raise SystemExit(128 + number)
 
 
 def _parser() -> argparse.ArgumentParser:

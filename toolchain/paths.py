@@ -19,3 +19,9 @@ def is_ours(path: Path) -> bool:
     """Whether a file belongs to the cache or to this repository (so that finding it on `PATH` proves nothing)."""
     real = path.resolve()
     return real.is_relative_to(cache_root().resolve()) or real.is_relative_to(REPOSITORY)
+
+
+def pulumi_homes() -> list[Path]:
+    """Where a user's Pulumi keeps its programs and plugins: `PULUMI_HOME` and `~/.pulumi`."""
+    configured = os.environ.get("PULUMI_HOME")
+    return list(dict.fromkeys(Path(home).expanduser() for home in (configured, "~/.pulumi") if home))

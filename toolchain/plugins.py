@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from toolchain.progress import Progress, to_stderr
+from toolchain.progress import Progress
 from toolchain.resolve import ensure
 from toolchain.specs import PULUMI_VERSION, SPECS
 from toolchain.tool import Tool
@@ -13,14 +13,14 @@ from toolchain.tool import Tool
 _LANGUAGE_HOST = "pulumi-language-python"
 
 
-def install_into(home: Path, progress: Progress = to_stderr) -> dict[str, Tool]:
+def install_into(home: Path, say: Progress | None = None) -> dict[str, Tool]:
     """Puts a link to every plugin where the CLI with this `PULUMI_HOME` looks for it; returns what each one is.
 
     Links that are right already are left alone. A CLI that brings its own Python language host keeps it.
     Raises ToolchainError when a plugin can't be had.
     """
     names = [name for name, spec in SPECS.items() if spec.plugin]
-    tools = ensure([*names, "pulumi", _LANGUAGE_HOST], progress)
+    tools = ensure([*names, "pulumi", _LANGUAGE_HOST], say)
     for name in names:
         spec = SPECS[name]
         _link(home / "plugins" / f"resource-{spec.plugin}-v{spec.version}" / name, tools[name].path)

@@ -3,42 +3,52 @@
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from toolchain import cache, onpath, published, tensorflow, wheels
 from toolchain.errors import ToolchainError
 from toolchain.golang import find_go
-from toolchain.parallel import side_by_side
-from toolchain.progress import Progress, to_stderr
+from toolchain.parallel import Group, side_by_side
+from toolchain.progress import Board, Progress
 from toolchain.specs import SPECS, Spec
 from toolchain.tool import Tool
 
 
-def ensure(names: Iterable[str], progress: Progress = to_stderr) -> dict[str, Tool]:
-    """Provides every named tool, by building it if need be, two at a time. Raises ToolchainError on the first that can't be had."""
+def ensure(names: Iterable[str], say: Progress | None = None) -> dict[str, Tool]:
+    """Provides every named tool, by building it if need be. Raises ToolchainError on the first that can't be had.
+
+    Shows on stderr how far it is, or tells `say` in lines.
+    """
     names = list(dict.fromkeys(names))
-    specs = [_spec(name) for name in names if not name.startswith(tensorflow.PREFIX)]
-    there = {spec.name: tool for spec in specs if (tool := _final(spec))}
-    missing = [spec for spec in specs if spec.name not in there]
-    if any(spec.plugin for spec in missing):  # the CLI is asked for published plugins
-        missing = [SPECS["pulumi"], *(spec for spec in missing if spec.name != "pulumi")]
-    there |= side_by_side(missing, lambda spec, ended, pulumi: _get(spec, progress, ended, pulumi)) if missing else {}
-    for name in names:
-        if name.startswith(tensorflow.PREFIX):
-            tensorflow.ensure(name.removeprefix(tensorflow.PREFIX), progress)
-            there[name] = find(name)
+    there = {name: tool for name in names if (tool := _there(name))}
+    missing = [name for name in names if name not in there]
+    if missing:
+        with Board(say) as board:
+            there |= _provide(
+                [_spec(name) for name in missing if not _is_library(name)], [name for name in missing if _is_library(name)], board
+            )
     return {name: there[name] for name in names}
 
 
 def find(name: str) -> Tool:
     """The tool if it is there already. Raises ToolchainError, which names the command to get it, if not."""
-    if name.startswith(tensorflow.PREFIX):
+    if _is_library(name):
         return tensorflow.described(name.removeprefix(tensorflow.PREFIX))
-    spec = _spec(name)
-    tool = _look(spec)
-    if tool is None:
-        raise ToolchainError(f"{name}: is not there yet. Get it with `{sys.executable} -m toolchain ensure {name}`.")
-    return tool
+    if tool := _there(name):
+        return tool
+    raise ToolchainError(f"{name}: is not there yet. Get it with `{sys.executable} -m toolchain ensure {name}`.")
+
+
+def _is_library(name: str) -> bool:
+    return name.startswith(tensorflow.PREFIX)
+
+
+def _there(name: str) -> Tool | None:
+    if _is_library(name):
+        version = name.removeprefix(tensorflow.PREFIX)
+        return tensorflow.described(version) if version in tensorflow.there() else None
+    return _look(_spec(name))
 
 
 def _spec(name: str) -> Spec:
@@ -71,25 +81,63 @@ def _from_repository(spec: Spec) -> Tool | None:
     return Tool(spec.name, spec.repository, spec.version, "repository")
 
 
-def _final(spec: Spec) -> Tool | None:
-    """What is there, unless something better could be installed in its place."""
-    tool = _look(spec)
-    may_be_published = spec.plugin and not published.failed_lately(spec)
-    return None if tool and tool.origin == "repository" and may_be_published else tool
+def _provide(missing: Sequence[Spec], libraries: Sequence[str], board: Board) -> dict[str, Tool]:
+    """Downloads, installs and builds; downloads of libraries run beside the builds."""
+    ended = threading.Event()
+    with ThreadPoolExecutor(max(1, len(libraries)), "library") as pool:
+        try:
+            downloads = [pool.submit(tensorflow.provide, name.removeprefix(tensorflow.PREFIX), board, ended) for name in libraries]
+            there = _install_or_build(missing, board)
+            for download in downloads:
+                download.result()
+        except BaseException:
+            ended.set()
+            raise
+    return there | {name: find(name) for name in libraries}
 
 
-def _get(spec: Spec, progress: Progress, ended: threading.Event, pulumi: Callable[[], Tool]) -> Tool:
-    if tool := _final(spec):
-        return tool
-    if spec.plugin and not published.failed_lately(spec) and (installed := published.install(spec, pulumi().path, progress)):
-        return installed
-    if tool := _from_repository(spec):
-        return tool
-    if spec.module:
-        from toolchain.build import build
+def _install_or_build(missing: Sequence[Spec], board: Board) -> dict[str, Tool]:
+    for spec in missing:
+        if spec.module is None:
+            raise ToolchainError(_missing(spec))
+    cli = _look(SPECS["pulumi"])
+    asked = [spec for spec in missing if spec.plugin and not published.failed_lately(spec)]
+    there: dict[str, Tool] = {}
+    if asked and cli:  # what can be downloaded is not announced as a build
+        there = side_by_side([[spec] for spec in asked], lambda group, ended, _: _install(group[0], cli, board, ended))
+        asked = []
+    missing = [spec for spec in missing if spec.name not in there]
+    if asked and SPECS["pulumi"] not in missing:  # the CLI has to be there before it can be asked
+        missing = [SPECS["pulumi"], *missing]
+    return there | (_build(_groups(missing), {spec.name for spec in asked}, board) if missing else {})
 
-        return build(spec, progress, ended)
-    raise ToolchainError(_missing(spec))
+
+def _groups(specs: Sequence[Spec]) -> list[Group]:
+    """What one `go build` makes together, longest first."""
+    by_module: dict[object, list[Spec]] = {}
+    for spec in specs:
+        by_module.setdefault(spec.module and spec.module.directory, []).append(spec)
+    return sorted(by_module.values(), key=lambda group: -(group[0].module.cpu_seconds if group[0].module else 0))
+
+
+def _build(groups: Sequence[Group], asked: set[str], board: Board) -> dict[str, Tool]:
+    from toolchain.build import announce, build
+
+    announce(groups, asked, board)
+    # The CLI comes first where plugins wait for it: two thirds of all work are theirs.
+    ordered = sorted(groups, key=lambda group: not (asked and group[0].name == "pulumi"))
+
+    def work(group: Group, ended: threading.Event, there: dict[str, Tool]) -> dict[str, Tool]:
+        if group[0].name in asked and (found := _install(group[0], there["pulumi"], board, ended)):
+            return found
+        return build(group, board, ended)
+
+    return side_by_side(ordered, work, lambda group: "pulumi" if group[0].name in asked else None)
+
+
+def _install(spec: Spec, cli: Tool, board: Board, ended: threading.Event) -> dict[str, Tool]:
+    tool = published.install(spec, cli.path, board, ended)
+    return {spec.name: tool} if tool else {}
 
 
 def _missing(spec: Spec) -> str:

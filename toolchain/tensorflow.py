@@ -14,19 +14,20 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
+import threading
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolchain import elf
+from toolchain.child import Child
 from toolchain.errors import ToolchainError
 from toolchain.lock import exclusive
 from toolchain.paths import cache_root
-from toolchain.progress import Progress, Ticker, duration, to_stderr
+from toolchain.progress import Board, Progress, Step, duration
 from toolchain.tool import Tool
 
 PREFIX = "tensorflow-"
@@ -143,25 +144,35 @@ def find(version: str) -> Libraries:
     raise ToolchainError(f"{release.name}: is not there yet. Get it with `{sys.executable} -m toolchain ensure {release.name}`.")
 
 
-def ensure(version: str, progress: Progress = to_stderr) -> Libraries:
+def ensure(version: str, say: Progress | None = None) -> Libraries:
     """The libraries, from the cache or downloaded now. Raises ToolchainError if they can't be had."""
+    with Board(say) as board:
+        return provide(version, board, threading.Event())
+
+
+def provide(version: str, board: Board, ended: threading.Event) -> Libraries:
+    """As `ensure`, beside other work; ends early once `ended` is set."""
     release = _release(version)
     if found := _load(release):
         return found
     check_machine(release.name)
     home = _home()
-    with exclusive(home / f".lock-{version}", release.name, progress):
-        if found := _load(release):
-            return found
-        for leftover in home.glob(f"{_TEMPORARY}{version}-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
-        _check_space(release)
-        temporary = Path(tempfile.mkdtemp(prefix=f"{_TEMPORARY}{version}-", dir=home))
-        try:
-            _unpack(release, _download(release, temporary, progress), temporary)
-            _put_in_place(release, temporary)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+    step = board.begin(release.name)
+    try:
+        with exclusive(home / f".lock-{version}", step, board, ended):
+            if found := _load(release):
+                return found
+            for leftover in home.glob(f"{_TEMPORARY}{version}-*"):
+                shutil.rmtree(leftover, ignore_errors=True)
+            _check_space(release)
+            temporary = Path(tempfile.mkdtemp(prefix=f"{_TEMPORARY}{version}-", dir=home))
+            try:
+                _unpack(release, _download(release, temporary, step, board, ended), temporary)
+                _put_in_place(release, temporary)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+    finally:
+        board.end(step)
     if found := _load(release):
         return found
     raise ToolchainError(f"{release.name}: was unpacked, but {directory_of(release)} is gone again. Run the same command again.")
@@ -219,10 +230,10 @@ def _check_space(release: Release) -> None:
         )
 
 
-def _download(release: Release, temporary: Path, progress: Progress) -> Path:
+def _download(release: Release, temporary: Path, step: Step, board: Board, ended: threading.Event) -> Path:
     """The wheel, checked against its pinned hash by pip. Raises ToolchainError with pip's last line."""
     megabytes = release.wheel_bytes / 1e6
-    progress(f"{release.name}: downloading TensorFlow's libraries, {megabytes:.0f} MB (first time only)")
+    board.line(f"{release.name}: downloading TensorFlow's libraries, {megabytes:.0f} MB (first time only)")
     pins, downloads = temporary / "pins.txt", temporary / "pip"
     downloads.mkdir()
     pins.write_text(f"tensorflow-cpu=={release.version} --hash=sha256:{release.sha256}\n")
@@ -233,37 +244,26 @@ def _download(release: Release, temporary: Path, progress: Progress) -> Path:
     ]  # fmt: skip
     log = cache_root() / "log" / f"download-{release.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    ticker = Ticker(progress, release.name)
-    with log.open("wb") as sink:
-        # pip writes the wheel below TMPDIR before it moves it: its growth is the progress.
-        environment = {**os.environ, "TMPDIR": str(downloads)}
-        pip = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT)
-        try:
-            while _runs(pip):
-                ticker.tick(_progress_text(_size(downloads), release.wheel_bytes, ticker.elapsed))
-        except BaseException:
-            pip.terminate()
-            pip.wait()
-            raise
+    # pip writes the wheel below TMPDIR before it moves it: its growth is the progress.
+    with log.open("wb") as sink, Child(command, ended, variables={"TMPDIR": str(downloads)}) as pip:
+        for chunk in pip.output():
+            sink.write(chunk)
+            done = _size(downloads)
+            left = step.elapsed * (release.wheel_bytes - done) / done if done else None
+            step.show("downloading", round(done / 1e6), round(megabytes), "MB", left)
+        code = pip.wait()
+    if ended.is_set():
+        raise ToolchainError(f"{release.name}: the download was ended. The same command starts it again.")
     wheels = list(temporary.glob("*.whl"))
-    if pip.returncode != 0 or len(wheels) != 1:
-        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()] or [f"exit status {pip.returncode}"]
+    if code != 0 or len(wheels) != 1:
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()] or [f"exit status {code}"]
         reason = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1])
         raise ToolchainError(
             f"{release.name}: pip could not download the wheel of tensorflow-cpu {release.version} ({reason}; all of it: {log}). "
             "Without it the lab can't run a model of this version. Is the package index reached? Then run the same command again."
         )
-    progress(f"{release.name}: {megabytes:.0f} MB downloaded in {duration(ticker.elapsed)}")
+    board.line(f"{release.name}: {megabytes:.0f} MB downloaded in {duration(step.elapsed)}")
     return wheels[0]
-
-
-def _runs(process: subprocess.Popen[bytes]) -> bool:
-    """Whether a process still runs after another moment."""
-    try:
-        process.wait(0.5)
-    except subprocess.TimeoutExpired:
-        return True
-    return False
 
 
 def _size(directory: Path) -> int:
@@ -275,12 +275,6 @@ def _size(directory: Path) -> int:
         except OSError:
             continue
     return total
-
-
-def _progress_text(done: int, total: int, seconds: float) -> str:
-    """`_progress_text(50_000_000, 200_000_000, 10)` is "50 of 200 MB, about 30 s left"."""
-    text = f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"
-    return f"{text}, about {duration(seconds * (total - done) / done)} left" if 0 < done <= total and seconds > 0 else text
 
 
 def _unpack(release: Release, wheel: Path, directory: Path) -> None:

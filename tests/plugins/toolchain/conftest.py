@@ -19,6 +19,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     directory = tmp_path / "cache"
     monkeypatch.setenv("EI_CACHE", str(directory))
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "pulumi-home"))
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
     return directory
 
 
@@ -27,7 +28,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory that is all of PATH, with the few commands that fake tools need; no Go in the Python environment either."""
     directory = tmp_path / "bin"
     directory.mkdir()
-    for name in ("sh", "chmod", "mkdir", "sleep"):
+    for name in ("sh", "chmod", "mkdir", "mv", "sleep"):
         command = shutil.which(name)
         assert command is not None
         (directory / name).symlink_to(command)
@@ -52,12 +53,19 @@ def fake(path: Path) -> FakeTool:
 GO = """
 case "$1" in
 version) echo "go version go1.26.8 linux/amd64" ;;
+env) echo /go/cache; echo /go/modules ;;
+list)
+	echo "go: downloading example.org/a v1.0.0" >&2
+	echo example.org/a; echo example.org/b ;;
 build)
 	echo "$@" >> "$FAKE_GO_LOG"
-	echo "go: downloading example.org/a v1.0.0" >&2
 	echo "example.org/a" >&2
 	while [ "$1" != "-o" ]; do shift; done
-	printf '#!/bin/sh\\necho tool version 1.2.3\\n' > "$2"; chmod +x "$2" ;;
+	output="$2"; shift 2
+	for package in "$@"; do
+		file="$output"; [ -d "$output" ] && file="$output/${package##*/}"
+		printf '#!/bin/sh\\necho tool version 1.2.3\\n' > "$file"; chmod +x "$file"
+	done ;;
 esac
 """
 

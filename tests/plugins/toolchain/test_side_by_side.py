@@ -13,36 +13,43 @@ from toolchain.parallel import side_by_side
 from toolchain.specs import SPECS
 from toolchain.tool import Tool
 
-NAMES = ("pulumi", "etcd", "kube-apiserver", "pulumi-resource-alicloud")
+GROUPS = [[SPECS[name]] for name in ("kube-apiserver", "etcd", "pulumi-resource-alicloud", "pulumi")]
 
 
-def _tool(name: str) -> Tool:
-    return Tool(name, Path(name), "1", "built")
+def _tools(group) -> dict[str, Tool]:  # noqa: ANN001
+    return {spec.name: Tool(spec.name, Path(spec.name), "1", "built") for spec in group}
 
 
-def test_two_are_got_at_once_the_first_one_first_then_the_longest() -> None:
+def test_two_are_got_at_once_in_the_order_given() -> None:
     order: list[str] = []
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=60)
 
-    def work(spec, ended, first):  # noqa: ANN001, ANN202
-        order.append(spec.name)
+    def work(group, ended, there):  # noqa: ANN001, ANN202
+        order.append(group[0].name)
         both.wait()  # breaks if two never run side by side
-        return _tool(spec.name)
+        return _tools(group)
 
-    found = side_by_side([SPECS[name] for name in NAMES], work)
-    assert list(found) == ["pulumi", "pulumi-resource-alicloud", "kube-apiserver", "etcd"]
-    assert order[0] == "pulumi" and set(order) == set(NAMES)
+    assert set(side_by_side(GROUPS, work)) == {group[0].name for group in GROUPS}
+    assert set(order[:2]) == {"kube-apiserver", "etcd"} and set(order[2:]) == {"pulumi-resource-alicloud", "pulumi"}
 
 
-def test_one_that_needs_the_first_waits_for_it() -> None:
-    def work(spec, ended, first):  # noqa: ANN001, ANN202
-        if spec.name == "pulumi":
-            time.sleep(0.2)
-            return _tool("the CLI")
-        return _tool(f"{spec.name} after {first().name}")
+def test_one_that_comes_after_another_waits_and_holds_up_nobody() -> None:
+    order: list[str] = []
 
-    found = side_by_side([SPECS[name] for name in NAMES], work)
-    assert found["pulumi-resource-alicloud"].name == "pulumi-resource-alicloud after the CLI"
+    def work(group, ended, there):  # noqa: ANN001, ANN202
+        order.append(group[0].name)
+        assert group[0].name != "pulumi-resource-alicloud" or "pulumi" in there
+        return _tools(group)
+
+    def after(group):  # noqa: ANN001, ANN202
+        return "pulumi" if group[0].plugin else None
+
+    assert len(side_by_side(GROUPS, work, after)) == 4
+    assert order.index("pulumi") < order.index("pulumi-resource-alicloud") == 3
+
+
+def test_a_tool_that_is_not_among_those_to_come_is_not_waited_for() -> None:
+    assert set(side_by_side(GROUPS[:1], lambda group, ended, there: _tools(group), lambda group: "pulumi")) == {"kube-apiserver"}
 
 
 def test_a_failure_ends_the_build_beside_it_and_starts_no_other(
@@ -53,7 +60,7 @@ def test_a_failure_ends_the_build_beside_it_and_starts_no_other(
                                     f"while [ ! -s {started} ]; do sleep 0.05; done; echo broken >&2; exit 1"))  # fmt: skip
     begun = time.monotonic()
     with pytest.raises(ToolchainError, match="etcd"):
-        ensure(["etcd", "kube-apiserver", "kube-scheduler"], lambda line: None)
+        ensure(["etcd", "kube-apiserver"], lambda line: None)
     assert time.monotonic() - begun < 30
     pid = started.read_text().strip()
     assert subprocess.run(["/bin/kill", "-0", pid], capture_output=True).returncode != 0, "the other build still runs"

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from toolchain import ToolchainError, elf, tensorflow
+from toolchain.progress import Board
 from toolchain.tensorflow import RELEASES, Release
 
 
@@ -128,8 +129,9 @@ def test_an_unknown_version_is_refused_with_those_there_are() -> None:
 
 
 def test_progress_names_the_part_and_the_time_left() -> None:
-    assert tensorflow._progress_text(50_000_000, 200_000_000, 10) == "50 of 200 MB, about 30 s left"
-    assert tensorflow._progress_text(0, 200_000_000, 10) == "0 of 200 MB"
+    step = Board().begin("tensorflow-9.9.9")
+    step.text, step.done, step.total, step.unit, step.left = "downloading", 50, 200, "MB", 90.0
+    assert step.line() == "tensorflow-9.9.9: downloading, 50 of 200 MB after 0 s, about 2 min left"
 
 
 def test_a_written_library_is_loaded_and_holds_every_name(tmp_path: Path) -> None:
