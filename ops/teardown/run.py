@@ -1,4 +1,4 @@
-"""Runs the CLI for one stage of a destroy: again if it fails once, cleanly interrupted when we are."""
+"""Runs the CLI for one part of a destroy: again if it fails once, cleanly interrupted when we are."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ops.pulumi import ROOT, CommandFailed, Stack, environment
 from ops.teardown.checkpoint import Resource
 
 ATTEMPTS = 3
-"""Of one stage: clouds throttle and fail for moments, and deleting what is gone already is no error."""
+"""Of one part: clouds throttle and fail for moments, and deleting what is gone already is no error."""
 PAUSE = 2.0
 UNREACHABLE = {"PULUMI_K8S_DELETE_UNREACHABLE": "true", "PULUMI_K8S_CLIENT_TIMEOUT": "10"}
 """Has the Kubernetes plugin forget objects of a cluster that does not answer, and find that out within seconds."""

@@ -2,13 +2,15 @@
 
 The engine deletes along the dependency graph, but it knows nothing of what follows from a deletion outside of it: pods that still end
 their requests, a mount that is still being released, instances that are still stopping, a load balancer that is still there. So a destroy
-is run stage by stage, and each is waited for. Which stage a resource belongs to follows from its type; then whatever something
-else needs is moved behind it, so that a part of the program nobody thought of here goes in the right order too.
+is cut where such a thing has to be waited for before the next resource can go: what lies in the cluster, what it stands on, and the
+cluster itself where the stack made it. Each part is one run of the engine, which keeps the order within it. Which stage a resource
+belongs to follows from its type; then whatever something else needs is moved behind it, so that a part of the program nobody thought of
+here goes in the right order too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ops.teardown.checkpoint import PROVIDER, Checkpoint, Resource
@@ -28,6 +30,9 @@ BY_TYPE = (
     ("ossmodel:", STORE),
 )
 """Beginning of a type token: its stage. The first that fits counts; what fits none goes last."""
+PARTS = ((ENTRY, SERVER, VOLUME), (POOL, STORE), (CLUSTER,))
+"""Stages that one run of the engine takes. Within the first, claims wait for the pods that mount them (the Deployment is deleted in the
+foreground); nodes, roles and buckets may only go once these pods and mounts are gone; a network only once its instances are."""
 MODEL = ("alicloud:oss/", "ossmodel:")
 """What `--keep-model` keeps."""
 
@@ -70,6 +75,14 @@ def stages(checkpoint: Checkpoint, kept: Collection[str] = ()) -> list[Stage]:
         for number, name in enumerate(STAGES)
     ]
     return [part for part in parts if part.resources]
+
+
+def runs(parts: Sequence[Stage], *, cluster_made: bool) -> list[tuple[Stage, ...]]:
+    """The stages by run of the engine. What belongs to a cluster that stays (its node scaler's settings) goes with what stands on it."""
+    cut = PARTS if cluster_made else (PARTS[0], PARTS[1] + PARTS[2])
+    names = [{STAGES[number] for number in part} for part in cut]
+    found = [tuple(stage for stage in parts if stage.name in some) for some in names]
+    return [some for some in found if some]
 
 
 def kept_for_model(checkpoint: Checkpoint) -> frozenset[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 from ops import recover
@@ -14,7 +15,7 @@ from ops.teardown.cloud import Cloud, credentials
 from ops.teardown.found import Unseen
 from ops.teardown.inside import Inside, NoCluster, reach
 from ops.teardown.report import Report
-from ops.teardown.stages import Stage
+from ops.teardown.stages import Stage, runs
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Teardown:
         return plan.show(wanted, self.place, self.cloud.region, self.cloud.account, costs)
 
     def destroy(self) -> plan.Plan:
-        """Takes everything down, stage by stage; returns what was planned. Raises CommandFailed, Interrupted or Refused."""
+        """Takes everything down, part by part; returns what was planned. Raises CommandFailed, Interrupted or Refused."""
         if not self.state.resources:
             return self.plan()
         self._settle()
@@ -91,17 +92,19 @@ class Teardown:
         self._prepare(wanted)
         watch = self._watch(wanted)
         watch.note_services()
-        for number, stage in enumerate(wanted.stages, 1):
-            print(f"\n{number}/{len(wanted.stages)} {stage.name}", flush=True)
-            whole = number == len(wanted.stages) and not wanted.kept
-            run.destroy(self.stack, None if whole else self._targets(stage), self._environment(), self._settle)
-            going = replace(watch, place=place.without(watch.place, pools_of(wanted.stages[number:])))
-            for what, pending in going.after(stage.name):
+        parts = runs(wanted.stages, cluster_made=self.place.cluster_made)
+        for number, part in enumerate(parts, 1):
+            print(f"\n{number}/{len(parts)} {', '.join(stage.name for stage in part)}", flush=True)
+            whole = number == len(parts) and not wanted.kept
+            run.destroy(self.stack, None if whole else self._targets(part), self._environment(), self._settle)
+            going = replace(watch, place=place.without(watch.place, pools_of(chain.from_iterable(parts[number:]))))
+            waited = dict(wait for stage in part for wait in going.after(stage.name))
+            for what, pending in waited.items():
                 waits.until_nothing(what, pending, lambda line: print(line, flush=True), self.options.patience)
         return wanted
 
-    def _targets(self, stage: Stage) -> list[checkpoint.Resource]:
-        return [one for one in stage.resources if one.kind != checkpoint.STACK]
+    def _targets(self, part: Iterable[Stage]) -> list[checkpoint.Resource]:
+        return [one for stage in part for one in stage.resources if one.kind != checkpoint.STACK]
 
     def _watch(self, wanted: plan.Plan) -> waits.Watch:
         stays = {kind: {identity for one, identity in wanted.things if one == kind} for kind in ("bucket", "node pool", "Namespace")}

@@ -12,7 +12,6 @@ import psutil
 import pytest
 
 from ops.teardown.found import KINDS
-from ops.teardown.stages import STAGES
 from tests.e2e.harness import STACK, Lab
 
 OF_A_MADE_CLUSTER = {"cluster", "OIDC provider"}
@@ -50,7 +49,7 @@ def nothing_is_left(lab: Lab) -> None:
 
 
 def deleted(output: str) -> list[str]:
-    """Stage of each resource in the order in which the CLI says that it is deleted."""
+    """Part of each resource in the order in which the CLI says that it is deleted."""
     stage, found = "", []
     for line in output.splitlines():
         if match := re.match(r"^\d/\d (.+)$", line):
@@ -66,7 +65,8 @@ def test_destroy_goes_in_order_and_finds_whatever_was_left_behind_and_down_leave
     ended, report = own_lab.teardown()
     assert ended.returncode == 1, ended.stdout + ended.stderr
     order = deleted(ended.stdout)
-    assert len(order) > 25 and set(order) == set(STAGES) and order == sorted(order, key=STAGES.index)
+    assert len(order) > 25 and list(dict.fromkeys(order)) == ["entry, server, volume", "node pool, store, cluster"]
+    assert sum("Destroying (" in line for line in ended.stdout.splitlines()) == 2, "two runs of the engine where nothing fails"
     assert own_lab.state() == [] and report["unseen"] == report["inState"] == []
     assert all(one["remove"] in ended.stderr for one in report["left"])
     own_lab.run("kubectl", "create", "namespace", "inference")

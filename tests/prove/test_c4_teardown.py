@@ -9,6 +9,7 @@ import contextlib
 import os
 import pathlib
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -134,10 +135,12 @@ def killed_in(lab: Lab, stage: str, everything: bool) -> bool:
     command = [sys.executable, "-m", "ops.teardown", "--stack", STACK]
     process = subprocess.Popen(command, cwd=lab.program, env=lab.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout is not None
+    later = 0
     for line in process.stdout:
-        if line.rstrip().endswith(f" {stage}") and line[0].isdigit():
+        if (begun := re.match(r"^\d/\d (.+)$", line)) and stage in (going := begun[1].split(", ")):
+            later = going.index(stage)
             break
-    time.sleep(1.5)
+    time.sleep(1.5 + 3 * later)  # the stages of one run of the engine begin one after the other
     children = (
         [process.pid, *(child.pid for child in psutil.Process(process.pid).children(recursive=True))] if process.poll() is None else []
     )
