@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+
+INTERRUPTIBLE = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+if INTERRUPTIBLE:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while the rest loads ends without a traceback; main() takes it over
+
 import argparse
 import os
 import sys
@@ -45,6 +51,8 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Run one command; mistakes end in one message and exit status 1, Ctrl-C in 130."""
     arguments = parser().parse_args()
+    if INTERRUPTIBLE:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return _COMMANDS[arguments.command](lab_home(), arguments)
     except LabError as error:

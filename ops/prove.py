@@ -136,6 +136,11 @@ ITEMS = {
         "0 replacements",
     ),
     "C9": Item("every command of the pages runs", ("tests/e2e/test_documents.py", "tests/e2e/test_readme.py")),
+    "R8": Item(
+        "every command called wrongly and interrupted: no traceback, statuses as documented",
+        ("tests/unit_ops/test_wrong_invocations.py",),
+        "at least 60, 0 tracebacks",
+    ),
 }
 
 

@@ -8,6 +8,12 @@ checkout and shared by all checkouts with the same pins.
     toolchain.find("pulumi").path                    # never builds
 """
 
+import signal
+import sys
+
+if sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while the rest loads ends without a traceback; main() takes it over
+
 from toolchain.errors import ToolchainError
 from toolchain.resolve import ensure, find
 from toolchain.specs import TOOL_NAMES
