@@ -1,4 +1,6 @@
-"""Runs a Pulumi program: `execute.py --monitor … --engine … --project … --stack … PROGRAM [ARGUMENT…]`.
+"""Runs a Pulumi program: `execute.py --monitor … --engine … --project … --stack … PROGRAM`.
+
+The host holds the other end of this process's standard input.
 
 Exit status: 0 done; 1 the program gave up (its reason is with the engine); 32 it failed with an exception that has been
 reported; anything else is the program's own.
@@ -7,83 +9,71 @@ reported; anything else is the program's own.
 import argparse
 import asyncio
 import atexit
-import contextlib
 import logging
 import os
 import runpy
 import sys
 import threading
 import traceback
-from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
-from typing import Any, NoReturn
+from concurrent.futures import ThreadPoolExecutor, wait
 
 _ALREADY_REPORTED = 32
 _THREADS_PER_SLOT = 4
 
 
-def main() -> int:
+def main():
     """Connects the SDK to the engine, runs the program in the stack, and reports what it raised."""
-    options = _options()
+    parser = argparse.ArgumentParser()
+    for name in ("monitor", "engine", "project", "stack", "root_directory", "organization", "dry_run"):
+        parser.add_argument(f"--{name}", default="")
+    parser.add_argument("--parallel", type=int, default=0)
+    parser.add_argument("program")
+    options = parser.parse_args()
     _end_with_host()
-    import debug_log
-    import pulumi
     import pulumi.runtime
-    from pulumi.runtime.proto import engine_pb2
     from pulumi.runtime.settings import get_engine
 
-    settings: Any = pulumi.runtime.Settings(  # its attributes are made at run time
-        monitor=options.monitor,
-        engine=options.engine,
-        project=options.project,
-        stack=options.stack,
-        parallel=options.parallel,
-        dry_run=options.dry_run == "true",
-        organization=options.organization,
-        root_directory=options.root_directory,
-    )
-    pulumi.runtime.configure(settings)
-    debug_messages = debug_log.install(get_engine(), engine_pb2.DEBUG)
+    settings = {name: value for name, value in vars(options).items() if name != "program"}
+    pulumi.runtime.configure(pulumi.runtime.Settings(**{**settings, "dry_run": options.dry_run == "true"}))
     pulumi.runtime.set_all_config(pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env())
-    if options.pwd:
-        os.chdir(options.pwd)
-    sys.argv = [options.program, *options.arguments]
-    sys.path.insert(0, os.path.abspath(options.program if os.path.isdir(options.program) else os.path.dirname(options.program) or "."))
+    later = _send_debug_messages_later(get_engine())
+    sys.argv = [options.program]
+    sys.path.insert(0, os.path.abspath(options.program))
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it repeats every failed task that is reported below
     try:
         return _run(options.program, options.parallel)
     finally:
-        with contextlib.suppress(TimeoutError):  # a stuck engine is no reason to stay
-            debug_messages.flush(seconds=5)
-        sys.stdout.flush()
-        sys.stderr.flush()
+        wait(later, timeout=5)  # a stuck engine is no reason to stay
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    for name in ("monitor", "engine", "project", "root_directory", "stack", "pwd", "dry_run", "organization", "tracing"):
-        parser.add_argument(f"--{name}", default="")
-    parser.add_argument("--parallel", type=int, default=0)
-    parser.add_argument("program")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER)
-    return parser.parse_args()
+def _end_with_host():
+    """Ends this process when its standard input does, so that no program outlives its engine; the program sees an empty one."""
+    lifeline = os.dup(0)
+    os.set_inheritable(lifeline, False)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    threading.Thread(target=lambda: os.read(lifeline, 1) or os._exit(1), daemon=True).start()
 
 
-def _end_with_host() -> None:
-    """Ends this process when the host's end of the lifeline closes, so that no program outlives its engine."""
-    descriptor = os.environ.pop("PULUMI_LANGUAGE_PYTHON_LIFELINE", "")
-    if not descriptor:
-        return
+def _send_debug_messages_later(engine):
+    """Has debug messages go out while the program goes on; returns what is on its way.
 
-    def wait() -> None:
-        os.read(int(descriptor), 1)
-        os._exit(1)
+    The SDK sends several for each resource and waits for each on the program's own thread: a fifth of a large preview's time.
+    """
+    from pulumi.runtime.proto import engine_pb2
 
-    os.set_inheritable(int(descriptor), False)
-    threading.Thread(target=wait, daemon=True).start()
+    send, one_by_one = engine.Log, ThreadPoolExecutor(1)  # in their order
+    later = []
+
+    def log(request):
+        sent = one_by_one.submit(send, request)
+        later.append(sent)
+        return None if request.severity == engine_pb2.DEBUG else sent.result()
+
+    engine.Log = log
+    return later
 
 
-def _run(program: str, parallel: int) -> int:
+def _run(program, parallel):
     import pulumi
     from pulumi.runtime.stack import run_in_stack
 
@@ -98,54 +88,42 @@ def _run(program: str, parallel: int) -> int:
         pulumi.log.error(str(error))
         return 1
     except SystemExit as error:
-        return _exit_status(error.code)
+        if not isinstance(error.code, int | None):
+            print(error.code, file=sys.stderr)
+            return 1
+        return error.code or 0
     except Exception as error:
         _report(error)
         return _ALREADY_REPORTED
 
 
-def _program(program: str) -> None:
+def _program(program):
     runpy.run_path(program, run_name="__main__")
 
 
-def _exit_status(code: object) -> int:
-    if code is None:
-        return 0
-    if isinstance(code, int):
-        return code
-    print(code, file=sys.stderr)
-    return 1
-
-
-def _report(error: Exception) -> None:
-    """Tells the engine about an exception, once; a failed RPC has been told by the engine itself."""
+def _report(error):
+    """Tells the engine about an exception, from the program's own first frame on; a failed call has been told by the engine itself."""
     import grpc
     import pulumi
 
     if isinstance(error, grpc.RpcError) and error.code() == grpc.StatusCode.UNAVAILABLE:  # type: ignore[attr-defined]
         return
-    frames = traceback.format_exception(type(error), error, _own_frames_dropped(error.__traceback__))
+    ours = (__file__, "<frozen runpy>", runpy.__file__)
+    frames = traceback.TracebackException.from_exception(error)
+    program = next((place for place, frame in enumerate(frames.stack) if frame.name == "_program" and frame.filename == __file__), -1)
+    kept = [frame for frame in frames.stack[program + 1 :] if frame.filename not in ours]
+    if program >= 0 and kept:
+        frames.stack = traceback.StackSummary.from_list(kept)
+    text = "".join(frames.format())
     try:
-        pulumi.log.error("Program failed with an unhandled exception:\n" + "".join(frames))
+        pulumi.log.error(f"Program failed with an unhandled exception:\n{text}")
     except grpc.RpcError:
-        sys.stderr.write("".join(frames))
+        sys.stderr.write(text)
 
 
-def _own_frames_dropped(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback from the program's own first frame on; all of it if the exception came from elsewhere."""
-    frame = trace
-    while frame is not None and frame.tb_frame.f_code is not _program.__code__:
-        frame = frame.tb_next
-    while frame is not None and (frame.tb_frame.f_code is _program.__code__ or "runpy" in frame.tb_frame.f_code.co_filename):
-        frame = frame.tb_next
-    return frame or trace
-
-
-def _end(status: int) -> NoReturn:
+def _end(status):
     """Ends the process as an ordinary exit would, but leaves the memory to the kernel: taking a large program's modules apart takes as
     long as declaring its resources."""
-    threading._shutdown()  # type: ignore[attr-defined]  # waits for the threads that are no daemons
-    atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
@@ -153,7 +131,10 @@ def _end(status: int) -> NoReturn:
 
 if __name__ == "__main__":
     try:
-        _end(main())
+        status = main()
+        threading._shutdown()  # type: ignore[attr-defined]  # waits for the threads that are no daemons
+        atexit._run_exitfuncs()
+        _end(status)
     except KeyboardInterrupt:
         # The engine asked for it and knows why. Threads that wait for the engine would keep an ordinary exit waiting.
         os._exit(_ALREADY_REPORTED)

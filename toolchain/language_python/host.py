@@ -1,185 +1,196 @@
-"""The LanguageRuntime service for Python programs and Python plugins."""
+"""Pulumi's language host for Python: runs the program, and plugins that are Python directories (the policy pack), for the engine.
 
+What it leaves to the published host: installing dependencies and `pulumi new`, which `make environment` and git do here.
+The program is `execute.py`'s, in a process of its own, which ends with this one however this one ends.
+"""
+
+import contextlib
+import importlib
+import importlib.metadata
+import importlib.util
 import json
 import os
+import selectors
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import types
+from concurrent import futures
 from pathlib import Path
-from typing import Any
-
-import grpc
-import install
-import interpreter
-import process
-import protocol
 
 _EXECUTOR = Path(__file__).resolve().parent / "execute.py"
 _ALREADY_REPORTED = 32
 """Exit status of the executor after it has told the engine what went wrong."""
+_GRACE_SECONDS = 5.0
+_LIMITS = [(f"grpc.max_{way}_message_length", 400 << 20) for way in ("receive", "send")]
 
 
-class PythonHost(protocol.services.LanguageRuntimeServicer):
+def _stubs():
+    """The SDK's gRPC stubs without the SDK around them, whose import takes longer than all that this process does."""
+    found = importlib.util.find_spec("pulumi")
+    if found is None or found.origin is None:
+        sys.exit(f"pulumi-language-python: {sys.executable} has no package `pulumi`; set PULUMI_PYTHON_CMD to a Python that has it")
+    for name in ("pulumi", "pulumi.runtime", "pulumi.runtime.proto"):
+        sys.modules[name] = module = types.ModuleType(name)
+        module.__path__ = [str(Path(found.origin).parent.parent.joinpath(*name.split(".")))]
+    return [importlib.import_module(f"pulumi.runtime.proto.{name}") for name in ("language_pb2", "language_pb2_grpc", "plugin_pb2")]
+
+
+language, services, plugin = _stubs()
+
+import grpc  # noqa: E402  (where the SDK is missing, _stubs says so)
+from google.protobuf import empty_pb2  # noqa: E402
+
+
+class PythonHost(services.LanguageRuntimeServicer):
     """Answers the engine's questions about a Python program, and runs it."""
 
-    def __init__(self, engine: str, version: str) -> None:
+    def __init__(self, engine):
         self._engine = engine
-        self._version = version
-        self._programs: set[subprocess.Popen[bytes]] = set()
-        self._others: set[subprocess.Popen[bytes]] = set()
-        self._lock = threading.Lock()
+        self._programs, self._plugins = set(), set()
 
-    def Handshake(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Takes the engine's address from a caller that sends it this way."""
-        self._engine = request.engine_address or self._engine
-        return protocol.language.LanguageHandshakeResponse()
+    def GetPluginInfo(self, request, context):
+        """The SDK's version."""
+        return plugin.PluginInfo(version=importlib.metadata.version("pulumi"))
 
-    def GetPluginInfo(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """The host's version."""
-        return protocol.plugin.PluginInfo(version=self._version)
+    def About(self, request, context):
+        """Which Python runs the program. Another than ours is told by its path alone, to save its start."""
+        python = _python(request.info)
+        same = os.path.samefile(python, sys.executable)
+        return language.AboutResponse(executable=python, version=".".join(map(str, sys.version_info[:3])) if same else "")
 
-    def About(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Which Python runs the program. Another Python than ours is described by its path alone, to save its start."""
-        python = interpreter.executable(request.info)
-        version = ".".join(map(str, sys.version_info[:3])) if Path(python).samefile(sys.executable) else ""
-        return protocol.language.AboutResponse(executable=python, version=version)
+    def GetRequiredPackages(self, request, context):
+        """The resource plugins of the SDKs that are installed for the program."""
+        markers = [file for site in _site_directories(_python(request.info)) for file in sorted(Path(site).glob("*/pulumi-plugin.json"))]
+        told = [json.loads(file.read_text()) for file in markers]
+        packages = [
+            plugin.PackageDependency(
+                name=one["name"], kind="resource", version=f"v{one['version'].removeprefix('v')}", server=one.get("server", "")
+            )
+            for one in told
+            if one.get("resource") and "name" in one and "version" in one
+        ]
+        return language.GetRequiredPackagesResponse(packages=packages)
 
-    def GetRequiredPackages(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """The resource plugins of every SDK that is installed for the program."""
-        dependency = protocol.plugin.PackageDependency
-        packages = interpreter.resource_packages(interpreter.executable(request.info))
-        found = [dependency(name=item.name, kind="resource", version=item.version, server=item.server) for item in packages]
-        return protocol.language.GetRequiredPackagesResponse(packages=found)
+    def InstallDependencies(self, request, context):
+        """Not done here."""
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, "packages are installed by `make environment`, not by `pulumi install`")
 
-    def GetRequiredPlugins(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """As GetRequiredPackages, for engines that ask the older way."""
-        dependency = protocol.plugin.PluginDependency
-        packages = interpreter.resource_packages(interpreter.executable(request.info))
-        found = [dependency(name=item.name, kind="resource", version=item.version, server=item.server) for item in packages]
-        return protocol.language.GetRequiredPluginsResponse(plugins=found)
-
-    def GetProgramDependencies(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Every distribution that is installed for the program."""
-        info = protocol.language.DependencyInfo
-        found = interpreter.distributions(interpreter.executable(request.info))
-        return protocol.language.GetProgramDependenciesResponse(dependencies=[info(name=name, version=version) for name, version in found])
-
-    def RuntimeOptionsPrompts(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """No questions: every runtime option has a default."""
-        return protocol.language.RuntimeOptionsResponse()
-
-    def InstallDependencies(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        """Makes the virtual environment if it is missing and installs `requirements.txt`; streams pip's output."""
-        for command, directory in install.commands(request.info, request.directory):
-            done = process.start(command, directory, os.environ, captured=True)
-            with _Tracked(self._others, self._lock, done, context):
-                for stream, data in process.output(done):
-                    yield protocol.language.InstallDependenciesResponse(**{stream: data})
-                if done.wait() != 0:
-                    context.abort(grpc.StatusCode.UNKNOWN, f"`{' '.join(command)}` ended with status {done.returncode}")
-
-    def Run(self, request: Any, context: grpc.ServicerContext) -> Any:
+    def Run(self, request, context):
         """Runs the program to its end. `bail` means: it failed and the user has been told why."""
-        python = interpreter.executable(request.info)
-        environment = _environment(python)
-        environment["PULUMI_CONFIG"] = json.dumps(dict(request.config))
-        environment["PULUMI_CONFIG_SECRET_KEYS"] = json.dumps(list(request.configSecretKeys))
-        command = [python, "-u", str(_EXECUTOR), *_run_arguments(request, self._engine)]
-        program = process.start(command, request.pwd or request.info.program_directory, environment)
-        with _Tracked(self._programs, self._lock, program, context):
+        python, info = _python(request.info), request.info
+        flags = {
+            "monitor": request.monitor_address, "engine": self._engine, "project": request.project, "stack": request.stack,
+            "root_directory": info.root_directory, "organization": request.organization, "parallel": str(request.parallel),
+            "dry_run": str(request.dryRun).lower(),
+        }  # fmt: skip
+        command = [python, "-u", _EXECUTOR, *(word for name, value in flags.items() for word in (f"--{name}", value))]
+        config = {"PULUMI_CONFIG": dict(request.config), "PULUMI_CONFIG_SECRET_KEYS": list(request.configSecretKeys)}
+        environment = _environment(python) | {name: json.dumps(value) for name, value in config.items()}
+        # The writing end of its standard input is this process's alone: a program whose input ends has lost its host.
+        with _child(
+            self._programs, context, [*command, info.entry_point or "."], request.pwd, environment, stdin=subprocess.PIPE
+        ) as program:
             status = program.wait()
-        return _run_response(status)
+        if status in (0, _ALREADY_REPORTED):
+            return language.RunResponse(bail=status != 0)
+        why = f"was ended by signal {-status}" if status < 0 else f"exited with non-zero exit code: {status}"
+        return language.RunResponse(error=f"program {why}")
 
-    def RunPlugin(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        """Runs a plugin that is a Python directory or file (PulumiPlugin.yaml), streaming its output to the engine."""
-        python = interpreter.executable(request.info)
-        entry = request.info.entry_point or "."
-        target = os.path.normpath(os.path.join(request.info.program_directory or request.program, entry))
-        environment = _environment(python)
-        environment.update(item.split("=", 1) for item in request.env if "=" in item)
-        command = [python, "-u", target, *request.args]
-        response = protocol.language.RunPluginResponse
-        plugin = process.start(command, request.pwd, environment, captured=True)
-        with _Tracked(self._others, self._lock, plugin, context):
-            for stream, data in process.output(plugin):
-                yield response(**{stream: data})
-            yield response(exitcode=plugin.wait())
+    def RunPlugin(self, request, context):
+        """Runs a plugin that is a Python directory, such as the policy pack, streaming its output to the engine."""
+        python, pipes = _python(request.info), {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        target = os.path.join(request.info.program_directory or request.program, request.info.entry_point or ".")
+        environment = _environment(python) | dict(item.split("=", 1) for item in request.env if "=" in item)
+        with _child(self._plugins, context, [python, "-u", target, *request.args], request.pwd, environment, **pipes) as running:
+            with selectors.DefaultSelector() as selector:
+                for name in ("stdout", "stderr"):
+                    selector.register(getattr(running, name), selectors.EVENT_READ, name)
+                while selector.get_map():
+                    for key, _ in selector.select():
+                        if data := os.read(key.fd, 65536):
+                            yield language.RunPluginResponse(**{key.data: data})
+                        else:
+                            selector.unregister(key.fileobj)
+            yield language.RunPluginResponse(exitcode=running.wait())
 
-    def Cancel(self, request: Any, context: grpc.ServicerContext) -> Any:
+    def Cancel(self, request, context):
         """Ends running programs. Plugins go on: the engine lets their operations finish before it closes them."""
-        from google.protobuf import empty_pb2
-
-        self._stop(self._programs)
+        for child in list(self._programs):
+            _stop(child)
         return empty_pb2.Empty()
 
-    def stop_all(self) -> None:
-        """Asks every running child to end."""
-        self._stop(self._programs)
-        self._stop(self._others)
-
-    def _stop(self, children: set[subprocess.Popen[bytes]]) -> None:
-        with self._lock:
-            running = list(children)
-        for child in running:
-            process.stop(child)
+    def stop_all(self):
+        """Asks every child to end."""
+        for child in [*self._programs, *self._plugins]:
+            _stop(child)
 
 
-class _Tracked:
-    """Keeps a child among the running ones meanwhile; ends it if its call is cancelled or left."""
-
-    def __init__(self, running: set, lock: threading.Lock, child: subprocess.Popen[bytes], context: grpc.ServicerContext) -> None:
-        self._running, self._lock, self._child = running, lock, child
-        context.add_callback(self._call_ended)
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._running.add(self._child)
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._running.discard(self._child)
-        self._call_ended()
-
-    def _call_ended(self) -> None:
-        if self._child.poll() is None:
-            process.stop(self._child)
+def _python(info):
+    """The Python for a program: the one of its `virtualenv` option if that is there, else our own."""
+    option = info.options.fields["virtualenv"].string_value if "virtualenv" in info.options.fields else ""
+    python = os.path.join(info.root_directory, option, "bin", "python")
+    return python if option and os.access(python, os.X_OK) else sys.executable
 
 
-def _environment(python: str) -> dict[str, str]:
-    """The child's environment: ours, with the program's virtual environment active if it has one."""
-    environment = dict(os.environ)
-    environment["PYTHONUNBUFFERED"] = "1"
+def _site_directories(python):
+    """Where that Python has its packages."""
+    if python == sys.executable:
+        return [entry for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))]
+    return [str(path) for path in Path(python).absolute().parent.parent.glob("lib/python3*/site-packages")]
+
+
+def _environment(python):
+    """Ours, with the program's virtual environment active if it has one."""
     directory = Path(python).absolute().parent.parent
-    if (directory / "pyvenv.cfg").exists():
-        environment["VIRTUAL_ENV"] = str(directory)
-        environment["PATH"] = f"{directory / 'bin'}{os.pathsep}{environment.get('PATH', '')}"
-        environment.pop("PYTHONHOME", None)
-    return environment
+    if not (directory / "pyvenv.cfg").exists():
+        return {**os.environ}
+    return {**os.environ, "VIRTUAL_ENV": str(directory), "PATH": f"{directory / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
-def _run_arguments(request: Any, engine: str) -> list[str]:
-    named = {
-        "monitor": request.monitor_address,
-        "engine": engine,
-        "project": request.project,
-        "root_directory": request.info.root_directory,
-        "stack": request.stack,
-        "pwd": request.pwd,
-        "dry_run": "true" if request.dryRun else "false",
-        "parallel": str(request.parallel),
-        "organization": request.organization,
-    }
-    flags = [text for key, value in named.items() for text in (f"--{key}", value)]
-    return [*flags, request.info.entry_point or request.program or ".", *request.args]
+@contextlib.contextmanager
+def _child(running, context, command, directory, environment, **pipes):
+    """A child in a process group of its own, so that no signal meant for the host or the engine reaches it; it ends with its call."""
+    with subprocess.Popen(command, cwd=directory or None, env=environment, process_group=0, **pipes) as child:
+        context.add_callback(lambda: _stop(child))
+        running.add(child)
+        try:
+            yield child
+        finally:
+            running.discard(child)
+            _stop(child)
 
 
-def _run_response(status: int) -> Any:
-    response = protocol.language.RunResponse
-    if status == 0:
-        return response()
-    if status == _ALREADY_REPORTED:
-        return response(bail=True)
-    if status < 0:
-        return response(error=f"program was ended by signal {-status}")
-    return response(error=f"program exited with non-zero exit code: {status}")
+def _stop(child):
+    """Asks a process to end, as Ctrl-C would, and kills its group if it doesn't in time."""
+    if child.poll() is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGINT)
+    timer = threading.Timer(_GRACE_SECONDS, lambda: child.poll() is None and os.killpg(child.pid, signal.SIGKILL))
+    timer.daemon = True
+    timer.start()
+
+
+def main():
+    """Serves until the engine that started this process is gone or tells it to end."""
+    parent, ended = os.getppid(), threading.Event()
+    host = PythonHost(sys.argv[-1])
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=16), options=_LIMITS)
+    services.add_LanguageRuntimeServicer_to_server(host, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    # The engine keeps its children out of the terminal's process group, so SIGINT is never the user's Ctrl-C: it is how
+    # the engine ends a host it no longer needs.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    print(port, flush=True)
+    while not ended.wait(1.0) and os.getppid() == parent:
+        pass
+    host.stop_all()
+    server.stop(grace=0.2).wait()
+
+
+if __name__ == "__main__":
+    main()

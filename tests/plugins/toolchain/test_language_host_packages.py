@@ -31,14 +31,12 @@ def test_required_packages_are_those_of_the_program_s_environment(session: Sessi
     root = _environment(
         tmp_path,
         pulumi_alicloud={"resource": True, "name": "alicloud", "version": "3.105.0"},
-        pulumi_my_thing={"resource": True, "server": "https://example.org"},
+        pulumi_my_thing={"resource": True, "name": "my-thing", "version": "9.8.7", "server": "https://example.org"},
         pulumi_policy={"resource": False, "name": "policy", "version": "1.0.0"},
     )
     request = language_pb2.GetRequiredPackagesRequest(info=info(root, virtualenv="venv"))
     found = {(item.name, item.kind, item.version, item.server) for item in session.stub.GetRequiredPackages(request).packages}
     assert found == {("alicloud", "resource", "v3.105.0", ""), ("my-thing", "resource", "v9.8.7", "https://example.org")}
-    older = session.stub.GetRequiredPlugins(language_pb2.GetRequiredPluginsRequest(info=info(root, virtualenv="venv")))
-    assert {(item.name, item.kind, item.version, item.server) for item in older.plugins} == found
 
 
 def test_required_packages_of_our_own_interpreter(session: Session, tmp_path: Path) -> None:
@@ -48,26 +46,14 @@ def test_required_packages_of_our_own_interpreter(session: Session, tmp_path: Pa
         assert found[plugin] == f"v{SPECS[f'pulumi-resource-{plugin}'].version}"
 
 
-def test_program_dependencies_are_listed(session: Session, tmp_path: Path) -> None:
-    request = language_pb2.GetProgramDependenciesRequest(info=info(tmp_path))
-    found = {item.name: item.version for item in session.stub.GetProgramDependencies(request).dependencies}
-    assert found["pulumi"] == "3.272.0"
-
-
 def test_a_virtual_environment_that_is_missing_falls_back(session: Session, tmp_path: Path) -> None:
     about = session.stub.About(language_pb2.AboutRequest(info=info(tmp_path, virtualenv="nowhere")))
     assert about.executable == sys.executable
 
 
-def test_dependencies_are_installed_into_the_environment(session: Session, tmp_path: Path) -> None:
-    _environment(tmp_path, pulumi_x={"resource": True})
-    (tmp_path / "requirements.txt").write_text("")
-    request = language_pb2.InstallDependenciesRequest(info=info(tmp_path, virtualenv="venv"))
-    assert isinstance(b"".join(item.stdout for item in session.stub.InstallDependencies(request, timeout=120)), bytes)
-    (tmp_path / "requirements.txt").write_text("-e ./no-such-directory\n")
-    with pytest.raises(grpc.RpcError) as caught:
-        list(session.stub.InstallDependencies(request, timeout=120))
-    assert "pip install -r requirements.txt` ended with status 1" in str(caught.value)
+def test_an_installation_of_dependencies_says_what_does_it_here(session: Session, tmp_path: Path) -> None:
+    with pytest.raises(grpc.RpcError, match="packages are installed by `make environment`"):
+        list(session.stub.InstallDependencies(language_pb2.InstallDependenciesRequest(info=info(tmp_path)), timeout=120))
 
 
 def test_a_plugin_runs_with_its_output_status_and_environment(session: Session, tmp_path: Path) -> None:
