@@ -179,6 +179,7 @@ def inside(home: Path | str | None = None) -> dict[str, str]:
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_PARALLEL_DIFF": "true",  # a tenth off every preview
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",  # those laid in PULUMI_HOME, which may be from PATH, in the pinned version
         "PULUMI_PYTHON_CMD": sys.executable,
         "PYTHONPYCACHEPREFIX": str(home / "pulumi" / "pycache"),
         "ALICLOUD_ACCESS_KEY": keys["access_key"],

@@ -11,11 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from lab import state
+from lab.cluster.tools import older_parts, used
 from lab.environment import LabError
 from lab.supervisor_control import ask
 
 READY, NOT_READY, NOT_RUNNING = 0, 1, 3
 COLUMNS = ("component", "state", "pid", "since", "restarts", "PSS MiB", "RSS MiB", "address", "version", "origin")
+
+
+def in_use(home: Path) -> dict[str, tuple[str, str]]:
+    """(version, origin) of every tool that runs in the lab or that a command in it runs."""
+    try:
+        parts = next(ask(home, "state"))["components"]
+    except (OSError, StopIteration):
+        parts = []
+    running = {part["name"]: (part["version"], part["origin"]) for part in parts if "origin" in part}
+    return running | {name: (tool["version"], tool["origin"]) for name, tool in used(home / "pulumi" / "home").items()}
 
 
 def collect(home: Path) -> dict[str, Any]:
@@ -41,7 +52,7 @@ def collect(home: Path) -> dict[str, Any]:
         "components": components,
         "supervisor_pid": supervisor,
         "supervisor_pss_mib": own[0],
-        "tools": _tools(home),
+        "tools": used(home / "pulumi" / "home"),
     }
 
 
@@ -67,6 +78,11 @@ def show(home: Path, *, as_json: bool = False) -> int:
     if report["tools"]:
         print("\ntools and plugins")
         _table([(name, tool["version"], tool["origin"], tool["path"]) for name, tool in report["tools"].items()])
+        for name, tool in report["tools"].items():
+            if "next" in tool:
+                print(f"  {name}: the next `make up` takes {tool['next']}")
+    for line in older_parts(report["components"]):
+        print(f"  {line}")
     return code
 
 
@@ -131,16 +147,6 @@ def _memory(pid: int) -> tuple[float, float]:
             if key in found:
                 found[key] = int(value) / 1024
     return found["Pss:"], found["Rss:"]
-
-
-def _tools(home: Path) -> dict[str, dict[str, str]]:
-    from lab.cluster.tools import COMMANDS, PLUGINS, find
-
-    found = {}
-    for name in (*COMMANDS, "pulumi-language-python", *PLUGINS):
-        with contextlib.suppress(LabError):
-            found[name] = find(name)
-    return found
 
 
 def _table(rows: list[tuple[str, ...]]) -> None:

@@ -77,11 +77,15 @@ def _take_over(home: Path) -> int:
 
 def _join_running(home: Path, say: Say) -> bool:
     """Whether the lab that holds the lock is ready, or gets so while we wait."""
+    from lab.cluster import tools as toolbox
+
     age = time.time() - state.read_state(home).get("started", time.time())
     watch = Watch(home, say)
     watch.run(START_LIMIT if age < START_LIMIT else HEAL_LIMIT)
     if watch.phase == "ready":
-        _complete_plugins(home, say)
+        toolbox.lay_plugins(home / "pulumi" / "home", say)  # what has been built or found since it was started
+        for line in toolbox.older_parts(watch.last["components"]):
+            say(line)
         if told := scenario_in_force(home):
             say(told)
         since = f"runs already, since {_clock_time(watch.last['started'])}" if watch.was_ready else "is ready"
@@ -100,14 +104,6 @@ def _other_ports(report: dict[str, Any]) -> str:
     if report["ports"] == {"ingress": asked.ingress, "api": asked.api, "region": asked.region}:
         return ""
     return "; it keeps the ports it was started with: " + ", ".join(f"{name} {port}" for name, port in report["ports"].items())
-
-
-def _complete_plugins(home: Path, say: Say) -> None:
-    """A lab may have been started before every plugin was built."""
-    from lab.cluster import tools as toolbox
-
-    if not toolbox.plugins_laid(home / "pulumi" / "home"):
-        toolbox.lay_plugins(home / "pulumi" / "home", say)
 
 
 def _start(home: Path, lock: int, say: Say) -> None:

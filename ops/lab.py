@@ -32,11 +32,13 @@ def start(*, quiet: bool = False) -> None:
         check()
     except LabError as error:
         raise SystemExit(f"error: {error}") from None
-    tools = toolchain.ensure(TOOLS)
-    if not quiet:
-        for name, tool in tools.items():
-            print(f"  {name:<28} {tool.version:<12} {tool.origin}")
+    toolchain.ensure(TOOLS)
     lab("up")
+    if not quiet:
+        from lab.status import in_use
+
+        for name, (version, origin) in in_use(home()).items():
+            print(f"  {name:<28} {version:<12} {origin}")
 
 
 def lab(*arguments: str) -> None:

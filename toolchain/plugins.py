@@ -19,23 +19,30 @@ def install_into(home: Path, say: Progress | None = None) -> dict[str, Tool]:
     Links that are right already are left alone. A CLI that brings its own Python language host keeps it.
     Raises ToolchainError when a plugin can't be had.
     """
-    names = [name for name, spec in SPECS.items() if spec.plugin]
-    tools = ensure([*names, "pulumi", _LANGUAGE_HOST], say)
-    for name in names:
-        spec = SPECS[name]
-        _link(home / "plugins" / f"resource-{spec.plugin}-v{spec.version}" / name, tools[name].path)
-    if not _brings_language_host(tools["pulumi"].path):
-        _link(home / "plugins" / f"language-python-v{PULUMI_VERSION}" / _LANGUAGE_HOST, tools[_LANGUAGE_HOST].path)
-    return {name: tool for name, tool in tools.items() if name != "pulumi"}
+    laid = places(home)
+    tools = ensure([*laid, "pulumi"], say)
+    for name, place in laid.items():
+        if name != _LANGUAGE_HOST or bundled_language_host(tools["pulumi"]) is None:
+            _link(place, tools[name].path)
+    return {name: tools[name] for name in laid}
+
+
+def places(home: Path) -> dict[str, Path]:
+    """Where the CLI with this `PULUMI_HOME` looks for each plugin in its pinned version."""
+    directories = {name: f"resource-{spec.plugin}-v{spec.version}" for name, spec in SPECS.items() if spec.plugin}
+    directories[_LANGUAGE_HOST] = f"language-python-v{PULUMI_VERSION}"
+    return {name: home / "plugins" / directory / name for name, directory in directories.items()}
+
+
+def bundled_language_host(pulumi: Tool) -> Tool | None:
+    """The language host that a CLI has beside itself, which it prefers to every other."""
+    path = pulumi.path.resolve().parent / _LANGUAGE_HOST
+    return Tool(_LANGUAGE_HOST, path, pulumi.version, pulumi.origin) if os.access(path, os.X_OK) else None
 
 
 def describe(tools: Iterable[Tool]) -> str:
     """One line per tool: name, version, origin, path."""
     return "\n".join(f"{tool.name:<28}{tool.version:<10}{tool.origin:<16}{tool.path}" for tool in tools)
-
-
-def _brings_language_host(pulumi: Path) -> bool:
-    return os.access(pulumi.resolve().parent / _LANGUAGE_HOST, os.X_OK)
 
 
 def _link(place: Path, target: Path) -> None:

@@ -41,12 +41,53 @@ def lay_plugins(pulumi_home: Path, say: Callable[[str], None]) -> None:
     if missing:
         say(f"without {', '.join(missing)}: `python -m toolchain ensure {' '.join(missing)}` provides what `pulumi` in the lab needs")
         return
+    before = _laid(pulumi_home)
     plugins.install_into(pulumi_home, say)
+    for name, path in _laid(pulumi_home).items():
+        if before.get(name, path) != path:
+            say(f"{name}: {path} is used from now on, so far {before[name]} was")
 
 
-def plugins_laid(pulumi_home: Path) -> bool:
-    """Whether each plugin has its place and leads somewhere."""
-    return all(any(pulumi_home.glob(f"plugins/*/{name}")) for name in PLUGINS)
+def _laid(pulumi_home: Path) -> dict[str, Path]:
+    from toolchain import plugins
+
+    return {name: place.resolve() for name, place in plugins.places(pulumi_home).items() if place.exists()}
+
+
+def used(pulumi_home: Path) -> dict[str, dict[str, str]]:
+    """What commands in the lab really run: {"path", "version", "origin"} of the CLI, of kubectl and of each plugin laid for the CLI.
+
+    A plugin that is laid and is not what would be found now has "next", which says what the next `lab up` takes.
+    """
+    import toolchain
+    from toolchain import plugins
+    from toolchain.specs import SPECS
+
+    found = {name: find(name) for name in COMMANDS if _there(name)}
+    for name, path in _laid(pulumi_home).items():
+        version = SPECS[name].version  # the place that the CLI looks at is that version's
+        now = find(name) if _there(name) else None
+        if now is None or Path(now["path"]).resolve() == path:
+            found[name] = now or {"path": str(path), "version": version, "origin": "laid earlier"}
+        else:
+            found[name] = {"path": str(path), "version": version, "origin": "laid earlier", "next": f"{now['path']} ({now['origin']})"}
+    bundled = plugins.bundled_language_host(toolchain.find("pulumi")) if "pulumi" in found else None
+    if bundled:
+        found[bundled.name] = _plain(bundled)
+    return found
+
+
+def older_parts(running: Iterable[dict[str, str]]) -> list[str]:
+    """Parts of a running lab, by name, version and origin, that would be something else if the lab were started now: a line each."""
+    lines = []
+    for part in running:
+        name = part["name"]
+        if name in CONTROL_PLANE and "origin" in part and _there(name):
+            now = find(name)
+            if (now["version"], now["origin"]) != (part["version"], part["origin"]):
+                runs, next_one = f"{part['version']} ({part['origin']})", f"{now['version']} ({now['origin']})"
+                lines.append(f"{name} {runs} runs on; {next_one} is used from the lab's next start on")
+    return lines
 
 
 def directories() -> list[str]:

@@ -85,6 +85,7 @@ class Workspace:
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
             "LAB_HOME": str(self.directory / "no-lab"),
             "ALICLOUD_ACCESS_KEY": "offline",
             "ALICLOUD_SECRET_KEY": "offline",
