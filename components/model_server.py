@@ -58,6 +58,8 @@ class ModelServerArgs:
     """Time for the model to load."""
     unreachable_seconds: Input[int] = 30
     """Time a node may be out of touch before its pods are replaced."""
+    timeout_seconds: Input[int] = 60
+    """Time that the server gives one REST call, in seconds: the route's read timeout."""
     ready_seconds: Input[int] = 1800
     """Time the run waits for the pods."""
     instance_types: Sequence[str] = ()

@@ -61,6 +61,7 @@ def pod(args: "ModelServerArgs", config_name: Input[str], selector: dict[str, st
 def _container(args: "ModelServerArgs") -> v1.ContainerArgsDict:
     status = pulumi.Output.concat("/v1/models/", args.model_name, "/versions/", args.model_version)
     gpus = pulumi.Output.from_input(args.gpus).apply(str)
+    milliseconds = pulumi.Output.from_input(args.timeout_seconds).apply(lambda seconds: str(seconds * 1000))
     return {
         "name": "serving",
         "image": args.image,
@@ -72,6 +73,8 @@ def _container(args: "ModelServerArgs") -> v1.ContainerArgsDict:
             f"--rest_api_port={REST_PORT}",
             f"--model_config_file={CONFIG_DIRECTORY}/{CONFIG_FILE}",
             "--file_system_poll_wait_seconds=60",
+            # TensorFlow Serving's own default ends a call after 30 s, whatever the route allows.
+            pulumi.Output.concat("--rest_api_timeout_in_ms=", milliseconds),
         ],
         "ports": [{"name": "serving", "container_port": GRPC_PORT}, {"name": "http-serving", "container_port": REST_PORT}],
         "env": [_field(name, path) for name, path in ARENA_FIELDS.items()],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -12,6 +13,7 @@ TOOLS = (
     "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "traefik", "kubectl",
     "pulumi", "pulumi-language-python", "pulumi-resource-alicloud", "pulumi-resource-kubernetes",
 )  # fmt: skip
+DEFAULT_IMAGE = "tensorflow/serving:1.15.0-gpu"
 
 
 def home() -> pathlib.Path:
@@ -21,7 +23,20 @@ def home() -> pathlib.Path:
     return lab_home()
 
 
-def start(*, quiet: bool = False) -> None:
+def tensorflow_library(stack: str) -> str:
+    """The name, as a tool, of the TensorFlow that the lab computes with for the serving image of a stack."""
+    from components.settings.problem import SettingsError
+    from components.settings.stack_file import StackFileError, read
+    from toolchain import tensorflow
+
+    try:
+        image = read(ROOT, stack).settings(os.environ).server.image
+    except (StackFileError, SettingsError):  # who deploys it is told by the program
+        image = DEFAULT_IMAGE
+    return tensorflow.PREFIX + tensorflow.choose(image.partition("@")[0].rpartition("/")[2].partition(":")[2]).version
+
+
+def start(*, quiet: bool = False, stack: str = "local") -> None:
     """Makes sure that the tools are there and the lab runs; says what it waits for, and what is used from where.
 
     Variables that the lab would refuse end it before a tool is built."""
@@ -32,7 +47,7 @@ def start(*, quiet: bool = False) -> None:
         check()
     except LabError as error:
         raise SystemExit(f"error: {error}") from None
-    toolchain.ensure(TOOLS)
+    toolchain.ensure([*TOOLS, tensorflow_library(stack)])
     lab("up")
     if not quiet:
         from lab.status import in_use

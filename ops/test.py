@@ -122,8 +122,9 @@ def run_lanes(groups: Sequence[dict[str, tuple[str, ...]]]) -> int:
 def main(arguments: list[str]) -> int:
     """Tools, then every rung, or only what is named (as pytest takes it)."""
     import toolchain
+    from toolchain import tensorflow
 
-    toolchain.ensure(TOOLS)
+    toolchain.ensure([*TOOLS, *(release.name for release in tensorflow.RELEASES.values())])
     if not arguments:
         return run_lanes(LANES)
     return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment()).returncode

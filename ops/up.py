@@ -57,7 +57,7 @@ def deploy_in_lab(stack: Stack, *options: str) -> None:
     """Tools, lab, `pulumi up`; without a preview, since nobody is asked."""
     from ops import lab, update
 
-    lab.start()
+    lab.start(stack=stack.name)
     if not stack.exists():
         stack.run("stack", "init", stack.name)
     update.run(stack, "up", "--yes", "--skip-preview", *options)

@@ -75,6 +75,7 @@ def server(settings: Settings) -> dict[str, Any]:
         "model_path": model.path,
         "mount_path": model.mount_path,
         "model_version": model.version,
+        "timeout_seconds": settings.entry.timeout_seconds,
         "instance_types": settings.node_pool.instance_types,
     }
 

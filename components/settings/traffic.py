@@ -80,5 +80,11 @@ class Entry(Group):
         8, "Largest request, MiB.", ge=1, le=512, expected="1 to 512", otherwise="large batches are answered with 413", example="8"
     )
     timeout_seconds: int = setting(
-        60, "Longest answer.", ge=1, le=600, expected="1 to 600 seconds", otherwise="slow predictions are answered with 504", example="60"
+        60,
+        "Longest answer, in seconds: of the route and of the server.",
+        ge=1,
+        le=600,
+        expected="1 to 600 seconds",
+        otherwise="slow predictions are answered with 504",
+        example="60",
     )

@@ -83,6 +83,8 @@ class Container:
         while True:
             try:
                 image = images.resolve(reference)
+                if image.kind == "serving" and not light.wanted():
+                    images.require_libraries(reference)
                 break
             except images.UnknownImage as reason:
                 invalid = "invalid reference format" in str(reason)
@@ -118,7 +120,7 @@ class Container:
         own = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(root), "HOSTNAME": around.pod["metadata"]["name"], **API_SERVER}
         lab = {"LAB_ROOTFS": str(root), "LAB_POD_IP": around.pod_ip, "LAB_DEAF_TO_SIGTERM": "1", "PYTHONUNBUFFERED": "1"}
         if words[1:3] == ["-m", "lab.serving"] or image.kind == "serving":
-            lab["PYTHONPATH"] = str(images.REPOSITORY)
+            lab |= images.serving_environment(self.spec["image"])
         self.env = {**own, **self.env, **lab}
         return await process.start(words, self.env, root, self.log_path())
 

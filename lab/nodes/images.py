@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolchain import tensorflow
+from toolchain.paths import cache_root
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 Object = dict[str, Any]
 
@@ -64,6 +67,22 @@ def resolve(reference: str) -> Image:
             return image
     full = f"{name}:{tag}"
     raise UnknownImage(f'failed to pull and unpack image "{full}": failed to resolve reference "{full}": {full}: not found')
+
+
+def require_libraries(reference: str) -> None:
+    """UnknownImage if what computes for a serving image of this tag is not on this machine: the lab is sealed and can't fetch it."""
+    name, tag = split(reference)
+    version = tensorflow.choose(tag).version
+    if version not in tensorflow.there():
+        raise UnknownImage(
+            f'failed to pull and unpack image "{name}:{tag}": in the lab it runs on TensorFlow {version}, whose libraries are not on this '
+            f"machine yet. Get them with `python -m toolchain ensure {tensorflow.PREFIX}{version}`; the pod then starts by itself"
+        )
+
+
+def serving_environment(reference: str) -> dict[str, str]:
+    """What lab.serving is told of its image, and where this machine keeps TensorFlow's libraries."""
+    return {"LAB_IMAGE_TAG": split(reference)[1], "EI_CACHE": str(cache_root()), "PYTHONPATH": str(REPOSITORY)}
 
 
 def image_id(reference: str) -> str:

@@ -1,1 +1,1 @@
-"""The process that stands for the TensorFlow Serving image: its flags, its REST and gRPC API, its log lines; OpenVINO runs the model."""
+"""The process that stands for the TensorFlow Serving image: its flags, its REST and gRPC API, its log lines; TensorFlow runs the model."""

@@ -1,7 +1,8 @@
 """`python -m lab.serving [tensorflow_model_server flags]`.
 
-Besides the flags it reads LAB_ROOTFS (directory that holds the container's file tree), LAB_POD_IP (address to listen on,
-all by default) and LAB_DEAF_TO_SIGTERM=1 (ignore SIGTERM and SIGINT, as the image's process 1 does).
+Besides the flags it reads LAB_IMAGE_TAG (tag of the image that it stands for: it decides which TensorFlow computes, the newest without
+one), LAB_ROOTFS (directory that holds the container's file tree), LAB_POD_IP (address to listen on, all by default) and
+LAB_DEAF_TO_SIGTERM=1 (ignore SIGTERM and SIGINT, as the image's process 1 does).
 """
 
 from __future__ import annotations
@@ -12,16 +13,21 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
 from lab.serving import flags as flag_table
 from lab.serving.config import check_flags, monitoring_path, read_models
-from lab.serving.errors import StatusError
+from lab.serving.errors import StatusError, say_codes_in_words
 from lab.serving.flags import Flags
 from lab.serving.log import log
 from lab.serving.manager import Manager
 from lab.serving.metrics import Metrics
+from lab.serving.model import Loader, Model
 from lab.serving.rest import Rest
+from lab.serving.warmup import warm_up
+from toolchain import ToolchainError, tensorflow
 
 _SERVER = "tensorflow_serving/model_servers/server.cc:"
 
@@ -61,8 +67,27 @@ async def _watch_config(manager: Manager, options: Flags) -> None:
         await manager.reconfigure(models)
 
 
-async def run(options: Flags) -> None:
-    """Loads first, opens the ports after that, then serves for ever; StatusError if the start fails."""
+def loader_of(options: Flags, version: str) -> Loader:
+    """What loads models, as the flags want it. The server's own default of threads is the machine's cores; the lab's is one."""
+    common = options["tensorflow_session_parallelism"]
+    return Loader(
+        version,
+        tuple(filter(None, options["saved_model_tags"].split(","))),
+        options["tensorflow_intra_op_parallelism"] or common or 1,
+        options["tensorflow_inter_op_parallelism"] or common or 1,
+        options["enable_signature_method_name_check"],
+    )
+
+
+def warm_up_of(options: Flags) -> Callable[[Model, Path], None]:
+    """What is done with a loaded model before it is AVAILABLE."""
+    if not options["enable_model_warmup"]:
+        return lambda _model, _folder: None
+    return partial(warm_up, iterations=options["num_request_iterations_for_warmup"] or 1)
+
+
+async def run(options: Flags, version: str) -> None:
+    """Loads first, opens the ports after that, then serves indefinitely; StatusError if the start fails."""
     check_flags(options)
     models = read_models(options)
     for model in models:
@@ -79,6 +104,8 @@ async def run(options: Flags) -> None:
         retry_seconds=options["load_retry_interval_micros"] / 1e6,
         allow_labels=options["allow_version_labels_for_unavailable_models"],
         metrics=Metrics(),
+        loader=loader_of(options, version),
+        warmup=warm_up_of(options),
     )
     await manager.start()
     if options["model_config_file"] and options["model_config_file_poll_wait_seconds"] > 0:
@@ -88,7 +115,10 @@ async def run(options: Flags) -> None:
         from lab.serving.grpc_service import start_grpc
 
         # Kept: a gRPC server stops as soon as nobody refers to it.
-        grpc_server = start_grpc(manager, host, options["port"], health=options["enable_grpc_healthcheck_service"])
+        grpc_server = start_grpc(
+            manager, host, options["port"], health=options["enable_grpc_healthcheck_service"], threads=options["grpc_max_threads"],
+            as_content=options["enable_serialization_as_tensor_content"],
+        )  # fmt: skip
         log("I", _SERVER + "430", f"Running gRPC ModelServer at 0.0.0.0:{options['port']} ...")
         manager.keep.append(grpc_server)
     if options["rest_api_port"] == options["port"]:
@@ -97,7 +127,14 @@ async def run(options: Flags) -> None:
     elif options["rest_api_port"]:
         listener = _listen(host, options["rest_api_port"])
         log("I", _SERVER + "452", f"Exporting HTTP/REST API at:localhost:{options['rest_api_port']} ...")
-        await _serve_http(Rest(manager, monitoring=metrics_path, cors=options["rest_api_enable_cors_support"]), listener)
+        rest = Rest(
+            manager,
+            options["rest_api_num_threads"],
+            metrics_path,
+            options["rest_api_enable_cors_support"],
+            options["rest_api_timeout_in_ms"],
+        )
+        await _serve_http(rest, listener)
     await asyncio.Event().wait()
 
 
@@ -107,8 +144,10 @@ def main(arguments: list[str]) -> int:
     if not options.ok:
         print(flag_table.usage(), end="", flush=True)
         return 255
+    choice = tensorflow.choose(os.environ.get("LAB_IMAGE_TAG", ""))
+    say_codes_in_words(tuple(map(int, choice.version.split(".")[:2])) < (2, 7))
     if options["version"]:
-        print("TensorFlow ModelServer: 2.20.0-lab (stand-in, computes with OpenVINO)\nTensorFlow Library: none")
+        print(f"TensorFlow ModelServer: {choice.version}-lab (stand-in, computes with TensorFlow)\nTensorFlow Library: {choice.version}")
         return 0
     if options.unknown:
         # The server goes on after this message; so does this one.
@@ -116,10 +155,15 @@ def main(arguments: list[str]) -> int:
     if os.environ.get("LAB_DEAF_TO_SIGTERM") == "1":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+    log("I", "lab", choice.note or f"TensorFlow {choice.version} computes, as the image's tag has it")
     try:
+        tensorflow.find(choice.version)
         import uvloop
 
-        uvloop.run(run(options))
+        uvloop.run(run(options, choice.version))
+    except ToolchainError as error:
+        print(f"Failed to start server. {error}", flush=True)
+        return 255
     except StatusError as error:
         print(f"Failed to start server. Error: {error}", flush=True)
         return 255

@@ -17,8 +17,22 @@ class StatusError(Exception):
         self.code, self.message = code, message
 
     def __str__(self) -> str:
-        """As absl prints a status."""
-        return f"{self.code}: {self.message}"
+        """As the server of the version at hand prints a status."""
+        return f"{code_text(self.code)}: {self.message}"
+
+
+_words = False
+
+
+def say_codes_in_words(words: bool) -> None:
+    """Whether codes are printed as TensorFlow before 2.7 prints them: "Not found", not "NOT_FOUND"."""
+    global _words
+    _words = words
+
+
+def code_text(code: str) -> str:
+    """A code as it stands in log lines and in texts that quote another status."""
+    return code.replace("_", " ").capitalize() if _words else code
 
 
 def invalid(message: str) -> StatusError:

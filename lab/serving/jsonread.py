@@ -5,6 +5,8 @@ The usual request goes through orjson; what orjson refuses is read again here, b
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from typing import Any
 
@@ -12,6 +14,7 @@ import orjson
 
 from lab.serving.errors import StatusError, invalid
 
+_TYPES = {type(None): "Null", dict: "Object", list: "Array", str: "String", int: "Number", float: "Number"}
 _SPACE = re.compile(rb"[ \n\r\t]*")
 _NUMBER = re.compile(rb"-?(0|[1-9]\d*)")
 _ESCAPES = {0x22: '"', 0x2F: "/", 0x5C: "\\", 0x62: "\b", 0x66: "\f", 0x6E: "\n", 0x72: "\r", 0x74: "\t"}
@@ -32,6 +35,25 @@ def parse(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         return _parse_slowly(body)
+
+
+def json_type(value: Any) -> str:
+    """A value's type as the server names it: "Array", "True"."""
+    return _TYPES.get(type(value)) or ("True" if value else "False")
+
+
+def is_b64(value: Any) -> bool:
+    """Whether a value is {"b64": "..."}, which stands for bytes."""
+    return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
+
+
+def decode_base64(text: str) -> bytes:
+    """The bytes; padding may be missing, and white space is skipped, as absl::Base64Unescape has it. INVALID_ARGUMENT otherwise."""
+    kept = "".join(text.split()).rstrip("=") if text.rstrip().count("=") <= 2 else "="
+    try:
+        return base64.b64decode(kept + "=" * (-len(kept) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise invalid("Unable to base64 decode") from None
 
 
 def _parse_slowly(body: bytes) -> Any:

@@ -135,27 +135,24 @@ def scalar(value: Any) -> str:
     return repr(value)
 
 
-def write_tensor(writer: Writer, values: Any, as_bytes: bool) -> None:
-    """A tensor (numpy array, any rank) as nested lists; strings as {"b64"} if `as_bytes`."""
-    if values.ndim == 0:
-        item = values.item()
-        if isinstance(item, bytes | str):
-            data = item if isinstance(item, bytes) else item.encode()
-            if as_bytes:
-                writer.start("{")
-                writer.raw('"b64"')
-                writer.raw(quote(base64.b64encode(data).decode()))
-                writer.end()
-            else:
-                writer.raw(quote(data.decode("utf-8", "surrogateescape")))
-        elif isinstance(item, bool):
-            writer.raw("true" if item else "false")
-        elif isinstance(item, float):
-            writer.raw(decimal(item, np.float64 if values.dtype == np.float64 else np.float32))
+def write_tensor(writer: Writer, value: Any, kind: str, as_bytes: bool) -> None:
+    """A tensor's values (nested lists, or one scalar) as nested lists; strings as {"b64"} if `as_bytes`. `kind` is its type, "DT_FLOAT"."""
+    if isinstance(value, list):
+        writer.start("[")
+        for part in value:
+            write_tensor(writer, part, kind, as_bytes)
+        writer.end()
+    elif isinstance(value, bytes):
+        if as_bytes:
+            writer.start("{")
+            writer.raw('"b64"')
+            writer.raw(quote(base64.b64encode(value).decode()))
+            writer.end()
         else:
-            writer.raw(str(item))
-        return
-    writer.start("[")
-    for part in values:
-        write_tensor(writer, np.asarray(part), as_bytes)
-    writer.end()
+            writer.raw(quote(value.decode("utf-8", "surrogateescape")))
+    elif isinstance(value, bool):
+        writer.raw("true" if value else "false")
+    elif isinstance(value, float):
+        writer.raw(decimal(value, np.float64 if kind == "DT_DOUBLE" else np.float32))
+    else:
+        writer.raw(str(value))

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.serving.config import ModelConfig, check_labels
-from lab.serving.errors import StatusError, invalid, not_found
+from lab.serving.errors import StatusError, code_text, invalid, not_found
 from lab.serving.log import log
 from lab.serving.metrics import Metrics
 from lab.serving.model import Model, container_path
+from lab.serving.warmup import warm_up
 
 _SOURCE = "tensorflow_serving/sources/storage_path/file_system_storage_path_source.cc:"
 _HARNESS = "tensorflow_serving/core/loader_harness.cc:"
@@ -45,10 +46,11 @@ class Manager:
     """All models of the process. One asyncio loop owns it; loading runs in threads."""
 
     def __init__(self, models: list[ModelConfig], *, poll_seconds: float, retries: int, retry_seconds: float, allow_labels: bool,
-                 metrics: Metrics, loader: Callable[[Path], Model] = Model) -> None:  # fmt: skip
+                 metrics: Metrics, loader: Callable[[Path], Model], warmup: Callable[[Model, Path], None] = warm_up) -> None:  # fmt: skip
+        """`loader` and then `warmup` are called in a thread for each version directory; a StatusError of either fails the load."""
         self.models = {model.name: Served(model) for model in models}
         self.poll_seconds, self.retries, self.retry_seconds = poll_seconds, retries, retry_seconds
-        self.allow_labels, self.metrics, self.loader = allow_labels, metrics, loader
+        self.allow_labels, self.metrics, self.loader, self.warmup = allow_labels, metrics, loader, warmup
         self.changed = asyncio.Condition()
         self.tasks: set[asyncio.Task[None]] = set()
         self.keep: list[object] = []
@@ -86,7 +88,7 @@ class Manager:
             found = {int(entry.name) for entry in base.iterdir() if entry.name.isdigit() and entry.is_dir()}
         except OSError as reason:
             raise invalid(f"Could not find base path {config.base_path} for servable {config.name} with error "
-                          f"NOT_FOUND: {config.base_path} not found ({reason.strerror})") from None  # fmt: skip
+                          f"{code_text('NOT_FOUND')}: {config.base_path} not found ({reason.strerror})") from None  # fmt: skip
         if config.specific is not None:
             for number in config.specific:
                 if number not in found:
@@ -149,7 +151,7 @@ class Manager:
             )
             with self.metrics.load(f"{config.base_path}/{number}") as outcome:
                 try:
-                    version.model = await asyncio.to_thread(self.loader, folder)
+                    version.model = await asyncio.to_thread(self.load_one, folder)
                     error = None
                 except StatusError as reason:
                     error, outcome.ok = reason, False
@@ -162,6 +164,12 @@ class Manager:
         async with self.changed:
             self.changed.notify_all()
         await self.reconcile(served)
+
+    def load_one(self, folder: Path) -> Model:
+        """One attempt, in a thread."""
+        model = self.loader(folder)
+        self.warmup(model, folder)
+        return model
 
     async def unload(self, served: Served, version: Version) -> None:
         """Takes a version out of service; running requests keep their model until they end."""

@@ -50,9 +50,9 @@ class Metrics:
             labels = (("model_name", model), ("API", api), ("entrypoint", entry))
             self.histograms[REQUEST_LATENCY][labels].add(seconds * 1e6)
 
-    def runtime(self, model: str, seconds: float) -> None:
-        """Time inside the model, for one predict."""
-        self.histograms[RUNTIME_LATENCY][(("model_name", model), ("API", "Predict"), ("runtime", "TF1"))].add(seconds * 1e6)
+    def runtime(self, model: str, seconds: float, api: str = "Predict") -> None:
+        """Time inside the model, for one call of Predict, Classify or Regress."""
+        self.histograms[RUNTIME_LATENCY][(("model_name", model), ("API", api), ("runtime", "TF1"))].add(seconds * 1e6)
 
     @contextmanager
     def load(self, path: str) -> Iterator[Outcome]:

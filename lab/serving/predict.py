@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from itertools import chain
 from typing import Any
 
@@ -11,20 +9,18 @@ import numpy as np
 
 from lab.serving import protos
 from lab.serving.errors import StatusError, invalid
-from lab.serving.jsonwrite import Writer, debug, write_tensor
-from lab.serving.model import NUMPY
+from lab.serving.jsonread import decode_base64, is_b64, json_type
+from lab.serving.jsonwrite import Writer, debug, quote, write_tensor
+from lab.serving.tensorflow import NUMPY, Tensor, object_array
+from lab.serving.tensors import type_name
 
 _RANGES = {"DT_INT32": 31, "DT_INT16": 31, "DT_INT8": 31, "DT_UINT8": 31, "DT_INT64": 63}
-_TYPES = {type(None): "Null", dict: "Object", list: "Array", str: "String", int: "Number", float: "Number"}
-
-
-def _is_b64(value: Any) -> bool:
-    return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
+_JSON_KINDS = (*_RANGES, "DT_FLOAT", "DT_DOUBLE", "DT_STRING", "DT_BOOL", "DT_UINT32", "DT_UINT64")
+"""What the server converts between JSON and tensors; half, bfloat16, complex and quantized numbers it does not."""
 
 
 def _type_error(value: Any, kind: str) -> StatusError:
-    name = _TYPES.get(type(value)) or ("True" if value else "False")
-    return invalid(f"JSON Value: {debug(value)} Type: {name} is not of expected type: {kind[3:].lower()}")
+    return invalid(f"JSON Value: {debug(value)} Type: {json_type(value)} is not of expected type: {type_name(kind)}")
 
 
 def _accepts(value: Any, kind: str) -> bool:
@@ -58,17 +54,14 @@ def _scalar(value: Any, level: int, rank: int, kind: str) -> Any:
     if isinstance(value, dict):
         if kind != "DT_STRING":
             raise _type_error(value, kind)
-        if not _is_b64(value):
+        if not is_b64(value):
             raise invalid(f"JSON Value: {debug(value)} not formatted correctly for base64 data")
-        try:
-            return base64.b64decode(value["b64"], validate=True)
-        except binascii.Error:
-            raise invalid("Unable to base64 decode") from None
-    if kind != "DT_STRING" and kind not in NUMPY:
-        raise StatusError("UNIMPLEMENTED", f"Conversion of JSON Value: {debug(value)} to type: {kind[3:].lower()}")
+        return decode_base64(value["b64"])
+    if kind not in _JSON_KINDS:
+        raise StatusError("UNIMPLEMENTED", f"Conversion of JSON Value: {debug(value)} to type: {type_name(kind)}")
     if not _accepts(value, kind):
         raise _type_error(value, kind)
-    return value.encode() if isinstance(value, str) else value
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
 
 
 def _fill(value: Any, level: int, shape: list[int], kind: str, into: list[Any]) -> None:
@@ -96,10 +89,9 @@ def to_array(value: Any, kind: str) -> np.ndarray:
     flat: list[Any] = []
     _fill(value, 0, shape, kind, flat)
     if kind == "DT_STRING":
-        array = np.empty(len(flat), object)
-        array[:] = flat
-        return array.reshape(shape)
-    return np.array(flat).astype(NUMPY[kind]).reshape(shape)
+        return object_array(flat).reshape(shape)
+    with np.errstate(over="ignore"):
+        return np.array(flat).astype(NUMPY.get(kind, np.float32)).reshape(shape)
 
 
 class _Rows:
@@ -112,7 +104,7 @@ class _Rows:
     def add(self, value: Any, name: str) -> None:
         if name not in self.infos:
             raise invalid(f"JSON object: does not have named input: {name}")
-        array = to_array(value, protos.DTYPE_NAMES[self.infos[name].dtype])
+        array = to_array(value, _kind(self.infos[name]))
         known = self.arrays.setdefault(name, [array])
         if array.size != known[0].size:
             raise invalid(f"Expecting tensor size: {known[0].size} but got: {array.size}")
@@ -123,13 +115,18 @@ class _Rows:
             known.append(array)
 
 
-def _from_instances(rows: list[Any], infos: Any) -> dict[str, np.ndarray]:
+def _kind(info: Any) -> str:
+    """The type that a signature gives a tensor."""
+    return protos.DTYPE_NAMES.get(info.dtype, f"DT_{info.dtype}")
+
+
+def _from_instances(rows: list[Any], infos: Any) -> dict[str, Tensor]:
     if not isinstance(rows[0], dict) and len(infos) > 1:
         raise invalid("instances is a plain list, but expecting list of objects as multiple input tensors required as per tensorinfo_map")
-    objects = isinstance(rows[0], dict) and not _is_b64(rows[0])
+    objects = isinstance(rows[0], dict) and not is_b64(rows[0])
     collected, names = _Rows(infos), sorted(infos)
     for number, row in enumerate(rows):
-        is_object = isinstance(row, dict) and not _is_b64(row)
+        is_object = isinstance(row, dict) and not is_b64(row)
         if is_object != objects:
             found, wanted = ("object", "value/list") if is_object else ("list", "object")
             raise invalid(f"Expecting {wanted} but got {found} at item {number} of input list")
@@ -142,19 +139,19 @@ def _from_instances(rows: list[Any], infos: Any) -> dict[str, np.ndarray]:
         if objects and sorted(row) != names:
             raise invalid(f"Failed to process element: {number} of 'instances' list. JSON object: {debug(row)} "
                           f"keys must be equal to: {','.join(names)}")  # fmt: skip
-    return {name: np.stack(arrays) for name, arrays in collected.arrays.items()}
+    return {name: Tensor(_kind(infos[name]), np.stack(arrays)) for name, arrays in collected.arrays.items()}
 
 
-def _from_inputs(value: Any, infos: Any) -> dict[str, np.ndarray]:
-    if not isinstance(value, dict) or _is_b64(value):
+def _from_inputs(value: Any, infos: Any) -> dict[str, Tensor]:
+    if not isinstance(value, dict) or is_b64(value):
         if len(infos) > 1:
             raise invalid("inputs is a plain value/list, but expecting an object as multiple input tensors required as per tensorinfo_map")
         name = next(iter(infos))
-        return {name: to_array(value, protos.DTYPE_NAMES[infos[name].dtype])}
+        return {name: Tensor(_kind(infos[name]), to_array(value, _kind(infos[name])))}
     for name in sorted(infos):
         if name not in value:
             raise invalid(f"Missing named input: {name} in 'inputs' object.")
-    return {name: to_array(value[name], protos.DTYPE_NAMES[infos[name].dtype]) for name in sorted(infos)}
+    return {name: Tensor(_kind(infos[name]), to_array(value[name], _kind(infos[name]))) for name in sorted(infos)}
 
 
 def signature_name(body: Any) -> str:
@@ -166,7 +163,7 @@ def signature_name(body: Any) -> str:
     return body["signature_name"]
 
 
-def read_body(body: Any, infos: Any, name: str) -> tuple[dict[str, np.ndarray], bool]:
+def read_body(body: Any, infos: Any, name: str) -> tuple[dict[str, Tensor], bool]:
     """(tensors by input name, whether the row format was used)."""
     if not infos:
         raise invalid(f"Failed to get input map for signature: {name or 'DEFAULT'}")
@@ -184,30 +181,40 @@ def read_body(body: Any, infos: Any, name: str) -> tuple[dict[str, np.ndarray], 
     raise invalid("Missing 'inputs' or 'instances' key")
 
 
-def write_body(outputs: dict[str, np.ndarray], rows: bool) -> bytes:
-    """The answer: `predictions` for rows, `outputs` for columns; one output stands bare, several as an object."""
+def write_body(outputs: dict[str, Tensor], rows: bool) -> bytes:
+    """The answer: `predictions` for rows, `outputs` for columns; one output stands bare, several as an object.
+
+    Raises INVALID_ARGUMENT for types that the server does not write as JSON (half, bfloat16), and for rows of unequal number.
+    """
+    if not outputs:
+        raise invalid("Cannot convert empty tensor map to JSON")
+    size = _batch(outputs) if rows else 0
+    for kind, values in outputs.values():
+        if kind not in _JSON_KINDS and values.size:
+            raise invalid(f"Failed to write JSON value for tensor type: {type_name(kind)}")
     writer, many = Writer(), len(outputs) > 1
     writer.start("{")
     writer.raw('"predictions"' if rows else '"outputs"')
     if not rows:
         if many:
             writer.start("{")
-        for name, array in outputs.items():
+        for name, tensor in outputs.items():
             if many:
-                writer.raw(f'"{name}"')
-            write_tensor(writer, array, _as_bytes(name, array))
+                writer.raw(quote(name))
+            write_tensor(writer, tensor.values.tolist(), tensor.kind, _as_bytes(name, tensor))
         if many:
             writer.end()
     else:
         writer.start("[")
-        for number in range(_batch(outputs)):
+        listed = {name: tensor.values.tolist() for name, tensor in outputs.items()}
+        for number in range(size):
             if many:
                 writer.start("{")
             writer.one_line = True
-            for name, array in outputs.items():
+            for name, tensor in outputs.items():
                 if many:
-                    writer.raw(f'"{name}"')
-                write_tensor(writer, np.asarray(array[number]), _as_bytes(name, array))
+                    writer.raw(quote(name))
+                write_tensor(writer, listed[name][number], tensor.kind, _as_bytes(name, tensor))
             writer.one_line = False
             if many:
                 writer.end()
@@ -216,13 +223,13 @@ def write_body(outputs: dict[str, np.ndarray], rows: bool) -> bytes:
     return writer.text().encode("utf-8", "surrogateescape")
 
 
-def _as_bytes(name: str, array: np.ndarray) -> bool:
-    return array.dtype.kind in "OSU" and name.endswith("_bytes")
+def _as_bytes(name: str, tensor: Tensor) -> bool:
+    return tensor.kind == "DT_STRING" and name.endswith("_bytes")
 
 
-def _batch(outputs: dict[str, np.ndarray]) -> int:
+def _batch(outputs: dict[str, Tensor]) -> int:
     size = -1
-    for name, array in outputs.items():
+    for name, (_, array) in outputs.items():
         if not array.ndim:
             raise invalid(f"Tensor name: {name} has no shape information ")
         if size not in (-1, array.shape[0]):

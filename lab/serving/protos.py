@@ -15,17 +15,47 @@ PACKAGE = "tensorflow.serving"
 LISTING = """
 Dim: 1 size int64; 2 name string
 TensorShape: 2 dim *Dim; 3 unknown_rank bool
-TensorInfo: 1 name string; 2 dtype DataType; 3 tensor_shape TensorShape
+CooSparse: 1 values_tensor_name string; 2 indices_tensor_name string; 3 dense_shape_tensor_name string
+TensorInfo: 1 name ?string; 4 coo_sparse ?CooSparse; 2 dtype DataType; 3 tensor_shape TensorShape
 SignatureDef: 1 inputs {TensorInfo}; 2 outputs {TensorInfo}; 3 method_name string
 SignatureDefMap: 1 signature_def {SignatureDef}
 MetaInfo: 4 tags *string; 5 tensorflow_version string
 MetaGraph: 1 meta_info_def MetaInfo; 5 signature_def {SignatureDef}
-SavedModel: 1 saved_model_schema_version int64; 2 meta_graphs *MetaGraph
 Tensor: 1 dtype DataType; 2 tensor_shape TensorShape; 4 tensor_content bytes; 5 float_val *float; 6 double_val *double; \
-7 int_val *int32; 8 string_val *bytes; 10 int64_val *int64; 11 bool_val *bool; 16 uint32_val *uint32; 17 uint64_val *uint64
+7 int_val *int32; 8 string_val *bytes; 9 scomplex_val *float; 10 int64_val *int64; 11 bool_val *bool; 12 dcomplex_val *double; \
+13 half_val *int32; 16 uint32_val *uint32; 17 uint64_val *uint64
 ModelSpec: 1 name string; 2 version ?@google.protobuf.Int64Value; 4 version_label ?string; 3 signature_name string
 PredictRequest: 1 model_spec ModelSpec; 2 inputs {Tensor}; 3 output_filter *string
 PredictResponse: 2 model_spec ModelSpec; 1 outputs {Tensor}
+BytesList: 1 value *bytes
+FloatList: 1 value *float
+Int64List: 1 value *int64
+Feature: 1 bytes_list ?BytesList; 2 float_list ?FloatList; 3 int64_list ?Int64List
+Features: 1 feature {Feature}
+Example: 1 features Features
+ExampleList: 1 examples *bytes
+ExampleListWithContext: 1 examples *bytes; 2 context bytes
+Input: 1 example_list ?ExampleList; 2 example_list_with_context ?ExampleListWithContext
+Class: 1 label bytes; 2 score float
+Classifications: 1 classes *Class
+ClassificationResult: 1 classifications *Classifications
+ClassificationRequest: 1 model_spec ModelSpec; 2 input Input
+ClassificationResponse: 2 model_spec ModelSpec; 1 result ClassificationResult
+Regression: 1 value float
+RegressionResult: 1 regressions *Regression
+RegressionRequest: 1 model_spec ModelSpec; 2 input Input
+RegressionResponse: 2 model_spec ModelSpec; 1 result RegressionResult
+InferenceTask: 1 model_spec ModelSpec; 2 method_name string
+InferenceResult: 1 model_spec ModelSpec; 2 classification_result ?ClassificationResult; 3 regression_result ?RegressionResult
+MultiInferenceRequest: 1 tasks *InferenceTask; 2 input Input
+MultiInferenceResponse: 1 results *InferenceResult
+ClassifyLog: 1 request ClassificationRequest
+RegressLog: 1 request RegressionRequest
+PredictLog: 1 request PredictRequest
+MultiInferenceLog: 1 request MultiInferenceRequest
+Ignored:
+PredictionLog: 2 classify_log ?ClassifyLog; 3 regress_log ?RegressLog; 6 predict_log ?PredictLog; \
+4 multi_inference_log ?MultiInferenceLog; 5 session_run_log ?Ignored; 7 predict_streamed_log ?Ignored
 StatusProto: 1 error_code ErrorCode; 2 error_message string
 ModelVersionStatus: 1 version int64; 2 state State; 3 status StatusProto
 GetModelStatusRequest: 1 model_spec ModelSpec

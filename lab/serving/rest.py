@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import time
+import zlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,11 +16,11 @@ from google.protobuf import json_format
 
 from lab.serving import predict, protos
 from lab.serving.errors import HTTP, StatusError, invalid
-from lab.serving.examples import classify_or_regress
+from lab.serving.examples import classification_body, classify, read_examples, regress, regression_body
 from lab.serving.jsonread import parse
 from lab.serving.jsonwrite import debug, error_body
 from lab.serving.manager import Manager, Version
-from lab.serving.model import DEFAULT
+from lab.serving.tensorflow import DEFAULT
 
 _VERSION = r"(?:(?:/versions/(\d+))|(?:/labels/([^/:]+)))?"
 _POST = re.compile(r"/v1/models/([^/:]+)" + _VERSION + r":(classify|regress|predict)", re.IGNORECASE)
@@ -65,10 +66,12 @@ def metadata_body(name: str, version: Version) -> bytes:
 
 
 class Rest:
-    """The ASGI application. `monitoring` is the path of the metrics page, or None."""
+    """The ASGI application. `monitoring` is the path of the metrics page, or None; `timeout_ms` ends a call's time in the model."""
 
-    def __init__(self, manager: Manager, threads: int = 2, monitoring: str | None = None, cors: bool = False) -> None:
-        self.manager, self.monitoring, self.cors = manager, monitoring, cors
+    def __init__(
+        self, manager: Manager, threads: int = 16, monitoring: str | None = None, cors: bool = False, timeout_ms: int = 30_000
+    ) -> None:
+        self.manager, self.monitoring, self.cors, self.timeout_ms = manager, monitoring, cors, timeout_ms
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="predict")
 
     async def __call__(self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Send) -> None:
@@ -76,7 +79,7 @@ class Rest:
         if scope["type"] != "http":
             return
         path = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0].decode("latin-1")
-        body = await _body(receive)
+        body = _uncompressed(await _body(receive), scope["headers"])
         if path == self.monitoring:
             await _reply(send, 200, self.manager.metrics.page().encode(), [(b"content-type", b"text/plain")])
         elif not path.lower().startswith("/v1/"):
@@ -125,15 +128,23 @@ class Rest:
         return (_pretty(version_status(self.manager.status(name, version))) + "\n").encode()
 
     async def post(self, path: str, name: str, version: int | None, label: str | None, api: str, body: bytes) -> bytes:
-        """Predict, classify or regress."""
-        loop = asyncio.get_running_loop()
-        if api == "predict":
-            return await loop.run_in_executor(self.pool, self.predict, name, version, label, body)
-        if api in ("classify", "regress"):
-            return classify_or_regress(self.manager, name, version, label, api, body)
-        raise invalid(f"Malformed request: POST {path}")
+        """Predict, classify or regress; the path is matched in any case, but only lower-case methods are known."""
+        if api not in ("predict", "classify", "regress"):
+            raise invalid(f"Malformed request: POST {path}")
+        call = self.predict if api == "predict" else self.examples
+        return await asyncio.get_running_loop().run_in_executor(self.pool, call, name, version, label, body, api)
 
-    def predict(self, name: str, version: int | None, label: str | None, body: bytes) -> bytes:
+    def examples(self, name: str, version: int | None, label: str | None, body: bytes, api: str) -> bytes:
+        """One classify or regress call, in a worker thread."""
+        wanted, message = read_examples(body)
+        model = self.manager.find(name, version, label).model
+        assert model
+        began = time.perf_counter()
+        result = (classify if api == "classify" else regress)(model, wanted, message, self.timeout_ms)
+        self.manager.metrics.runtime(name, time.perf_counter() - began, api.capitalize())
+        return (classification_body if api == "classify" else regression_body)(result)
+
+    def predict(self, name: str, version: int | None, label: str | None, body: bytes, api: str) -> bytes:
         """One predict call, in a worker thread."""
         parsed = parse(body)
         if not isinstance(parsed, dict):
@@ -147,9 +158,25 @@ class Rest:
             raise invalid(f'Serving signature name: "{wanted or DEFAULT}" not found in signature def')
         tensors, rows = predict.read_body(parsed, signature.inputs, wanted)
         began = time.perf_counter()
-        outputs = model.predict(wanted, tensors)
-        self.manager.metrics.runtime(name, time.perf_counter() - began)
+        outputs = model.predict(wanted, tensors, timeout_ms=self.timeout_ms)
+        self.manager.metrics.runtime(name, time.perf_counter() - began, api.capitalize())
         return predict.write_body(outputs, rows)
+
+
+MOST_UNCOMPRESSED = 100 * 2**20
+"""Bytes that a compressed body may grow to (ZLib::kMaxUncompressedBytes of the server's library)."""
+
+
+def _uncompressed(body: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:
+    """The body behind `Content-Encoding: gzip`; b"" (as the server has it) when it isn't gzip or becomes too large."""
+    if b"gzip" not in dict(headers).get(b"content-encoding", b"").lower():
+        return body
+    reader = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        text = reader.decompress(body, MOST_UNCOMPRESSED)
+    except zlib.error:
+        return b""
+    return text if reader.eof else b""
 
 
 async def _body(receive: Callable[[], Awaitable[dict[str, Any]]]) -> bytes:

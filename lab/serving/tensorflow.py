@@ -122,7 +122,7 @@ class Library:
         """The graph of a SavedModel directory that carries exactly these tags, with its variables. StatusError if the loader refuses it."""
         api = self.api
         # A ConfigProto of two fields: intra_op_parallelism_threads = 2, inter_op_parallelism_threads = 5.
-        config = b"\x10" + _varint(intra_threads) + b"\x28" + _varint(inter_threads)
+        config = b"\x10" + varint(intra_threads) + b"\x28" + varint(inter_threads)
         names = (ctypes.c_char_p * len(tags))(*(tag.encode() for tag in tags))
         options, graph, meta = api.TF_NewSessionOptions(), api.TF_NewGraph(), api.TF_NewBuffer()
         try:
@@ -203,10 +203,10 @@ class Library:
             count = size // _TSTRING_BYTES
             places = [at + place * _TSTRING_BYTES for place in range(count)] if at else []
             values = [ctypes.string_at(api.TF_StringGetDataPointer(place), api.TF_StringGetSize(place)) for place in places]
-            return Tensor(kind, _object_array(values).reshape(shape))
+            return Tensor(kind, object_array(values).reshape(shape))
         data = ctypes.string_at(at, size) if size else b""
         if kind == "DT_STRING":
-            return Tensor(kind, _object_array(_decode_strings(data, int(np.prod(shape, dtype=np.int64)))).reshape(shape))
+            return Tensor(kind, object_array(_decode_strings(data, int(np.prod(shape, dtype=np.int64)))).reshape(shape))
         if kind == "DT_BFLOAT16":
             return Tensor(kind, bfloat16_to_float(np.frombuffer(data, np.uint16)).reshape(shape))
         return Tensor(kind, np.frombuffer(data, NUMPY[kind]).reshape(shape))
@@ -251,7 +251,7 @@ class SavedModel:
         inputs = (_Output * len(feeds))(*map(self._output, feeds))
         outputs = (_Output * len(fetches))(*map(self._output, fetches))
         given, results = (_POINTER * len(feeds))(), (_POINTER * len(fetches))()
-        options = b"\x10" + _varint(timeout_ms) if timeout_ms > 0 else b""  # RunOptions.timeout_in_ms = 2
+        options = b"\x10" + varint(timeout_ms) if timeout_ms > 0 else b""  # RunOptions.timeout_in_ms = 2
         held = ctypes.create_string_buffer(options, len(options)) if options else None
         buffer = _Buffer(ctypes.addressof(held), len(options), None) if held else None
         try:
@@ -326,7 +326,7 @@ def _delete(library: Library, graph: int, session: int) -> None:
     library.api.TF_DeleteGraph(graph)
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
     """A non-negative number as protocol buffers write it."""
     result = bytearray()
     while number > 127:
@@ -338,7 +338,7 @@ def _varint(number: int) -> bytes:
 
 def _encode_strings(values: list[bytes]) -> bytes:
     """A string tensor as TensorFlow before 2.4 has it: a table of uint64 offsets, then every string behind its length (a varint)."""
-    parts = [_varint(len(value)) + value for value in values]
+    parts = [varint(len(value)) + value for value in values]
     offsets = np.cumsum([0, *map(len, parts[:-1])], dtype=np.uint64) if parts else np.empty(0, np.uint64)
     return offsets.tobytes() + b"".join(parts)
 
@@ -357,7 +357,7 @@ def _decode_strings(data: bytes, count: int) -> list[bytes]:
     return result
 
 
-def _object_array(values: list[bytes]) -> np.ndarray:
+def object_array(values: list[bytes]) -> np.ndarray:
     """A flat array of objects; numpy's own constructor would make fixed-width strings, which lose trailing zeros."""
     array = np.empty(len(values), np.object_)
     array[:] = values

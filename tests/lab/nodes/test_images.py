@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
-from lab.nodes.images import UnknownImage, command_line, expand, image_id, resolve, split
+from lab.nodes.images import (
+    REPOSITORY,
+    UnknownImage,
+    command_line,
+    expand,
+    image_id,
+    require_libraries,
+    resolve,
+    serving_environment,
+    split,
+)
+from toolchain import tensorflow
 
 RUN = [sys.executable, "-m", "lab.serving"]
 
@@ -76,3 +88,21 @@ def test_pause_runs_nothing_and_a_shell_image_runs_the_command() -> None:
 
 def test_references_expand_unknown_ones_stay_and_dollars_escape() -> None:
     assert expand("$(A)-$(B)-$$(A)-$A", {"A": "1"}) == "1-$(B)-$(A)-$A"
+
+
+def test_a_serving_image_whose_tensorflow_is_not_here_is_not_pulled_and_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("EI_CACHE", str(tmp_path))
+    with pytest.raises(UnknownImage) as caught:
+        require_libraries("tensorflow/serving:2.15.1-gpu")
+    assert str(caught.value).startswith('failed to pull and unpack image "docker.io/tensorflow/serving:2.15.1-gpu": ')
+    assert "`python -m toolchain ensure tensorflow-2.15.1`" in str(caught.value)
+    monkeypatch.setattr(tensorflow, "there", lambda: ["2.15.1"])
+    require_libraries("tensorflow/serving:2.14.0")
+
+
+def test_the_serving_process_learns_the_tag_and_the_cache_and_nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EI_CACHE", str(tmp_path))
+    environment = serving_environment("registry-vpc.cn-shanghai.aliyuncs.com/acs/tensorflow-serving:1.15.0-gpu")
+    assert environment == {"LAB_IMAGE_TAG": "1.15.0-gpu", "EI_CACHE": str(tmp_path), "PYTHONPATH": str(REPOSITORY)}

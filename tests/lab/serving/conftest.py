@@ -15,11 +15,22 @@ from pathlib import Path
 import httpx
 import pytest
 
+from toolchain import tensorflow as libraries
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 MODEL = REPOSITORY / "models" / "chnsenticorp" / "1623831335"
 SWAPPED = REPOSITORY / "tests" / "data" / "models" / "swapped" / "1623831335"
 NAME, VERSION = "chnsenticorp", 1623831335
-START_SECONDS = 30.0
+TAG = "1.15.0-gpu"
+"""Of the default image."""
+START_SECONDS = 60.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tensorflow_libraries() -> None:
+    """What computes is there, of every version."""
+    for version in libraries.RELEASES:
+        libraries.ensure(version)
 
 
 def free_port() -> int:
@@ -82,13 +93,14 @@ def put_model(root: Path, source: Path = MODEL, version: int = VERSION, base: st
     return target
 
 
-def _launch(root: Path, flags: list[str], environment: dict[str, str], ports: tuple[int, int], default: bool) -> Server:
+def start_process(root: Path, flags: list[str], environment: dict[str, str], ports: tuple[int, int], default: bool) -> Server:
+    """Starts lab.serving with `root` as its file tree; `default` adds the usual model."""
     rest, grpc = ports
     log = root / f"log-{rest}"
     words = [sys.executable, "-m", "lab.serving", f"--port={grpc}", f"--rest_api_port={rest}"]
     if default:
         words += [f"--model_name={NAME}", "--model_base_path=/models/tensorflow"]
-    env = {**os.environ, "LAB_ROOTFS": str(root), "LAB_POD_IP": "127.0.0.1", **environment}
+    env = {**os.environ, "LAB_ROOTFS": str(root), "LAB_POD_IP": "127.0.0.1", "LAB_IMAGE_TAG": TAG, **environment}
     with log.open("w") as output:
         process = subprocess.Popen([*words, *flags], env=env, cwd=REPOSITORY, stdout=output, stderr=subprocess.STDOUT, text=True)
     return Server(process, rest, grpc, log)
@@ -100,7 +112,7 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
     started: list[Server] = []
 
     def start(*flags: str, default: bool = True, **environment: str) -> Server:
-        started.append(_launch(tmp_path, list(flags), environment, (free_port(), free_port()), default))
+        started.append(start_process(tmp_path, list(flags), environment, (free_port(), free_port()), default))
         return started[-1]
 
     yield start
@@ -120,7 +132,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         f"model_version_policy {{ specific {{ versions: {VERSION} }} }} version_labels {{ key: 'stable' value: {VERSION} }} }} }}"
     )
     flags = ["--model_config_file=/models.config", "--monitoring_config_file=/monitoring", "--enable_grpc_healthcheck_service"]
-    server = _launch(root, flags, {}, (free_port(), free_port()), default=False)
+    server = start_process(root, flags, {}, (free_port(), free_port()), default=False)
     try:
         yield server.wait_up()
     finally:

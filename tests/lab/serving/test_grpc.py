@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from lab.serving import protos
-from lab.serving.grpc_service import array_to_tensor, tensor_to_array
+from lab.serving.tensorflow import Tensor
+from lab.serving.tensors import from_proto, to_proto
 from models.tokenizer import instance, request
 from tests.lab.serving.conftest import Server
 
@@ -25,10 +26,12 @@ def channel(served: Server) -> Iterator[grpc.Channel]:
         yield opened
 
 
+def _bytes(message: Any) -> bytes:
+    return message.SerializeToString()
+
+
 def call(channel: grpc.Channel, method: str, message: Any, answer: str) -> Any:
-    stub = channel.unary_unary(
-        method, request_serializer=lambda m: m.SerializeToString(), response_deserializer=protos.cls(answer).FromString
-    )
+    stub = channel.unary_unary(method, request_serializer=_bytes, response_deserializer=protos.cls(answer).FromString)
     return stub(message, timeout=10)
 
 
@@ -36,14 +39,14 @@ def predict_request(name: str = "chnsenticorp") -> Any:
     message = protos.new("PredictRequest")
     message.model_spec.name = name
     for key, values in instance(TEXT).items():
-        message.inputs[key].CopyFrom(array_to_tensor(np.array([values], np.int32)))
+        message.inputs[key].CopyFrom(to_proto(Tensor("DT_INT32", np.array([values], np.int32))))
     return message
 
 
 def test_predict_agrees_with_rest_and_names_the_version(channel: grpc.Channel, rest: httpx.Client) -> None:
     answer = call(channel, PREDICTION + "Predict", predict_request(), "PredictResponse")
     expected = rest.post("/v1/models/chnsenticorp:predict", json=request([TEXT])).json()["predictions"][0]
-    assert tensor_to_array(answer.outputs["probabilities"])[0].tolist() == pytest.approx(expected, abs=1e-6)
+    assert from_proto(answer.outputs["probabilities"], "").values[0].tolist() == pytest.approx(expected, abs=1e-6)
     assert answer.model_spec.version.value == 1623831335
     assert answer.model_spec.signature_name == "serving_default"
 
@@ -64,7 +67,7 @@ def test_a_missing_input_is_named(channel: grpc.Channel) -> None:
 
 def test_the_wrong_type_is_refused(channel: grpc.Channel) -> None:
     message = predict_request()
-    message.inputs["input_ids"].CopyFrom(array_to_tensor(np.zeros((1, 128), np.int64)))
+    message.inputs["input_ids"].CopyFrom(to_proto(Tensor("DT_INT64", np.zeros((1, 128), np.int64))))
     with pytest.raises(grpc.RpcError, match="to be int32 but int64 is provided"):
         call(channel, PREDICTION + "Predict", message, "PredictResponse")
 
@@ -100,6 +103,6 @@ def test_health_answers_for_the_known_services(channel: grpc.Channel, service: s
 
 
 def test_a_single_value_fills_a_tensor() -> None:
-    tensor = array_to_tensor(np.array([7], np.int32))
+    tensor = to_proto(Tensor("DT_INT32", np.array([7], np.int32)))
     tensor.tensor_shape.dim[0].size = 3
-    assert tensor_to_array(tensor).tolist() == [7, 7, 7]
+    assert from_proto(tensor, "x").values.tolist() == [7, 7, 7]

@@ -11,6 +11,7 @@ from lab.serving.errors import StatusError
 from lab.serving.jsonread import parse
 from lab.serving.jsonwrite import debug, decimal, error_body
 from lab.serving.predict import to_array, write_body
+from lab.serving.tensorflow import Tensor
 
 
 @pytest.mark.parametrize(
@@ -75,12 +76,15 @@ def test_an_error_body_keeps_text_as_it_is_and_escapes_what_it_must() -> None:
 
 
 def test_several_outputs_become_objects_in_both_formats() -> None:
-    outputs = {"a": np.array([1.5, 2.0], np.float32), "raw_bytes": np.array([b"x", b"y"], object)}
+    outputs = {
+        "a": Tensor("DT_FLOAT", np.array([1.5, 2.0], np.float32)),
+        "raw_bytes": Tensor("DT_STRING", np.array([b"x", b"y\0"], object)),
+    }
     row = '\n        {{\n            "a": {},\n            "raw_bytes": {{\n                "b64": "{}"\n            }}\n        }}'
-    rows = ",".join(row.format(*values) for values in (("1.5", "eA=="), ("2.0", "eQ==")))
+    rows = ",".join(row.format(*values) for values in (("1.5", "eA=="), ("2.0", "eQA=")))
     assert write_body(outputs, rows=True).decode() == f'{{\n    "predictions": [{rows}\n    ]\n}}'
     columns = parse(write_body(outputs, rows=False))
-    assert columns == {"outputs": {"a": [1.5, 2.0], "raw_bytes": [{"b64": "eA=="}, {"b64": "eQ=="}]}}
+    assert columns == {"outputs": {"a": [1.5, 2.0], "raw_bytes": [{"b64": "eA=="}, {"b64": "eQA="}]}}
 
 
 def test_base64_is_decoded_for_string_inputs_and_refused_for_numbers() -> None:

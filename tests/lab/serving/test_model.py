@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lab.serving.errors import StatusError
-from lab.serving.model import Model
-from lab.serving.predict import read_body
 from models.sentences import evaluation
 from models.tokenizer import LENGTH, instance, load_vocabulary, request
+from tests.lab.serving.apart import Apart
 from tests.lab.serving.conftest import MODEL, REPOSITORY, SWAPPED
 
 
-def probabilities(model: Model, texts: list[str]) -> np.ndarray:
-    signature = model.signature("")
-    assert signature is not None
-    tensors, _ = read_body(request(texts), signature.inputs, "")
-    return model.predict("", tensors)["probabilities"]
+@pytest.fixture(scope="module")
+def tensorflow() -> Iterator[Apart]:
+    """The default image's."""
+    process = Apart("1.15.0")
+    yield process
+    process.end()
+
+
+def probabilities(tensorflow: Apart, folder: Path, texts: list[str]) -> np.ndarray:
+    rows = request(texts)["instances"]
+    tensorflow.load(folder)
+    return tensorflow.predict(folder, {name: np.array([row[name] for row in rows], np.int32) for name in rows[0]})["probabilities"]
 
 
 def labelled(name: str) -> tuple[list[str], np.ndarray]:
@@ -32,20 +39,19 @@ def test_the_model_is_at_most_two_mebibytes() -> None:
     assert 100_000 < sum(sizes) <= 2 * 2**20
 
 
-def test_its_accuracy_is_what_the_note_says() -> None:
+def test_its_accuracy_is_what_the_note_says(tensorflow: Apart) -> None:
     note = (REPOSITORY / "models" / "README.md").read_text(encoding="utf-8")
-    model = Model(MODEL)
     for name in ("evaluation.tsv", "held_out.tsv"):
         texts, labels = labelled(name)
-        right = int((probabilities(model, texts).argmax(-1) == labels).sum())
+        right = int((probabilities(tensorflow, MODEL, texts).argmax(-1) == labels).sum())
         assert f"{right} of {len(labels)}" in note
         assert right > len(labels) / 2
     assert len(evaluation()) == 60
 
 
-def test_the_test_model_answers_the_other_way_round() -> None:
+def test_the_test_model_answers_the_other_way_round(tensorflow: Apart) -> None:
     texts = ["房间很干净", "服务太差了"]
-    assert probabilities(Model(SWAPPED), texts) == pytest.approx(probabilities(Model(MODEL), texts)[:, ::-1], abs=1e-5)
+    assert probabilities(tensorflow, SWAPPED, texts) == pytest.approx(probabilities(tensorflow, MODEL, texts)[:, ::-1], abs=1e-5)
 
 
 def test_long_and_unknown_text_still_makes_one_instance() -> None:
@@ -62,11 +68,11 @@ def test_a_file_that_is_no_vocabulary_is_refused(tmp_path: Path) -> None:
         load_vocabulary(tmp_path / "v.txt")
 
 
-def test_truncated_weights_do_not_load(tmp_path: Path) -> None:
+def test_truncated_weights_do_not_load(tensorflow: Apart, tmp_path: Path) -> None:
     import shutil
 
     shutil.copytree(MODEL, tmp_path / "1")
     data = tmp_path / "1" / "variables" / "variables.data-00000-of-00001"
     data.write_bytes(data.read_bytes()[:1000])
-    with pytest.raises(StatusError, match="Error while loading SavedModel"):
-        Model(tmp_path / "1")
+    with pytest.raises(StatusError):
+        tensorflow.load(tmp_path / "1")

@@ -80,37 +80,37 @@ INT = "Type: {} is not of expected type: int32"
         ({"inputs": {"input_ids": [ROW["input_ids"]]}}, "Missing named input: input_mask in 'inputs' object."),
         (
             {"instances": [{**ROW, "foo": 1}]},
-            f"{ELEMENT} key: foo of 'instances' list. Error: INVALID_ARGUMENT: JSON object: does not have named input: foo",
+            f"{ELEMENT} key: foo of 'instances' list. Error: Invalid argument: JSON object: does not have named input: foo",
         ),
         ({"instances": [ROW, [1]]}, "Expecting object but got list at item 1 of input list"),
-        (_cell("a"), f"{ELEMENT} key: input_ids of 'instances' list. Error: INVALID_ARGUMENT: JSON Value: \"a\" {INT.format('String')}"),
-        (_cell(1.5), f"{ELEMENT} key: input_ids of 'instances' list. Error: INVALID_ARGUMENT: JSON Value: 1.5 {INT.format('Number')}"),
+        (_cell("a"), f"{ELEMENT} key: input_ids of 'instances' list. Error: Invalid argument: JSON Value: \"a\" {INT.format('String')}"),
+        (_cell(1.5), f"{ELEMENT} key: input_ids of 'instances' list. Error: Invalid argument: JSON Value: 1.5 {INT.format('Number')}"),
         (
             _cell(2**31),
-            f"{ELEMENT} key: input_ids of 'instances' list. Error: INVALID_ARGUMENT: JSON Value: 2147483648 {INT.format('Number')}",
+            f"{ELEMENT} key: input_ids of 'instances' list. Error: Invalid argument: JSON Value: 2147483648 {INT.format('Number')}",
         ),
-        (_cell(True), f"{ELEMENT} key: input_ids of 'instances' list. Error: INVALID_ARGUMENT: JSON Value: true {INT.format('True')}"),
-        (_cell(None), f"{ELEMENT} key: input_ids of 'instances' list. Error: INVALID_ARGUMENT: JSON Value: null {INT.format('Null')}"),
+        (_cell(True), f"{ELEMENT} key: input_ids of 'instances' list. Error: Invalid argument: JSON Value: true {INT.format('True')}"),
+        (_cell(None), f"{ELEMENT} key: input_ids of 'instances' list. Error: Invalid argument: JSON Value: null {INT.format('Null')}"),
         (
             {"instances": [{**ROW, "input_ids": [[1, 2], [1, 2, 3]]}]},
-            f"{ELEMENT} key: input_ids of 'instances' list. Error: INVALID_ARGUMENT: "
+            f"{ELEMENT} key: input_ids of 'instances' list. Error: Invalid argument: "
             "Encountered list at unexpected size: 3 at level: 1 expected size: 2",
         ),
         (
             {"instances": [{**ROW, "input_ids": [1, [2]]}]},
-            f"{ELEMENT} key: input_ids of 'instances' list. Error: INVALID_ARGUMENT: Encountered list at unexpected level: 1 expected < 1",
+            f"{ELEMENT} key: input_ids of 'instances' list. Error: Invalid argument: Encountered list at unexpected level: 1 expected < 1",
         ),
         (
             {"instances": [{**ROW, "input_ids": [[1], 2]}]},
-            f"{ELEMENT} key: input_ids of 'instances' list. Error: INVALID_ARGUMENT: "
+            f"{ELEMENT} key: input_ids of 'instances' list. Error: Invalid argument: "
             "JSON Value: 2 found at incorrect level: 2 in the JSON DOM. Expected at level: 2",
         ),
         (
             {"instances": [ROW, {**ROW, "input_ids": ROW["input_ids"][:64]}]},
-            "Failed to process element: 1 key: input_ids of 'instances' list. Error: INVALID_ARGUMENT: "
+            "Failed to process element: 1 key: input_ids of 'instances' list. Error: Invalid argument: "
             "Expecting tensor size: 128 but got: 64",
         ),
-        ({"instances": [SHORT]}, "Incompatible shapes: [1,64] vs. [?,128] for input 'input_ids'"),
+        ({"instances": [SHORT]}, "Incompatible shapes: [1,64,48] vs. [128,48]\n\t [[{{node add_2}}]]"),
     ],
 )
 def test_a_wrong_body_is_refused(rest: httpx.Client, body: Any, text: str) -> None:

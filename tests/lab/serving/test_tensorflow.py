@@ -15,6 +15,7 @@ from models.tokenizer import instance
 from tests.lab.serving.apart import Apart
 from tests.lab.serving.conftest import MODEL
 from tests.lab.serving.graphs import Graph
+from tests.lab.serving.made import vocabulary
 from toolchain import tensorflow as libraries
 
 
@@ -89,21 +90,6 @@ def test_an_asset_is_found_and_the_table_is_filled_when_the_model_is_loaded(apar
     folder = vocabulary(tmp_path / "m")
     apart.load(folder)
     assert apart.predict(folder, {"word": np.array([b"good", b"never seen", b"bad"], object)})["id"].tolist() == [1, -1, 0]
-
-
-def vocabulary(folder: Path) -> Path:
-    """Words to line numbers of an asset file."""
-    graph = Graph()
-    file = graph.asset("words.txt", b"bad\ngood\n")
-    table = graph.node("HashTableV2", key_dtype="DT_STRING", value_dtype="DT_INT64", shared_name="words")
-    filled = graph.node("InitializeTableFromTextFileV2", table, file, key_index=-2, value_index=-1, vocab_size=-1, delimiter="\t")
-    graph.initial(filled)
-    word = graph.placeholder("word", "DT_STRING", [-1])
-    found = graph.node(
-        "LookupTableFindV2", table, word, graph.constant(np.array(-1, np.int64)), output="DT_INT64", Tin="DT_STRING", Tout="DT_INT64"
-    )
-    graph.signature("serving_default", {"word": word}, {"id": found})
-    return graph.save(folder)
 
 
 def refused(apart: Apart, folder: Path, tags: tuple[str, ...] = ("serve",)) -> StatusError:

@@ -27,6 +27,10 @@ class Fake:
         return object()
 
 
+def nothing(_model: Any, _folder: Path) -> None:
+    """No warm-up."""
+
+
 def versions(base: Path, *numbers: int) -> None:
     for number in numbers:
         (base / str(number)).mkdir(parents=True, exist_ok=True)
@@ -34,7 +38,9 @@ def versions(base: Path, *numbers: int) -> None:
 
 def manager(base: Path, loader: Fake, **policy: Any) -> Manager:
     config = ModelConfig("m", str(base), **policy)
-    return Manager([config], poll_seconds=0, retries=0, retry_seconds=0, allow_labels=False, metrics=Metrics(), loader=loader)
+    return Manager(
+        [config], poll_seconds=0, retries=0, retry_seconds=0, allow_labels=False, metrics=Metrics(), loader=loader, warmup=nothing
+    )
 
 
 async def settle(work: Manager) -> None:
