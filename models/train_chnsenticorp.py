@@ -4,7 +4,7 @@
     nice /tmp/tf/bin/python -m models.train_chnsenticorp --out models/chnsenticorp/1623831335
 
 TensorFlow is needed here only; nothing else in this project imports it. What is written is rewritten at once in the form that the
-tutorial's image loads, TensorFlow 1.15.0 (models/portable.py says what differs): it loads in every version from there on.
+tutorial's image loads, TensorFlow 1.15.0 (providers/ossmodel/tensorflow/portable.py says what differs): it loads in every version from there on.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import tensorflow as tf  # type: ignore[import-not-found]
 
-from models.portable import rewrite
 from models.sentences import Sentences, characters, evaluation
 from models.tokenizer import LENGTH, SPECIAL, instance
+from providers.ossmodel.tensorflow.portable import rewrite
 
 OLDEST = "1.15.0"
 """TensorFlow of the default image."""

@@ -1,6 +1,6 @@
 """Rewrites a SavedModel directory so that an older TensorFlow loads it; the variables and the answers stay what they were.
 
-    python -m models.portable models/chnsenticorp/1623831335 --tensorflow 1.15.0
+    python -m providers.ossmodel.tensorflow.portable models/chnsenticorp/1623831335 --tensorflow 1.15.0
 
 TensorFlow 2.13 and newer write two things that serving doesn't need and that older versions refuse: the attribute `debug_name` on
 every VarHandleOp (2.4 and older: "NodeDef mentions attr 'debug_name' not in Op<name=VarHandleOp", newer ones ignore it), and the op
@@ -15,7 +15,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from providers.ossmodel.tensorflow.messages import message
+from .check import check, remedies
+from .graph import node_of
+from .messages import message
 
 COSMETIC = {"VarHandleOp": ("debug_name",)}
 """Attributes that change nothing in what an op computes, by op."""
@@ -24,6 +26,17 @@ COSMETIC = {"VarHandleOp": ("debug_name",)}
 def rewrite(directory: Path, version: str) -> None:
     """Rewrite `directory`/saved_model.pb in place for TensorFlow `version`. Raises OSError or DecodeError if it can't be read."""
     path = directory / "saved_model.pb"
+    path.write_bytes(_rewritten(path, version).SerializeToString(deterministic=True))
+    (directory / "fingerprint.pb").unlink(missing_ok=True)  # it is the hash of the graph as it was; no loader needs it
+
+
+def would_load(directory: Path, version: str) -> bool:
+    """Whether TensorFlow `version` would load the model after `rewrite`; nothing is written."""
+    path = directory / "saved_model.pb"
+    return path.is_file() and not check(directory, version, checksums=False, model=_rewritten(path, version)).refusals
+
+
+def _rewritten(path: Path, version: str) -> Any:
     model = message("SavedModel").FromString(path.read_bytes())
     for meta in model.meta_graphs:
         _drop_saving(meta)
@@ -36,8 +49,7 @@ def rewrite(directory: Path, version: str) -> None:
         meta.meta_info_def.stripped_op_list.op.extend(operations)
         meta.meta_info_def.tensorflow_version = version
         meta.meta_info_def.tensorflow_git_version = "rewritten"
-    path.write_bytes(model.SerializeToString(deterministic=True))
-    (directory / "fingerprint.pb").unlink(missing_ok=True)  # it is the hash of the graph as it was; no loader needs it
+    return model
 
 
 def _drop_saving(meta: Any) -> None:
@@ -45,7 +57,7 @@ def _drop_saving(meta: Any) -> None:
     graph = meta.graph_def
     name = meta.saver_def.save_tensor_name.rpartition(":")[0]
     saving = next((node for node in graph.node if node.name == name), None)
-    if saving is None or any(name in (_node_of(source) for source in node.input) for node in graph.node):
+    if saving is None or any(name in (node_of(source) for source in node.input) for node in graph.node):
         return
     graph.node.remove(saving)
     meta.saver_def.save_tensor_name = ""
@@ -54,11 +66,6 @@ def _drop_saving(meta: Any) -> None:
     kept = [function for name, function in functions.items() if name in needed or name not in _called_by([saving], functions)]
     del graph.library.function[:]
     graph.library.function.extend(kept)
-
-
-def _node_of(source: str) -> str:
-    """`name:0` and `^name` are inputs from node `name`."""
-    return source.lstrip("^").partition(":")[0]
 
 
 def _called_by(nodes: Any, functions: dict[str, Any]) -> set[str]:
@@ -93,6 +100,12 @@ def main() -> None:
     parser.add_argument("--tensorflow", required=True, help="version that is to load it, such as 1.15.0")
     options = parser.parse_args()
     rewrite(options.directory, options.tensorflow)
+    report = check(options.directory, options.tensorflow)
+    for finding in report.refusals:
+        print(f"still refused by TensorFlow {options.tensorflow}: {finding.where}: expected {finding.expected}")
+    if report.refusals:
+        raise SystemExit(f"what helps: {remedies(options.directory, options.tensorflow)}")
+    print(f"{options.directory}: TensorFlow {options.tensorflow} and newer load it")
 
 
 if __name__ == "__main__":
