@@ -4,7 +4,7 @@
     nice /tmp/tf/bin/python -m models.train_chnsenticorp --out models/chnsenticorp/1623831335
 
 TensorFlow is needed here only; nothing else in this project imports it. What is written is rewritten at once in the form that the
-tutorial's image loads, TensorFlow 1.15.0 (providers/ossmodel/tensorflow/portable.py says what differs): it loads in every version from there on.
+tutorial's image loads, TensorFlow 1.15.0: it loads in every version from there on (providers/ossmodel/tensorflow/portable.py).
 """
 
 from __future__ import annotations

@@ -29,6 +29,8 @@ def compare(state: dict[str, Any], inputs: dict[str, Any], ignored: list[str]) -
         details.update(_file_changes(entries_of(state.get("files")), entries_of(inputs.get("files"))))
         if details and state.get("digest") != inputs.get("digest"):
             details["digest"] = PropertyDiff(PropertyDiffKind.UPDATE, False)
+        if details and "signatures" in state and state["signatures"] != inputs.get("signatures"):
+            details["signatures"] = PropertyDiff(PropertyDiffKind.UPDATE, False)
     if state.get("drift"):
         details["drift"] = PropertyDiff(PropertyDiffKind.DELETE, False)
     top = sorted({path.split("[")[0] for path in details})

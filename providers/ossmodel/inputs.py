@@ -14,8 +14,8 @@ from .errors import Problem, describe, unknown_key
 from .layout import Layout
 from .values import UNKNOWN, is_unknown
 
-PROPERTIES = ("bucket", "prefix", "source", "partSizeMib", "parallel")
-DERIVED = ("version", "digest", "files")
+PROPERTIES = ("bucket", "prefix", "source", "tensorflow", "partSizeMib", "parallel")
+DERIVED = ("version", "digest", "files", "signatures")
 """Computed by check and kept with the inputs, so that a preview can show which files change."""
 DEFAULT_PART_SIZE_MIB = 10
 DEFAULT_PARALLEL = 4
@@ -23,10 +23,11 @@ DEFAULT_PARALLEL = 4
 
 @dataclass
 class Checked:
-    """Result of a check: inputs to keep, and failures as (property, message)."""
+    """Result of a check: inputs to keep, failures as (property, message), and what the user is told beside them."""
 
     inputs: dict[str, Any]
     failures: list[tuple[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def fail(self, name: str, message: str | None) -> None:
         """Record a failure of property `name`, if there is one."""
@@ -44,7 +45,8 @@ def check(news: dict[str, Any], olds: dict[str, Any], progress: Progress | None 
     result.fail("prefix", _prefix_fault(news.get("prefix")))
     result.fail("partSizeMib", _number_fault("partSizeMib", news.get("partSizeMib"), 1, 5120, "uploads are cut into parts of this size"))
     result.fail("parallel", _number_fault("parallel", news.get("parallel"), 1, 32, "it is the number of uploads at one time"))
-    _check_source(result, news.get("source"), news.get("prefix"), progress)
+    result.fail("tensorflow", _tensorflow_fault(news.get("tensorflow")))
+    _check_source(result, news, progress)
     return result
 
 
@@ -64,7 +66,7 @@ def read_again(inputs: dict[str, Any], progress: Progress | None = None) -> tupl
     """Directory and content at the moment of the upload; raises `Problem` if it is no longer what was checked."""
     root = Path(os.path.abspath(inputs["source"]))
     fault = savedmodel.directory_fault(root, inputs["source"])
-    paths, found = ([], [fault]) if fault else savedmodel.faults(root, inputs["source"])
+    paths, found = ([], [fault]) if fault else savedmodel.list_files(root, inputs["source"])
     if found:
         raise Problem("\n".join(found))
     files = digest.of_files(root, paths, progress)
@@ -73,7 +75,8 @@ def read_again(inputs: dict[str, Any], progress: Progress | None = None) -> tupl
     return root, files
 
 
-def _check_source(result: Checked, source: Any, prefix: Any, progress: Progress | None) -> None:
+def _check_source(result: Checked, news: dict[str, Any], progress: Progress | None) -> None:
+    source, prefix, tensorflow = news.get("source"), news.get("prefix"), news.get("tensorflow")
     if is_unknown(source):
         result.inputs.update(dict.fromkeys(DERIVED, UNKNOWN))
         return
@@ -88,16 +91,28 @@ def _check_source(result: Checked, source: Any, prefix: Any, progress: Progress 
         result.fail("source", savedmodel.version_fault(root, source))
         return
     result.fail("source", savedmodel.version_fault(root, source))
-    paths, found = savedmodel.faults(root, source)
-    for message in found:
+    try:
+        examined = savedmodel.examine(root, source, tensorflow if isinstance(tensorflow, str) else None)
+    except OSError as error:
+        raise digest.changed(source) from error  # it was there a moment ago
+    result.warnings += examined.warnings
+    for message in examined.faults:
         result.fail("source", message)
-    for path in paths:
+    for path in examined.files:
         result.fail("prefix", _key_fault(prefix, root.name, path))
     if not result.failures:
-        files = digest.of_files(root, paths, progress)
+        files = digest.of_files(root, examined.files, progress)
         result.inputs["version"] = root.name
         result.inputs["digest"] = digest.of_entries(files)
         result.inputs["files"] = {path: entry.plain() for path, entry in files.items()}
+        result.inputs["signatures"] = examined.signatures
+
+
+def _tensorflow_fault(value: Any) -> str | None:
+    if value is None or is_unknown(value) or (isinstance(value, str) and savedmodel.is_version(value)):
+        return None
+    expected = "a version as in the tags of tensorflow/serving, such as 1.15.0 or 2.15.1-gpu"
+    return describe("tensorflow", value, expected, "the model could not be compared with its server", "leave it out or correct it")
 
 
 def _bucket_fault(bucket: Any) -> str | None:

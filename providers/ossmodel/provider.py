@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from . import sync  # at run time only where the cloud is needed: it brings oss2, a third of a second
 
 T = TypeVar("T")
+READ_AS_INPUTS = ("bucket", "prefix", "source", "version", "digest", "files", "signatures")
+"""What an import takes for the inputs, as far as the bucket tells it."""
 GRACE = 0.6
 """Seconds a cancelled operation gets to stop by itself before its call is answered without it."""
 
@@ -68,6 +70,8 @@ class ModelProvider(pulumi_provider.Provider):
         reporter = Reporter(self._log, request.urn)
         reporter.begin("reading the model", 0, 0)
         result = await self._run(lambda: inputs.check(news, olds, lambda _, size: reporter.advance(size)))
+        for warning in result.warnings:
+            reporter.warning(warning)
         return CheckResponse(value_map(result.inputs), [CheckFailure(name, reason) for name, reason in result.failures])
 
     async def diff(self, request):
@@ -101,7 +105,7 @@ class ModelProvider(pulumi_provider.Provider):
         outputs = await self._cloud(layout, Control(self._cancelled), 8, "reading", lambda remote: sync.read(remote, state))
         if outputs is None:
             return pulumi_provider.ReadResponse("")
-        kept = olds or {name: outputs[name] for name in ("bucket", "prefix", "source", "version", "digest", "files")}
+        kept = olds or {name: outputs[name] for name in READ_AS_INPUTS if name in outputs}
         return pulumi_provider.ReadResponse(layout.resource_id, value_map(outputs), value_map(kept))
 
     async def delete(self, request):

@@ -1,18 +1,44 @@
-"""Is a directory a SavedModel version that TensorFlow Serving can load? Every fault found is reported, not only the first."""
+"""Is a directory a SavedModel version that TensorFlow Serving can load? Every fault found is reported, not only the first.
+
+Here are the rules on paths and files; what is in them, `tensorflow.check` compares with the TensorFlow that will load it.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import stat
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import describe
+from .tensorflow import check as content
 
 MAX_VERSION = 2**63 - 1
 MAX_KEY_BYTES = 1023
-_GRAPHS = ("saved_model.pb", "saved_model.pbtxt")
-_SHARD = re.compile(r"variables\.data-(\d{5})-of-(\d{5})$")
+_GRAPHS = ("saved_model.pb", "saved_model.pbtxt", "saved_model.cpb")
+_VERSION = re.compile(r"(?P<version>\d+\.\d+(\.\d+)?)(?P<gpu>-gpu)?")
+_GPUS = 8
+"""GPUs that a pod has at most."""
+
+
+@dataclass
+class Examined:
+    """What a directory holds and what is wrong with it."""
+
+    files: list[str]
+    """Relative paths of all regular files."""
+    faults: list[str] = field(default_factory=list)
+    """Why it isn't uploaded."""
+    warnings: list[str] = field(default_factory=list)
+    """What is allowed and worth knowing."""
+    signatures: dict[str, str] = field(default_factory=dict)
+    """Inputs and outputs by signature name."""
+
+
+def is_version(text: str) -> bool:
+    """Whether `text` names a TensorFlow version as the image's tag does: 1.15.0, 2.15.1-gpu."""
+    return bool(_VERSION.fullmatch(text))
 
 
 def version_fault(directory: Path, value: str) -> str | None:
@@ -58,12 +84,36 @@ def directory_fault(directory: Path, value: str) -> str | None:
     return None
 
 
-def faults(directory: Path, value: str) -> tuple[list[str], list[str]]:
-    """(relative paths of all regular files, faults) of a directory that exists; `value` is how the user wrote it."""
-    files, found = _walk(directory, value)
-    if not found or files:
-        found += _graph_faults(directory, value, files) + _variable_faults(value, files)
-    return files, found
+def examine(directory: Path, value: str, tensorflow: str | None) -> Examined:
+    """Look at a directory that exists; `value` is how the user wrote it, `tensorflow` the version that will load it, if it is known."""
+    files, faults = list_files(directory, value)
+    result = Examined(files, faults)
+    if faults:
+        return result
+    graph = next((name for name in _GRAPHS if name in files), None)
+    if graph is None:
+        result.faults.append(_no_graph(directory, value))
+        return result
+    found = _VERSION.fullmatch(tensorflow or "")
+    version = found["version"] if found else None
+    report = content.check(directory, version, gpus=_GPUS if found and found["gpu"] else 0)
+    for finding in report.refusals:
+        remedy = finding.remedy or content.remedies(directory, version or "")
+        result.faults.append(describe("source", f"{value}: {finding.where}", finding.expected, finding.consequence, remedy))
+    for finding in report.failing:
+        remedy = finding.remedy or content.remedies(directory, version or "")
+        result.warnings.append(describe("source", f"{value}: {finding.where}", finding.expected, finding.consequence, remedy))
+    result.warnings += [f"{value}: {note}" for note in report.notes]
+    for name in files:
+        if name.startswith("assets/") and not (directory / name).stat().st_size:
+            result.warnings.append(f"{value}: {name} has 0 bytes, which is what an interrupted export leaves")
+    result.signatures = report.signatures
+    return result
+
+
+def list_files(directory: Path, value: str) -> tuple[list[str], list[str]]:
+    """(relative paths of all regular files, faults of their names and kinds) of a directory that exists."""
+    return _walk(directory, value)
 
 
 def _walk(root: Path, value: str) -> tuple[list[str], list[str]]:
@@ -109,14 +159,6 @@ def _file_fault(root: Path, path: Path, relative: str, value: str) -> str | None
     if not stat.S_ISREG(info.st_mode):
         consequence = "it has no content that could be uploaded"
         return describe("source", f"{value}: {relative}", "regular files only, not a device, pipe or socket", consequence, "remove it")
-    if info.st_size == 0:
-        return describe(
-            "source",
-            f"{value}: {relative}",
-            "files with content (it has 0 bytes)",
-            "an empty file is what an interrupted export leaves, and loading would fail",
-            "export the model again, or remove the file if nothing needs it",
-        )
     try:
         with open(path, "rb") as stream:
             stream.read(1)
@@ -125,77 +167,10 @@ def _file_fault(root: Path, path: Path, relative: str, value: str) -> str | None
     return None
 
 
-def _graph_faults(root: Path, value: str, files: list[str]) -> list[str]:
-    graph = next((name for name in _GRAPHS if name in files), None)
-    if graph is None:
-        inner = sorted(path.parent.name for path in root.glob("*/saved_model.pb*") if path.parent.name.isdecimal())
-        remedy = f"give the version directory: {root / inner[-1]}" if inner else "export with tf.saved_model.save(module, directory)"
-        if any((root / name).exists() for name in _GRAPHS):
-            return []
-        return [describe("source", value, "a SavedModel with saved_model.pb (or .pbtxt)", "TensorFlow Serving could not load it", remedy)]
-    if graph.endswith(".pb") and not _whole_protobuf(root / graph):
-        return [
-            describe(
-                "source",
-                f"{value}: {graph}",
-                "a whole SavedModel message",
-                "the file is cut off or not a protobuf, and loading would fail",
-                "copy or export the model again",
-            )
-        ]
-    return []
-
-
-def _variable_faults(value: str, files: list[str]) -> list[str]:
-    names = {name.removeprefix("variables/") for name in files if name.startswith("variables/")}
-    shards = [match for match in map(_SHARD.fullmatch, sorted(names)) if match]
-    index = "variables.index" in names
-    consequence = "TensorFlow Serving would start without the trained weights or fail to load"
-    if index and not shards:
-        expected = "variables/variables.data-* beside variables/variables.index"
-        return [describe("source", value, expected, consequence, "copy the whole variables directory")]
-    if shards and not index:
-        expected = "variables/variables.index beside variables/variables.data-*"
-        return [describe("source", value, expected, consequence, "copy the whole variables directory")]
-    count = max((int(match[2]) for match in shards), default=0)
-    missing = [f"variables.data-{i:05d}-of-{count:05d}" for i in range(count)]
-    missing = [name for name in missing if name not in names]
-    if missing:
-        expected = f"all {count} parts of the variables; {', '.join(missing)} missing"
-        return [describe("source", value, expected, consequence, "copy the whole variables directory")]
-    return []
-
-
-def _whole_protobuf(path: Path) -> bool:
-    """Walks the top-level fields only: schema version (1) and at least one meta graph (2), nothing cut off."""
-    size = path.stat().st_size
-    graphs = 0
-    with open(path, "rb") as stream:
-        while stream.tell() < size:
-            tag = _varint(stream)
-            if tag not in (0x08, 0x12):
-                return False
-            number = _varint(stream)
-            if number is None:
-                return False
-            if tag == 0x12:
-                graphs += 1
-                if stream.tell() + number > size:
-                    return False
-                stream.seek(number, os.SEEK_CUR)
-    return graphs > 0
-
-
-def _varint(stream) -> int | None:
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = stream.read(1)
-        if not byte:
-            return None
-        value |= (byte[0] & 0x7F) << shift
-        if byte[0] < 0x80:
-            return value
-    return None
+def _no_graph(root: Path, value: str) -> str:
+    inner = sorted(path.parent.name for path in root.glob("*/saved_model.pb*") if path.parent.name.isdecimal())
+    remedy = f"give the version directory: {root / inner[-1]}" if inner else "export with tf.saved_model.save(module, directory)"
+    return describe("source", value, "a SavedModel with saved_model.pb (or .pbtxt)", "TensorFlow Serving could not load it", remedy)
 
 
 def _clean_name(relative: str) -> bool:

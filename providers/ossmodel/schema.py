@@ -12,6 +12,7 @@ _INPUTS = {
     "bucket": ("string", "Name of the OSS bucket."),
     "prefix": ("string", "Path inside the bucket under which the versions lie, such as models/tensorflow."),
     "source": ("string", "Directory of one SavedModel version; its name is the version. Relative paths count from the project directory."),
+    "tensorflow": ("string", "TensorFlow of the server that will load it, as in its image's tag: 1.15.0-gpu. Not set: not compared."),
     "partSizeMib": ("integer", "Size of the parts of a multipart upload in MiB; smaller files go in one request. Default 10."),
     "parallel": ("integer", "Requests at one time. Default 4."),
 }
@@ -36,6 +37,11 @@ def schema_text() -> str:
     outputs: dict[str, Any] = inputs | {name: {"type": kind, "description": text} for name, (kind, text) in _OUTPUTS.items()}
     reference = {"$ref": "#/types/ossmodel:index:File"}
     outputs["files"] = {"type": "object", "additionalProperties": reference, "description": "Content by path."}
+    outputs["signatures"] = {
+        "type": "object",
+        "additionalProperties": {"type": "string"},
+        "description": "Inputs and outputs by signature.",
+    }
     outputs["drift"] = {"type": "array", "items": {"type": "string"}, "description": "How the bucket differs from what was uploaded."}
     resource = {
         "description": "One SavedModel version directory in an OSS bucket. Import id: oss://<bucket>/<prefix>/<version>.",

@@ -18,6 +18,9 @@ from .manifest import Manifest
 from .remote import Remote
 from .uploader import Uploader
 
+_KEPT = ("bucket", "prefix", "source", "version", "tensorflow", "partSizeMib", "parallel", "signatures")
+"""Inputs that are outputs as they are."""
+
 
 class Sync:
     """One create or update: compare, upload what differs, delete what is too much, write the manifest last."""
@@ -64,7 +67,7 @@ def outputs(inputs: dict[str, Any], files: dict[str, FileEntry], owner: str, dri
     """The resource's properties for files that are in the bucket."""
     layout = Layout(inputs["bucket"], inputs["prefix"], inputs["version"])
     return {
-        **{name: inputs[name] for name in ("bucket", "prefix", "source", "version", "partSizeMib", "parallel") if name in inputs},
+        **{name: inputs[name] for name in _KEPT if name in inputs},
         "path": layout.path,
         "digest": digest.of_entries(files),
         "bytes": sum(entry.size for entry in files.values()),
@@ -97,7 +100,7 @@ def read(remote: Remote, state: dict[str, Any]) -> dict[str, Any] | None:
         "prefix": remote.layout.prefix,
         "version": remote.layout.version,
         "source": state.get("source") or (manifest.source if manifest else ""),
-        **{name: state[name] for name in ("partSizeMib", "parallel") if name in state},
+        **{name: state[name] for name in ("tensorflow", "partSizeMib", "parallel", "signatures") if name in state},
     }
     return outputs(inputs, files, state.get("owner") or (manifest.owner if manifest else ""), drift)
 

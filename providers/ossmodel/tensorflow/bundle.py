@@ -1,7 +1,7 @@
 """The variables of a SavedModel: `variables.index` and its shards, read without TensorFlow.
 
-The index is a table in LevelDB's format (TensorFlow's lib/io/table): blocks of sorted keys, each block with a CRC-32C. The empty key holds a
-BundleHeaderProto, every other key is a tensor's name with a BundleEntryProto that says where in which shard its bytes lie.
+The index is a table in LevelDB's format (TensorFlow's lib/io/table): blocks of sorted keys, each block with a CRC-32C. The empty key
+holds a BundleHeaderProto, every other key is a tensor's name with a BundleEntryProto that says where in which shard its bytes lie.
 """
 
 from __future__ import annotations
@@ -22,7 +22,28 @@ VERSION = 1
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER = 48
 _CHUNK = 1 << 22
-_SIZES = {1: 4, 2: 8, 3: 4, 4: 1, 5: 2, 6: 1, 8: 8, 9: 8, 10: 1, 11: 1, 12: 1, 13: 4, 14: 2, 15: 2, 16: 2, 17: 2, 18: 16, 19: 2, 22: 4, 23: 8}
+_SIZES = {
+    1: 4,
+    2: 8,
+    3: 4,
+    4: 1,
+    5: 2,
+    6: 1,
+    8: 8,
+    9: 8,
+    10: 1,
+    11: 1,
+    12: 1,
+    13: 4,
+    14: 2,
+    15: 2,
+    16: 2,
+    17: 2,
+    18: 16,
+    19: 2,
+    22: 4,
+    23: 8,
+}
 """Bytes of one element by type number; types without a fixed size are left out."""
 
 

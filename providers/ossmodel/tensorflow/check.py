@@ -1,9 +1,9 @@
 """Would a TensorFlow of a given release load this SavedModel, and answer? Said before anything is paid for.
 
-The steps are those of TensorFlow's loader (cc/saved_model/loader.cc and what it calls): find the meta graph, import it, restore the variables,
-run the init op. What is refused in which step, and what only fails when a request runs it, was measured with the loaders of all
-releases from 1.14 to 2.21 (tests/tensorflow holds this check against them). Not computed are shapes, the types of edges, and which
-device has a kernel: what a program exported is consistent in these.
+The steps are those of TensorFlow's loader (cc/saved_model/loader.cc and what it calls): find the meta graph, import it, restore the
+variables, run the init op. What is refused in which step, and what only fails when a request runs it, was measured with the loaders of
+all releases from 1.14 to 2.21 (`make prove ITEM=R2` holds this check against some of them). Not computed are shapes, the types of edges,
+and which device has a kernel: what a program exported is consistent in these.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from google.protobuf.message import DecodeError
 from . import bundle, operations
 from .graph import HANDLES, INIT_SIGNATURE, Graph, Reached, cycle, data_inputs, node_of, strings_of
 from .messages import message, type_names
-from .operations import Operation, Release
+from .operations import Release
 
 SERVE = "serve"
 """The tag that TensorFlow Serving asks for (--saved_model_tags)."""
@@ -124,7 +124,9 @@ def _model(directory: Path, version: str | None, report: Report) -> Any:
         name = binary.name if binary.is_file() else text.name
         reason = str(error).splitlines()[0] if isinstance(error, text_format.ParseError) else "it is cut off, damaged or not a protobuf"
         report.refusals.append(
-            Finding(name, f"a whole SavedModel message; {reason}", "loading would fail with 'Can't parse'", "copy or export the model again")
+            Finding(
+                name, f"a whole SavedModel message; {reason}", "loading would fail with 'Can't parse'", "copy or export the model again"
+            )
         )
         return None
     release = operations.release(version) if version else None
@@ -208,14 +210,14 @@ class _Check:
         nodes = list(self.graph.meta.graph_def.node)
         for name, count in Counter(node.name for node in nodes).items():
             if count > 1:
-                self._refuse(f"node {name!r}", f"node names that occur once; it occurs {count} times", _AGAIN)
+                self._refuse(f"node {name}", f"node names that occur once; it occurs {count} times", _AGAIN)
             if not _NODE_NAME.fullmatch(name):
-                self._refuse(f"node {name!r}", "letters, digits and _ > . / \\ - in a node's name", _AGAIN)
+                self._refuse(f"node {name}", "letters, digits and _ > . / \\ - in a node's name", _AGAIN)
         self._functions()
         missing: dict[str, str] = {}
         opened = self.graph.opened_at_import(missing)
         for name, caller in missing.items():
-            self._refuse(f"node {caller!r}", f"the function {name!r}, which it calls, in the model's library", _AGAIN)
+            self._refuse(f"node {caller}", f"the function {name!r}, which it calls, in the model's library", _AGAIN)
         problems = [problem for node in nodes for problem in self._node(node, "graph")]
         for function in opened.values():
             problems += [problem for node in function.node_def for problem in self._node(node, "opened")]
@@ -229,7 +231,7 @@ class _Check:
         everything = [*nodes, *(node for function in self.graph.functions.values() for node in function.node_def)]
         for node in everything:
             if node.op == "Const" and any(dimension.size < 0 for dimension in node.attr["value"].tensor.tensor_shape.dim):
-                self._refuse(f"node {node.name!r} (op Const)", "a constant whose shape has no negative sizes", _AGAIN)
+                self._refuse(f"node {node.name} (op Const)", "a constant whose shape has no negative sizes", _AGAIN)
 
     def _functions(self) -> None:
         seen: dict[str, Any] = {}
@@ -246,10 +248,10 @@ class _Check:
         for node in nodes:
             for source in node.input:
                 if node_of(source) not in known:
-                    self._refuse(f"node {node.name!r} (op {node.op})", f"its input {source!r} among the graph's nodes", _AGAIN)
+                    self._refuse(f"node {node.name} (op {node.op})", f"its input {source!r} among the graph's nodes", _AGAIN)
         waiting = cycle(nodes)
         if waiting:
-            self._refuse(f"node {waiting[0]!r}", f"a graph without a cycle; {len(waiting)} nodes wait for each other", _AGAIN)
+            self._refuse(f"node {waiting[0]}", f"a graph without a cycle; {len(waiting)} nodes wait for each other", _AGAIN)
 
     def _device(self, node: Any) -> None:
         """TensorFlow Serving doesn't place softly: a device that isn't there is an error."""
@@ -262,7 +264,7 @@ class _Check:
         if not found or (gpu and least >= self.gpus) or (not gpu and least > 0):
             has = f"{self.gpus} GPUs and one CPU" if self.gpus else "one CPU and no GPU"
             self._refuse(
-                f"node {node.name!r} (op {node.op})",
+                f"node {node.name} (op {node.op})",
                 f"a device that the pod has ({has}), not {node.device!r}",
                 "export the model with clear_devices=True",
             )
@@ -318,15 +320,19 @@ class _Check:
             targets.append(init)
         loaded = graph.reached(targets)
         for name, caller in loaded.missing_functions.items():
-            self._refuse(f"node {caller!r}", f"the function {name!r}, which it calls, in the model's library", _AGAIN)
-        problems = [problem for function in loaded.functions.values() for node in function.node_def for problem in self._node(node, "run")]
-        for problem in _grouped(problems):
+            self._refuse(f"node {caller}", f"the function {name!r}, which it calls, in the model's library", _AGAIN)
+        for problem in self._run(loaded):
             self._refuse(*problem)
         if restores:
             self._variables(index, graph.reached(targets[:1] if targets and targets[0] == saver.restore_op_name else []))
         if targets:
             self._assets(loaded)
         return loaded
+
+    def _run(self, reached: Reached) -> Iterator[tuple[str, str]]:
+        """What is wrong with the nodes of functions that run; those of the graph itself were looked at when it was imported."""
+        nodes = [node for function in reached.functions.values() for node in function.node_def]
+        return _grouped([problem for node in nodes for problem in self._node(node, "run")])
 
     def _variables(self, index: Path, restored: Reached) -> None:
         """What the restore function asks for, against the index; the index against the shards."""
@@ -368,7 +374,9 @@ class _Check:
             return False
         size = path.stat().st_size
         if entry.offset + entry.size > size:
-            self._refuse(f"variables/{file}", f"at least {entry.offset + entry.size} bytes, as the index says, not {size}: it is cut off", _COPY)
+            self._refuse(
+                f"variables/{file}", f"at least {entry.offset + entry.size} bytes, as the index says, not {size}: it is cut off", _COPY
+            )
             return False
         exact = bundle.expected_size(entry)
         if (exact is not None and entry.size != exact) or (self.checksums and not bundle.intact(path, entry)):
@@ -400,7 +408,9 @@ class _Check:
             elif not (self.directory / file).is_file():
                 reader = self.graph.reads_at_load(tensor, loaded)
                 if reader:
-                    self._refuse(file, f"the file, which node {reader!r} opens when the model is loaded", "copy the whole directory of the model")
+                    self._refuse(
+                        file, f"the file, which node {reader!r} opens when the model is loaded", "copy the whole directory of the model"
+                    )
                 else:
                     self.report.notes.append(f"{file} isn't there; nothing opens it when the model is loaded")
 
@@ -415,12 +425,19 @@ class _Check:
             if absent:
                 self._fail(name, "saved_model.pb", f"the node {sorted(absent)[0]!r} in the graph, which the signature names", _AGAIN)
             for function, caller in reached.missing_functions.items():
-                self._fail(name, f"node {caller!r}", f"the function {function!r}, which it calls, in the model's library", _AGAIN)
+                self._fail(name, f"node {caller}", f"the function {function!r}, which it calls, in the model's library", _AGAIN)
             bare = [node.name for node in reached.nodes.values() if node.op in HANDLES and node.name not in ready]
             if bare:
                 more = f" and {len(bare) - 1} more" if len(bare) > 1 else ""
-                self._fail(name, "variables/variables.index", f"the variable {bare[0]!r}{more} in it; nothing sets it when the model is loaded", _COPY)
-            problems = [problem for function in reached.functions.values() for node in function.node_def for problem in self._node(node, "run")]
+                self._fail(
+                    name,
+                    "variables/variables.index",
+                    f"the variable {bare[0]!r}{more} in it; nothing sets it when the model is loaded",
+                    _COPY,
+                )
+            problems = [
+                problem for function in reached.functions.values() for node in function.node_def for problem in self._node(node, "run")
+            ]
             for problem in _grouped(problems):
                 self._fail(name, *problem)
 
@@ -459,13 +476,17 @@ def _grouped(problems: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, st
         nodes.setdefault((operation, expected), []).append(node)
     for (operation, expected), names in nodes.items():
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        yield f"op {operation} (node {names[0]!r}{more})", expected
+        yield f"op {operation} (node {names[0]}{more})", expected
 
 
 def _since(since: str | None, release: Release) -> str:
     if since is None:
         return "; no release of TensorFlow or TensorFlow Serving has it, it is the model's own"
-    return f"; TensorFlow {since} is the first that has it" if operations.number(since) > operations.number(release.name) else "; it was removed"
+    return (
+        f"; TensorFlow {since} is the first that has it"
+        if operations.number(since) > operations.number(release.name)
+        else "; it was removed"
+    )
 
 
 def _value_fault(name: str, attribute: operations.Attribute, value: Any, release: Release) -> str | None:

@@ -2,10 +2,10 @@
 
     python -m providers.ossmodel.tensorflow.collect --scratch /tmp/tensorflow-wheels
 
-For each release the wheel is downloaded with pip (about 5 GB in all) and its libraries are unpacked. A process of its own loads them and asks
-them through TensorFlow's C API: `TF_GetAllOpList` gives every op with its attributes, `TF_LoadLibrary` the same for the further ops that
-TensorFlow Serving's binary contains, and the SavedModel loader itself says which graph version and which element types it knows. TensorFlow
-is never imported, so one Python serves all releases.
+For each release the wheel is downloaded with pip (about 5 GB in all) and its libraries are unpacked. A process of its own loads them
+and asks them through TensorFlow's C API: `TF_GetAllOpList` gives every op with its attributes, `TF_LoadLibrary` the same for the further
+ops that TensorFlow Serving's binary contains, and the SavedModel loader itself says which graph version and which element types it
+knows. TensorFlow is never imported, so one Python serves all releases.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from .messages import message
 from .operations import FILE as OPERATIONS
 
 RELEASES = (
-    ("tensorflow", "1.14.0", "3.7"), ("tensorflow-cpu", "1.15.0", "3.7"), ("tensorflow", "2.0.4", "3.7"), ("tensorflow-cpu", "2.1.4", "3.7"),
-    ("tensorflow-cpu", "2.2.3", "3.8"), ("tensorflow-cpu", "2.3.4", "3.8"), ("tensorflow-cpu", "2.4.4", "3.8"),
-    ("tensorflow-cpu", "2.5.3", "3.9"), ("tensorflow-cpu", "2.6.5", "3.9"), ("tensorflow-cpu", "2.7.4", "3.9"),
-    ("tensorflow-cpu", "2.8.4", "3.10"), ("tensorflow-cpu", "2.9.3", "3.10"), ("tensorflow-cpu", "2.10.1", "3.10"),
-    ("tensorflow-cpu", "2.11.0", "3.10"), ("tensorflow-cpu", "2.12.1", "3.11"), ("tensorflow-cpu", "2.13.1", "3.11"),
-    ("tensorflow-cpu", "2.14.1", "3.11"), ("tensorflow-cpu", "2.15.1", "3.11"), ("tensorflow-cpu", "2.16.2", "3.11"),
-    ("tensorflow-cpu", "2.17.1", "3.11"), ("tensorflow-cpu", "2.18.1", "3.11"), ("tensorflow-cpu", "2.19.1", "3.11"),
-    ("tensorflow-cpu", "2.20.0", "3.11"), ("tensorflow-cpu", "2.21.0", "3.11"),
+    ("tensorflow", "1.14.0", "3.7"), ("tensorflow-cpu", "1.15.0", "3.7"), ("tensorflow", "2.0.4", "3.7"),
+    ("tensorflow-cpu", "2.1.4", "3.7"), ("tensorflow-cpu", "2.2.3", "3.8"), ("tensorflow-cpu", "2.3.4", "3.8"),
+    ("tensorflow-cpu", "2.4.4", "3.8"), ("tensorflow-cpu", "2.5.3", "3.9"), ("tensorflow-cpu", "2.6.5", "3.9"),
+    ("tensorflow-cpu", "2.7.4", "3.9"), ("tensorflow-cpu", "2.8.4", "3.10"), ("tensorflow-cpu", "2.9.3", "3.10"),
+    ("tensorflow-cpu", "2.10.1", "3.10"), ("tensorflow-cpu", "2.11.0", "3.10"), ("tensorflow-cpu", "2.12.1", "3.11"),
+    ("tensorflow-cpu", "2.13.1", "3.11"), ("tensorflow-cpu", "2.14.1", "3.11"), ("tensorflow-cpu", "2.15.1", "3.11"),
+    ("tensorflow-cpu", "2.16.2", "3.11"), ("tensorflow-cpu", "2.17.1", "3.11"), ("tensorflow-cpu", "2.18.1", "3.11"),
+    ("tensorflow-cpu", "2.19.1", "3.11"), ("tensorflow-cpu", "2.20.0", "3.11"), ("tensorflow-cpu", "2.21.0", "3.11"),
 )  # fmt: skip
 """Package, version and the newest Python it has a wheel for; oldest release first. 1.13 and older look into functions by other rules."""
 SERVING_OPS = {
@@ -47,10 +47,12 @@ SERVING_OPS = {
     },
     "tensorflow-decision-forests": {f"2.{minor}": "1.3.0" for minor in range(11, 22)},
 }  # fmt: skip
-"""Packages whose ops tensorflow_model_server is linked with, by its own version: SUPPORTED_TENSORFLOW_OPS in its model_servers/BUILD, and the
-versions in its workspace.bzl. The 1.x servers have all of contrib, which lies in TensorFlow's own wheel."""
-LINKED_FROM = {"2.2.1": "2.2", "2.3.0": "2.3", "2.4.3": "2.4", "2.5.0": "2.5", "2.6.0": "2.6", "2.7.3": "2.7", "2.8.2": "2.8", "2.12.1": "2.12",
-               "2.20.1": "2.20", "1.3.0": "2.12"}  # fmt: skip
+"""Packages whose ops tensorflow_model_server is linked with, by its own version: SUPPORTED_TENSORFLOW_OPS in its model_servers/BUILD,
+and the versions in its workspace.bzl. The 1.x servers have all of contrib, which lies in TensorFlow's own wheel."""
+LINKED_FROM = {
+    "2.2.1": "2.2", "2.3.0": "2.3", "2.4.3": "2.4", "2.5.0": "2.5", "2.6.0": "2.6", "2.7.3": "2.7", "2.8.2": "2.8", "2.12.1": "2.12",
+    "2.20.1": "2.20", "1.3.0": "2.12",
+}  # fmt: skip
 """TensorFlow that such a package's library can be loaded into."""
 PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_27_x86_64", "manylinux2010_x86_64", "manylinux_2_12_x86_64")
 
@@ -66,7 +68,10 @@ class Library:
         mode = os.RTLD_LAZY | ctypes.RTLD_GLOBAL
         for framework in sorted(directory.glob("tensorflow*/libtensorflow_framework.so*")):
             ctypes.CDLL(str(framework), mode)
-        internal = [*directory.glob("tensorflow*/libtensorflow_cc.so*"), *directory.glob("tensorflow*/python/_pywrap_tensorflow_internal.so")]
+        internal = [
+            *directory.glob("tensorflow*/libtensorflow_cc.so*"),
+            *directory.glob("tensorflow*/python/_pywrap_tensorflow_internal.so"),
+        ]
         self.api = ctypes.CDLL(str(internal[0]), mode)
         pointer = ctypes.c_void_p
         for name, result in (("NewStatus", pointer), ("NewGraph", pointer), ("NewSessionOptions", pointer), ("GetAllOpList", pointer),
@@ -222,7 +227,9 @@ def _attribute(attribute: Any) -> str:
 
 def write_operations(content: dict[str, Any]) -> None:
     """One line an op, so that a new release shows as the lines it changes."""
-    text = '{"releases": {\n' + ",\n".join(f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in content["releases"].items()) + "\n}"
+    text = (
+        '{"releases": {\n' + ",\n".join(f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in content["releases"].items()) + "\n}"
+    )
     for part in ("operations", "serving"):
         rows = (f"{json.dumps(name)}: {json.dumps(entry, separators=(',', ':'))}" for name, entry in content[part].items())
         text += f', "{part}": {{\n' + ",\n".join(rows) + "\n}"
@@ -259,7 +266,7 @@ def main() -> None:
         directory, out, *libraries = map(Path, sys.argv[2:])
         return _child(directory, out, libraries)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scratch", type=Path, required=True, help="directory for wheels and libraries (12 GB), used again by the next run")
+    parser.add_argument("--scratch", type=Path, required=True, help="directory for the libraries (12 GB), used again by the next run")
     scratch = parser.parse_args().scratch.resolve()
     scratch.mkdir(parents=True, exist_ok=True)
     write_operations(collect(scratch))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
-"""Ops whose function TensorFlow opens while it imports the graph (to infer shapes); the bodies of If, While or Map it opens when they run."""
+"""Ops whose function TensorFlow opens while it imports the graph, to infer shapes; bodies of If, While or Map it opens when they run."""
 INIT_SIGNATURE = "__saved_model_init_op"
 HANDLES = ("VarHandleOp", "VariableV2", "Variable", "_VarHandlesOp")
 FILE_READERS = ("InitializeTableFromTextFile", "InitializeTableFromTextFileV2", "ReadFile")
@@ -47,7 +47,7 @@ class Graph:
         return ""
 
     def opened_at_import(self, missing: dict[str, str]) -> dict[str, Any]:
-        """Functions that TensorFlow opens while it imports the graph, by name; `missing` takes those that a node of the graph itself lacks."""
+        """Functions that TensorFlow opens while it imports the graph, by name; `missing` takes those that a node of the graph lacks."""
         found: dict[str, Any] = {}
         waiting = list(self.nodes.values())
         top = len(waiting)
@@ -152,10 +152,10 @@ def strings_of(node: Any) -> list[str] | None:
 def cycle(nodes: Iterable[Any]) -> list[str]:
     """Nodes that wait for each other; loops of a while are none, they go through NextIteration."""
     by_name = {node.name: node for node in nodes}
-    waits = {
-        name: {source for text in node.input if (source := node_of(text)) in by_name and by_name[source].op not in ("NextIteration", "RefNextIteration")}
-        for name, node in by_name.items()
-    }
+    waits: dict[str, set[str]] = {}
+    for name, node in by_name.items():
+        sources = {node_of(source) for source in node.input} & by_name.keys()
+        waits[name] = {source for source in sources if by_name[source].op not in ("NextIteration", "RefNextIteration")}
     users: dict[str, list[str]] = {}
     for name, sources in waits.items():
         for source in sources:

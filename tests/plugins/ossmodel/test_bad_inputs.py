@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -131,22 +132,38 @@ def _no_shard(root: Path) -> str:
     return "1623831335"
 
 
-def _no_index(root: Path) -> str:
-    (savedmodels.make(root) / "variables/variables.index").unlink()
-    return "1623831335"
-
-
 def _missing_shard(root: Path) -> str:
-    savedmodels.make(root, variables__data=b"", **{})
-    directory = root / "1623831335"
-    (directory / "variables/data").unlink()
-    (directory / "variables/variables.data-00000-of-00001").rename(directory / "variables/variables.data-00000-of-00003")
-    (directory / "variables/variables.data-00002-of-00003").write_bytes(b"x")
+    index = savedmodels.index({"weights": (savedmodels.UINT8, [700], b"weights" * 100)}, shards=3)
+    savedmodels.make(root, variables__variables_index=b"")
+    (root / "1623831335/variables/variables_index").unlink()
+    (root / "1623831335/variables/variables.index").write_bytes(index)
     return "1623831335"
 
 
-def _empty_file(root: Path) -> str:
-    savedmodels.make(root, assets__vocab=b"")
+def _cut_shard(root: Path) -> str:
+    (savedmodels.make(root) / "variables/variables.data-00000-of-00001").write_bytes(b"weights" * 50)
+    return "1623831335"
+
+
+def _damaged_shard(root: Path) -> str:
+    (savedmodels.make(root) / "variables/variables.data-00000-of-00001").write_bytes(b"Weights" + b"weights" * 99)
+    return "1623831335"
+
+
+def _damaged_index(root: Path) -> str:
+    path = savedmodels.make(root) / "variables/variables.index"
+    path.write_bytes(path.read_bytes().replace(b"weights", b"Weights"))
+    return "1623831335"
+
+
+def _variables_of_another_model(root: Path) -> str:
+    index = savedmodels.index({"other": (savedmodels.UINT8, [700], b"weights" * 100)})
+    (savedmodels.make(root) / "variables/variables.index").write_bytes(index)
+    return "1623831335"
+
+
+def _only_for_training(root: Path) -> str:
+    (savedmodels.make(root) / "saved_model.pb").write_bytes(savedmodels.GRAPH.replace(b"serve", b"train", 1))
     return "1623831335"
 
 
@@ -197,12 +214,15 @@ BAD_SOURCES: list[tuple[Callable[[Path], str], list[str]]] = [
     (_negative, ["an integer version, not '-3'"]),
     (_no_graph, ["saved_model.pb (or .pbtxt)", "tf.saved_model.save"]),
     (_parent, ["Give the version directory", "77/1623831335"]),
-    (_cut_graph, ["saved_model.pb", "cut off or not a protobuf"]),
-    (_text_as_graph, ["cut off or not a protobuf"]),
-    (_no_shard, ["variables.data-* beside variables/variables.index", "without the trained weights"]),
-    (_no_index, ["variables.index beside"]),
-    (_missing_shard, ["all 3 parts", "variables.data-00001-of-00003 missing"]),
-    (_empty_file, ["assets/vocab", "it has 0 bytes", "interrupted export"]),
+    (_cut_graph, ["saved_model.pb", "cut off, damaged or not a protobuf"]),
+    (_text_as_graph, ["cut off, damaged or not a protobuf"]),
+    (_no_shard, ["variables.data-00000-of-00001", "the file that holds the variable 'weights'", "never becomes ready"]),
+    (_missing_shard, ["variables.data-00000-of-00003", "the file that holds the variable 'weights'"]),
+    (_cut_shard, ["variables.data-00000-of-00001", "at least 700 bytes, as the index says, not 350", "Copy the whole variables directory"]),
+    (_damaged_shard, ["the variable 'weights' with the checksum that the index gives"]),
+    (_damaged_index, ["variables/variables.index", "a whole index", "checksum doesn't match"]),
+    (_variables_of_another_model, ["the variable 'weights', which the graph restores; the index has 1 others"]),
+    (_only_for_training, ["a graph whose only tag is 'serve'; the model has {train}"]),
     (_empty_directory, ["saved_model.pb"]),
     (_link_out, ["vocab", "a link to a file outside it", "Replace the link by a copy"]),
     (_dangling, ["a link that leads nowhere"]),
@@ -223,6 +243,76 @@ def test_a_directory_that_cannot_be_served_is_refused(
     assert f"source is {source!r}" in text or f"{source}: " in text
     for part in parts:
         assert part in text
+
+
+def _no_index(directory: Path) -> None:
+    (directory / "variables/variables.index").unlink()
+
+
+def _no_variables(directory: Path) -> None:
+    shutil.rmtree(directory / "variables")
+
+
+def _empty_asset(directory: Path) -> None:
+    (directory / "assets").mkdir()
+    (directory / "assets/vocab").touch()
+
+
+WARNED: list[tuple[Callable[[Path], None], list[str]]] = [
+    (_no_index, ["the variable 'weights' in it; nothing sets it", "each request to the signature 'serving_default' fails"]),
+    (_no_variables, ["the variable 'weights' in it; nothing sets it", "Copy the whole variables directory"]),
+    (_empty_asset, ["assets/vocab has 0 bytes", "interrupted export"]),
+]
+
+
+@pytest.mark.parametrize(("damage", "parts"), WARNED, ids=[damage.__name__.strip("_") for damage, _ in WARNED])
+def test_what_tensorflow_loads_is_not_refused_but_warned_of(
+    offline: Plugin, tmp_path: Path, damage: Callable[[Path], None], parts: list[str]
+) -> None:
+    directory = savedmodels.make(tmp_path / damage.__name__)
+    damage(directory)
+    inputs, failures = offline.check({**GOOD, "source": str(directory)})
+    assert not failures and inputs["digest"]
+    message = offline.engine.wait_for(f"{directory}: ")
+    for part in parts:
+        assert part in message
+
+
+def test_an_empty_file_that_serving_reads_as_its_default_is_accepted(offline: Plugin, tmp_path: Path) -> None:
+    """TensorFlow Serving takes an empty assets.extra/saved_model_config.pb for a configuration without settings."""
+    directory = savedmodels.make(tmp_path, **{"assets.extra__saved_model_config.pb": b""})
+    assert offline.check({**GOOD, "source": str(directory)})[1] == []
+
+
+NEWER = "NodeWithAnOpOf2.12"
+
+
+def test_the_servers_tensorflow_decides_and_the_message_names_op_version_and_remedy(offline: Plugin, tmp_path: Path) -> None:
+    directory = savedmodels.make(tmp_path)
+    model = savedmodels.graph(700)
+    node = model.meta_graphs[0].graph_def.node.add(name=NEWER, op="DisableCopyOnRead")
+    node.input.append("handle")
+    model.meta_graphs[0].graph_def.node.add(name="handle", op="VarHandleOp").attr["dtype"].type = savedmodels.UINT8
+    model.meta_graphs[0].graph_def.node[-1].attr["shape"].shape.SetInParent()
+    (directory / "saved_model.pb").write_bytes(model.SerializeToString())
+    source = {**GOOD, "source": str(directory)}
+    _, failures = offline.check({**source, "tensorflow": "1.15.0-gpu"})
+    for part in (
+        f"source is '{directory}: op DisableCopyOnRead (node {NEWER})'",
+        "expected an op that TensorFlow 1.15 has; TensorFlow 2.10 is the first that has it",
+        "refuses to load the model and the pod never becomes ready",
+        "Serve with an image of TensorFlow 2.10 or newer; or export the model with TensorFlow 1.15.0",
+    ):
+        assert part in failures[0][1]
+    assert len(failures) == 1
+    assert offline.check({**source, "tensorflow": "2.15.1"})[1] == []
+    assert offline.check(source)[1] == []  # the server's version isn't known
+
+
+@pytest.mark.parametrize("version", ["latest", "1", "1.15.0-cpu", 2.15, ""])
+def test_a_tensorflow_version_of_another_form_is_refused(offline: Plugin, tmp_path: Path, version: Any) -> None:
+    failures = dict(offline.check({**good(tmp_path), "tensorflow": version})[1])
+    assert "such as 1.15.0 or 2.15.1-gpu" in failures["tensorflow"]
 
 
 def test_a_near_by_version_is_named_when_the_one_asked_for_is_missing(offline: Plugin, tmp_path: Path) -> None:

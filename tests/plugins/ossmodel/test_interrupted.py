@@ -105,7 +105,7 @@ def test_a_file_changed_between_two_attempts_starts_anew_and_its_old_parts_go(
         plugin.create(plugin.checked(news(bucket, partSizeMib=1)))
     cloud.control("DELETE", "/_lab/faults")
     other = savedmodels.noise(8 * MIB, seed=2)
-    shard.write_bytes(other)
+    savedmodels.make(tmp_path, shard=other)
     os.utime(shard, ns=(info.st_atime_ns, info.st_mtime_ns))
     plugin.create(plugin.checked(news(bucket, partSizeMib=1)))
     assert bucket.get_object(KEY).read() == other

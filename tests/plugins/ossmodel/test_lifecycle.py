@@ -98,12 +98,12 @@ def test_an_update_moves_only_what_differs_and_removes_what_is_gone(
     before = len(puts(cloud, bucket))
     (directory / "assets/old").unlink()
     (directory / "assets/new").write_bytes(b"new")
-    (directory / "variables/variables.index").write_bytes(b"INDEX" * 20)
+    (directory / "saved_model.pb").write_bytes(savedmodels.GRAPH * 2)
     inputs = plugin.checked(news(bucket), inputs)
     assert plugin.update(id_, state, inputs, preview=True)["digest"] == inputs["digest"]
     assert len(puts(cloud, bucket)) == before
     updated = plugin.update(id_, state, inputs)
-    assert sorted(puts(cloud, bucket)[before:-1]) == [f"{PATH}/assets/new", f"{PATH}/variables/variables.index"]
+    assert sorted(puts(cloud, bucket)[before:-1]) == [f"{PATH}/assets/new", f"{PATH}/saved_model.pb"]
     assert puts(cloud, bucket)[-1] == MANIFEST
     assert f"{PATH}/assets/old" not in keys(bucket)
     assert updated["owner"] == state["owner"] and updated["digest"] == inputs["digest"]
@@ -194,6 +194,8 @@ def test_import_of_a_model_it_uploaded_needs_no_change(plugin: Plugin, bucket: o
     savedmodels.make(tmp_path)
     id_, state = plugin.create(plugin.checked(news(bucket)))
     imported_id, imported, inputs = plugin.read(id_.removeprefix("oss://"))
+    signatures = state.pop("signatures")  # the bucket doesn't tell; the next update brings them
+    assert signatures == {"serving_default": "nothing -> weights uint8[700]"}
     assert imported_id == id_ and imported == state and inputs["source"] == "1623831335"
     answer = plugin.diff(imported, plugin.checked(news(bucket), inputs))
     assert answer.changes == answer.DIFF_NONE

@@ -76,12 +76,12 @@ def test_changed_added_and_removed_files_are_named_one_by_one(offline: Plugin, t
     state = state_of(offline.checked(news))
     (directory / "assets/old").unlink()
     (directory / "assets/new").write_bytes(b"new")
-    (directory / "variables/variables.index").write_bytes(b"INDEX" * 20)
+    (directory / "saved_model.pb").write_bytes(savedmodels.GRAPH * 2)
     answer = offline.diff(state, offline.checked(news))
     kinds = {path: change.kind for path, change in answer.detailedDiff.items()}
     assert answer.changes == answer.DIFF_SOME and not answer.replaces
-    assert set(kinds) == {'files["assets/old"]', 'files["assets/new"]', 'files["variables/variables.index"]', "digest"}
-    assert len({kinds['files["assets/old"]'], kinds['files["assets/new"]'], kinds['files["variables/variables.index"]']}) == 3
+    assert set(kinds) == {'files["assets/old"]', 'files["assets/new"]', 'files["saved_model.pb"]', "digest"}
+    assert len({kinds['files["assets/old"]'], kinds['files["assets/new"]'], kinds['files["saved_model.pb"]']}) == 3
 
 
 def test_same_size_and_time_stamp_with_other_content_is_seen(offline: Plugin, tmp_path: Path, news: dict[str, str]) -> None:
@@ -89,7 +89,7 @@ def test_same_size_and_time_stamp_with_other_content_is_seen(offline: Plugin, tm
     state = state_of(offline.checked(news))
     shard = directory / "variables/variables.data-00000-of-00001"
     info = shard.stat()
-    shard.write_bytes(bytes(reversed(shard.read_bytes())))
+    savedmodels.make(tmp_path, shard=b"WEIGHTS" * 100)
     os.utime(shard, ns=(info.st_atime_ns, info.st_mtime_ns))
     assert offline.diff(state, offline.checked(news)).changes == 2
 
@@ -122,7 +122,7 @@ def test_a_link_inside_the_directory_counts_as_its_content(offline: Plugin, tmp_
 def test_a_text_graph_and_a_model_without_variables_are_accepted(offline: Plugin, tmp_path: Path, news: dict[str, str]) -> None:
     directory = tmp_path / "5"
     directory.mkdir()
-    (directory / "saved_model.pbtxt").write_text("saved_model_schema_version: 1\n")
+    (directory / "saved_model.pbtxt").write_text('saved_model_schema_version: 1 meta_graphs { meta_info_def { tags: "serve" } }')
     assert offline.checked({**news, "source": str(tmp_path / "5")})["version"] == "5"
 
 
@@ -134,6 +134,21 @@ def test_the_schema_describes_every_input_and_output(offline: Plugin, tmp_path: 
     savedmodels.make(tmp_path)
     schema = json.loads(offline.call("GetSchema", provider_pb2.GetSchemaRequest()).schema)
     resource = schema["resources"]["ossmodel:index:Model"]
-    _, state = offline.create(offline.checked({**news, "parallel": 2, "partSizeMib": 1}), preview=True)
-    assert set(resource["inputProperties"]) == {"bucket", "prefix", "source", "partSizeMib", "parallel"}
+    _, state = offline.create(offline.checked({**news, "parallel": 2, "partSizeMib": 1, "tensorflow": "1.15.0"}), preview=True)
+    assert set(resource["inputProperties"]) == {"bucket", "prefix", "source", "tensorflow", "partSizeMib", "parallel"}
     assert set(resource["properties"]) == set(state)
+
+
+def test_a_preview_shows_the_signatures_and_that_they_change(offline: Plugin, tmp_path: Path, news: dict[str, str]) -> None:
+    directory = savedmodels.make(tmp_path)
+    inputs = offline.checked(news)
+    assert inputs["signatures"] == {"serving_default": "nothing -> weights uint8[700]"}
+    state = state_of(inputs)
+    model = savedmodels.graph(700)
+    meta = model.meta_graphs[0]
+    meta.signature_def["classes"].CopyFrom(meta.signature_def["serving_default"])
+    meta.signature_def["classes"].method_name = "tensorflow/serving/classify"
+    (directory / "saved_model.pb").write_bytes(model.SerializeToString())
+    inputs = offline.checked(news)
+    assert inputs["signatures"]["classes"] == "classify: nothing -> weights uint8[700]"
+    assert "signatures" in offline.diff(state, inputs).detailedDiff

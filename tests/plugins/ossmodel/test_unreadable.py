@@ -22,7 +22,7 @@ def test_an_unreadable_file_is_named_with_the_command_that_helps(tmp_path: Path,
         return real(file, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "open", refuse)
-    _, faults = savedmodel.faults(directory, "models/1")
+    faults = savedmodel.examine(directory, "models/1", None).faults
     text = "\n".join(faults)
     assert "models/1: variables/variables.index" in text and "Permission denied" in text and "chmod -R u+rX models/1" in text
 
@@ -37,7 +37,7 @@ def test_an_unreadable_directory_is_named(tmp_path: Path, monkeypatch: pytest.Mo
         return real(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    _, faults = savedmodel.faults(directory, "models/1")
+    faults = savedmodel.examine(directory, "models/1", None).faults
     assert "models/1: variables" in "\n".join(faults) and "uploaded incomplete" in "\n".join(faults)
 
 
