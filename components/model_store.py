@@ -24,6 +24,8 @@ class ModelStoreArgs:
     """Bucket name; OSS gives none by itself."""
     source: Input[str]
     """Directory of one SavedModel version; its name is the version."""
+    tensorflow: Input[str] | None = None
+    """TensorFlow of the server that will load it, such as 1.15.0-gpu; None: not known, and the model isn't compared with it."""
     prefix: Input[str] = "models/tensorflow"
     """Keys of the model start with this."""
     storage_class: Input[str] = "Standard"
@@ -74,6 +76,7 @@ class ModelStore(Component):
             bucket=self.bucket,
             prefix=args.prefix,
             source=args.source,
+            tensorflow=args.tensorflow,
             opts=self.child(retain_on_delete=self._retain),
         )
         self.finish({"bucket": self.bucket, "model_path": self.model.path, "model_digest": self.model.digest})

@@ -3,7 +3,7 @@
 import pulumi
 from pulumi import Input
 
-OUTPUTS = ("version", "path", "digest", "bytes", "file_count")
+OUTPUTS = ("version", "path", "digest", "bytes", "file_count", "signatures")
 
 
 class Model(pulumi.CustomResource):
@@ -17,6 +17,8 @@ class Model(pulumi.CustomResource):
     prefix: pulumi.Output[str]
     """Keys start with this, no slash at either end."""
     source: pulumi.Output[str]
+    signatures: pulumi.Output[dict[str, str]]
+    """Inputs and outputs by signature."""
     version: pulumi.Output[str]
     """Name of the source directory."""
     path: pulumi.Output[str]
@@ -33,11 +35,13 @@ class Model(pulumi.CustomResource):
         bucket: Input[str],
         prefix: Input[str],
         source: Input[str],
+        tensorflow: Input[str] | None = None,
         part_size_mib: Input[int] | None = None,
         parallel: Input[int] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ):
-        inputs = {"bucket": bucket, "prefix": prefix, "source": source, "partSizeMib": part_size_mib, "parallel": parallel}
+        inputs = {"bucket": bucket, "prefix": prefix, "source": source, "tensorflow": tensorflow}
+        inputs |= {"partSizeMib": part_size_mib, "parallel": parallel}
         super().__init__("ossmodel:index:Model", name, {**dict.fromkeys(OUTPUTS), **inputs}, opts)
 
     def translate_output_property(self, prop: str) -> str:

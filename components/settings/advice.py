@@ -9,6 +9,7 @@ from components.settings.root import Settings
 def advice(settings: Settings) -> Iterator[str]:
     """Warnings, most weighty first."""
     yield from _room_for_replacements(settings)
+    yield from _unknown_tensorflow(settings)
 
 
 def _room_for_replacements(settings: Settings) -> Iterator[str]:
@@ -26,4 +27,14 @@ def _room_for_replacements(settings: Settings) -> Iterator[str]:
             f"{serving} nodes, {preemptible} of them preemptible. When all of these get their notice at once, their replacements "
             f"don't fit beside them{warm}, and capacity is missing until the old ones are gone. Room for all: "
             f"{set_command('nodePool.maxSize', str(needed))}"
+        )
+
+
+def _unknown_tensorflow(settings: Settings) -> Iterator[str]:
+    """An image of one's own tells nothing by its tag."""
+    if settings.server.tensorflow_version is None:
+        yield (
+            f"server.image is {settings.server.image}: its name doesn't say which TensorFlow it holds, so the model isn't compared with "
+            "it. A model that it refuses is noticed when its pods don't become ready. "
+            f"Say it: {set_command('server.tensorflow', '2.15.1-gpu')}"
         )

@@ -41,6 +41,7 @@ def store(settings: Settings) -> dict[str, Any]:
     """Inputs of the model's bucket and the model in it."""
     model = settings.model
     own = {"bucket": settings.bucket_name, "source": model.source, "prefix": model.key_prefix, "tags": settings.all_tags}
+    own["tensorflow"] = settings.server.tensorflow_version
     return {**settings.model_store.plain(), **own, **_adopted(settings, settings.adopt.bucket)}
 
 
@@ -70,7 +71,7 @@ def server(settings: Settings) -> dict[str, Any]:
     """Inputs of the model server."""
     model = settings.model
     return {
-        **settings.server.plain(),
+        **settings.server.plain("tensorflow"),
         "model_name": model.name,
         "model_path": model.path,
         "mount_path": model.mount_path,

@@ -7,6 +7,7 @@ from components.settings import model_request
 from components.settings.problem import Problem, remove_command, set_command
 from components.settings.root import Settings
 from components.settings.rule import rule
+from providers.ossmodel.tensorflow import check
 
 TRAIN = "python -m models.train_chnsenticorp, or copy a SavedModel there, or: "
 
@@ -32,7 +33,7 @@ def _model_directory(settings: Settings) -> Iterator[Problem]:
             "there is nothing to upload",
             TRAIN + point,
         )
-    elif not any((source / name).is_file() for name in ("saved_model.pb", "saved_model.pbtxt")):
+    elif not any((source / name).is_file() for name in ("saved_model.pb", "saved_model.pbtxt", "saved_model.cpb")):
         yield Problem(
             "model.source",
             settings.model.source,
@@ -57,6 +58,36 @@ def _request_can_be_sent(settings: Settings) -> Iterator[Problem]:
             "nothing that the model understands is sent, and whether it answers stays unknown",
             remove_command("model.request") + ", or correct the file",
         )
+
+
+@rule("model.source", "server.image", "server.tensorflow", "server.gpus")
+def _image_loads_the_model(settings: Settings) -> Iterator[Problem]:
+    """What TensorFlow's loader would refuse. The variables' checksums are compared later, when the model is read for the upload."""
+    source, server = Path(settings.model.source), settings.server
+    if not any((source / name).is_file() for name in ("saved_model.pb", "saved_model.pbtxt", "saved_model.cpb")):
+        return
+    version, _, gpu = (server.tensorflow_version or "").partition("-")
+    try:
+        report = check.check(source, version or None, checksums=False, gpus=server.gpus if gpu else 0)
+    except OSError as error:
+        yield Problem(
+            "model.source", str(source), f"files that can be read ({error})", "the model can't be uploaded", f"run: chmod -R u+rX {source}"
+        )
+        return
+    for finding in check.condensed(report.refusals):
+        if finding.remedy:
+            found = Problem("model.source", f"{source}: {finding.where}", finding.expected, finding.consequence, finding.remedy)
+        else:
+            remedy = check.remedies(source, version).replace("serve with an image", "set server.image to one")
+            expected = f"an image that loads {source}. {finding.where}: {finding.expected}"
+            found = Problem(
+                "server.tensorflow" if server.tensorflow else "server.image",
+                server.tensorflow or server.image,
+                expected,
+                finding.consequence,
+                remedy,
+            )
+        yield found
 
 
 @rule("model.path", "model.mountPath")

@@ -1,5 +1,6 @@
 """Settings of the model and its server (tutorial steps 2 to 4)."""
 
+import re
 from pathlib import PurePath
 from typing import Literal
 
@@ -7,6 +8,10 @@ from components.settings.field import Group, Text, setting
 from components.settings.model_request import EXPECTED
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+_SERVING = re.compile(
+    r"(?=.*(tensorflow|tf))[^@]*serving[^/:@]*:v?(?P<version>[0-9]+\.[0-9]+(\.[0-9]+)?)(?P<rest>[-_.][A-Za-z0-9_.-]*)?(@.*)?"
+)
+"""An image of TensorFlow Serving by its name, as tensorflow/serving:1.15.0-gpu: its version is TensorFlow's."""
 QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|[KMGT]i?)?$"
 
 
@@ -113,6 +118,14 @@ class Server(Group):
         otherwise="two nodes may run two different servers",
         example="tensorflow/serving:1.15.0-gpu",
     )
+    tensorflow: str | None = setting(
+        None,
+        "TensorFlow in the image, if its tag doesn't say it: the model is compared with it before anything is bought.",
+        pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?(-gpu)?$",
+        expected="a version such as 2.15.1, with -gpu for an image that computes on GPUs",
+        otherwise="a model that the image refuses is noticed when its pods don't become ready",
+        example="2.15.1-gpu",
+    )
     image_pull_secret: str | None = setting(
         None,
         "Pull secret in the namespace.",
@@ -190,3 +203,11 @@ class Server(Group):
         otherwise="the run gives up before a GPU node can be there",
         example="1800",
     )
+
+    @property
+    def tensorflow_version(self) -> str | None:
+        """TensorFlow of the image, with -gpu if it computes on GPUs: as set, or as a TensorFlow Serving image's tag says; else None."""
+        found = _SERVING.fullmatch(self.image)
+        if self.tensorflow or not found:
+            return self.tensorflow
+        return found["version"] + ("-gpu" if "gpu" in (found["rest"] or "") else "")

@@ -97,10 +97,10 @@ def examine(directory: Path, value: str, tensorflow: str | None) -> Examined:
     found = _VERSION.fullmatch(tensorflow or "")
     version = found["version"] if found else None
     report = content.check(directory, version, gpus=_GPUS if found and found["gpu"] else 0)
-    for finding in report.refusals:
+    for finding in content.condensed(report.refusals):
         remedy = finding.remedy or content.remedies(directory, version or "")
         result.faults.append(describe("source", f"{value}: {finding.where}", finding.expected, finding.consequence, remedy))
-    for finding in report.failing:
+    for finding in content.condensed(report.failing):
         remedy = finding.remedy or content.remedies(directory, version or "")
         result.warnings.append(describe("source", f"{value}: {finding.where}", finding.expected, finding.consequence, remedy))
     result.warnings += [f"{value}: {note}" for note in report.notes]

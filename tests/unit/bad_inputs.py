@@ -98,6 +98,7 @@ SERVING = [
     ),
     Bad({"server": {"image": "tensorflow/serving:latest-gpu"}}, "server.image", "latest-gpu", "a fixed tag or a digest", "1.15.0-gpu"),
     of("server", "image", "tensorflow/serving", '"tensorflow/serving"', "an image with a fixed tag"),
+    of("server", "tensorflow", "latest", '"latest"', "a version such as 2.15.1"),
     of("server", "gpus", 0, "0", "1 to 8"),
     of("server", "cpu", "two", '"two"', "a quantity"),
     of("server", "memory", "8 GB", '"8 GB"', "a quantity such as 8Gi"),

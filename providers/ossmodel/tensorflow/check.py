@@ -92,6 +92,20 @@ def check(directory: Path, version: str | None = None, *, checksums: bool = True
     return report
 
 
+def condensed(findings: Iterable[Finding], limit: int = 3) -> list[Finding]:
+    """The findings; those that only another release helps against are put together, the first `limit` in full: they have one remedy."""
+    single = [finding for finding in findings if finding.remedy]
+    groups: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if not finding.remedy:
+            groups.setdefault(finding.consequence, []).append(finding)
+    for consequence, group in groups.items():
+        others = [f"{finding.where}: {finding.expected}" for finding in group[1:limit]]
+        more = [f"{len(group) - limit} more of this kind"] if len(group) > limit else []
+        single.append(Finding(group[0].where, "; ".join([group[0].expected, *others, *more]), consequence))
+    return single
+
+
 def first_loading(directory: Path, version: str) -> str | None:
     """The oldest release newer than `version` that loads the model; None if no known one does."""
     model = _model(directory, None, Report())
