@@ -124,7 +124,7 @@ def main(arguments: list[str]) -> int:
     import toolchain
     from toolchain import tensorflow
 
-    toolchain.ensure([*TOOLS, *(release.name for release in tensorflow.RELEASES.values())])
+    toolchain.ensure([*TOOLS, *(tensorflow.PREFIX + version for version in tensorflow.TESTED)])
     if not arguments:
         return run_lanes(LANES)
     return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment()).returncode

@@ -51,7 +51,13 @@ def _ensure(options: argparse.Namespace) -> None:
 
 
 def _list(_: argparse.Namespace) -> None:
-    for name in (*TOOL_NAMES, *(release.name for release in tensorflow.RELEASES.values())):
+    for name in (
+        *TOOL_NAMES,
+        *(
+            tensorflow.PREFIX + version
+            for version in sorted({*tensorflow.TESTED, *tensorflow.there()}, key=list(tensorflow.RELEASES).index)
+        ),
+    ):
         try:
             print(describe([find(name)]))
         except ToolchainError:

@@ -41,19 +41,28 @@ _LAYOUT = "1"
 
 @dataclass(frozen=True)
 class Release:
-    """One pinned wheel of tensorflow-cpu and the libraries in it, in the order in which they are loaded."""
+    """One pinned wheel and the libraries in it, in the order in which they are loaded."""
 
     version: str
+    package: str
+    """tensorflow-cpu, or tensorflow where there is no such wheel (then it is for the CPU itself)."""
     python: str
     """Python version that the wheel is for, as pip's --python-version has it. The libraries run with every Python."""
-    abi: str
     platform: str
-    sha256: str
     wheel_bytes: int
     unpacked_bytes: int
+    sha256: str
     libraries: tuple[str, ...]
-    shim: bool = False
-    """Whether the library names symbols of Python, some of which newer Pythons no longer have: a library with all of them comes first."""
+
+    @property
+    def abi(self) -> str:
+        """pip's --abi: "cp311", and "cp37m" for the Pythons that had the m."""
+        return f"cp{self.python.replace('.', '')}{'m' if self.python == '3.7' else ''}"
+
+    @property
+    def shim(self) -> bool:
+        """Whether the library names symbols of Python, some of which newer Pythons don't have: a library with all of them comes first."""
+        return self.libraries[-1].endswith("_pywrap_tensorflow_internal.so")
 
     @property
     def name(self) -> str:
@@ -77,24 +86,83 @@ class Choice:
     note: str = ""
 
 
-_TF1 = ("tensorflow_core/libtensorflow_framework.so.1", "tensorflow_core/python/_pywrap_tensorflow_internal.so")
-_TF2 = ("tensorflow/libtensorflow_framework.so.2", "tensorflow/libtensorflow_cc.so.2")
 _RELEASES = [
-    Release(
-        "1.15.0", "3.7", "cp37m", "manylinux2010_x86_64",
-        "2996f18a570790e04689c0c0f1b401c06890861c1b13bc01a6e88e291fd206ea", 110_827_733, 279_638_520, _TF1, shim=True,
-    ),
-    Release(
-        "2.15.1", "3.11", "cp311", "manylinux_2_17_x86_64",
-        "54660c074d7241a503e81edfd9f5ef5af88f64051b72e2945f26318c790f2d26", 207_208_420, 613_776_168, _TF2,
-    ),
-    Release(
-        "2.21.0", "3.11", "cp311", "manylinux_2_27_x86_64",
-        "2b847d217b02ee7731ed91431daf3250daa0196c3c94614d23be27232e6e5b6c", 273_829_956, 853_308_936, _TF2,
-    ),
+    Release("1.14.0", "tensorflow", "3.7", "manylinux1_x86_64", 109_275_882, 279_654_000,
+            "d982a6fef251ec1358129213385ec027f87ee72246dffe1136ca6109def209f7",
+            ("tensorflow-1.14.0.data/purelib/tensorflow/libtensorflow_framework.so.1", 
+             "tensorflow-1.14.0.data/purelib/tensorflow/python/_pywrap_tensorflow_internal.so")),
+    Release("1.15.0", "tensorflow-cpu", "3.7", "manylinux2010_x86_64", 110_827_733, 279_638_520,
+            "2996f18a570790e04689c0c0f1b401c06890861c1b13bc01a6e88e291fd206ea",
+            ("tensorflow_core/libtensorflow_framework.so.1", "tensorflow_core/python/_pywrap_tensorflow_internal.so")),
+    Release("2.0.4", "tensorflow", "3.7", "manylinux2010_x86_64", 86_379_874, 271_182_688,
+            "607a08db860c1338a34c1d123f395a2652ae020eb3c9815840694f552af5346c",
+            ("tensorflow_core/libtensorflow_framework.so.2", "tensorflow_core/python/_pywrap_tensorflow_internal.so")),
+    Release("2.1.4", "tensorflow-cpu", "3.7", "manylinux2010_x86_64", 104_825_667, 292_873_984,
+            "a9c567e33f03579f2a883fa1110777082069a6a0221332efbbca92c587d7424c",
+            ("tensorflow_core/libtensorflow_framework.so.2", "tensorflow_core/python/_pywrap_tensorflow_internal.so")),
+    Release("2.2.3", "tensorflow-cpu", "3.8", "manylinux2010_x86_64", 144_689_897, 326_789_448,
+            "250745464f3b226f35dd499f78453c569977458cb8a960e2e4d651a701b5444a",
+            ("tensorflow/libtensorflow_framework.so.2", "tensorflow/python/_pywrap_tensorflow_internal.so")),
+    Release("2.3.4", "tensorflow-cpu", "3.8", "manylinux2010_x86_64", 137_639_211, 353_026_624,
+            "11b2da66ab93572944562fb9d0054a2e790bb25f282a189020b4bd15b9ca8335",
+            ("tensorflow/libtensorflow_framework.so.2", "tensorflow/python/_pywrap_tensorflow_internal.so")),
+    Release("2.5.3", "tensorflow-cpu", "3.9", "manylinux2010_x86_64", 173_962_912, 445_428_752,
+            "5452bfde029248c9422395ecafc1743065440d3dd67100c46e42968e53b4da67",
+            ("tensorflow/libtensorflow_framework.so.2", "tensorflow/python/_pywrap_tensorflow_internal.so")),
+    Release("2.6.5", "tensorflow-cpu", "3.9", "manylinux2010_x86_64", 178_277_635, 461_237_552,
+            "3255a72cb4a3774c4dd05f53a6eff2ad8c8c7c2652cbda6aa724a5538c730d3d",
+            ("tensorflow/libtensorflow_framework.so.2", "tensorflow/python/_pywrap_tensorflow_internal.so")),
+    Release("2.7.4", "tensorflow-cpu", "3.9", "manylinux2010_x86_64", 186_244_822, 463_878_200,
+            "747e6ba5486dba7dbf02de0a1fa031e64f7fa9f66d28cd61e4e85c057d4992df",
+            ("tensorflow/libtensorflow_framework.so.2", "tensorflow/python/_pywrap_tensorflow_internal.so")),
+    Release("2.8.4", "tensorflow-cpu", "3.10", "manylinux2010_x86_64", 191_420_138, 468_476_176,
+            "be9e933164e9359ab81452416fb202de7ae404053c530d859e50f0930fafd4ef",
+            ("tensorflow/libtensorflow_framework.so.2", "tensorflow/python/_pywrap_tensorflow_internal.so")),
+    Release("2.9.3", "tensorflow-cpu", "3.10", "manylinux_2_17_x86_64", 207_525_166, 507_397_744,
+            "9037ab0580b0dfcc054713490dd6c84a6e66ea32216488faadcc2e8f7a0abaa8",
+            ("tensorflow/libtensorflow_framework.so.2", "tensorflow/python/_pywrap_tensorflow_internal.so")),
+    Release("2.10.1", "tensorflow-cpu", "3.10", "manylinux_2_17_x86_64", 214_476_985, 536_110_856,
+            "0d30c8199b542b7144d7fffa5ee9bd9e539657b15c60a61b7a0ad44a8d1379d2",
+            ("tensorflow/libtensorflow_framework.so.2", "tensorflow/python/_pywrap_tensorflow_internal.so")),
+    Release("2.11.0", "tensorflow-cpu", "3.10", "manylinux_2_17_x86_64", 221_454_512, 548_870_456,
+            "b318429219392b2e73f72099db5b92cfd516171c1e10e4ef37b0f53166f627da",
+            ("tensorflow/libtensorflow_framework.so.2", "tensorflow/python/_pywrap_tensorflow_internal.so")),
+    Release("2.12.1", "tensorflow-cpu", "3.11", "manylinux_2_17_x86_64", 231_826_663, 577_575_968,
+            "7ffb595707a8fb376deaddc768784c7a0242b16cbc6e06393b1733b2ce19f855",
+            ("tensorflow/libtensorflow_framework.so.2", "tensorflow/libtensorflow_cc.so.2")),
+    Release("2.13.1", "tensorflow-cpu", "3.11", "manylinux_2_17_x86_64", 186_594_601, 560_777_048,
+            "87be6e61314b2c0fa062f71e26e41d6a17e162ffe4da72c820fe8f1fc94d97fe",
+            ("tensorflow/libtensorflow_framework.so.2", "tensorflow/libtensorflow_cc.so.2")),
+    Release("2.14.1", "tensorflow-cpu", "3.11", "manylinux_2_17_x86_64", 198_258_937, 594_025_840,
+            "7f9d705b4d57acc5835de9d926515a70535e3a178a89ad59f0d380503b69f705",
+            ("tensorflow/libtensorflow_framework.so.2", "tensorflow/libtensorflow_cc.so.2")),
+    Release("2.15.1", "tensorflow-cpu", "3.11", "manylinux_2_17_x86_64", 207_208_420, 613_776_168,
+            "54660c074d7241a503e81edfd9f5ef5af88f64051b72e2945f26318c790f2d26",
+            ("tensorflow/libtensorflow_framework.so.2", "tensorflow/libtensorflow_cc.so.2")),
+    Release("2.16.2", "tensorflow-cpu", "3.11", "manylinux_2_17_x86_64", 214_055_683, 631_549_472,
+            "c855cb6bf05d32dd5928086b03a5f6b4189b63c22b95e017703cbee4291023ca",
+            ("tensorflow/libtensorflow_framework.so.2", "tensorflow/libtensorflow_cc.so.2")),
+    Release("2.17.1", "tensorflow-cpu", "3.11", "manylinux_2_17_x86_64", 221_239_512, 645_082_824,
+            "4935d35d15924602605c839cb6cd5a578f89f626d8736f62065fe3a089b63b6f",
+            ("tensorflow/libtensorflow_framework.so.2", "tensorflow/libtensorflow_cc.so.2")),
+    Release("2.18.1", "tensorflow-cpu", "3.11", "manylinux_2_17_x86_64", 230_236_181, 682_569_648,
+            "810c75d7149d2da0cb2092187817b0dcabb80728ca9f9cf3a61f3f42fadd1298",
+            ("tensorflow/libtensorflow_framework.so.2", "tensorflow/libtensorflow_cc.so.2")),
+    Release("2.19.1", "tensorflow-cpu", "3.11", "manylinux_2_17_x86_64", 251_795_484, 747_544_032,
+            "0b6d72bd09c267e7573757bd309f5b1e2cdb02577339991da751f3a1411e4dae",
+            ("tensorflow/libtensorflow_framework.so.2", "tensorflow/libtensorflow_cc.so.2")),
+    Release("2.20.0", "tensorflow-cpu", "3.11", "manylinux_2_17_x86_64", 258_876_263, 779_485_312,
+            "cf756bbe2d256e942ab5d0ad2c858fb40017581494febdb4387c149b1afde780",
+            ("tensorflow/libtensorflow_framework.so.2", "tensorflow/libtensorflow_cc.so.2")),
+    Release("2.21.0", "tensorflow-cpu", "3.11", "manylinux_2_27_x86_64", 273_829_956, 853_308_936,
+            "2b847d217b02ee7731ed91431daf3250daa0196c3c94614d23be27232e6e5b6c",
+            ("tensorflow/libtensorflow_framework.so.2", "tensorflow/libtensorflow_cc.so.2")),
 ]  # fmt: skip
 RELEASES: dict[str, Release] = {release.version: release for release in _RELEASES}
-"""Oldest first."""
+"""Oldest first: the last patch release of every minor version from 1.14 on, and 1.15.0, which the default image has. Not 2.4: its strings
+have a new layout, and the functions for them came with 2.5."""
+TESTED = ("1.15.0", "2.15.1", "2.21.0")
+"""What the project's tests run on; a run of all tests downloads these."""
 _TAG = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?(?![\d.])")
 
 
@@ -236,7 +304,7 @@ def _download(release: Release, temporary: Path, step: Step, board: Board, ended
     board.line(f"{release.name}: downloading TensorFlow's libraries, {megabytes:.0f} MB (first time only)")
     pins, downloads = temporary / "pins.txt", temporary / "pip"
     downloads.mkdir()
-    pins.write_text(f"tensorflow-cpu=={release.version} --hash=sha256:{release.sha256}\n")
+    pins.write_text(f"{release.package}=={release.version} --hash=sha256:{release.sha256}\n")
     command = [
         sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--require-hashes", "--no-cache-dir",
         "--disable-pip-version-check", "--progress-bar=off", "--python-version", release.python, "--implementation", "cp",
@@ -259,7 +327,7 @@ def _download(release: Release, temporary: Path, step: Step, board: Board, ended
         lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()] or [f"exit status {code}"]
         reason = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1])
         raise ToolchainError(
-            f"{release.name}: pip could not download the wheel of tensorflow-cpu {release.version} ({reason}; all of it: {log}). "
+            f"{release.name}: pip could not download the wheel of {release.package} {release.version} ({reason}; all of it: {log}). "
             "Without it the lab can't run a model of this version. Is the package index reached? Then run the same command again."
         )
     board.line(f"{release.name}: {megabytes:.0f} MB downloaded in {duration(step.elapsed)}")

@@ -99,7 +99,7 @@ def test_a_serving_image_whose_tensorflow_is_not_here_is_not_pulled_and_says_how
     assert str(caught.value).startswith('failed to pull and unpack image "docker.io/tensorflow/serving:2.15.1-gpu": ')
     assert "`python -m toolchain ensure tensorflow-2.15.1`" in str(caught.value)
     monkeypatch.setattr(tensorflow, "there", lambda: ["2.15.1"])
-    require_libraries("tensorflow/serving:2.14.0")
+    require_libraries("tensorflow/serving:2.15.0")
 
 
 def test_the_serving_process_learns_the_tag_and_the_cache_and_nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ START_SECONDS = 60.0
 
 @pytest.fixture(scope="session", autouse=True)
 def tensorflow_libraries() -> None:
-    """What computes is there, of every version."""
-    for version in libraries.RELEASES:
+    """What computes is there, of the versions that are tested."""
+    for version in libraries.TESTED:
         libraries.ensure(version)
 
 

@@ -29,7 +29,7 @@ MODELS = (made.text, made.numbers, made.vocabulary, made.examples, made.picture,
 TIMEOUT_MS = 300
 
 
-@pytest.fixture(scope="module", params=list(libraries.RELEASES))
+@pytest.fixture(scope="module", params=libraries.TESTED)
 def many(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One process that serves every made model and the repository's without its variables."""
     root = tmp_path_factory.mktemp("many")
@@ -317,8 +317,8 @@ def test_more_warm_up_requests_than_allowed_are_refused_and_can_be_switched_off(
 
 
 def test_the_log_says_which_tensorflow_stands_for_the_image(launch: Launch) -> None:
-    server = launch(LAB_IMAGE_TAG="2.14.0")
-    server.wait_for("the image has TensorFlow 2.14.0; TensorFlow 2.15.1, the nearest here, is used")
+    server = launch(LAB_IMAGE_TAG="2.15.0")
+    server.wait_for("the image has TensorFlow 2.15.0; TensorFlow 2.15.1, the nearest here, is used")
     server = launch("--version", LAB_IMAGE_TAG="1.15.0-gpu")
     assert server.wait_end() == 0
     assert "TensorFlow Library: 1.15.0" in server.text()

@@ -19,7 +19,7 @@ from tests.lab.serving.made import vocabulary
 from toolchain import tensorflow as libraries
 
 
-@pytest.fixture(scope="module", params=list(libraries.RELEASES))
+@pytest.fixture(scope="module", params=libraries.TESTED)
 def apart(request: pytest.FixtureRequest) -> Iterator[Apart]:
     """TensorFlow of each pinned version."""
     libraries.ensure(request.param)

@@ -27,7 +27,7 @@ def test_list_shows_every_tool_even_those_that_are_not_there(tmp_path: Path) -> 
     done = _run("list", EI_CACHE=str(tmp_path))
     assert done.returncode == 0
     lines = {line.split()[0]: line for line in done.stdout.splitlines()}
-    assert set(lines) == {*TOOL_NAMES, *(release.name for release in tensorflow.RELEASES.values())}
+    assert set(lines) == {*TOOL_NAMES, *(tensorflow.PREFIX + version for version in tensorflow.TESTED)}
     assert "wheel" in lines["traefik"]
 
 
