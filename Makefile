@@ -17,8 +17,9 @@ up: ready environment  ## install, build or take from cache, start the lab, depl
 ready:
 	@$(PYTHON) ops/doctor.py --stack $(STACK) > /dev/null
 
-doctor:                ## what on this machine keeps `make up` from working
-	@$(PYTHON) ops/doctor.py
+doctor:                ## what keeps `make up` from working: on this machine; with STACK=dev in the account and the cluster
+	@$(PYTHON) ops/doctor.py --stack $(STACK)
+	@$(if $(filter-out local,$(STACK)),$(MAKE) -s environment && $(IN) -m ops.prerequisites --stack $(STACK))
 
 down: environment      ## destroy stack local, stop the lab, check that nothing is left
 	@$(IN) -m ops.down --stack $(STACK) $(if $(FORCE),--force)
@@ -62,8 +63,8 @@ test: environment      ## every test, on every rung
 prove: environment     ## show by number what the project promises: make prove ITEM=A3
 	@$(IN) -m ops.prove $(ITEM)
 
-bench: environment     ## timings, as ratios in one run; PEERS=1: against OpenTofu and kubectl; ARGS="--daily", "--full --cold"
-	@$(IN) -m ops.bench $(if $(PEERS),--peers) $(ARGS)
+bench: environment     ## timings, as ratios in one run; ARGS="--full --cold": warm and cold `up` too
+	@$(IN) -m ops.bench $(ARGS)
 
 lint: environment      ## ruff and pyright; actionlint and zizmor for the workflows
 	@$(IN) -m ruff check . && $(IN) -m pyright

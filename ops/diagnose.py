@@ -29,7 +29,8 @@ def after_failure(stack: Stack) -> None:
     except subprocess.TimeoutExpired:
         print(f"\nWhat the cluster says: it gave no answer within {LIMIT} s", file=sys.stderr)
         return
-    print(f"{done.stdout}{done.stderr}", end="", file=sys.stderr)
+    if done.returncode != 0:  # with 0 the cluster has nothing to add
+        print(f"{done.stdout}{done.stderr}", file=sys.stderr)
 
 
 def explain(stack: Stack) -> list[str]:

@@ -39,8 +39,8 @@ def altered(lab: Lab, code: str, name: str, document: str, wrong: str) -> Iterat
         lab.run("python", "-c", code, name, document)
 
 
-def next_pod_fails_with(lab: Lab, reason: str, cpu: str) -> None:
-    """A changed pod template must not become ready; the cause is in the pod's events and in what `up` prints.
+def next_pod_fails_with(lab: Lab, reason: str, cause: str, cpu: str) -> None:
+    """A changed pod template must not become ready; the reason is in the pod's events, reason, cause and remedy are what `up` ends with.
 
     `cpu` makes the template one that no test had before: a pod that is left of an earlier template would be taken for the new one.
     """
@@ -49,7 +49,8 @@ def next_pod_fails_with(lab: Lab, reason: str, cpu: str) -> None:
     try:
         failed = lab.python("ops.up", timeout=200)
         assert failed.returncode != 0, failed.stdout + failed.stderr
-        assert reason in failed.stdout + failed.stderr, failed.stdout + failed.stderr
+        last = (failed.stdout + failed.stderr).split("What the cluster says:")[-1]
+        assert reason in last and cause in last and "    do: " in last, failed.stdout + failed.stderr
         events = json.dumps(lab.kubectl("get", "events", "-n", "inference"))
         assert "FailedMount" in events and reason in events
     finally:
@@ -69,11 +70,11 @@ def test_a_policy_for_another_bucket_by_one_character_keeps_the_pod_from_startin
     bucket = repaired.outputs()["bucket"]
     wrong = policy["policyDocument"].replace(bucket, bucket[:-1] + ("x" if bucket[-1] != "x" else "y"))
     with altered(repaired, SET_POLICY, policy["policyName"], policy["policyDocument"], wrong):
-        next_pod_fails_with(repaired, "AccessDenied", "1900m")
+        next_pod_fails_with(repaired, "AccessDenied", "may not read the model", "1900m")
 
 
 def test_a_trust_for_another_service_account_by_one_character_keeps_the_pod_from_starting(repaired: Lab) -> None:
     role = inputs(repaired, "alicloud:ram/role:Role")
     wrong = role["assumeRolePolicyDocument"].replace("csi-fuse-ossfs", "csi-fuse-ossfz")
     with altered(repaired, SET_TRUST, role["roleName"], role["assumeRolePolicyDocument"], wrong):
-        next_pod_fails_with(repaired, "NoPermission", "1800m")
+        next_pod_fails_with(repaired, "NoPermission", "trust policy", "1800m")

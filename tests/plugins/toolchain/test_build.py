@@ -1,18 +1,13 @@
 """Building into the cache: once, wholly or not at all, with progress and clear messages."""
 
-import contextlib
-import fcntl
 import json
 import multiprocessing
 import os
-import pty
 import re
 import shutil
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import threading
 import time
 from dataclasses import replace
@@ -128,28 +123,6 @@ def test_before_building_it_is_said_what_for_how_long_and_where(cache: Path, go:
     assert f"    not used: {old} is 3.5.0" in lines
     assert re.search(r"in all about \d+ min on this machine \(\d+ cores\)", text)
     assert f"the tools go to {cache}, what Go keeps to /go/cache and /go/modules" in text
-
-
-def test_on_a_terminal_a_tool_has_one_line_that_changes_in_place(cache: Path, go: Path, fake: FakeTool, tmp_path: Path) -> None:
-    seen = tmp_path / "seen"
-    fake("go", GO.replace("while", f"until [ -e {seen} ]; do sleep 0.1; done\n\twhile"))
-    here, there = pty.openpty()
-    fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
-    command = [sys.executable, "-m", "toolchain", "ensure", "etcd"]
-    process = subprocess.Popen(command, stderr=there, stdout=subprocess.DEVNULL, cwd=_ROOT, env={**os.environ, "TERM": "xterm"})
-    os.close(there)
-    shown = b""
-    with contextlib.suppress(OSError):  # how a terminal says that nobody writes to it any more
-        while chunk := os.read(here, 65536):
-            shown += chunk
-            if b"compiling, 1 of 2 packages" in shown:
-                seen.touch()
-    os.close(here)
-    assert process.wait(60) == 0
-    text = shown.decode()
-    assert "compiling, 1 of 2 packages" in text and "\x1b[2K" in text
-    assert text.count("\n") < 15, "a line for every change"
-    assert "etcd: built in " in text
 
 
 def test_estimates_follow_what_builds_took_here(cache: Path, go: Path, spec: Spec) -> None:

@@ -159,6 +159,6 @@ def test_a_killed_cli_leaves_no_process(stack: Stack) -> None:
     assert len(stack.processes()) >= 3
     process.kill()
     process.communicate(timeout=60)
-    wait_until(lambda: not stack.processes(), "processes were left")
+    wait_until(lambda: not stack.processes(), "processes were left", seconds=20)
     stack.run("cancel", "--yes")
     assert stack.resources() != []

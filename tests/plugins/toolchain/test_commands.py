@@ -1,9 +1,9 @@
 """`python -m toolchain …` as the user runs it."""
 
 import os
-import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from toolchain import TOOL_NAMES, ensure, tensorflow
@@ -44,7 +44,9 @@ def test_a_mistake_is_one_line_without_traceback() -> None:
 
 def test_asking_for_what_is_there_takes_no_time() -> None:
     ensure(TOOL_NAMES)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert _run("ensure").returncode == 0
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0  # CPU time: 0.2 on an idle machine
+    times = []
+    for _ in range(3):
+        started = time.monotonic()
+        assert _run("ensure").returncode == 0
+        times.append(time.monotonic() - started)
+    assert min(times) < 1.0  # on a busy machine; idle it is below 0.3

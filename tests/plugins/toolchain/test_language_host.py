@@ -140,7 +140,7 @@ def test_a_killed_host_takes_its_program_along(tmp_path: Path) -> None:
         wait_until(gone(pid), "the program still runs")
 
 
-def test_a_host_ends_when_its_engine_is_gone(tmp_path: Path) -> None:
+def test_a_host_ends_when_its_engine_isgone(tmp_path: Path) -> None:
     """The engine is a shell here that starts the host and is killed."""
     shell = subprocess.Popen(["sh", "-c", f"{HOST} 127.0.0.1:1 & echo $!; wait"], stdout=subprocess.PIPE, text=True)
     assert shell.stdout is not None
@@ -148,7 +148,7 @@ def test_a_host_ends_when_its_engine_is_gone(tmp_path: Path) -> None:
     shell.stdout.readline()  # its port: it is up
     shell.kill()
     shell.wait()
-    wait_until(gone(host), "the host still runs")
+    wait_until(gone(host), "the host still runs", seconds=10)
 
 
 def test_without_the_pulumi_package_the_message_names_the_python(tmp_path: Path) -> None:
