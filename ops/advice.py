@@ -7,9 +7,11 @@ import re
 from ops.events import Failure, Report
 
 UNANSWERED, REFUSED_FOR_NOW, SERVICE, EXISTS, FORBIDDEN, OTHER = "unanswered", "throttled", "service", "exists", "forbidden", "other"
-NOT_READY = "not ready"
+NOT_READY, CONFLICT = "not ready", "conflict"
 
 _CAUSES = (
+    # The plugin says of it that the object "failed to become live", too.
+    (CONFLICT, r"field conflict detected|Apply failed with \d+ conflict"),
     # Made, and waited for in vain: what its pods say has words of every other cause in it.
     (NOT_READY, r"failed to fully initialize or become live|timed out waiting to be Ready|Minimum number of (live )?Pods|"
      r"Resource operation was cancelled|field was not updated with a hostname/IP"),
@@ -35,6 +37,8 @@ _NOISE = (
 )
 AGAIN = "run the same command again"
 _ADVICE = {
+    CONFLICT: "somebody changed this with another tool, which owns the fields named since: `make drift` shows what differs; `make up "
+    "REFRESH=1` sets them back to what the program says",
     NOT_READY: f"it is there and does not get ready: its pods' own reason is below; once that is gone, {AGAIN}",
     UNANSWERED: f"the service did not answer: check the network from here to it, then {AGAIN}",
     REFUSED_FOR_NOW: f"the service asks for fewer calls: wait a minute, then {AGAIN}",

@@ -136,6 +136,15 @@ ITEMS = {
         "0 replacements",
     ),
     "C9": Item("every command of the pages runs", ("tests/e2e/test_documents.py", "tests/e2e/test_readme.py")),
+    "R1": Item(
+        "the published kubernetes provider in the lab: e2e, kill tests, and every call under every fault",
+        (
+            *(f"tests/e2e/test_{name}.py" for name in ("up", "waits", "drift", "interrupted", "killed", "adoption")),
+            "tests/prove/test_c3_fault_matrix.py",
+        ),
+        "every check passes, 100 % converge",
+        (("KILL_MOMENTS", "20"),),
+    ),
     "R5": Item(
         "README's blocks for Alibaba Cloud, typed by a user without the repository's helpers, under the real host names",
         ("tests/e2e/test_first_deployment.py", "tests/unit_ops/test_smoke.py", "tests/unit_ops/test_trial.py"),

@@ -17,6 +17,12 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LAB_STACK = "local"
 
 
+TAKE_BACK = {"PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}
+"""Has the kubernetes plugin overwrite fields that another tool has changed and owns since: server-side apply refuses that otherwise. (What
+`kubectl` changed, an update of the plugin's takes over anyway, but its dry run is refused.) Set where a user asks for it
+(`make up REFRESH=1`) and where nothing is written (`make drift`). The plugin's pkg/await/await.go: patchForce, fixCSAFieldManagers."""
+
+
 class CommandFailed(Exception):
     """A command ended with an error that it has already explained; `code` is its exit status."""
 

@@ -7,6 +7,7 @@ without the user's password, it can't be asked. `make smoke` asks again, and fai
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -31,9 +32,11 @@ def main() -> int:
 def deploy(name: str, refresh: bool) -> int:
     """The exit status: 0 when everything is there and ready, else the engine's, after it has been said what is in the way."""
     from ops.check import require_good
-    from ops.pulumi import CommandFailed, Stack
+    from ops.pulumi import TAKE_BACK, CommandFailed, Stack
 
     require_good(name)
+    if refresh:
+        os.environ.update(TAKE_BACK)
     stack = Stack(name)
     started = time.monotonic()
     try:

@@ -20,7 +20,7 @@ from ops.check import require_good
 from ops.drift.compare import Difference, differences, is_real, is_settled, plain, without_program
 from ops.drift.events import Events, events
 from ops.preview_comment.document import NotAPreview
-from ops.pulumi import Stack, environment, require_cli
+from ops.pulumi import TAKE_BACK, Stack, environment, require_cli
 
 DIFFERENT = 7
 PROGRESS = 5.0
@@ -112,7 +112,7 @@ def _ask(stack: Stack, *command: str) -> Events:
     """Runs the CLI, which reads every resource; says how far it is. Raises NotAPreview."""
     process = subprocess.Popen(
         stack.command(*command, "--stack", stack.name, "--json", "--non-interactive"),
-        env={**environment(), "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"},
+        env={**environment(), **TAKE_BACK, "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"},
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -56,13 +56,17 @@ def test_autoscalers_differences_are_told_from_changes_by_hand_and_survive_a_ref
     call = scaled.region("calls?since=-1")["last"]
 
     service = scaled.outputs()["deployment"]
-    scaled.run("kubectl", "label", "service", service, *IN, "heritage=hand", "--overwrite")
+    scaled.run("kubectl", "label", "service", service, *IN, "heritage=hand", "--overwrite", "--field-manager=console")
     scaled.run("kubectl", "delete", "pdb", "--all", *IN)
     said, found = drift(scaled, tmp_path / "changed.json", 7)
     (label,) = found["changed", "server-service"]["properties"]
     assert label == {"path": "metadata.labels.heritage", "was": '"hand"', "now": '"pulumi"', "owner": ""}
     assert ("gone", "server-budget") in found and ("owned", "server-deployment") in found
     assert "make up STACK=local REFRESH=1" in said and said.splitlines()[-1].endswith("1 changed, 1 gone, 2 moved by autoscalers"), said
+
+    refused = scaled.pulumi("up", "--stack", STACK, "--yes", "--skip-preview", "--refresh", check=False)
+    told = refused.stdout + refused.stderr
+    assert refused.returncode != 0 and 'conflict with "console"' in told, f"what others set is not overwritten unasked\n{told}"
 
     again = scaled.python("ops.up", "--refresh")
     assert again.returncode == 0, again.stdout + again.stderr

@@ -80,6 +80,10 @@ def _no_lab(monkeypatch: pytest.MonkeyPatch) -> None:
         ("StatusCode: 409\n Code: EntityAlreadyExists.Role", advice.EXISTS),
         ('The specified bucket name: "b" is not available. The bucket namespace is shared by all users', advice.EXISTS),
         ("StatusCode: 403\n Code: NoPermission", advice.FORBIDDEN),
+        (
+            '"n/s" failed to fully initialize or become live: Server-Side Apply field conflict detected. See',
+            advice.CONFLICT,
+        ),
         ("invalid vswitch", advice.OTHER),
     ],
 )
