@@ -13,7 +13,6 @@ TOOLS = (
     "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "traefik", "kubectl",
     "pulumi", "pulumi-language-python", "pulumi-resource-alicloud", "pulumi-resource-kubernetes",
 )  # fmt: skip
-DEFAULT_IMAGE = "tensorflow/serving:1.15.0-gpu"
 
 
 def home() -> pathlib.Path:
@@ -26,13 +25,14 @@ def home() -> pathlib.Path:
 def tensorflow_library(stack: str) -> str:
     """The name, as a tool, of the TensorFlow that the lab computes with for the serving image of a stack."""
     from components.settings.problem import SettingsError
+    from components.settings.serving import Server
     from components.settings.stack_file import StackFileError, read
     from toolchain import tensorflow
 
     try:
         image = read(ROOT, stack).settings(os.environ).server.image
     except (StackFileError, SettingsError):  # who deploys it is told by the program
-        image = DEFAULT_IMAGE
+        image = str(Server.model_fields["image"].default)
     return tensorflow.PREFIX + tensorflow.choose(image.partition("@")[0].rpartition("/")[2].partition(":")[2]).version
 
 
