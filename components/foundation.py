@@ -66,7 +66,7 @@ def made(settings: Settings, create: Create) -> tuple[Foundation, pulumi.Resourc
     credential = alicloud.cs.get_cluster_credential_output(cluster_id=cluster.cluster_id, temporary_duration_minutes=minutes)
     inside = _inside(cluster_id, credential.kube_config)
     if create.metrics_adapter == "chart":
-        MetricsAdapter("metrics", MetricsAdapterArgs(settings.region, create.addon_version("ack-alibaba-cloud-metrics-adapter")), inside)
+        MetricsAdapter("metrics", MetricsAdapterArgs(**inputs.metrics_adapter(settings, create)), inside)
     log_project = settings.autoscaler.log_project or pulumi.Output.concat("k8s-log-", cluster_id)
     rrsa = lookups.Rrsa(cluster.oidc_issuer, cluster.oidc_provider_arn)
     return Foundation(cluster_id, ids, create.version, log_project, rrsa), inside

@@ -22,7 +22,9 @@ class MetricsAdapterArgs:
     region: Input[str]
     """Region of the log service."""
     version: Input[str] = "1.3.7"
-    """Version of the chart."""
+    """Version of the chart in ACK's catalogue."""
+    chart: Input[str] | None = None
+    """Address or path of the chart, in place of the catalogue's."""
 
 
 class MetricsAdapter(Component):
@@ -37,7 +39,7 @@ class MetricsAdapter(Component):
             self.child_name("release"),
             name="ack-alibaba-cloud-metrics-adapter",
             namespace="kube-system",
-            chart=pulumi.Output.from_input(args.version).apply(CHART.format),
+            chart=args.chart or pulumi.Output.from_input(args.version).apply(CHART.format),
             values={"AlibabaCloudMetricsAdapter": {"replicas": 2, "listenPort": 443, "env": {"Region": args.region}}},
             timeout=600,
             # Two of them would fight over one API service.

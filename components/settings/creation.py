@@ -114,6 +114,15 @@ class Create(Group):
         otherwise="the HPA shows <unknown> and never scales",
         example="addon",
     )
+    metrics_adapter_chart: str | None = setting(
+        None,
+        "Where the chart of `metricsAdapter: chart` comes from: the address of an archive, or a directory or archive on this machine. "
+        "Unset: ACK's own catalogue, in the version of `addonVersions`.",
+        min_length=1,
+        expected="an https:// address of a .tgz, or the path of a chart: a directory with a Chart.yaml, or a .tgz",
+        otherwise="where the catalogue can't be reached the adapter can't be installed, and the HPA never scales",
+        example="charts/ack-alibaba-cloud-metrics-adapter-1.3.7.tgz",
+    )
     addon_versions: dict[AddonName, AddonVersion] = setting(
         {},
         "Other versions than the pinned ones: " + ", ".join(f"{name} {version}" for name, version in ADDON_VERSIONS.items()) + ".",

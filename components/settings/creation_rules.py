@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 from itertools import combinations
+from pathlib import Path
 
 from components.gpu import has_gpu
 from components.settings.creation import ADDON_VERSIONS
@@ -153,3 +154,39 @@ def _system_nodes_and_addons(settings: Settings) -> Iterator[Problem]:
                 "nothing of that name is installed",
                 remove_command(f"cluster.create.addonVersions.{name}"),
             )
+
+
+@rule("cluster.create.metricsAdapterChart", "cluster.create.metricsAdapter")
+def _the_chart_is_there(settings: Settings) -> Iterator[Problem]:
+    create = settings.cluster.create
+    if create is None or create.metrics_adapter_chart is None:
+        return
+    chart, field = create.metrics_adapter_chart, "cluster.create.metricsAdapterChart"
+    if create.metrics_adapter != "chart":
+        yield Problem(
+            field,
+            chart,
+            f"nothing with cluster.create.metricsAdapter: {create.metrics_adapter}",
+            "the chart is not installed, whatever it holds",
+            remove_command(field),
+        )
+    elif wrong := _not_a_chart(chart):
+        yield Problem(
+            field,
+            chart,
+            f"an https:// address of a .tgz, or the path of a chart: a directory with a Chart.yaml, or a .tgz; {wrong}",
+            "the adapter can't be installed, and the HPA never scales",
+            remove_command(field) + ", or correct the path",
+        )
+
+
+def _not_a_chart(chart: str) -> str:
+    """Why this is no place of a chart, "" when it may be one."""
+    path = Path(chart)
+    if "://" in chart:
+        return "" if chart.startswith("https://") and chart.endswith(".tgz") else "this is another kind of address"
+    if path.is_dir():
+        return "" if (path / "Chart.yaml").is_file() else "the directory has no Chart.yaml"
+    if not path.exists():
+        return "it is not there"
+    return "" if path.suffix == ".tgz" else "this is a file of another kind"

@@ -31,6 +31,12 @@ def addons(settings: Settings, create: Create) -> dict[str, Any]:
     return {**own, "versions": {name: create.addon_version(name) for name in ADDON_VERSIONS}, "tags": settings.all_tags}
 
 
+def metrics_adapter(settings: Settings, create: Create) -> dict[str, Any]:
+    """Inputs of the metrics adapter's release."""
+    version = create.addon_version("ack-alibaba-cloud-metrics-adapter")
+    return {"region": settings.region, "version": version, "chart": create.metrics_adapter_chart}
+
+
 def pool(settings: Settings) -> dict[str, Any]:
     """Inputs of the GPU node pool."""
     own = {"stack": settings.stack, "tags": settings.all_tags}

@@ -91,6 +91,8 @@ def test_the_metrics_adapter_comes_by_chart_or_as_an_addon() -> None:
     chart = _run(False).one("Release").inputs
     assert chart["chart"].endswith("ack-alibaba-cloud-metrics-adapter-1.3.7.tgz") and chart["namespace"] == "kube-system"
     assert "AccessKey" not in json.dumps(chart)
+    mirror = "https://charts.example/adapter.tgz"
+    assert run(changes=made({"metricsAdapterChart": mirror})).one("Release").inputs["chart"] == mirror
     addon = run(changes=made({"metricsAdapter": "addon"}))
     assert addon.of("Release") == []
     assert "ack-alibaba-cloud-metrics-adapter" in {resource.inputs["name"] for resource in addon.of("KubernetesAddon")}
