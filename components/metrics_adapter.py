@@ -1,7 +1,9 @@
 """The metrics adapter by its Helm chart, on a cluster the stack makes (tutorial step 5's prerequisite).
 
-The chart is what ACK documents. It needs a Kubernetes plugin that knows Helm, as the published one does. Where there is none, as in the
-lab, `cluster.create.metricsAdapter: addon` has ACK install the adapter.
+The chart is what ACK documents, from ACK's own catalogue unless `cluster.create.metricsAdapterChart` names another place (a mirror, a copy
+on this machine). With `cluster.create.metricsAdapter: addon` ACK installs the adapter itself.
+
+An install that was killed half-way is taken up by the next `make up` (ops/helm_releases.py).
 """
 
 from dataclasses import dataclass

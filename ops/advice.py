@@ -7,9 +7,10 @@ import re
 from ops.events import Failure, Report
 
 UNANSWERED, REFUSED_FOR_NOW, SERVICE, EXISTS, FORBIDDEN, OTHER = "unanswered", "throttled", "service", "exists", "forbidden", "other"
-NOT_READY, CONFLICT = "not ready", "conflict"
+NOT_READY, CONFLICT, HELM_PENDING = "not ready", "conflict", "helm pending"
 
 _CAUSES = (
+    (HELM_PENDING, r"cannot re-use a name that is still in use|another operation \(install/upgrade/rollback\) is in progress"),
     # The plugin says of it that the object "failed to become live", too.
     (CONFLICT, r"field conflict detected|Apply failed with \d+ conflict"),
     # Made, and waited for in vain: what its pods say has words of every other cause in it.
@@ -40,6 +41,9 @@ _ADVICE = {
     CONFLICT: "somebody changed this with another tool, which owns the fields named since: `make drift` shows what differs; `make up "
     "REFRESH=1` sets them back to what the program says",
     NOT_READY: f"it is there and does not get ready: its pods' own reason is below; once that is gone, {AGAIN}",
+    HELM_PENDING: "Helm has a record of a release of this name that is not in this stack's state, or was killed in one: `kubectl get "
+    "secret -A -l owner=helm` shows it. If nobody else installs it just now, delete the Secret of its last revision (what runs stays, and "
+    f"is taken over), then {AGAIN}",
     UNANSWERED: f"the service did not answer: check the network from here to it, then {AGAIN}",
     REFUSED_FOR_NOW: f"the service asks for fewer calls: wait a minute, then {AGAIN}",
     SERVICE: f"the service failed, not the settings: wait a minute, then {AGAIN}; if it stays, see the service's status page",

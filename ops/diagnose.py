@@ -45,6 +45,20 @@ class NotAsked(Exception):
 
 def collect(stack: Stack) -> Evidence:
     """Everything that is said about the stack's pods. Raises NotAsked."""
+    from ops.teardown.inside import NoCluster
+
+    cloud, where, inside = way_in(stack)
+    try:
+        found = _look(inside, where.namespace)
+    except NoCluster as error:
+        raise NotAsked(str(error)) from None
+    if any(waits_for_a_node(pod) for pod in unready_pods(found)):
+        found.orders.extend(_orders(cloud, where))
+    return found
+
+
+def way_in(stack: Stack) -> tuple[Any, Any, Any]:
+    """The stack's cloud, where it lives, and its cluster (ops/teardown: Cloud, Place, Inside). Raises NotAsked."""
     from ops.recover import export
     from ops.teardown import place
     from ops.teardown.checkpoint import parse
@@ -55,13 +69,9 @@ def collect(stack: Stack) -> Evidence:
     try:
         where = place.place(stack.name, parse(export(stack)["deployment"]), config)
         cloud = Cloud(where.region, credentials())
-        inside = reach(cloud, where.cluster, _kubeconfig(stack, config))
-        found = _look(inside, where.namespace)
+        return cloud, where, reach(cloud, where.cluster, _kubeconfig(stack, config))
     except (CommandFailed, CloudError, NoCluster) as error:
         raise NotAsked(str(error)) from None
-    if any(waits_for_a_node(pod) for pod in unready_pods(found)):
-        found.orders.extend(_orders(cloud, where))
-    return found
 
 
 def _kubeconfig(stack: Stack, config: dict[str, Any]) -> str | None:

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
-from ops import advice
+from ops import advice, helm_releases
 from ops.locks import release_dead
 from ops.lookup import FOUND, id_by_name
 from ops.pulumi import CommandFailed, Stack
@@ -51,18 +51,51 @@ def resolve_pending(stack: Stack, forget: str = "") -> None:
     would have to be asked is gone. What an update left half made is read, too."""
     state = export(stack)
     half_made = [resource for resource in state["deployment"].get("resources") or [] if is_half_made(resource)]
-    pending = [
-        operation["resource"] for operation in state["deployment"].get("pending_operations") or [] if operation["type"] == "creating"
+    operations = state["deployment"].get("pending_operations") or []
+    pending = [operation["resource"] for operation in operations if operation["type"] == "creating"]
+    releases = [
+        operation
+        for operation in operations
+        if operation["resource"]["type"] == helm_releases.RELEASE and not (forget and helm_releases.RELEASE.startswith(forget))
     ]
+    known = helm_releases.look(stack, [helm_releases.release_id(one["resource"]["inputs"]) for one in releases]) if releases else {}
     if pending:
         print(f"the last update was killed while it made {len(pending)} resources; looking which of them exist", file=sys.stderr)
         looked_for = [resource for resource in pending if not (forget and resource["type"].startswith(forget))]
-        ids = {resource["urn"]: id_of(stack, resource) for resource in looked_for}
+        ids = {resource["urn"]: id_of(stack, resource, known) for resource in looked_for}
         adopt(stack, state, {resource["urn"]: (resource, ids.get(resource["urn"])) for resource in pending})
+    elif releases:
+        adopt(stack, state, {})
+    settle_releases(stack, releases, known)
     if half_made:
         names = ", ".join(resource["urn"].split("::")[-1] for resource in half_made)
         print(f"the last update left half made: {names}; looking what is there of it", file=sys.stderr)
         refresh(stack, half_made)
+
+
+def settle_releases(stack: Stack, releases: list[dict[str, Any]], known: dict[str, helm_releases.Revisions]) -> None:
+    """Lets Helm do again what it was killed in, and drops releases from the state whose deletion had ended. `known`: by id.
+
+    Called after the state was written: the CLI has refused that if another run holds the stack, and Helm's records are that run's then.
+    """
+    records, gone = [], []
+    for operation in releases:
+        resource, identity = operation["resource"], helm_releases.release_id(operation["resource"]["inputs"])
+        revisions = known[identity]
+        unfinished = helm_releases.unfinished(operation["type"], revisions)
+        records += [f"{identity}/{number}" for number in unfinished]
+        if unfinished:
+            done = "installs it" if operation["type"] == "creating" else "upgrades it"
+            print(
+                f"  {resource['urn'].split('::')[-1]} ({resource['type']}): Helm was killed in it ({revisions[unfinished[-1]]}); "
+                f"that record is removed, the next run {done} again over what is there",
+                file=sys.stderr,
+            )
+        if operation["type"] == "deleting" and not revisions:
+            gone.append(resource)
+    helm_releases.forget(stack, records)
+    if gone:
+        refresh(stack, gone)
 
 
 def is_half_made(resource: Inputs) -> bool:
@@ -90,7 +123,9 @@ def adopt(stack: Stack, state: dict[str, Any], found: dict[str, tuple[dict[str, 
         told = f"adopted as {identity}" if mine else "made again" if not identity else f"left as {identity}: its provider is gone"
         print(f"  {resource['urn'].split('::')[-1]} ({resource['type']}): {told}", file=sys.stderr)
         if mine:
-            adopted.append({"outputs": resource.get("inputs", {}), **mine, "id": identity})
+            inputs = resource.get("inputs", {})
+            outputs = helm_releases.outputs(inputs) if resource["type"] == helm_releases.RELEASE else inputs
+            adopted.append({"outputs": outputs, **mine, "id": identity})
     state["deployment"]["resources"] = put_in(resources, adopted)
     state["deployment"]["pending_operations"] = []
     write(stack, state)
@@ -154,15 +189,17 @@ def has_identity(kind: str) -> bool:
     return kind in IDS or kind in FOUND
 
 
-def id_of(stack: Stack, resource: dict[str, Any]) -> str | None:
-    """The id under which the resource exists if it exists; None for a kind that may be made again."""
+def id_of(stack: Stack, resource: dict[str, Any], releases: dict[str, helm_releases.Revisions]) -> str | None:
+    """The id under which the resource exists if it exists; None for a kind that may be made again. `releases`: what Helm knows, by id."""
     kind, inputs = resource["type"], resource.get("inputs", {})
     if kind in FOUND:
         return id_by_name(stack, kind, inputs)
     if kind in IDS:
         return IDS[kind](inputs)
-    if kind.startswith("kubernetes:"):
-        metadata = inputs["metadata"]
+    if kind == helm_releases.RELEASE:
+        identity = helm_releases.release_id(inputs)
+        return identity if helm_releases.is_made(releases[identity]) else None
+    if kind.startswith("kubernetes:") and (metadata := inputs.get("metadata") or {}).get("name"):
         return "/".join(part for part in (metadata.get("namespace"), metadata["name"]) if part)
     if not kind.startswith(REPEATABLE):
         print(f"warning: {resource['urn']}: this kind can't be looked up; check by hand whether it exists", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The inside of the cluster, as its own API server tells it. Only reads; every call ends within seconds."""
+"""The inside of the cluster, as its own API server tells it. A teardown only reads; every call ends within seconds."""
 
 from __future__ import annotations
 
@@ -36,14 +36,18 @@ class Inside:
 
     def get(self, path: str) -> dict[str, Any]:
         """One GET; {} for what isn't there. Raises NoCluster when nothing answers, or refuses."""
-        return json.loads(self._get(path) or "{}")
+        return json.loads(self._call("get", path) or "{}")
 
-    def _get(self, path: str) -> str:
+    def delete(self, path: str) -> None:
+        """One DELETE; nothing for what isn't there. Raises NoCluster when nothing answers, or refuses."""
+        self._call("delete", path)
+
+    def _call(self, method: str, path: str) -> str:
         from kubernetes.client.exceptions import ApiException
         from kubernetes.dynamic.exceptions import DynamicApiError
 
         try:
-            answer = self._client.request("get", path, serialize=False, _request_timeout=(CONNECT_SECONDS, READ_SECONDS))
+            answer = self._client.request(method, path, serialize=False, _request_timeout=(CONNECT_SECONDS, READ_SECONDS))
             return answer.data.decode("utf-8", "replace")
         except (ApiException, DynamicApiError) as error:
             if error.status == 404:
@@ -54,7 +58,7 @@ class Inside:
 
     def text(self, path: str) -> str:
         """One GET whose answer is not JSON, such as a log; "" for what isn't there. Raises NoCluster."""
-        return self._get(path)
+        return self._call("get", path)
 
     def items(self, path: str) -> list[dict[str, Any]]:
         """All objects of a list."""

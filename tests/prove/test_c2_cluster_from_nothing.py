@@ -22,8 +22,8 @@ CREATE = {
     "serviceCidr": "10.96.0.0/16",
     "vswitches": {"cn-shanghai-e": "10.0.128.0/20", "cn-shanghai-g": "10.0.144.0/20", "cn-shanghai-l": "10.0.160.0/20"},
     "version": "1.36.3-aliyun.1",
-    # The lab's Kubernetes plugin knows no Helm.
-    "metricsAdapter": "addon",
+    # Nothing leads out of the lab to ACK's catalogue of charts.
+    "metricsAdapterChart": "tests/data/metrics-adapter-chart",
 }
 
 
@@ -54,6 +54,8 @@ def test_from_nothing_to_a_prediction_and_down_to_nothing(lab: Lab) -> None:
     extra = lab.region("resources")["extra"]
     (cluster,) = extra["cluster"]
     _pods_run_on_the_new_clusters_nodes(lab, cluster)
+    adapter = lab.kubectl("get", "deployment", "ack-alibaba-cloud-metrics-adapter", "-n", "kube-system")
+    assert adapter["status"]["readyReplicas"] == 2 and adapter["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "Helm"
     volume = lab.kubectl("get", "pv")["items"][0]["spec"]["csi"]["volumeAttributes"]
     assert volume["roleName"] in extra["ram_role"]
     lab.run("kubectl", "wait", "hpa", "--all", "-n", "inference", "--for=condition=ScalingActive", "--timeout=120s")
