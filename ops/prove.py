@@ -145,6 +145,12 @@ ITEMS = {
         "every check passes, 100 % converge",
         (("KILL_MOMENTS", "20"),),
     ),
+    "R2": Item(
+        "the check and TensorFlow's loaders on SavedModels of many kinds",
+        ("tests/prove/test_r2_savedmodels.py", "tests/plugins/ossmodel/test_against_tensorflow.py"),
+        "at least 40 models; agreement 100 %; answers within 1e-4",
+    ),
+    "R3": Item("the default stack's model on its image's TensorFlow", ("tests/prove/test_r3_default_model.py",), "loaded, answer equal"),
     "R5": Item(
         "README's blocks for Alibaba Cloud, typed by a user without the repository's helpers, under the real host names",
         ("tests/e2e/test_first_deployment.py", "tests/unit_ops/test_smoke.py", "tests/unit_ops/test_trial.py"),

@@ -69,10 +69,17 @@ class Servicer(ProviderServicer):
         except Problem as problem:
             await context.abort(grpc.StatusCode.UNKNOWN, redact(str(problem)))
         except Exception as error:
+            # The SDK (3.272) raises a plain Exception with the call stack in its text in place of what the provider raised.
+            if type(error) is Exception and isinstance(error.__context__, PartialFailure | Problem):
+                return await self._guarded(_raises(error.__context__), context)
             print(redact(traceback.format_exc()), file=sys.stderr)
             text = f"unexpected {type(error).__name__}: {error}. This is a fault of the {NAME} provider; its log has the details."
             await context.abort(grpc.StatusCode.INTERNAL, redact(text))
         raise AssertionError("abort always raises")
+
+
+async def _raises(error: Exception) -> Any:
+    raise error
 
 
 class _Status(grpc.Status):

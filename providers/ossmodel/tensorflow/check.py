@@ -2,7 +2,8 @@
 
 The steps are those of TensorFlow's loader (cc/saved_model/loader.cc and what it calls): find the meta graph, import it, restore the
 variables, run the init op. What is refused in which step, and what only fails when a request runs it, was measured with the loaders of
-all releases from 1.14 to 2.21 (`make prove ITEM=R2` holds this check against some of them). Not computed are shapes, the types of edges,
+all releases from 1.14 to 2.21 (`make prove ITEM=R2` holds this check against some of them). One thing is refused that some load: a graph
+that is cut off exactly between two fields, which the parsers up to 2.11 take for whole. Not computed are shapes, the types of edges,
 and which device has a kernel: what a program exported is consistent in these.
 """
 
@@ -318,7 +319,7 @@ class _Check:
         """Checks what the loader runs; gives all of it."""
         graph, saver = self.graph, self.graph.meta.saver_def
         index = self.directory / "variables" / "variables.index"
-        restores = index.is_file()
+        restores = index.is_file() and (graph.meta.HasField("saver_def") or self.release is None or not self.release.skips_without_saver)
         targets = []
         if restores:
             if node_of(saver.filename_tensor_name) not in graph.nodes or node_of(saver.restore_op_name) not in graph.nodes:
@@ -419,13 +420,12 @@ class _Check:
             tensor, file = asset.tensor_info.name, f"assets/{asset.filename}"
             if node_of(tensor) not in self.graph.nodes:
                 self._refuse("saved_model.pb", f"the node {node_of(tensor)!r} that takes the path of {file}", _AGAIN)
-            elif not (self.directory / file).is_file():
-                reader = self.graph.reads_at_load(tensor, loaded)
+            elif not (self.directory / file).is_file() or not (self.directory / file).stat().st_size:
+                reader = self.graph.reads_at_load(tensor, loaded) or self.graph.first_reader(loaded)
                 if reader:
-                    self._refuse(
-                        file, f"the file, which node {reader!r} opens when the model is loaded", "copy the whole directory of the model"
-                    )
-                else:
+                    expected = f"a file with content, which node {reader!r} reads when the model is loaded"
+                    self._refuse(file, expected, "copy the whole directory of the model")
+                elif not (self.directory / file).is_file():
                     self.report.notes.append(f"{file} isn't there; nothing opens it when the model is loaded")
 
     # Step 4: what requests run.

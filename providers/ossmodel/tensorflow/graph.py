@@ -89,6 +89,11 @@ class Graph:
         """Name of the node that opens the file whose path the tensor `asset` holds when the nodes of `reached` run; None if none does."""
         return self._reader(list(reached.nodes.values()), {node_of(asset)}, set())
 
+    def first_reader(self, reached: Reached) -> str | None:
+        """Name of any node that opens a file when the nodes of `reached` run: for assets whose way through variables isn't followed."""
+        nodes = [*reached.nodes.values(), *(node for function in reached.functions.values() for node in function.node_def)]
+        return next((node.name for node in nodes if node.op in FILE_READERS), None)
+
     def _reader(self, nodes: list[Any], tainted: set[str], visited: set[tuple[str, frozenset[str]]]) -> str | None:
         """Follows `tainted` names through nodes in any order and into the functions that they call."""
         grown = True

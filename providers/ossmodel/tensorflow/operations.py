@@ -65,8 +65,13 @@ class Release:
         return _order()[self.name] < _order()["2.5"]
 
     @property
+    def skips_without_saver(self) -> bool:
+        """Measured: from 2.4 on a model without saver_def is loaded without its variables; older releases refuse it."""
+        return _order()[self.name] >= _order()["2.4"]
+
+    @property
     def reads_chunked(self) -> bool:
-        """Whether saved_model.cpb is read. Measured: from 2.15 on."""
+        """Whether saved_model.cpb is read: from 2.15 on, by its reader.cc."""
         return _order()[self.name] >= _order()["2.15"]
 
 

@@ -1,0 +1,51 @@
+"""The check and TensorFlow's own loader give one verdict on each variant of the sample model, in every TensorFlow that is pinned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lab.serving.errors import StatusError
+from models.tokenizer import MODEL, instance
+from providers.ossmodel.tensorflow.check import check
+from tests.lab.serving.apart import Apart
+from tests.plugins.ossmodel import variants
+from toolchain import tensorflow as libraries
+
+
+@pytest.fixture(scope="module", params=list(libraries.RELEASES))
+def apart(request: pytest.FixtureRequest) -> Iterator[Apart]:
+    """TensorFlow of each pinned version."""
+    libraries.ensure(request.param)
+    process = Apart(request.param)
+    yield process
+    process.end()
+
+
+def loaders(apart: Apart, directory: Path) -> str:
+    """What TensorFlow says: `refused: …`, `fails: …` at the request, or `answers`."""
+    try:
+        apart.load(directory)
+    except StatusError as error:
+        return f"refused: {error.message}"
+    try:
+        apart.predict(directory, {name: np.array([row], np.int32) for name, row in instance("房间很干净").items()})
+    except StatusError as error:
+        return f"fails: {error.message}"
+    return "answers"
+
+
+@pytest.mark.parametrize("name", variants.VARIANTS)
+def test_check_and_loader_agree(apart: Apart, name: str, tmp_path: Path) -> None:
+    directory = variants.make(name, MODEL, tmp_path)
+    report = check(directory, apart.version)
+    ours = "refused" if report.refusals else "fails" if report.failing else "answers"
+    theirs = loaders(apart, directory)
+    assert theirs.partition(":")[0] == ours, f"TensorFlow {apart.version}: {theirs}; the check: {report}"
+
+
+def test_the_variants_are_of_every_kind() -> None:
+    assert len(variants.VARIANTS) >= 40

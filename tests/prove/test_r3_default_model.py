@@ -1,0 +1,36 @@
+"""R3: the model of the stacks as shipped loads on the TensorFlow of their image, and answers as on every other version."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from components.settings.serving import Model, Server
+from lab.serving.tensorflow import DEFAULT
+from models.tokenizer import instance
+from ops.pulumi import ROOT
+from providers.ossmodel.tensorflow.check import check
+from tests.figures import measure
+from tests.lab.serving.apart import Apart
+from toolchain import tensorflow as libraries
+
+
+def test_the_default_model_answers_on_the_default_images_tensorflow() -> None:
+    directory, image = ROOT / Model().source, Server().tensorflow_version or ""
+    chosen = libraries.choose(image)
+    assert chosen.version == "1.15.0" and not chosen.note
+    assert not check(directory, chosen.version).refusals
+    request = {name: np.array([row], np.int32) for name, row in instance("房间很干净，服务很好").items()}
+    answers = {}
+    for version in libraries.RELEASES:
+        libraries.ensure(version)
+        process = Apart(version)
+        try:
+            assert DEFAULT in process.load(directory)
+            answers[version] = process.predict(directory, request)["probabilities"][0].tolist()
+        finally:
+            process.end()
+    print({version: [round(value, 4) for value in answer] for version, answer in answers.items()})
+    widest = max(abs(a - b) for answer in answers.values() for a, b in zip(answer, answers["1.15.0"], strict=True))
+    measure("default model on TensorFlow 1.15.0: distance of its answer from the other versions'", widest)
+    assert answers["1.15.0"] == pytest.approx([0.0556743, 0.9443257], abs=1e-4) and widest <= 1e-4
