@@ -31,7 +31,7 @@ from toolchain import tensorflow as libraries
 from toolchain.paths import cache_root
 
 EXPORTERS = ("2.15.1", "2.21.0")
-SCRIPT = ROOT / "tests" / "prove" / "make_savedmodels.py"
+SCRIPT = ROOT / "models" / "make_savedmodels.py"
 PUBLISHED = {"basic-pitch": "0.4.0", "guesslang": "2.2.1"}
 REWRITTEN = ("bert_like", "keras_dense", "keras_lstm", "several_signatures", "jpeg", "vocabulary", "while_loop", "bfloat16")
 

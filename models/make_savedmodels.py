@@ -1,5 +1,5 @@
 """Exports SavedModels of many kinds, each with a request and the exporter's own answers. Runs where TensorFlow is, not in this project's
-environment: `python tests/prove/make_savedmodels.py OUT` (tests/prove/test_r2_savedmodels.py installs that place and calls this).
+environment: `python models/make_savedmodels.py OUT` (tests/prove/test_r2_savedmodels.py installs that place and calls this).
 
 OUT/<name>/1 is the model, OUT/<name>/request.json the signatures with inputs and outputs: type, shape, and base64 of each value's bytes.
 A kind that this TensorFlow can't export is left out with its reason in OUT/left_out.json.
