@@ -166,6 +166,11 @@ ITEMS = {
         ("tests/unit_ops/test_wrong_invocations.py",),
         "at least 60, 0 tracebacks",
     ),
+    "R4": Item(
+        "every double has a judge; the cloud double against the models of the official SDK packages, in every call of its tests",
+        ("tests/lab/region", "tests/unit/test_doubles_page.py"),
+        "0 unknown fields read, 0 missing required ones taken, 0 fields answered that the models don't know",
+    ),
 }
 
 

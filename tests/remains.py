@@ -32,18 +32,35 @@ def plant(cloud: Cloud, stack: str, name: str = "left-behind") -> dict[str, str]
 def _tagged(cloud: Cloud, tags: dict[str, str], name: str) -> Iterator[tuple[str, str]]:
     given = tag_filter(tags)
     for product, kind in (("slb", "load balancer"), ("alb", "application load balancer"), ("nlb", "network load balancer")):
-        yield kind, cloud.rpc(product, "CreateLoadBalancer", LoadBalancerName=name, **given)["LoadBalancerId"]
-    yield "public address", cloud.rpc("vpc", "AllocateEipAddress", **given)["AllocationId"]
-    yield "disk", cloud.rpc("ecs", "CreateDisk", Size=40, ZoneId="cn-shanghai-e", **given)["DiskId"]
-    yield "security group", cloud.rpc("ecs", "CreateSecurityGroup", SecurityGroupName=name, VpcId=VPC, **given)["SecurityGroupId"]
+        yield kind, make_balancer(cloud, product, LoadBalancerName=name, **given)
+    yield "public address", write(cloud, "vpc", "AllocateEipAddress", **given)["AllocationId"]
+    yield "disk", write(cloud, "ecs", "CreateDisk", Size=40, ZoneId="cn-shanghai-e", **given)["DiskId"]
+    yield "security group", write(cloud, "ecs", "CreateSecurityGroup", SecurityGroupName=name, VpcId=VPC, **given)["SecurityGroupId"]
     wanted = {"InstanceType": SYSTEM_TYPE, "VSwitchId": "vsw-labe", "InstanceName": name, **given}
-    yield "instance", cloud.rpc("ecs", "RunInstances", **wanted)["InstanceIdSets"]["InstanceIdSet"][0]
-    yield "scaling group", cloud.rpc("ess", "CreateScalingGroup", ScalingGroupName=name, **given)["ScalingGroupId"]
-    network = cloud.rpc("vpc", "CreateVpc", VpcName=name, CidrBlock="172.30.0.0/16", **given)["VpcId"]
+    yield "instance", write(cloud, "ecs", "RunInstances", **wanted)["InstanceIdSets"]["InstanceIdSet"][0]
+    yield "scaling group", write(cloud, "ess", "CreateScalingGroup", ScalingGroupName=name, MinSize=0, MaxSize=0, **given)["ScalingGroupId"]
+    network = write(cloud, "vpc", "CreateVpc", VpcName=name, CidrBlock="172.30.0.0/16", **given)["VpcId"]
     yield "VPC", network
     wanted = {"VpcId": network, "ZoneId": "cn-shanghai-e", "CidrBlock": "172.30.0.0/24", **given}
-    yield "vSwitch", cloud.rpc("vpc", "CreateVSwitch", **wanted)["VSwitchId"]
-    yield "NAT gateway", cloud.rpc("vpc", "CreateNatGateway", VpcId=network, **given)["NatGatewayId"]
+    yield "vSwitch", write(cloud, "vpc", "CreateVSwitch", **wanted)["VSwitchId"]
+    yield "NAT gateway", write(cloud, "vpc", "CreateNatGateway", VpcId=network, **given)["NatGatewayId"]
+
+
+def write(cloud: Cloud, product: str, action: str, **parameters: Any) -> dict[str, Any]:
+    """One writing call; every one of them names the region."""
+    return cloud.rpc(product, action, RegionId=cloud.region, **parameters)
+
+
+def make_balancer(cloud: Cloud, product: str, **parameters: Any) -> str:
+    """A load balancer of a family (slb, alb or nlb) with what the family requires; its id."""
+    if product != "slb":
+        parameters |= {"AddressType": "Intranet", "VpcId": VPC}
+        for number, (zone, switch) in enumerate((("cn-shanghai-e", "vsw-labe"), ("cn-shanghai-g", "vsw-labg")), 1):
+            parameters |= {f"ZoneMappings.{number}.ZoneId": zone, f"ZoneMappings.{number}.VSwitchId": switch}
+    if product == "alb":
+        parameters |= {"LoadBalancerEdition": "Basic", "LoadBalancerBillingConfig.PayType": "PostPay"}
+    answer = write(cloud, product, "CreateLoadBalancer", **parameters)
+    return answer["LoadbalancerId" if product == "nlb" else "LoadBalancerId"]
 
 
 def _named(cloud: Cloud, tags: dict[str, str], stack: str, name: str) -> dict[str, str]:
@@ -106,7 +123,7 @@ def remove(cloud: Cloud, planted: dict[str, str]) -> None:
     role, policy = ids["RAM role"], ids["RAM policy"]
     cloud.rpc("ram", "DetachPolicyFromRole", RoleName=role, PolicyName=policy, PolicyType="Custom")
     for product, action, key, kind in _REMOVALS:
-        cloud.rpc(product, action, **{key: ids[kind]})
+        write(cloud, product, action, **{key: ids[kind]})
     container_service(cloud, "DELETE", f"/clusters/{CLUSTER}/nodepools/{ids['node pool']}")
     _empty(cloud, ids["bucket"])
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote
 
-from lab.region import distortions
+from lab.region import distortions, judge
 from lab.region.auth.authenticate import authenticate
 from lab.region.auth.authorize import require
 from lab.region.protocol import ApiError, FileBody, Request, Response, error_response, json_response, request_id
@@ -37,6 +37,7 @@ class App:
         load_services()
         self.region = region
         self.recorder = Recorder(region.store)
+        self.departures = judge.Departures()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -95,8 +96,12 @@ class App:
                 if request.service == "oss":  # checks its own permissions: they depend on bucket policy and object
                     return route.handler(region, request)
                 require(region, request, route)
+                judge.require(request)
                 with region.store.transaction():
-                    return route.handler(region, request)
+                    request.asked.clear()
+                    answer = route.handler(region, request)
+                self.departures.judge(request, answer)
+                return answer
 
             result = distortions.answer(region, request, distortion, handle) if distortion else handle()
             if request.service != "oss":

@@ -17,6 +17,7 @@ from lab.region import elastic, instances, preemption, resources
 from lab.region.catalog import TYPES
 from lab.region.control_market import MarketControl
 from lab.region.faults import FaultError
+from lab.region.judge import Departures
 from lab.region.protocol import ApiError
 from lab.region.recorder import Recorder
 from lab.region.seed import ADDONS, SWITCHES, VPC, make_lab_cluster, seed
@@ -34,8 +35,8 @@ LONGEST_WAIT = 60.0
 class Control:
     """ASGI app of the control API; one per region."""
 
-    def __init__(self, region: Region, recorder: Recorder) -> None:
-        self.region, self.recorder = region, recorder
+    def __init__(self, region: Region, recorder: Recorder, departures: Departures) -> None:
+        self.region, self.recorder, self.judge = region, recorder, departures
         routes = [
             Route("/_lab/instances", self.instances),
             Route("/_lab/instances/{id}/release", self.release, methods=["POST"]),
@@ -46,6 +47,7 @@ class Control:
             Route("/_lab/clusters/{id}", self.cluster),
             Route("/_lab/resources", self.resources),
             Route("/_lab/calls", self.calls),
+            Route("/_lab/departures", self.departures),
             Route("/_lab/faults", self.faults, methods=["GET", "POST", "DELETE"]),
             Route("/_lab/reset", self.reset, methods=["POST"]),
             Route("/_lab/health", self.health),
@@ -72,6 +74,10 @@ class Control:
     async def health(self, request: HttpRequest) -> JSONResponse:
         """The region answers."""
         return JSONResponse({"ready": True, "clock": self.region.clock.factor})
+
+    async def departures(self, request: HttpRequest) -> JSONResponse:
+        """What the double did otherwise than the official SDKs' models say, and which actions were judged."""
+        return JSONResponse(self.judge.shown())
 
     async def instances(self, request: HttpRequest) -> JSONResponse:
         """All instances with the revision; waits (long poll) while it is not above `since`."""

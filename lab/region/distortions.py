@@ -25,7 +25,7 @@ PAGE_SIZE = {
     ("oss", "ListMultipartUploads"): "max-uploads",
     ("oss", "ListParts"): "max-parts",
     ("ram", "ListTagResources"): "PageSize",
-    ("ims", "ListOIDCProviders"): "MaxResults",
+    ("ims", "ListOIDCProviders"): "MaxItems",
 }
 """Listings that say in the answer whether there is more: the parameter by which a page's size is asked for. Where the client counts the
 rows of a page against the size it asked for, a smaller page is no answer the service gives, so such calls are not here."""
@@ -104,7 +104,9 @@ def _paged(region: Region, request: Request, fault: dict[str, Any], handle: Call
     for parameters in (request.query, request.params):
         parameters[name] = str(fault["size"])
     value = handle()
-    more = b"<IsTruncated>true<" in _bytes(value) if isinstance(value, Response) else bool(value.get("IsTruncated"))
+    more = (
+        b"<IsTruncated>true<" in _bytes(value) if isinstance(value, Response) else bool(value.get("IsTruncated") or value.get("NextToken"))
+    )
     return more, value
 
 

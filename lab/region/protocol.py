@@ -26,6 +26,28 @@ def oss_request_id() -> str:
     return uuid.uuid4().hex[:24].upper()
 
 
+class Asked(dict[str, Any]):
+    """Parameters that remember which of them were asked for: the judge wants to know whether the API has them."""
+
+    def __init__(self, values: dict[str, Any], asked: set[str]) -> None:
+        """`asked` takes the names."""
+        super().__init__(values)
+        self._asked = asked
+
+    def __getitem__(self, name: str) -> Any:
+        self._asked.add(name)
+        return super().__getitem__(name)
+
+    def __contains__(self, name: object) -> bool:
+        self._asked.add(str(name))
+        return super().__contains__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value or the default; asked for either way."""
+        self._asked.add(name)
+        return super().get(name, default)
+
+
 @dataclass
 class Request:
     """One HTTP request. `path` is percent-decoded, `raw_path` as sent; header names are lower case."""
@@ -44,11 +66,13 @@ class Request:
     call: str = ""
     vars: dict[str, str] = field(default_factory=dict)
     identity: Any = None
+    asked: set[str] = field(default_factory=set)
+    """Names of parameters and of the body's fields that somebody asked for."""
 
     @cached_property
     def query(self) -> dict[str, str]:
         """Query parameters; the last of several equal names counts."""
-        return dict(parse_qsl(self.raw_query, keep_blank_values=True))
+        return Asked(dict(parse_qsl(self.raw_query, keep_blank_values=True)), self.asked)
 
     @cached_property
     def form(self) -> dict[str, str]:
@@ -60,7 +84,7 @@ class Request:
     @cached_property
     def params(self) -> dict[str, str]:
         """RPC parameters: query and form together."""
-        return {**self.query, **self.form}
+        return Asked({**self.query, **self.form}, self.asked)
 
     @cached_property
     def json(self) -> Any:
@@ -68,18 +92,25 @@ class Request:
         if not self.body.strip():
             return {}
         try:
-            return json.loads(self.body)
+            value = json.loads(self.body)
         except ValueError as error:
             raise ApiError(400, "InvalidParameter", f"The request body is not JSON: {error}") from None
+        return Asked(value, self.asked) if isinstance(value, dict) else value
 
     def need(self, name: str) -> str:
         """An RPC parameter that must be there."""
         value = self.params.get(name, "")
         if not value:
-            raise ApiError(
-                400, f"MissingParameter.{name}" if self.service == "ram" else "MissingParameter", f"{name} is mandatory for this action."
-            )
+            raise self.missing(name)
         return value
+
+    def missing(self, name: str) -> ApiError:
+        """The service's error for a parameter that must be there and is not."""
+        if self.service == "sls":
+            return ApiError(400, "ParameterInvalid", f"{name} is required")
+        return ApiError(
+            400, f"MissingParameter.{name}" if self.service == "ram" else "MissingParameter", f"{name} is mandatory for this action."
+        )
 
 
 @dataclass

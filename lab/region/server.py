@@ -65,7 +65,8 @@ async def serve(home: Path, https: Address, http: Address | None, control: Addre
     with region.store.transaction():
         seed(region)
     app = App(region)
-    servers = [_server(app, https, Certificates(ensure_lab_ca(home)).server_context()), _server(Control(region, app.recorder), control)]
+    servers = [_server(app, https, Certificates(ensure_lab_ca(home)).server_context())]
+    servers.append(_server(Control(region, app.recorder, app.departures), control))
     if http is not None:
         servers.append(_server(app, http))
     if metadata is not None:

@@ -211,7 +211,7 @@ def describe_groups(region: Region, request: Request) -> dict[str, Any]:
         if named and (ids is None or group["SecurityGroupId"] in ids) and carries(region, group["SecurityGroupId"], wanted):
             rows.append(
                 {
-                    **group,
+                    **{k: v for k, v in group.items() if k != "InnerAccessPolicy"},
                     "Tags": {"Tag": [{"TagKey": t["Key"], "TagValue": t["Value"]} for t in tag_rows(region, group["SecurityGroupId"])]},
                 }
             )
@@ -228,7 +228,8 @@ def _group(region: Region, request: Request) -> dict[str, Any]:
 @rpc("ecs", "DescribeSecurityGroupAttribute")
 def describe_group(region: Region, request: Request) -> dict[str, Any]:
     """One security group with its rules (the lab has none)."""
-    return {**_group(region, request), "RegionId": region.name, "Permissions": {"Permission": []}}
+    shown = {k: v for k, v in _group(region, request).items() if k not in ("ResourceGroupId", "SecurityGroupType")}
+    return {**shown, "RegionId": region.name, "Permissions": {"Permission": []}}
 
 
 @rpc("ecs", "ModifySecurityGroupPolicy")

@@ -91,7 +91,6 @@ def describe_instances(region: Region, request: Request) -> dict[str, Any]:
                 "CreationTime": iso_minutes(instance["created"]),
                 "ZoneId": instance["zone_id"],
                 "PrivateIpAddress": instance["private_ip"],
-                "InstanceType": instance["instance_type"],
                 "SpotStrategy": instance["spot_strategy"],
             }
         )

@@ -71,8 +71,8 @@ def list_providers(region: Region, request: Request) -> dict[str, Any]:
     """All providers by name, in pages."""
     fields = ("OIDCProviderName", "Arn", "IssuerUrl", "ClientIds", "Fingerprints")
     rows = [{f: p[f] for f in fields} for p in sorted(region.store.all("oidc_provider"), key=lambda p: p["OIDCProviderName"])]
-    start, size = int(request.params.get("NextToken") or 0), int(request.params.get("MaxResults") or 100)
-    more = {"NextToken": str(start + size)} if len(rows) > start + size else {}
+    start, size = int(request.params.get("Marker") or 0), int(request.params.get("MaxItems") or 100)
+    more = {"Marker": str(start + size)} if len(rows) > start + size else {}
     return {"IsTruncated": bool(more), **more, "OIDCProviders": {"OIDCProvider": rows[start : start + size]}}
 
 

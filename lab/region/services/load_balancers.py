@@ -31,16 +31,23 @@ def forget_balancer(region: Region, balancer_id: str) -> bool:
 
 
 def _found(region: Region, request: Request, family: str) -> list[dict[str, Any]]:
-    wanted, name, single = wanted_tags(request), request.params.get("LoadBalancerName"), request.params.get("LoadBalancerId")
-    listed = [value for key, value in request.params.items() if key.startswith("LoadBalancerIds.")]
+    """Classic ones are asked for by one name and ids in one text, the newer families by lists."""
+    if family == "slb":
+        names, ids = request.params.get("LoadBalancerName"), request.params.get("LoadBalancerId") or ""
+        by_name, by_id = [names] if names else [], ids.split(",") if ids else []
+    else:
+        by_name, by_id = _listed(request, "LoadBalancerNames."), _listed(request, "LoadBalancerIds.")
     return [
         one
         for one in region.store.all("load_balancer", family=family)
-        if name in (None, "", one["name"])
-        and single in (None, "", one["id"])
-        and (not listed or one["id"] in listed)
-        and carries(region, one["id"], wanted)
+        if (not by_name or one["name"] in by_name)
+        and (not by_id or one["id"] in by_id)
+        and carries(region, one["id"], wanted_tags(request))
     ]
+
+
+def _listed(request: Request, name: str) -> list[str]:
+    return [value for key, value in request.params.items() if key.startswith(name)]
 
 
 @rpc("slb", "CreateLoadBalancer")
@@ -106,7 +113,7 @@ def create_new(region: Region, request: Request) -> dict[str, Any]:
     balancer_id = new_id(f"{request.service}-", 18)
     make_balancer(region, balancer_id, request.params.get("LoadBalancerName", ""), request.service, "", request.params.get("VpcId", ""))
     store_tags(region, balancer_id, request)
-    return {"LoadBalancerId": balancer_id}
+    return {"LoadbalancerId" if request.service == "nlb" else "LoadBalancerId": balancer_id}  # NLB's own spelling
 
 
 @rpc("nlb", "ListLoadBalancers")

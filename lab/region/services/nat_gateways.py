@@ -6,8 +6,8 @@ from typing import Any
 
 from lab.region.protocol import ApiError, Request
 from lab.region.registry import rpc
-from lab.region.services.tagging import carries, page, wanted_tags
-from lab.region.services.vpc import new_id, store_tags, tag_rows, vpc_of
+from lab.region.services.tagging import carries, long_tags, page, wanted_tags
+from lab.region.services.vpc import new_id, store_tags, vpc_of
 from lab.region.state import Region
 
 
@@ -25,7 +25,7 @@ def describe(region: Region, request: Request) -> dict[str, Any]:
     """NAT gateways by id, network or tags, in pages."""
     wanted = wanted_tags(request)
     rows = [
-        {**one, "RegionId": region.name, "Status": "Available", "Tags": {"Tag": tag_rows(region, one["NatGatewayId"])}}
+        {**one, "RegionId": region.name, "Status": "Available", "Tags": long_tags(region, one["NatGatewayId"])}
         for one in region.store.all("nat_gateway")
         if all(request.params.get(name) in (None, "", one[name]) for name in ("NatGatewayId", "VpcId"))
         and carries(region, one["NatGatewayId"], wanted)

@@ -62,7 +62,7 @@ def create(region: Region, request: Request) -> dict[str, Any]:
     }
     region.store.put("ram_policy", name, policy)
     set_tags(region, "policy", name, request.params)
-    return {"Policy": _summary(region, policy)}
+    return {"Policy": {k: v for k, v in policy.items() if k not in ("versions", "next", "UpdateDate")}}
 
 
 @rpc("ram", "GetPolicy", resource=_POLICY)

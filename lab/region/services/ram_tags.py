@@ -49,10 +49,10 @@ def list_tags(region: Region, request: Request) -> dict[str, Any]:
         if not all(held.get(key) == value for key, value in wanted.items()):
             continue
         for key, value in held.items():
-            rows.append({"ResourceType": kind, "ResourceId": name, "ResourceName": name, "TagKey": key, "TagValue": value})
+            rows.append({"ResourceType": kind, "ResourceName": name, "TagKey": key, "TagValue": value})
     start, size = int(request.params.get("NextToken") or 0), int(request.params.get("PageSize") or 200)
     more = {"NextToken": str(start + size)} if len(rows) > start + size else {}
-    return {"TagResources": rows[start : start + size], "IsTruncated": bool(more), **more}
+    return {"TagResources": rows[start : start + size], **more}
 
 
 @rpc("ram", "TagResources")

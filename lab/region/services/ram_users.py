@@ -33,7 +33,7 @@ def create(region: Region, request: Request) -> dict[str, Any]:
     user = {"UserId": str(200000000000000 + secrets.randbelow(10**14)), "UserName": name, "CreateDate": now, "UpdateDate": now}
     user.update({field: request.params.get(field, "") for field in _FIELDS})
     region.store.put("ram_user", name, user)
-    return {"User": user}
+    return {"User": {k: v for k, v in user.items() if k != "UpdateDate"}}
 
 
 @rpc("ram", "GetUser", resource=_USER)

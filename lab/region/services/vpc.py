@@ -109,7 +109,8 @@ def describe_all(region: Region, request: Request) -> dict[str, Any]:
         switches = [s["VSwitchId"] for s in region.store.all("vswitch", VpcId=vpc["VpcId"])]
         rows.append(
             {
-                **{k: v for k, v in vpc.items() if k != "ClientToken"},
+                **{k: v for k, v in vpc.items() if k not in ("ClientToken", "RouteTableId")},
+                "RouterTableIds": {"RouterTableIds": [vpc["RouteTableId"]]},
                 "VSwitchIds": {"VSwitchId": switches},
                 "Tags": {"Tag": tag_rows(region, vpc["VpcId"])},
             }

@@ -21,7 +21,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     made = new_lab(home)
     made.start()
     yield made
+    judged = made.ask("departures")
     made.stop()
+    assert judged["departures"] == [], "the double departs from the official SDKs' models"
 
 
 @pytest.fixture(autouse=True)

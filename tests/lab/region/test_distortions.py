@@ -113,7 +113,7 @@ def test_tags_and_identity_providers_come_in_pages_too(lab: Lab) -> None:
     while True:
         page = clients.ram(lab, "ListTagResources", ResourceType="role", ResourceNames='["tagged"]', **token)
         names.append([row["TagKey"] for row in page["TagResources"]])
-        if not page["IsTruncated"]:
+        if not page.get("NextToken"):
             break
         token = {"NextToken": page["NextToken"]}
     assert names == [["0"], ["1"], ["2"]]

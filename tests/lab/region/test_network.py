@@ -99,7 +99,7 @@ def test_addons_are_installed_configured_and_removed(lab: Lab) -> None:
     assert status[name]["tasks"] == {"status": "Success"} and status[name]["can_upgrade"] is False
     clients.roa(lab, "POST", f"{base}/components/upgrade", [{"component_name": name, "next_version": "0.4.2", "policy": "overwrite"}])
     assert clients.roa(lab, "GET", f"{base}/addon_instances/{name}") == {
-        "name": name, "version": "0.4.2", "config": '{"a":2}', "state": "active", "logo": "",
+        "name": name, "version": "0.4.2", "config": '{"a":2}', "state": "active",
     }  # fmt: skip
     clients.roa(lab, "POST", f"{base}/components/uninstall", [{"name": name}])
     with pytest.raises(ServerException, match="AddonNotFound"):

@@ -37,7 +37,7 @@ def wanted(name: str, low: int = 0, high: int = 10, **group: Any) -> dict[str, A
             "on_demand_percentage_above_base_capacity": 30,
             "spot_instance_pools": 2,
             "spot_strategy": "SpotAsPriceGo",
-            "tags": [{"Key": "app", "Value": "inference"}],
+            "tags": [{"key": "app", "value": "inference"}],
             "vswitch_ids": ["vsw-labe", "vsw-labg", "vsw-labl"],
             **group,
         },

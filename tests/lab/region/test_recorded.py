@@ -18,6 +18,7 @@ import requests
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 from oss2.http import Request as OssRequest
 
+from lab.region import judge
 from tests.lab.region import clients
 from tests.lab.region.running import Lab, wait_for
 
@@ -33,9 +34,12 @@ class Replay:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self.ids: dict[str, str] = {}
+        self.action = ""
+        """`service:Action` of the last call of the container service or an RPC service that was answered."""
 
     def send(self, row: dict[str, Any]) -> tuple[int, Any]:
         """(status, decoded body)."""
+        self.action = ""
         text = json.dumps(row, ensure_ascii=False)
         for old, new in self.ids.items():
             text = text.replace(old, new)
@@ -54,7 +58,8 @@ class Replay:
         except ServerException as error:
             status, body = int(error.http_status or 0), None
         if status == 200:
-            status = self.lab.ask(f"calls?since={self.lab.last_call() - 1}")["calls"][-1]["status"]
+            answered = self.lab.ask(f"calls?since={self.lab.last_call() - 1}")["calls"][-1]
+            status, self.action = answered["status"], f"{answered['service']}:{answered['call']}"
         self._learn(row["response_body"], body)
         task = body.get("task_id") if isinstance(body, dict) else None
         if task:
@@ -102,6 +107,20 @@ def shape(value: Any) -> Any:
     return "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
 
 
+def of_the_api(value: Any, model: Any) -> Any:
+    """A recorded answer without what the official SDK's model does not know: the answers were an older double's, only the requests are the
+    published plugin's. Tags that the plugin writes with capitals are read without."""
+    if isinstance(value, dict) and isinstance(model, dict):
+        names = {name.removesuffix("!"): kind for name, kind in model.items()}
+        if "*" in names:
+            return value
+        rows = {name if name in names else name.lower(): one for name, one in value.items()}
+        return {name: of_the_api(one, names[name]) for name, one in rows.items() if name in names}
+    if isinstance(value, list) and isinstance(model, list):
+        return [of_the_api(one, model[0]) for one in value]
+    return {} if model is None else value
+
+
 def agree(old: Any, new: Any) -> bool:
     """Whether two shapes are the same; an empty list agrees with any list."""
     if isinstance(old, dict) and isinstance(new, dict):
@@ -147,6 +166,7 @@ def test_recorded_calls_are_answered_in_the_recorded_shape(prepared: Lab, name: 
             assert _without_error_extras(xml_shape(body)) == _without_error_extras(xml_shape(expected)), what
             compared += 1
         elif expected is not None and not isinstance(body, str) and status < 400:
+            expected = of_the_api(expected, (judge.models().get(replay.action) or {}).get("answer", "any"))
             assert agree(shape(expected), shape(body)), f"{what}\n{shape(expected)}\n{shape(body)}"
             compared += 1
     assert compared >= 8

@@ -12,7 +12,7 @@ from ops.teardown.cloud import PAGE, Cloud, CloudError, Credentials, tag_filter
 from ops.teardown.found import KINDS
 from ops.teardown.place import Place
 from tests.lab.region.running import Lab, wait_for
-from tests.remains import container_service, plant, remove
+from tests.remains import container_service, make_balancer, plant, remove, write
 
 STACK = "local"
 IN_CLUSTER = {"Namespace", "PersistentVolume", "Node", "pods", "object"}
@@ -72,21 +72,22 @@ def test_what_is_kept_on_purpose_is_not_left_but_its_unfinished_uploads_are(clou
 
 def test_a_list_of_more_than_one_page_is_read_to_its_end(cloud: Cloud) -> None:
     tags = tag_filter(PLACE.tags)
-    made = [cloud.rpc("vpc", "AllocateEipAddress", **tags)["AllocationId"] for _ in range(PAGE + 3)]
-    made_alb = [cloud.rpc("alb", "CreateLoadBalancer", **tags)["LoadBalancerId"] for _ in range(PAGE + 1)]
+    made = [write(cloud, "vpc", "AllocateEipAddress", **tags)["AllocationId"] for _ in range(PAGE + 3)]
+    made_alb = [make_balancer(cloud, "alb", **tags) for _ in range(PAGE + 1)]
     try:
         found = look(cloud)
         assert {("public address", one) for one in made} <= found
         assert {("application load balancer", one) for one in made_alb} <= found
     finally:
         for one in made:
-            cloud.rpc("vpc", "ReleaseEipAddress", AllocationId=one)
+            write(cloud, "vpc", "ReleaseEipAddress", AllocationId=one)
         for one in made_alb:
             cloud.rpc("alb", "DeleteLoadBalancer", LoadBalancerId=one)
 
 
 def test_a_made_cluster_counts_with_everything_ack_made_for_it(cloud: Cloud, lab: Lab) -> None:
-    body = {"name": "left", "vswitch_ids": ["vsw-labe"], "enable_rrsa": True, "addons": [{"name": "loongcollector", "config": "{}"}]}
+    body = {"name": "left", "region_id": "cn-shanghai", "vswitch_ids": ["vsw-labe"], "enable_rrsa": True}
+    body["addons"] = [{"name": "loongcollector", "config": "{}"}]
     made = container_service(cloud, "POST", "/clusters", body)["cluster_id"]
     try:
         found = look(cloud, Place(STACK, cluster=made, cluster_made=True, pool_name="x-"))

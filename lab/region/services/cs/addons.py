@@ -29,9 +29,7 @@ _FIXED = {
     "category": "x",
     "install_by_default": False,
     "supported_actions": ["install", "uninstall", "upgrade"],
-    "newer_versions": [],
     "config_schema": "{}",
-    "description": "",
     "architecture": ["amd64"],
     "managed": False,
 }
@@ -46,7 +44,6 @@ def install(region: Region, cluster_id: str, name: str, version: str = "", confi
         "version": version or VERSIONS.get(name, "1.0.0"),
         "config": config,
         "state": "active",
-        "logo": "",
     }
     region.store.put("addon", f"{cluster_id}:{name}", addon)
     return addon
@@ -89,7 +86,7 @@ def describe(region: Region, request: Request) -> dict[str, Any]:
     if name not in VERSIONS and own is None:
         raise ApiError(404, "AddonNotFound", f"addon {name} not found")
     version = request.query.get("version") or (own["version"] if own else VERSIONS[name])
-    return {"name": name, "version": version, **_FIXED}
+    return {"name": name, "version": version, "newer_versions": [], **_FIXED}
 
 
 @rest("cs", "POST", "/clusters/{c}/components/install", "InstallClusterAddons", resource=_INSIDE)
@@ -126,11 +123,11 @@ def uninstall(region: Region, request: Request) -> dict[str, Any]:
 
 @rest("cs", "POST", "/clusters/{c}/components/{name}/config", "ModifyClusterAddon", resource=_INSIDE)
 def configure(region: Region, request: Request) -> dict[str, Any]:
-    """A new configuration."""
+    """A new configuration; the answer says nothing."""
     addon = _installed(region, request.vars["c"], request.vars["name"])
     install(region, request.vars["c"], addon["name"], addon["version"], request.json.get("config", ""))
-    answer = _started(region, request.vars["c"], "addon_config")
-    return {k: answer[k] for k in ("task_id", "request_id")}
+    _started(region, request.vars["c"], "addon_config")
+    return {}
 
 
 @rest("cs", "GET", "/clusters/{c}/components/upgradestatus", "DescribeClusterAddonsUpgradeStatus", resource=_INSIDE)

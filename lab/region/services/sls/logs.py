@@ -44,7 +44,7 @@ def get_logs_v2(region: Region, request: Request) -> Response:
         "elapsedMillisecond": 1,
         "hasSQL": columns is not None,
     }
-    meta.update(processedBytes=0, cpuSec=0.0, cpuCores=0.0, aggQuery="", whereQuery="", mode=0, keys=columns or [], terms=[])
+    meta.update(processedBytes=0, cpuSec=0.0, cpuCores=0, aggQuery="", whereQuery="", mode=0, keys=columns or [], terms=[])
     return json_response({"meta": meta, "data": rows}, 200, **_headers(rows, processed, columns))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lab.region.judge import old_logs
 from lab.region.protocol import ApiError, Request, Response, json_response
 from lab.region.registry import rest
 from lab.region.services.sls.projects import project_of
@@ -68,7 +69,7 @@ def create(region: Region, request: Request) -> Response:
 @rest("sls", "GET", "/logstores/{store}", "GetLogStore", permission="log:GetLogStore", resource=_RESOURCE)
 def get(region: Region, request: Request) -> Response:
     """One logstore; with type=log the old form of GetLogs."""
-    if request.query.get("type") in ("log", "histogram"):
+    if old_logs(request):
         from lab.region.services.sls.logs import get_logs
 
         return get_logs(region, request)
