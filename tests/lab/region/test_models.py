@@ -35,14 +35,11 @@ def test_every_action_of_the_double_is_in_the_packages_or_said_to_be_in_none() -
     assert len(served) >= 160
 
 
-@pytest.mark.parametrize("service", sorted(sdk_models.PACKAGES))
+@pytest.mark.parametrize("service", ["cs", "ram", "sls", "sts"])
 def test_the_data_file_is_what_the_installed_packages_say(service: str) -> None:
+    """Of the packages that are development dependencies; `python -m lab.region.sdk_models --packages` names the others."""
     name, version = sdk_models.PACKAGES[service]
-    try:
-        if importlib.metadata.version(name) != version:
-            pytest.skip(f"{name} is installed in another version")
-    except importlib.metadata.PackageNotFoundError:
-        pytest.skip(f"{name} is not among the development dependencies: python -m lab.region.sdk_models --packages")
+    assert importlib.metadata.version(name) == version
     spec = importlib.util.find_spec(name.replace("-", "_"))
     assert spec is not None and spec.origin is not None
     package = sdk_models.Package(Path(spec.origin).parent)
