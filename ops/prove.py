@@ -139,7 +139,7 @@ ITEMS = {
     "R1": Item(
         "the published kubernetes provider in the lab: e2e, kill tests, and every call under every fault",
         (
-            *(f"tests/e2e/test_{name}.py" for name in ("up", "waits", "drift", "interrupted", "killed", "adoption")),
+            *(f"tests/e2e/test_{name}.py" for name in ("up", "waits", "helm_release", "drift", "interrupted", "killed", "adoption")),
             "tests/prove/test_c3_fault_matrix.py",
         ),
         "every check passes, 100 % converge",
