@@ -13,7 +13,9 @@ from typing import Any
 
 from lab.region.seed import CLUSTER, SYSTEM_TYPE, VPC
 from ops.teardown.cloud import Cloud, credentials, explained, runtime, tag_filter
+from ops.teardown.scan_compute import pools_of
 from ops.teardown.scan_store import bucket
+from ops.teardown.waits import until_nothing
 
 PROJECT = "elastic-inference"
 _TRUST = {
@@ -118,7 +120,7 @@ def _stored(cloud: Cloud, tags: dict[str, str], name: str) -> dict[str, str]:
 
 
 def remove(cloud: Cloud, planted: dict[str, str]) -> None:
-    """Takes away again what `plant` left, in an order in which it goes."""
+    """Takes away again what `plant` left, in an order in which it goes; returns when the node pool, whose deletion takes time, is gone."""
     ids = dict(planted)
     role, policy = ids["RAM role"], ids["RAM policy"]
     cloud.rpc("ram", "DetachPolicyFromRole", RoleName=role, PolicyName=policy, PolicyType="Custom")
@@ -126,6 +128,11 @@ def remove(cloud: Cloud, planted: dict[str, str]) -> None:
         write(cloud, product, action, **{key: ids[kind]})
     container_service(cloud, "DELETE", f"/clusters/{CLUSTER}/nodepools/{ids['node pool']}")
     _empty(cloud, ids["bucket"])
+
+    def still_there() -> list[str]:
+        return [ids["node pool"]] if ids["node pool"] in {pool["nodepool_info"]["nodepool_id"] for pool in pools_of(cloud, CLUSTER)} else []
+
+    assert until_nothing("node pool", still_there, lambda line: print(line, file=sys.stderr)), "the node pool is still there"
 
 
 _REMOVALS = (
