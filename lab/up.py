@@ -19,8 +19,6 @@ from lab.supervisor_control import ask
 from lab.supervisor_process import log_tail
 
 START_LIMIT = 240.0  # seconds for the whole start on a busy machine; a warm one takes about six
-STARTS = 4
-"""A supervisor's event loop sometimes sleeps through its first work (seen in up to half of the starts of a busy day, cause unknown)."""
 SILENCE = 45.0  # seconds without a single part begun, after which a supervisor is taken for stuck
 HEAL_LIMIT = 20.0  # seconds a running lab with an unready part gets before it is started anew
 
@@ -56,15 +54,14 @@ def up(home: Path, say: Say) -> None:
 
 
 def _start_and_follow(home: Path, lock: int, say: Say) -> None:
-    """Start what holds the lock from then on and wait until it is ready; one that begins nothing is started anew, `STARTS` times in all."""
-    for left in reversed(range(STARTS)):
-        _start(home, lock, say)
-        if _follow_start(home, say):
-            return
-        if left:
-            say(f"the supervisor has begun nothing within {SILENCE:.0f} s (where it stood is in its log): starting it again")
-            lock = _take_over(home)
-    raise LabError(f"the lab did not start: its supervisor begins nothing\n{log_tail(home / 'log' / 'supervisor.log', lines=40)}")
+    """Start what holds the lock from then on and wait until it is ready; one that begins nothing is started a second time."""
+    _start(home, lock, say)
+    if _follow_start(home, say):
+        return
+    say(f"the supervisor has begun nothing within {SILENCE:.0f} s (where it stood is in its log): starting it again")
+    _start(home, _take_over(home), say)
+    if not _follow_start(home, say):
+        raise LabError(f"the lab did not start: its supervisor begins nothing\n{log_tail(home / 'log' / 'supervisor.log', lines=40)}")
 
 
 def _take_over(home: Path) -> int:
