@@ -42,6 +42,8 @@ class Supervisor:
         self.stop_asked = asyncio.Event()
         self.control = Control(self.home, self.state, self.settled, self.stop_asked.set)
         self.parts: dict[str, Part] = {}
+        self.servers: list[Any] = []
+        """What listens. Held here: a server that nothing refers to is collected at some moment, and its socket closed."""
 
     def state(self) -> dict[str, Any]:
         """What is written to ``run/state.json`` and answered on the control socket."""
@@ -77,7 +79,7 @@ class Supervisor:
         await self.control.listen()
         os.write(0, b"listening\n")
         await self._open_relays(listening)
-        await dns.serve()
+        self.servers += await dns.serve()
         places = await asyncio.to_thread(ensure_cluster_pki, self.home, self.config["ports"]["api"])
         setting = supervisor_parts.Setting(self.home, places, self.config["tools"], self.config["clock"])
         specs = [spec for spec in supervisor_parts.parts(setting) if spec.name not in self.config["left_out"]]
@@ -100,10 +102,11 @@ class Supervisor:
     async def _open_relays(self, listening: dict[str, socket.socket]) -> None:
         """From the host's ports, and from the same ports inside, so that one URL works on both sides."""
         for name, outside in listening.items():
-            await relay.serve(outside, TARGETS[name])
+            self.servers.append(await relay.serve(outside, TARGETS[name]))
             inside = socket.create_server(("127.0.0.1", self.config["ports"][name]), backlog=1024)
-            await relay.serve(inside, TARGETS[name])
-        await relay.serve(socket.create_server(("10.96.0.1", 443), backlog=128), TARGETS["api"])  # `kubernetes.default`, for pods
+            self.servers.append(await relay.serve(inside, TARGETS[name]))
+        pods = socket.create_server(("10.96.0.1", 443), backlog=128)  # `kubernetes.default`, for pods
+        self.servers.append(await relay.serve(pods, TARGETS["api"]))
 
     async def _stop_all(self) -> None:
         self.changed()

@@ -47,6 +47,7 @@ class Control:
         self._home, self._state, self._settled, self._stop = home, state, settled, stop
         self._changes = asyncio.Condition()
         self._pending: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None  # held: one that nothing refers to is collected, and its socket closed
 
     async def listen(self) -> None:
         """Start answering."""
@@ -57,7 +58,7 @@ class Control:
         listening = socket.socket(socket.AF_UNIX)
         listening.bind(path)
         os.close(directory)
-        await asyncio.start_unix_server(self._serve, sock=listening)
+        self._server = await asyncio.start_unix_server(self._serve, sock=listening)
 
     def changed(self) -> None:
         """Tell followers that something is different now."""

@@ -91,7 +91,7 @@ def _inside(executable: Path, home: Path) -> None:
     bring_up()
     use_own_names(home)
     loop = asyncio.new_event_loop()
-    loop.run_until_complete(lab.dns.serve())
+    answering = loop.run_until_complete(lab.dns.serve())  # noqa: F841  held: it ends when nothing refers to it
     threading.Thread(target=loop.run_forever, daemon=True).start()
     own: Lab = new_lab(home, address="10.0.0.2", ports=(443, 80, 9090))
     own.start()

@@ -43,7 +43,7 @@ def _inside(name: str, plugin: Path, directory: Path, double: str) -> None:
     bring_up()
     use_own_names(directory)
     loop = asyncio.new_event_loop()
-    loop.run_until_complete(lab.dns.serve())
+    answering = loop.run_until_complete(lab.dns.serve())  # noqa: F841  held: it ends when nothing refers to it
     threading.Thread(target=loop.run_forever, daemon=True).start()
     ca = ensure_lab_ca(directory)
     server = Region(directory) if double == "region" else Replay(ca, REGION_IP)
