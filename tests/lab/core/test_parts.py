@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import pathlib
 import socket
 import ssl
 import sys
 
 import pytest
+import uvloop
 from cryptography import x509
 from dnslib import QTYPE, RCODE, DNSRecord
 
@@ -16,6 +18,7 @@ from lab import dns, environment, pki, relay, state
 from lab.cluster import sls
 from lab.cluster.certificates import ensure_cluster_pki
 from lab.environment import LabError
+from lab.supervisor_control import Control, ask
 from lab.supervisor_process import Part, Spec, log_tail
 
 
@@ -63,12 +66,13 @@ async def test_a_relay_passes_large_data_both_ways_and_the_end_of_each() -> None
     server = await asyncio.start_server(shout, "127.0.0.1", 0)
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    await relay.serve(listening, server.sockets[0].getsockname()[:2])
+    relaying = await relay.serve(listening, server.sockets[0].getsockname()[:2])
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"abc" * 2_000_000)
     writer.write_eof()
     assert await asyncio.wait_for(reader.read(-1), 20) == b"ABC" * 2_000_000
     writer.close()
+    relaying.close()
 
 
 async def test_a_relay_to_where_nobody_listens_ends_the_connection() -> None:
@@ -76,9 +80,22 @@ async def test_a_relay_to_where_nobody_listens_ends_the_connection() -> None:
         target = closed.getsockname()[:2]
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    await relay.serve(listening, target)
+    relaying = await relay.serve(listening, target)
     reader, _ = await asyncio.open_connection("127.0.0.1", port)
     assert await asyncio.wait_for(reader.read(-1), 10) == b""
+    relaying.close()
+
+
+def test_the_control_socket_answers_after_a_garbage_collection(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "run").mkdir()
+
+    async def collected() -> list[dict[str, str]]:
+        control = Control(tmp_path, lambda: {"phase": "ready"}, lambda: True, lambda: None)
+        await control.listen()
+        gc.collect()
+        return await asyncio.to_thread(lambda: list(ask(tmp_path, "state")))
+
+    assert uvloop.run(collected()) == [{"phase": "ready"}]
 
 
 def test_the_labs_ca_is_made_once_and_its_leaves_are_trusted(tmp_path: pathlib.Path) -> None:
