@@ -26,6 +26,8 @@ WAIT = 60.0
 SHOWN = 2000
 """Characters of an answer that are printed."""
 _NOT_YET = (404, 502, 503, 504)
+RELOAD = 10.0
+"""Seconds an ingress controller may take until it shows the certificate of a Secret that was just made."""
 _ANSWERS = ("predictions", "outputs", "results")
 _NOBODY_S = ("Fake Certificate", "TRAEFIK DEFAULT CERT")
 """In the certificate that an ingress controller shows when it has none for the host."""
@@ -120,9 +122,12 @@ def predict(target: Target, body: bytes, wait: float, say: Callable[[str], None]
             if status not in _NOT_YET or "Servable not found" in text:
                 return status, text, time.monotonic() - sent
         except (OSError, http.client.HTTPException) as error:
-            if isinstance(error, ssl.SSLCertVerificationError):
-                raise NotAsked(_untrusted(target, error)) from None
             reason = str(error) or type(error).__name__
+            if isinstance(error, ssl.SSLCertVerificationError):
+                shown = certificate_name(target)
+                if not _nobody_s(shown) or time.monotonic() - began >= min(wait, RELOAD):
+                    raise NotAsked(_untrusted(target, error, shown)) from None
+                reason = "the ingress controller shows its own certificate"
         if time.monotonic() - began >= wait:
             raise SmokeFailed(_silent(target, reason, wait))
         if reason != told:
@@ -240,13 +245,16 @@ def _silent(target: Target, reason: str, wait: float) -> str:
     )
 
 
-def _untrusted(target: Target, error: ssl.SSLCertVerificationError) -> str:
-    shown = certificate_name(target)
-    if any(name in shown for name in _NOBODY_S):
+def _nobody_s(shown: str) -> bool:
+    return any(name in shown for name in _NOBODY_S)
+
+
+def _untrusted(target: Target, error: ssl.SSLCertVerificationError, shown: str) -> str:
+    if _nobody_s(shown):
         return (
             f"the ingress controller has no certificate for {target.host} and shows its own ({shown}). Make the Secret that "
             "entry.tlsSecret names, in the stack's namespace: kubectl create secret tls NAME --cert FILE --key FILE -n NAMESPACE; "
-            "it is used at once"
+            f"it is used within {RELOAD:.0f} s"
         )
     return (
         f"the certificate of {target.url} is not trusted ({error.verify_message}); expected one of a known authority. "

@@ -1,6 +1,7 @@
 """Where things are: this repository's tool chain, and the cache of built tools outside any checkout."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 TOOLCHAIN = Path(__file__).resolve().parent
@@ -13,6 +14,21 @@ def cache_root() -> Path:
         return Path(configured).expanduser()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "elastic-inference"
+
+
+def bytes_below(*directories: Path) -> int:
+    """Size of all files below the directories, from which files and directories may vanish meanwhile."""
+    return sum(_sizes(directories))
+
+
+def _sizes(directories: tuple[Path, ...]) -> Iterator[int]:
+    for directory in directories:
+        for parent, _, names in os.walk(directory):
+            for name in names:
+                try:
+                    yield os.lstat(os.path.join(parent, name)).st_size
+                except OSError:
+                    continue
 
 
 def is_ours(path: Path) -> bool:

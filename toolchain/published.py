@@ -5,12 +5,11 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from toolchain.child import Child
 from toolchain.errors import ToolchainError
-from toolchain.paths import cache_root, is_ours, pulumi_homes
+from toolchain.paths import bytes_below, cache_root, is_ours, pulumi_homes
 from toolchain.progress import Board
 from toolchain.specs import Spec
 from toolchain.tool import Tool
@@ -66,7 +65,7 @@ def install(spec: Spec, pulumi: Path, board: Board, ended: threading.Event) -> T
             with Child(command, ended, variables=variables) as child:
                 for chunk in child.output():
                     said += chunk
-                    before, size = size, _bytes_in(Path(scratch), _home() / "plugins" / f"resource-{spec.plugin}-v{spec.version}")
+                    before, size = size, bytes_below(Path(scratch), _home() / "plugins" / f"resource-{spec.plugin}-v{spec.version}")
                     moved = time.monotonic() if size != before else moved
                     if time.monotonic() - moved > SILENCE_SECONDS:
                         reason = f"nothing arrived for {SILENCE_SECONDS:g} s, {size / 2**20:.0f} MiB had"
@@ -86,20 +85,6 @@ def install(spec: Spec, pulumi: Path, board: Board, ended: threading.Event) -> T
     board.line(f"{spec.name}: not to be downloaded ({reason}); {by_hand(spec)}")
     _remember_failure(spec, reason)
     return None
-
-
-def _bytes_in(*directories: Path) -> int:
-    return sum(_sizes(directories))
-
-
-def _sizes(directories: tuple[Path, ...]) -> Iterator[int]:
-    for directory in directories:
-        for parent, _, names in os.walk(directory):
-            for name in names:
-                try:
-                    yield os.lstat(os.path.join(parent, name)).st_size
-                except OSError:
-                    continue
 
 
 def _home() -> Path:

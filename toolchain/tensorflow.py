@@ -26,7 +26,7 @@ from toolchain import elf
 from toolchain.child import Child
 from toolchain.errors import ToolchainError
 from toolchain.lock import exclusive
-from toolchain.paths import cache_root
+from toolchain.paths import bytes_below, cache_root
 from toolchain.progress import Board, Progress, Step, duration
 from toolchain.tool import Tool
 
@@ -316,7 +316,7 @@ def _download(release: Release, temporary: Path, step: Step, board: Board, ended
     with log.open("wb") as sink, Child(command, ended, variables={"TMPDIR": str(downloads)}) as pip:
         for chunk in pip.output():
             sink.write(chunk)
-            done = _size(downloads)
+            done = bytes_below(downloads)
             left = step.elapsed * (release.wheel_bytes - done) / done if done else None
             step.show("downloading", round(done / 1e6), round(megabytes), "MB", left)
         code = pip.wait()
@@ -332,17 +332,6 @@ def _download(release: Release, temporary: Path, step: Step, board: Board, ended
         )
     board.line(f"{release.name}: {megabytes:.0f} MB downloaded in {duration(step.elapsed)}")
     return wheels[0]
-
-
-def _size(directory: Path) -> int:
-    """Bytes below a directory from which files may vanish meanwhile."""
-    total = 0
-    for path in directory.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except OSError:
-            continue
-    return total
 
 
 def _unpack(release: Release, wheel: Path, directory: Path) -> None:

@@ -128,11 +128,3 @@ def test_recorded_figures_stand_beside_published_ones_and_a_missing_one_is_said_
     assert len(lines) == 2 + len(proof_table.ROWS) and any("| B9, x10 | 48 %, 47 % (3) | Snape 44 %" in line for line in lines)
     assert "not measured" in lines[-1]
     assert proof_table.main([str(tmp_path / "none")]) == 2
-
-
-def test_every_whole_stack_test_is_run_by_make_test_or_by_an_item() -> None:
-    from ops.test import ENDS, PROVED, WHOLE
-
-    items = {path for item in ITEMS.values() for path in item.checks}
-    assert set(PROVED) <= items, "left out of make test, and no item of make prove runs it"
-    assert {*ENDS, *WHOLE, *PROVED} == {str(path.relative_to(ROOT)) for path in ROOT.glob("tests/e2e/test_*.py")}
