@@ -6,10 +6,13 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,30 @@ from lab.environment import ROOT, LabError
 from lab.supervisor_process import log_tail
 
 HANDSHAKE = 30.0  # seconds for unshare and a Python start
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """SIGINT, SIGTERM and SIGHUP that arrive inside take effect at its end: what has just been started is then known to its caller.
+
+    Without it a process that an interrupted `Popen` has already made is nobody's: it goes on, and nothing knows its pid. The signals
+    are noted by handlers, not masked: a mask would be inherited by what is started. In another thread than the main one nothing arrives.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    noted: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    held = [number for number, handler in before.items() if handler != signal.SIG_IGN]
+    for number in held:
+        signal.signal(number, lambda number, frame: noted.append(number))
+    try:
+        yield
+    finally:
+        for number in held:
+            signal.signal(number, before[number])
+    for number in noted[:1]:
+        os.kill(os.getpid(), number)
 
 
 def spawn(home: Path, inherited: list[int], user_namespace: bool) -> tuple[subprocess.Popen[bytes], socket.socket]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
-import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 from lab import state
 from lab.environment import SCENARIO_FROM, LabError, clock_factor, needs_user_namespace, ports, scenario_file
-from lab.spawn import hand_over, spawn
+from lab.spawn import hand_over, spawn, uninterrupted
 from lab.supervisor_control import ask
 from lab.supervisor_process import log_tail
 
@@ -136,18 +137,20 @@ def _start_locked(home: Path, lock: int, say: Say) -> None:
         "listening": {name: sock.fileno() for name, sock in listening.items()},
     }  # fmt: skip
     say("making the sealed namespace" + (" (as an ordinary user)" if config["user_namespace"] else ""))
-    outer, channel = spawn(home, [lock, *config["listening"].values()], config["user_namespace"])
-    try:
+    with contextlib.ExitStack() as held:
+        with uninterrupted():
+            outer, channel = spawn(home, [lock, *config["listening"].values()], config["user_namespace"])
+            for sock in (channel, *listening.values()):
+                held.callback(sock.close)
+            held.push(functools.partial(_end_unless_begun, outer))
         hand_over(home, outer, channel, config)
-    except BaseException:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(outer.pid, signal.SIGKILL)
+
+
+def _end_unless_begun(outer: subprocess.Popen[bytes], kind: type[BaseException] | None, *_: object) -> None:
+    """At the end of a start: a lab that has not been told what to do is ended, with all that is in its namespaces."""
+    if kind is not None:
+        outer.kill()
         outer.wait()
-        raise
-    finally:
-        channel.close()
-        for sock in listening.values():
-            sock.close()
 
 
 TARGETS = ("ingress", "api", "region")

@@ -8,6 +8,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import sys
 import time
 import timeit
 from collections.abc import Iterator
@@ -90,6 +91,26 @@ def test_a_start_that_is_interrupted_ends_with_all_it_began_and_the_next_up_star
     assert not state.is_running(small.home) and state.supervisor_pids(small.home) == []
     small.up()
     assert small.status()["phase"] == "ready"
+
+
+INTERRUPTED_SPAWN = """
+import os, signal, subprocess, sys, types
+from lab import __main__, spawn
+def popen(*arguments, **options):
+    process = subprocess.Popen(*arguments, **options)
+    os.kill(os.getpid(), signal.SIGINT)  # the process is made and nobody knows it yet
+    return process
+spawn.subprocess = types.SimpleNamespace(Popen=popen, STDOUT=subprocess.STDOUT, TimeoutExpired=subprocess.TimeoutExpired)
+sys.argv = ["lab", "up"]
+sys.exit(__main__.main())
+"""
+
+
+def test_a_start_that_is_interrupted_while_its_supervisor_is_made_leaves_none(small: Lab) -> None:
+    small.run("down")
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED_SPAWN], cwd=ROOT, env=small.env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 130 and "interrupted" in done.stderr and "Traceback" not in done.stderr, done.stdout + done.stderr
+    assert not state.is_running(small.home) and state.supervisor_pids(small.home) == []
 
 
 def test_after_kill_9_of_the_supervisor_up_goes_on_with_the_clusters_objects(small: Lab) -> None:
