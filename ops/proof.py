@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ops.pulumi import ROOT, environment
 
@@ -31,6 +31,8 @@ class Item:
     """Items of the same name and settings, asked for at once, run in one session: their checks share what takes long to get to."""
     parts: tuple[str, ...] = ()
     """Items that say the rest of the promise, with settings of their own: they run when this one is asked for."""
+    after: Callable[[list[tuple[str, bool]]], list[str]] | None = None
+    """Is given the cases of all seeds, keeps what is to be kept of them, and returns the lines to print before the closing one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +108,9 @@ def session(checks: Sequence[str], settings: Mapping[str, str], root: pathlib.Pa
 
 def closing(number: str, item: Item, outcomes: Sequence[Outcome], seeds: int) -> bool:
     """Prints the closing line: number, figures, bound, holds or not. A seed without a case is no proof."""
+    if item.after is not None:
+        for line in item.after([case for outcome in outcomes for case in outcome.cases]):
+            print(f"  {line}")
     cases = [passed for outcome in outcomes for _, passed in outcome.cases]
     holds = all(cases) and all(outcome.cases for outcome in outcomes[:seeds])
     ran = f"{sum(cases)} of {len(cases)} checks passed" if cases else "no check ran"

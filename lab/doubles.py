@@ -1,0 +1,240 @@
+"""Every double of the lab, what judges it, and when that was last run. Writes `docs/doubles.md`.
+
+`python -m lab.doubles` writes the page from the rows here and from `docs/doubles.json`, which `make prove ITEM=R4` writes: it runs the
+tests of all rows. A test holds the page against both, and every module of the lab against the rows: a new one must be somebody's part.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "doubles.md"
+RUNS = ROOT / "docs" / "doubles.json"
+"""`{test file or directory: {"date": day, "checks": how many passed}}` of each one's last run in which all passed."""
+
+
+@dataclass(frozen=True)
+class Double:
+    """One row of the page."""
+
+    name: str
+    parts: tuple[str, ...]
+    """Modules and packages of the lab that are it; of two rows that name a module, the longer path has it."""
+    stands_for: str
+    judge: str
+    """Whose word decides whether it is right: something that this project did not write, where there is such a thing."""
+    tests: tuple[str, ...]
+    """Test files and directories that hold it against its judge."""
+    left: str
+    """What no judge holds yet, or what is known to differ."""
+
+
+DOUBLES = (
+    Double(
+        "Kubernetes API, scheduler, controllers",
+        ("lab/cluster/control_plane.py", "lab/cluster/certificates.py", "lab/cluster/rbac.py", "lab/cluster/kube.py"),
+        "ACK's managed control plane",
+        "none needed: etcd and Kubernetes are the published sources, built by `toolchain/`; the lab only starts them",
+        ("tests/lab/core/test_parts.py", "tests/lab/core/test_life.py"),
+        "ACK's own admission and its limits on API calls",
+    ),
+    Double(
+        "cloud double, RPC and REST",
+        ("lab/region",),
+        "the APIs listed in [coverage.md](coverage.md)",
+        "names, types and required parameters of the official SDK packages' models (`lab/region/sdk_models.json`); the official SDKs and "
+        "the published alicloud plugin as clients; recorded exchanges",
+        ("tests/lab/region",),
+        "values: the models say names and types, not what a field may hold",
+    ),
+    Double(
+        "cloud double, OSS",
+        ("lab/region/services/oss",),
+        "OSS",
+        "`oss2` as client, signatures of both versions; recorded exchanges",
+        ("tests/lab/region/test_oss.py", "tests/lab/region/test_recorded.py"),
+        "names of elements and headers are not held against models",
+    ),
+    Double(
+        "interruptions and instance metadata",
+        ("lab/region/metadata.py", "lab/region/preemption.py", "lab/region/market.py", "lab/region/control_market.py"),
+        "ECS' metadata service, the market of preemptible instances, their reclaim notices",
+        "ECS' documentation of the notice, of the lock reason and of the metadata paths",
+        ("tests/lab/region/test_interruption.py", "tests/lab/region/test_market.py"),
+        "prices and stock are the scenario's, not a market's",
+    ),
+    Double(
+        "ingress",
+        ("lab/cluster/platform.py",),
+        "ingress-nginx of ACK, and its load balancer",
+        "traefik is the published program; what it makes of ingress-nginx's annotations is its own documentation's word",
+        ("tests/lab/core/test_inside.py",),
+        "which of the annotations it enforces is not shown one by one",
+    ),
+    Double(
+        "access log and its shipping",
+        ("lab/cluster/log_shipper.py", "lab/cluster/log_lines.py", "lab/cluster/sls.py"),
+        "loongcollector and ACK's ingress logstores",
+        "the names of ingress-nginx's and ALB's log fields as ACK documents them; the log service's own protobuf",
+        ("tests/lab/core/test_log_lines.py", "tests/lab/region/test_logs.py"),
+        "fields that no query of ours reads are empty",
+    ),
+    Double(
+        "metrics adapter",
+        ("lab/cluster/adapter.py", "lab/cluster/sls_query.py", "lab/cluster/metric_fault.py"),
+        "ack-alibaba-cloud-metrics-adapter",
+        "its source's arithmetic, as the tests say it",
+        ("tests/lab/core/test_adapter.py", "tests/lab/core/test_sls_query.py", "tests/lab/core/test_metric_fault.py"),
+        "the tables are in the tests' code, not recorded",
+    ),
+    Double(
+        "node scaler",
+        ("lab/cluster/node_autoscaler.py", "lab/cluster/node_rules.py", "lab/cluster/scale_down.py", "lab/cluster/scheduling.py",
+         "lab/cluster/cloud_rows.py"),
+        "cluster-autoscaler of ACK",
+        "cluster-autoscaler's rules, as the tests say them",
+        ("tests/lab/core/test_node_scalers.py", "tests/lab/core/test_node_rules.py", "tests/lab/core/test_scale_down.py"),
+        "decisions are not recorded ones",
+    ),
+    Double(
+        "kubelet and containerd",
+        ("lab/nodes", "lab/cluster/remedy.py"),
+        "kubelet, containerd, node-problem-detector and ACK's draining of reclaimed nodes",
+        "the API server (published) takes what it writes; the rules are those of the Kubernetes documentation",
+        ("tests/lab/nodes/test_status.py", "tests/lab/nodes/test_probes.py", "tests/lab/nodes/test_images.py",
+         "tests/lab/nodes/test_node.py"),
+        "node-problem-detector is always there, images are never pulled",
+    ),
+    Double(
+        "OSS mount",
+        ("lab/nodes/ossmount.py", "lab/nodes/ossoptions.py"),
+        "csi-plugin with ossfs2",
+        "ossfs2's options",
+        ("tests/lab/nodes/test_volume_options.py", "tests/lab/nodes/test_volumes.py"),
+        "an option's source is not named",
+    ),
+    Double(
+        "serving process",
+        ("lab/serving",),
+        "TensorFlow Serving",
+        "TensorFlow's own libraries, in the lab's process, by their C API; messages of `tensorflow-serving-api`",
+        ("tests/lab/serving/test_tensorflow.py", "tests/lab/serving/test_versions.py", "tests/lab/serving/test_rest_answers.py",
+         "tests/lab/serving/test_rest_errors.py", "tests/lab/serving/test_grpc.py"),
+        "TensorFlow Serving's own binary is in no registry: its batching and its metrics are read from its source",
+    ),
+)  # fmt: skip
+MACHINERY = (
+    "lab/__init__.py", "lab/__main__.py", "lab/dns.py", "lab/doubles.py", "lab/down.py", "lab/environment.py", "lab/faults.py",
+    "lab/holders.py", "lab/namespace.py", "lab/pki.py", "lab/relay.py", "lab/spawn.py", "lab/state.py", "lab/status.py", "lab/supervisor",
+    "lab/up.py", "lab/cluster/__init__.py", "lab/cluster/notify.py", "lab/cluster/tools.py",
+)  # fmt: skip
+"""What stands for nothing of the cloud: it starts, stops and connects the parts. A name without `.py` is the beginning of several."""
+_HEAD = """\
+# Doubles and their judges
+
+Written by `python -m lab.doubles`; a test fails when it is out of date. `make prove ITEM=R4` runs the tests of every row and writes the
+dates. What runs in the lab in place of a part of Alibaba Cloud or of a cluster, and what says whether it does so rightly. A part that is
+the published one (control plane, CLI, alicloud and kubernetes plugin, TensorFlow's libraries, traefik) needs no judge of its own.
+
+| double | stands for | its judge | held by | last run | what is left |
+|---|---|---|---|---|---|
+"""
+_TAIL = """
+## How the cloud double is judged
+
+Alibaba Cloud generates its SDK packages from the APIs' metadata. `python -m lab.region.sdk_models` reads the request and answer model
+of every action that the double serves from 14 of those packages, and a test reads those that are installed again.
+
+- A call without a required parameter is refused (`MissingParameter`, at the log service `ParameterInvalid`) before anything happens.
+- Every parameter that the double asks for, and every field that it answers with its type, is compared while it runs, for every client. What
+  differs is listed by the control API (`GET /_lab/departures`); the region tests end in failure if anything is.
+- Not judged so: `DescribeClusterEndpoints` (in no package), the log service's GetLogs of API version 0.6.0, and OSS (XML and headers).
+- Only parameters, not fields inside them, are required. `description` of a log project is called required, but the published Terraform
+  provider leaves it out: the double takes the call. RAM's and IMS's packages call nothing required; there the double's own rules hold.
+"""
+
+
+def owner(module: str) -> str:
+    """The row that a module of the lab belongs to: its name, "machinery", or "" when it is nobody's."""
+    rows = [(part, row.name) for row in DOUBLES for part in row.parts] + [(part, "machinery") for part in MACHINERY]
+    found = [(len(part), name) for part, name in rows if module == part or module.startswith(part if name == "machinery" else f"{part}/")]
+    return max(found)[1] if found else ""
+
+
+def tests() -> tuple[str, ...]:
+    """What holds all the doubles, each once, none that is inside another."""
+    named = dict.fromkeys(test for row in DOUBLES for test in row.tests)
+    return tuple(test for test in named if not any(test.startswith(f"{other}/") for other in named))
+
+
+def runs() -> dict[str, dict[str, str | int]]:
+    """The last runs, as `RUNS` says."""
+    return json.loads(RUNS.read_text()) if RUNS.exists() else {}
+
+
+def last_run(row: Double, known: dict[str, dict[str, str | int]]) -> str:
+    """The oldest day of the last runs of the row's tests, with the number of checks; or what has not been run."""
+    missing = [test for test in row.tests if test not in known]
+    if missing:
+        return "not yet: " + ", ".join(f"`{test}`" for test in missing)
+    return f"{min(str(known[test]['date']) for test in row.tests)}, {sum(int(known[test]['checks']) for test in row.tests)} checks"
+
+
+def page() -> str:
+    """The page's text."""
+    known = runs()
+    lines = []
+    for row in DOUBLES:
+        parts = ", ".join(f"`{part}`" for part in row.parts)
+        held = ", ".join(f"`{test}`" for test in row.tests)
+        lines.append(f"| {row.name} ({parts}) | {row.stands_for} | {row.judge} | {held} | {last_run(row, known)} | {row.left} |\n")
+    return _HEAD + "".join(lines) + _TAIL
+
+
+def keep(cases: Iterable[tuple[str, bool]], day: str = "") -> None:
+    """Take a run's cases (dotted module, passed) into `RUNS` and write the page; a test with a failure keeps its former date."""
+    known, cases = runs(), list(cases)
+    for test in dict.fromkeys(test for row in DOUBLES for test in row.tests):
+        passed = of(test, cases)
+        if passed and all(passed):
+            known[test] = {"date": day or time.strftime("%Y-%m-%d"), "checks": len(passed)}
+    wanted = {test for row in DOUBLES for test in row.tests}
+    RUNS.write_text(json.dumps({test: known[test] for test in sorted(known) if test in wanted}, indent=1) + "\n")
+    PAGE.write_text(page())
+
+
+def of(test: str, cases: Sequence[tuple[str, bool]]) -> list[bool]:
+    """Which of the cases are of a test file or directory, and whether they passed."""
+    module = test.removesuffix(".py").replace("/", ".")
+    return [passed for name, passed in cases if f"{name}.".startswith(f"{module}.")]
+
+
+def table(cases: Sequence[tuple[str, bool]]) -> list[str]:
+    """Double, judge, and what a run's cases came to, a line each, for a terminal."""
+    width = max(len(row.name) for row in DOUBLES)
+    lines = []
+    for row in DOUBLES:
+        passed = [one for test in row.tests for one in of(test, cases)]
+        lines.append(f"{row.name:<{width}}  {sum(passed):>4} of {len(passed):>4} checks passed  {row.judge}")
+    return lines
+
+
+def main() -> int:
+    """Write the page, or with --check say whether it is up to date (1 when not)."""
+    if "--check" in sys.argv[1:]:
+        if PAGE.read_text() == page():
+            return 0
+        print(f"{PAGE} is out of date: run `python -m lab.doubles`", file=sys.stderr)
+        return 1
+    PAGE.write_text(page())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
