@@ -7,7 +7,7 @@ import re
 from ops.events import Failure, Report
 
 UNANSWERED, REFUSED_FOR_NOW, SERVICE, EXISTS, FORBIDDEN, OTHER = "unanswered", "throttled", "service", "exists", "forbidden", "other"
-NOT_READY, CONFLICT, HELM_PENDING = "not ready", "conflict", "helm pending"
+NOT_READY, CONFLICT, HELM_PENDING, CHANGED = "not ready", "conflict", "helm pending", "changed meanwhile"
 
 _CAUSES = (
     (HELM_PENDING, r"cannot re-use a name that is still in use|another operation \(install/upgrade/rollback\) is in progress"),
@@ -16,15 +16,21 @@ _CAUSES = (
     # Made, and waited for in vain: what its pods say has words of every other cause in it.
     (NOT_READY, r"failed to fully initialize or become live|timed out waiting to be Ready|Minimum number of (live )?Pods|"
      r"Resource operation was cancelled|field was not updated with a hostname/IP"),
-    (REFUSED_FOR_NOW, r"Throttling|TooManyRequests|QpsLimitExceeded|FlowControl|StatusCode[:=] ?429|\b429\b"),
-    (EXISTS, r"EntityAlreadyExists|AlreadyExist|is not available\. The bucket namespace is shared"),
+    (CHANGED, r"the object has been modified"),
+    (REFUSED_FOR_NOW, r"Throttling|TooManyRequests|[Tt]oo many requests|QpsLimitExceeded|FlowControl|StatusCode[:=] ?429|\b429\b"),
+    # The cluster's API server says it with a blank; a plugin from 4.29.0 on hands that on where older ones took the object over.
+    (EXISTS, r"EntityAlreadyExists|AlreadyExist|\balready exists\b|is not available\. The bucket namespace is shared"),
     (FORBIDDEN, r"Forbidden|NoPermission|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|StatusCode[:=] ?403"),
     (
         UNANSWERED,
         r"\bEOF\b|connection reset|connection refused|broken pipe|[Tt]imeout|timed out|deadline exceeded|no such host|"
-        r"[Rr]emote end closed|cannot be reached|no answer in time|server closed",
+        r"[Rr]emote end closed|cannot be reached|no answer in time|in the time allotted|server closed",
     ),
-    (SERVICE, r"StatusCode[:=] ?5\d\d|\bcode: 5\d\d|InternalError|ServiceUnavailable|HTTP 5\d\d|InternalServerError"),
+    (
+        SERVICE,
+        r"StatusCode[:=] ?5\d\d|\bcode: 5\d\d|InternalError|Internal error occurred|ServiceUnavailable|currently unable to handle|"
+        r"HTTP 5\d\d|InternalServerError",
+    ),
 )
 _NOISE = (
     r"resource \"?urn:pulumi:\S+ was successfully created, but the Kubernetes API server reported that it failed to fully initialize or "
@@ -44,6 +50,7 @@ _ADVICE = {
     HELM_PENDING: "Helm has a record of a release of this name that is not in this stack's state, or was killed in one: `kubectl get "
     "secret -A -l owner=helm` shows it. If nobody else installs it just now, delete the Secret of its last revision (what runs stays, and "
     f"is taken over), then {AGAIN}",
+    CHANGED: f"something else changed it at the same moment, and the cluster kept that: {AGAIN}",
     UNANSWERED: f"the service did not answer: check the network from here to it, then {AGAIN}",
     REFUSED_FOR_NOW: f"the service asks for fewer calls: wait a minute, then {AGAIN}",
     SERVICE: f"the service failed, not the settings: wait a minute, then {AGAIN}; if it stays, see the service's status page",

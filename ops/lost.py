@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from ops import advice, recover
+from ops import advice, objects, recover
 from ops.events import Failure, Report
 from ops.lookup import CLOCKS_DIFFER, FOUND, MADE, id_by_name, made_at
 from ops.pulumi import CommandFailed, Stack
@@ -18,25 +18,53 @@ from ops.pulumi import CommandFailed, Stack
 
 def take_over(stack: Stack, report: Report, started: float) -> dict[str, str]:
     """Looks for what the run's failed creations may have left, and adopts it. URN: advice, for those that were looked for."""
-    doubtful = [failure for failure in report.failures if failure.step.startswith("create") and recover.has_identity(failure.kind)]
+    doubtful = [failure for failure in report.failures if failure.step.startswith("create") and is_looked_for(failure.kind)]
     doubtful = [failure for failure in doubtful if advice.cause(failure.message) in advice.IN_DOUBT]
     if not doubtful:
         return {}
+    unknown = dict.fromkeys((failure.urn for failure in doubtful), advice.NOT_KNOWN)
     try:
         state = recover.export(stack)
-        known = {resource["urn"] for resource in state["deployment"].get("resources") or []}
-        ids = {failure.urn: identity(stack, failure, started) for failure in doubtful if failure.urn not in known}
-        found = {failure.urn: (as_resource(failure), ids[failure.urn]) for failure in doubtful if ids.get(failure.urn)}
+        known: dict[str, set[str]] = {}
+        for resource in state["deployment"].get("resources") or []:
+            known.setdefault(resource["urn"], set()).add(resource.get("id", ""))
+        ids, not_asked = identities(stack, doubtful, started, known)
+        found: dict[str, tuple[dict[str, Any], str | None]] = {
+            failure.urn: (as_resource(failure), ids[failure.urn]) for failure in doubtful if failure.urn in ids
+        }
         if found:
             print("the answer was lost, but it was made:", file=sys.stderr)
             recover.adopt(stack, state, found)
-        return dict.fromkeys(found, advice.TAKEN_OVER)
+        return {**dict.fromkeys(not_asked, advice.NOT_KNOWN), **dict.fromkeys(found, advice.TAKEN_OVER)}
     except CommandFailed:
-        return dict.fromkeys((failure.urn for failure in doubtful), advice.NOT_KNOWN)
+        return unknown
+
+
+def is_looked_for(kind: str) -> bool:
+    """Whether what a creation of this kind left can be found: in the cloud by name, in the cluster by name and plugin."""
+    return recover.has_identity(kind) or objects.is_one(kind)
+
+
+def identities(stack: Stack, failures: list[Failure], started: float, known: dict[str, set[str]]) -> tuple[dict[str, str], list[str]]:
+    """(id by URN of what exists, is ours, and is not what the state has under this URN; URNs of what the cluster did not tell).
+
+    What is to replace something has the URN of what it replaces: the state knows that one, by another id.
+    """
+    inside = [failure for failure in failures if objects.is_one(failure.kind)]
+    found = {failure.urn: identity(stack, failure, started) for failure in failures if not objects.is_one(failure.kind)}
+    not_asked: list[str] = []
+    try:
+        made = objects.made_at(stack, [failure.resource.get("inputs") or {} for failure in inside])
+    except CommandFailed:
+        made, not_asked = [], [failure.urn for failure in inside]
+    for failure, when in zip(inside, made, strict=False):
+        if when is not None and when >= started - CLOCKS_DIFFER:
+            found[failure.urn] = objects.object_id(failure.resource["inputs"])
+    return {urn: one for urn, one in found.items() if one and one not in known.get(urn, ())}, not_asked
 
 
 def identity(stack: Stack, failure: Failure, started: float) -> str | None:
-    """The id under which the resource exists, None when it does not or is somebody else's.
+    """The id under which the cloud has the resource, None when it has not or it is somebody else's.
 
     What there can be only one of by its name is ours only if it was made since the run began: the provider has then sent a call again whose
     answer was lost.

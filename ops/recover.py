@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
-from ops import advice, helm_releases
+from ops import advice, helm_releases, objects
 from ops.locks import release_dead
 from ops.lookup import FOUND, id_by_name
 from ops.pulumi import CommandFailed, Stack
@@ -199,8 +199,8 @@ def id_of(stack: Stack, resource: dict[str, Any], releases: dict[str, helm_relea
     if kind == helm_releases.RELEASE:
         identity = helm_releases.release_id(inputs)
         return identity if helm_releases.is_made(releases[identity]) else None
-    if kind.startswith("kubernetes:") and (metadata := inputs.get("metadata") or {}).get("name"):
-        return "/".join(part for part in (metadata.get("namespace"), metadata["name"]) if part)
+    if objects.is_one(kind) and (name := objects.object_id(inputs)):
+        return name
     if not kind.startswith(REPEATABLE):
         print(f"warning: {resource['urn']}: this kind can't be looked up; check by hand whether it exists", file=sys.stderr)
     return None

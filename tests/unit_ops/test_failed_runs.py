@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from ops import advice, events, lost, update
+from ops import advice, events, lost, objects, update
+from ops.lookup import epoch
 from ops.pulumi import CommandFailed, Stack
 
 BUCKET = "urn:pulumi:local::p::inference:storage:ModelStore$alicloud:oss/bucket:Bucket::models-bucket"
@@ -84,6 +85,12 @@ def _no_lab(monkeypatch: pytest.MonkeyPatch) -> None:
             '"n/s" failed to fully initialize or become live: Server-Side Apply field conflict detected. See',
             advice.CONFLICT,
         ),
+        ('namespaces "inference" already exists\n\nThe resource already exists in the cluster.', advice.EXISTS),
+        ("Internal error occurred: etcdserver: leader changed", advice.SERVICE),
+        ("Timeout: request did not complete within requested timeout", advice.UNANSWERED),
+        ("the server was unable to return a response in the time allotted, but may still be processing", advice.UNANSWERED),
+        ("Operation cannot be fulfilled on deployments.apps: the object has been modified; please apply", advice.CHANGED),
+        ("Too many requests, please try again later.", advice.REFUSED_FOR_NOW),
         ("invalid vswitch", advice.OTHER),
     ],
 )
@@ -140,3 +147,92 @@ def test_a_refused_creation_is_not_looked_for(monkeypatch: pytest.MonkeyPatch, c
         update.run(stack, "up")
     assert stack.state["deployment"]["resources"] == []
     assert "let their RAM user or role do it" in capsys.readouterr().err
+
+
+INGRESS = "urn:pulumi:local::p::inference:serving:Entry$kubernetes:networking.k8s.io/v1:Ingress::entry-ingress"
+OBJECT = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"namespace": "n", "name": "entry-ingress-0a1b2c3d"}}
+
+
+def object_failed(message: str) -> OneRun:
+    """A stack whose Ingress was not answered."""
+    return OneRun(failed(INGRESS, message, OBJECT))
+
+
+@pytest.mark.parametrize(("age", "ours"), [(2.0, True), (4000.0, False), (None, False)])
+@pytest.mark.parametrize(
+    "message", ['ingresses.networking.k8s.io "entry-ingress-0a1b2c3d" already exists', "error reading from server: EOF"]
+)
+def test_an_object_of_the_cluster_is_adopted_if_the_plugin_made_it_since_the_run_began(
+    monkeypatch: pytest.MonkeyPatch, message: str, age: float | None, ours: bool
+) -> None:
+    monkeypatch.setattr(objects, "made_at", lambda stack, wanted: [None if age is None else time.time() - age for _ in wanted])
+    stack = object_failed(message)
+    with pytest.raises(CommandFailed):
+        update.run(stack, "up")
+    held = [(one["urn"], one["id"]) for one in stack.state["deployment"]["resources"]]
+    assert held == ([(INGRESS, "n/entry-ingress-0a1b2c3d")] if ours else [])
+
+
+def test_one_that_was_to_replace_another_takes_its_place_and_the_other_is_deleted_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects, "made_at", lambda stack, wanted: [time.time()])
+    stack = object_failed("error reading from server: EOF")
+    stack.state["deployment"]["resources"] = [{"urn": INGRESS, "type": "kubernetes:networking.k8s.io/v1:Ingress", "id": "n/old"}]
+    with pytest.raises(CommandFailed):
+        update.run(stack, "up")
+    held = [(one["id"], one.get("delete", False)) for one in stack.state["deployment"]["resources"]]
+    assert held == [("n/entry-ingress-0a1b2c3d", False), ("n/old", True)]
+
+
+def test_what_the_state_has_under_this_id_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects, "made_at", lambda stack, wanted: [time.time()])
+    stack = object_failed("error reading from server: EOF")
+    known = {"urn": INGRESS, "type": "kubernetes:networking.k8s.io/v1:Ingress", "id": "n/entry-ingress-0a1b2c3d"}
+    stack.state["deployment"]["resources"] = [dict(known)]
+    with pytest.raises(CommandFailed):
+        update.run(stack, "up")
+    assert stack.state["deployment"]["resources"] == [known] and stack.refreshed == []
+
+
+def test_a_cluster_that_does_not_answer_keeps_nothing_of_the_cloud_from_being_adopted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_answer(stack: Stack, wanted: list[dict[str, Any]]) -> list[float | None]:
+        raise CommandFailed(["ops.objects"], 1)
+
+    monkeypatch.setattr(objects, "made_at", no_answer)
+    monkeypatch.setattr(lost, "made_at", lambda stack, kind, inputs: time.time())
+    stack = OneRun([*failed(INGRESS, "error reading from server: EOF", OBJECT), *failed(ROLE, LOST, {"roleName": "r"})])
+    with pytest.raises(CommandFailed):
+        update.run(stack, "up")
+    assert [one["id"] for one in stack.state["deployment"]["resources"]] == ["r"]
+    told = capsys.readouterr().err
+    assert "whether it was made is not known" in told and "is in the state now" in told
+
+
+class Answers:
+    """An API server with one Ingress and its list of kinds."""
+
+    def __init__(self, *managers: str) -> None:
+        self._managers = managers
+
+    def get(self, path: str) -> dict[str, Any]:
+        """See ops.teardown.inside.Inside.get."""
+        kinds = [
+            {"name": "ingresses/status", "kind": "Ingress", "namespaced": True},
+            {"name": "ingresses", "kind": "Ingress", "namespaced": True},
+        ]
+        fields = [{"manager": name} for name in self._managers]
+        found = {"metadata": {"creationTimestamp": "2026-11-30T10:00:00Z", "managedFields": fields}}
+        group = "/apis/networking.k8s.io/v1"
+        return {group: {"resources": kinds}, f"{group}/namespaces/n/ingresses/entry-ingress-0a1b2c3d": found}.get(path, {})
+
+
+@pytest.mark.parametrize(
+    ("managers", "made"),
+    [(("pulumi-kubernetes-5b9b4ff1", "traefik"), True), (("pulumi-kubernetes",), True), (("kubectl-client-side-apply",), False)],
+)
+def test_only_what_the_plugin_made_counts(managers: tuple[str, ...], made: bool) -> None:
+    found = objects.made(Answers(*managers), OBJECT)
+    assert found == (epoch("2026-11-30T10:00:00Z") if made else None)
+    assert objects.made(Answers(*managers), {**OBJECT, "metadata": {"namespace": "n", "name": "another"}}) is None
+    assert objects.made(Answers(*managers), {**OBJECT, "kind": "IngressClass"}) is None

@@ -1,0 +1,99 @@
+"""Objects in the cluster that a creation without an answer may have left: which of them are there, and made by the plugin.
+
+A plugin up to 4.28 would take over an object of the same name at the next creation, one from 4.29.0 on fails with AlreadyExists; either
+makes a second one where the name is drawn anew (Ingress, ClusterRole, PriorityClass, disruption budget). So they are looked for.
+
+`python -m ops.objects` is the part that is run where the cluster can be reached; ops/lost.py starts it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from typing import Any
+
+from ops.lookup import epoch
+from ops.pulumi import ROOT, CommandFailed, Stack, environment
+
+MANAGER = "pulumi-kubernetes"
+"""How the plugin's field managers begin: with it alone (a create from 4.29.0 on), or with more behind it (server-side apply)."""
+NOT_OBJECTS = ("kubernetes:helm.sh/", "kubernetes:kustomize", "kubernetes:yaml")
+LIMIT = 120
+"""Seconds for one look, the credential included."""
+
+
+def is_one(kind: str) -> bool:
+    """Whether resources of this type are single objects of the cluster."""
+    return kind.startswith("kubernetes:") and not kind.startswith(NOT_OBJECTS)
+
+
+def object_id(inputs: dict[str, Any]) -> str:
+    """The id that the plugin gives an object: namespace/name, or the name alone; "" while it has no name."""
+    metadata = inputs.get("metadata") or {}
+    return "/".join(part for part in (metadata.get("namespace"), metadata["name"]) if part) if metadata.get("name") else ""
+
+
+def made_at(stack: Stack, wanted: list[dict[str, Any]]) -> list[float | None]:
+    """When each of these objects (apiVersion, kind, metadata) was made, epoch seconds; None for what is not there or is not the plugin's.
+
+    Raises CommandFailed, after what went wrong has been printed.
+    """
+    if not wanted:
+        return []
+    names = [{"apiVersion": one.get("apiVersion"), "kind": one.get("kind"), "metadata": one.get("metadata") or {}} for one in wanted]
+    for one in names:
+        one["metadata"] = {key: one["metadata"].get(key) for key in ("namespace", "name")}
+    command = stack.inside(sys.executable, "-m", "ops.objects", "--stack", stack.name, json.dumps(names))
+    try:
+        answer = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        print(f"error: the cluster did not say within {LIMIT} s which of the objects exist", file=sys.stderr)
+        raise CommandFailed(command, 1) from None
+    if answer.returncode != 0:
+        print(answer.stderr, file=sys.stderr)
+        raise CommandFailed(command, answer.returncode)
+    return json.loads(answer.stdout.splitlines()[-1])
+
+
+def path(inside: Any, one: dict[str, Any]) -> str:
+    """Where the API server has the object, by its own list of kinds; "" for a kind that it does not know."""
+    version, metadata = one["apiVersion"], one["metadata"]
+    group = f"/apis/{version}" if "/" in version else f"/api/{version}"
+    for row in inside.get(group).get("resources") or []:
+        if row["kind"] == one["kind"] and "/" not in row["name"]:
+            place = f"/namespaces/{metadata.get('namespace') or 'default'}" if row["namespaced"] else ""
+            return f"{group}{place}/{row['name']}/{metadata['name']}"
+    return ""
+
+
+def made(inside: Any, one: dict[str, Any]) -> float | None:
+    """When the plugin made it; None when it is not there, or another tool made it."""
+    if not one["apiVersion"] or not one["metadata"].get("name") or not (where := path(inside, one)):
+        return None
+    metadata = inside.get(where).get("metadata") or {}  # nothing for what is not there
+    mine = any(field.get("manager", "").startswith(MANAGER) for field in metadata.get("managedFields") or [])
+    return epoch(metadata["creationTimestamp"]) if mine else None
+
+
+def main() -> int:
+    """Answers with one line of JSON."""
+    parser = argparse.ArgumentParser(prog="python -m ops.objects", description="When objects of a stack's cluster were made.")
+    parser.add_argument("--stack", default="local")
+    parser.add_argument("objects", help="a JSON list of {apiVersion, kind, metadata: {namespace, name}}")
+    options = parser.parse_args()
+    from ops.diagnose import NotAsked, way_in
+    from ops.teardown.inside import NoCluster
+
+    try:
+        _, _, inside = way_in(Stack(options.stack))
+        print(json.dumps([made(inside, one) for one in json.loads(options.objects)]))
+    except (NotAsked, NoCluster) as error:
+        print(f"error: whether what was being made in the cluster exists could not be asked: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
