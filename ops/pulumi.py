@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ops import events
@@ -66,12 +68,13 @@ class Stack:
 
     def code(self, *arguments: str) -> int:
         """Runs it on this terminal; returns the exit status. Ctrl-C reaches the CLI itself, which then ends the update cleanly."""
-        process = subprocess.Popen(self.command(*arguments), cwd=ROOT, env={**environment(), **events.KNOWN})
-        while True:
-            try:
-                return process.wait()
-            except KeyboardInterrupt:
-                continue
+        with removed_afterwards() as place:
+            process = subprocess.Popen(self.command(*arguments), cwd=ROOT, env={**environment(), **events.KNOWN, **place})
+            while True:
+                try:
+                    return process.wait()
+                except KeyboardInterrupt:
+                    continue
 
     def reported(self, *arguments: str) -> tuple[int, events.Report]:
         """As `code`, and what the engine told about the run."""
@@ -81,7 +84,8 @@ class Stack:
 
     def capture(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs it quietly; returns what it printed."""
-        return subprocess.run(self.command(*arguments), cwd=ROOT, env=environment(), capture_output=True, text=True)
+        with removed_afterwards() as place:
+            return subprocess.run(self.command(*arguments), cwd=ROOT, env={**environment(), **place}, capture_output=True, text=True)
 
     def exists(self) -> bool:
         """Whether the backend knows this stack; raises `CommandFailed` when it doesn't say."""
@@ -99,6 +103,17 @@ class Stack:
         if answer.returncode != 0:
             raise CommandFailed(["pulumi", "stack", "output"], answer.returncode)
         return json.loads(answer.stdout)
+
+
+@contextlib.contextmanager
+def removed_afterwards() -> Iterator[dict[str, str]]:
+    """Variables by which a run of the CLI and its plugins put what is temporary into a directory of their own, which goes with them.
+
+    The kubernetes plugin writes the kubeconfig, keys and all, into a temporary file each time it is configured, and leaves it there
+    (4.25.0, pkg/provider/provider.go: writeKubeconfigToFile).
+    """
+    with tempfile.TemporaryDirectory(prefix="pulumi-run-", ignore_cleanup_errors=True) as directory:
+        yield {"TMPDIR": directory}
 
 
 def _checkpoint_of_lab(stack: str) -> pathlib.Path:

@@ -20,7 +20,7 @@ from ops.check import require_good
 from ops.drift.compare import Difference, differences, is_real, is_settled, plain, without_program
 from ops.drift.events import Events, events
 from ops.preview_comment.document import NotAPreview
-from ops.pulumi import TAKE_BACK, Stack, environment, require_cli
+from ops.pulumi import TAKE_BACK, Stack, environment, removed_afterwards, require_cli
 
 DIFFERENT = 7
 PROGRESS = 5.0
@@ -110,21 +110,22 @@ def _say(found: Events) -> None:
 
 def _ask(stack: Stack, *command: str) -> Events:
     """Runs the CLI, which reads every resource; says how far it is. Raises NotAPreview."""
-    process = subprocess.Popen(
-        stack.command(*command, "--stack", stack.name, "--json", "--non-interactive"),
-        env={**environment(), **TAKE_BACK, "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
     lines, told = [], time.monotonic()
-    print(f"reading every resource of stack {stack.name} …", file=sys.stderr, flush=True)
-    assert process.stdout is not None
-    for line in process.stdout:
-        lines.append(line)
-        if time.monotonic() - told > PROGRESS:
-            told = time.monotonic()
-            print(f"  {sum('resOutputsEvent' in one for one in lines)} answers", file=sys.stderr, flush=True)
-    code = process.wait()
+    with removed_afterwards() as place:
+        process = subprocess.Popen(
+            stack.command(*command, "--stack", stack.name, "--json", "--non-interactive"),
+            env={**environment(), **TAKE_BACK, **place, "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        print(f"reading every resource of stack {stack.name} …", file=sys.stderr, flush=True)
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            if time.monotonic() - told > PROGRESS:
+                told = time.monotonic()
+                print(f"  {sum('resOutputsEvent' in one for one in lines)} answers", file=sys.stderr, flush=True)
+        code = process.wait()
     found = events("".join(lines))
     if code != 0 and not found.errors:
         raise NotAPreview(f"`pulumi {' '.join(command)}` ended with exit status {code}, see above; is the stack there (make up)?")

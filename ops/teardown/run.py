@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
 
 from ops import advice, events
-from ops.pulumi import ROOT, CommandFailed, Stack, environment
+from ops.pulumi import ROOT, CommandFailed, Stack, environment, removed_afterwards
 from ops.teardown.checkpoint import Resource
 
 ATTEMPTS = 3
@@ -47,16 +47,17 @@ def destroy(stack: Stack, targets: Iterable[Resource] | None, extra: Mapping[str
 
 def _run(command: list[str], extra: Mapping[str, str]) -> int:
     """The CLI's exit status. Raises Interrupted, once the CLI is done with what it was about."""
-    process = subprocess.Popen(command, cwd=ROOT, env={**environment(), **extra}, preexec_fn=_end_with_us)
     interrupted = False
-    while True:
-        try:
-            code = process.wait()
-            break
-        except KeyboardInterrupt:
-            interrupted = True
-            if not os.isatty(0):  # on a terminal the CLI has got it too
-                process.send_signal(signal.SIGINT)
+    with removed_afterwards() as place:
+        process = subprocess.Popen(command, cwd=ROOT, env={**environment(), **extra, **place}, preexec_fn=_end_with_us)
+        while True:
+            try:
+                code = process.wait()
+                break
+            except KeyboardInterrupt:
+                interrupted = True
+                if not os.isatty(0):  # on a terminal the CLI has got it too
+                    process.send_signal(signal.SIGINT)
     if interrupted:
         raise Interrupted
     return code
