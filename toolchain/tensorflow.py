@@ -106,6 +106,9 @@ _RELEASES = [
     Release("2.3.4", "tensorflow-cpu", "3.8", "manylinux2010_x86_64", 137_639_211, 353_026_624,
             "11b2da66ab93572944562fb9d0054a2e790bb25f282a189020b4bd15b9ca8335",
             ("tensorflow/libtensorflow_framework.so.2", "tensorflow/python/_pywrap_tensorflow_internal.so")),
+    Release("2.4.4", "tensorflow-cpu", "3.8", "manylinux2010_x86_64", 144_452_946, 366_836_976,
+            "870686392ccfb30775c1da9388a33aca0edf4eb12432c44a8718d958812c1c41",
+            ("tensorflow/libtensorflow_framework.so.2", "tensorflow/python/_pywrap_tensorflow_internal.so")),
     Release("2.5.3", "tensorflow-cpu", "3.9", "manylinux2010_x86_64", 173_962_912, 445_428_752,
             "5452bfde029248c9422395ecafc1743065440d3dd67100c46e42968e53b4da67",
             ("tensorflow/libtensorflow_framework.so.2", "tensorflow/python/_pywrap_tensorflow_internal.so")),
@@ -159,8 +162,7 @@ _RELEASES = [
             ("tensorflow/libtensorflow_framework.so.2", "tensorflow/libtensorflow_cc.so.2")),
 ]  # fmt: skip
 RELEASES: dict[str, Release] = {release.version: release for release in _RELEASES}
-"""Oldest first: the last patch release of every minor version from 1.14 on, and 1.15.0, which the default image has. Not 2.4: its strings
-have a new layout, and the functions for them came with 2.5."""
+"""Oldest first: the last patch release of every minor version from 1.14 on, and 1.15.0, which the default image has."""
 TESTED = ("1.15.0", "2.15.1", "2.21.0")
 """What the project's tests run on; a run of all tests downloads these."""
 _TAG = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?(?![\d.])")

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import struct
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
@@ -51,6 +52,10 @@ _NUMBERS = protos.ENUMS["DataType"]
 _TSTRING_BYTES = 24
 """sizeof(TF_TString), the string of TensorFlow 2.4 and newer (tensorflow/core/platform/ctstring.h)."""
 _POINTER = ctypes.c_void_p
+_SMALL, _LARGE, _OFFSET, _VIEW = range(4)
+"""The forms of a TF_TString by the two low bits of its first byte: the text within it, behind a pointer that it owns, behind an offset
+from itself, behind a pointer that it doesn't own (ctstring_internal.h)."""
+_SMALL_BYTES = 22
 
 
 class Tensor(NamedTuple):
@@ -107,11 +112,14 @@ class Library:
         self.api: Any = None
         for file in files[-2:]:
             self.api = ctypes.CDLL(str(file), os.RTLD_LAZY)
-        self.strings_are_structures = hasattr(self.api, "TF_StringInit")
-        for name, (result, arguments) in (_FUNCTIONS | (_STRING_FUNCTIONS if self.strings_are_structures else {})).items():
+        exported = hasattr(self.api, "TF_StringInit")
+        for name, (result, arguments) in (_FUNCTIONS | (_STRING_FUNCTIONS if exported else {})).items():
             function = getattr(self.api, name)
             function.restype, function.argtypes = result, arguments
         self.version: str = self.api.TF_Version().decode()
+        # 2.4 has the structures and exports no function for them: these came with 2.5.
+        self.strings_are_structures = exported or self.version.startswith("2.4.")
+        self.strings: Any = self.api if exported else _Strings()
         self._kept: dict[int, Any] = {}
         self._next = 0
         self._lock = threading.Lock()
@@ -175,8 +183,8 @@ class Library:
         memory = ctypes.create_string_buffer(max(size, 1))
         at = ctypes.addressof(memory)
         for place, value in enumerate(values):
-            self.api.TF_StringInit(at + place * _TSTRING_BYTES)
-            self.api.TF_StringCopy(at + place * _TSTRING_BYTES, value, len(value))
+            self.strings.TF_StringInit(at + place * _TSTRING_BYTES)
+            self.strings.TF_StringCopy(at + place * _TSTRING_BYTES, value, len(value))
         with self._lock:
             self._next += 1
             token = self._next
@@ -187,7 +195,7 @@ class Library:
         """Called by TensorFlow, from any of its threads, when the last holder of a string tensor is gone."""
         if data:
             for place in range(data, data + length, _TSTRING_BYTES):
-                self.api.TF_StringDealloc(place)
+                self.strings.TF_StringDealloc(place)
         with self._lock:
             self._kept.pop(token, None)
 
@@ -202,7 +210,9 @@ class Library:
         if kind == "DT_STRING" and self.strings_are_structures:
             count = size // _TSTRING_BYTES
             places = [at + place * _TSTRING_BYTES for place in range(count)] if at else []
-            values = [ctypes.string_at(api.TF_StringGetDataPointer(place), api.TF_StringGetSize(place)) for place in places]
+            values = [
+                ctypes.string_at(self.strings.TF_StringGetDataPointer(place), self.strings.TF_StringGetSize(place)) for place in places
+            ]
             return Tensor(kind, object_array(values).reshape(shape))
         data = ctypes.string_at(at, size) if size else b""
         if kind == "DT_STRING":
@@ -210,6 +220,58 @@ class Library:
         if kind == "DT_BFLOAT16":
             return Tensor(kind, bfloat16_to_float(np.frombuffer(data, np.uint16)).reshape(shape))
         return Tensor(kind, np.frombuffer(data, NUMPY[kind]).reshape(shape))
+
+
+class _Strings:
+    """The functions for TF_TString where TensorFlow has the structure and doesn't export them, on a little-endian machine."""
+
+    def __init__(self) -> None:
+        libc = ctypes.CDLL(None)
+        self._malloc, self._free = libc.malloc, libc.free
+        self._malloc.restype, self._malloc.argtypes = _POINTER, (ctypes.c_size_t,)
+        self._free.restype, self._free.argtypes = None, (_POINTER,)
+
+    def TF_StringInit(self, at: int) -> None:  # noqa: N802
+        """An empty string."""
+        ctypes.memset(at, 0, _TSTRING_BYTES)
+
+    def TF_StringCopy(self, at: int, text: bytes, length: int) -> None:  # noqa: N802
+        """Sets an empty string. Long ones lie in memory of malloc's: TensorFlow may grow a string in place, with realloc."""
+        if length <= _SMALL_BYTES:
+            ctypes.memmove(at, bytes([length << 2 | _SMALL]) + text, length + 1)
+            return
+        capacity = (length + 1 + 15) // 16 * 16 - 1
+        memory = self._malloc(capacity + 1)
+        if not memory:
+            raise MemoryError(f"a string of {length} bytes")
+        ctypes.memmove(memory, text + b"\0", length + 1)
+        ctypes.memmove(at, struct.pack("<QQQ", length << 2 | _LARGE, capacity, memory), _TSTRING_BYTES)
+
+    def TF_StringGetSize(self, at: int) -> int:  # noqa: N802
+        """Length in bytes."""
+        head = ctypes.string_at(at, 8)
+        form = head[0] & 3
+        return (
+            head[0] >> 2
+            if form == _SMALL
+            else struct.unpack("<I" if form == _OFFSET else "<Q", head[: 4 if form == _OFFSET else 8])[0] >> 2
+        )
+
+    def TF_StringGetDataPointer(self, at: int) -> int:  # noqa: N802
+        """Where the text lies."""
+        head = ctypes.string_at(at, _TSTRING_BYTES)
+        form = head[0] & 3
+        if form == _SMALL:
+            return at + 1
+        if form == _OFFSET:
+            return at + struct.unpack_from("<I", head, 4)[0]
+        return struct.unpack_from("<Q", head, 16 if form == _LARGE else 8)[0]
+
+    def TF_StringDealloc(self, at: int) -> None:  # noqa: N802
+        """Frees what it owns."""
+        if ctypes.string_at(at, 1)[0] & 3 == _LARGE:
+            self._free(self.TF_StringGetDataPointer(at))
+        self.TF_StringInit(at)
 
 
 class SavedModel:
@@ -276,9 +338,11 @@ class SavedModel:
         """The place in the graph that a tensor name means. StatusError if there is none."""
         if known := self._outputs.get(name):
             return known
-        operation, _, index = name.partition(":")
+        operation, _, index = name.rpartition(":")
+        if not operation or not index.isdecimal():  # as TensorFlow's ParseTensorName: what has no number behind it is a node's name
+            operation, index = name, "0"
         handle = self.library.api.TF_GraphOperationByName(self._graph, operation.encode())
-        number = int(index) if index.isdigit() else 0
+        number = int(index)
         if not handle or number >= self.library.api.TF_OperationNumOutputs(handle):
             raise StatusError("NOT_FOUND", f"FetchOutputs node {name or '(without a name)'}: not found")
         return self._outputs.setdefault(name, _Output(handle, number))

@@ -1,6 +1,9 @@
-"""R3: the model of the stacks as shipped loads on the TensorFlow of their image, and answers as on every other version."""
+"""R3: the model of the stacks as shipped loads on the TensorFlow of their image, and answers as on every other version; each version takes
+and gives strings."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from ops.pulumi import ROOT
 from providers.ossmodel.tensorflow.check import check
 from tests.figures import measure
 from tests.lab.serving.apart import Apart
+from tests.lab.serving.test_tensorflow import VALUES, echoes
 from toolchain import tensorflow as libraries
 
 
@@ -34,3 +38,21 @@ def test_the_default_model_answers_on_the_default_images_tensorflow() -> None:
     widest = max(abs(a - b) for answer in answers.values() for a, b in zip(answer, answers["1.15.0"], strict=True))
     measure("default model on TensorFlow 1.15.0: distance of its answer from the other versions'", widest)
     assert answers["1.15.0"] == pytest.approx([0.0556743, 0.9443257], abs=1e-4) and widest <= 1e-4
+
+
+def test_every_release_takes_and_gives_strings(tmp_path: Path) -> None:
+    folder = echoes(tmp_path / "m")
+    for version in libraries.RELEASES:
+        libraries.ensure(version)
+        process = Apart(version)
+        try:
+            process.load(folder)
+            for _ in range(3):
+                assert process.predict(folder, {"string": VALUES["string"]}, "string")["string"].tolist() == VALUES["string"].tolist(), (
+                    version
+                )
+            many = np.array([b"x" * (number % 60) for number in range(5000)], object)
+            assert process.predict(folder, {"string": many}, "string")["string"].tolist() == many.tolist(), version
+        finally:
+            process.end()
+    measure("releases that take and give strings", len(libraries.RELEASES), min)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import shutil
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from lab.serving import tensorflow
 from lab.serving.errors import StatusError
 from lab.serving.tensorflow import bfloat16_to_float, float_to_bfloat16
 from models.tokenizer import instance
@@ -71,6 +74,23 @@ def test_every_type_goes_in_and_comes_out_unchanged(apart: Apart, tmp_path: Path
         assert np.array_equal(float_to_bfloat16(got) if name == "bfloat16" else got, given, equal_nan=got.dtype.kind == "f"), name
         empty = apart.predict(folder, {name: values[:0]}, name)[name]
         assert (empty.dtype, empty.shape) == (values.dtype, (0,)), name
+
+
+def test_structures_of_strings_are_written_and_read_without_tensorflows_functions() -> None:
+    """TensorFlow 2.4 exports none; R3 feeds strings to it."""
+    strings = tensorflow._Strings()
+    memory = ctypes.create_string_buffer(tensorflow._TSTRING_BYTES)
+    at = ctypes.addressof(memory)
+    for text in (b"", b"a", b"x" * 22, b"x" * 23, b"zeros\0\0", "长".encode() * 50_000):
+        strings.TF_StringInit(at)
+        strings.TF_StringCopy(at, text, len(text))
+        assert ctypes.string_at(strings.TF_StringGetDataPointer(at), strings.TF_StringGetSize(at)) == text
+        assert memory.raw[0] & 3 == (tensorflow._SMALL if len(text) <= 22 else tensorflow._LARGE)
+        strings.TF_StringDealloc(at)
+        assert strings.TF_StringGetSize(at) == 0
+    elsewhere = ctypes.create_string_buffer(b"text")
+    memory[:] = struct.pack("<QQQ", 4 << 2 | tensorflow._VIEW, ctypes.addressof(elsewhere), 0)
+    assert ctypes.string_at(strings.TF_StringGetDataPointer(at), strings.TF_StringGetSize(at)) == b"text"
 
 
 def test_strings_of_any_shape_keep_their_places(apart: Apart, tmp_path: Path) -> None:
