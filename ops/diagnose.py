@@ -10,14 +10,18 @@ import argparse
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
-from ops.pod_causes import Evidence, containers, findings, unready_pods, waits_for_a_node
+from ops.pod_causes import Evidence, containers, findings, is_loading, unready_pods, waits_for_a_node
 from ops.pulumi import ROOT, CommandFailed, Stack, environment
 
 LIMIT = 120
 """Seconds for the whole look, the credential included."""
 LOG_LINES = 60
+LOOKS, LOOK_SECONDS = 5, 2.0
+"""How often, and how far apart, a log is looked at again that ends while the model is being loaded."""
 NEWEST_ORDERS = 5
 
 
@@ -98,19 +102,31 @@ def _look(inside: Any, namespace: str) -> Evidence:
     return found
 
 
-def _log(inside: Any, path: str, container: str, previous: bool) -> str:
-    """A container's last lines; of its run before, if there are some. "" when the node does not give them."""
+def _log(inside: Any, path: str, container: str, previous: bool, wait: Callable[[float], None] = time.sleep) -> str:
+    """A container's last lines that say how it ended or fares: of this run, or of the run before where this one says nothing yet.
+
+    A run that is still loading the model is looked at again for a while: the reason why it won't load comes at the end of the load.
+    "" when the node does not give them.
+    """
+    query = f"{path}?container={container}&tailLines={LOG_LINES}"
+    text = _text(inside, query)
+    if previous and (not text or is_loading(text)):
+        return _text(inside, query + "&previous=true") or text
+    for _ in range(LOOKS):
+        if not is_loading(text):
+            break
+        wait(LOOK_SECONDS)
+        text = _text(inside, query) or text
+    return text
+
+
+def _text(inside: Any, query: str) -> str:
     from ops.teardown.inside import NoCluster
 
-    for query in ([f"{path}?container={container}&previous=true&tailLines={LOG_LINES}"] if previous else []) + [
-        f"{path}?container={container}&tailLines={LOG_LINES}"
-    ]:
-        try:
-            if text := inside.text(query):
-                return text
-        except NoCluster:
-            continue
-    return ""
+    try:
+        return inside.text(query)
+    except NoCluster:
+        return ""
 
 
 def _orders(cloud: Any, where: Any) -> list[dict[str, Any]]:

@@ -420,13 +420,18 @@ def waits_for_a_node(pod: Object) -> bool:
     return not (pod.get("spec") or {}).get("nodeName")
 
 
+_LOADING, _LOADED = "Reading SavedModel from", ("failed:", "Failed to start", "Successfully loaded", "error", "ERROR")
+
+
+def is_loading(log: str) -> bool:
+    """Whether a model server's log ends within the load of a model, before the line that says how the load ended."""
+    head, begun, tail = log.rpartition(_LOADING)
+    return bool(begun) and not any(word in tail for word in _LOADED)
+
+
 def containers(pod: Object) -> list[tuple[str, bool]]:
-    """(name, whether the run before is the one to read) of every container that has run and is not ready."""
-    return [
-        (status["name"], bool(status.get("restartCount")) and "running" not in (status.get("state") or {}))
-        for status in _statuses(pod)
-        if not status.get("ready") and _has_run(status)
-    ]
+    """(name, whether there is a run before this one to read) of every container that has run and is not ready."""
+    return [(status["name"], bool(status.get("restartCount"))) for status in _statuses(pod) if not status.get("ready") and _has_run(status)]
 
 
 def _of_deployment(evidence: Evidence, deployment: Object) -> Iterator[Finding]:

@@ -153,8 +153,11 @@ class Manager:
                 try:
                     version.model = await asyncio.to_thread(self.load_one, folder)
                     error = None
-                except StatusError as reason:
-                    error, outcome.ok = reason, False
+                except Exception as reason:
+                    # Whatever it is: without a line that says how the load ended, the log would stop at "Reading SavedModel".
+                    known = isinstance(reason, StatusError)
+                    error = reason if known else StatusError("INTERNAL", f"{type(reason).__name__}: {reason}")
+                    outcome.ok = False
             if error is None:
                 break
             log("E", "tensorflow_serving/util/retrier.cc:37", f"Loading servable: {name} failed: {error}")

@@ -67,7 +67,38 @@ def test_a_claim_without_a_volume_and_an_ingress_without_an_address_are_told() -
     assert found[0].said == "FailedBinding: no volume" and "no controller of the class alb" in found[1].cause
 
 
-def test_the_log_of_the_run_before_is_read_when_the_container_has_ended() -> None:
+class Node:
+    """Gives logs as a kubelet: one after the other, the last one again."""
+
+    def __init__(self, *texts: str, before: str = "") -> None:
+        self.texts, self.before = list(texts), before
+
+    def text(self, query: str) -> str:
+        """The log that a query asks for."""
+        if "previous=true" in query:
+            return self.before
+        return self.texts.pop(0) if len(self.texts) > 1 else self.texts[0]
+
+
+BEGUN = "I reader.cc:83] Reading SavedModel from: /models/tensorflow/1\n"
+REFUSED = BEGUN + "E retrier.cc:37] Loading servable: {name: m version: 1} failed: Invalid argument: NodeDef mentions attr\n"
+
+
+def test_a_log_that_ends_within_a_load_is_read_again_until_it_says_how_the_load_ended() -> None:
+    waits: list[float] = []
+    assert diagnose._log(Node(BEGUN, BEGUN, REFUSED), "/log", "serving", False, waits.append) == REFUSED
+    assert waits == [diagnose.LOOK_SECONDS] * 2
+    assert diagnose._log(Node(BEGUN), "/log", "serving", False, waits.append) == BEGUN, "a load without an end is not waited for forever"
+    assert len(waits) == 2 + diagnose.LOOKS
+
+
+def test_a_run_that_says_nothing_yet_is_told_by_the_run_before() -> None:
+    for current in ("", BEGUN):
+        assert diagnose._log(Node(current, before=REFUSED), "/log", "serving", True, pytest.fail) == REFUSED
+    assert diagnose._log(Node(REFUSED, before="old"), "/log", "serving", True, pytest.fail) == REFUSED
+
+
+def test_the_log_of_the_run_before_is_there_when_the_container_has_ended() -> None:
     assert containers(pod(ended(1))) == [("serving", True)]
     assert containers(pod(RUNS)) == [("serving", False)]
     assert containers(pod(waiting("ContainerCreating"))) == []

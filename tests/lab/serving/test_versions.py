@@ -21,6 +21,8 @@ class Fake:
         self.loaded: list[int] = []
 
     def __call__(self, folder: Path) -> Any:
+        if (folder / "unforeseen").exists():
+            raise ValueError("nobody thought of this")
         if (folder / "broken").exists():
             raise StatusError("DATA_LOSS", "broken")
         self.loaded.append(int(folder.name))
@@ -127,3 +129,13 @@ async def test_a_changed_configuration_drops_and_adds_models(tmp_path: Path) -> 
     assert work.find("other").number == 1
     with pytest.raises(StatusError, match=r"Latest\(m\)"):
         work.find("m")
+
+
+async def test_a_load_that_ends_in_whatever_way_says_so_in_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    versions(tmp_path, 1)
+    (tmp_path / "1" / "unforeseen").touch()
+    found = manager(tmp_path, Fake())
+    with pytest.raises(StatusError, match="nobody thought of this"):
+        await found.start()
+    last = [line for line in capsys.readouterr().err.splitlines() if "Reading SavedModel" in line or "failed: " in line]
+    assert last[-1].endswith("Loading servable: {name: m version: 1} failed: INTERNAL: ValueError: nobody thought of this")
