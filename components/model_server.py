@@ -40,6 +40,8 @@ class ModelServerArgs:
     """Arena's version; not the model's."""
     image: str = "tensorflow/serving:1.15.0-gpu"
     """Serving image."""
+    tensorflow: str | None = None
+    """TensorFlow in the image where its tag doesn't say it, such as 2.15.1-gpu: noted on the pods."""
     image_pull_secret: Input[str] | None = None
     """Pull secret."""
     gpus: Input[int] = 1
@@ -129,7 +131,10 @@ class ModelServer(Component):
                 },
                 "revision_history_limit": 3,
                 "progress_deadline_seconds": args.ready_seconds,
-                "template": {"metadata": {"labels": pod_labels}, "spec": serving_pod.pod(args, config.metadata.name, self._selector)},
+                "template": {
+                    "metadata": {"labels": pod_labels, **_notes(args)},
+                    "spec": serving_pod.pod(args, config.metadata.name, self._selector),
+                },
             },
             opts=self.child(),
         )
@@ -188,6 +193,11 @@ class ModelServer(Component):
             "servingVersion": args.version,
             "serviceName": self._physical_name,
         }
+
+
+def _notes(args: ModelServerArgs) -> dict[str, dict[str, str]]:
+    """The pods' annotations: which TensorFlow is in the image, where its name doesn't say it."""
+    return {"annotations": {names.TENSORFLOW_ANNOTATION: args.tensorflow}} if args.tensorflow else {}
 
 
 def serving_namespace(

@@ -12,6 +12,8 @@ STACK_LABEL = "inference-stack"
 """Node label with the stack's name, on the nodes of all its pools: what tells them from those of another stack in the same cluster."""
 REST_PORT = 8501
 GRPC_PORT = 8500
+TENSORFLOW_ANNOTATION = "elastic-inference/tensorflow"
+"""On the pods: TensorFlow in an image whose tag doesn't say it."""
 
 
 def digest(value: Any, length: int = 8) -> str:

@@ -30,10 +30,11 @@ def tensorflow_library(stack: str) -> str:
     from toolchain import tensorflow
 
     try:
-        image = read(ROOT, stack).settings(os.environ).server.image
+        server = read(ROOT, stack).settings(os.environ).server
     except (StackFileError, SettingsError):  # who deploys it is told by the program
-        image = str(Server.model_fields["image"].default)
-    return tensorflow.PREFIX + tensorflow.choose(image.partition("@")[0].rpartition("/")[2].partition(":")[2]).version
+        server = Server()
+    tag = server.image.partition("@")[0].rpartition("/")[2].partition(":")[2]
+    return tensorflow.PREFIX + tensorflow.choose(server.tensorflow or tag).version
 
 
 def start(*, quiet: bool = False, stack: str = "local") -> None:

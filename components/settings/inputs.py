@@ -77,7 +77,7 @@ def server(settings: Settings) -> dict[str, Any]:
     """Inputs of the model server."""
     model = settings.model
     return {
-        **settings.server.plain("tensorflow"),
+        **settings.server.plain(),
         "model_name": model.name,
         "model_path": model.path,
         "mount_path": model.mount_path,

@@ -120,7 +120,7 @@ class Server(Group):
     )
     tensorflow: str | None = setting(
         None,
-        "TensorFlow in the image, if its tag doesn't say it: the model is compared with it before anything is bought.",
+        "TensorFlow in the image, if its tag doesn't say it: compared with the model before anything is bought, and noted on the pods.",
         pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?(-gpu)?$",
         expected="a version such as 2.15.1, with -gpu for an image that computes on GPUs",
         otherwise="a model that the image refuses is noticed when its pods don't become ready",

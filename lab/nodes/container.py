@@ -76,15 +76,18 @@ class Container:
     def _again(self, code: int) -> bool:
         return self.restart == "Always" or (self.restart == "OnFailure" and code != 0)
 
+    def _tensorflow(self) -> str:
+        return images.declared(self.around.pod, self.spec)
+
     async def _pull(self) -> images.Image:
         """The image, after as many failed pulls as it takes."""
         reference = self.spec["image"]
         policy = self.spec.get("imagePullPolicy") or "IfNotPresent"
         while True:
             try:
-                image = images.resolve(reference)
+                image = images.resolve(reference, self._tensorflow())
                 if image.kind == "serving" and not light.wanted():
-                    images.require_libraries(reference)
+                    images.require_libraries(reference, self._tensorflow())
                 break
             except images.UnknownImage as reason:
                 invalid = "invalid reference format" in str(reason)
@@ -120,7 +123,7 @@ class Container:
         own = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(root), "HOSTNAME": around.pod["metadata"]["name"], **API_SERVER}
         lab = {"LAB_ROOTFS": str(root), "LAB_POD_IP": around.pod_ip, "LAB_DEAF_TO_SIGTERM": "1", "PYTHONUNBUFFERED": "1"}
         if words[1:3] == ["-m", "lab.serving"] or image.kind == "serving":
-            lab |= images.serving_environment(self.spec["image"])
+            lab |= images.serving_environment(self.spec["image"], self._tensorflow())
         self.env = {**own, **self.env, **lab}
         return await process.start(words, self.env, root, self.log_path())
 

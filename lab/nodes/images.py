@@ -32,6 +32,8 @@ class Image:
 
 
 _SERVER = "/usr/bin/tensorflow_model_server"
+TENSORFLOW_ANNOTATION = "elastic-inference/tensorflow"
+"""On a pod: TensorFlow in an image whose tag doesn't say it (`server.tensorflow`; components/names.py)."""
 TABLE: list[tuple[str, Image]] = [
     (r"(.*/)?tensorflow[/-]serving", Image("serving", ("/usr/bin/tf_serving_entrypoint.sh",))),
     (r"(.*/)?(pause|pause-amd64)", Image("pause")),
@@ -55,8 +57,16 @@ def split(reference: str) -> tuple[str, str]:
     return name, found["tag"] or "latest"
 
 
-def resolve(reference: str) -> Image:
-    """The table's entry; UnknownImage with containerd's words otherwise."""
+def declared(pod: Object, container: Object) -> str:
+    """The TensorFlow that the pod says a container's image has; "" if it says none, or the container runs something else."""
+    program = (container.get("command") or [_SERVER])[0].rpartition("/")[2]
+    runs_it = program in ("tensorflow_model_server", "tf_serving_entrypoint.sh")
+    return ((pod["metadata"].get("annotations") or {}).get(TENSORFLOW_ANNOTATION) or "") if runs_it else ""
+
+
+def resolve(reference: str, tensorflow: str = "") -> Image:
+    """The table's entry, or the server's where the pod says which TensorFlow the image has; UnknownImage with containerd's words
+    otherwise."""
     name, tag = split(reference)
     if not name:
         raise UnknownImage(
@@ -65,14 +75,17 @@ def resolve(reference: str) -> Image:
     for pattern, image in TABLE:
         if re.fullmatch(pattern, name):
             return image
+    if tensorflow:
+        return TABLE[0][1]
     full = f"{name}:{tag}"
     raise UnknownImage(f'failed to pull and unpack image "{full}": failed to resolve reference "{full}": {full}: not found')
 
 
-def require_libraries(reference: str) -> None:
-    """UnknownImage if what computes for a serving image of this tag is not on this machine: the lab is sealed and can't fetch it."""
+def require_libraries(reference: str, declared_version: str = "") -> None:
+    """UnknownImage if what computes for a serving image of this tag, or of the declared version, is not on this machine: the lab is sealed
+    and can't fetch it."""
     name, tag = split(reference)
-    version = tensorflow.choose(tag).version
+    version = tensorflow.choose(declared_version or tag).version
     if version not in tensorflow.there():
         raise UnknownImage(
             f'failed to pull and unpack image "{name}:{tag}": in the lab it runs on TensorFlow {version}, whose libraries are not on this '
@@ -80,9 +93,9 @@ def require_libraries(reference: str) -> None:
         )
 
 
-def serving_environment(reference: str) -> dict[str, str]:
+def serving_environment(reference: str, declared_version: str = "") -> dict[str, str]:
     """What lab.serving is told of its image, and where this machine keeps TensorFlow's libraries."""
-    return {"LAB_IMAGE_TAG": split(reference)[1], "EI_CACHE": str(cache_root()), "PYTHONPATH": str(REPOSITORY)}
+    return {"LAB_IMAGE_TAG": declared_version or split(reference)[1], "EI_CACHE": str(cache_root()), "PYTHONPATH": str(REPOSITORY)}
 
 
 def image_id(reference: str) -> str:

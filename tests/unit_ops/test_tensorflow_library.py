@@ -27,5 +27,13 @@ def test_it_is_the_images(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, image
     assert lab.tensorflow_library("local") == f"{tensorflow.PREFIX}{version}"
 
 
+def test_of_an_image_whose_tag_says_nothing_it_is_what_the_settings_say(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    text = (lab.ROOT / "Pulumi.local.yaml").read_text()
+    own = "elastic-inference:server:\n    image: registry.example.com/team/server:v7\n    tensorflow: 2.15.1-gpu\n"
+    (tmp_path / "Pulumi.local.yaml").write_text(text.replace("elastic-inference:server:\n", own))
+    monkeypatch.setattr(lab, "ROOT", tmp_path)
+    assert lab.tensorflow_library("local") == f"{tensorflow.PREFIX}2.15.1"
+
+
 def test_without_an_image_or_a_readable_file_it_is_the_default_images() -> None:
     assert lab.tensorflow_library("local") == lab.tensorflow_library("no-such-stack") == "tensorflow-1.15.0"

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from components import names
+from lab.nodes import images
 from lab.nodes.images import (
     REPOSITORY,
     UnknownImage,
@@ -100,6 +102,24 @@ def test_a_serving_image_whose_tensorflow_is_not_here_is_not_pulled_and_says_how
     assert "`python -m toolchain ensure tensorflow-2.15.1`" in str(caught.value)
     monkeypatch.setattr(tensorflow, "there", lambda: ["2.15.1"])
     require_libraries("tensorflow/serving:2.15.0")
+
+
+def test_an_image_of_which_the_pod_says_its_tensorflow_serves_with_that() -> None:
+    reference, annotations = "registry.example.com/team/server:v7", {images.TENSORFLOW_ANNOTATION: "2.15.1-gpu"}
+    server = {"image": reference, "command": ["/usr/bin/tensorflow_model_server"]}
+    pod = {"metadata": {"annotations": annotations}}
+    assert images.declared(pod, server) == images.declared(pod, {"image": reference}) == "2.15.1-gpu"
+    assert resolve(reference, images.declared(pod, server)).kind == "serving"
+    assert serving_environment(reference, images.declared(pod, server))["LAB_IMAGE_TAG"] == "2.15.1-gpu"
+    assert serving_environment("tensorflow/serving:1.15.0", "2.15.1-gpu")["LAB_IMAGE_TAG"] == "2.15.1-gpu"
+    assert images.declared(pod, {"image": reference, "command": ["/bin/proxy"]}) == "", "another container of the pod"
+    assert images.declared({"metadata": {}}, server) == ""
+    with pytest.raises(UnknownImage):
+        resolve(reference)
+
+
+def test_program_and_lab_name_the_annotation_alike() -> None:
+    assert images.TENSORFLOW_ANNOTATION == names.TENSORFLOW_ANNOTATION
 
 
 def test_the_serving_process_learns_the_tag_and_the_cache_and_nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
