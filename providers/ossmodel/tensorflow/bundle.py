@@ -22,7 +22,7 @@ VERSION = 1
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER = 48
 _CHUNK = 1 << 22
-_SIZES = {
+SIZES = {
     1: 4,
     2: 8,
     3: 4,
@@ -103,7 +103,7 @@ def expected_size(entry: Any) -> int | None:
     elements = 1
     for dimension in entry.shape.dim:
         elements *= dimension.size
-    size = _SIZES.get(entry.dtype)
+    size = SIZES.get(entry.dtype)
     return None if size is None else elements * size
 
 
@@ -113,7 +113,7 @@ def intact(path: Path, entry: Any) -> bool:
         stream.seek(entry.offset)
         if entry.dtype == 7:
             crc = _string_checksum(stream.read(entry.size), entry)
-        elif entry.dtype in _SIZES:
+        elif entry.dtype in SIZES:
             crc, left = 0, entry.size
             while left > 0 and (data := stream.read(min(_CHUNK, left))):
                 crc, left = _checksum(data, crc), left - len(data)
@@ -130,7 +130,7 @@ def _string_checksum(data: bytes, entry: Any) -> int | None:
     crc, place, total = 0, 0, 0
     try:
         for _ in range(count):
-            length, place = _varint(data, place)
+            length, place = varint(data, place)
             crc = _checksum(struct.pack("<I" if length < 1 << 32 else "<Q", length), crc)
             total += length
     except IndexError:
@@ -153,21 +153,22 @@ def _block(data: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]
     end = size - 4 - 4 * struct.unpack("<I", block[-4:])[0]
     place, key = 0, b""
     while place < end:
-        shared, place = _varint(block, place)
-        fresh, place = _varint(block, place)
-        length, place = _varint(block, place)
+        shared, place = varint(block, place)
+        fresh, place = varint(block, place)
+        length, place = varint(block, place)
         key = key[:shared] + block[place : place + fresh]
         yield key, block[place + fresh : place + fresh + length]
         place += fresh + length
 
 
 def _handle(data: bytes, place: int) -> tuple[tuple[int, int], int]:
-    offset, place = _varint(data, place)
-    size, place = _varint(data, place)
+    offset, place = varint(data, place)
+    size, place = varint(data, place)
     return (offset, size), place
 
 
-def _varint(data: bytes, place: int) -> tuple[int, int]:
+def varint(data: bytes, place: int) -> tuple[int, int]:
+    """(the number at `place`, where it ends). Raises IndexError if it has no end."""
     value = 0
     for shift in range(0, 70, 7):
         byte = data[place]

@@ -2,16 +2,15 @@
 
 The steps are those of TensorFlow's loader (cc/saved_model/loader.cc and what it calls): find the meta graph, import it, restore the
 variables, run the init op. What is refused in which step, and what only fails when a request runs it, was measured with the loaders of
-all releases from 1.14 to 2.21 (`make prove ITEM=R2` holds this check against some of them). One thing is refused that some load: a graph
-that is cut off exactly between two fields, which the parsers up to 2.11 take for whole. Not computed are shapes, the types of edges,
-and which device has a kernel: what a program exported is consistent in these.
+all releases from 1.14 to 2.21 (`make prove ITEM=R2` holds this check against some of them, also with models damaged at random). Not
+computed are shapes and which types an op has a kernel for: what a program exported is consistent in these.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,8 @@ from typing import Any
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 
-from . import bundle, operations
-from .graph import HANDLES, INIT_SIGNATURE, Graph, Reached, cycle, data_inputs, node_of, strings_of
+from . import bundle, cut, edges, operations
+from .graph import HANDLES, INIT_SIGNATURE, PLACEHOLDERS, Graph, Reached, cycle, data_inputs, needed_in, node_of, strings_of
 from .messages import message, type_names
 from .operations import Release
 
@@ -28,6 +27,10 @@ SERVE = "serve"
 """The tag that TensorFlow Serving asks for (--saved_model_tags)."""
 _NODE_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_>./\\-]*")
 _DEVICE = re.compile(r"(?:/job:localhost|/replica:0|/task:0|/device:(?:CPU|GPU|\*):(?P<device>\d+|\*)|/(?:cpu|gpu):(?P<short>\d+|\*))*")
+
+_DEVICE_SYNTAX = re.compile(
+    r"(?:/(?:job:[A-Za-z][A-Za-z0-9_]*|(?:replica|task):(?:\d+|\*)|(?:device:[A-Za-z]\w*|cpu|gpu|CPU|GPU):(?:\d+|\*)))*"
+)
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ def _model(directory: Path, version: str | None, report: Report) -> Any:
     binary, text, chunked = (directory / f"saved_model.{suffix}" for suffix in ("pb", "pbtxt", "cpb"))
     try:
         if binary.is_file():
-            return message("SavedModel").FromString(binary.read_bytes())
+            return _whole(binary.read_bytes(), version, report)
         if text.is_file():
             return text_format.Parse(text.read_bytes(), message("SavedModel")())
     except (DecodeError, text_format.ParseError, UnicodeDecodeError) as error:
@@ -156,7 +159,30 @@ def _model(directory: Path, version: str | None, report: Report) -> Any:
                 "serve with an image of TensorFlow 2.15 or newer",
             )
         )
+    else:
+        report.refusals.append(
+            Finding(
+                binary.name, "a file saved_model.pb or saved_model.pbtxt", "TensorFlow Serving finds no model", "export the model again"
+            )
+        )
     return None
+
+
+def _whole(data: bytes, version: str | None, report: Report) -> Any:
+    """The message in `data`. Raises DecodeError."""
+    try:
+        return message("SavedModel").FromString(data)
+    except DecodeError:
+        release = operations.release(version) if version else None
+        mended = cut.completed(data, message("SavedModel").DESCRIPTOR) if release and release.takes_cut_graphs else None
+        if mended is None:
+            raise
+        model = message("SavedModel").FromString(mended)
+        report.notes.append(
+            f"saved_model.pb is cut off after {len(data)} bytes, between two fields: TensorFlow {version} takes it for whole, newer ones "
+            "refuse it, and what stood behind is missing; copy or export the model again"
+        )
+        return model
 
 
 def _compare_versions(version: str, release: Release, report: Report) -> None:
@@ -234,15 +260,23 @@ class _Check:
         for name, caller in missing.items():
             self._refuse(f"node {caller}", f"the function {name!r}, which it calls, in the model's library", _AGAIN)
         problems = [problem for node in nodes for problem in self._node(node, "graph")]
+        if self.release:
+            problems += edges.graph_problems(nodes, self.release, self.graph.functions)
         for function in opened.values():
             problems += [problem for node in function.node_def for problem in self._node(node, "opened")]
+            if self.release:
+                problems += edges.function_problems(function, self.release, self.graph.functions)
+        problems += edges.shape_problems(nodes)
+        if self.release and self.release.evaluates_constants:
+            problems += edges.size_problems([nodes, *(list(function.node_def) for function in opened.values())])
         for problem in _grouped(problems):
             self._refuse(*problem)
         self._edges(nodes, None)
         for function in opened.values():
             self._edges(list(function.node_def), function)
         for node in nodes:
-            self._device(node)
+            if fault := self._device(node):
+                self._refuse(f"node {node.name} (op {node.op})", fault, "export the model with clear_devices=True")
         everything = [*nodes, *(node for function in self.graph.functions.values() for node in function.node_def)]
         for node in everything:
             if node.op == "Const" and any(dimension.size < 0 for dimension in node.attr["value"].tensor.tensor_shape.dim):
@@ -268,21 +302,18 @@ class _Check:
         if waiting:
             self._refuse(f"node {waiting[0]}", f"a graph without a cycle; {len(waiting)} nodes wait for each other", _AGAIN)
 
-    def _device(self, node: Any) -> None:
-        """TensorFlow Serving doesn't place softly: a device that isn't there is an error."""
+    def _device(self, node: Any) -> str | None:
+        """What is wrong with a node's device: TensorFlow Serving doesn't place softly, and one that isn't there is an error."""
         if not node.device:
-            return
+            return None
         found = _DEVICE.fullmatch(node.device)
         wanted = (found["device"] or found["short"] or "*") if found else ""
         gpu = "gpu:" in node.device.lower()
         least = 0 if wanted == "*" else int(wanted or 0)
         if not found or (gpu and least >= self.gpus) or (not gpu and least > 0):
             has = f"{self.gpus} GPUs and one CPU" if self.gpus else "one CPU and no GPU"
-            self._refuse(
-                f"node {node.name} (op {node.op})",
-                f"a device that the pod has ({has}), not {node.device!r}",
-                "export the model with clear_devices=True",
-            )
+            return f"a device that the pod has ({has}), not {node.device!r}"
+        return None
 
     def _node(self, node: Any, step: str) -> Iterator[tuple[str, str, str]]:
         """(op, what is wrong, node) for one node: in the `graph` itself, in a function `opened` at import, or as it is `run`."""
@@ -300,8 +331,11 @@ class _Check:
             if value is None:
                 if not attribute.optional and (step != "opened" or attribute.kind in ("type", "list(type)")):
                     yield node.op, f"the attribute {name!r}, which TensorFlow {release.name} asks for", node.name
-            elif step != "opened":
-                fault = _value_fault(name, attribute, value, release)
+            elif step == "opened":
+                if attribute.kind == "func" and (fault := _kind_fault(name, attribute, value)):
+                    yield node.op, fault, node.name
+            else:
+                fault = _kind_fault(name, attribute, value) or _value_fault(name, attribute, value, release)
                 if fault:
                     yield node.op, fault, node.name
         if step == "opened":
@@ -321,22 +355,31 @@ class _Check:
         index = self.directory / "variables" / "variables.index"
         restores = index.is_file() and (graph.meta.HasField("saver_def") or self.release is None or not self.release.skips_without_saver)
         targets = []
+        fed = {node_of(asset.tensor_info.name) for asset in graph.meta.asset_file_def}
         if restores:
             if node_of(saver.filename_tensor_name) not in graph.nodes or node_of(saver.restore_op_name) not in graph.nodes:
                 self._refuse("saved_model.pb", "a saver that names the nodes which restore the variables", _AGAIN)
             else:
                 targets.append(saver.restore_op_name)
+                fed.add(node_of(saver.filename_tensor_name))
         init = graph.init_op()
         if init is None:
-            self._refuse("saved_model.pb", "exactly one node in the collection of main ops", _AGAIN)
+            self._refuse(
+                "saved_model.pb",
+                f"exactly one init op: in the output {INIT_SIGNATURE!r} of the signature of this name, or in the collection of main ops",
+                _AGAIN,
+            )
         elif init and init not in graph.nodes:
             self._refuse("saved_model.pb", f"the init op {init!r} among the graph's nodes", _AGAIN)
         elif init:
             targets.append(init)
-        loaded = graph.reached(targets)
+        loaded = graph.reached(targets, fed)
+        for name in sorted({*loaded.nodes} - fed | {*map(node_of, targets)} & {*loaded.nodes}):
+            if loaded.nodes[name].op in PLACEHOLDERS:
+                self._refuse(f"node {name}", "a value for this placeholder, which runs when the model is loaded and nothing feeds", _AGAIN)
         for name, caller in loaded.missing_functions.items():
             self._refuse(f"node {caller}", f"the function {name!r}, which it calls, in the model's library", _AGAIN)
-        for problem in self._run(loaded):
+        for problem in self._run(loaded, fed):
             self._refuse(*problem)
         if restores:
             self._variables(index, graph.reached(targets[:1] if targets and targets[0] == saver.restore_op_name else []))
@@ -344,20 +387,35 @@ class _Check:
             self._assets(loaded)
         return loaded
 
-    def _run(self, reached: Reached) -> Iterator[tuple[str, str]]:
-        """What is wrong with the nodes of functions that run; those of the graph itself were looked at when it was imported."""
+    def _run(self, reached: Reached, fed: Collection[str]) -> Iterator[tuple[str, str]]:
+        """What is wrong with the functions that run, and with the constants; the graph's own nodes were looked at when it was imported."""
         nodes = [node for function in reached.functions.values() for node in function.node_def]
-        return _grouped([problem for node in nodes for problem in self._node(node, "run")])
+        problems = [problem for node in nodes for problem in self._node(node, "run")]
+        needed = [node for name, node in reached.nodes.items() if name not in fed]
+        needed += [node for function in reached.functions.values() for node in needed_in(function)]
+        problems += [(node.op, fault, node.name) for node in needed if (fault := edges.constant_problem(node))]
+        if self.release:
+            for function in reached.functions.values():
+                problems += edges.function_problems(function, self.release, self.graph.functions)
+            problems += edges.call_problems((*reached.nodes.values(), *nodes), self.graph.functions)
+        problems += [
+            (node.op, f"a device name, not {node.device!r}", node.name)
+            for node in nodes
+            if node.device and not _DEVICE_SYNTAX.fullmatch(node.device)
+        ]
+        return _grouped(problems)
 
     def _variables(self, index: Path, restored: Reached) -> None:
         """What the restore function asks for, against the index; the index against the shards."""
+        wanted = self._restored_names(restored)
+        if wanted is None:
+            return
         try:
             held = bundle.read(index)
         except bundle.Damaged as error:
             self._refuse("variables/variables.index", f"a whole index; {error}", _COPY)
             return
-        wanted = self._restored_names(restored)
-        missing = [name for name, _ in wanted if name not in held.entries]
+        missing = [name for name, _, _ in wanted if name not in held.entries]
         if missing:
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
             self._refuse(
@@ -365,9 +423,17 @@ class _Check:
                 f"the variable {missing[0]!r}{more}, which the graph restores; the index has {len(held.entries)} others",
                 "copy graph and variables of the same export",
             )
-        for name, kind in wanted:
+        for name, kind, part in wanted:
             entry = held.entries.get(name)
             if entry is None:
+                continue
+            stored = [dimension.size for dimension in entry.shape.dim]
+            if part and _sliced_shape(part) != stored:
+                self._refuse(
+                    "variables/variables.index",
+                    f"{name!r} in the shape {_sliced_shape(part)} of which the graph restores a part; the index has {stored}",
+                    "copy graph and variables of the same export",
+                )
                 continue
             if kind and entry.dtype != kind:
                 self._refuse(
@@ -399,25 +465,32 @@ class _Check:
             return False
         return True
 
-    def _restored_names(self, restored: Reached) -> list[tuple[str, int]]:
-        """(name, element type) of every tensor that the restore ops read; type 0 where the graph doesn't say."""
-        found = []
-        for nodes in (list(restored.nodes.values()), *(list(function.node_def) for function in restored.functions.values())):
+    def _restored_names(self, restored: Reached) -> list[tuple[str, int, str]] | None:
+        """(name, element type, slice) of every tensor that the restore ops read; type 0 and slice "" where the graph doesn't say. None if
+        nothing reads one: the index isn't opened then."""
+        found, reads = [], False
+        for nodes in (list(restored.nodes.values()), *(needed_in(function) for function in restored.functions.values())):
             by_name = {node.name: node for node in nodes}
             for node in nodes:
                 inputs = data_inputs(node)
-                if node.op == "RestoreV2" and len(inputs) > 1:
-                    source = by_name.get(node_of(inputs[1]))
-                    while source is not None and source.op == "Identity" and source.input:
-                        source = by_name.get(node_of(source.input[0]))
-                    names, types = strings_of(source) or [], list(node.attr["dtypes"].list.type)
-                    found += [(name, types[place] if place < len(types) else 0) for place, name in enumerate(names)]
-        return found
+                reads = reads or node.op in ("RestoreV2", "Restore", "RestoreSlice")
+                if node.op != "RestoreV2" or len(inputs) < 3:
+                    continue
+                names, slices = (_constant_strings(by_name, source) for source in inputs[1:3])
+                types = list(node.attr["dtypes"].list.type)
+                for what, given in (("names", names), ("slices", slices)):
+                    if given and len(given) != len(types):
+                        self._refuse(f"node {node.name} (op RestoreV2)", f"{len(types)} {what} of variables, not {len(given)}", _AGAIN)
+                found += [(name, kind, part) for name, kind, part in zip(names, types, slices or [""] * len(names), strict=False)]
+        return found if reads else None
 
     def _assets(self, loaded: Reached) -> None:
         """Files that the init op opens must be there; the loader puts their paths into the graph."""
         for asset in self.graph.meta.asset_file_def:
             tensor, file = asset.tensor_info.name, f"assets/{asset.filename}"
+            if fault := self._no_output(tensor):
+                self._refuse("saved_model.pb", f"the tensor {tensor!r} that takes the path of {file}; {fault}", _AGAIN)
+                continue
             if node_of(tensor) not in self.graph.nodes:
                 self._refuse("saved_model.pb", f"the node {node_of(tensor)!r} that takes the path of {file}", _AGAIN)
             elif not (self.directory / file).is_file() or not (self.directory / file).stat().st_size:
@@ -434,8 +507,29 @@ class _Check:
         ready = set(loaded.nodes)
         for name in self.report.signatures:
             signature = self.graph.meta.signature_def[name]
-            reached = self.graph.reached(_tensors(signature.outputs))
-            absent = reached.missing_nodes | {node_of(tensor) for tensor in _tensors(signature.inputs)} - set(self.graph.nodes)
+            inputs = {edges.tensor_of(tensor)[0] for tensor in _tensors(signature.inputs)}
+            reached = self.graph.reached((edges.tensor_of(tensor)[0] for tensor in _tensors(signature.outputs)), inputs)
+            for tensor in sorted({*_tensors(signature.inputs), *_tensors(signature.outputs)}):
+                if tensor.startswith("^"):
+                    self._fail(name, "saved_model.pb", f"a tensor in the signature, not the control input {tensor!r}", _AGAIN)
+                elif fault := self._no_output(tensor):
+                    self._fail(name, "saved_model.pb", f"the tensor {tensor!r}, which the signature names; {fault}", _AGAIN)
+            for alias, info in sorted(signature.inputs.items()):
+                kind = self._type_of(info.name) if info.WhichOneof("encoding") == "name" else None
+                if info.dtype == 0 or (kind not in (None, edges.ANY) and info.dtype != kind % 100):
+                    is_what = "it has none" if info.dtype == 0 else f"{info.name!r} is {_type_name(kind or 0)}"
+                    self._fail(
+                        name,
+                        "saved_model.pb",
+                        f"the type of the input {alias!r} in the signature, {_type_name(info.dtype)}, as in the graph: {is_what}",
+                        _AGAIN,
+                    )
+            for node in reached.nodes.values():
+                if node.op in PLACEHOLDERS and node.name not in inputs:
+                    self._fail(
+                        name, f"node {node.name}", "this placeholder among the signature's inputs: nothing else gives it a value", _AGAIN
+                    )
+            absent = reached.missing_nodes | inputs - set(self.graph.nodes)
             if absent:
                 self._fail(name, "saved_model.pb", f"the node {sorted(absent)[0]!r} in the graph, which the signature names", _AGAIN)
             for function, caller in reached.missing_functions.items():
@@ -449,11 +543,22 @@ class _Check:
                     f"the variable {bare[0]!r}{more} in it; nothing sets it when the model is loaded",
                     _COPY,
                 )
-            problems = [
-                problem for function in reached.functions.values() for node in function.node_def for problem in self._node(node, "run")
-            ]
-            for problem in _grouped(problems):
+            for problem in self._run(reached, inputs):
                 self._fail(name, *problem)
+
+    def _no_output(self, tensor: str) -> str:
+        """Why a tensor's name means no output of the graph; "" if it means one, or if the node is missing, which is said elsewhere."""
+        name, port = edges.tensor_of(tensor)
+        node = self.graph.nodes.get(name)
+        outputs = edges.output_types(node, self.release, self.graph.functions) if node is not None and self.release else None
+        return f"{name!r} has {len(outputs)} outputs" if outputs is not None and port >= len(outputs) else ""
+
+    def _type_of(self, tensor: str) -> int | None:
+        """Number of a tensor's element type; None if it isn't known."""
+        name, port = edges.tensor_of(tensor)
+        node = self.graph.nodes.get(name)
+        outputs = edges.output_types(node, self.release, self.graph.functions) if node is not None and self.release else None
+        return outputs[port] if outputs is not None and port < len(outputs) else None
 
     def _refuse(self, where: str, expected: str, remedy: str = "") -> None:
         finding = Finding(where, expected, "TensorFlow Serving refuses to load the model and the pod never becomes ready", remedy)
@@ -479,7 +584,7 @@ def _tensors(side: Any) -> Iterator[str]:
             yield from (info.coo_sparse.values_tensor_name, info.coo_sparse.indices_tensor_name, info.coo_sparse.dense_shape_tensor_name)
         elif kind == "composite_tensor":
             yield from (component.name for component in info.composite_tensor.components)
-        elif info.name:
+        else:
             yield info.name
 
 
@@ -501,6 +606,30 @@ def _since(since: str | None, release: Release) -> str:
         if operations.number(since) > operations.number(release.name)
         else "; it was removed"
     )
+
+
+_KINDS = {"type": "type", "int": "i", "float": "f", "bool": "b", "string": "s", "shape": "shape", "tensor": "tensor", "func": "func"}
+
+
+def _kind_fault(name: str, attribute: operations.Attribute, value: Any) -> str | None:
+    """What is wrong with the kind of an attribute's value."""
+    kind = value.WhichOneof("value")
+    if kind in (None, "placeholder") or kind == _KINDS.get(attribute.kind, "list"):
+        return None
+    return f"the attribute {name!r} to be {attribute.kind!r}, as the op has it"
+
+
+def _constant_strings(nodes: dict[str, Any], source: str) -> list[str]:
+    """The strings that a node's input is; [] if they aren't constant."""
+    found = nodes.get(node_of(source))
+    while found is not None and found.op == "Identity" and found.input:
+        found = nodes.get(node_of(found.input[0]))
+    return strings_of(found) or []
+
+
+def _sliced_shape(text: str) -> list[int]:
+    """The whole variable's shape in a slice such as `96 2 0,48:0,2` (TensorSlice, ParseShapeAndSlice)."""
+    return [int(word) if word.isdecimal() else -1 for word in text.split(" ")[:-1]]
 
 
 def _value_fault(name: str, attribute: operations.Attribute, value: Any, release: Release) -> str | None:

@@ -199,15 +199,40 @@ def collect(scratch: Path) -> dict[str, Any]:
         for minor, version in versions.items():
             further[minor] += linked[package, version]
     order = list(releases)
-    return {"releases": releases, "operations": _ranges(order, cores), "serving": _ranges(order, further)}
+    return {
+        "releases": releases,
+        "operations": _ranges(order, cores, attributes_of),
+        "serving": _ranges(order, further, attributes_of),
+        "arguments": _ranges(order, cores, arguments_of),
+    }
 
 
-def _ranges(order: list[str], lists: dict[str, Any]) -> dict[str, list[list[Any]]]:
-    """By op: [first release, last release, deprecated in graph version or 0, attributes], equal neighbours put together."""
+def attributes_of(operation: Any) -> list[Any]:
+    """[deprecated in graph version or 0, attributes] of an op."""
+    return [operation.deprecation.version, " ".join(_attribute(attribute) for attribute in operation.attr)]
+
+
+def arguments_of(operation: Any) -> list[str]:
+    """[inputs, outputs] of an op."""
+    defaults = {attribute.name: attribute.default_value for attribute in operation.attr if attribute.HasField("default_value")}
+    return [" ".join(argument_text(argument, defaults) for argument in side) for side in (operation.input_arg, operation.output_arg)]
+
+
+def argument_text(argument: Any, defaults: dict[str, Any]) -> str:
+    """`name:type` with the type's number, `name:T` with the attribute that holds it (`T=1` with its default), `name:[T]` for one that
+    holds a list; before it `N*` with the attribute that counts them, behind it `&` for a reference."""
+    kind = f"[{argument.type_list_attr}]" if argument.type_list_attr else argument.type_attr or str(argument.type)
+    if argument.type_attr in defaults:
+        kind += f"={defaults[argument.type_attr].type}"
+    return f"{argument.name}:" + (f"{argument.number_attr}*" if argument.number_attr else "") + kind + ("&" if argument.is_ref else "")
+
+
+def _ranges(order: list[str], lists: dict[str, Any], describe: Any) -> dict[str, list[list[Any]]]:
+    """By op: [first release, last release, what `describe` says of it], equal neighbours put together."""
     result: dict[str, list[list[Any]]] = {}
     for minor in order:
         for operation in lists[minor]:
-            described = [operation.deprecation.version, " ".join(_attribute(attribute) for attribute in operation.attr)]
+            described = describe(operation)
             ranges = result.setdefault(operation.name, [])
             if ranges and ranges[-1][2:] == described and order.index(ranges[-1][1]) in (order.index(minor), order.index(minor) - 1):
                 ranges[-1][1] = minor
@@ -230,7 +255,7 @@ def write_operations(content: dict[str, Any]) -> None:
     text = (
         '{"releases": {\n' + ",\n".join(f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in content["releases"].items()) + "\n}"
     )
-    for part in ("operations", "serving"):
+    for part in ("operations", "serving", "arguments"):
         rows = (f"{json.dumps(name)}: {json.dumps(entry, separators=(',', ':'))}" for name, entry in content[part].items())
         text += f', "{part}": {{\n' + ",\n".join(rows) + "\n}"
     OPERATIONS.write_text(text + "}\n", encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 """Ops whose function TensorFlow opens while it imports the graph, to infer shapes; bodies of If, While or Map it opens when they run."""
 INIT_SIGNATURE = "__saved_model_init_op"
 HANDLES = ("VarHandleOp", "VariableV2", "Variable", "_VarHandlesOp")
+PLACEHOLDERS = ("Placeholder", "PlaceholderV2")
 FILE_READERS = ("InitializeTableFromTextFile", "InitializeTableFromTextFileV2", "ReadFile")
 
 
@@ -36,10 +37,11 @@ class Graph:
         self.functions: dict[str, Any] = {function.signature.name: function for function in meta.graph_def.library.function}
 
     def init_op(self) -> str | None:
-        """Name of the node that is run once after the variables are there, "" for none, None if the model names several or an empty one."""
+        """Name of the node that is run once after the variables are there, "" for none, None if the model names several, or none where it
+        says that there is one."""
         signature = self.meta.signature_def.get(INIT_SIGNATURE)
         if signature is not None:
-            return node_of(signature.outputs[INIT_SIGNATURE].name) if INIT_SIGNATURE in signature.outputs else ""
+            return node_of(signature.outputs[INIT_SIGNATURE].name) if INIT_SIGNATURE in signature.outputs else None
         for key in ("saved_model_main_op", "legacy_init_op"):
             if key in self.meta.collection_def:
                 values = self.meta.collection_def[key].node_list.value
@@ -62,8 +64,8 @@ class Graph:
                 missing[name] = node.name
         return found
 
-    def reached(self, names: Iterable[str]) -> Reached:
-        """What a run that fetches `names` (nodes or tensors) executes."""
+    def reached(self, names: Iterable[str], fed: Collection[str] = ()) -> Reached:
+        """What a run that fetches `names` (nodes or tensors) executes; nodes that are `fed` are among it, what is before them isn't."""
         result = Reached({}, {}, {}, set())
         waiting = [node_of(name) for name in names]
         while waiting:
@@ -73,6 +75,8 @@ class Graph:
                 result.missing_nodes.add(name)
             elif name not in result.nodes:
                 result.nodes[name] = node
+                if name in fed:
+                    continue
                 waiting += [node_of(source) for source in node.input]
         pending = list(result.nodes.values())
         while pending:
@@ -130,6 +134,19 @@ def called_functions(node: Any, functions: dict[str, Any]) -> Iterator[str]:
         for call in (value.func, *value.list.func):
             if call.name:
                 yield call.name
+
+
+def needed_in(function: Any) -> list[Any]:
+    """Nodes of a function that its results wait for; TensorFlow leaves out the others, also those that read files."""
+    nodes = {node.name: node for node in function.node_def}
+    waiting = [node_of(source) for source in (*function.ret.values(), *function.control_ret.values())]
+    found: dict[str, Any] = {}
+    while waiting:
+        name = waiting.pop()
+        if name in nodes and name not in found:
+            found[name] = nodes[name]
+            waiting += [node_of(source) for source in nodes[name].input]
+    return list(found.values())
 
 
 def data_inputs(node: Any) -> list[str]:

@@ -41,6 +41,23 @@ class Operation:
 
 
 @dataclass(frozen=True)
+class Argument:
+    """One input or output of an op or function, which may stand for several tensors."""
+
+    name: str
+    type: int = 0
+    """Number of the element type; 0 where an attribute says it."""
+    type_attribute: str = ""
+    list_attribute: str = ""
+    """The attribute that holds a list of types, one for each tensor."""
+    count_attribute: str = ""
+    """The attribute that says how many tensors of one type it is."""
+    default: int = 0
+    """The type where the node doesn't give `type_attribute`; 0: there is none."""
+    reference: bool = False
+
+
+@dataclass(frozen=True)
 class Release:
     """One TensorFlow release, such as 1.15; the ops of tensorflow_model_server of that release are included."""
 
@@ -58,6 +75,20 @@ class Release:
                 if _order()[first] <= place <= _order()[last]:
                     return Operation(removed_in, described)
         return None
+
+    def arguments(self, name: str) -> tuple[tuple[Argument, ...], tuple[Argument, ...]] | None:
+        """(inputs, outputs) of the op; None if they aren't known: an op that the release lacks, or that only the server's binary adds."""
+        return _arguments(self.name, name)
+
+    @property
+    def takes_cut_graphs(self) -> bool:
+        """Measured: the parsers up to 2.11 take a message that ends between two fields for whole, whatever lengths it gives."""
+        return _order()[self.name] < _order()["2.12"]
+
+    @property
+    def evaluates_constants(self) -> bool:
+        """Measured: from 2.13 on the import computes the constants that say sizes, and refuses the graph when it can't."""
+        return _order()[self.name] >= _order()["2.13"]
 
     @property
     def refuses_unknown_attributes(self) -> bool:
@@ -115,6 +146,26 @@ def _order() -> dict[str, int]:
 def _release(name: str) -> Release:
     entry = _data()["releases"][name]
     return Release(name, entry["graph"], frozenset(entry["types"]))
+
+
+@cache
+def _arguments(release: str, name: str) -> tuple[tuple[Argument, ...], tuple[Argument, ...]] | None:
+    for first, last, inputs, outputs in _data()["arguments"].get(name, ()):
+        if _order()[first] <= _order()[release] <= _order()[last]:
+            return tuple(map(_argument, inputs.split())), tuple(map(_argument, outputs.split()))
+    return None
+
+
+def _argument(word: str) -> Argument:
+    name, _, kind = word.partition(":")
+    count, _, kind = kind.rpartition("*")
+    reference, kind = kind.endswith("&"), kind.removesuffix("&")
+    kind, _, default = kind.partition("=")
+    if kind.startswith("["):
+        return Argument(name, list_attribute=kind[1:-1], count_attribute=count)
+    if kind.isdigit():
+        return Argument(name, int(kind), count_attribute=count, reference=reference)
+    return Argument(name, type_attribute=kind, count_attribute=count, default=int(default or 0), reference=reference)
 
 
 def _attribute(word: str) -> tuple[str, Attribute]:

@@ -16,9 +16,9 @@ from tests.plugins.ossmodel import variants
 from toolchain import tensorflow as libraries
 
 
-@pytest.fixture(scope="module", params=list(libraries.RELEASES))
+@pytest.fixture(scope="module", params=libraries.TESTED)
 def apart(request: pytest.FixtureRequest) -> Iterator[Apart]:
-    """TensorFlow of each pinned version."""
+    """TensorFlow of each version that is tested."""
     libraries.ensure(request.param)
     process = Apart(request.param)
     yield process

@@ -40,6 +40,36 @@ def of_graph(change: Callable[[Any], None]) -> None:
     VARIANTS[change.__name__] = changed
 
 
+def boundaries(data: bytes) -> list[int]:
+    """Where one field of the message or of its meta graph ends and the next begins."""
+    found, places = [], [(0, len(data))]
+    while places:
+        at, end = places.pop()
+        while at < end:
+            number = shift = 0
+            while True:
+                number, at, shift = number | (data[at] & 127) << shift, at + 1, shift + 7
+                if not data[at - 1] & 128:
+                    break
+            if number & 7 == 0:
+                while data[at] & 128:
+                    at += 1
+                at += 1
+            elif number & 7 == 2:
+                size = shift = 0
+                while True:
+                    size, at, shift = size | (data[at] & 127) << shift, at + 1, shift + 7
+                    if not data[at - 1] & 128:
+                        break
+                if at == len(data) - size or not found:
+                    places.append((at, at + size))
+                at += size
+            else:
+                return found
+            found.append(at)
+    return sorted(set(found))
+
+
 def add(nodes: Any, name: str, op: str, *inputs: str, **attributes: Any) -> Any:
     """A node with types (numbers), functions (names) and lists of types as attributes."""
     node = nodes.add(name=name, op=op, input=inputs)
@@ -153,6 +183,13 @@ def graph_of_noise(directory: Path) -> None:
 def graph_cut(directory: Path) -> None:
     path = directory / "saved_model.pb"
     path.write_bytes(path.read_bytes()[:-1001])
+
+
+@of_files
+def graph_cut_between_fields(directory: Path) -> None:
+    path = directory / "saved_model.pb"
+    data = path.read_bytes()
+    path.write_bytes(data[: [place for place in boundaries(data) if place < len(data)][-1]])
 
 
 @of_files
@@ -321,6 +358,35 @@ def no_main_op(meta: Any) -> None:
 @of_graph
 def main_op_by_collection_only(meta: Any) -> None:
     del meta.signature_def["__saved_model_init_op"]
+
+
+@of_graph
+def init_output_of_another_name(meta: Any) -> None:
+    outputs = meta.signature_def["__saved_model_init_op"].outputs
+    outputs["other"].CopyFrom(outputs["__saved_model_init_op"])
+    del outputs["__saved_model_init_op"]
+
+
+@of_graph
+def signature_names_no_output_of_its_node(meta: Any) -> None:
+    meta.signature_def["serving_default"].outputs["probabilities"].name = "StatefulPartitionedCall:7"
+
+
+@of_graph
+def input_of_another_type_in_the_signature(meta: Any) -> None:
+    meta.signature_def["serving_default"].inputs["input_ids"].dtype = FLOAT
+
+
+@of_graph
+def edge_of_another_type(meta: Any) -> None:
+    add(meta.graph_def.node, "x", "Placeholder", dtype=STRING)
+    add(meta.graph_def.node, "y", "Relu", "x", T=FLOAT)
+
+
+@of_graph
+def one_input_too_few(meta: Any) -> None:
+    add(meta.graph_def.node, "x", "Placeholder", dtype=FLOAT)
+    add(meta.graph_def.node, "y", "AddV2", "x", T=FLOAT)
 
 
 @of_graph
