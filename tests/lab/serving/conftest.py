@@ -69,11 +69,13 @@ class Server:
                 time.sleep(0.05)
         raise AssertionError(f"not up (exit {self.process.poll()}): {self.text()[-2000:]}")
 
-    def wait_for(self, text: str) -> None:
+    def wait_for(self, text: str, seconds: float = START_SECONDS) -> None:
         """Until `text` was printed."""
-        end = time.monotonic() + START_SECONDS
+        end = time.monotonic() + seconds
         while text not in self.text():
-            assert time.monotonic() < end, f"{text!r} never came: {self.text()[-2000:]}"
+            assert time.monotonic() < end and (self.process.poll() is None or text in self.text()), (
+                f"{text!r} never came: {self.text()[-2000:]}"
+            )
             time.sleep(0.05)
 
     def wait_end(self) -> int:
