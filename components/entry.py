@@ -125,6 +125,8 @@ def _annotations(args: EntryArgs, users: Input[str] | None) -> dict[str, Input[s
         # A prediction has no side effect: asking another pod is safe, and hides one that has just vanished.
         f"{NGINX}/proxy-next-upstream": "error timeout non_idempotent",
         f"{NGINX}/proxy-next-upstream-tries": "3",
+        # Without it each of the three tries may take the whole timeout, and the client waits three times as long as was promised.
+        f"{NGINX}/proxy-next-upstream-timeout": timeout,
     }
     if users is not None:
         annotations |= {f"{NGINX}/auth-type": "basic", f"{NGINX}/auth-secret": users, f"{NGINX}/auth-realm": "Predictions"}
