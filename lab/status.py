@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import state
+from lab.cluster import ingress_watch
 from lab.cluster.tools import older_parts, used
 from lab.environment import LabError
 from lab.supervisor_control import ask
@@ -53,7 +54,16 @@ def collect(home: Path) -> dict[str, Any]:
         "supervisor_pid": supervisor,
         "supervisor_pss_mib": own[0],
         "tools": used(home / "pulumi" / "home"),
+        "ingress": _ingress_warnings(home),
     }
+
+
+def _ingress_warnings(home: Path) -> list[list[str]]:
+    """[namespace/name, text] of what differs from a cluster, or would be refused there, at an Ingress."""
+    try:
+        return json.loads(ingress_watch.notes(home).read_text())
+    except (OSError, ValueError):
+        return []
 
 
 def show(home: Path, *, as_json: bool = False) -> int:
@@ -81,6 +91,8 @@ def show(home: Path, *, as_json: bool = False) -> int:
         for name, tool in report["tools"].items():
             if "next" in tool:
                 print(f"  {name}: the next `make up` takes {tool['next']}")
+    for name, text in report["ingress"]:
+        print(f"  ingress {name}: {text}")
     for line in older_parts(report["components"]):
         print(f"  {line}")
     return code

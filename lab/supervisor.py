@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import dns, relay, supervisor_network, supervisor_parts
+from lab.cluster import ingress_watch
 from lab.cluster.certificates import ensure_cluster_pki
 from lab.environment import API_IP, INGRESS_IP, REGION_IP, prepare
 from lab.pki import ensure_lab_ca
@@ -159,7 +160,7 @@ def main() -> None:
     prepare(home)
     ensure_lab_ca(home)
     ensure_credentials(home)
-    (home / "data" / "traefik").mkdir(parents=True, exist_ok=True)
+    ingress_watch.prepare(home)
     try:
         supervisor_network.bring_up()
         supervisor_network.use_own_names(home / "run")

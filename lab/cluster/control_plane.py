@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lab.cluster import ingress_watch
 from lab.cluster.certificates import ClusterPki
 from lab.environment import API_IP, INGRESS_IP, RRSA_ISSUER
 
@@ -75,13 +76,18 @@ def scheduler(path: str, pki: ClusterPki) -> list[str]:
 def traefik(path: str, home: Path) -> list[str]:
     """The ingress controller in its ingress-nginx-compatible mode, on the cluster's load balancer address.
 
-    It finds the API server and its own identity in the kubeconfig that KUBECONFIG names.
+    It finds the API server and its own identity in the kubeconfig that KUBECONFIG names. Without request buffering it enforces no
+    proxy-body-size; ingress-nginx's proxy-request-buffering is on, its proxy-connect-timeout 5 seconds. What it leaves out is in the file
+    that `ingress_watch` writes; its middleware `limits` sees every request.
     """
     provider = "--providers.kubernetesingressnginx"
     return [
         path, f"{provider}=true",
         f"{provider}.httpentrypoint=web", f"{provider}.httpsentrypoint=websecure",
         f"{provider}.publishservice=kube-system/nginx-ingress-lb",
+        f"{provider}.proxyrequestbuffering=true", f"{provider}.proxyconnecttimeout=5",
+        f"--providers.file.filename={ingress_watch.configuration(home)}", "--providers.file.watch=true",
+        "--entrypoints.web.http.middlewares=limits@file", "--entrypoints.websecure.http.middlewares=limits@file",
         f"--entrypoints.web.address={INGRESS_IP}:80", f"--entrypoints.websecure.address={INGRESS_IP}:443",
         "--entrypoints.traefik.address=127.0.0.1:8089", "--ping=true", "--accesslog=true", "--accesslog.format=json",
         "--accesslog.fields.headers.names.User-Agent=keep", "--accesslog.fields.headers.names.Referer=keep", "--log.nocolor=true",

@@ -59,9 +59,16 @@ def is_alb(ingress: Ingress | None) -> bool:
 
 
 def ingress_key(line: Line) -> tuple[str, str] | None:
-    """(namespace, name) of the Ingress that matched, None when no rule did."""
+    """(namespace, name) of the Ingress that matched, None when no rule did.
+
+    A router that the lab added (`ingress_routes`) carries them in its name.
+    """
     name = line.get("KubernetesIngressName")
-    return (line["KubernetesIngressNamespace"], name) if name else None
+    if name:
+        return line["KubernetesIngressNamespace"], name
+    added = str(line.get("RouterName", ""))
+    parts = added.removesuffix("@file").split("/")
+    return (parts[0], parts[1]) if added.endswith("@file") and len(parts) > 2 else None
 
 
 def upstreams(line: Line, ingress: Ingress | None) -> tuple[str, str]:

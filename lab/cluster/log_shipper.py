@@ -1,7 +1,7 @@
 """Ships the ingress controller's access log to the cloud's log service, as ACK's log collector does.
 
 Follows ``data/traefik/access.log``, remembers in ``shipped.json`` how far the log service has acknowledged, and turns the file over
-when it has grown large. Every line is shipped at least once.
+when it has grown large. Every line is shipped at least once. In the same process `ingress_watch` looks after the Ingresses.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import json
 import logging
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import httpx
 
-from lab.cluster import notify
+from lab.cluster import ingress_watch, notify
 from lab.cluster.kube import Kube, KubeError
 from lab.cluster.log_lines import alb_log_of, ingress_key, is_alb, log_of
 from lab.cluster.sls import Log, Sls
@@ -200,6 +201,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    threading.Thread(target=ingress_watch.follow, args=(arguments.home,), daemon=True).start()
     ship(arguments.home)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lab.cluster import rbac
+from lab.cluster import ingress_admission, rbac
 from lab.cluster.certificates import ADAPTER_SERVICE, cluster_pki
 from lab.cluster.kube import MERGE, Kube, KubeError
 from lab.environment import INGRESS_IP
@@ -36,6 +36,7 @@ def objects() -> list[Object]:
             {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": FUSE_ACCOUNT, "namespace": FUSE_NAMESPACE}},
         ),
         *(_ingress_class(name) for name in ("nginx", "alb")),
+        *ingress_admission.objects(),
         (
             f"/apis/storage.k8s.io/v1/csidrivers/{OSS_DRIVER}",
             {

@@ -18,6 +18,7 @@ ROLES: dict[str, tuple[str, list[Rule]]] = {
             (["discovery.k8s.io"], ["endpointslices"], READ),
             (["networking.k8s.io"], ["ingresses", "ingressclasses"], READ),
             (["networking.k8s.io"], ["ingresses/status"], ["update", "patch"]),
+            ([""], ["events"], ["create", "patch"]),
         ],
     ),
     "lab:node-agent": (
