@@ -3,7 +3,8 @@
 A row says `risk` (ingress-nginx refuses those above High, its default), `valid` (a kind below, or a pattern), `refused` (whether its
 admission webhook refuses another value; else it takes its default), `nginx` (what it does), and what the lab does: `enforced`, `differs`
 (in what `note` says, and a request that is refused here is refused there), or `ignored` (it is said by an event at the Ingress, a warning
-of the API server and `lab status`); the last two only for values that match `when`, where it is given. `shown: live` names those that
+of the API server and `lab status`); the last two only for values that match `when`
+and without the annotation `unless`, where these are given. `shown: live` names those that
 `tests/lab/core/test_ingress.py` asks through the real ingress; of the others traefik's source says that it does so.
 
 Sources, below https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/: annotations/ (what each does),
@@ -74,6 +75,8 @@ class Annotation:
     nginx: str
     note: str = ""
     when: str = ""
+    unless: str = ""
+    """Annotation beside which what the lab does otherwise does not count."""
     shown: str = ""
 
     @property

@@ -178,13 +178,14 @@ def _of_alb(ingress: Ingress) -> Iterator[Remark]:
 def _of_values(ingress: Ingress) -> Iterator[Remark]:
     for name in annotations_of(ingress, ALB):
         yield Remark("Warning", "NotRead", f"{ALB}{name}: ingress-nginx does not read it")
-    for name, value in annotations_of(ingress, PREFIX).items():
+    found = annotations_of(ingress, PREFIX)
+    for name, value in found.items():
         row = table().get(name)
         if row is None:
             yield Remark("Warning", "Unknown", f"{PREFIX}{name}: ingress-nginx {VERSION} has no such annotation and ignores it")
         elif not row.takes(value):
             yield Remark("Warning", "InvalidValue", f"{PREFIX}{name}: {value!r} is not valid: ingress-nginx {_instead(row.refused)}")
-        elif value and row.concerns(value):
+        elif value and row.concerns(value) and row.unless not in found:
             rest = f" ({row.note})" if row.note else ""
             if row.lab == IGNORED:
                 yield Remark("Warning", "NotEnforced", f"{PREFIX}{name}: not enforced in the lab{rest}; ingress-nginx: {row.nginx}")

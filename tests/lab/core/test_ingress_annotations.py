@@ -92,7 +92,14 @@ def test_what_a_cluster_would_do_otherwise_is_said_with_the_annotations_name(ann
 
 
 @pytest.mark.parametrize(
-    "annotations", [{}, nginx(proxy_body_size="8m", proxy_read_timeout="60"), nginx(satisfy="all"), nginx(limit_connections="4")]
+    "annotations",
+    [
+        {},
+        nginx(proxy_body_size="8m", proxy_read_timeout="60"),
+        nginx(satisfy="all"),
+        nginx(limit_connections="4"),
+        nginx(proxy_next_upstream="error timeout", proxy_next_upstream_timeout="60"),
+    ],
 )
 def test_nothing_is_said_of_what_is_enforced(annotations: dict[str, str]) -> None:
     assert said(ingress(**annotations)) == []
