@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from components import ossfs2
 from components.settings.problem import set_command
 from components.settings.root import Settings
 
@@ -10,6 +11,7 @@ def advice(settings: Settings) -> Iterator[str]:
     """Warnings, most weighty first."""
     yield from _room_for_replacements(settings)
     yield from _unknown_tensorflow(settings)
+    yield from _volume_options(settings)
 
 
 def _room_for_replacements(settings: Settings) -> Iterator[str]:
@@ -37,4 +39,15 @@ def _unknown_tensorflow(settings: Settings) -> Iterator[str]:
             f"server.image is {settings.server.image}: its name doesn't say which TensorFlow it holds, so the model isn't compared with "
             "it. A model that it refuses is noticed when its pods don't become ready. "
             f"Say it: {set_command('server.tensorflow', '2.15.1-gpu')}"
+        )
+
+
+def _volume_options(settings: Settings) -> Iterator[str]:
+    """Not refused: the client in the CSI driver's image may be newer than the one whose options are known here."""
+    text = settings.model.volume_options
+    for option, said in ossfs2.refusals(ossfs2.options_of(text)).items():
+        yield (
+            f"model.volumeOptions is {text}: {ossfs2.DATA['client']} does not take {option} ({said.removeprefix('ERROR: ')}), and "
+            f"what it does not take keeps the volume from being mounted. Its options: {ossfs2.DATA['sources'][0]}. "
+            f"Or: {set_command('model.volumeOptions', chr(39) + '-o close_to_open=false' + chr(39))}"
         )

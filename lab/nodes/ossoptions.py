@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from components import ossfs2
+from lab.nodes import ossfs1
+
 Object = dict[str, Any]
 DRIVER = "ossplugin.csi.alibabacloud.com"
 AUTH_TYPES = ("", "rrsa", "sts", "csi-secret-store", "public", "agent-identity")
@@ -50,12 +53,22 @@ class OssOptions:
         return f"{inner}/" if inner else ""
 
 
-def check_other_opts(text: str) -> list[str]:
-    """`-o a -o b=c` as a list; MountError for any other shape."""
-    words = text.split()
-    if len(words) % 2 or any(word != "-o" for word in words[::2]) or any(word.startswith("-") for word in words[1::2]):
-        raise MountError(f"Oss OtherOpts error: invalid otherOpts: {text!r}, the expected format is -o a -o b=c", "InvalidArgument")
-    return words[1::2]
+def check_other_opts(fuse: str, text: str) -> list[str]:
+    """`-o a -o b=c` as a list; MountError for any other shape, and for what the client does not take: it ends before it mounts."""
+    try:
+        options = ossfs2.options_of(text)
+    except ValueError as error:
+        # the driver wraps an error that is one of gRPC already
+        raise MountError(f"rpc error: code = InvalidArgument desc = {error}", "InvalidArgument") from None
+    said = "\n".join(dict(sorted(ossfs2.refusals(options).items())).values()) if fuse == "ossfs2" else ossfs1.refusal(options)
+    if said:
+        raise MountError(f"failed to mount: {fuse} exited: exit status 1, with stderr: {said}")
+    return options
+
+
+def _turns_read_only(options: list[str]) -> bool:
+    return any(option == "ro" or option.partition("=")[2].lower() in ("1", "t", "true", "y", "yes") for option in options
+               if option.partition("=")[0] == "ro")  # fmt: skip
 
 
 def _endpoint(url: str) -> tuple[str, str]:
@@ -90,7 +103,7 @@ def parse(volume: Object, secret: dict[str, str], read_only: bool) -> OssOptions
         raise MountError(f"Oss parameters error: fuseType {fuse!r} is neither ossfs nor ossfs2", "InvalidArgument")
     if fuse == "ossfs2" and given.get("encrypted"):
         raise MountError("Oss parameters error: ossfs2 does not support encrypted", "InvalidArgument")
-    check_other_opts(given.get("otheropts", ""))
+    other = check_other_opts(fuse, given.get("otheropts", ""))
     endpoint, region = _endpoint(given["url"])
     options = OssOptions(
         bucket=given["bucket"],
@@ -106,7 +119,7 @@ def parse(volume: Object, secret: dict[str, str], read_only: bool) -> OssOptions
         key_id=secrets.get("akid") or secrets.get("accesskeyid") or given.get("akid", ""),
         key_secret=secrets.get("aksecret") or secrets.get("accesskeysecret") or given.get("aksecret", ""),
         token=secrets.get("securitytoken", ""),
-        read_only=read_only,
+        read_only=read_only or _turns_read_only(other),
     )
     _check_identity(options)
     return options

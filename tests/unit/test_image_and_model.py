@@ -83,3 +83,9 @@ def test_the_version_is_taken_from_the_tag_of_a_serving_image_only(image: str, v
     assert Server(image=image, tensorflow="2.15.1").tensorflow_version == "2.15.1"
     told = [text for text in advice(settings(server={"image": image})) if "which TensorFlow it holds" in text]
     assert len(told) == (version is None)
+
+
+def test_volume_options_that_the_client_does_not_take_are_warned_about_with_its_words() -> None:
+    told = [text for text in advice(settings(model={"volume_options": "-o close_to_open=false -o umask=022"})) if "volumeOptions" in text]
+    assert len(told) == 1 and "does not take umask=022 (unknown command line flag 'umask')" in told[0] and "https://" in told[0]
+    assert not [text for text in advice(settings()) if "volumeOptions" in text]
