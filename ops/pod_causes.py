@@ -112,6 +112,12 @@ RULES = (
     ),
     Rule(
         "image",
+        r"unexpected commit digest",
+        "what arrived of the image is not what it names: damaged or replaced on the way, by a mirror or a proxy",
+        f"pull it on another machine to compare; name it by digest (server.image …@sha256:…) in a registry of your own, {AGAIN}",
+    ),
+    Rule(
+        "image",
         r"no space left on device|disk quota exceeded",
         "the nodes' disks are too small for the image",
         f"raise nodePool.systemDiskSize, {AGAIN}",
@@ -178,7 +184,8 @@ RULES = (
     ),
     Rule(
         "mount",
-        r"invalid otherOpts|[Oo]ss parameters error|unknown option|[Oo]ss path error",
+        r"invalid otherOpts|[Oo]ss parameters error|unknown option|[Oo]ss path error|unknown command line flag|illegal value|"
+        r"failed validation of new value|boolean value \(|option dbglevel has unknown",
         "the OSS driver does not take the volume's options",
         f"correct model.volumeOptions, {AGAIN}",
     ),

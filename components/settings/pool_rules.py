@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from components import node_room
 from components.gpu import count, has_gpu
 from components.names import POOL_LABEL, STACK_LABEL
 from components.settings.problem import Problem, remove_command, set_command
@@ -158,6 +159,33 @@ def _nodes_are_enough_for_all_pods(settings: Settings) -> Iterator[Problem]:
             f"at most {pool.max_size * (per_node // gpus)}, what nodePool.maxSize nodes can hold",
             "the HPA asks for pods that wait without end",
             set_command("nodePool.maxSize", str(-(-pods // (per_node // gpus)))),
+        )
+
+
+@rule("nodePool.instanceTypes", "server.cpu", "server.memory")
+def _a_pod_fits_on_a_node(settings: Settings) -> Iterator[Problem]:
+    """The scaler expects a node with the least of each resource among the types: a pod that does not fit there gets none."""
+    rooms = {kind: room for kind in settings.node_pool.instance_types if (room := node_room.of_type(kind))}
+    if not rooms:
+        return
+    never = "no node ever fits the pods and they wait without end"
+    kind, (millicores, _) = min(rooms.items(), key=lambda row: row[1][0])
+    if node_room.quantity(settings.server.cpu) * 1000 > millicores:
+        yield Problem(
+            "server.cpu",
+            settings.server.cpu,
+            f"at most {millicores}m, what ACK leaves for pods on {kind}, the smallest of nodePool.instanceTypes",
+            never,
+            set_command("server.cpu", f"'\"{millicores // 1000}\"'"),
+        )
+    kind, (_, mib) = min(rooms.items(), key=lambda row: row[1][1])
+    if node_room.quantity(settings.server.memory) > mib * 2**20:
+        yield Problem(
+            "server.memory",
+            settings.server.memory,
+            f"at most {mib}Mi, what ACK leaves for pods on {kind}, the smallest of nodePool.instanceTypes",
+            never,
+            set_command("server.memory", f"{mib // 1024}Gi"),
         )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from lab.nodes.node import Node
 from lab.nodes.ossmount import Account
 from lab.nodes.pod import evict
 from lab.nodes.volumes import Volumes
+from lab.region.scenario import Scenario, ScenarioError, load
 
 Object = dict[str, Any]
 LEASE_SECONDS, STATUS_SECONDS = 10.0, 300.0
@@ -38,19 +40,32 @@ class Agent:
         self.by_name: dict[str, Node] = {}
         self.waiting: dict[str, dict[str, Object]] = {}
         self._session: aiohttp.ClientSession | None = None
-        self._scenario: Any = None
+        self._scenario: Scenario | None = None
+        self._stamp = 0
+        self.failed_pulls: Counter[int] = Counter()
         self._loads = 0
         self._gate = asyncio.Semaphore(REGISTRATIONS_AT_ONCE)
         self._tasks: set[asyncio.Future[Any]] = set()
 
+    @property
+    def scenario(self) -> Scenario:
+        """The lab's scenario; a file that has changed since is read again, one that is wrong now leaves the last good one."""
+        path = self.home / "scenario.yaml"
+        stamp = path.stat().st_mtime_ns if path.exists() else 0
+        if self._scenario is None or stamp != self._stamp:
+            try:
+                self._scenario = load(path)
+            except ScenarioError as error:
+                if self._scenario is None:
+                    raise
+                log.error("%s", error)
+            self._stamp = stamp
+        return self._scenario
+
     def load_seconds(self) -> float:
         """Wall seconds that image and model of the next light pod take: the scenario's delay `model_load`."""
-        if self._scenario is None:
-            from lab.region.scenario import load
-
-            self._scenario = load(self.home / "scenario.yaml")
         self._loads += 1
-        return self._scenario.delay("model_load", self._loads) / clock_factor()
+        return self.scenario.delay("model_load", self._loads) / clock_factor()
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -120,6 +135,10 @@ class Agent:
 
     async def _register(self, node: Node) -> None:
         """Until it works or the instance is gone."""
+        if refusal := node.refusal():
+            # systemd would start it again and again; the machine runs, is paid for, and no node comes of it.
+            log.error("instance %s: its kubelet ends, no node registers: %s", node.instance["instance_id"], refusal)
+            return
         async with self._gate:
             while self.nodes.get(node.instance["instance_id"]) is node:
                 try:

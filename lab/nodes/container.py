@@ -82,30 +82,34 @@ class Container:
     async def _pull(self) -> images.Image:
         """The image, after as many failed pulls as it takes."""
         reference = self.spec["image"]
-        policy = self.spec.get("imagePullPolicy") or "IfNotPresent"
         while True:
             try:
-                image = images.resolve(reference, self._tensorflow())
-                if image.kind == "serving" and not light.wanted():
-                    images.require_libraries(reference, self._tensorflow())
+                pulled = await self.around.pull(self.spec, self.event)
                 break
             except images.UnknownImage as reason:
-                invalid = "invalid reference format" in str(reason)
-                self.event("Normal", "Pulling", f'Pulling image "{reference}"')
-                self.event("Warning", "Failed", f'Failed to pull image "{reference}": {reason}')
-                self.event("Warning", "Failed", "Error: ErrImagePull")
-                self.show(waiting("InvalidImageName" if invalid else "ErrImagePull", str(reason)))
-                await asyncio.sleep(PULL_RETRY)
-                self.event("Normal", "BackOff", f'Back-off pulling image "{reference}"')
-                self.event("Warning", "Failed", "Error: ImagePullBackOff")
-                if not invalid:
-                    self.show(waiting("ImagePullBackOff", f'Back-off pulling image "{reference}": ErrImagePull: {reason}'))
-                await asyncio.sleep(PULL_RETRY)
-        if policy == "Always" or not self.state.restarts:
-            text = "already present on machine" if policy != "Always" else "successfully pulled"
-            self.event("Normal", "Pulled", f'Container image "{reference}" {text}')
+                await self._without_image(reference, reason)
+        if not pulled.cached or not self.state.restarts:
+            self.event("Normal", "Pulled", pulled.text)
         self.state.image_id = images.image_id(reference)
-        return image
+        return pulled.image
+
+    async def _without_image(self, reference: str, reason: images.UnknownImage) -> None:
+        """Shows why, as a kubelet does until it tries again."""
+        if reason.reason != "ErrImagePull":
+            kind = "InspectFailed" if reason.reason == "InvalidImageName" else reason.reason
+            self.event("Warning", kind, str(reason))
+            self.event("Warning", "Failed", f"Error: {reason.reason}")
+            self.show(waiting(reason.reason, str(reason)))
+            await asyncio.sleep(2 * PULL_RETRY)
+            return
+        self.event("Warning", "Failed", f'Failed to pull image "{reference}": {reason}')
+        self.event("Warning", "Failed", "Error: ErrImagePull")
+        self.show(waiting("ErrImagePull", str(reason)))
+        await asyncio.sleep(PULL_RETRY)
+        self.event("Normal", "BackOff", f'Back-off pulling image "{reference}"')
+        self.event("Warning", "Failed", "Error: ImagePullBackOff")
+        self.show(waiting("ImagePullBackOff", f'Back-off pulling image "{reference}": ErrImagePull: {reason}'))
+        await asyncio.sleep(PULL_RETRY)
 
     async def _start(self, image: images.Image) -> process.Process:
         """Starts the process; ConfigError or OSError if that cannot be done."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shlex
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.nodes import registry
 from toolchain import tensorflow
 from toolchain.paths import cache_root
 
@@ -19,7 +21,11 @@ Object = dict[str, Any]
 
 
 class UnknownImage(Exception):
-    """The image cannot be had here; the text is a container runtime's."""
+    """The image cannot be had here; the text is a container runtime's, `reason` the state in which the container waits."""
+
+    def __init__(self, text: str, reason: str = "ErrImagePull") -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,8 @@ TABLE: list[tuple[str, Image]] = [
     (r"(.*/)?(busybox|alpine|debian|ubuntu|bash)", Image("shell", (), ("sh",))),
     (r"(.*/)?python", Image("shell", (), ("python3",))),
 ]
+"""Names under which an image is known, whatever registry holds it: a copy in a registry of the user's own has any tag."""
+KNOWN: Object = json.loads((Path(__file__).parent / "known_images.json").read_text())
 _NAME = re.compile(r"^(?P<name>[a-z0-9]+(?:[._/:-]+[a-z0-9]+)*?)(?::(?P<tag>[\w][\w.-]{0,127}))?(?:@sha256:[0-9a-f]{64})?$")
 
 
@@ -65,20 +73,39 @@ def declared(pod: Object, container: Object) -> str:
 
 
 def resolve(reference: str, tensorflow: str = "") -> Image:
-    """The table's entry, or the server's where the pod says which TensorFlow the image has; UnknownImage with containerd's words
-    otherwise."""
+    """What runs for the image; UnknownImage with the words of containerd where no registry has it.
+
+    A public image has the tags of its registry (known_images.json). A copy elsewhere is taken to be there, and so
+    is an image of which the pod says its TensorFlow. Anything else is not: the well-known registries say so, and one that nobody knows
+    has no address.
+    """
     name, tag = split(reference)
     if not name:
         raise UnknownImage(
-            f'Failed to apply default image tag "{reference}": couldn\'t parse image name "{reference}": invalid reference format'
+            f'Failed to apply default image tag "{reference}": couldn\'t parse image name "{reference}": invalid reference format',
+            "InvalidImageName",
         )
+    public = KNOWN["images"].get(name)
+    if public and "@" not in reference and not has_tag(public, tag):
+        raise UnknownImage(registry.words("not_found", reference, name, tag))
     for pattern, image in TABLE:
         if re.fullmatch(pattern, name):
             return image
     if tensorflow:
         return TABLE[0][1]
-    full = f"{name}:{tag}"
-    raise UnknownImage(f'failed to pull and unpack image "{full}": failed to resolve reference "{full}": {full}: not found')
+    raise UnknownImage(registry.words("denied" if registry.known(name) else "no_such_host", reference, name, tag))
+
+
+def has_tag(public: Object, tag: str) -> bool:
+    """Whether a public image has a tag, as far as the list goes: a release of the same major version after its end is taken to be there."""
+    if re.fullmatch(public["tags"], tag) is None:
+        return False
+    release = re.match(r"(\d+)\.(\d+)\.(\d+)", tag)
+    if "releases" not in public or release is None:
+        return True
+    ordered = sorted(tuple(map(int, one.split("."))) for one in public["releases"])
+    asked = tuple(map(int, release.groups()))
+    return asked in ordered or (asked > ordered[-1] and asked[0] == ordered[-1][0])
 
 
 def require_libraries(reference: str, declared_version: str = "") -> None:

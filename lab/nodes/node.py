@@ -7,10 +7,12 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.labels import kubelet_refusal
 from lab.nodes.addresses import Addresses
 from lab.nodes.api import MERGE, ApiError
-from lab.nodes.nodes import conditions, is_ready, labels, lease_object, micro_now, node_name, node_object
+from lab.nodes.nodes import conditions, is_ready, labels, lease_object, micro_now, node_name, node_object, own_labels, taints
 from lab.nodes.pod import Pod, evict
+from lab.nodes.pulling import Puller
 
 if TYPE_CHECKING:
     from lab.nodes.agent import Agent
@@ -32,6 +34,11 @@ class Node:
         self.seen: Object = {}
         self.lease_due = 0.0
         self.ready = asyncio.Event()
+        self.puller = Puller(self.name, self.folder, agent)
+
+    def refusal(self) -> str:
+        """Why the kubelet does not even start with what the pool gives it, "" when it does."""
+        return kubelet_refusal(own_labels(self.instance), taints(self.instance))
 
     async def register(self) -> None:
         """Creates the Node object and its lease, waits for the podCIDR; ApiError if the API server refuses."""

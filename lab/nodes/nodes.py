@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from components import node_room
+
 Object = dict[str, Any]
 KUBELET_VERSION = "v1.36.3-aliyun.1"
-MAX_PODS = 110
 _ANNOTATIONS = {"volumes.kubernetes.io/controller-managed-attach-detach": "true"}
 DEFAULT_POOL = "default-nodepool"
 """The pool that no scaler touches: its nodes lack the label that the scaler gives."""
@@ -65,7 +66,12 @@ def labels(instance: Object) -> dict[str, str]:
         result["aliyun.accelerator/nvidia_count"] = str(instance["gpu_count"])
         if instance.get("gpu_memory_mib"):
             result["aliyun.accelerator/nvidia_mem"] = f"{instance['gpu_memory_mib']}MiB"
-    return {**result, **_pairs(instance.get("labels"))}
+    return {**result, **own_labels(instance)}
+
+
+def own_labels(instance: Object) -> dict[str, str]:
+    """The pool's labels, which the kubelet is started with."""
+    return _pairs(instance.get("labels"))
 
 
 def _pairs(given: Any) -> dict[str, str]:
@@ -81,17 +87,12 @@ def taints(instance: Object) -> list[Object]:
 
 
 def resources(instance: Object) -> tuple[dict[str, str], dict[str, str]]:
-    """(capacity, allocatable): the system keeps 100 millicores and an eighth of memory, at most 2 GiB, for itself."""
+    """(capacity, allocatable), by ACK's reservation policy (components/node_room.py)."""
     cpu, memory = int(instance["cpu"]), int(instance["memory_mib"])
-    reserved = min(2048, max(256, memory // 8))
-    capacity = {"cpu": str(cpu), "memory": f"{memory * 1024}Ki", "ephemeral-storage": "123722704Ki", "pods": str(MAX_PODS),
-                "hugepages-1Gi": "0", "hugepages-2Mi": "0"}  # fmt: skip
-    allocatable = {
-        **capacity,
-        "cpu": f"{cpu * 1000 - 100}m",
-        "memory": f"{(memory - reserved) * 1024}Ki",
-        "ephemeral-storage": "114022843818",
-    }
+    millicores, mib = node_room.allocatable(cpu, memory)
+    capacity = {"cpu": str(cpu), "memory": f"{node_room.capacity_mib(memory) * 1024}Ki", "ephemeral-storage": "123722704Ki",
+                "pods": str(node_room.MAX_PODS), "hugepages-1Gi": "0", "hugepages-2Mi": "0"}  # fmt: skip
+    allocatable = {**capacity, "cpu": f"{millicores}m", "memory": f"{mib * 1024}Ki", "ephemeral-storage": "114022843818"}
     if instance.get("gpu_count"):
         capacity["nvidia.com/gpu"] = allocatable["nvidia.com/gpu"] = str(instance["gpu_count"])
     return capacity, allocatable
@@ -106,19 +107,20 @@ def condition(kind: str, status: str, reason: str, message: str, before: list[Ob
 
 
 def conditions(instance: Object, before: list[Object] | None = None) -> list[Object]:
-    """The kubelet's four conditions, and ACK's InstanceExpired (True from the reclaim notice on)."""
+    """The kubelet's four conditions, and InstanceExpired (True from the reclaim notice on), which the add-on ack-node-problem-detector
+    sets: without it nobody does, and what it once set stays on the node as it was."""
     old = before or []
     if instance.get("lock_reason") == "Recycling":
         expired = ("True", "InstanceToBeTerminated", "instance is going to be terminated")
     else:
         expired = ("False", "InstanceNotToBeTerminated", "instance is not going to be terminated")
-    return [
+    own = [
         condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available", old),
         condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure", old),
         condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available", old),
         condition("Ready", "True", "KubeletReady", "kubelet is posting ready status", old),
-        condition("InstanceExpired", *expired, old),
     ]
+    return [*own, condition("InstanceExpired", *expired, old)] if instance.get("problem_detector", True) else own
 
 
 def is_ready(node: Object) -> bool:

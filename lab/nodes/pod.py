@@ -13,6 +13,8 @@ from lab.nodes.api import ApiError, pod_path
 from lab.nodes.container import Container
 from lab.nodes.fields import environment
 from lab.nodes.nodes import now
+from lab.nodes.pulling import Pulled, Tell
+from lab.nodes.registry import logins_of
 from lab.nodes.status import overwritten, pod_status, terminated, waiting
 
 if TYPE_CHECKING:
@@ -75,6 +77,20 @@ class Pod:
             return await self.api.find(f"/api/v1/namespaces/{self.pod['metadata']['namespace']}/{plural}/{name}")
 
         return await environment(self.pod, spec, self.facts, lookup)
+
+    async def pull(self, spec: Object, tell: Tell) -> Pulled:
+        """The image of one container, with the logins of the pod's pull secrets."""
+
+        async def logins() -> dict[str, tuple[str, str]]:
+            names = [one["name"] for one in self.pod["spec"].get("imagePullSecrets") or [] if one.get("name")]
+            space = f"/api/v1/namespaces/{self.pod['metadata']['namespace']}/secrets"
+            found = {name: await self.api.find(f"{space}/{name}") for name in names}
+            if missing := [name for name, secret in found.items() if secret is None]:
+                text = f"Unable to retrieve some image pull secrets ({', '.join(missing)}); attempting to pull the image may not succeed."
+                self.events.pod(self.pod, "Warning", "FailedToRetrieveImagePullSecret", text)
+            return logins_of([secret for secret in found.values() if secret])
+
+        return await self.node.puller.pull(spec, logins, tell, images.declared(self.pod, spec))
 
     def load_seconds(self) -> float:
         """How long image and model take in a light pod, from the lab's scenario."""

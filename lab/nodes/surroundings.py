@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import aiohttp
 
 from lab.nodes.events import Events
+from lab.nodes.pulling import Pulled, Tell
 
 Object = dict[str, Any]
 
@@ -29,6 +30,10 @@ class Surroundings(Protocol):
 
     def load_seconds(self) -> float:
         """How long image and model take, for a light pod."""
+        ...
+
+    async def pull(self, spec: Object, tell: Tell) -> Pulled:
+        """The image of a container; UnknownImage if it can't be had now. `tell` is for its events."""
         ...
 
     async def environment(self, spec: Object) -> dict[str, str]:

@@ -6,6 +6,15 @@ from dataclasses import dataclass
 
 REGION = "cn-shanghai"
 ZONES = ("cn-shanghai-e", "cn-shanghai-g", "cn-shanghai-l")
+ADDONS = (
+    "csi-plugin",
+    "csi-provisioner",
+    "nginx-ingress-controller",
+    "loongcollector",
+    "ack-alibaba-cloud-metrics-adapter",
+    "ack-node-problem-detector",
+)
+"""What a cluster of the lab has when nothing else is said."""
 SPOT_FRACTION = 0.3  # spot price as a share of the pay-as-you-go price, unless the scenario says otherwise
 
 

@@ -14,13 +14,14 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from lab.region import elastic, instances, preemption, resources
-from lab.region.catalog import TYPES
+from lab.region.catalog import ADDONS, TYPES
 from lab.region.control_market import MarketControl
 from lab.region.faults import FaultError
 from lab.region.judge import Departures
 from lab.region.protocol import ApiError
 from lab.region.recorder import Recorder
-from lab.region.seed import ADDONS, SWITCHES, VPC, make_lab_cluster, seed
+from lab.region.seed import SWITCHES, VPC, make_lab_cluster, seed
+from lab.region.services.cs.addons import detecting
 from lab.region.services.cs.belongings import scaling_of
 from lab.region.services.cs.clusters import cluster_of
 from lab.region.services.cs.clusters import shown as cluster_shown
@@ -97,8 +98,15 @@ class Control:
                     await asyncio.wait_for(changed.wait(), left)
         finally:
             self.region.forget_listener(listener)
-        rows = await self._do(lambda: (self.region.store.current(instances.REVISION), self.region.store.all("instance")))
-        return JSONResponse({"rev": rows[0], "instances": [instances.shown(i) for i in rows[1]]})
+
+        def read() -> tuple[int, list[dict[str, Any]]]:
+            known = detecting(self.region)
+            rows = self.region.store.all("instance")
+            shown = [instances.shown(row) | {"problem_detector": row["cluster_id"] in known} for row in rows]
+            return self.region.store.current(instances.REVISION), shown
+
+        revision, found = await self._do(read)
+        return JSONResponse({"rev": revision, "instances": found})
 
     async def release(self, request: HttpRequest) -> JSONResponse:
         """Release one instance."""

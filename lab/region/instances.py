@@ -80,6 +80,12 @@ def save(region: Region, instance: dict[str, Any]) -> None:
     region.notify()
 
 
+def touch(region: Region) -> None:
+    """Have the long poll answer although no instance changed: something else that it tells of them did."""
+    region.store.count(REVISION)
+    region.notify()
+
+
 @timer("instance.next")
 def advance(region: Region, payload: dict[str, Any]) -> None:
     """The next state of an instance's life; a release overtakes a boot."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.region import distribution
+from lab.region.catalog import ADDONS
 
 DEFAULT_DELAYS: dict[str, Any] = {
     "task": 2.0,  # any task of the container service
@@ -46,6 +47,8 @@ class Scenario:
     quota: int | None = None  # most instances of the account, None for no limit
     prices: str | None = None  # a file in place of lab/region/prices.json
     faults: list[dict[str, Any]] = field(default_factory=list)
+    without_addons: list[str] = field(default_factory=list)  # of the lab's own cluster
+    images: list[dict[str, Any]] = field(default_factory=list)  # {match, fails?, times?, seconds?, login?}: the first that matches counts
 
     def delay(self, name: str, number: int = 0) -> float:
         """Modelled seconds of a named delay; of a distribution, the draw with this number."""
@@ -80,6 +83,12 @@ def load(path: Path) -> Scenario:
         raise ScenarioError(f"{path}: rounding: {scenario.rounding!r}: expected one of {', '.join(ROUNDING)}")
     if scenario.prices is not None and (wrong := prices_problem(scenario.prices)):
         raise ScenarioError(f"{path}: prices: {scenario.prices}: {wrong}; expected a file such as lab/region/prices.json, by its full path")
+    for name in scenario.without_addons:
+        if name not in ADDONS:
+            raise ScenarioError(f"{path}: without_addons: {name}: expected of {', '.join(ADDONS)}")
+    for number, entry in enumerate(scenario.images):
+        if wrong := image_problem(entry):
+            raise ScenarioError(f"{path}: images[{number}]: {wrong}")
     for number, entry in enumerate(scenario.stock):
         if wrong := stock_problem(entry):
             raise ScenarioError(f"{path}: stock[{number}]: {wrong}")
@@ -114,6 +123,31 @@ def stock_problem(entry: Any) -> str:
         return f"expected market spot or on_demand and a whole number as count, found {entry}"
     unknown = [key for key in entry if key not in STOCK_KEYS]
     return f"{unknown[0]}: unknown; known are {', '.join(STOCK_KEYS)}" if unknown else ""
+
+
+IMAGE_KEYS = ("match", "fails", "times", "seconds", "login")
+IMAGE_FAILURES = (
+    "not_found", "denied", "unauthorized", "no_such_host", "timeout", "refused", "reset", "digest", "rate_limit", "disk_full", "platform",
+)  # fmt: skip
+"""Ways in which an image is not pulled (lab/nodes/registry.py has the words)."""
+
+
+def image_problem(entry: Any) -> str:
+    """What is wrong with one line of images, "" when nothing is."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("match"), str):
+        return f"expected a mapping with match, a name with registry and tag such as docker.io/*, found {entry}"
+    if unknown := [key for key in entry if key not in IMAGE_KEYS]:
+        return f"{unknown[0]}: unknown; known are {', '.join(IMAGE_KEYS)}"
+    if "fails" in entry and entry["fails"] not in IMAGE_FAILURES:
+        return f"fails: {entry['fails']}: expected one of {', '.join(IMAGE_FAILURES)}"
+    if "times" in entry and ("fails" not in entry or not isinstance(entry["times"], int) or entry["times"] < 1):
+        return f"times: {entry['times']}: expected with fails, how often it fails before it works: a whole number above 0"
+    if "seconds" in entry and (wrong := distribution.problem(entry["seconds"])):
+        return f"seconds: {wrong}"
+    login = entry.get("login", True)
+    if login is not True and not (isinstance(login, dict) and set(login) == {"username", "password"}):
+        return f"login: {login}: expected true (any login will do), or username and password"
+    return ""
 
 
 def _check_keys(path: Path, prefix: str, data: dict[str, Any], known: list[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from lab.region.catalog import ADDONS
 from lab.region.instances import create_instance, save
 from lab.region.resources import listing
 from lab.region.services.cs.addons import install
@@ -27,14 +28,6 @@ SWITCHES = {
     "vsw-labl": ("cn-shanghai-l", "10.0.64.0/20"),
 }
 SYSTEM_POOL, SYSTEM_TYPE = "np00000000000000000000000000lab0", "ecs.g6.large"
-ADDONS = (
-    "csi-plugin",
-    "csi-provisioner",
-    "nginx-ingress-controller",
-    "loongcollector",
-    "ack-alibaba-cloud-metrics-adapter",
-    "ack-node-problem-detector",
-)
 LOGSTORES = ("nginx-ingress", "alb_ingress")
 """Of the two kinds of ingress."""
 _TEXTS = (
@@ -67,7 +60,8 @@ def seed(region: Region) -> None:
         for name, (zone, cidr) in SWITCHES.items():
             make_vswitch(region, name, f"lab-{zone[-1]}", VPC, zone, cidr)
         make_group(region, SECURITY_GROUP, "lab", VPC)
-        make_lab_cluster(region, CLUSTER, CLUSTER_NAME, list(SWITCHES))
+        addons = [name for name in ADDONS if name not in region.scenario.without_addons]
+        make_lab_cluster(region, CLUSTER, CLUSTER_NAME, list(SWITCHES), addons)
         make_balancer(region, API_BALANCER, f"ManagedK8SSlbIntranet-{CLUSTER}", vpc_id=VPC)
         tag_balancer(region, API_BALANCER, {"ack.aliyun.com": CLUSTER})
         _system_pool(region)

@@ -41,7 +41,7 @@ def last_screen(lab: Lab) -> str:
 
 def wrong_image(lab: Lab) -> None:
     """A tag that no registry has."""
-    lab.config("server.image", "registry.example.com/serving:9.9.9")
+    lab.config("server.image", "tensorflow/serving:2.15.0")  # 2.15.1 was the first of its line
 
 
 def another_image(lab: Lab) -> None:
@@ -55,7 +55,7 @@ def too_big(lab: Lab) -> None:
 
 
 CASES: list[tuple[Callable[[Lab], None], str, str, str]] = [
-    (wrong_image, "its name or its tag is wrong", "registry.example.com/serving:9.9.9: not found", "server.image"),
+    (wrong_image, "its name or its tag is wrong", "docker.io/tensorflow/serving:2.15.0: not found", "server.image"),
     (another_image, "holds no /usr/bin/tensorflow_model_server", "StartError", "server.image"),
     (too_big, "more than its instance types have", "NotTriggerScaleUp", "server.cpu"),
 ]

@@ -112,4 +112,12 @@ POOL = [
         "nodePool.taint.effect",
     ),
     Bad({"nodePool": "10"}, "nodePool", "10", "an object with at least vswitchIds", "indented lines below 'elastic-inference:nodePool:'"),
+    Bad(
+        {"server": {"cpu": "4"}},
+        "server.cpu",
+        '"4"',
+        "at most 3920m, what ACK leaves for pods on ecs.gn6i-c4g1.xlarge",
+        "server.cpu' '\"3\"'",
+    ),
+    Bad({"server": {"memory": "14Gi"}}, "server.memory", '"14Gi"', "at most 13031Mi", "server.memory' 12Gi"),
 ]

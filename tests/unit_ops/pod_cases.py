@@ -144,6 +144,12 @@ CASES = (
     ),
     Case("pulls limited", "rate limit", "registry of your own", **pull("toomanyrequests: You have reached your pull rate limit")),
     Case("disk full", "disks are too small", "nodePool.systemDiskSize", **pull("write /var/lib/containerd/x: no space left on device")),
+    Case(
+        "image damaged",
+        "damaged or replaced on the way",
+        "by digest",
+        **pull('failed commit on ref "layer-sha256:1f": unexpected commit digest sha256:2e, expected sha256:1f: failed precondition'),
+    ),
     Case("wrong processor", "processors", "amd64", **pull("no match for platform in manifest: not found")),
     Case(
         "no driver",
@@ -184,6 +190,12 @@ CASES = (
     ),
     Case(
         "mount options", "does not take the volume's options", "model.volumeOptions", **mount("Oss OtherOpts error: invalid otherOpts: 'x'")
+    ),
+    Case(
+        "option of the other client",
+        "does not take the volume's options",
+        "model.volumeOptions",
+        **mount("failed to mount: ossfs2 exited: exit status 1, with stderr: ERROR: unknown command line flag 'max_stat_cache_size'"),
     ),
     Case(
         "OSS out of reach",

@@ -26,7 +26,7 @@ def test_a_pool_of_the_cloud_counts_ordered_instances_and_promises_the_least_of_
     found = cloud_rows.pool_of_row({**ROW, "instance_types": [*ROW["instance_types"], wide]})
     assert (found.id, found.low, found.high, found.alive) == ("np1", 0, 4, 3)
     capacity = found.template["status"]["capacity"]
-    assert (capacity["cpu"], capacity["memory"], capacity["nvidia.com/gpu"]) == ("4", f"{8192 * 1024}Ki", "1")
+    assert (capacity["cpu"], capacity["memory"], capacity["nvidia.com/gpu"]) == ("4", f"{7740 * 1024}Ki", "1")
     assert scheduling.Room.on(found.template).fits(pod("a"))
     assert node_rules.pool_of(found.template) == "np1"
 

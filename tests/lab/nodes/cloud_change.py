@@ -1,6 +1,6 @@
 """Run inside the lab: `python -m tests.lab.nodes.cloud_change WHAT` changes the double through Alibaba's own SDKs.
 
-setup: bucket with the model, role, policy · trust SUBJECT · policy BUCKET · wipe: all objects go.
+setup: bucket with the model, role, policy · trust SUBJECT · policy BUCKET · wipe: all objects go · install ADDON · uninstall ADDON.
 """
 
 from __future__ import annotations
@@ -35,6 +35,20 @@ def ram(action: str, **parameters: str) -> None:
     request.set_method("POST")
     for name, value in parameters.items():
         request.add_query_param(name, value)
+    AcsClient(keys()["access_key"], keys()["secret_key"], "cn-shanghai", verify=os.environ["SSL_CERT_FILE"]).do_action_with_exception(
+        request
+    )
+
+
+def addon(change: str, name: str) -> None:
+    """Has an add-on of the cluster installed or uninstalled."""
+    request = CommonRequest(
+        domain="cs.cn-shanghai.aliyuncs.com", version="2015-12-15", uri_pattern=f"/clusters/{CLUSTER}/components/{change}"
+    )
+    request.set_protocol_type("https")
+    request.set_method("POST")
+    request.add_header("Content-Type", "application/json")
+    request.set_content(json.dumps([{"name": name}]).encode())
     AcsClient(keys()["access_key"], keys()["secret_key"], "cn-shanghai", verify=os.environ["SSL_CERT_FILE"]).do_action_with_exception(
         request
     )
@@ -77,6 +91,8 @@ def main(what: str, value: str = "") -> None:
         ram("UpdateRole", RoleName=ROLE, NewAssumeRolePolicyDocument=trust(value))
     elif what == "policy":
         ram("CreatePolicyVersion", PolicyName=ROLE, PolicyDocument=policy(value), SetAsDefault="true")
+    elif what in ("install", "uninstall"):
+        addon(what, value)
     elif what == "wipe":
         for found in list(oss2.ObjectIteratorV2(store())):
             store().delete_object(found.key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ from typing import Any
 import aiohttp
 import pytest
 
+from lab.nodes import images
 from lab.nodes.api import ApiError
 from lab.nodes.container import Container
 from lab.nodes.fields import environment
+from lab.nodes.pulling import Pulled, Puller, Tell
+from lab.region.scenario import Scenario
 
 Object = dict[str, Any]
 
@@ -52,14 +56,23 @@ class FakeEvents:
         return [reason for _, reason, _ in self.seen]
 
 
+class World:
+    """What nodes share: a scenario to be set."""
+
+    def __init__(self) -> None:
+        self.scenario, self.failed_pulls = Scenario(), Counter[int]()
+
+
 class Around:
-    """A pod as one container sees it; every state it showed is in `shown`."""
+    """A pod as one container sees it; every state it showed is in `shown`. `logins` are those of its pull secrets."""
 
     def __init__(self, folder: Path, session: aiohttp.ClientSession) -> None:
         self.pod: Object = {"metadata": {"name": "p", "namespace": "n", "uid": "u1"}, "spec": {"nodeName": "node"}}
         self.pod_ip, self.folder, self.session = "127.0.0.1", folder, session
         self.events, self.volumes = FakeEvents(), {}
         self.terminating, self.grace = False, 5.0
+        self.world, self.logins = World(), dict[str, tuple[str, str]]()
+        self.puller = Puller("node", folder, self.world)
         self.container: Container | None = None
         self.shown: list[str] = []
 
@@ -70,6 +83,14 @@ class Around:
             text = detail.get("reason", kind) if kind == "waiting" else kind
             if self.shown[-1:] != [text]:
                 self.shown.append(text)
+
+    async def pull(self, spec: Object, tell: Tell) -> Pulled:
+        """From the node's own store or its registries."""
+
+        async def logins() -> dict[str, tuple[str, str]]:
+            return self.logins
+
+        return await self.puller.pull(spec, logins, tell, images.declared(self.pod, spec))
 
     def load_seconds(self) -> float:
         """No time at all."""

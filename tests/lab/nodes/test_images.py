@@ -10,10 +10,12 @@ import pytest
 from components import names
 from lab.nodes import images
 from lab.nodes.images import (
+    KNOWN,
     REPOSITORY,
     UnknownImage,
     command_line,
     expand,
+    has_tag,
     image_id,
     require_libraries,
     resolve,
@@ -31,6 +33,7 @@ RUN = [sys.executable, "-m", "lab.serving"]
         "tensorflow/serving:1.15.0-gpu",
         "tensorflow/serving",
         "docker.io/tensorflow/serving:2.20.0",
+        "registry.mine.example/tensorflow/serving:of-our-own",
         "registry.cn-shanghai.aliyuncs.com/tensorflow/serving:x",
         "registry-vpc.cn-shanghai.aliyuncs.com/acs/tensorflow-serving:1",
         "tensorflow/serving:1@sha256:" + "0" * 64,
@@ -45,16 +48,36 @@ def test_helper_images_are_known(reference: str) -> None:
     assert resolve(reference).kind in ("pause", "shell")
 
 
-def test_an_unknown_image_is_refused_in_the_runtimes_words() -> None:
+@pytest.mark.parametrize(
+    ("reference", "full", "said"),
+    [
+        ("tensorflow/servin:1.15.0", "docker.io/tensorflow/servin:1.15.0", "pull access denied, repository does not exist or may require"),
+        ("tensorflow/serving:2.15.0", "docker.io/tensorflow/serving:2.15.0", "docker.io/tensorflow/serving:2.15.0: not found"),
+        ("tensorflow/serving:9.9.9", "docker.io/tensorflow/serving:9.9.9", "docker.io/tensorflow/serving:9.9.9: not found"),
+        ("python:2.99", "docker.io/library/python:2.99", "docker.io/library/python:2.99: not found"),
+        ("registry.example.com/a:1", "registry.example.com/a:1", "dial tcp: lookup registry.example.com on 100.100.2.136:53: no such host"),
+        ("busybx@sha256:" + "1" * 64, "docker.io/library/busybx@sha256:" + "1" * 64, "pull access denied"),
+    ],
+)  # fmt: skip
+def test_an_image_that_no_registry_has_is_refused_in_the_runtimes_words(reference: str, full: str, said: str) -> None:
     with pytest.raises(UnknownImage) as caught:
-        resolve("tensorflow/servin:1.15.0")
-    full = "docker.io/tensorflow/servin:1.15.0"
-    assert str(caught.value) == f'failed to pull and unpack image "{full}": failed to resolve reference "{full}": {full}: not found'
+        resolve(reference)
+    text = str(caught.value)
+    assert text.startswith(f'failed to pull and unpack image "{full}": failed to resolve reference "{full}": ') and said in text
+
+
+def test_a_public_image_has_the_tags_of_its_registry_and_those_after_the_list_ends() -> None:
+    public = KNOWN["images"]["docker.io/tensorflow/serving"]
+    newest = max(tuple(map(int, one.split("."))) for one in public["releases"])
+    assert all(has_tag(public, f"{one}{kind}") for one in public["releases"] for kind in ("", "-gpu", "-devel-gpu"))
+    assert has_tag(public, f"{newest[0]}.{newest[1] + 1}.0-gpu") and not has_tag(public, f"{newest[0] + 1}.0.0")
+    assert all(entry["source"].startswith("https://") for entry in KNOWN["images"].values())
 
 
 def test_a_malformed_reference_is_called_invalid() -> None:
-    with pytest.raises(UnknownImage, match="invalid reference format"):
+    with pytest.raises(UnknownImage, match="invalid reference format") as caught:
         resolve("Tensorflow/Serving:1")
+    assert caught.value.reason == "InvalidImageName"
 
 
 def test_names_are_completed_and_have_a_stable_digest() -> None:

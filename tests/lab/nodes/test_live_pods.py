@@ -104,6 +104,73 @@ def test_an_agent_killed_takes_the_processes_along_and_its_successor_starts_them
     assert len(sleepers) == 1
 
 
+def test_images_come_from_registries_that_fail_want_a_login_and_recover(lab: Lab) -> None:
+    (lab.home / "scenario.yaml").write_text(
+        "images:\n"
+        "- {match: 'docker.io/library/busybox:1.36', fails: timeout, times: 1}\n"
+        "- {match: 'registry.mine.example/*', login: {username: me, password: secret}}\n"
+    )
+    space = {"namespace": live.NAMESPACE}
+    login = json.dumps({"auths": {"registry.mine.example": {"username": "me", "password": "secret"}}})
+    secret = {"metadata": {"name": "login", **space}, "type": "kubernetes.io/dockerconfigjson", "stringData": {".dockerconfigjson": login}}
+    asked = {
+        "late": ("busybox:1.36", {}),
+        "member": ("registry.mine.example/team/busybox:1", {"imagePullSecrets": [{"name": "login"}]}),
+        "stranger": ("registry.mine.example/team/busybox:1", {"imagePullSecrets": [{"name": "lost"}]}),
+    }
+    live.apply(lab, {"apiVersion": "v1", "kind": "Secret", **secret})
+    for name, (image, more) in asked.items():
+        container = {"name": "c", "image": image, "command": ["sleep", "777"], "imagePullPolicy": "Always"}
+        spec = {"containers": [container], "terminationGracePeriodSeconds": 0, **more}
+        live.apply(lab, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, **space}, "spec": spec})
+
+    def pod(name: str) -> dict:
+        return live.get(lab, f"/api/v1/namespaces/{live.NAMESPACE}/pods/{name}")
+
+    def events(name: str) -> list[str]:
+        selector = f"involvedObject.uid={pod(name)['metadata']['uid']}"
+        found = live.get(lab, f"/api/v1/namespaces/{live.NAMESPACE}/events", fieldSelector=selector)["items"]
+        return [f"{event['reason']}: {event['message']}" for event in found]
+
+    for name in ("late", "member"):
+        live.wait(lab, f"{name} runs", lambda name=name: pod(name)["status"].get("phase") == "Running")
+    assert any("dial tcp 203.0.113.7:443: i/o timeout" in text for text in events("late"))
+    live.wait(lab, "stranger is refused", lambda: any("401 Unauthorized" in text for text in events("stranger")))
+    assert any(
+        text.startswith("FailedToRetrieveImagePullSecret: Unable to retrieve some image pull secrets (lost)") for text in events("stranger")
+    )
+    waits = live.wait(lab, "why", lambda: pod("stranger")["status"]["containerStatuses"][0]["state"].get("waiting", {}).get("message"))
+    assert "401 Unauthorized" in waits
+    (lab.home / "scenario.yaml").unlink()
+    done = lab.inside("kubectl", "-n", live.NAMESPACE, "delete", "pods", *asked, "--wait=true", "--timeout=60s")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_node_that_comes_without_the_problem_detector_has_no_condition_of_it_until_the_add_on_is_there(lab: Lab) -> None:
+    def told() -> dict[str, set[str]]:
+        nodes = live.get(lab, "/api/v1/nodes")["items"]
+        return {node["metadata"]["name"]: {one["type"] for one in node["status"]["conditions"]} for node in nodes if live.ready(node)}
+
+    def ask(path: str, *more: str) -> dict:
+        return json.loads(lab.inside("curl", "-sS", *more, f"http://10.0.0.2:9090/_lab/{path}").stdout)
+
+    (old,) = told()
+    live.change(lab, "uninstall", "ack-node-problem-detector")
+    (pool,) = {one["nodepool_id"] for one in ask("instances")["instances"] if one["status"] == "Running"}
+    ask(f"nodepools/{pool}/scale", "-X", "POST", "-d", '{"delta": 1}')
+    live.wait(lab, "second node", lambda: len(told()) == 2)
+    (new,) = set(told()) - {old}
+    assert "InstanceExpired" in told()[old], "what the detector said last stays"
+    assert "InstanceExpired" not in told()[new]
+    node = next(one for one in live.get(lab, "/api/v1/nodes")["items"] if one["metadata"]["name"] == new)
+    assert (node["status"]["allocatable"]["cpu"], node["status"]["allocatable"]["memory"]) == ("1930m", f"{5975 * 1024}Ki")
+    live.change(lab, "install", "ack-node-problem-detector")
+    live.wait(lab, "condition", lambda: "InstanceExpired" in told()[new])
+    instance = node["metadata"]["labels"]["alibabacloud.com/ecs-instance-id"]
+    ask(f"instances/{instance}/release", "-X", "POST")
+    live.wait(lab, "second node gone", lambda: set(told()) == {old})
+
+
 def test_a_released_instance_takes_its_processes_pods_and_node_along(lab: Lab) -> None:
     listed = json.loads(lab.inside("curl", "-sS", "http://10.0.0.2:9090/_lab/instances").stdout)
     (instance,) = [one["instance_id"] for one in listed["instances"] if one["status"] == "Running"]

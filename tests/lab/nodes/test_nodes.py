@@ -68,8 +68,8 @@ def test_the_system_pools_node_is_neither_a_scalers_nor_a_gpus() -> None:
 
 def test_capacity_counts_gpus_and_the_system_keeps_its_share() -> None:
     capacity, allocatable = resources(INSTANCE)
-    assert (capacity["cpu"], capacity["memory"], capacity["nvidia.com/gpu"], capacity["pods"]) == ("4", "15728640Ki", "1", "110")
-    assert (allocatable["cpu"], allocatable["memory"], allocatable["nvidia.com/gpu"]) == ("3900m", "13762560Ki", "1")
+    assert (capacity["cpu"], capacity["memory"], capacity["nvidia.com/gpu"], capacity["pods"]) == ("4", f"{14796 * 1024}Ki", "1", "110")
+    assert (allocatable["cpu"], allocatable["memory"], allocatable["nvidia.com/gpu"]) == ("3920m", f"{13031 * 1024}Ki", "1")
     assert "nvidia.com/gpu" not in resources({**INSTANCE, "gpu_count": 0})[0]
 
 
@@ -84,6 +84,11 @@ def test_a_reclaim_notice_becomes_the_condition_that_others_watch() -> None:
     assert (quiet["InstanceExpired"]["status"], quiet["InstanceExpired"]["reason"]) == ("False", "InstanceNotToBeTerminated")
     assert (notice["InstanceExpired"]["status"], notice["InstanceExpired"]["reason"]) == ("True", "InstanceToBeTerminated")
     assert notice["Ready"]["status"] == "True"
+
+
+def test_without_the_problem_detector_nobody_tells_of_a_reclaim() -> None:
+    blind = {**INSTANCE, "lock_reason": "Recycling", "problem_detector": False}
+    assert [item["type"] for item in conditions(blind)] == ["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"]
 
 
 def test_transition_times_stay_while_a_status_stays() -> None:

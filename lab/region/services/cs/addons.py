@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from lab.region.instances import touch
 from lab.region.protocol import ApiError, Request, request_id
 from lab.region.registry import rest
 from lab.region.services.cs.belongings import collect_logs
@@ -34,6 +35,18 @@ _FIXED = {
     "managed": False,
 }
 _INSIDE = "cluster/{c}"
+DETECTOR = "ack-node-problem-detector"
+"""Tells of a reclaim notice on the node: the node agent learns of every instance whether its cluster has it."""
+
+
+def detecting(region: Region) -> set[str]:
+    """The clusters with the detector."""
+    return {addon["cluster_id"] for addon in region.store.all("addon", name=DETECTOR)}
+
+
+def _changed(region: Region, name: str) -> None:
+    if name == DETECTOR:
+        touch(region)
 
 
 def install(region: Region, cluster_id: str, name: str, version: str = "", config: str = "") -> dict[str, Any]:
@@ -46,6 +59,7 @@ def install(region: Region, cluster_id: str, name: str, version: str = "", confi
         "state": "active",
     }
     region.store.put("addon", f"{cluster_id}:{name}", addon)
+    _changed(region, name)
     return addon
 
 
@@ -118,6 +132,7 @@ def uninstall(region: Region, request: Request) -> dict[str, Any]:
     for row in request.json:
         addon = _installed(region, request.vars["c"], row["name"])
         region.store.delete("addon", f"{request.vars['c']}:{addon['name']}")
+        _changed(region, addon["name"])
     return _started(region, request.vars["c"], "addon_uninstall")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from lab.labels import label_problem, taint_problem
 from lab.region.clock import iso
 from lab.region.elastic import scale, to_minimum
 from lab.region.instances import living, release
@@ -105,9 +106,14 @@ def check(wanted: dict[str, Any]) -> None:
         raise ApiError(400, "InvalidParameter.SpotStrategy", f"spot_strategy {group['spot_strategy']!r} is not supported")
     if limits.get("enable") and group.get("desired_size"):
         raise ApiError(400, "InvalidParameter.DesiredSize", "desired_size can not be set while auto scaling is enabled")
-    for taint in (wanted.get("kubernetes_config") or {}).get("taints") or []:
-        if taint.get("effect") not in ("NoSchedule", "PreferNoSchedule", "NoExecute"):
-            raise ApiError(400, "InvalidParameter.Taints", f"taint {taint.get('key')}: effect {taint.get('effect')!r} is not supported")
+    # ACK documents no code for these; that it takes what Kubernetes takes is in its page on node labels and taints.
+    config = wanted.get("kubernetes_config") or {}
+    for label in config.get("labels") or []:
+        if wrong := label_problem(str(label.get("key") or ""), str(label.get("value") or "")):
+            raise ApiError(400, "InvalidParameter.Labels", f"label {label.get('key')}: {wrong}")
+    for taint in config.get("taints") or []:
+        if wrong := taint_problem(taint):
+            raise ApiError(400, "InvalidParameter.Taints", f"taint {taint.get('key')}: {wrong}")
 
 
 @rest("cs", "POST", "/clusters/{c}/nodepools", "CreateClusterNodePool", resource=_INSIDE)
