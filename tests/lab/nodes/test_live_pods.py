@@ -163,7 +163,7 @@ def test_a_node_that_comes_without_the_problem_detector_has_no_condition_of_it_u
     assert "InstanceExpired" in told()[old], "what the detector said last stays"
     assert "InstanceExpired" not in told()[new]
     node = next(one for one in live.get(lab, "/api/v1/nodes")["items"] if one["metadata"]["name"] == new)
-    assert (node["status"]["allocatable"]["cpu"], node["status"]["allocatable"]["memory"]) == ("1930m", f"{5975 * 1024}Ki")
+    assert (node["status"]["allocatable"]["cpu"], node["status"]["allocatable"]["memory"]) == ("1930m", "5975Mi")
     live.change(lab, "install", "ack-node-problem-detector")
     live.wait(lab, "condition", lambda: "InstanceExpired" in told()[new])
     instance = node["metadata"]["labels"]["alibabacloud.com/ecs-instance-id"]
