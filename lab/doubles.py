@@ -50,16 +50,17 @@ DOUBLES = (
         "the APIs listed in [coverage.md](coverage.md)",
         "names, types and required parameters of the official SDK packages' models (`lab/region/sdk_models.json`); the official SDKs and "
         "the published alicloud plugin as clients; recorded exchanges",
-        ("tests/lab/region",),
-        "values: the models say names and types, not what a field may hold",
+        ("tests/lab/region", "tests/prove/test_r4_sdk_models.py"),
+        "values: the models say names and types, not what a field may hold; `DescribeClusterEndpoints` and GetLogs of 0.6.0 are in no package",
     ),
     Double(
         "cloud double, OSS",
         ("lab/region/services/oss",),
         "OSS",
-        "`oss2` as client, signatures of both versions; recorded exchanges",
-        ("tests/lab/region/test_oss.py", "tests/lab/region/test_recorded.py"),
-        "names of elements and headers are not held against models",
+        "parameters, headers and elements of the models of `alibabacloud-oss-v2`; `oss2` as client, signatures of both versions; recorded "
+        "exchanges",
+        ("tests/lab/region/test_oss.py", "tests/lab/region/test_exchanges.py", "tests/lab/region/test_recorded.py"),
+        "elements that a client sends in a setting's XML are kept, not judged",
     ),
     Double(
         "interruptions and instance metadata",
@@ -185,14 +186,19 @@ _TAIL = """
 ## How the cloud double is judged
 
 Alibaba Cloud generates its SDK packages from the APIs' metadata. `python -m lab.region.sdk_models` reads the request and answer model
-of every action that the double serves from 14 of those packages, and a test reads those that are installed again.
+of every action that the double serves from 15 of those packages; `make prove ITEM=R4` fetches all of them and reads them again, a test in
+`make test` those that are installed.
 
-- A call without a required parameter is refused (`MissingParameter`, at the log service `ParameterInvalid`) before anything happens.
-- Every parameter that the double asks for, and every field that it answers with its type, is compared while it runs, for every client. What
-  differs is listed by the control API (`GET /_lab/departures`); the region tests end in failure if anything is.
-- Not judged so: `DescribeClusterEndpoints` (in no package), the log service's GetLogs of API version 0.6.0, and OSS (XML and headers).
-- Only parameters, not fields inside them, are required. `description` of a log project is called required, but the published Terraform
-  provider leaves it out: the double takes the call. RAM's and IMS's packages call nothing required; there the double's own rules hold.
+- A call without a required parameter is refused (`MissingParameter`, at the log service `ParameterInvalid`) before anything happens; so is
+  one whose objects or lists lack a required field (`ZoneMappings.1.ZoneId`, `nodepool_info.name`). What the published Terraform provider
+  leaves out is taken: `LEFT_OUT` in `lab/region/judge.py` names it. RAM's and IMS's packages call nothing required; `ALSO_REQUIRED` says
+  what their API reference does.
+- Every parameter, header (OSS) and field of a body that the double asks for, and every field, element and header that it answers with its
+  type, is compared while it runs. What differs is listed by the control API (`GET /_lab/departures`, with the judge's share of CPU time);
+  the region tests end in failure if anything is.
+- `tests/lab/region/test_exchanges.py` calls every action that the router knows, whole and without each required part.
+- A lab judges the first answers of each action, then as many as take 3 % of its handlers' CPU time; the region tests judge all
+  (`LAB_JUDGE=all`).
 """
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote
@@ -12,7 +13,7 @@ from urllib.parse import unquote
 from lab.region import distortions, judge
 from lab.region.auth.authenticate import authenticate
 from lab.region.auth.authorize import require
-from lab.region.protocol import ApiError, FileBody, Request, Response, error_response, json_response, request_id
+from lab.region.protocol import ApiError, Asked, FileBody, Request, Response, error_response, json_response, request_id
 from lab.region.recorder import Recorder
 from lab.region.registry import Route, load_services
 from lab.region.routing import locate, resolve
@@ -94,14 +95,11 @@ class App:
 
             def handle() -> Any:
                 if request.service == "oss":  # checks its own permissions: they depend on bucket policy and object
-                    return route.handler(region, request)
+                    return self._judged(request, route)
                 require(region, request, route)
                 judge.require(request)
                 with region.store.transaction():
-                    request.asked.clear()
-                    answer = route.handler(region, request)
-                self.departures.judge(request, answer)
-                return answer
+                    return self._judged(request, route)
 
             result = distortions.answer(region, request, distortion, handle) if distortion else handle()
             if request.service != "oss":
@@ -117,6 +115,19 @@ class App:
             return error_response(
                 request, ApiError(500, "InternalError", "The request processing has failed due to an error in the region double.")
             )
+
+    def _judged(self, request: Request, route: Route) -> Any:
+        """What the handler answers, noted by the judge."""
+        headers = request.headers
+        request.asked.clear()
+        if request.service == "oss":
+            request.headers = Asked(headers, request.asked_headers)
+        start = time.thread_time_ns()
+        answer = route.handler(self.region, request)
+        handled = time.thread_time_ns() - start
+        request.headers = headers
+        self.departures.judge(request, answer, handled)
+        return answer
 
 
 def _wrapped(request: Request, result: Any) -> Response:

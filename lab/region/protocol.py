@@ -29,23 +29,32 @@ def oss_request_id() -> str:
 class Asked(dict[str, Any]):
     """Parameters that remember which of them were asked for: the judge wants to know whether the API has them."""
 
-    def __init__(self, values: dict[str, Any], asked: set[str]) -> None:
-        """`asked` takes the names."""
+    def __init__(self, values: dict[str, Any], asked: set[str], above: str = "") -> None:
+        """`asked` takes the names, with `above` before them: `scaling_group.`"""
         super().__init__(values)
-        self._asked = asked
+        self._asked, self._above = asked, above
 
     def __getitem__(self, name: str) -> Any:
-        self._asked.add(name)
+        self._asked.add(self._above + name)
         return super().__getitem__(name)
 
     def __contains__(self, name: object) -> bool:
-        self._asked.add(str(name))
+        self._asked.add(f"{self._above}{name}")
         return super().__contains__(name)
 
     def get(self, name: str, default: Any = None) -> Any:
         """The value or the default; asked for either way."""
-        self._asked.add(name)
+        self._asked.add(self._above + name)
         return super().get(name, default)
+
+    @classmethod
+    def all_through(cls, value: Any, asked: set[str], above: str = "") -> Any:
+        """A JSON value whose objects remember, each below where it is: `taints.1.effect`."""
+        if isinstance(value, dict):
+            return cls({name: cls.all_through(one, asked, f"{above}{name}.") for name, one in value.items()}, asked, above)
+        if isinstance(value, list):
+            return [cls.all_through(one, asked, f"{above}{number}.") for number, one in enumerate(value, 1)]
+        return value
 
 
 @dataclass
@@ -68,6 +77,8 @@ class Request:
     identity: Any = None
     asked: set[str] = field(default_factory=set)
     """Names of parameters and of the body's fields that somebody asked for."""
+    asked_headers: set[str] = field(default_factory=set)
+    """Names of headers that a handler of OSS asked for."""
 
     @cached_property
     def query(self) -> dict[str, str]:
@@ -95,7 +106,7 @@ class Request:
             value = json.loads(self.body)
         except ValueError as error:
             raise ApiError(400, "InvalidParameter", f"The request body is not JSON: {error}") from None
-        return Asked(value, self.asked) if isinstance(value, dict) else value
+        return Asked.all_through(value, self.asked)
 
     def need(self, name: str) -> str:
         """An RPC parameter that must be there."""
@@ -146,9 +157,9 @@ def json_response(value: Any, status: int = 200, **headers: str) -> Response:
 
 
 def xml_response(text: str, status: int = 200, **headers: str) -> Response:
-    """An XML answer of OSS; `text` without the XML head."""
+    """An XML answer of OSS; `text` without the XML head. No text: no body."""
     fixed = {"Content-Type": "application/xml", "x-oss-request-id": oss_request_id(), "Server": "AliyunOSS"}
-    return Response(status, (XML_HEAD + text).encode(), {**fixed, **headers})
+    return Response(status, (XML_HEAD + text).encode() if text else b"", {**fixed, **headers})
 
 
 def element(name: str, *children: Any) -> str:

@@ -30,6 +30,7 @@ PACKAGES: dict[str, tuple[str, str]] = {
     "ims": ("alibabacloud-ims20190815", "3.5.0"),
     "location": ("alibabacloud-location20150612", "1.0.0"),
     "nlb": ("alibabacloud-nlb20220430", "4.1.3"),
+    "oss": ("alibabacloud-oss-v2", "1.4.1"),
     "ram": ("alibabacloud-ram20150501", "1.3.0"),
     "slb": ("alibabacloud-slb20140515", "3.3.31"),
     "sls": ("alibabacloud-sls20201230", "5.15.1"),
@@ -38,8 +39,15 @@ PACKAGES: dict[str, tuple[str, str]] = {
 }
 """The packages of the API versions that the double serves. Auto Scaling's 2014 package says no required parameters and lacks
 DescribeScalingGroups: the package of the 2022 version of the same calls says those, whose lists lack the 2014 version's inner element."""
-OTHER_NAMES = {"sls:CreateProjectPolicy": "PutProjectPolicy"}
-"""Where the package calls an action otherwise than the permission that RAM knows."""
+OTHER_NAMES = {
+    "sls:CreateProjectPolicy": ("PutProjectPolicy",),
+    "oss:DeleteBucketTagging": ("DeleteBucketTags",),
+    "oss:GetBucketTagging": ("GetBucketTags",),
+    "oss:PutBucketTagging": ("PutBucketTags",),
+    "oss:ListObjects": ("ListObjects", "ListObjectsV2"),
+    "oss:PutObject": ("PutObject", "CopyObject"),
+}
+"""Where the package calls an action otherwise than the permission that RAM knows, or has two for what is one route here."""
 _SCALARS = {"str": "s", "int": "i", "float": "f", "bool": "b", "bytes": "s"}
 _FIELD = re.compile(r"if self\.(\w+) is not None:.*?result\['([^']+)'\]", re.DOTALL)
 _REQUIRED = "This parameter is required."
@@ -136,25 +144,113 @@ def _both(old: Any, new: Any) -> Any:
     return old
 
 
+class ObjectStorage:
+    """The models of OSS' package, which are maps of attributes: parameters of query and header, elements, headers of the answer."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is the package's own; nothing of it is imported."""
+        self._maps: dict[str, dict[str, tuple[dict[str, Any], str]]] = {}
+        for source in sorted((folder / "models").glob("*.py")):
+            for node in ast.parse(source.read_text()).body:
+                if isinstance(node, ast.ClassDef):
+                    maps = {
+                        one.targets[0].id: ast.literal_eval(one.value)
+                        for one in node.body
+                        if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name) and one.targets[0].id in _MAPS
+                    }
+                    root = str(maps.get("_xml_map", {}).get("name", ""))
+                    self._maps.setdefault(node.name, {})[source.stem] = (maps.get("_attribute_map", {}), root)
+
+    def action(self, names: tuple[str, ...]) -> dict[str, Any] | None:
+        """`request` (query and headers by their names), `answer` (None, or the element at the root), `headers` of the answer."""
+        if any(f"{name}Result" not in self._maps for name in names):
+            return None
+        request: dict[str, Any] = {}
+        answer: dict[str, Any] = {}
+        headers: dict[str, Any] = {}
+        for name in names:
+            for of in self._only(f"{name}Request")[0].values():
+                if of.get("position") in ("query", "header") and "rename" in of:
+                    request[_meta(of["rename"]) + ("!" if of.get("required") else "")] = _simple(of.get("type", "str"))
+            module, (attributes, root) = next(iter(self._maps[f"{name}Result"].items()))
+            for of in attributes.values():
+                if of.get("tag") == "output" and of.get("position") == "header":
+                    headers[_meta(of["rename"])] = _simple(of.get("type", "str"))
+                elif of.get("tag") == "output" and of.get("type", "").endswith(",xml") and of["type"] != "str,xml":
+                    answer[of["rename"]] = self._element(of["type"].removesuffix(",xml"), module)
+            if any(of.get("tag") == "xml" for of in attributes.values()):
+                answer[root] = _joined(answer.get(root), self._fields(attributes, module))
+        return {"request": request, "answer": answer or None, "headers": headers}
+
+    def _only(self, name: str, module: str = "") -> tuple[dict[str, Any], str]:
+        found = self._maps[name]
+        return found[module] if module in found else next(iter(found.values()))
+
+    def _fields(self, attributes: dict[str, Any], module: str) -> Any:
+        fields: dict[str, Any] = {}
+        for of in attributes.values():
+            if of.get("tag") != "xml":
+                continue
+            if of["rename"] == ".":
+                return "s"
+            *above, last = of["rename"].split("/")
+            place = fields
+            for part in above:
+                place = place.setdefault(part, {})
+            place[last] = self._kind(of.get("type", "str"), module)
+        return fields
+
+    def _kind(self, name: str, module: str) -> Any:
+        if name.startswith("["):
+            return [self._kind(name[1:-1], module)]
+        return self._element(name, module) if name in self._maps else _simple(name)
+
+    def _element(self, name: str, module: str) -> Any:
+        return self._fields(self._only(name, module)[0], module)
+
+
+_MAPS = ("_attribute_map", "_xml_map")
+
+
+def _simple(name: str) -> str:
+    return {"int": "i", "float": "f", "bool": "b"}.get(name.partition(",")[0], "s")
+
+
+def _meta(name: str) -> str:
+    """A header's name in small letters; the user's own are one entry."""
+    return f"{name}*" if name == "x-oss-meta-" else name.lower() if name[0].isupper() or name.startswith("x-oss-") else name
+
+
+def _joined(first: Any, second: Any) -> Any:
+    return {**first, **second} if isinstance(first, dict) else second
+
+
 def actions() -> list[tuple[str, str]]:
-    """Every action that the double serves, OSS apart: its interface is XML and headers, and has a judge of its own."""
+    """Every action that the double serves."""
+    from lab.region.services.oss.table import TABLE
+
     load_services()
-    return sorted({*RPC, *_SHARED, *((route.service, route.call) for _, route in ROUTES)})
+    oss = {("oss", entry.call) for entry in TABLE.values()}
+    return sorted({*RPC, *_SHARED, *oss, *((route.service, route.call) for _, route in ROUTES)})
 
 
 def extract(folder: Path) -> dict[str, Any]:
     """`{"service:Action": models}` of the packages installed in the folder; a package that is not there leaves its actions out."""
-    packages = {}
+    packages: dict[str, Package | ObjectStorage] = {}
     for service, (name, _) in PACKAGES.items():
         if (place := folder / name.replace("-", "_")).is_dir():
-            packages[service] = Package(place)
+            packages[service] = ObjectStorage(place) if service == "oss" else Package(place)
     found = {}
     for service, action in actions():
-        if service in packages:
-            key = f"{service}:{action}"
-            found[key] = action_models(packages[service], OTHER_NAMES.get(key, action))
-            if service == "ess" and "ess2022" in packages:
-                found[key] = _auto_scaling(found[key], action_models(packages["ess2022"], action))
+        key = f"{service}:{action}"
+        names = OTHER_NAMES.get(key, (action,))
+        package = packages.get(service)
+        if isinstance(package, ObjectStorage):
+            found[key] = package.action(names)
+        elif package is not None:
+            found[key] = action_models(package, names[0])
+            if service == "ess" and isinstance(newer := packages.get("ess2022"), Package):
+                found[key] = _auto_scaling(found[key], action_models(newer, action))
     return found
 
 

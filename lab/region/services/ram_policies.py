@@ -156,7 +156,7 @@ def update_description(region: Region, request: Request) -> dict[str, Any]:
     policy = _policy(region, request)
     policy["Description"] = request.params.get("NewDescription", "")
     region.store.put("ram_policy", policy["PolicyName"], policy)
-    return {"Policy": _summary(region, policy)}
+    return {"Policy": {name: value for name, value in _summary(region, policy).items() if name != "AttachmentCount"}}
 
 
 @rpc("ram", "DeletePolicyVersion", resource=_POLICY)

@@ -99,7 +99,7 @@ def https(
 
 
 def log_sha1(
-    lab: Lab, method: str, host: str, path: str, query: dict[str, str] | None = None, secret: str | None = None
+    lab: Lab, method: str, host: str, path: str, query: dict[str, str] | None = None, secret: str | None = None, body: bytes = b""
 ) -> tuple[int, Any]:
     """One log service call signed as the older clients do (hmac-sha1)."""
     access_key, own_secret = keys(lab, secret)
@@ -108,15 +108,18 @@ def log_sha1(
         "Content-Type": "application/json",
         "x-log-apiversion": "0.6.0",
     }
-    headers |= {"x-log-bodyrawsize": "0", "x-log-signaturemethod": "hmac-sha1"}
+    headers |= {"x-log-bodyrawsize": str(len(body)), "x-log-signaturemethod": "hmac-sha1"}
+    digest = hashlib.md5(body).hexdigest().upper() if body else ""
+    if digest:
+        headers["Content-MD5"] = digest
     own = "".join(f"{n}:{headers[n]}\n" for n in sorted(headers) if n.startswith("x-log-"))
     resource = path + ("?" + "&".join(f"{n}={v}" for n, v in sorted(query.items())) if query else "")
-    text = f"{method}\n\n{headers['Content-Type']}\n{headers['Date']}\n{own}{resource}"
+    text = f"{method}\n{digest}\n{headers['Content-Type']}\n{headers['Date']}\n{own}{resource}"
     signature = base64.b64encode(hmac.new(own_secret.encode(), text.encode(), hashlib.sha1).digest()).decode()
     headers["Authorization"] = f"LOG {access_key}:{signature}"
     target = path + ("?" + urlencode(query, quote_via=quote) if query else "")
-    status, _, body = https(lab, method, host, target, headers=headers)
-    return status, json.loads(body) if body else None
+    status, _, answer = https(lab, method, host, target, body, headers)
+    return status, json.loads(answer) if answer else None
 
 
 def token(lab: Lab, **changes: Any) -> str:

@@ -23,7 +23,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     yield made
     judged = made.ask("departures")
     made.stop()
-    assert judged["departures"] == [], "the double departs from the official SDKs' models"
+    assert not judged["departures"], "the double departs from the official SDKs' models:\n" + "\n".join(judged["departures"])
 
 
 @pytest.fixture(autouse=True)

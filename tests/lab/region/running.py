@@ -44,7 +44,7 @@ class Lab:
         """Start the process and wait until it says it is ready."""
         command = [sys.executable, "-m", "lab.region", "--home", str(self.home), "--https", f"{self.address}:{self.https}"]
         command += ["--http", f"{self.address}:{self.http}", "--control", f"{self.address}:{self.control}"]
-        environment = {**os.environ, "LAB_CLOCK": str(self.clock), "PYTHONPATH": str(ROOT)}
+        environment = {**os.environ, "LAB_CLOCK": str(self.clock), "LAB_JUDGE": "all", "PYTHONPATH": str(ROOT)}
         log = (self.home / "region.log").open("a")
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment, cwd=ROOT)
         assert self.process.stdout is not None

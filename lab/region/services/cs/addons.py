@@ -130,7 +130,7 @@ def upgrade(region: Region, request: Request) -> dict[str, Any]:
 def uninstall(region: Region, request: Request) -> dict[str, Any]:
     """Remove add-ons."""
     for row in request.json:
-        addon = _installed(region, request.vars["c"], row["name"])
+        addon = _installed(region, request.vars["c"], row.get("name", ""))
         region.store.delete("addon", f"{request.vars['c']}:{addon['name']}")
         _changed(region, addon["name"])
     return _started(region, request.vars["c"], "addon_uninstall")

@@ -83,16 +83,14 @@ def update_audit(region: Region, request: Request) -> dict[str, Any]:
 
 @rest("cs", "POST", "/clusters/{c}/tags", "ModifyClusterTags", resource="cluster/{c}")
 def tags(region: Region, request: Request) -> dict[str, Any]:
-    """Replace the cluster's tags."""
+    """Replace the cluster's tags; the answer says nothing."""
     cluster = cluster_of(region, request.vars["c"])
     cluster["tags"] = request.json
     region.store.put("cluster", cluster["cluster_id"], cluster)
-    return {"task_id": start_task(region, "cluster_tags", cluster["cluster_id"])["task_id"]}
+    return {}
 
 
 @rest("cs", "GET", "/api/v1/metadata/versions", "DescribeKubernetesVersionMetadata")
 def versions(region: Region, request: Request) -> Response:
     """The Kubernetes versions on offer."""
-    return json_response(
-        [{"version": "1.36.3-aliyun.1", "creatable": True, "multi_az": "True", "runtimes": [{"name": "containerd", "version": "2.1.3"}]}]
-    )
+    return json_response([{"version": "1.36.3-aliyun.1", "creatable": True, "runtimes": [{"name": "containerd", "version": "2.1.3"}]}])

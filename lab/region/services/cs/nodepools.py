@@ -186,7 +186,7 @@ def scale_out(region: Region, request: Request) -> dict[str, Any]:
     """Order `count` more nodes."""
     pool = pool_of(region, request.vars["c"], request.vars["n"])
     scale(region, pool, int(request.json.get("count", 0)), "scaled by hand")
-    return _started(region, pool, "nodepool_scaleout")
+    return {"task_id": _started(region, pool, "nodepool_scaleout")["task_id"]}
 
 
 @rest("cs", "DELETE", "/clusters/{c}/nodepools/{n}", "DeleteClusterNodepool", resource=_INSIDE)

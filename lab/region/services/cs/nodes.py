@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from lab.region.clock import iso
 from lab.region.instances import living, release
-from lab.region.protocol import Request
+from lab.region.protocol import Request, request_id
 from lab.region.registry import rest
 from lab.region.services.cs.clusters import cluster_of
 from lab.region.services.cs.tasks import start_task
@@ -56,15 +57,24 @@ def list_nodes(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rest("cs", "POST", "/api/v2/clusters/{c}/nodes/remove", "RemoveClusterNodes", resource="cluster/{c}")
-@rest("cs", "DELETE", "/clusters/{c}/nodepools/{n}/nodes", "RemoveNodePoolNodes", resource="cluster/{c}")
 def remove_nodes(region: Region, request: Request) -> dict[str, Any]:
-    """Take nodes out of the cluster; their instances are released if asked."""
+    """Take nodes out of the cluster; their instances are released if asked. The answer says nothing."""
     cluster_of(region, request.vars["c"])
     body = request.json
-    names = set(body.get("nodes") or []) | set(filter(None, request.query.get("node_names", "").split(",")))
-    free = body.get("release_node") or request.query.get("release_node", "").lower() == "true"
+    _remove(region, set(body["nodes"]), bool(body.get("release_node")))
+    return {}
+
+
+@rest("cs", "DELETE", "/clusters/{c}/nodepools/{n}/nodes", "RemoveNodePoolNodes", resource="cluster/{c}")
+def remove_pool_nodes(region: Region, request: Request) -> dict[str, Any]:
+    """Take nodes out of a node pool, by name or by instance: lists as JSON in the query."""
+    cluster_of(region, request.vars["c"])
+    names = {name for parameter in ("nodes", "instance_ids") for name in json.loads(request.query.get(parameter) or "[]")}
+    _remove(region, names, request.query.get("release_node", "").lower() == "true")
+    return {"task_id": start_task(region, "nodes_remove", request.vars["c"])["task_id"], "request_id": request_id()}
+
+
+def _remove(region: Region, names: set[str], release_them: bool) -> None:
     for instance in living(region):
-        if free and names & {instance["instance_id"], node_name(instance)}:
+        if release_them and names & {instance["instance_id"], node_name(instance)}:
             release(region, instance["instance_id"])
-    task = start_task(region, "nodes_remove", request.vars["c"])
-    return {"cluster_id": request.vars["c"], "task_id": task["task_id"]}

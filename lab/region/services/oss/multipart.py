@@ -40,7 +40,7 @@ def initiate(region: Region, request: Request) -> Response:
         "bucket": bucket["name"],
         "key": key,
         "created": region.clock.now(),
-        "meta": meta_of(bucket, request.headers),
+        "meta": meta_of(bucket, request.headers, acl="default"),
     }
     region.store.put("upload", upload["id"], upload)
     encode = encoder(request)
@@ -95,9 +95,10 @@ def complete(region: Region, request: Request) -> Response:
     whole = blobs.write(region, blobs.read_pieces(region, [row["blob"] for row in chosen]))
     digest = hashlib.md5(b"".join(bytes.fromhex(row["etag"]) for row in chosen)).hexdigest().upper()
     blob = blobs.Blob(whole.name, whole.size, f"{digest}-{len(chosen)}", whole.crc)
+    meta = {**upload["meta"], "acl": request.headers.get("x-oss-object-acl") or "default"}
     with region.store.transaction():
         bucket = bucket_of(region, upload["bucket"])
-        version, old = versions.add(region, bucket, upload["key"], blob, "Multipart", upload["meta"])
+        version, old = versions.add(region, bucket, upload["key"], blob, "Multipart", meta)
         old += _forget(region, upload["id"])
     blobs.remove(region, old)
     encode, place = encoder(request), f"{bucket['name']}.oss-{region.name}.aliyuncs.com"
@@ -109,7 +110,7 @@ def complete(region: Region, request: Request) -> Response:
         element("ETag", f'"{blob.etag}"'),
     )
     extra = {"x-oss-version-id": version} if version != versions.NULL else {}
-    return xml_response(body, 200, **{"ETag": f'"{blob.etag}"', "x-oss-hash-crc64ecma": blob.crc, **extra})
+    return xml_response(body, 200, **{"x-oss-hash-crc64ecma": blob.crc, **extra})
 
 
 def _part(held: dict[int, Any], number: str, etag: str) -> Any:
@@ -176,7 +177,6 @@ def list_uploads(region: Region, request: Request) -> Response:
             "Upload",
             element("Key", encode(u["key"])),
             element("UploadId", u["id"]),
-            element("StorageClass", u["meta"]["class"]),
             element("Initiated", iso_millis(u["created"])),
         )
         for _, _, u in found

@@ -22,8 +22,8 @@ _KEPT = ("cache-control", "content-disposition", "content-encoding", "content-la
 _SSE = ("x-oss-server-side-encryption", "x-oss-server-side-encryption-key-id")
 
 
-def meta_of(bucket: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
-    """What is kept of the headers of a write."""
+def meta_of(bucket: dict[str, Any], headers: dict[str, str], acl: str = "") -> dict[str, Any]:
+    """What is kept of the headers of a write; `acl` where the call has no header for it."""
     kept = {n: v for n, v in headers.items() if n in _KEPT or n in _SSE or n.startswith("x-oss-meta-")}
     rule = re.search(r"<SSEAlgorithm>(.*?)<", bucket["config"].get("encryption", ""))
     if rule and _SSE[0] not in kept:
@@ -31,7 +31,7 @@ def meta_of(bucket: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
     return {
         "headers": kept,
         "type": headers.get("content-type") or "application/octet-stream",
-        "acl": headers.get("x-oss-object-acl") or "default",
+        "acl": acl or headers.get("x-oss-object-acl") or "default",
         "class": headers.get("x-oss-storage-class") or bucket["storage_class"],
         "tagging": headers.get("x-oss-tagging", ""),
     }
@@ -182,7 +182,6 @@ def head(region: Region, request: Request) -> Response:
 
 
 @oss("object", "HEAD", "objectMeta", "GetObjectMeta", "oss:GetObject")
-@oss("object", "GET", "objectMeta", "GetObjectMeta", "oss:GetObject")
 def object_meta(region: Region, request: Request) -> Response:
     """Size, ETag and age only."""
     bucket, row = _readable(region, request, "oss:GetObject")
