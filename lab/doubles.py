@@ -51,7 +51,8 @@ DOUBLES = (
         "names, types and required parameters of the official SDK packages' models (`lab/region/sdk_models.json`); the official SDKs and "
         "the published alicloud plugin as clients; recorded exchanges",
         ("tests/lab/region", "tests/prove/test_r4_sdk_models.py"),
-        "values: the models say names and types, not what a field may hold; `DescribeClusterEndpoints` and GetLogs of 0.6.0 are in no package",
+        "values: the models say names and types, not what a field may hold; `DescribeClusterEndpoints` and GetLogs of 0.6.0 are in no "
+        "package",
     ),
     Double(
         "cloud double, OSS",
