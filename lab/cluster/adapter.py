@@ -17,7 +17,7 @@ from typing import Any
 from lab.cluster import notify, sls_query
 from lab.cluster.certificates import cluster_pki
 from lab.cluster.metric_fault import MetricFault
-from lab.cluster.sls import Sls, SlsError
+from lab.cluster.sls import Sls
 from lab.environment import clock_factor
 
 GROUP = "external.metrics.k8s.io"
@@ -33,16 +33,17 @@ class Source:
         self._fault, self._clock = MetricFault(home), clock_factor()
 
     def read(self, metric: str, labels: dict[str, str]) -> int | None:
-        """The metric's value now; None when the query gives no row at all. Raises ValueError, SlsError or httpx' errors."""
+        """The metric's value now; None when the query gives no row at all. Raises ValueError, TimeoutError, SlsError or httpx' errors."""
         wanted = sls_query.scaled(sls_query.params(labels), self._clock)
         asked = sls_query.query(metric, wanted, int(time.time()))
         for _ in range(wanted.retries):
             answer = self._clients[wanted.internal].get_logs(
                 wanted.project, wanted.logstore, asked.begin, asked.end, asked.text, asked.lines
             )
+            if not answer.rows:  # asked before completeness, as there: no rows end the question, whatever is still to come
+                return self._fault.distort(None)
             if answer.complete:
-                found = sls_query.value(str(answer.rows[0].get("value", ""))) if answer.rows else None
-                return self._fault.distort(found)
+                return self._fault.distort(sls_query.value(str(answer.rows[0].get("value", ""))))
         raise TimeoutError("Query sls timeout,it might because of too many logs.")
 
 
@@ -51,7 +52,7 @@ def value_list(metric: str, found: int | None) -> dict[str, Any]:
     items = []
     if found is not None:
         moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        items = [{"metricName": metric, "metricLabels": {}, "timestamp": moment, "value": str(found)}]
+        items = [{"metricName": metric, "metricLabels": None, "timestamp": moment, "value": sls_query.quantity(found)}]
     return {"kind": "ExternalMetricValueList", "apiVersion": VERSION, "metadata": {}, "items": items}
 
 
@@ -85,15 +86,16 @@ def application(source: Any) -> Any:
     async def metric(request: Request) -> JSONResponse:
         name = request.path_params["metric"]
         if not sls_query.known(name):
-            return JSONResponse(failure(404, f"The specific metric source {name} is not found."), 404)
-        labels = sls_query.labels_of(request.query_params.get("labelSelector", ""))
+            return JSONResponse(failure(500, f"no any matched metrics from provider: {{{name}}}"), 500)
+        try:
+            labels = sls_query.labels_of(request.query_params.get("labelSelector", ""))
+        except sls_query.MalformedSelector as error:
+            return JSONResponse(failure(400, str(error)), 400)
         try:
             return JSONResponse(value_list(name, await asyncio.to_thread(source.read, name, labels)))
-        except (ValueError, SlsError, TimeoutError) as error:
-            return JSONResponse(failure(500, str(error)), 500)
-        except Exception as error:  # the log service can't be reached
+        except Exception as error:  # what its source returns as an error is an internal one, an unreachable log service too
             log.warning("%s: %s", name, error)
-            return JSONResponse(failure(503, f"log service: {error}"), 503)
+            return JSONResponse(failure(500, str(error)), 500)
 
     def fixed(document: Any) -> Any:
         return lambda request: JSONResponse(document)

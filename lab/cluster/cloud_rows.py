@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from lab.cluster import node_rules
@@ -22,15 +24,15 @@ def scales_itself(row: dict[str, Any]) -> bool:
 
 def pool_of_row(row: dict[str, Any]) -> Pool:
     """A node pool as the rules see it; ordered instances count as alive."""
-    return Pool(row["id"], row["min"], row["max"], row["desired"] + ordered(row), template(row))
+    return Pool(row["id"], row["min"], row["max"], row["desired"] + ordered(row), template(row), row["scaling_group_id"])
 
 
-def ordered(row: dict[str, Any]) -> int:
+def ordered(row: Object) -> int:
     """Instances that are ordered and don't exist yet."""
     return sum(activity["delta"] - len(activity.get("instances", [])) for activity in row.get("in_progress", []) if activity["delta"] > 0)
 
 
-def template(row: dict[str, Any]) -> Object:
+def template(row: Object) -> Object:
     """A node as the scaler expects one of this pool: of every resource the least among its types, since any of them may come.
 
     It learns labels and taints from the scaling group's tags, of which it reads twelve: labels, taints and the user's own tags together.
@@ -58,12 +60,12 @@ def _stripped(tags: dict[str, str], prefix: str) -> dict[str, str]:
     return {key.removeprefix(prefix): value for key, value in tags.items() if key.startswith(prefix)}
 
 
-def booting(rows: list[dict[str, Any]], instances: list[dict[str, Any]], nodes: list[Object]) -> list[Object]:
+def booting(rows: Sequence[Object], instances: Sequence[Object], nodes: Sequence[Object]) -> list[Object]:
     """The nodes to come: of instances that are not Ready nodes yet, and of orders still open."""
     there = {node_rules.instance_of(node) for node in nodes if is_ready(node)}
     pools = {row["id"] for row in rows}
     coming = [
-        node_object(instance)
+        node_object(dict(instance))
         for instance in instances
         if instance.get("nodepool_id") in pools
         and instance["status"] not in ("Stopping", "Deleted")
@@ -71,6 +73,20 @@ def booting(rows: list[dict[str, Any]], instances: list[dict[str, Any]], nodes: 
         and instance["instance_id"] not in there
     ]
     return coming + [template(row) for row in rows for _ in range(ordered(row))]
+
+
+def overdue(row: Object, instances: Sequence[Object], nodes: Sequence[Object], now: float, clock: float, most: float) -> list[str]:
+    """Instances of a pool that are no node although they were ordered more than `most` modelled seconds ago; the pool keeps its minimum."""
+    there = {node_rules.instance_of(node) for node in nodes}
+    own = [one for one in instances if one.get("nodepool_id") == row["id"] and one["status"] not in ("Stopping", "Deleted")]
+    late = [
+        one["instance_id"]
+        for one in own
+        if one["instance_id"] not in there
+        and not one.get("lock_reason")
+        and (now - datetime.fromisoformat(one["created"]).timestamp()) * clock > most
+    ]
+    return late[: max(0, len(own) - row["min"])]
 
 
 def seconds(text: Any, default: float) -> float:

@@ -17,9 +17,11 @@ from typing import Any
 import httpx
 
 from lab.cluster import node_rules, notify, remedy, scale_down
-from lab.cluster.cloud_rows import booting, pool_of_row, scales_itself, seconds
+from lab.cluster.backoff import PROVISION_TIME, Backoff
+from lab.cluster.cloud_rows import booting, overdue, pool_of_row, scales_itself, seconds
+from lab.cluster.expanders import LEAST_WASTE
 from lab.cluster.kube import Kube, KubeError
-from lab.cluster.node_rules import Growth, Pool, Waits
+from lab.cluster.node_rules import Choice, Growth, Pool, Waits
 from lab.cluster.scheduling import Object, is_daemon, is_waiting_for_a_node
 from lab.environment import CLUSTER_ID, CONTROL_URL, clock_factor
 from lab.region.scenario import load
@@ -28,7 +30,8 @@ SCAN = 30.0  # modelled seconds between two looks, unless the cluster's configur
 DEFAULT_PATIENCE = 600.0  # modelled seconds: ACK's default for an unneeded node
 SETTLE = 0.1  # seconds after an event, so that a burst of pods is one look
 INSTANT = 2.0  # modelled seconds that node instant scaling takes to see a pod
-DRAIN_LIMIT = 120.0  # modelled seconds for a drain; after it the node stays
+STARTUP = 900.0  # modelled seconds for which a node that is not Ready counts as just starting
+UNREADY, AFTER_FAILURE = 1200.0, 180.0  # modelled seconds; upstream's defaults, which ACK's configuration has no field for
 COMPONENT = "cluster-autoscaler"
 MERGE = "application/merge-patch+json"
 log = logging.getLogger("node-autoscaler")
@@ -46,8 +49,12 @@ class Autoscaler:
         self.config: dict[str, Any] = {}
         self.unneeded: dict[str, float] = {}
         self.first_seen: dict[str, float] = {}
-        self.draining: dict[str, float] = {}
-        self.last_add = -float("inf")
+        self.draining: dict[str, tuple[float, float]] = {}
+        """When a node's drain began, and when its last pod was on its way out (never yet: infinity)."""
+        self.last_add = self.last_failure = -float("inf")
+        self.backoff = Backoff()
+        self.ordered: set[str] = set()
+        """Pools whose last order has neither come nor failed yet."""
         self.told: set[tuple[str, str]] = set()
         self.wake = threading.Event()
 
@@ -69,9 +76,45 @@ class Autoscaler:
         if not node_rules.can_order(nodes, self.config.get("scaler_type") or "cluster-autoscaler", self.config.get("scale_up_from_zero")):
             log.warning("no node is Ready: nothing is ordered")
             return
-        growth = node_rules.grow(pools, nodes, booting(rows, instances, nodes), pods, ages, self.waits)
+        if not self.instant and not node_rules.healthy(nodes, self._young(nodes)):
+            log.warning("too many nodes are not Ready: nothing is ordered and nothing taken away")
+            self.unneeded = {}
+            return
+        if not self.instant:
+            instances = self._give_up(rows, instances, nodes, now)
+        coming = {row["id"]: booting([row], instances, nodes) for row in rows}
+        for arrived in [name for name in self.ordered if not coming.get(name)]:
+            self.ordered.discard(arrived)
+            self.backoff.worked(arrived)
+        growth = node_rules.grow(
+            pools, nodes, [node for more in coming.values() for node in more], pods, ages, self.waits, self._choice(now)
+        )
         self._order(growth, {pool.id: pool for pool in pools})
-        self._take_away(pools, nodes, pods, now, busy=bool(growth.order))
+        self._take_away(pools, nodes, pods, now, busy=bool(growth.order) or growth.waiting)
+
+    def _choice(self, now: float) -> Choice:
+        """How a pool is chosen among several."""
+        expander = LEAST_WASTE if self.instant else self.config.get("expander") or LEAST_WASTE
+        held = set() if self.instant else self.backoff.held(now * self.clock)
+        return Choice(expander, self.config.get("priorities") or {}, held, one_pool=not self.instant)
+
+    def _young(self, nodes: list[Object]) -> set[str]:
+        """Nodes made so short a time ago that they may still be starting."""
+        made = {node["metadata"]["name"]: node["metadata"].get("creationTimestamp") for node in nodes}
+        ages = {name: time.time() - datetime.fromisoformat(moment).timestamp() for name, moment in made.items() if moment}
+        return {name for name, age in ages.items() if age * self.clock < STARTUP}
+
+    def _give_up(self, rows: list[Object], instances: list[Object], nodes: list[Object], now: float) -> list[Object]:
+        """Release what was ordered and never became a node, and leave its pool alone for a while; the instances that are left."""
+        gone: set[str] = set()
+        for row in rows:
+            for name in overdue(row, instances, nodes, time.time(), self.clock, PROVISION_TIME):
+                log.warning("pool %s: %s is no node after %d minutes: releasing it", row["id"], name, PROVISION_TIME / 60)
+                self._cloud("POST", f"/_lab/instances/{name}/release")
+                self.backoff.failed(row["id"], now * self.clock)
+                self.ordered.discard(row["id"])
+                gone.add(name)
+        return [one for one in instances if one["instance_id"] not in gone]
 
     def _ages(self, pods: list[Object], now: float) -> dict[str, float]:
         """Modelled seconds that each waiting pod has been seen waiting."""
@@ -86,8 +129,10 @@ class Autoscaler:
                 self._cloud("POST", f"/_lab/nodepools/{pool_id}/scale", body)
             except httpx.HTTPStatusError as error:
                 log.warning("pool %s: %+d refused: %s", pool_id, count, error.response.text[:300])
+                self.backoff.failed(pool_id, time.monotonic() * self.clock)
                 continue
             self.last_add = time.monotonic()
+            self.ordered.add(pool_id)
             log.info("pool %s: %d -> %d instances (max %d)", pool_id, pool.alive, pool.alive + count, pool.high)
             for pod in made.helped.get(pool_id, []):
                 text = f"pod triggered scale-up: [{{{pool_id} {pool.alive}->{pool.alive + count} (max: {pool.high})}}]"
@@ -100,9 +145,10 @@ class Autoscaler:
         self._finish_drains(nodes, held, now)
         own = [node for node in nodes if node_rules.pool_of(node) in {pool.id for pool in pools} and not node_rules.leaves(node)]
         budgets = self.kube.call("GET", "/apis/policy/v1/poddisruptionbudgets?resourceVersion=0")["items"]
-        found = scale_down.unneeded(own, held, budgets, limits)
+        stays = [node for node in nodes if not node_rules.leaves(node)]
+        found = scale_down.unneeded(own, held, budgets, limits, stays)
         self.unneeded = scale_down.note(self.unneeded, found, now)
-        if busy or not limits.enabled or now - self.last_add < limits.after_add:
+        if busy or not limits.enabled or now - self.last_add < limits.after_add or now - self.last_failure < limits.after_failure:
             return
         spare = {pool.id: pool.alive - pool.low for pool in pools}
         pool_of = {node["metadata"]["name"]: node_rules.pool_of(node) for node in own}
@@ -112,7 +158,7 @@ class Autoscaler:
                 self._release(node)
         for node, moving in [] if self.draining else leaving.drain:
             if self._mark(node):
-                self.draining[node["metadata"]["name"]] = now + DRAIN_LIMIT / self.clock
+                self.draining[node["metadata"]["name"]] = (now, float("inf"))
                 remedy.evict(self.kube, moving)
 
     def _finish_drains(self, nodes: list[Object], held: dict[str, list[Object]], now: float) -> None:
@@ -122,12 +168,17 @@ class Autoscaler:
             if name not in self.draining:
                 continue
             left = [pod for pod in held.get(name, []) if not is_daemon(pod)]
-            if left and now < self.draining[name]:
+            began, last = self.draining[name]
+            last = min(last, now) if all(pod["metadata"].get("deletionTimestamp") for pod in left) else float("inf")
+            self.draining[name] = (began, last)
+            failed = scale_down.drain_failed(left, (now - began) * self.clock, (now - last) * self.clock, self._limits().longest_grace)
+            if left and not failed:
                 remedy.evict(self.kube, left)
                 continue
             self.draining.pop(name)
             if left:
                 log.info("node %s could not be drained and stays", name)
+                self.last_failure = now
                 kept = [taint for taint in node["spec"].get("taints") or [] if taint["key"] != node_rules.DELETION_TAINT]
                 self.kube.call("PATCH", f"/api/v1/nodes/{name}", {"spec": {"taints": kept, "unschedulable": None}}, MERGE)
             else:
@@ -160,8 +211,12 @@ class Autoscaler:
             utilization=float(config.get("utilization_threshold") or 0.5),
             gpu_utilization=float(config.get("gpu_utilization_threshold") or 0.5),
             unneeded=seconds(config.get("unneeded_duration"), DEFAULT_PATIENCE) / self.clock,
+            unready=UNREADY / self.clock,
             after_add=seconds(config.get("cool_down_duration"), DEFAULT_PATIENCE) / self.clock,
+            after_failure=AFTER_FAILURE / self.clock,
             local_storage=bool(config.get("skip_nodes_with_local_storage")),
+            system_pods=config.get("skip_nodes_with_system_pods") is not False,
+            longest_grace=float(config.get("max_graceful_termination_sec") or 14400),
         )
 
     def _tell(self, pod: Object, kind: str, reason: str, message: str) -> None:

@@ -7,17 +7,18 @@ it gives back is in `scale_down`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from lab.cluster.expanders import LEAST_WASTE, Option, choose
 from lab.cluster.scale_down import GPU, by_node
-from lab.cluster.scheduling import Object, Room, is_ready, is_waiting_for_a_node, requests
+from lab.cluster.scheduling import Object, Room, is_daemon, is_expendable, is_ready, is_waiting_for_a_node, requests
 
 POOL_LABEL = "alibabacloud.com/nodepool-id"
 INSTANCE_LABEL = "alibabacloud.com/ecs-instance-id"
 DELETION_TAINT = "ToBeDeletedByClusterAutoscaler"
-EXPENDABLE = -10
-"""Pods of a lower priority order nothing (`--expendable-pods-priority-cutoff`)."""
+UNREADY_ALLOWED, UNREADY_SHARE = 3, 0.45
+"""With more nodes that are not Ready than both, nothing is done (`--ok-total-unready-count`, `--max-total-unready-percentage`)."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,21 @@ class Pool:
     high: int
     alive: int
     template: Object
+    group: str = ""
+    """Its scaling group, by which ACK's priorities name it."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a pool is chosen. The cluster-autoscaler grows one pool in a look, node instant scaling as many as it needs.
+
+    `held` are the pools that are left alone after a failure.
+    """
+
+    expander: str = LEAST_WASTE
+    priorities: Mapping[str, str] = field(default_factory=dict)
+    held: Collection[str] = ()
+    one_pool: bool = True
 
 
 @dataclass
@@ -56,6 +72,7 @@ def grow(
     pods: Sequence[Object],
     ages: Mapping[str, float] | None = None,
     waits: Waits = Waits(),  # noqa: B008 (frozen)
+    choice: Choice = Choice(),  # noqa: B008 (frozen)
 ) -> Growth:
     """Orders for the pods that the scheduler can't place, counting in what is free and what is on its way.
 
@@ -71,26 +88,48 @@ def grow(
     if ages is not None and too_new(homeless, ages, waits):
         made.waiting = bool(homeless)
         return made
-    for pod in homeless:
-        if search.place(pod):
-            continue
-        pool = _pool_for(pod, pools, made.order)
-        if pool is None:
-            made.hopeless.append(pod)
-            continue
-        made.order[pool.id] = made.order.get(pool.id, 0) + 1
-        made.helped.setdefault(pool.id, []).append(pod)
-        search.add(Room.on(pool.template), pod)
+    usable = [pool for pool in pools if pool.id not in choice.held]
+    while homeless:
+        options = [option for pool in usable if (option := _option(pool, usable, homeless, made.order)).pods]
+        can_be_helped = {id(pod) for option in options for pod in option.pods}
+        made.hopeless += [pod for pod in homeless if id(pod) not in can_be_helped]
+        best = choose(options, choice.expander, choice.priorities)
+        if best is None:
+            break
+        made.order[best.pool] = made.order.get(best.pool, 0) + best.count
+        made.helped.setdefault(best.pool, []).extend(best.pods)
+        helped = {id(pod) for pod in best.pods}
+        homeless = [pod for pod in homeless if id(pod) in can_be_helped and id(pod) not in helped]
+        if choice.one_pool:
+            break
     return made
 
 
+def _option(pool: Pool, pools: Sequence[Pool], homeless: Sequence[Object], ordered: Mapping[str, int]) -> Option:
+    """What this pool's growth would do for the pods without a place. A pod that needs no GPU counts for a GPU pool only where no other
+    pool would take it, which is ACK's rule."""
+    search, helped, most = Search([]), list[Object](), pool.high - pool.alive - ordered.get(pool.id, 0)
+    plain = [other for other in pools if not _gpus(other.template)] if _gpus(pool.template) else []
+    for pod in homeless:
+        if plain and not requests(pod).get(GPU) and any(Room.on(other.template).fits(pod) for other in plain):
+            continue
+        if search.place(pod):
+            helped.append(pod)
+        elif len(search.rooms) < most and Room.on(pool.template).fits(pod):
+            search.add(Room.on(pool.template), pod)
+            helped.append(pod)
+    return Option(pool.id, pool.group, pool.template, helped, len(search.rooms))
+
+
 def _waiting(pods: Sequence[Object]) -> list[Object]:
-    """Pods to be helped, the oldest first; those that may be sacrificed, and those that another pod will make room for, are not."""
+    """Pods to be helped, the oldest first; those that may be sacrificed, those that another pod will make room for, and those of
+    DaemonSets are not."""
     found = [
         pod
         for pod in pods
         if is_waiting_for_a_node(pod)
-        and (pod["spec"].get("priority") or 0) >= EXPENDABLE
+        and not is_expendable(pod)
+        and not is_daemon(pod)
         and not (pod.get("status") or {}).get("nominatedNodeName")
     ]
     return sorted(found, key=lambda pod: (pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]))
@@ -105,6 +144,12 @@ def can_order(nodes: Sequence[Object], scaler: str, from_zero: bool | None) -> b
     if any(map(is_ready, nodes)):
         return True
     return scaler == "goatscaler" and from_zero is not False
+
+
+def healthy(nodes: Sequence[Object], young: Collection[str] = ()) -> bool:
+    """Whether so few nodes are not Ready that the cluster-autoscaler goes on, not counting those that leave or were just made (`young`)."""
+    down = [node for node in nodes if not is_ready(node) and not _is_marked(node) and node["metadata"]["name"] not in young]
+    return not (len(down) > UNREADY_ALLOWED and len(down) > UNREADY_SHARE * len(nodes))
 
 
 def too_new(pods: Sequence[Object], ages: Mapping[str, float], waits: Waits) -> bool:
@@ -160,8 +205,11 @@ def is_expiring(node: Object) -> bool:
 
 def leaves(node: Object) -> bool:
     """Whether the node is already on its way out."""
-    marked = any(taint["key"] == DELETION_TAINT for taint in node["spec"].get("taints") or [])
-    return marked or is_expiring(node)
+    return _is_marked(node) or is_expiring(node)
+
+
+def _is_marked(node: Object) -> bool:
+    return any(taint["key"] == DELETION_TAINT for taint in node["spec"].get("taints") or [])
 
 
 def pool_of(node: Object) -> str:
@@ -173,11 +221,6 @@ def instance_of(node: Object) -> str:
     """The ECS instance behind a node."""
     label = (node["metadata"].get("labels") or {}).get(INSTANCE_LABEL)
     return label or (node["spec"].get("providerID") or "").rpartition(".")[2]
-
-
-def _pool_for(pod: Object, pools: Sequence[Pool], ordered: Mapping[str, int]) -> Pool | None:
-    fitting = [p for p in pools if p.alive + ordered.get(p.id, 0) < p.high and Room.on(p.template).fits(pod)]
-    return min(fitting, key=lambda pool: (_gpus(pool.template), pool.id), default=None)  # a pod without GPU need takes no GPU node
 
 
 def _gpus(node: Object) -> int:

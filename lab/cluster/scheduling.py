@@ -136,6 +136,28 @@ def occupies(pod: Object) -> bool:
     return bool(pod["spec"].get("nodeName")) and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
 
 
+DAEMON_ANNOTATION, MIRROR_ANNOTATION = "cluster-autoscaler.kubernetes.io/daemonset-pod", "kubernetes.io/config.mirror"
+EXPENDABLE = -10
+"""Pods of a lower priority order nothing and keep nothing (`--expendable-pods-priority-cutoff`)."""
+
+
 def is_daemon(pod: Object) -> bool:
-    """Whether the pod belongs to its node and goes with it."""
+    """Whether the pod belongs to its node and goes with it: a DaemonSet's, a mirror pod, or one that says it is to count as such."""
+    said = pod["metadata"].get("annotations") or {}
+    if said.get(DAEMON_ANNOTATION) == "true" or MIRROR_ANNOTATION in said:
+        return True
     return any(owner.get("kind") in ("DaemonSet", "Node") for owner in pod["metadata"].get("ownerReferences") or [])
+
+
+def is_expendable(pod: Object) -> bool:
+    """Whether the pod may be killed without a thought, so that the scaler doesn't see it."""
+    return (pod["spec"].get("priority") or 0) < EXPENDABLE
+
+
+def chosen_by(selector: Object | None, labels: Mapping[str, str]) -> bool:
+    """Whether a label selector chooses these labels: none chooses nothing, an empty one everything."""
+    if selector is None:
+        return False
+    if any(labels.get(name) != value for name, value in (selector.get("matchLabels") or {}).items()):
+        return False
+    return all(_matches(rule, labels) for rule in selector.get("matchExpressions") or [])

@@ -25,8 +25,18 @@ METRICS = (
 )  # fmt: skip
 
 
+_LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
+_LONGEST_VALUE = 63
+_INTEGERS = 1 << 63
+_SUFFIXES = ("", "k", "M", "G", "T", "P", "E")
+
+
 class SelectorError(ValueError):
     """A metric selector that the adapter refuses."""
+
+
+class MalformedSelector(ValueError):
+    """A label selector that no Kubernetes API server reads: its values are label values."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +63,19 @@ class Query:
 
 
 def params(labels: Mapping[str, str]) -> Params:
-    """Read the labels; raises `SelectorError` with the adapter's message."""
+    """Read the labels; raises `SelectorError` with the adapter's message. As there, numbers are read before anything is missed."""
+    delay = _integer(labels, "sls.query.delay", DEFAULT_DELAY)
+    interval = _integer(labels, "sls.query.interval", MIN_INTERVAL)
+    retries = _integer(labels, "sls.query.max_retry", DEFAULT_RETRIES)
     project, logstore = labels.get("sls.project", ""), labels.get("sls.logstore", "")
     if not project or not logstore:
-        raise SelectorError("sls.project and sls.logstore must be provided")
-    retries = _integer(labels, "sls.query.max_retry", DEFAULT_RETRIES)
+        raise _refused("sls.project and sls.logstore must be provided")
     return Params(
         project=project,
         logstore=logstore,
         route=labels.get("sls.ingress.route") or "*",
-        interval=max(_integer(labels, "sls.query.interval", MIN_INTERVAL), MIN_INTERVAL),
-        delay=_integer(labels, "sls.query.delay", DEFAULT_DELAY),
+        interval=max(interval, MIN_INTERVAL),
+        delay=delay,
         retries=retries if retries >= 1 else DEFAULT_RETRIES,
         internal=labels.get("sls.internal.endpoint", "true") != "false",
     )
@@ -90,24 +102,50 @@ def query(metric: str, wanted: Params, now: int) -> Query:
 def value(text: str) -> int:
     """What the adapter makes of the answer's text.
 
-    Only digits and dots survive, the rest is read as a float and cut to an integer: "null" is 0, "1.0E-4" is 1, "-3" is 3.
+    Only digits and dots survive, the rest is read as a float and cut to a 64-bit integer: "null" is 0, "1.0E-4" is 1, "-3" is 3, and
+    what no 64-bit integer holds is the least of them, as Go's conversion has it on amd64.
     """
-    digits = "".join(re.findall(r"[0-9.]", text))
-    try:
-        return int(float(digits)) if digits else 0
-    except ValueError:
-        raise ValueError(f"the answer {text!r} is no number") from None
+    digits = "".join(re.findall(r"[0-9.]", text)) or "0"
+    if digits.count(".") > 1 or digits == ".":
+        raise ValueError(f'strconv.ParseFloat: parsing "{digits}": invalid syntax')
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f'strconv.ParseFloat: parsing "{digits}": value out of range')
+    return int(number) if number < _INTEGERS else -_INTEGERS
+
+
+def quantity(number: int) -> str:
+    """A number as Kubernetes writes a decimal quantity: 25000 is "25k", 1500 is "1500"."""
+    thousands = 0
+    while number and number % 1000 == 0 and thousands < len(_SUFFIXES) - 1:
+        number, thousands = number // 1000, thousands + 1
+    return f"{number}{_SUFFIXES[thousands]}"
 
 
 def labels_of(selector: str) -> dict[str, str]:
-    """A label selector of a URL as labels; operators are ignored, of several values the first in order counts."""
+    """A label selector of a URL as labels; operators are ignored, of several values the first in order counts.
+
+    Raises `MalformedSelector` for a value that is no label value: Kubernetes refuses it before the adapter sees it.
+    """
     found: dict[str, str] = {}
     for part in _requirements(selector):
-        match = re.fullmatch(r"\s*([^\s=!()]+)\s*(?:(?:==?|!=)\s*(\S*)|(?:not)?in\s*\(([^)]*)\))\s*", part)
+        match = re.fullmatch(r"\s*([^\s=!()<>]+)\s*(?:(?:==?|!=|<|>)\s*(\S*)|(?:not)?in\s*\(([^)]*)\))\s*", part)
         if match:
             several = sorted(v.strip() for v in match[3].split(",")) if match[3] is not None else [match[2]]
+            for number, one in enumerate(several):
+                _check(match[1], number, one)
             found[match[1]] = several[0]
     return found
+
+
+def _check(key: str, number: int, text: str) -> None:
+    wrong = ""
+    if len(text) > _LONGEST_VALUE:
+        wrong = f"must be no more than {_LONGEST_VALUE} characters"
+    elif not _LABEL_VALUE.fullmatch(text):
+        wrong = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.'"
+    if wrong:
+        raise MalformedSelector(f'unable to parse requirement: values[{number}][{key}]: Invalid value: "{text}": {wrong}')
 
 
 def known(metric: str) -> bool:
@@ -131,9 +169,14 @@ def _requirements(selector: str) -> Iterable[str]:
 
 def _integer(labels: Mapping[str, str], name: str, default: int) -> int:
     text = labels.get(name)
-    if text is None or text == "":
+    if text is None:
         return default
-    try:
-        return int(text)
-    except ValueError:
-        raise SelectorError(f'strconv.Atoi: parsing "{text}": invalid syntax') from None
+    if not re.fullmatch(r"[+-]?[0-9]+", text):  # Go's rule: no blanks, no underscores, not nothing
+        raise _refused(f'strconv.Atoi: parsing "{text}": invalid syntax')
+    if not -_INTEGERS <= int(text) < _INTEGERS:
+        raise _refused(f'strconv.Atoi: parsing "{text}": value out of range')
+    return int(text)
+
+
+def _refused(reason: str) -> SelectorError:
+    return SelectorError(f"failed to get sls params,because of {reason}")

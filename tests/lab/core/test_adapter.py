@@ -48,9 +48,9 @@ async def test_no_row_is_an_empty_list() -> None:
     assert (await get(Fixed(None), f"{PATH}/sls_ingress_qps?labelSelector={SELECTOR}")).json()["items"] == []
 
 
-async def test_an_unknown_metric_is_not_found() -> None:
+async def test_an_unknown_metric_is_an_error_of_the_adapter() -> None:
     answer = await get(Fixed(1), f"{PATH}/sls_other")
-    assert answer.status_code == 404 and "is not found." in answer.json()["message"]
+    assert answer.status_code == 500 and answer.json()["message"] == "no any matched metrics from provider: {sls_other}"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ async def test_an_unknown_metric_is_not_found() -> None:
     [
         (ValueError("sls.project and sls.logstore must be provided"), 500, "must be provided"),
         (SlsError(404, "ProjectNotExist", "The Project does not exist"), 500, "ProjectNotExist"),
-        (httpx.ConnectError("refused"), 503, "log service: refused"),
+        (httpx.ConnectError("refused"), 500, "refused"),
     ],
 )
 async def test_a_failure_is_a_kubernetes_status(error: Exception, status: int, message: str) -> None:
@@ -97,7 +97,7 @@ def test_an_incomplete_answer_is_asked_again_at_once(monkeypatch: pytest.MonkeyP
 
 
 def test_answers_that_stay_incomplete_are_an_error_after_the_retries(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
-    service = Scripted(Answer([], False))
+    service = Scripted(Answer([{"value": "1"}], False))
     labels = {"sls.project": "p", "sls.logstore": "l", "sls.query.max_retry": "3"}
     with pytest.raises(TimeoutError, match="^Query sls timeout,it might because of too many logs.$"):
         source_over(service, monkeypatch, tmp_path).read("sls_ingress_qps", labels)

@@ -15,7 +15,7 @@ from tests.lab.core.cluster_objects import ROW, grow, node, pod, pool
 def test_node_instant_scaling_orders_without_a_look_at_the_preemptible_stock(scaler: str | None, market: str) -> None:
     asked: list[Any] = []
     blind = Autoscaler.__new__(Autoscaler)
-    blind.config = {"scaler_type": scaler}
+    blind.config, blind.ordered = {"scaler_type": scaler}, set()
     blind._cloud = lambda method, path, body=None: asked.append((path, body))  # type: ignore[method-assign]
     blind._order(node_rules.Growth(order={"gpu": 2}), {"gpu": pool()})
     assert asked == [("/_lab/nodepools/gpu/scale", {"delta": 2, "market": market})]

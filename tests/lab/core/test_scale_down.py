@@ -10,7 +10,7 @@ from lab.cluster import remedy, scale_down
 from lab.cluster.scale_down import Limits
 from tests.lab.core.test_node_rules import node, pod
 
-OWNED = [{"kind": "ReplicaSet", "name": "rs"}]
+OWNED = [{"kind": "ReplicaSet", "name": "rs", "controller": True}]
 LIMITS = Limits(unneeded=600, after_add=600)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import operator
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from lab.region.protocol import ApiError
@@ -184,4 +185,11 @@ def _number(text: str | None) -> float | None:
 
 
 def _text(value: float | int | str | None) -> str:
-    return "null" if value is None else str(value)
+    """A value as the service writes it: doubles as Java does, with an exponent from ten million on and below a thousandth."""
+    if not isinstance(value, float):
+        return "null" if value is None else str(value)
+    if value == 0 or 1e-3 <= abs(value) < 1e7:
+        return repr(value)
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    text = "".join(map(str, digits))
+    return f"{'-' if sign else ''}{text[0]}.{text[1:] or '0'}E{int(exponent) + len(text) - 1}"
