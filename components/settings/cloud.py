@@ -110,6 +110,15 @@ class NodeScaler(Group):
     )
 
 
+ZRS = (
+    "cn-hangzhou", "cn-shanghai", "cn-beijing", "cn-zhangjiakou", "cn-wulanchabu", "cn-shenzhen", "cn-hongkong", "ap-northeast-1",
+    "ap-southeast-1", "ap-southeast-5", "eu-central-1",
+)  # fmt: skip
+"""Regions whose OSS stores in several zones (OSS documentation, "Zone-redundant storage", as of 2026-11)."""
+ZRS_STANDARD = ("ap-southeast-3",)
+"""Regions of two zones, where only class Standard is so stored (the same page)."""
+
+
 class ModelStore(Group):
     """The OSS bucket that holds the model."""
 
@@ -128,9 +137,10 @@ class ModelStore(Group):
         otherwise="archived objects can't be read when a pod starts",
         example="Standard",
     )
-    redundancy: Literal["LRS", "ZRS"] = setting(
-        "ZRS",
-        "LRS: one zone. ZRS: three. A change replaces the bucket.",
+    redundancy: Literal["LRS", "ZRS"] | None = setting(
+        None,
+        "LRS: one zone. ZRS: several. Unset: ZRS in the regions that have it (" + ", ".join(ZRS) + "; " + ", ".join(ZRS_STANDARD) + " for "
+        "class Standard), LRS in the others. A change replaces the bucket.",
         expected="LRS or ZRS",
         otherwise="OSS refuses the bucket",
         example="ZRS",
@@ -185,3 +195,11 @@ class ModelStore(Group):
         otherwise="the destroy of a bucket with old versions fails with BucketNotEmpty",
         example="true",
     )
+
+    def redundancy_in(self, region: str) -> Literal["LRS", "ZRS"]:
+        """What is set, or the best that the region has."""
+        return self.redundancy or ("ZRS" if self.has_zrs(region) else "LRS")
+
+    def has_zrs(self, region: str) -> bool:
+        """Whether OSS stores this class in several zones of the region."""
+        return region in ZRS or (region in ZRS_STANDARD and self.storage_class == "Standard")

@@ -8,7 +8,7 @@ from components.settings.cloud import InstanceType
 from components.settings.field import REQUIRED, Group, setting
 from components.settings.traffic import Cidr
 
-ZoneId = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}-[a-z]+(-[a-z]+)?(-[0-9]+)?-[a-z]$")]
+ZoneId = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}-[a-z]+(-[a-z]+)?(-[a-z]|-[0-9]+[a-z])$")]
 AddonName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,62}$")]
 AddonVersion = Annotated[str, StringConstraints(pattern=r"^v?[0-9]+\.[0-9]+[0-9A-Za-z.-]*$")]
 ADDON_VERSIONS = {
@@ -32,7 +32,7 @@ class Create(Group):
         "One vSwitch per zone: its addresses. Nodes and pods take theirs from it, one each (Terway).",
         min_length=2,
         max_length=5,
-        expected="2 to 5 entries <zone>: <addresses>, such as cn-shanghai-e: 192.168.0.0/19",
+        expected="2 to 5 entries <zone>: <addresses>, such as cn-shanghai-e: 192.168.0.0/19 (ap-southeast-1a in Singapore)",
         otherwise="there is no place for the nodes, or one zone's failure takes them all",
         example="192.168.0.0/19",
     )

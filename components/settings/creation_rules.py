@@ -121,7 +121,7 @@ def _wrong(field: str, value: str, expected: str, otherwise: str) -> Problem:
 @rule("cluster.create", "alicloud:region")
 def _zones_are_the_regions(settings: Settings) -> Iterator[Problem]:
     for zone in settings.cluster.create.vswitches if settings.cluster.create else ():
-        if not zone.startswith(f"{settings.region}-"):
+        if zone[:-1].removesuffix("-") != settings.region:  # cn-shanghai-e, but ap-southeast-1a
             yield Problem(
                 f"cluster.create.vswitches.{zone}",
                 zone,

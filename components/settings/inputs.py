@@ -48,7 +48,8 @@ def store(settings: Settings) -> dict[str, Any]:
     model = settings.model
     own = {"bucket": settings.bucket_name, "source": model.source, "prefix": model.key_prefix, "tags": settings.all_tags}
     own["tensorflow"] = settings.server.tensorflow_version
-    return {**settings.model_store.plain(), **own, **_adopted(settings, settings.adopt.bucket)}
+    redundancy = settings.model_store.redundancy_in(settings.region)
+    return {**settings.model_store.plain(), "redundancy": redundancy, **own, **_adopted(settings, settings.adopt.bucket)}
 
 
 def access(settings: Settings) -> dict[str, Any]:

@@ -146,9 +146,9 @@ class Settings(Group):
     def bucket_name(self) -> str:
         """Name of the model's bucket."""
         store = self.model_store
-        return (
-            self.adopt.bucket or store.bucket or names.bucket(self.project, self.stack, self.place, store.storage_class, store.redundancy)
-        )
+        redundancy = store.redundancy_in(self.region)
+        made = names.bucket(self.project, self.stack, self.place, store.storage_class, redundancy)
+        return self.adopt.bucket or store.bucket or made
 
     @property
     def adopted_pool(self) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from components import names
 from components.settings import adoption_rules, creation_rules, elastic_rules, model_rules, pool_rules  # noqa: F401  (their rules register themselves)
+from components.settings.cloud import ZRS_STANDARD
 from components.settings.problem import PROJECT, Problem, remove_command, set_command
 from components.settings.root import Settings
 from components.settings.rule import REGISTERED, rule
@@ -80,6 +81,20 @@ def _bucket_is_kept_or_not(settings: Settings) -> Iterator[Problem]:
                 "nobody can tell whether a destroy keeps the models",
                 set_command("modelStore.forceDestroy", "false"),
             )
+
+
+@rule("modelStore.redundancy", "modelStore.storageClass", "alicloud:region")
+def _region_stores_in_several_zones(settings: Settings) -> Iterator[Problem]:
+    store = settings.model_store
+    if store.redundancy == "ZRS" and not store.has_zrs(settings.region):
+        only = f" with storageClass {store.storage_class}" if settings.region in ZRS_STANDARD else ""
+        yield Problem(
+            "modelStore.redundancy",
+            "ZRS",
+            f"LRS, or nothing: OSS has no zone-redundant storage in {settings.region}{only}",
+            "OSS refuses the bucket in the middle of the run",
+            set_command("modelStore.redundancy", "LRS"),
+        )
 
 
 @rule("modelStore.encryption", "modelStore.kmsKeyId")

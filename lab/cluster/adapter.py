@@ -17,7 +17,7 @@ from typing import Any
 from lab.cluster import notify, sls_query
 from lab.cluster.certificates import cluster_pki
 from lab.cluster.metric_fault import MetricFault
-from lab.cluster.sls import Sls
+from lab.cluster.sls import Places, Sls
 from lab.environment import clock_factor
 
 GROUP = "external.metrics.k8s.io"
@@ -29,7 +29,8 @@ class Source:
     """Where values come from."""
 
     def __init__(self, home: Path) -> None:
-        self._clients = {internal: Sls(home, internal=internal) for internal in (True, False)}
+        places = Places()
+        self._clients = {internal: Sls(home, internal=internal, region_of=places.region_of) for internal in (True, False)}
         self._fault, self._clock = MetricFault(home), clock_factor()
 
     def read(self, metric: str, labels: dict[str, str]) -> int | None:

@@ -22,7 +22,7 @@ import httpx
 from lab.cluster import ingress_watch, notify
 from lab.cluster.kube import Kube, KubeError
 from lab.cluster.log_lines import alb_log_of, ingress_key, is_alb, log_of
-from lab.cluster.sls import Log, Sls
+from lab.cluster.sls import Log, Places, Sls
 from lab.environment import CONTROL_URL, INGRESS_IP, LOG_PROJECT, LOG_STORE
 from lab.state import read_state
 
@@ -171,7 +171,7 @@ def turn_over(home: Path, path: Path) -> None:
 
 def ship(home: Path) -> None:
     """Follow and ship until killed."""
-    follower, ingresses, sls = Follower(home / "data" / "traefik" / "access.log"), Ingresses(home), Sls(home)
+    follower, ingresses, sls = Follower(home / "data" / "traefik" / "access.log"), Ingresses(home), Sls(home, region_of=Places().region_of)
     projects = Projects()
     pause = EVERY
     notify.ready()

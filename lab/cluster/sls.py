@@ -9,7 +9,8 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from pathlib import Path
@@ -17,9 +18,25 @@ from typing import Any
 
 import httpx
 
-from lab.environment import REGION
+from lab.environment import CONTROL_URL, REGION
 
 Log = tuple[int, Mapping[str, str]]  # unix seconds, fields
+
+
+class Places:
+    """Where log projects are: the lab's components serve the clusters of all regions, those of ACK the region they run in."""
+
+    def __init__(self) -> None:
+        self._cloud = httpx.Client(base_url=CONTROL_URL, trust_env=False, timeout=5)
+        self._known: dict[str, tuple[float, str]] = {}
+
+    def region_of(self, project: str) -> str:
+        """A project's region, remembered for a minute. Raises httpx' errors when nobody can be asked."""
+        known = self._known.get(project)
+        if known is None or time.monotonic() - known[0] > 60:
+            answer = self._cloud.get(f"/_lab/place/log_project/{project}").raise_for_status()
+            known = self._known[project] = (time.monotonic(), answer.json()["region"])
+        return known[1]
 
 
 class SlsError(Exception):
@@ -41,10 +58,18 @@ class Answer:
 class Sls:
     """Calls with the lab's own key, as an ACK component would with its role."""
 
-    def __init__(self, home: Path, *, internal: bool = True, client: httpx.Client | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        internal: bool = True,
+        client: httpx.Client | None = None,
+        region_of: Callable[[str], str] = lambda project: REGION,
+    ) -> None:
+        """`region_of` tells a project's region."""
         keys = json.loads((home / "credentials.json").read_text())
         self._id, self._secret = keys["access_key"], keys["secret_key"]
-        self._host = f"{REGION}{'-intranet' if internal else ''}.log.aliyuncs.com"
+        self._suffix, self._region_of = f"{'-intranet' if internal else ''}.log.aliyuncs.com", region_of
         self._client = client or httpx.Client(verify=_trust(home), trust_env=False, timeout=10)
 
     def get_logs(self, project: str, logstore: str, begin: int, end: int, query: str, lines: int) -> Answer:
@@ -64,14 +89,15 @@ class Sls:
     def _send(
         self, method: str, project: str, path: str, parameters: Mapping[str, str], body: bytes, headers: Mapping[str, str]
     ) -> httpx.Response:
+        host = f"{project}.{self._region_of(project)}{self._suffix}"
         signed = {
-            "host": f"{project}.{self._host}", "date": formatdate(usegmt=True), "x-log-apiversion": "0.6.0",
+            "host": host, "date": formatdate(usegmt=True), "x-log-apiversion": "0.6.0",
             "x-log-signaturemethod": "hmac-sha1", "x-log-bodyrawsize": str(len(body)), **headers,
         }  # fmt: skip
         if body:
             signed["content-md5"] = hashlib.md5(body).hexdigest().upper()
         signed["authorization"] = f"LOG {self._id}:{signature(self._secret, method, path, parameters, signed)}"
-        response = self._client.request(method, f"https://{project}.{self._host}{path}", params=parameters, content=body, headers=signed)
+        response = self._client.request(method, f"https://{host}{path}", params=parameters, content=body, headers=signed)
         if response.status_code != 200:
             raise _error(response)
         return response

@@ -25,8 +25,8 @@ def micro_now() -> str:
 
 
 def region_of(instance: Object) -> str:
-    """`cn-shanghai` of zone `cn-shanghai-g`."""
-    return instance["zone_id"].rpartition("-")[0]
+    """`cn-shanghai` of zone `cn-shanghai-g`, `ap-southeast-1` of zone `ap-southeast-1a`."""
+    return instance["zone_id"][:-1].removesuffix("-")
 
 
 def node_name(instance: Object) -> str:

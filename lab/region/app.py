@@ -16,7 +16,7 @@ from lab.region.auth.authorize import require
 from lab.region.protocol import ApiError, Asked, FileBody, Request, Response, error_response, json_response, request_id
 from lab.region.recorder import Recorder
 from lab.region.registry import Route, load_services
-from lab.region.routing import locate, resolve
+from lab.region.routing import locate, region_of, resolve
 from lab.region.state import Region
 
 log = logging.getLogger("region")
@@ -88,9 +88,9 @@ class App:
         return error_response(request, error)
 
     def _process(self, request: Request, route: Route, distortion: dict[str, Any] | None) -> Response:
-        region = self.region
         try:
-            region.run_due()
+            self.region.run_due()
+            region = self.region.at(region_of(request, self.region.name))
             request.identity = authenticate(region, request)
 
             def handle() -> Any:
@@ -103,7 +103,7 @@ class App:
 
             result = distortions.answer(region, request, distortion, handle) if distortion else handle()
             if request.service != "oss":
-                region.notify()
+                self.region.notify()
             return result if isinstance(result, Response) else _wrapped(request, result)
         except ApiError as error:
             return error_response(request, error)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
-REGION = "cn-shanghai"
-ZONES = ("cn-shanghai-e", "cn-shanghai-g", "cn-shanghai-l")
 ADDONS = (
     "csi-plugin",
     "csi-provisioner",
@@ -59,3 +60,10 @@ TYPES: dict[str, InstanceType] = {
         _row("ecs.c7.xlarge", 4, 8, 0.92),
     )
 }
+
+
+@cache
+def sold(region: str) -> tuple[str, ...]:
+    """The types that a region's zones sell: those without a GPU, and of the others what its price list has; all where there is none."""
+    listed = json.loads(Path(__file__).with_name("prices.json").read_text())["prices"].get(region)
+    return tuple(name for name, kind in TYPES.items() if listed is None or not kind.gpu_count or name in listed)

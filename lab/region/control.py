@@ -47,6 +47,7 @@ class Control:
             Route("/_lab/clusters", self.make_cluster, methods=["POST"]),
             Route("/_lab/clusters/{id}", self.cluster),
             Route("/_lab/resources", self.resources),
+            Route("/_lab/place/{kind}/{id}", self.place),
             Route("/_lab/calls", self.calls),
             Route("/_lab/departures", self.departures),
             Route("/_lab/faults", self.faults, methods=["GET", "POST", "DELETE"]),
@@ -165,6 +166,11 @@ class Control:
             return {"resources": now, "extra": extra, "missing": missing}
 
         return JSONResponse(await self._do(read))
+
+    async def place(self, request: HttpRequest) -> JSONResponse:
+        """The region that something belongs to."""
+        kind, key = request.path_params["kind"], request.path_params["id"]
+        return JSONResponse({"region": await self._do(lambda: self.region.place(kind, key))})
 
     async def calls(self, request: HttpRequest) -> JSONResponse:
         """Recorded calls after number `since`."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.region import market
-from lab.region.catalog import TYPES
+from lab.region.catalog import TYPES, sold
 from lab.region.clock import iso
 from lab.region.instances import create_instance, living, release, save
 from lab.region.market import NO_SPOT
@@ -74,6 +74,7 @@ def carry_out(region: Region, payload: dict[str, Any]) -> None:
     pool = region.store.get("nodepool", activity["nodepool_id"]) if activity else None
     if activity is None or activity["StatusCode"] != "InProgress":
         return
+    region = region.at(region.place("nodepool", activity["nodepool_id"]))
     if pool is None or pool["status"]["state"] == "deleting":
         _finish(region, activity, "Failed", "the node pool is gone")
         return
@@ -179,6 +180,9 @@ class Fleet:
         switches = [s for s in (region.store.get("vswitch", v) for v in group.get("vswitch_ids", [])) if s]
         if not names or not switches:
             return None, "InvalidParameter: the node pool has no instance type or no existing vSwitch"
+        names = [name for name in names if name in sold(region.name)]
+        if not names:
+            return None, f"InvalidResourceType.NotSupported: {region.name} sells none of {', '.join(group['instance_types'])}"
         types = self._ranked(names, spot)
         zones = Counter(i["zone_id"] for i in self.held)
         if group.get("multi_az_policy", "PRIORITY") != "PRIORITY":

@@ -22,8 +22,10 @@ def living(region: Region, pool_id: str | None = None) -> list[dict[str, Any]]:
     return [i for i in everything if i["status"] not in _GONE]
 
 
-def create_instance(region: Region, pool: dict[str, Any], type_name: str, vswitch: dict[str, Any], spot_strategy: str) -> dict[str, Any]:
-    """One instance of a node pool; it boots from Pending over Starting to Running."""
+def create_instance(
+    region: Region, pool: dict[str, Any], type_name: str, vswitch: dict[str, Any], spot_strategy: str, address: str = ""
+) -> dict[str, Any]:
+    """One instance of a node pool; it boots from Pending over Starting to Running. Without an `address` the vSwitch gives one."""
     kind, group, config = TYPES[type_name], pool["scaling_group"], pool.get("kubernetes_config") or {}
     instance = {
         "instance_id": new_id("i-uf6", 17),
@@ -32,7 +34,7 @@ def create_instance(region: Region, pool: dict[str, Any], type_name: str, vswitc
         "nodepool_name": pool["nodepool_info"]["name"],
         "scaling_group_id": group["scaling_group_id"],
         "status": "Pending",
-        "private_ip": free_address(region, vswitch),
+        "private_ip": address or free_address(region, vswitch),
         "zone_id": vswitch["ZoneId"],
         "vswitch_id": vswitch["VSwitchId"],
         "instance_type": type_name,

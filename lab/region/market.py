@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lab.region.catalog import REGION, SPOT_FRACTION, TYPES
+from lab.region.catalog import SPOT_FRACTION, TYPES
 from lab.region.scenario import stock_problem
 from lab.region.state import Region
 
@@ -112,7 +112,7 @@ def _list_prices(region: Region) -> dict[str, float]:
     rows = whole["prices"]
     if not any(isinstance(row, dict) for row in rows.values()):
         return rows
-    return rows.get(REGION) or rows.get(whole.get("elsewhere", ""), {})
+    return rows.get(region.name) or rows.get(whole.get("elsewhere", ""), {})
 
 
 @cache

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from lab.region.catalog import REGION
 from lab.region.clock import iso
 from lab.region.instances import living
+from lab.region.places import region_of
 from lab.region.state import Region
 
 TTL_HEADER, TOKEN_HEADER = "x-aliyun-ecs-metadata-token-ttl-seconds", "x-aliyun-ecs-metadata-token"
@@ -65,5 +65,5 @@ class Metadata:
         if name == "instance/spot/termination-time":
             return iso(instance["expires_at"]) if instance["lock_reason"] == "Recycling" else None
         if name == "region-id":
-            return REGION
+            return region_of(instance["zone_id"])
         return instance[FIELDS[name]] if name in FIELDS else None

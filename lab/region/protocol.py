@@ -73,6 +73,8 @@ class Request:
     tls_version: str = ""
     service: str = ""
     call: str = ""
+    region: str = ""
+    """The region that the host or the parameters name, "" for none."""
     vars: dict[str, str] = field(default_factory=dict)
     identity: Any = None
     asked: set[str] = field(default_factory=set)

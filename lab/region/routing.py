@@ -5,16 +5,20 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from lab.region.places import REGIONS
 from lab.region.protocol import ApiError, Request
 from lab.region.registry import RPC, RPC_SERVICES, Route, find_rest
 
+_REGION = r"[a-z]{2}-[a-z]+(?:-[a-z0-9]+)*"
+_GLOBAL = {"location", "sts", "ram", "ims", "business"}
+"""Services that answer for the whole account, whatever region is named."""
 _OSS_HOST = re.compile(
     r"^(?:(?P<bucket>(?!s3\.)[a-z0-9][a-z0-9-]*)\.)?(?:s3\.)?(?:oss|vpc100-oss)-"
-    r"(?P<region>[a-z]+-[a-z0-9]+(?:-\d)?)(?:-internal)?\.aliyuncs\.com$"
+    rf"(?P<region>{_REGION}?)(?:-internal)?\.aliyuncs\.com$"
 )
-_LOG_HOST = re.compile(r"^(?:(?P<project>[a-z0-9][a-z0-9-]*)\.)?[a-z]+-[a-z0-9]+(?:-\d)?(?:-intranet|-share)?\.log\.aliyuncs\.com$")
+_LOG_HOST = re.compile(rf"^(?:(?P<project>[a-z0-9][a-z0-9-]*)\.)?(?P<region>{_REGION}?)(?:-intranet|-share)?\.log\.aliyuncs\.com$")
 _RPC_HOST = re.compile(
-    r"^(location|location-readonly|sts|sts-vpc|ram|ims|business|vpc|ecs|ess|cs|slb|alb|nlb)(?:-vpc)?(?:\.[a-z]+-[a-z0-9]+(?:-\d)?)?\.aliyuncs\.com$"
+    rf"^(location|location-readonly|sts|sts-vpc|ram|ims|business|vpc|ecs|ess|cs|slb|alb|nlb)(?:-vpc)?(?:\.(?P<region>{_REGION}))?\.aliyuncs\.com$"
 )
 _CS_PATH = re.compile(r"^/(clusters|tasks|k8s|addons|cluster|api|regions)(/|$)")
 
@@ -33,6 +37,24 @@ def locate(request: Request) -> None:
         request.service = {"location-readonly": "location", "sts-vpc": "sts"}.get(rpc[1], rpc[1])
     else:
         _locate_by_content(request)
+    found = oss or log or rpc
+    request.region = (found["region"] if found else "") or ""
+
+
+def region_of(request: Request, home: str) -> str:
+    """The region that a located request is about. Raises ApiError for one that there is not, or that its host does not serve."""
+    if request.service in _GLOBAL:
+        return home
+    named = ""
+    if request.service in ("ecs", "vpc", "ess", "slb", "alb", "nlb"):
+        named = dict.get(request.params, "RegionId") or ""  # no parameter of a handler: the judge need not hear of it
+    for name in filter(None, (request.region, named)):
+        if name not in REGIONS:
+            raise ApiError(404, "InvalidRegionId.NotFound", f"The specified RegionId does not exist: {name}.")
+    if request.region and named and named != request.region and request.call != "DescribeRegions":
+        message = f"The specified endpoint can't operate this region: {request.host} serves {request.region}, not {named}."
+        raise ApiError(404, "InvalidOperation.NotSupportedEndpoint", message)
+    return request.region or named or home
 
 
 def _locate_by_content(request: Request) -> None:

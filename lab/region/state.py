@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from lab.region import scenario as scenarios
 from lab.region.clock import Clock
 from lab.region.faults import Faults
+from lab.region.regional import Regional
 from lab.region.store import Store
 
 log = logging.getLogger("region")
@@ -31,7 +33,7 @@ def timer(name: str) -> Callable[[TimerHandler], TimerHandler]:
 
 
 class Region:
-    """Everything the services share."""
+    """Everything the services share. The one that is made sees all regions and bears the home region's name; `at` gives one of them."""
 
     def __init__(self, home: Path, clock: Clock | None = None) -> None:
         self.home = home
@@ -41,8 +43,23 @@ class Region:
         self.faults = Faults(self.scenario.faults, self.store.journal.start)
         self.blobs = home / "data" / "oss"
         self.account, self.name = _account(home)
+        self.whole = self
+        """All regions together, for what knows no region: timers, the control API, names that are taken everywhere."""
         self._listeners: list[Callable[[], None]] = []
         self._due_lock = threading.Lock()
+
+    def at(self, name: str) -> Region:
+        """One region, with nothing of the others in it."""
+        if self is not self.whole and self.name == name:
+            return self
+        view = copy.copy(self.whole)
+        view.name, view.store = name, cast(Store, Regional(self.whole.store, name, self.whole.name))
+        return view
+
+    def place(self, kind: str, key: str) -> str:
+        """The region that a document belongs to."""
+        found = self.whole.store.get("place", f"{kind}:{key}")
+        return found["region"] if found else self.whole.name
 
     def schedule(self, name: str, modelled_seconds: float, **payload: Any) -> None:
         """Call the timer `name` after a modelled delay; survives a restart."""

@@ -115,6 +115,8 @@ class Store:
     def delete(self, kind: str, key: str) -> bool:
         """Remove a document; False when there was none."""
         with self.transaction():
+            if kind != "place" and self.get("place", f"{kind}:{key}"):
+                self.delete("place", f"{kind}:{key}")
             self.journal.note(self._db, kind, key)
             return bool(self.sql("DELETE FROM doc WHERE kind=? AND id=? RETURNING 1", kind, key))
 
@@ -123,6 +125,10 @@ class Store:
         rows = self.sql("SELECT data FROM doc WHERE kind=? ORDER BY seq", kind)
         documents = [json.loads(row["data"]) for row in rows]
         return [d for d in documents if all(d.get(field) == value for field, value in wanted.items())]
+
+    def items(self, kind: str) -> list[tuple[str, Document]]:
+        """Documents of a kind with their ids, in the order they were made."""
+        return [(row["id"], json.loads(row["data"])) for row in self.sql("SELECT id, data FROM doc WHERE kind=? ORDER BY seq", kind)]
 
     def ids(self, kind: str) -> list[str]:
         """Ids of a kind in the order they were made."""

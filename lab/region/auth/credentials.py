@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.region.catalog import REGION
+from lab.region.places import HOME
 from lab.region.protocol import ApiError, Request
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def ensure_credentials(home: Path) -> dict[str, str]:
     path = home / "credentials.json"
     if not path.exists():
         home.mkdir(parents=True, exist_ok=True)
-        own = {"access_key": "LTAI5t" + random_text(18), "secret_key": random_text(30), "account_id": ACCOUNT, "region": REGION}
+        own = {"access_key": "LTAI5t" + random_text(18), "secret_key": random_text(30), "account_id": ACCOUNT, "region": HOME}
         temporary = path.with_suffix(f".{os.getpid()}")
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
             json.dump(own, stream)

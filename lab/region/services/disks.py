@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.region.catalog import TYPES
+from lab.region.catalog import TYPES, sold
 from lab.region.clock import iso_minutes
 from lab.region.instances import create_instance
 from lab.region.market import NO_SPOT
@@ -12,7 +12,7 @@ from lab.region.protocol import ApiError, Request
 from lab.region.registry import rpc
 from lab.region.services.tagging import carries, long_tags, page, wanted_tags
 from lab.region.services.vpc import new_id, store_tags
-from lab.region.services.vswitches import vswitch_of
+from lab.region.services.vswitches import vswitch_of, wanted_address
 from lab.region.state import Region
 
 
@@ -74,7 +74,7 @@ def delete(region: Region, request: Request) -> dict[str, Any]:
 
 @rpc("ecs", "RunInstances")
 def run_instances(region: Region, request: Request) -> dict[str, Any]:
-    """One pay-as-you-go instance of no node pool and no cluster: no node comes of it."""
+    """Pay-as-you-go instances of no node pool and no cluster: no node comes of them. With an address of its own there is but one."""
     kind = request.need("InstanceType")
     if kind not in TYPES:
         raise ApiError(400, "InvalidInstanceType.ValueNotSupported", f"The specified InstanceType {kind} does not exist.")
@@ -82,5 +82,21 @@ def run_instances(region: Region, request: Request) -> dict[str, Any]:
     tags = [{"key": request.params[f"Tag.{n}.Key"], "value": request.params.get(f"Tag.{n}.Value", "")} for n in numbers]
     alone = {"nodepool_id": "", "name": request.params.get("InstanceName", "")}
     pool = {"cluster_id": "", "nodepool_info": alone, "scaling_group": {"scaling_group_id": "", "tags": tags}}
-    made = create_instance(region, pool, kind, vswitch_of(region, request.need("VSwitchId")), NO_SPOT)
-    return {"InstanceIdSets": {"InstanceIdSet": [made["instance_id"]]}}
+    address, amount = request.params.get("PrivateIpAddress", ""), _amount(request)
+    if address and not request.params.get("VSwitchId"):
+        raise ApiError(400, "MissingParameter", "VSwitchId is mandatory when PrivateIpAddress is specified.")
+    vswitch = vswitch_of(region, request.need("VSwitchId"))
+    if kind not in sold(region.name):
+        raise ApiError(403, "InvalidResourceType.NotSupported", f"{vswitch['ZoneId']} does not sell {kind}.")
+    if address and amount > 1:
+        raise ApiError(400, "InvalidParameter.Amount", f"Amount {amount} does not go with PrivateIpAddress: an address is one instance's.")
+    address = wanted_address(region, vswitch, address) if address else ""
+    made = [create_instance(region, pool, kind, vswitch, NO_SPOT, address) for _ in range(amount)]
+    return {"InstanceIdSets": {"InstanceIdSet": [one["instance_id"] for one in made]}}
+
+
+def _amount(request: Request) -> int:
+    text = request.params.get("Amount") or "1"
+    if not text.isdigit() or not 1 <= int(text) <= 100:
+        raise ApiError(400, "InvalidParameter.Amount", f"Amount {text!r}: expected 1 to 100.")
+    return int(text)

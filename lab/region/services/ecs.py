@@ -6,10 +6,11 @@ import json
 import re
 from typing import Any
 
-from lab.region.catalog import REGION, TYPES, ZONES, InstanceType
+from lab.region.catalog import TYPES, InstanceType, sold
 from lab.region.clock import iso_minutes
 from lab.region.instances import living, release
 from lab.region.market import in_stock
+from lab.region.places import REGIONS, region_of, zones
 from lab.region.protocol import ApiError, Request
 from lab.region.registry import rpc
 from lab.region.services.tagging import carries, wanted_tags
@@ -29,7 +30,7 @@ def instance_row(instance: dict[str, Any]) -> dict[str, Any]:
         "InstanceName": instance["nodepool_name"],
         "HostName": instance["instance_id"],
         "Status": instance["status"],
-        "RegionId": REGION,
+        "RegionId": region_of(instance["zone_id"]),
         "ZoneId": instance["zone_id"],
         "InstanceType": instance["instance_type"],
         "InstanceTypeFamily": TYPES[instance["instance_type"]].family,
@@ -71,6 +72,8 @@ def describe_instances(region: Region, request: Request) -> dict[str, Any]:
     rows = [instance_row(i) for i in region.store.all("instance") if i["status"] != "Deleted" and (ids is None or i["instance_id"] in ids)]
     for parameter in ("Status", "ZoneId", "InstanceType"):
         rows = [r for r in rows if params.get(parameter) in (None, "", r[parameter])]
+    addresses = _ids(request, "PrivateIpAddresses")
+    rows = [r for r in rows if addresses is None or r["VpcAttributes"]["PrivateIpAddress"]["IpAddress"][0] in addresses]
     rows = [r for r in rows if params.get("VSwitchId") in (None, "", r["VpcAttributes"]["VSwitchId"])]
     wanted = {params[k]: params.get(k.replace("Key", "Value")) for k in params if re.fullmatch(r"Tag\.\d+\.Key", k)}
     rows = [
@@ -94,9 +97,12 @@ def delete_instances(region: Region, request: Request) -> dict[str, Any]:
 
 @rpc("ecs", "DescribeRegions")
 def describe_regions(region: Region, request: Request) -> dict[str, Any]:
-    """The one region."""
-    row = {"RegionId": region.name, "LocalName": "Shanghai", "RegionEndpoint": f"ecs.{region.name}.aliyuncs.com", "Status": "available"}
-    return {"Regions": {"Region": [row]}}
+    """All regions, the same wherever it is asked."""
+    rows = [
+        {"RegionId": name, "LocalName": local, "RegionEndpoint": f"ecs.{name}.aliyuncs.com", "Status": "available"}
+        for name, local in REGIONS.items()
+    ]
+    return {"Regions": {"Region": rows}}
 
 
 @rpc("ecs", "DescribeZones")
@@ -108,13 +114,13 @@ def describe_zones(region: Region, request: Request) -> dict[str, Any]:
             "ZoneId": zone,
             "LocalName": zone,
             "ZoneType": "AvailabilityZone",
-            "AvailableInstanceTypes": {"InstanceTypes": list(TYPES)},
+            "AvailableInstanceTypes": {"InstanceTypes": list(sold(region.name))},
             "AvailableDiskCategories": disks,
             "AvailableResourceCreation": {"ResourceTypes": ["VSwitch", "Instance", "Disk"]},
             "AvailableDedicatedHostTypes": {"DedicatedHostType": []},
             "AvailableVolumeCategories": {"VolumeCategories": []},
         }
-        for zone in ZONES
+        for zone in zones(region.name)
     ]
     return {"Zones": {"Zone": rows}}
 
@@ -124,21 +130,21 @@ def available_resource(region: Region, request: Request) -> dict[str, Any]:
     """Types in stock by zone; the scenario's stock decides."""
     everyone = living(region)
     spot = request.params.get("SpotStrategy", "NoSpot") not in ("", "NoSpot")
-    zones = []
-    for zone in ZONES:
+    found = []
+    for zone in zones(region.name):
         if request.params.get("ZoneId") not in (None, "", zone):
             continue
         rows = []
-        for name in TYPES:
+        for name in sold(region.name):
             if request.params.get("InstanceType") in (None, "", name):
                 there = in_stock(region, name, zone, spot, everyone)
                 status = {"Status": "Available" if there else "SoldOut", "StatusCategory": "WithStock" if there else "WithoutStock"}
                 rows.append({"Value": name, **status})
         resources = {"AvailableResource": [{"Type": "InstanceType", "SupportedResources": {"SupportedResource": rows}}]}
-        zones.append(
-            {"ZoneId": zone, "RegionId": REGION, "Status": "Available", "StatusCategory": "WithStock", "AvailableResources": resources}
+        found.append(
+            {"ZoneId": zone, "RegionId": region.name, "Status": "Available", "StatusCategory": "WithStock", "AvailableResources": resources}
         )
-    return {"AvailableZones": {"AvailableZone": zones}}
+    return {"AvailableZones": {"AvailableZone": found}}
 
 
 def _type_row(kind: InstanceType) -> dict[str, Any]:

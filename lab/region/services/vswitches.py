@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
 from typing import Any
 
 from lab.region.clock import iso
+from lab.region.places import zones
 from lab.region.protocol import ApiError, Request
 from lab.region.registry import rpc
 from lab.region.services.vpc import network, new_id, store_tags, tag_rows, vpc_of
@@ -50,6 +52,30 @@ def free_address(region: Region, vswitch: dict[str, Any]) -> str:
     raise ApiError(400, "QuotaExceeded.PrivateIpAddress", f"vSwitch {vswitch['VSwitchId']} has no free private IP address.")
 
 
+def wanted_address(region: Region, vswitch: dict[str, Any], text: str) -> str:
+    """The address that a request asks for, if it may have it."""
+    try:
+        address = IPv4Address(text)
+    except ValueError:
+        raise ApiError(400, "InvalidPrivateIpAddress.Malformed", f"Specified private IP address is malformed: {text!r}.") from None
+    block = network(vswitch["CidrBlock"])
+    own = {block.network_address, block[1], block[2], block[3], *(block[-number] for number in (1, 2, 3, 4))}
+    if address not in block or address in own:
+        reason = (
+            f"Specified private IP address is not in the CIDR block of virtual switch: {address} ({block})."
+        )
+        raise ApiError(400, "InvalidPrivateIpAddress", reason)
+    if any(i["private_ip"] == text for i in _holders(region, vswitch)):
+        raise ApiError(400, "InvalidPrivateIpAddress.Duplicated", f"Specified private IP address is duplicated: {address}.")
+    return text
+
+
+def _holders(region: Region, vswitch: dict[str, Any]) -> list[dict[str, Any]]:
+    """Instances that still hold an address in the vSwitch's network."""
+    switches = {one["VSwitchId"] for one in region.store.all("vswitch", VpcId=vswitch["VpcId"])}
+    return [i for i in region.store.all("instance") if i["status"] != "Deleted" and i["vswitch_id"] in switches]
+
+
 @rpc("vpc", "CreateVSwitch")
 def create(region: Region, request: Request) -> dict[str, Any]:
     """A new vSwitch; its block lies in the network's and overlaps no other."""
@@ -57,15 +83,15 @@ def create(region: Region, request: Request) -> dict[str, Any]:
     token = request.params.get("ClientToken", "")
     for vswitch in region.store.all("vswitch", ClientToken=token) if token else []:
         return {"VSwitchId": vswitch["VSwitchId"]}
+    if (zone := request.need("ZoneId")) not in zones(region.name):
+        raise ApiError(404, "InvalidZoneId.NotFound", f"Specified zone {zone} does not exist in region {region.name}.")
     block = network(request.need("CidrBlock"))
     if not block.subnet_of(network(vpc["CidrBlock"])):
         raise ApiError(400, "InvalidCidrBlock.NotInVpc", f"The specified CIDR block {block} does not lie in the VPC's {vpc['CidrBlock']}.")
     for other in region.store.all("vswitch", VpcId=vpc["VpcId"]):
         if block.overlaps(network(other["CidrBlock"])):
             raise ApiError(400, "InvalidCidrBlock.Overlapped", f"Specified CIDR block overlapped with {other['VSwitchId']}.")
-    made = make_vswitch(
-        region, new_id("vsw-"), request.params.get("VSwitchName", ""), vpc["VpcId"], request.need("ZoneId"), str(block), "Pending"
-    )
+    made = make_vswitch(region, new_id("vsw-"), request.params.get("VSwitchName", ""), vpc["VpcId"], zone, str(block), "Pending")
     made.update(ClientToken=token, Description=request.params.get("Description", ""))
     region.store.put("vswitch", made["VSwitchId"], made)
     store_tags(region, made["VSwitchId"], request)

@@ -85,7 +85,7 @@ class Scripted:
 
 
 def source_over(service: Scripted, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> Source:
-    monkeypatch.setattr(adapter, "Sls", lambda home, internal: service)
+    monkeypatch.setattr(adapter, "Sls", lambda home, **given: service)
     return Source(tmp_path)
 
 

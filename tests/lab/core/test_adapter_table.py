@@ -56,7 +56,7 @@ def as_the_hpa_sees_it(answer: httpx.Response) -> int | str:
 @pytest.mark.parametrize("row", ROWS, ids=[row["name"] for row in ROWS])
 async def test_row(row: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     service, metric = Service(row), row.get("metric", "sls_ingress_qps")
-    monkeypatch.setattr(adapter, "Sls", lambda home, internal: service)
+    monkeypatch.setattr(adapter, "Sls", lambda home, **given: service)
     monkeypatch.setattr(adapter, "time", SimpleNamespace(time=lambda: NOW))
     selector = {key: value for key, value in {**SELECTOR, **row.get("selector", {})}.items() if value is not None}
     asked = {"labelSelector": ",".join(f"{key}={value}" for key, value in selector.items())} if selector else {}

@@ -43,7 +43,7 @@ def prepare(region: Region, cluster_id: str, wanted: dict[str, Any]) -> dict[str
     make_role(region, role, json.dumps(_TRUST), "The nodes of one ACK cluster")
     balancer = make_balancer(region, f"lb-{uuid.uuid4().hex[:20]}", f"ManagedK8SSlbIntranet-{cluster_id}", vpc_id=network)["id"]
     tag_balancer(region, balancer, {"ack.aliyun.com": cluster_id})
-    first = next((row for row in region.store.all("cluster") if not row.get("made")), None)
+    first = next((row for row in region.whole.store.all("cluster") if not row.get("made")), None)
     issuer = first["issuer"] if first else ""
     own = {"vpcid": network, "security_group_id": group, "worker_ram_role_name": role, "load_balancer": balancer}
     return {**wanted, **own, "issuer": issuer, "made": True}

@@ -7,6 +7,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from lab.region.clock import iso_millis
+from lab.region.places import ZRS, ZRS_STANDARD
 from lab.region.protocol import ApiError, Request, Response, Xml, element, oss_request_id, xml_response
 from lab.region.services.oss.access import block_public_access, require
 from lab.region.services.oss.table import oss
@@ -32,6 +33,10 @@ def parse_xml(request: Request) -> ElementTree.Element:
 def bucket_of(region: Region, name: str) -> dict[str, Any]:
     """A bucket, or NoSuchBucket."""
     bucket = region.store.get("bucket", name)
+    if bucket is None and region.whole.store.get("bucket", name):
+        place = f"oss-{region.place('bucket', name)}.aliyuncs.com"
+        message = "The bucket you are attempting to access must be addressed using the specified endpoint."
+        raise ApiError(403, "AccessDenied", message, Bucket=name, Endpoint=place, EC="0003-00001403")
     if bucket is None:
         raise ApiError(404, "NoSuchBucket", "The specified bucket does not exist.", BucketName=name, EC="0015-00000101")
     return bucket
@@ -56,29 +61,31 @@ def owner(region: Region) -> Xml:
     return Xml(element("Owner", element("ID", region.account), element("DisplayName", region.account)))
 
 
-def _endpoints(region: Region) -> list[str]:
-    place = f"oss-{region.name}"
+def _endpoints(name: str) -> list[str]:
+    place = f"oss-{name}"
     return [element("ExtranetEndpoint", f"{place}.aliyuncs.com"), element("IntranetEndpoint", f"{place}-internal.aliyuncs.com")]
 
 
 @oss("service", "GET", "", "ListBuckets")
 def list_buckets(region: Region, request: Request) -> Response:
-    """The account's buckets by prefix, in pages."""
+    """The account's buckets of all regions by prefix, in pages."""
     require(region, request, "oss:ListBuckets", None)
     query = request.query
     prefix, marker, limit = query.get("prefix", ""), query.get("marker", ""), int(query.get("max-keys") or 100)
-    found = sorted((b for b in region.store.all("bucket") if b["name"].startswith(prefix) and b["name"] > marker), key=lambda b: b["name"])
+    found = sorted(
+        (b for b in region.whole.store.all("bucket") if b["name"].startswith(prefix) and b["name"] > marker), key=lambda b: b["name"]
+    )
     rows = [
         element(
             "Bucket",
             element("Name", b["name"]),
             element("CreationDate", iso_millis(b["created"])),
-            element("Location", f"oss-{region.name}"),
-            *_endpoints(region),
+            element("Location", f"oss-{place}"),
+            *_endpoints(place),
             element("StorageClass", b["storage_class"]),
-            element("Region", region.name),
+            element("Region", place),
         )
-        for b in found[:limit]
+        for b, place in ((b, region.place("bucket", b["name"])) for b in found[:limit])
     ]
     more = len(found) > limit
     tail = [element("Prefix", prefix), element("Marker", marker), element("MaxKeys", limit), element("IsTruncated", more)]
@@ -101,7 +108,13 @@ def put_bucket(region: Region, request: Request) -> Response:
     if request.body.strip():
         root = parse_xml(request)
         storage, redundancy = root.findtext("StorageClass") or storage, root.findtext("DataRedundancyType") or redundancy
+    if redundancy == "ZRS" and region.name not in ZRS and not (region.name in ZRS_STANDARD and storage == "Standard"):
+        message = f"Zone-redundant storage of class {storage} is not supported in region oss-{region.name}."
+        raise ApiError(400, "InvalidArgument", message, ArgumentName="DataRedundancyType", ArgumentValue=redundancy)
     with region.store.transaction():
+        if region.place("bucket", name) != region.name and region.whole.store.get("bucket", name):
+            message = "The requested bucket name is not available. Please select a different name and try again."
+            raise ApiError(409, "BucketAlreadyExists", message, BucketName=name, EC="0015-00000104")
         if region.store.get("bucket", name) is None:
             bucket = {
                 "name": name,
@@ -145,7 +158,7 @@ def bucket_info(region: Region, request: Request) -> Response:
         element("CreationDate", iso_millis(bucket["created"])),
         element("CrossRegionReplication", "Disabled"),
         element("DataRedundancyType", bucket["redundancy"]),
-        *_endpoints(region),
+        *_endpoints(region.name),
         element("Location", f"oss-{region.name}"),
         element("Name", bucket["name"]),
         element("ResourceGroupId", bucket["resource_group"]),

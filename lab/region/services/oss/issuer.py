@@ -26,7 +26,7 @@ def document(region: Region, request: Request) -> Response:
     """`<cluster>/.well-known/openid-configuration` or `<cluster>/keys.json`."""
     cluster, _, rest = request.vars["key"].partition("/")
     path = region.home / "pki" / "sa.pub"
-    if region.store.get("cluster", cluster) is None or not path.exists():
+    if region.whole.store.get("cluster", cluster) is None or not path.exists():
         raise ApiError(404, "NoSuchKey", "The specified key does not exist.")
     issuer = f"https://{request.host}/{cluster}"
     if "/" + rest == _CONFIGURATION:

@@ -56,7 +56,7 @@ def create(region: Region, request: Request) -> Response:
     name = body.get("projectName") or request.vars.get("project", "")
     if not name:
         raise ApiError(400, "ParameterInvalid", "projectName is required")
-    if region.store.get("log_project", name):
+    if region.whole.store.get("log_project", name):  # names are taken in all regions
         raise ApiError(400, "ProjectAlreadyExist", f"Project {name} already exist")
     make_project(region, name, body.get("description", ""), body.get("resourceGroupId") or "rg-1")
     return json_response({})
