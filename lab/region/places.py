@@ -1,6 +1,6 @@
 """The regions there are: their zones, and which of an account's things belong to one of them. What a stack may be told to live in.
 
-Zones as ECS's page "Regions and zones" lists them; of Shanghai those that the lab's own network lies in. A zone's name is the region's
+Zones as ECS's page "Regions and zones" lists them. A zone's name is the region's
 and a letter, with a hyphen between unless the region's name ends in a digit.
 """
 
@@ -15,7 +15,7 @@ _ZONES = {
     "cn-huhehaote": ("Hohhot", "ab"),
     "cn-wulanchabu": ("Ulanqab", "abc"),
     "cn-hangzhou": ("Hangzhou", "bfghijk"),
-    "cn-shanghai": ("Shanghai", "egl"),
+    "cn-shanghai": ("Shanghai", "abcdefgklmn"),
     "cn-nanjing": ("Nanjing", "a"),
     "cn-fuzhou": ("Fuzhou", "a"),
     "cn-wuhan-lr": ("Wuhan", "a"),
