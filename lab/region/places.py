@@ -1,7 +1,7 @@
 """The regions there are: their zones, and which of an account's things belong to one of them. What a stack may be told to live in.
 
-Zones as ECS's page "Regions and zones" lists them. A zone's name is the region's
-and a letter, with a hyphen between unless the region's name ends in a digit.
+Zones as ECS's page "Regions and zones" lists them. A zone's name is the region's and a letter, with a hyphen between unless the region's
+name ends in a digit.
 """
 
 from __future__ import annotations
