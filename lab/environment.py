@@ -120,10 +120,29 @@ def needs_user_namespace(environ: Mapping[str, str] = os.environ) -> bool:
     return os.geteuid() != 0 or environ.get("LAB_USERNS") == "1"
 
 
+def owner(environ: Mapping[str, str] = os.environ) -> int | None:
+    """A pidfd of the process that LAB_OWNER_PID names, with which the lab is to end, however that ends; None when nothing is named.
+
+    Not a process id: the lab has ids of its own, and an id can be given to somebody else once its process is gone. Not inherited by
+    what is started, unless it is passed on."""
+    text = environ.get("LAB_OWNER_PID")
+    if not text:
+        return None
+    try:
+        return os.pidfd_open(int(text))
+    except (ValueError, OverflowError, OSError):
+        raise LabError(
+            f"LAB_OWNER_PID={text}: expected the id of a process that runs; a lab that ends with it would end at once. Unset it, or name"
+            " one, then run the same command again"
+        ) from None
+
+
 def check(environ: Mapping[str, str] = os.environ) -> None:
     """Raises LabError for a variable that a start would refuse: before anything is built, and not after a quarter of an hour."""
     ports(environ)
     clock_factor(environ)
+    if (descriptor := owner(environ)) is not None:
+        os.close(descriptor)
     if (scenario := scenario_file(environ)) is not None:
         from lab.region.scenario import load
 

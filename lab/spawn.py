@@ -79,7 +79,7 @@ def hand_over(home: Path, outer: subprocess.Popen[bytes], channel: socket.socket
             supervisor = _child_of(outer.pid)
             config["outer"], config["supervisor"] = state.identity(outer.pid), state.identity(supervisor)
             config["namespace"] = os.readlink(f"/proc/{outer.pid}/ns/pid_for_children")
-            begun = {key: value for key, value in config.items() if key not in ("listening", "tools")}
+            begun = {key: value for key, value in config.items() if key not in ("listening", "owner", "tools")}
             state.write_state(home, {**begun, "phase": "starting", "started": time.time(), "components": []})
             channel.sendall(json.dumps(config).encode() + b"\n")
             if stream.readline() != b"listening\n":

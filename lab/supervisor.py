@@ -72,11 +72,13 @@ class Supervisor:
             print(f"state: {error}", flush=True)
         self.control.changed()
 
-    async def run(self, listening: dict[str, socket.socket]) -> None:
-        """Bring everything up, watch it, and take it down when asked."""
+    async def run(self, listening: dict[str, socket.socket], owner: int | None = None) -> None:
+        """Bring everything up, watch it, and take it down when asked, or when the process of the pidfd `owner` has ended."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop_asked.set)
+        if owner is not None:
+            loop.add_reader(owner, self._owner_ended, owner)
         await self.control.listen()
         os.write(0, b"listening\n")
         await self._open_relays(listening)
@@ -91,6 +93,11 @@ class Supervisor:
         await self._stop_all()
         for task in (*lives, reaper):
             task.cancel()
+
+    def _owner_ended(self, owner: int) -> None:
+        asyncio.get_running_loop().remove_reader(owner)
+        print("the process that LAB_OWNER_PID named has ended: the lab ends with it", flush=True)
+        self.stop_asked.set()
 
     async def _live(self, part: Part) -> None:
         try:
@@ -157,6 +164,8 @@ def main() -> None:
     config = json.loads(line)
     home = Path(config["home"])
     listening = {name: socket.socket(fileno=descriptor) for name, descriptor in config.pop("listening").items()}
+    if (owner := config.pop("owner", None)) is not None:
+        os.set_inheritable(owner, False)
     prepare(home)
     ensure_lab_ca(home)
     ensure_credentials(home)
@@ -170,7 +179,7 @@ def main() -> None:
     import uvloop
 
     async def live() -> None:
-        await Supervisor(config).run(listening)
+        await Supervisor(config).run(listening, owner)
 
     uvloop.run(live())
 

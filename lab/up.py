@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import state
-from lab.environment import SCENARIO_FROM, LabError, clock_factor, needs_user_namespace, ports, scenario_file
+from lab.environment import SCENARIO_FROM, LabError, clock_factor, needs_user_namespace, owner, ports, scenario_file
 from lab.spawn import hand_over, spawn, uninterrupted
 from lab.supervisor_control import ask
 from lab.supervisor_process import log_tail
@@ -109,17 +109,18 @@ def _other_ports(report: dict[str, Any]) -> str:
 
 def _start(home: Path, lock: int, say: Say) -> None:
     """Open the host's sockets, make the namespaces, start the supervisor in them; the lock is the supervisor's from then on."""
-    try:
-        _start_locked(home, lock, say)
-    finally:
-        os.close(lock)
+    with contextlib.ExitStack() as closing:
+        closing.callback(os.close, lock)
+        _start_locked(home, lock, closing, say)
 
 
-def _start_locked(home: Path, lock: int, say: Say) -> None:
+def _start_locked(home: Path, lock: int, closing: contextlib.ExitStack, say: Say) -> None:
     from lab.cluster import tools as toolbox
     from lab.environment import prepare
 
     wanted, factor, scenario = ports(), clock_factor(), scenario_file()
+    if (ends_with := owner()) is not None:
+        closing.callback(os.close, ends_with)
     prepare(home)
     if scenario is not None:
         shutil.copyfile(scenario, home / "scenario.yaml")
@@ -134,12 +135,13 @@ def _start_locked(home: Path, lock: int, say: Say) -> None:
     config: dict[str, Any] = {
         "home": str(home), "clock": factor, "tools": tools, "user_namespace": needs_user_namespace(),
         "ports": {"ingress": wanted.ingress, "api": wanted.api, "region": wanted.region},
-        "listening": {name: sock.fileno() for name, sock in listening.items()},
+        "listening": {name: sock.fileno() for name, sock in listening.items()}, "owner": ends_with,
     }  # fmt: skip
     say("making the sealed namespace" + (" (as an ordinary user)" if config["user_namespace"] else ""))
+    passed = [lock, *config["listening"].values(), *([] if ends_with is None else [ends_with])]
     with contextlib.ExitStack() as held:
         with uninterrupted():
-            outer, channel = spawn(home, [lock, *config["listening"].values()], config["user_namespace"])
+            outer, channel = spawn(home, passed, config["user_namespace"])
             for sock in (channel, *listening.values()):
                 held.callback(sock.close)
             held.push(functools.partial(_end_unless_begun, outer))

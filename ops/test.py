@@ -7,7 +7,9 @@ runs alone, after them: it measures seconds.
 
 from __future__ import annotations
 
+import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -48,7 +50,7 @@ class Lane:
         self.name, self.report = name, report
         command = [sys.executable, "-u", "-m", "pytest", "-q", "--no-header", "--durations=10", f"--junitxml={report}", *paths]
         self._process = subprocess.Popen(
-            command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=ROOT, env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         self._printer = threading.Thread(target=self._print, daemon=True)
         self._printer.start()
@@ -93,6 +95,10 @@ class Lane:
         ]
 
 
+def _environment() -> dict[str, str]:
+    return {**environment(), "TESTS_END_WITH": str(os.getpid())}  # tests/conftest.py: a lane does not outlive us
+
+
 def _end_of(text: str) -> str:
     lines = text.splitlines()
     kept = lines if len(lines) <= 2 * KEPT else [*lines[:KEPT], "...", *lines[-KEPT:]]
@@ -126,10 +132,13 @@ def main(arguments: list[str]) -> int:
     import toolchain
     from toolchain import tensorflow
 
+    # `make test &` in a script and `nohup` start us with SIGINT ignored. What we start would ignore it too, and so would the commands that
+    # tests interrupt: their labs then stay. A handler of ours is the default again in what we start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     toolchain.ensure([*TOOLS, *(tensorflow.PREFIX + version for version in tensorflow.TESTED)])
     if not arguments:
         return run_lanes(LANES)
-    return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment()).returncode
+    return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=_environment()).returncode
 
 
 if __name__ == "__main__":

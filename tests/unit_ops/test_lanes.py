@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import collections
+import os
 import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
 
 from ops.prove import ITEMS
 from ops.pulumi import ROOT
 from ops.test import LANES, PROVED
+from tests.conftest import end_with
 
 LONG = ("tests/elastic", "tests/prove")
 """What `make prove` runs."""
@@ -29,3 +36,36 @@ def test_every_test_is_in_one_lane() -> None:
 
 def test_what_is_in_no_lane_is_run_by_an_item() -> None:
     assert set(PROVED) <= {path for item in ITEMS.values() for path in item.checks}
+
+
+INTERRUPTED = """
+import signal, subprocess
+
+def test_what_a_test_starts_can_be_interrupted():
+    started = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+    started.send_signal(signal.SIGINT)
+    assert started.wait(60) == -signal.SIGINT
+"""
+
+
+@pytest.mark.parametrize("runner", [["ops.test"], ["pytest", "-p", "tests.conftest"]])
+def test_what_tests_start_can_be_interrupted_where_a_shell_has_told_us_to_ignore_it(runner: list[str], tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "test_interrupted.py"
+    file.write_text(INTERRUPTED)
+    line = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, "-m", *runner, "-q", f"--rootdir={tmp_path}", str(file)]
+    done = subprocess.run(line, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_lane_is_interrupted_when_what_started_it_is_killed() -> None:
+    waits = f"import sys, time; from tests.conftest import end_with; end_with(int(sys.argv[1])); print('waits', flush=True); time.sleep({3600})"
+    starts = f"import os, subprocess, sys; subprocess.run([sys.executable, '-c', {waits!r}, str(os.getpid())])"
+    with subprocess.Popen([sys.executable, "-c", starts], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as starter:
+        assert starter.stdout is not None and starter.stdout.readline() == "waits\n"
+        starter.kill()
+        assert "KeyboardInterrupt" in starter.stdout.read()  # ends with the last that holds it
+
+
+def test_one_whose_starter_is_gone_already_is_interrupted_at_once() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        end_with(os.getpid())  # is not its own parent

@@ -241,6 +241,29 @@ def test_down_leaves_no_process_no_mount_no_namespace_and_no_data(lab: Lab) -> N
     assert json.loads(lab.run("status", "--json").stdout)["phase"] == "not running"
 
 
+def test_a_lab_ends_with_the_process_it_was_started_for_however_that_ends(tmp_path: pathlib.Path) -> None:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as owner:
+        own = Lab(tmp_path / "lab", LAB_WITHOUT=BARE, LAB_OWNER_PID=str(owner.pid))
+        try:
+            own.up()
+            namespace = own.status()["namespace"]
+            assert len(state.processes_inside(namespace)) >= 2
+            owner.kill()
+            assert state.wait_stopped(own.home, 120)
+            assert state.processes_inside(namespace) == {}
+            assert "LAB_OWNER_PID named has ended" in (own.home / "log" / "supervisor.log").read_text()
+        finally:
+            own.end()
+
+
+@pytest.mark.parametrize("text", ["me", "-1", "0", str(2**22 + 1), str(2**70)])  # more than the kernel's largest id
+def test_an_owner_that_does_not_run_is_refused_before_anything_starts(tmp_path: pathlib.Path, text: str) -> None:
+    own = Lab(tmp_path / "lab", LAB_OWNER_PID=text)
+    failed = own.run("up")
+    assert failed.returncode == 1 and f"LAB_OWNER_PID={text}: expected the id of a process that runs" in failed.stderr
+    assert "Traceback" not in failed.stderr and not state.is_running(own.home)
+
+
 def test_down_of_a_lab_that_does_not_run_is_no_mistake(tmp_path: pathlib.Path) -> None:
     done = Lab(tmp_path / "never").run("down")
     assert done.returncode == 0 and "was not running" in done.stdout
