@@ -152,10 +152,17 @@ def check(environ: Mapping[str, str] = os.environ) -> None:
             raise LabError(f"LAB_SCENARIO={environ['LAB_SCENARIO']}: {error}") from None
 
 
-NO_LOGS = """The CLI of the lab keeps no automatic log: this file stands where its directory would be.
+NO_LOGS = """The CLI keeps no automatic log: this file stands where its directory would be.
 Writing it, compressed and encrypted, takes a third of the engine's time in every command.
 `pulumi --logtostderr -v=9` shows what would be in it; PULUMI_DEBUG_GRPC=FILE keeps every request.
 """
+
+
+def without_logs(pulumi_home: Path) -> None:
+    """Keep a CLI with this PULUMI_HOME from writing its automatic log."""
+    logs = pulumi_home / "logs"
+    if not logs.exists():
+        logs.write_text(NO_LOGS)
 
 
 def prepare(home: Path) -> None:
@@ -163,9 +170,7 @@ def prepare(home: Path) -> None:
     for part in ("run", "log", "pki/empty", "data", "pulumi/home", "pulumi/state"):
         (home / part).mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
-    logs = home / "pulumi" / "home" / "logs"
-    if not logs.exists():
-        logs.write_text(NO_LOGS)
+    without_logs(home / "pulumi" / "home")
     passphrase = home / "pulumi" / "passphrase"
     if not passphrase.exists():
         from lab.pki import write_private
@@ -200,7 +205,6 @@ def inside(home: Path | str | None = None) -> dict[str, str]:
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",  # those laid in PULUMI_HOME, which may be from PATH, in the pinned version
         "PULUMI_PYTHON_CMD": sys.executable,
-        "PYTHONPYCACHEPREFIX": str(home / "pulumi" / "pycache"),
         "ALICLOUD_ACCESS_KEY": keys["access_key"],
         "ALICLOUD_SECRET_KEY": keys["secret_key"],
         "ALICLOUD_REGION": keys["region"],
@@ -217,7 +221,10 @@ def inside(home: Path | str | None = None) -> dict[str, str]:
 def for_command(home: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """What `lab exec` gives a command: the caller's environment without proxies and other clouds, and `inside` on top."""
     kept = {name: value for name, value in environ.items() if not is_foreign(name)}
-    kept.pop("PYTHONDONTWRITEBYTECODE", None)  # program and plugins start anew with every command: compiled code halves that
+    # Program and plugins start anew with every command: compiled code halves that. It is kept where Python keeps it by itself, beside the
+    # source: a place in the lab's own directory is empty in every new lab, and compiling what the program imports takes twice its run.
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    kept.pop("PYTHONPYCACHEPREFIX", None)
     return {**kept, **inside(home)}
 
 

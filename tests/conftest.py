@@ -20,6 +20,7 @@ def end_with(starter: int) -> None:
 
 def pytest_configure() -> None:
     """Labs end with this process, whatever ends it. What tests start can be interrupted, even if a shell has this process ignore that."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # of a hundred commands that tests run, each would compile all that it imports
     os.environ["LAB_OWNER_PID"] = str(os.getpid())
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -13,6 +13,7 @@ import sys
 from typing import Any
 
 from components.settings import stack_file
+from lab.environment import without_logs
 
 PROJECT = "elastic-inference"
 PASSPHRASE = "offline"
@@ -34,6 +35,7 @@ class Workspace:
         self._home, self._state = directory / "home", directory / "state"
         for part in (self._home, self._state, directory / "trees"):
             part.mkdir(parents=True, exist_ok=True)
+        without_logs(self._home)
 
     def lay_plugins(self) -> None:
         """Links the CLI's plugins from the tool chain's cache; builds what is missing there, with progress. Raises ToolchainError."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import os
 import pathlib
-import signal
 import subprocess
 import sys
 
@@ -58,10 +57,10 @@ def test_what_tests_start_can_be_interrupted_where_a_shell_has_told_us_to_ignore
 
 
 def test_a_lane_is_interrupted_when_what_started_it_is_killed() -> None:
-    waits = f"import sys, time; from tests.conftest import end_with; end_with(int(sys.argv[1])); print('waits', flush=True); time.sleep({3600})"
+    waits = "import sys, time; from tests.conftest import end_with; end_with(int(sys.argv[1])); print('up', flush=True); time.sleep(3600)"
     starts = f"import os, subprocess, sys; subprocess.run([sys.executable, '-c', {waits!r}, str(os.getpid())])"
     with subprocess.Popen([sys.executable, "-c", starts], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as starter:
-        assert starter.stdout is not None and starter.stdout.readline() == "waits\n"
+        assert starter.stdout is not None and starter.stdout.readline() == "up\n"
         starter.kill()
         assert "KeyboardInterrupt" in starter.stdout.read()  # ends with the last that holds it
 

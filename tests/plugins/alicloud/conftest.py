@@ -1,6 +1,7 @@
 """The built plugin, and the outcomes of the scenarios, each run once."""
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,27 @@ def plugin(executable: Path):
         yield running
 
 
+Runs = dict[str, dict[str, "Future[list[dict[str, Any]]]"]]
+"""What every step of every scenario sent and answered, by double and scenario, as far as it is there."""
+
+
 @pytest.fixture(scope="session")
-def outcomes(executable: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
-    """What every step of every scenario sent and answered. They wait most of the time, so they run side by side."""
-    with ThreadPoolExecutor() as pool:
-        running = {name: pool.submit(run, name, executable, tmp_path_factory.mktemp(name)) for name in SCENARIOS}
-        return {name: future.result() for name, future in running.items()}
+def runs(executable: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    """Every scenario before the recorded answers and before the lab's region. They wait most of the time, so all run side by side."""
+    with ThreadPoolExecutor(2 * len(SCENARIOS)) as pool:
+        yield {
+            double: {name: pool.submit(run, name, executable, tmp_path_factory.mktemp(name), double) for name in SCENARIOS}
+            for double in ("replay", "region")
+        }
+
+
+@pytest.fixture(scope="session")
+def outcomes(runs: Runs) -> dict[str, list[dict[str, Any]]]:
+    """Before the recorded answers."""
+    return {name: future.result() for name, future in runs["replay"].items()}
+
+
+@pytest.fixture(scope="session")
+def received(runs: Runs) -> dict[str, list[dict[str, Any]]]:
+    """Before the lab's region: what it received in every step."""
+    return {name: future.result() for name, future in runs["region"].items()}

@@ -3,8 +3,6 @@
 import itertools
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,20 +10,12 @@ import pytest
 from tests.plugins.alicloud.calls import comparable, recorded, select
 from tests.plugins.alicloud.scenarios import Step
 from tests.plugins.alicloud.scenarios_oss import DIGESTS
-from tests.plugins.alicloud.sealed import SCENARIOS, run
+from tests.plugins.alicloud.sealed import SCENARIOS
 
 _STEPS = [
     (name, phase.title, step) for name, scenario in SCENARIOS.items() for phase in scenario() for step in phase.steps if not step.staged
 ]
 _IDS = ((r"\bnp[0-9a-f]{30}\b", "<pool>"), (r"\bT-[0-9a-f]+\b", "<task>"))
-
-
-@pytest.fixture(scope="module")
-def received(executable: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
-    """What the region received in every step."""
-    with ThreadPoolExecutor() as pool:
-        running = {name: pool.submit(run, name, executable, tmp_path_factory.mktemp(name), "region") for name in SCENARIOS}
-        return {name: future.result() for name, future in running.items()}
 
 
 def _without_ids(calls: list[dict[str, Any]]) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import toolchain
+from lab.environment import without_logs
 
 SECONDS = 240
 
@@ -50,6 +51,8 @@ def new_stack(directory: Path) -> Stack:
     tools = toolchain.ensure(["pulumi", "pulumi-language-python"])
     (directory / "state").mkdir()
     places = [str(tools["pulumi-language-python"].path.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
+    (directory / "home").mkdir(exist_ok=True)
+    without_logs(directory / "home")
     environment = {
         "PATH": os.pathsep.join(places),
         "HOME": str(directory),

@@ -1,7 +1,9 @@
-"""The check and TensorFlow's own loader give one verdict on each variant of the sample model, in every TensorFlow that is pinned."""
+"""The check and TensorFlow's own loader give one verdict on each variant of the sample model: in the three TensorFlows that
+`make test` runs on, and with EVERY_RELEASE=1 (`make prove ITEM=R2`) in every one that is pinned, which takes two minutes of CPU."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +18,10 @@ from tests.plugins.ossmodel import variants
 from toolchain import tensorflow as libraries
 
 
-@pytest.fixture(scope="module", params=libraries.TESTED)
+RELEASES = tuple(libraries.RELEASES) if os.environ.get("EVERY_RELEASE") == "1" else libraries.TESTED
+
+
+@pytest.fixture(scope="module", params=RELEASES)
 def apart(request: pytest.FixtureRequest) -> Iterator[Apart]:
     """TensorFlow of each version that is tested."""
     libraries.ensure(request.param)

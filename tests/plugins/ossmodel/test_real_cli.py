@@ -17,6 +17,7 @@ import oss2
 import pytest
 
 import toolchain
+from lab.environment import without_logs
 from tests.plugins.ossmodel import savedmodels
 from tests.plugins.ossmodel.cloud import Cloud
 from tests.plugins.ossmodel.process import HOOKS, PLUGIN, ROOT
@@ -77,7 +78,9 @@ class Stack:
 def stack(cloud: Cloud, tmp_path: Path, bucket: oss2.Bucket) -> Iterator[Stack]:
     """A stack whose program has one model."""
     tools = toolchain.ensure(["pulumi", "pulumi-language-python"])
-    (tmp_path / "state").mkdir()
+    for part in ("home", "state"):
+        (tmp_path / part).mkdir()
+    without_logs(tmp_path / "home")
     places = [str(tools["pulumi-language-python"].path.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
     environment = {
         **cloud.environment,

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import toolchain
+from lab.environment import without_logs
 from tests.plugins.toolchain.engine import HOST, wait_until
 
 PROGRAM = """
@@ -64,6 +65,7 @@ class Stack:
         host = directory / "home" / "plugins" / "language-python-v3.274.1" / HOST.name
         host.parent.mkdir(parents=True)
         host.symlink_to(HOST)
+        without_logs(directory / "home")
         self.pulumi = toolchain.ensure(["pulumi"])["pulumi"].path
         self.environment = {
             **os.environ,
