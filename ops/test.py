@@ -1,8 +1,8 @@
 """`make test`: every rung, on this machine, with progress.
 
-Builds first what the tests need, so that no test waits for a compiler. Most tests wait (for pods, polls, grace periods), so three
-lanes of about the same length run side by side: the program with its plugins, the lab, and the whole stack in it. What moves under load
-runs alone, after them: it measures seconds.
+Builds first what the tests need, so that no test waits for a compiler. Most tests wait (for pods, polls, grace periods), so four
+lanes run side by side: the program with its plugins, the lab, the whole stack in it, and what takes that down and up again. What moves
+under load runs alone, after them: it measures seconds. How long each lane took is said at the end: the longest should not wait alone.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 
@@ -32,7 +33,8 @@ LANES = (
             "tests/unit_ops",
             *(f"tests/plugins/{name}" for name in ("alicloud", "ossmodel", "toolchain")),
         ),
-        "lab": (*ENDS, "tests/lab"),
+        "lab": ("tests/lab",),
+        "ends": ENDS,
         "whole": ("tests/plugins/engine", *WHOLE),
     },
     {"elastic": ("tests/elastic/test_b1_loop.py", "tests/elastic/test_b6_scale_in.py")},
@@ -52,6 +54,7 @@ class Lane:
         self._process = subprocess.Popen(
             command, cwd=ROOT, env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
+        self._began, self.seconds = time.monotonic(), 0.0
         self._printer = threading.Thread(target=self._print, daemon=True)
         self._printer.start()
 
@@ -59,6 +62,7 @@ class Lane:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             print(f"{self.name:<8}{line}", end="", flush=True)
+        self.seconds = time.monotonic() - self._began
 
     def wait(self) -> int:
         """Waits for the end; Ctrl-C has reached pytest by itself, which then cleans up."""
@@ -123,7 +127,8 @@ def run_lanes(groups: Sequence[dict[str, tuple[str, ...]]]) -> int:
     for name, ends in failures:
         print(f"{name}\n{ends}")
     # Once more without the texts: who keeps only the end of a long log still has every name and reason.
-    print("\n".join([*(name for name, _ in failures), f"{passed} passed, {failed} failed"]))
+    took = ", ".join(f"{lane.name} {lane.seconds:.0f} s" for lane in ended)
+    print("\n".join([*(name for name, _ in failures), took, f"{passed} passed, {failed} failed"]))
     return 0 if passed and not any(codes) else 1
 
 

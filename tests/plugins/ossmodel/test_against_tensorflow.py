@@ -17,7 +17,6 @@ from tests.lab.serving.apart import Apart
 from tests.plugins.ossmodel import variants
 from toolchain import tensorflow as libraries
 
-
 RELEASES = tuple(libraries.RELEASES) if os.environ.get("EVERY_RELEASE") == "1" else libraries.TESTED
 
 
