@@ -5,7 +5,6 @@ A companion of traefik under the same identity. It asks the API server every sec
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import logging
@@ -64,9 +63,12 @@ class Watch:
         known = self._secrets.get((namespace, name))
         if known and time.monotonic() - known[0] < SECRETS_STAY:
             return known[1]
-        found = None
-        with contextlib.suppress(KubeError):
+        try:
             found = self.kube.call("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}")
+        except KubeError as error:
+            if error.status != 404:  # not known is not the same as not there, which would be answered with 503
+                raise
+            found = None
         self._secrets[namespace, name] = (time.monotonic(), found)
         return found
 

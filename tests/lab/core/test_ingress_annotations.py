@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from lab.cluster import ingress_annotations, ingress_routes
+from lab.cluster import ingress_annotations, ingress_routes, ingress_watch
 from lab.cluster.ingress_annotations import PREFIX, table
+from lab.cluster.kube import KubeError
 from lab.cluster.log_lines import ingress_key
 from tests.figures import figure
 
@@ -134,3 +135,28 @@ def test_a_router_that_the_lab_adds_counts_for_its_ingress_in_the_access_log() -
 def test_answers_are_rewritten_only_while_an_ingress_has_a_limit(value: str, rewrites: bool) -> None:
     limits = ingress_routes.dynamic([ingress(**nginx(limit_rps=value))], no_secret)["http"]["middlewares"]["limits"]["errors"]
     assert (limits.get("statusRewrites") == {"429": 503}) is rewrites
+
+
+@pytest.mark.parametrize(("status", "written"), [(404, True), (403, False), (500, False)])
+def test_only_a_secret_that_is_not_there_denies_its_ingress(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, status: int, written: bool
+) -> None:
+    """An API server that can't answer now must not turn every request into 503."""
+    one = ingress(**nginx(auth_type="basic", auth_secret="users"))
+    one["metadata"] |= {"uid": "u", "resourceVersion": "1"}
+
+    class Api:
+        def __init__(self, *_: Any, **__: Any) -> None: ...
+
+        def call(self, method: str, path: str, body: Any = None) -> Any:
+            if "/secrets/" in path:
+                raise KubeError(status, method, path, "no")
+            return {"items": [one]}
+
+    monkeypatch.setattr(ingress_watch, "Kube", Api)
+    ingress_watch.prepare(tmp_path)
+    try:
+        ingress_watch.Watch(tmp_path).look()
+    except KubeError as error:
+        assert error.status == status and not written
+    assert ("inf/bert/denied/0/0/web" in ingress_watch.configuration(tmp_path).read_text()) is written
