@@ -23,7 +23,9 @@ from ops.pulumi import ROOT, environment
 
 ENDS = tuple(f"tests/e2e/test_{name}.py" for name in ("interrupted", "killed", "teardown"))
 """What takes the whole stack down and up again; it needs no stack that others have deployed."""
-PROVED = tuple(f"tests/e2e/test_{name}.py" for name in ("first_deployment", "helm_release", "pods_not_ready", "waits"))
+PROVED = tuple(
+    f"tests/e2e/test_{name}.py" for name in ("first_deployment", "helm_release", "pods_not_ready", "rollout", "state_secrets", "waits")
+)
 """What has a lab to itself for minutes, and waits there for what does not come: `make prove` runs them (R1, R5, R6)."""
 WHOLE = tuple(path for found in sorted(ROOT.glob("tests/e2e/test_*.py")) if (path := str(found.relative_to(ROOT))) not in (*ENDS, *PROVED))
 LANES = (
