@@ -35,6 +35,7 @@ _CAUSES = (
 _NOISE = (
     r"resource \"?urn:pulumi:\S+ was successfully created, but the Kubernetes API server reported that it failed to fully initialize or "
     r"become live: ",
+    r"resource \"?urn:pulumi:\S+ was not successfully created by the Kubernetes API server: ",
     r"\d+ errors? occurred: \* ",
     r"\w+ing urn:pulumi:\S+?: (?=\[|\w)",
     r"\[(SDK [\w-]+ )?ERROR\]:? ?",

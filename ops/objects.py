@@ -12,6 +12,7 @@ import argparse
 import json
 import subprocess
 import sys
+import time
 from typing import Any
 
 from ops.lookup import epoch
@@ -20,8 +21,10 @@ from ops.pulumi import ROOT, CommandFailed, Stack, environment
 MANAGER = "pulumi-kubernetes"
 """How the plugin's field managers begin: with it alone (a create from 4.29.0 on), or with more behind it (server-side apply)."""
 NOT_OBJECTS = ("kubernetes:helm.sh/", "kubernetes:kustomize", "kubernetes:yaml")
-LIMIT = 120
+LIMIT = 300
 """Seconds for one look, the credential included."""
+LOOKS, PAUSE = 4, 5.0
+"""How often is asked before it is given up, and the seconds between: an answer is lost where other answers are lost, too."""
 
 
 def is_one(kind: str) -> bool:
@@ -46,15 +49,20 @@ def made_at(stack: Stack, wanted: list[dict[str, Any]]) -> list[float | None]:
     for one in names:
         one["metadata"] = {key: one["metadata"].get(key) for key in ("namespace", "name")}
     command = stack.inside(sys.executable, "-m", "ops.objects", "--stack", stack.name, json.dumps(names))
-    try:
-        answer = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=LIMIT)
-    except subprocess.TimeoutExpired:
-        print(f"error: the cluster did not say within {LIMIT} s which of the objects exist", file=sys.stderr)
-        raise CommandFailed(command, 1) from None
-    if answer.returncode != 0:
-        print(answer.stderr, file=sys.stderr)
-        raise CommandFailed(command, answer.returncode)
-    return json.loads(answer.stdout.splitlines()[-1])
+    said = ""
+    for look in range(LOOKS):
+        if look:
+            time.sleep(PAUSE)
+        try:
+            answer = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            said = f"error: the cluster did not say within {LIMIT} s which of the objects exist"
+            continue
+        if answer.returncode == 0:
+            return json.loads(answer.stdout.splitlines()[-1])
+        said = answer.stderr
+    print(said, file=sys.stderr)
+    raise CommandFailed(command, 1)
 
 
 def path(inside: Any, one: dict[str, Any]) -> str:

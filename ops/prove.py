@@ -146,10 +146,12 @@ ITEMS = {
     "R1": Item(
         "the published kubernetes provider in the lab: e2e, kill tests, and every call under every fault",
         (
-            *(f"tests/e2e/test_{name}.py" for name in ("up", "waits", "helm_release", "drift", "interrupted", "killed", "adoption")),
+            "tests/prove/test_r1_published_plugin.py",
+            *(f"tests/e2e/test_{name}.py" for name in ("up", "waits", "helm_release", "drift", "interrupted", "adoption")),
+            *(f"tests/e2e/test_{name}.py" for name in ("rollout", "state_secrets", "killed")),
             "tests/prove/test_c3_fault_matrix.py",
         ),
-        "every check passes, 100 % converge",
+        "every check passes; killed at 20 moments of up and of destroy; 100 % converge",
         (("KILL_MOMENTS", "20"),),
     ),
     "R2": Item(

@@ -9,7 +9,6 @@ import argparse
 import dataclasses
 import json
 import pathlib
-import queue
 import subprocess
 import sys
 import tempfile
@@ -28,23 +27,32 @@ from tests.plugins.engine.region import OTHERS
 
 TOGETHER = 10
 """Faults in one run, at most."""
+TOGETHER_INSIDE = 20
+"""The same for calls to the API server, none of which takes long."""
+WITHOUT_METRICS = ("metrics api", "metrics-adapter", "log-shipper")
+"""What the cluster half of the graph needs nothing of."""
 SCENARIO = "delays: {task: 1, scaling_activity: 0.1, instance_pending: 0.1, instance_starting: 0.2, instance_stopping: 0.1}\n"
 
 
 class Worker:
-    """A lab with a region only, and the process in it that runs cases."""
+    """A lab, and the process in it that runs cases: a region only for the cloud half, with a control plane and light pods for the other."""
 
     def __init__(self, directory: pathlib.Path, operations: tuple[str, ...] = (), settings: dict[str, Any] | None = None) -> None:
         self._operations = operations
+        inside = bool(operations) and set(operations) <= set(cases.IN_CLUSTER)
         directory.mkdir(parents=True, exist_ok=True)
         scenario = directory / "scenario.yaml"
         scenario.write_text(SCENARIO)
         self._lab = Lab.create(directory)
         if settings:
             (self._lab.program / "Pulumi.local.yaml").write_text(yaml.safe_dump(settings))
-        self._lab.extra.update(LAB_WITHOUT=",".join(OTHERS), LAB_SCENARIO=str(scenario))
+        self._lab.extra.update(LAB_WITHOUT=",".join(WITHOUT_METRICS if inside else OTHERS), LAB_SCENARIO=str(scenario))
+        if inside:
+            self._lab.extra["LAB_LIGHT"] = "1"
         self._process: subprocess.Popen[str] | None = None
         self.calls: dict[str, list[dict[str, Any]]] = {}
+        self.at = cases.BEFORE.get("create", "") if inside else ""
+        """Where the last case has left the cluster half."""
 
     def start(self) -> None:
         """Lab up, clean runs done."""
@@ -108,29 +116,58 @@ def run(wanted: list[Case], running: list[Worker], minutes: float, keep: Callabl
 
     A case that was not hit in company, or whose company did not end well, is run once more alone.
     """
-    waiting = queue.Queue[list[Case]]()
-    for batch in batches(wanted, size):
-        waiting.put(batch)
+    waiting = Waiting(batches(wanted, size))
     end = time.monotonic() + 60 * minutes
 
     def serve(one: Worker) -> None:
-        while time.monotonic() < end and waiting.unfinished_tasks:
-            try:
-                batch = waiting.get(timeout=0.2)
-            except queue.Empty:
+        while time.monotonic() < end and not waiting.over:
+            if (batch := waiting.take(one.at)) is None:
+                time.sleep(0.2)
                 continue
-            for case, result in zip(batch, one.run(batch), strict=True):
+            results = one.run(batch)
+            one.at = cases.AFTER_IT.get(batch[0].operation, "") if all(well(result) for result in results) else ""
+            again = []
+            for case, result in zip(batch, results, strict=True):
                 if len(batch) > 1 and not well(result):
-                    waiting.put([case])
+                    again.append([case])
                 else:
                     keep(result)
-            waiting.task_done()
+            waiting.done(again)
 
     threads = [threading.Thread(target=serve, args=(one,)) for one in running]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+class Waiting:
+    """What is still to be run."""
+
+    def __init__(self, listed: list[list[Case]]) -> None:
+        self._lock, self._listed, self._running = threading.Lock(), list(listed), 0
+
+    @property
+    def over(self) -> bool:
+        """Nothing waits, and nothing runs that might come back."""
+        with self._lock:
+            return not self._listed and not self._running
+
+    def take(self, at: str) -> list[Case] | None:
+        """The next to run for a worker that is there: the first that begins there, else the first of all. None: nothing just now."""
+        with self._lock:
+            if not self._listed:
+                return None
+            found = next((one for one in self._listed if cases.BEFORE.get(one[0].operation, "") == at), self._listed[0])
+            self._listed.remove(found)
+            self._running += 1
+            return found
+
+    def done(self, again: list[list[Case]]) -> None:
+        """One has been run; `again` is to be run anew."""
+        with self._lock:
+            self._running -= 1
+            self._listed += again
 
 
 def well(result: dict[str, Any]) -> bool:
@@ -181,18 +218,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=pathlib.Path)
     parser.add_argument("--labs", type=int, default=3)
+    parser.add_argument("--inside", action="store_true", help="the cluster half of the graph instead of the cloud half")
     parser.add_argument("--minutes", type=float, default=1000.0)
     parser.add_argument(
         "--cases", default="", help="only those whose key (operation/service:call#number/fault) contains one of these words"
     )
     options = parser.parse_args()
     known = load(options.results)
-    with tempfile.TemporaryDirectory(prefix="faults-") as directory, workers(pathlib.Path(directory), options.labs) as running:
+    half = cases.IN_CLUSTER if options.inside else ()
+    with tempfile.TemporaryDirectory(prefix="faults-") as directory, workers(pathlib.Path(directory), options.labs, *half) as running:
         listed = running[0].cases()
         options.results.with_suffix(".cases.json").write_text(json.dumps([case.key for case in listed]))
         wanted = [case for case in cases.chosen(listed, options.cases) if case.key not in known]
         print(f"{len(listed)} cases, {len(known)} done, {len(wanted)} to run", flush=True)
-        run(wanted, running, options.minutes, Results(options.results, len(wanted)).keep)
+        size = TOGETHER_INSIDE if options.inside else TOGETHER
+        run(wanted, running, options.minutes, Results(options.results, len(wanted)).keep, size)
     return 0
 
 

@@ -18,6 +18,11 @@ DATED = {
     *("RoleId", "roleId", "attachmentCount", "lastModifiedTime", "__meta", "__defaults", "externalId"),
 }
 """Names of values that differ from run to run, that count what others do, or that only plugins and engine know the meaning of."""
+CHANGES_IN_CLUSTER = {
+    *("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "status", "clusterIP", "clusterIPs", "nodePort"),
+    *("deployment.kubernetes.io/revision", "pv.kubernetes.io/bind-completed", "pv.kubernetes.io/bound-by-controller", "finalizers"),
+}
+"""Names of values of objects that the cluster sets, and sets anew each time."""
 SECRET = "4dabf18193072939515e22adb298388d"
 """Key by which a secret is known in a state."""
 _DRAWN = (
@@ -37,10 +42,41 @@ def of_state(checkpoint: Path) -> Shape:
     """The state of a stack, a line for each resource, and its unsettled operations."""
     latest = json.loads(checkpoint.read_text())["checkpoint"]["latest"] or {}
     resources = latest.get("resources") or []
-    found = {f"state {resource['urn']}": plain(resource) for resource in resources}
+    found = {f"state {resource['urn']}": plain(without_what_the_cluster_says(resource)) for resource in resources}
     doubled = len(resources) - len(found)
     pending = {f"pending {one['type']} {one['resource']['urn']}": "is there" for one in latest.get("pending_operations") or []}
     return {**found, **pending, **({"state resources listed twice": str(doubled)} if doubled else {})}
+
+
+def without_what_the_cluster_says(resource: dict[str, Any]) -> dict[str, Any]:
+    """The resource; of an object in the cluster what the program says of it: what the cluster adds is other after every run."""
+    if not resource["type"].startswith("kubernetes:"):
+        return resource
+    inputs = {name: part for name, part in resource["inputs"].items() if not name.startswith("__")}
+    kept = {name: resource.get(name) for name in ("urn", "type", "parent", "protect", "delete", "initErrors")}
+    return {**kept, "id": _autonamed(resource["id"]), "inputs": json.loads(_autonamed(json.dumps(inputs)))}
+
+
+def of_cluster(objects: Sequence[tuple[str, dict[str, Any]]]) -> Shape:
+    """The objects, (kind, object) each, without what the cluster sets anew each time."""
+    found: Shape = {}
+    for kind, item in sorted(objects, key=lambda pair: (pair[0], _autonamed(pair[1]["metadata"]["name"]), pair[1]["metadata"]["name"])):
+        metadata = item["metadata"]
+        going = ", going" if metadata.get("deletionTimestamp") else ""
+        place = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
+        _put(found, f"cluster {kind} {place}{_autonamed(metadata['name'])}{going}", _autonamed(plain(_settled(item))))
+    return found
+
+
+def _settled(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _settled(part) for name, part in value.items() if name not in CHANGES_IN_CLUSTER}
+    return [_settled(part) for part in value] if isinstance(value, list) else value
+
+
+def _autonamed(text: str) -> str:
+    """Without the ending of a name that the plugin draws."""
+    return re.sub(r"\b([a-z][a-z0-9-]*)-[0-9a-f]{8}\b(?!-)", r"\1-<drawn>", text)
 
 
 def of_region(database: Path) -> Shape:

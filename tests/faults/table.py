@@ -1,4 +1,4 @@
-"""docs/faults.md from results: `python -m tests.faults.table RESULTS`."""
+"""docs/faults.md and docs/faults-cluster.md from results: `python -m tests.faults.table RESULTS`."""
 
 from __future__ import annotations
 
@@ -7,24 +7,27 @@ import pathlib
 import re
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from ops import advice
-from tests.faults.cases import AFTER, FAULTS, KILLS, OPERATIONS
+from tests.faults.cases import AFTER, FAULTS, FAULTS_IN_CLUSTER, IN_CLUSTER, KILLS, OPERATIONS, PLUGIN_KILLED
 from tests.faults.matrix import load, needed
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "faults.md"
+PAGE_CLUSTER = PAGE.with_name("faults-cluster.md")
+KILLED = (*KILLS, PLUGIN_KILLED)
 HEAD = """# Faults during up, refresh and destroy
 
 Written by `make prove ITEM=C3` (`tests/faults`); not edited by hand.
 
 Every call that the cloud half of the graph makes to the region in a clean `up`, `refresh` and `destroy` of stack `local` (real program,
-real CLI, real alicloud plugin, region double; what lives inside the cluster is left out) is struck once by each fault that can mean
-anything for it. Then the same command is given again, as `make up` does it: what a run left pending is settled first. After a refresh that
-believed a wrong answer it is an up; `destroy` is the engine's own, `make destroy` runs it in stages and repeats it by itself. That goes on
-until state and region are as after a clean run: the same resources with the same inputs and outputs in the state, each as an up leaves
-it or as a refresh reads it, nothing pending; the same resources in the region with the same settings, nothing twice, nothing left, no
-instance without a pool. A case counts only if its fault was really hit.
+real CLI, real alicloud plugin, region double; what lives inside the cluster is on [a page of its own](faults-cluster.md)) is struck once
+by each fault that can mean anything for it. Then the same command is given again, as `make up` does it: what a run left pending is
+settled first. After a refresh that believed a wrong answer it is an up; `destroy` is the engine's own, `make destroy` runs it in stages
+and repeats it by itself. That goes on until state and region are as after a clean run: the same resources with the same inputs and
+outputs in the state, each as an up leaves it or as a refresh reads it, nothing pending; the same resources in the region with the same
+settings, nothing twice, nothing left, no instance without a pool. A case counts only if its fault was really hit.
 
 | fault | what the region does |
 |---|---|
@@ -50,10 +53,49 @@ company, or whose company did not end well, was run again alone. A kill has its 
 """
 
 
-def page(results: dict[str, dict[str, Any]], listed: list[str]) -> str:
+HEAD_CLUSTER = """# Faults while objects in the cluster are made, changed and removed
+
+Written by `make prove ITEM=C3` (`tests/faults`); not edited by hand.
+
+Every call that the kubernetes plugin (the published provider's own package) makes to the cluster's API server for the objects of stack
+`local` is struck (real program, real CLI, real control plane, light pods), between the plugin and the API server, in four operations:
+*create* is an `up` that makes all objects, the node pool and the bucket being there; *update* an `up` after a change of five settings, by
+which objects change in place and volume and claim are replaced; *refresh objects* a `refresh`; *delete* a `destroy` of all objects. Then
+the same command is given again, as `make up` does it, until state and cluster are as after a clean run: the same objects with the same
+contents, nothing twice (names that the plugin draws included), nothing left, nothing pending, and **no creation has changed an object
+that was there**.
+
+| fault | what the API server, or what kills, does |
+|---|---|
+| throttled | refuses the call: 429 `TooManyRequests`, with `Retry-After` |
+| 5xx | refuses the call: 500 `InternalError` |
+| conflict | refuses the call: 409 `Conflict` |
+| timeout | refuses the call: 504 `Timeout` |
+| reset | cuts the connection, the call is not done |
+| lost | does the call and cuts the connection |
+| lost-4.29 | the same, while creations are sent as plugins from 4.29.0 on send them (below) |
+| plugin-killed | does the call, and the plugin is killed (-9) before it has the answer; the CLI lives on |
+| kill-before | holds the call while the CLI is killed (-9), with all it started; the call is never done |
+| kill-after | does the call, holds the answer, and the CLI is killed likewise |
+
+A plugin up to 4.28 (the one that is built here is 4.25.0) creates by server-side apply, which takes over an object of the same name. From
+4.29.0 on it creates by POST, which such an object refuses (409 `AlreadyExists`), under the field manager `pulumi-kubernetes`. Under the
+faults *lost-4.29*, *plugin-killed* and *kill-after* all creations of all runs are sent as the newer ones send them, so what converges
+here converges with both. Under the other faults a creation that the API server answered 200 (there was one) instead of 201 (made) counts
+as not converging.
+
+A cell says which run of the command ended as it should: **1** the one that was struck, **2** the next one, and so on. – the fault means
+nothing for this call or made no difference. Blank: not run. Of reads the first of a name is struck, for the others are the same code;
+kills strike the first call of six kinds of objects, which differ in how the plugin names, makes or waits for them. Where an operation
+makes a call several times (×n) each one is a case; the cell shows the worst of those run. Up to twenty faults of one kind at different
+calls share a run; objects that wait for a refused one are hit in a later run then. A kill has its own run.
+"""
+
+
+def page(results: dict[str, dict[str, Any]], listed: list[str], head: str = HEAD, operations: Sequence[str] = OPERATIONS) -> str:
     """The whole page."""
-    parts = [HEAD, summary(results, listed)]
-    for operation in OPERATIONS:
+    parts = [head, summary(results, listed)]
+    for operation in operations:
         parts += [f"\n## {operation}\n", *grid(operation, results, listed)]
     return "\n".join([*parts, "\n## What a failed run said\n", *sayings(results)]) + "\n"
 
@@ -63,11 +105,11 @@ def summary(results: dict[str, dict[str, Any]], listed: list[str]) -> str:
     known = [result for key, result in results.items() if key in set(listed)]
     rows = ["| | cases | run | no difference | converging | in the run itself | in the next | later |", "|---|---|---|---|---|---|---|---|"]
     for title, kills in (("faults", False), ("kill -9", True)):
-        mine = [one for one in known if (one["fault"] in KILLS) == kills]
+        mine = [one for one in known if (one["fault"] in KILLED) == kills]
         hit = [one for one in mine if one["hits"]]
         good = [one for one in hit if one["converged"]]
         runs = [sum(needed(one) == n for one in good) for n in (1, 2)]
-        count = sum((key.rpartition("/")[2] in KILLS) == kills for key in listed)
+        count = sum((key.rpartition("/")[2] in KILLED) == kills for key in listed)
         share = f"{len(good)} of {len(hit)}" + (f" ({len(good) / len(hit):.1%})" if hit else "")
         rows.append(
             f"| {title} | {count} | {len(mine)} | {len(mine) - len(hit)} | {share} | {runs[0]} | {runs[1]} | {len(good) - sum(runs)} |"
@@ -83,10 +125,12 @@ def grid(operation: str, results: dict[str, dict[str, Any]], listed: list[str]) 
         where, name, fault = key.split("/")
         if where == operation:
             cells[name.split("#")[0]][fault].append(results.get(key))
-    rows = [f"| call | {' | '.join(FAULTS)} |", "|---" * (len(FAULTS) + 1) + "|"]
+    faults = FAULTS_IN_CLUSTER if operation in IN_CLUSTER else FAULTS
+    rows = [f"| call | {' | '.join(faults)} |", "|---" * (len(faults) + 1) + "|"]
     for name, by_fault in cells.items():
         times = max(len(found) for found in by_fault.values())
-        shown = [cell(by_fault[fault]) if fault in by_fault else "=" if fault in AFTER else "–" for fault in FAULTS]
+        same = AFTER if faults is FAULTS else ()
+        shown = [cell(by_fault[fault]) if fault in by_fault else "=" if fault in same else "–" for fault in faults]
         rows.append(f"| `{name}`{f' ×{times}' if times > 1 else ''} | {' | '.join(shown)} |")
     return rows
 
@@ -120,14 +164,16 @@ def sayings(results: dict[str, dict[str, Any]]) -> list[str]:
 def _same(text: str) -> str:
     """The message without what is drawn anew each time."""
     text = re.sub(r"\b[0-9A-F]{8}-[0-9A-F-]{27}\b|\b[0-9A-F]{24}\b", "…", advice.short(text, 1000))
-    text = re.sub(r"np[0-9a-f]{30}|T-[0-9a-f]{24}", "…", text)
+    text = re.sub(r"np[0-9a-f]{30}|T-[0-9a-f]{24}|(?<=-)[0-9a-f]{8}\b", "…", text)
     return advice.short(re.sub(r"10\.0\.\d+\.\d+:\d+", "…", text), 200)
 
 
 def write(path: pathlib.Path) -> None:
     """Writes the page from a file of results."""
     listed = json.loads(path.with_suffix(".cases.json").read_text())
-    PAGE.write_text(page(load(path), listed))
+    inside = any(key.startswith(IN_CLUSTER[0]) for key in listed)
+    head, operations, target = (HEAD_CLUSTER, IN_CLUSTER, PAGE_CLUSTER) if inside else (HEAD, OPERATIONS, PAGE)
+    target.write_text(page(load(path), listed, head, operations))
 
 
 if __name__ == "__main__":

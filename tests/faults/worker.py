@@ -1,6 +1,7 @@
 """`python -m tests.faults.worker [OPERATION…]`, inside a lab: reads a list of cases a line, writes what became of them as a line.
 
-The first line it writes lists the calls of a clean up, refresh and destroy, or of those operations alone.
+The first line it writes lists the calls of a clean up, refresh and destroy, or of those operations alone: of the cloud half, or of the
+cluster half.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import sys
 from typing import Any
 
-from tests.faults.cases import KILLS, OPERATIONS, Case
+from tests.faults.cases import IN_CLUSTER, KILLS, OPERATIONS, PLUGIN_KILLED, Case
 from tests.faults.shape import Shape
 from tests.faults.world import Run, World
 
@@ -18,7 +19,6 @@ MOST_RUNS = 3
 """And one more for each fault."""
 NEIGHBOUR = {"cluster_id": "c0" + "0" * 31, "name": "neighbour", "vswitch_ids": ["vsw-labe"]}
 """Another cluster, whose identity provider is listed before ours."""
-STARTS = {"up": "empty", "refresh": "deployed", "destroy": "deployed"}
 
 
 def clean_runs(world: World, operations: list[str]) -> dict[str, list[dict[str, Any]]]:
@@ -49,10 +49,8 @@ def clean_run(world: World, operation: str) -> Shape:
 def attempt(world: World, batch: list[Case]) -> list[dict[str, Any]]:
     """Runs cases of one operation: the command under their faults, then again until it has done what a clean run does."""
     first = batch[0]
-    world.restore(STARTS[first.operation])
-    for case in batch:
-        world.ask("faults", "POST", case.order())
-    at_start = world.kill_when_struck(first) if first.fault in KILLS else unwatched
+    world.begin(batch)
+    at_start = world.kill_when_struck(first) if first.fault in (*KILLS, PLUGIN_KILLED) else unwatched
     runs: list[Run] = []
     left: list[str] = []
     hits: list[int] = []
@@ -83,7 +81,7 @@ def attempt(world: World, batch: list[Case]) -> list[dict[str, Any]]:
 
 def next_command(first: Case, runs: list[Run]) -> str:
     """The same command again; after a refresh that believed a wrong answer, an up: what a refresh has forgotten it does not learn again."""
-    return "up" if first.operation == "refresh" and runs and runs[-1].code == 0 else first.operation
+    return "up" if first.operation.startswith("refresh") and runs and runs[-1].code == 0 else first.operation
 
 
 def unwatched(process: Any) -> None:
@@ -101,9 +99,18 @@ def messages(first: Case, runs: list[Run]) -> str:
 
 def main() -> int:
     """Serves until its input ends."""
-    world = World()
+    operations = sys.argv[1:] or list(OPERATIONS)
     answers, sys.stdout = sys.stdout, sys.stderr
-    print(json.dumps(clean_runs(world, sys.argv[1:] or list(OPERATIONS))), file=answers, flush=True)
+    if set(operations) <= set(IN_CLUSTER):
+        from tests.faults.inside import ClusterWorld
+
+        inside = ClusterWorld()
+        world: World = inside
+        calls = inside.clean_runs(operations)
+    else:
+        world = World()
+        calls = clean_runs(world, operations)
+    print(json.dumps(calls), file=answers, flush=True)
     for line in sys.stdin:
         batch = [Case(**one) for one in json.loads(line)]
         try:

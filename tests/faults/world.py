@@ -22,12 +22,14 @@ from ops.pulumi import ROOT, CommandFailed, Stack, environment
 from tests.faults import shape
 from tests.faults.cases import Case
 
-LONGEST = 240
+LONGEST = 900
 """Seconds after which a run counts as hanging."""
 READ_TIMEOUT = 1500
 """Milliseconds that the plugin waits for an answer, in place of a minute."""
+PLUGIN = {"CLIENT_READ_TIMEOUT": str(READ_TIMEOUT)}
 NOT_HERE = ("--exclude", "**kubernetes**")
-"""There is no cluster behind this region: what lives in one is left out."""
+"""There is no cluster behind this region: what lives in one is the part of tests/faults/inside.py."""
+STARTS = {"up": "empty", "refresh": "deployed", "destroy": "deployed"}
 ARGUMENTS = {"up": NOT_HERE, "refresh": (), "destroy": ()}
 
 
@@ -45,17 +47,18 @@ class Run:
 class Inside(Stack):
     """Stack `local`, from inside the lab; what the CLI prints is kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, arguments: dict[str, tuple[str, ...]], variables: dict[str, str]) -> None:
         super().__init__("local")
+        self._arguments, self._variables = arguments, variables
         self.output = ""
         self.at_start: Any = lambda process: None
         home = pathlib.Path(os.environ["LAB_HOME"])
         self.checkpoint = home / "pulumi/state/.pulumi/stacks/elastic-inference/local.json"
 
     def code(self, *arguments: str) -> int:
-        """Runs the CLI on the cloud half of the program."""
-        command = self.command(*arguments, *ARGUMENTS.get(arguments[0], ()), "--non-interactive", "--color", "never")
-        variables = {**environment(), "PULUMI_DEBUG_COMMANDS": "true", "CLIENT_READ_TIMEOUT": str(READ_TIMEOUT)}
+        """Runs the CLI on the half of the program that is looked at."""
+        command = self.command(*arguments, *self._arguments.get(arguments[0], ()), "--non-interactive", "--color", "never")
+        variables = {**environment(), "PULUMI_DEBUG_COMMANDS": "true", **self._variables}
         with (self.checkpoint.parents[4] / "last-run.log").open("w+") as log:
             process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
             try:
@@ -90,8 +93,8 @@ def kill(process: subprocess.Popen[Any]) -> None:
 class World:
     """One region and one stack that can be brought back to where they were."""
 
-    def __init__(self) -> None:
-        self.stack = Inside()
+    def __init__(self, arguments: dict[str, tuple[str, ...]] = ARGUMENTS, variables: dict[str, str] | None = None) -> None:
+        self.stack = Inside(arguments, PLUGIN if variables is None else variables)
         self._client = httpx.Client(base_url=f"{CONTROL_URL}/_lab/", trust_env=False, timeout=60)
         self._states: dict[str, str] = {}
         self.expected: dict[str, shape.Shape] = {}
@@ -114,6 +117,12 @@ class World:
         self.stack.checkpoint.write_text(self._states[name])
         for lock in self.stack.checkpoint.parents[2].glob("locks/**/*.json"):
             lock.unlink()
+
+    def begin(self, batch: list[Case]) -> None:
+        """Things are as before the operation, and the faults wait for it."""
+        self.restore(STARTS[batch[0].operation])
+        for case in batch:
+            self.ask("faults", "POST", case.order())
 
     def run(self, operation: str, at_start: Any = lambda process: None) -> Run:
         """The command as a user gives it: settles what is left, runs, explains."""

@@ -236,3 +236,22 @@ def test_only_what_the_plugin_made_counts(managers: tuple[str, ...], made: bool)
     assert found == (epoch("2026-11-30T10:00:00Z") if made else None)
     assert objects.made(Answers(*managers), {**OBJECT, "metadata": {"namespace": "n", "name": "another"}}) is None
     assert objects.made(Answers(*managers), {**OBJECT, "kind": "IngressClass"}) is None
+
+
+@pytest.mark.parametrize("refused", [1, objects.LOOKS])
+def test_a_cluster_that_does_not_answer_is_asked_again_before_it_is_given_up(monkeypatch: pytest.MonkeyPatch, refused: int) -> None:
+    asked: list[int] = []
+
+    def answer(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        asked.append(1)
+        good = len(asked) > refused
+        return subprocess.CompletedProcess(command, 0 if good else 1, "[12.0]" if good else "", "" if good else "error: no answer")
+
+    monkeypatch.setattr(objects.subprocess, "run", answer)
+    monkeypatch.setattr(objects, "PAUSE", 0.0)
+    if refused < objects.LOOKS:
+        assert objects.made_at(Stack("local"), [OBJECT]) == [12.0]
+    else:
+        with pytest.raises(CommandFailed):
+            objects.made_at(Stack("local"), [OBJECT])
+    assert len(asked) == min(refused + 1, objects.LOOKS)
