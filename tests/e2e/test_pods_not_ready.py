@@ -49,15 +49,9 @@ def another_image(lab: Lab) -> None:
     lab.config("server.image", "python:3.12-slim")
 
 
-def too_big(lab: Lab) -> None:
-    """More processors than any type of the pool has."""
-    lab.config("server.cpu", "64")
-
-
 CASES: list[tuple[Callable[[Lab], None], str, str, str]] = [
     (wrong_image, "its name or its tag is wrong", "docker.io/tensorflow/serving:2.15.0: not found", "server.image"),
     (another_image, "holds no /usr/bin/tensorflow_model_server", "StartError", "server.image"),
-    (too_big, "more than its instance types have", "NotTriggerScaleUp", "server.cpu"),
 ]
 
 
@@ -67,6 +61,14 @@ def test_a_wrong_setting_is_named(broken: Lab, wrong: Callable[[Lab], None], cau
     shown = last_screen(broken)
     assert cause in shown and said in shown and remedy in shown, shown
     assert shown.count("    cause: ") == 1, "one cause, and nothing of pods that are fine"
+
+
+def test_a_pod_larger_than_any_node_is_refused_before_anything_starts(broken: Lab) -> None:
+    broken.config("server.cpu", "64")
+    done = broken.python("ops.up", timeout=300)
+    shown = done.stdout + done.stderr
+    assert done.returncode != 0 and "What the cluster says:" not in shown, shown
+    assert "server.cpu is" in shown and "at most 3920m, what ACK leaves for pods on ecs.gn6i-c4g1.xlarge" in shown, shown
 
 
 @contextmanager
