@@ -48,7 +48,7 @@ def addon(change: str, name: str) -> None:
     request.set_protocol_type("https")
     request.set_method("POST")
     request.add_header("Content-Type", "application/json")
-    request.set_content(json.dumps([{"name": name}]).encode())
+    request.set_content(json.dumps([{"name": name, **({"version": "1.2.22"} if change == "install" else {})}]).encode())
     AcsClient(keys()["access_key"], keys()["secret_key"], "cn-shanghai", verify=os.environ["SSL_CERT_FILE"]).do_action_with_exception(
         request
     )

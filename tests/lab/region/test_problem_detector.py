@@ -14,7 +14,7 @@ from lab.pki import ensure_service_account_keys
 from lab.region.auth.credentials import ensure_credentials
 from lab.region.clock import Clock
 from lab.region.seed import CLUSTER, seed
-from lab.region.services.cs.addons import DETECTOR, detecting
+from lab.region.services.cs.addons import DETECTOR, VERSIONS, detecting
 from lab.region.state import Region
 from ops.prerequisites import addons
 from ops.teardown.cloud import Cloud, Credentials
@@ -40,7 +40,7 @@ def without(lab: Lab) -> Iterator[Lab]:
     """The cluster without the detector; it has it again afterwards."""
     clients.roa(lab, "POST", f"/clusters/{CLUSTER}/components/uninstall", [{"name": DETECTOR}])
     yield lab
-    clients.roa(lab, "POST", f"/clusters/{CLUSTER}/components/install", [{"name": DETECTOR}])
+    clients.roa(lab, "POST", f"/clusters/{CLUSTER}/components/install", [{"name": DETECTOR, "version": VERSIONS[DETECTOR]}])
 
 
 def own(lab: Lab) -> list[dict[str, Any]]:
@@ -60,7 +60,7 @@ def test_a_change_of_the_detector_answers_the_agent_s_long_poll(lab: Lab) -> Non
     before = lab.ask("instances")["rev"]
     clients.roa(lab, "POST", f"/clusters/{CLUSTER}/components/uninstall", [{"name": DETECTOR}])
     gone = lab.ask(f"instances?since={before}&wait=30")
-    clients.roa(lab, "POST", f"/clusters/{CLUSTER}/components/install", [{"name": DETECTOR}])
+    clients.roa(lab, "POST", f"/clusters/{CLUSTER}/components/install", [{"name": DETECTOR, "version": VERSIONS[DETECTOR]}])
     again = lab.ask(f"instances?since={gone['rev']}&wait=30")
     assert before < gone["rev"] < again["rev"]
     assert all(one["problem_detector"] for one in again["instances"] if one["cluster_id"] == CLUSTER)
