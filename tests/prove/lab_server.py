@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 import httpx
 import numpy as np
+from google.protobuf.message import DecodeError
 
 from lab.serving import protos
 from lab.serving.errors import StatusError
@@ -152,7 +153,7 @@ def _ask(case: LabCase, question: Question, http: httpx.Client, channel: grpc.Ch
         ways.append(("refusals of half and bfloat16 over REST", lambda: _refused_halves(case, question, http)))
     else:
         ways.append(("answers over REST", lambda: _rest_predict(case, question, http)))
-    if question.method in (CLASSIFY, REGRESS) and question.answer is not None:
+    if question.method in (CLASSIFY, REGRESS) and question.answer is not None and _are_examples(question):
         name = question.method.rpartition("/")[2]
         ways.append((f"{name} over REST", lambda: _rest_examples(case, question, name, http)))
         ways.append((f"{name} over gRPC", lambda: _grpc_examples(case, question, name, channel)))
@@ -236,12 +237,20 @@ def _examples(question: Question) -> list[bytes]:
     return [bytes(value) for value in values.ravel()]
 
 
+def _are_examples(question: Question) -> bool:
+    """Whether the strings that the model takes are tf.Examples: some models of these methods take texts."""
+    try:
+        return all(protos.cls("Example").FromString(example).features.feature for example in _examples(question))
+    except (DecodeError, ValueError):
+        return False
+
+
 def _features(example: bytes) -> dict[str, Any]:
     """An example as the REST API takes it."""
     parsed = protos.cls("Example").FromString(example)
     result = {}
     for name, feature in parsed.features.feature.items():
-        kind = feature.WhichOneof("kind") or "float_list"
+        kind = feature.WhichOneof("choice") or "float_list"
         values = list(getattr(feature, kind).value)
         result[name] = [{"b64": base64.b64encode(value).decode()} for value in values] if kind == "bytes_list" else values
     return result
