@@ -106,7 +106,8 @@ DOUBLES = (
         "cluster-autoscaler of ACK",
         "cluster-autoscaler's documentation and source, and ACK's configuration: a table of decisions, each with the file, flag or page "
         "that makes it (`tests/lab/core/data/node_scaler.yaml`)",
-        ("tests/lab/core/test_node_scaler_table.py", "tests/lab/core/test_node_scalers.py", "tests/lab/core/test_node_rules.py",
+        ("tests/lab/core/test_node_scaler_table.py", "tests/lab/core/test_node_scaler_looks.py", "tests/lab/core/test_node_scalers.py",
+         "tests/lab/core/test_node_rules.py",
          "tests/lab/core/test_scale_down.py"),
         "derived from source and pages, not recorded on a cluster; `minReplicaCount` and the order of packing are not modelled",
     ),
