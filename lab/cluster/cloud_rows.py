@@ -76,16 +76,19 @@ def booting(rows: Sequence[Object], instances: Sequence[Object], nodes: Sequence
 
 
 def overdue(row: Object, instances: Sequence[Object], nodes: Sequence[Object], now: float, clock: float, most: float) -> list[str]:
-    """Instances of a pool that are no node although they were ordered more than `most` modelled seconds ago; the pool keeps its minimum."""
+    """Instances of a pool that are no node although they were ordered more than `most` seconds ago; the pool keeps its minimum.
+
+    Modelled seconds until an instance runs. From then on it is this machine that makes it a node: those are seconds of the wall, or a busy
+    machine under a fast clock would have its nodes taken away.
+    """
     there = {node_rules.instance_of(node) for node in nodes}
     own = [one for one in instances if one.get("nodepool_id") == row["id"] and one["status"] not in ("Stopping", "Deleted")]
-    late = [
-        one["instance_id"]
-        for one in own
-        if one["instance_id"] not in there
-        and not one.get("lock_reason")
-        and (now - datetime.fromisoformat(one["created"]).timestamp()) * clock > most
-    ]
+    late = []
+    for one in own:
+        age = now - datetime.fromisoformat(one["created"]).timestamp()
+        waited = age if one["status"] == "Running" else age * clock
+        if waited > most and one["instance_id"] not in there and not one.get("lock_reason"):
+            late.append(one["instance_id"])
     return late[: max(0, len(own) - row["min"])]
 
 

@@ -30,7 +30,7 @@ SCAN = 30.0  # modelled seconds between two looks, unless the cluster's configur
 DEFAULT_PATIENCE = 600.0  # modelled seconds: ACK's default for an unneeded node
 SETTLE = 0.1  # seconds after an event, so that a burst of pods is one look
 INSTANT = 2.0  # modelled seconds that node instant scaling takes to see a pod
-STARTUP = 900.0  # modelled seconds for which a node that is not Ready counts as just starting
+STARTUP = 900.0  # seconds of the wall for which a node that is not Ready counts as just starting: how long that takes is the machine's
 UNREADY, AFTER_FAILURE = 1200.0, 180.0  # modelled seconds; upstream's defaults, which ACK's configuration has no field for
 COMPONENT = "cluster-autoscaler"
 MERGE = "application/merge-patch+json"
@@ -102,7 +102,7 @@ class Autoscaler:
         """Nodes made so short a time ago that they may still be starting."""
         made = {node["metadata"]["name"]: node["metadata"].get("creationTimestamp") for node in nodes}
         ages = {name: time.time() - datetime.fromisoformat(moment).timestamp() for name, moment in made.items() if moment}
-        return {name for name, age in ages.items() if age * self.clock < STARTUP}
+        return {name for name, age in ages.items() if age < STARTUP}
 
     def _give_up(self, rows: list[Object], instances: list[Object], nodes: list[Object], now: float) -> list[Object]:
         """Release what was ordered and never became a node, and leave its pool alone for a while; the instances that are left."""

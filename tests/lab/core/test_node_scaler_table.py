@@ -146,7 +146,9 @@ def test_an_instance_that_never_becomes_a_node_is_given_up_after_a_quarter_of_an
     others = [{**instance, "instance_id": "i-n2"}, {**instance, "instance_id": "i-3", "lock_reason": "Recycling"}]
     for age, low, late in ((900, 0, []), (901, 0, ["i-1"]), (901, 3, [])):
         assert cloud_rows.overdue({**ROW, "min": low}, [instance, *others], [there], 1000 + age, 1, PROVISION_TIME) == late
-    assert cloud_rows.overdue(ROW, [instance], [], 1000 + 91, 10, PROVISION_TIME) == ["i-1"], "modelled seconds"
+    for status, late in (("Pending", ["i-1"]), ("Running", [])):
+        said = [{**instance, "status": status}]
+        assert cloud_rows.overdue(ROW, said, [], 1000 + 91, 10, PROVISION_TIME) == late, "modelled seconds, until it runs"
 
 
 def test_the_table_is_long_enough_and_every_row_says_where_it_comes_from() -> None:
