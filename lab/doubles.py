@@ -41,7 +41,7 @@ DOUBLES = (
         ("lab/cluster/control_plane.py", "lab/cluster/certificates.py", "lab/cluster/rbac.py", "lab/cluster/kube.py"),
         "ACK's managed control plane",
         "none needed: etcd and Kubernetes are the published sources, built by `toolchain/`; the lab only starts them",
-        ("tests/lab/core/test_parts.py", "tests/lab/core/test_life.py"),
+        ("tests/lab/core/test_parts.py",),
         "ACK's own admission and its limits on API calls",
     ),
     Double(
