@@ -63,8 +63,8 @@ test: environment      ## every test, on every rung
 prove: environment     ## show by number what the project promises: make prove ITEM=A3
 	@$(IN) -m ops.prove $(ITEM)
 
-bench: environment     ## timings, as ratios in one run; ARGS="--full --cold": warm and cold `up` too
-	@$(IN) -m ops.bench $(ARGS)
+bench: environment     ## timings, as ratios in one run; PEERS=1: against OpenTofu and kubectl; ARGS="--daily", "--full --cold"
+	@$(IN) -m ops.bench $(if $(PEERS),--peers) $(ARGS)
 
 lint: environment      ## ruff and pyright; actionlint and zizmor for the workflows
 	@$(IN) -m ruff check . && $(IN) -m pyright

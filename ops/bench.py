@@ -16,9 +16,11 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 
+from ops.bench_peers import cost
 from ops.pulumi import ROOT, Stack, environment
 
 ROUNDS = 9
+DAILY_ROUNDS = 5
 
 
 def seconds(action: Callable[[], object]) -> float:
@@ -89,6 +91,32 @@ def previews() -> tuple[float, float]:
     return statistics.median(ours[1:]), statistics.median(floor[1:])  # the first ones compile
 
 
+DAILY = {
+    "preview": (("ops.preview",), ("preview",), 1.3),
+    "second up": (("ops.up",), ("up", "--yes", "--skip-preview"), 1.5),
+    "drift": (("ops.drift",), ("refresh", "--preview-only"), 1.5),
+}
+"""Command: ours, the plain CLI's, the most that ours may take of the CLI's processor time."""
+
+
+def daily() -> dict[str, float]:
+    """Medians of the daily commands and of the plain CLI, in turns: processor seconds of all their processes, and ratios."""
+    ours: dict[str, list[float]] = defaultdict(list)
+    plain: dict[str, list[float]] = defaultdict(list)
+    alone: dict[str, list[float]] = defaultdict(list)
+    run = [sys.executable, "-m"]
+    for _ in range(DAILY_ROUNDS):
+        for name, (mine, cli, _) in DAILY.items():
+            ours[name].append(cost([*run, *mine, "--stack", "local"])[1])
+            plain[name].append(cost([*run, "lab", "exec", "--", "pulumi", *cli, "--stack", "local"])[1])
+        alone["check"].append(cost([*run, "ops.check", "--stack", "local"])[1])
+        alone["status"].append(cost([*run, "lab", "status"])[1])
+    figures = {f"{name.replace(' ', '_')}_cpu_s": statistics.median(values) for name, values in (*ours.items(), *alone.items())}
+    for name in DAILY:
+        figures[f"{name.replace(' ', '_')}_cpu_ratio"] = statistics.median(ours[name]) / statistics.median(plain[name])
+    return figures
+
+
 def plugin_shares() -> dict[str, float]:
     """Seconds of a no-op `up` in which each plugin had a call open."""
     with tempfile.NamedTemporaryFile(suffix=".jsonl") as log:
@@ -154,9 +182,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="also take the lab down and up again")
     parser.add_argument("--cold", action="store_true", help="also `make up` of a fresh clone with empty caches (half an hour)")
+    parser.add_argument("--daily", action="store_true", help="only the daily commands against the plain CLI")
+    parser.add_argument("--peers", action="store_true", help="only against OpenTofu and kubectl (built the first time)")
     parser.add_argument("--json", action="store_true", help="print one line of JSON at the end")
     options = parser.parse_args()
-    figures = measure(options.full, options.cold)
+    if options.daily or options.peers:
+        from ops import bench_peers, lab, up
+
+        stack = Stack("local")
+        lab.start(quiet=True)
+        up.deploy_in_lab(stack)
+        figures = {**(daily() if options.daily else {}), **(bench_peers.measure(stack) if options.peers else {})}
+    else:
+        figures = measure(options.full, options.cold)
     print(json.dumps(figures)) if options.json else show(figures)
     return 0
 

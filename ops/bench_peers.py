@@ -1,0 +1,195 @@
+"""`make bench PEERS=1`: the same resources by the tools that a user would pick instead, in the same lab and run.
+
+OpenTofu with the Terraform provider that the alicloud plugin is made of, for the cloud resources, and `kubectl apply --server-side` plus
+`kubectl rollout status`, for the objects in the cluster. What they are given is written from the stack's own state, so that both sides make
+the same resources with the same properties and names. Both are built from their modules, for this benchmark only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from ops.pulumi import ROOT, Stack, environment
+from toolchain import build, versions
+from toolchain.paths import TOOLCHAIN
+from toolchain.progress import Board
+from toolchain.specs import SPECS, GoModule, Spec
+
+TOFU = Spec(
+    "tofu",
+    "1.11.0",
+    versions.exactly("1.11.0"),
+    module=GoModule(TOOLCHAIN / "opentofu", "github.com/opentofu/opentofu/cmd/tofu", cpu_seconds=300, packages=1500),
+)
+PROVIDER = Spec(
+    "terraform-provider-alicloud",
+    SPECS["pulumi-resource-alicloud"].version,
+    versions.exactly(SPECS["pulumi-resource-alicloud"].version),
+    module=GoModule(
+        TOOLCHAIN / "alicloud", "github.com/aliyun/terraform-provider-alicloud", needs_gib=6, memory_gib=5.5, cpu_seconds=600, packages=2000
+    ),
+)
+TYPES = {"cs/nodePool": "cs_kubernetes_node_pool"}
+"""Terraform's name of a type where it is not Pulumi's in snake case."""
+BLOCKS = {
+    "lifecycle_rules": "lifecycle_rule", "abort_multipart_uploads": "abort_multipart_upload", "expirations": "expiration",
+    "noncurrent_version_expirations": "noncurrent_version_expiration", "transitions": "transition", "spot_price_limits": "spot_price_limit",
+}  # fmt: skip
+"""Terraform's name of a repeated block, which Pulumi calls by its plural."""
+FREE = ("tags",)
+"""Maps whose keys are a user's own."""
+OWN = re.compile(r"pulumi\.com/")
+"""Annotations that speak to the Pulumi provider."""
+
+
+def cost(command: Sequence[str], cwd: pathlib.Path = ROOT, extra: dict[str, str] | None = None) -> tuple[float, float]:
+    """(seconds, processor seconds of all its processes) of a command that must end with 0; ends the benchmark when it does not."""
+    with tempfile.TemporaryFile("w+") as printed:
+        began = time.monotonic()
+        process = subprocess.Popen(command, cwd=cwd, env={**environment(), **(extra or {})}, stdout=printed, stderr=subprocess.STDOUT)
+        _, status, used = os.wait4(process.pid, 0)
+        took = time.monotonic() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            printed.seek(0)
+            raise SystemExit(f"error: {' '.join(command)} ended with {process.returncode}\n{printed.read()[-4000:]}")
+    return took, used.ru_utime + used.ru_stime
+
+
+def snake(name: str) -> str:
+    """`onDemandBaseCapacity` as Terraform writes it."""
+    plain = re.sub(r"(?<=[a-z0-9])([A-Z])", lambda found: f"_{found[1].lower()}", name)
+    return BLOCKS.get(plain, plain)
+
+
+def arguments(inputs: Any) -> Any:
+    """A resource's inputs as Terraform's arguments."""
+    if isinstance(inputs, dict):
+        return {snake(key): value if key in FREE else arguments(value) for key, value in inputs.items() if not key.startswith("__")}
+    return [arguments(one) for one in inputs] if isinstance(inputs, list) else inputs
+
+
+def configuration(resources: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The cloud resources of a state as an OpenTofu configuration in JSON; an uploaded model is an object a file."""
+    addresses = {one["urn"]: _address(one) for one in resources if one["type"].startswith("alicloud:")}
+    made: dict[str, dict[str, Any]] = {}
+    for one in resources:
+        needs = sorted({addresses[urn] for urn in one.get("dependencies") or [] if urn in addresses})
+        if one["type"].startswith("alicloud:"):
+            kind, _, name = addresses[one["urn"]].partition(".")
+            made.setdefault(kind, {})[name] = {**arguments(one["inputs"]), **({"depends_on": needs} if needs else {})}
+        elif one["type"].startswith("ossmodel:"):
+            model = one["inputs"]
+            for number, path in enumerate(sorted(model["files"])):
+                made.setdefault("alicloud_oss_bucket_object", {})[f"model-{number}"] = {
+                    "bucket": model["bucket"],
+                    "key": f"{model['prefix']}/{model['version']}/{path}",
+                    "source": str(ROOT / model["source"] / path),
+                    "depends_on": needs,
+                }
+    required = {"alicloud": {"source": "aliyun/alicloud"}}
+    return {"terraform": {"required_providers": required}, "provider": {"alicloud": {}}, "resource": made}
+
+
+def _address(resource: dict[str, Any]) -> str:
+    module = resource["type"].split(":")[1]
+    return f"alicloud_{TYPES.get(module) or snake(module.replace('/', '_'))}.{resource['urn'].split('::')[-1]}"
+
+
+def manifests(resources: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The objects of a state, in its order, under the names that they have there."""
+    found = []
+    for one in resources:
+        if not one["type"].startswith("kubernetes:") or one["type"].startswith("kubernetes:helm.sh"):
+            continue
+        given = {key: value for key, value in one["inputs"].items() if not key.startswith("__")}
+        metadata = {key: value for key, value in given.get("metadata", {}).items() if not key.startswith("__")}
+        notes = {key: value for key, value in (metadata.pop("annotations", None) or {}).items() if not OWN.search(key)}
+        metadata |= {"name": one["outputs"]["metadata"]["name"], **({"annotations": notes} if notes else {})}
+        found.append({**given, "metadata": metadata})
+    return found
+
+
+def build_peers() -> tuple[pathlib.Path, pathlib.Path]:
+    """OpenTofu and the provider, from the cache or built now. Raises ToolchainError."""
+    with Board() as board:
+        tofu, provider = (build.build([spec], board)[spec.name].path for spec in (TOFU, PROVIDER))
+    return tofu, provider
+
+
+class Peers:
+    """OpenTofu's directory and the manifests, and the commands of one round."""
+
+    def __init__(self, directory: pathlib.Path, resources: Sequence[dict[str, Any]], tofu: pathlib.Path, provider: pathlib.Path) -> None:
+        self.directory, self.tofu = directory, tofu
+        (directory / "main.tf.json").write_text(json.dumps(configuration(resources), indent=1))
+        objects = directory / "objects"
+        objects.mkdir()
+        for number, one in enumerate(manifests(resources)):
+            (objects / f"{number:02}.json").write_text(json.dumps(one, indent=1))
+        rows = f'provider_installation {{\n  dev_overrides {{ "aliyun/alicloud" = "{provider.parent}" }}\n  direct {{}}\n}}\n'
+        (directory / "tofurc").write_text(rows)
+        self.namespace = next(one["metadata"]["name"] for one in manifests(resources) if one["kind"] == "Namespace")
+        self.deployments = [one["metadata"]["name"] for one in manifests(resources) if one["kind"] == "Deployment" and ready(one)]
+
+    def up(self) -> tuple[float, float]:
+        """Everything made, or found as it is, and ready."""
+        waits = [["kubectl", "rollout", "status", f"deployment/{name}", "-n", self.namespace] for name in self.deployments]
+        return self._sum(
+            [str(self.tofu), "apply", "-auto-approve", "-no-color"], ["kubectl", "apply", "--server-side", "-f", "objects"], *waits
+        )
+
+    def down(self) -> tuple[float, float]:
+        """Everything gone."""
+        return self._sum(
+            ["kubectl", "delete", "--ignore-not-found", "-f", "objects"], [str(self.tofu), "destroy", "-auto-approve", "-no-color"]
+        )
+
+    def _sum(self, *commands: list[str]) -> tuple[float, float]:
+        into = [sys.executable, "-m", "lab", "exec", "--", "env", f"TF_CLI_CONFIG_FILE={self.directory / 'tofurc'}"]
+        costs = [cost([*into, *command], cwd=self.directory) for command in commands]
+        return sum(one[0] for one in costs), sum(one[1] for one in costs)
+
+
+def ready(deployment: dict[str, Any]) -> bool:
+    """Whether our own `up` waits for a Deployment: the one that holds a GPU request open never gets ready, on purpose."""
+    return "herald" not in deployment["metadata"]["name"]
+
+
+def measure(stack: Stack) -> dict[str, float]:
+    """Ours and theirs: seconds and processor seconds of up, of up with nothing to do and of destroy, and the ratios. The lab runs and holds
+    the stack; afterwards it does again."""
+    tofu, provider = build_peers()
+    exported = stack.capture("stack", "export", "--stack", stack.name)
+    if exported.returncode != 0:
+        raise SystemExit(f"error: {exported.stderr.strip()}")
+    resources = [one for one in json.loads(exported.stdout)["deployment"]["resources"] if one.get("custom")]
+    command = [sys.executable, "-m"]
+    again = [*command, "ops.up", "--stack", stack.name]
+    ours = {"destroy": cost([*command, "ops.teardown", "--stack", stack.name])}
+    ours["up"] = cost(again)
+    ours["noop"] = cost(again)
+    cost([*command, "ops.teardown", "--stack", stack.name])
+    with tempfile.TemporaryDirectory(prefix="peers-") as name:
+        peers = Peers(pathlib.Path(name), resources, tofu, provider)
+        try:
+            theirs = {"up": peers.up(), "noop": peers.up(), "destroy": peers.down()}
+        except SystemExit:
+            peers.down()
+            raise
+    cost(again)
+    figures: dict[str, float] = {}
+    for step in ("up", "noop", "destroy"):
+        figures |= {f"{step}_s": ours[step][0], f"{step}_cpu_s": ours[step][1]}
+        figures |= {f"peers_{step}_s": theirs[step][0], f"peers_{step}_cpu_s": theirs[step][1]}
+        figures |= {f"{step}_ratio": ours[step][0] / theirs[step][0], f"{step}_cpu_ratio": ours[step][1] / theirs[step][1]}
+    return figures
