@@ -169,7 +169,12 @@ def measure(full: bool, cold: bool = False) -> dict:
 
 
 def show(figures: dict) -> None:
-    """The figures, one a line."""
+    """The figures, one a line; those beside the peers as a table."""
+    if "peers_up_s" in figures:
+        from ops.bench_peers import table
+
+        print("\n".join(table(figures)))
+        return
     for name, value in figures.items():
         if isinstance(value, dict):
             print(name, ", ".join(f"{key} {part:.2f}" for key, part in sorted(value.items(), key=lambda item: -item[1])))

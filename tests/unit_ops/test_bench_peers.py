@@ -77,3 +77,10 @@ def test_the_cost_of_a_command_counts_the_processes_that_it_started() -> None:
 def test_a_command_that_fails_ends_the_benchmark_with_what_it_said(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="ended with 3\nno such thing"):
         bench_peers.cost([sys.executable, "-c", "print('no such thing'); raise SystemExit(3)"])
+
+
+def test_the_table_has_a_row_for_each_step_with_both_ratios() -> None:
+    figures = {f"{side}{step}_{kind}": 2.0 for side in ("", "peers_") for step in bench_peers.STEPS for kind in ("s", "cpu_s")}
+    figures |= {f"{step}_{kind}": 0.5 for step in bench_peers.STEPS for kind in ("ratio", "cpu_ratio")}
+    rows = bench_peers.table(figures)
+    assert len(rows) == 2 + len(bench_peers.STEPS) and all(row.count("0.50x") == 2 for row in rows[2:])
