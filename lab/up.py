@@ -78,25 +78,43 @@ def _take_over(home: Path) -> int:
 
 def _join_running(home: Path, say: Say) -> bool:
     """Whether the lab that holds the lock is ready, or gets so while we wait."""
-    from lab.cluster import tools as toolbox
-
     age = time.time() - state.read_state(home).get("started", time.time())
     watch = Watch(home, say)
     watch.run(START_LIMIT if age < START_LIMIT else HEAL_LIMIT)
     if watch.phase == "ready":
-        toolbox.lay_plugins(home / "pulumi" / "home", say)  # what has been built or found since it was started
-        for line in toolbox.older_parts(watch.last["components"]):
-            say(line)
-        if told := scenario_in_force(home):
-            say(told)
-        since = f"runs already, since {_clock_time(watch.last['started'])}" if watch.was_ready else "is ready"
-        say(f"the lab {since} ({home}){_other_ports(watch.last)}")
+        _tell_joined(home, watch, say)
         return True
     if watch.phase == "stopping":
         raise LabError(f"the lab in {home} was just being stopped; run the same command again")
     if not watch.last and not state.supervisor_pids(home) and state.is_running(home):
         raise LabError(f"another `lab up` is preparing the lab in {home}; wait for it, then run the same command again")
     return False
+
+
+def joined(home: Path, say: Say) -> bool:
+    """Whether a lab runs and is ready this moment; the same is said and done then as by `up`. Starts nothing, waits for nothing."""
+    if not state.is_running(home):
+        return False
+    watch = Watch(home, say)
+    with contextlib.suppress(OSError, ValueError):
+        for report in ask(home, "state", timeout=15):
+            watch.take(report)
+    if watch.phase != "ready":
+        return False
+    _tell_joined(home, watch, say)
+    return True
+
+
+def _tell_joined(home: Path, watch: Watch, say: Say) -> None:
+    from lab.cluster import tools as toolbox
+
+    toolbox.lay_plugins(home / "pulumi" / "home", say)  # what has been built or found since it was started
+    for line in toolbox.older_parts(watch.last["components"]):
+        say(line)
+    if told := scenario_in_force(home):
+        say(told)
+    since = f"runs already, since {_clock_time(watch.last['started'])}" if watch.was_ready else "is ready"
+    say(f"the lab {since} ({home}){_other_ports(watch.last)}")
 
 
 def _other_ports(report: dict[str, Any]) -> str:
@@ -219,7 +237,7 @@ class Watch:
         while time.monotonic() < end and state.is_running(self._home):
             with contextlib.suppress(OSError, ValueError):
                 for report in ask(self._home, "follow", timeout=15):
-                    self._take(report)
+                    self.take(report)
                     if time.monotonic() > end or self.stuck:
                         return
                 if self.phase in ("ready", "failed"):
@@ -233,7 +251,8 @@ class Watch:
         """Whether no part has been begun for so long that none will be."""
         return not self.last.get("components") and time.monotonic() - self._began > SILENCE
 
-    def _take(self, report: dict[str, Any]) -> None:
+    def take(self, report: dict[str, Any]) -> None:
+        """One report of the supervisor."""
         self.was_ready = self.was_ready or (not self.last and report["phase"] == "ready")
         self.last = report
         for part in [] if self.was_ready else report["components"]:

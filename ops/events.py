@@ -8,7 +8,8 @@ import json
 import pathlib
 import re
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 KNOWN = {"PULUMI_DEBUG_COMMANDS": "true"}
@@ -66,15 +67,48 @@ def read(log: pathlib.Path) -> Report:
         elif failed := event.get("resOpFailedEvent"):
             metadata = failed["metadata"]
             steps[metadata["urn"]] = (metadata["op"], metadata.get("new") or metadata.get("old") or {})
-        elif done := event.get("resOutputsEvent"):
-            metadata = done["metadata"]
-            if metadata["op"] in ("create", "create-replacement") and metadata.get("new"):
-                created.append(metadata["new"])
+        elif made := _made(event.get("resOutputsEvent")):
+            created.append(made)
     failures = []
     for urn in dict.fromkeys([*steps, *messages]):
         step, resource = steps.get(urn, ("", {}))
         failures.append(Failure(urn, "\n".join(messages.get(urn, [])), step, resource))
     return Report(failures, created)
+
+
+@contextlib.contextmanager
+def followed(log: pathlib.Path, made: Callable[[dict[str, Any]], None]) -> Iterator[None]:
+    """Calls `made`, on a thread of its own, with every resource that is made while the body runs, as soon as the log tells it."""
+    ended = threading.Event()
+
+    def follow() -> None:
+        read = 0
+        while not ended.wait(0.3):
+            if not log.exists():
+                continue
+            with log.open("rb") as file:
+                file.seek(read)
+                fresh = file.read()
+            whole = fresh[: fresh.rfind(b"\n") + 1]
+            read += len(whole)
+            for line in whole.splitlines():
+                with contextlib.suppress(ValueError):
+                    if resource := _made(json.loads(line).get("resOutputsEvent")):
+                        made(resource)
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _made(done: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The resource that a step has made, None for any other step."""
+    metadata = (done or {}).get("metadata") or {}
+    return metadata.get("new") if metadata.get("op") in ("create", "create-replacement") else None
 
 
 def plain(text: str) -> str:

@@ -49,7 +49,14 @@ def start(*, quiet: bool = False, stack: str = "local") -> None:
     except LabError as error:
         raise SystemExit(f"error: {error}") from None
     toolchain.ensure([*TOOLS, tensorflow_library(stack)])
-    lab("up")
+    from lab.up import joined
+
+    try:
+        ready = joined(home(), lambda line: print(line, flush=True))
+    except LabError:
+        ready = False  # told by the command
+    if not ready:
+        lab("up")
     if not quiet:
         from lab.status import in_use
 

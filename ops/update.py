@@ -18,11 +18,12 @@ def run(stack: Stack, operation: str, *arguments: str, settle: bool = True) -> N
     if settle:
         settle_killed_update(stack)
     started = time.time()
-    code, report = stack.reported(operation, "--stack", stack.name, *arguments)
+    looks = doubles.Looks(stack, started)
+    code, report = stack.reported(operation, "--stack", stack.name, *arguments, made=looks.made if operation == "up" else None)
     known_better = lost.take_over(stack, report, started) if code else {}
     for line in advice.explanation(report, known_better) if code else []:
         print(line, file=sys.stderr)
     if operation == "up":
-        doubles.release(stack, report, started)
+        looks.settle(report)
     if code:
         raise CommandFailed(["pulumi", operation], code)

@@ -59,6 +59,9 @@ class OneRun(Stack):
             self.state = json.loads(pathlib.Path(arguments[-1]).read_text())
         return 0
 
+    def saved_state(self) -> None:
+        """In no file."""
+
     def capture(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`stack export`."""
         return subprocess.CompletedProcess(arguments, 0, json.dumps(self.state), "")
