@@ -140,11 +140,17 @@ class ModelServer(Component):
         )
 
     def _service(self, args: ModelServerArgs, deployment: kubernetes.apps.v1.Deployment) -> kubernetes.core.v1.Service:
-        """Takes its selector from the finished Deployment: a pod that never gets ready ends the run with its own message, not with the
-        Service waiting ten minutes more for endpoints."""
+        """Takes its selector from the finished Deployment, so that it can only select pods that are ready, and nothing waits for it: the
+        provider watches every Service's endpoints settle, always ten seconds long (its pkg/await/service.go). The Ingress, which comes
+        next, waits until the endpoints are there."""
         return kubernetes.core.v1.Service(
             self.child_name("service"),
-            metadata={"name": self._physical_name, "namespace": args.namespace, "labels": self._labels(args), "annotations": _wait(args)},
+            metadata={
+                "name": self._physical_name,
+                "namespace": args.namespace,
+                "labels": self._labels(args),
+                "annotations": {"pulumi.com/skipAwait": "true"},
+            },
             spec={
                 "type": "ClusterIP",
                 "selector": deployment.spec.selector.match_labels,

@@ -175,11 +175,14 @@ def test_trap_other_content_below_the_same_path_goes_unseen_so_the_digest_names_
     assert claims[0] != claims[1], "the pods roll to the new content"
 
 
-def test_trap_a_service_waits_ten_minutes_beside_a_broken_deployment_so_it_comes_after_it_and_both_have_limits(either: Recording) -> None:
-    deployment, service = either.named("server-deployment"), either.one("core/v1:Service")
-    assert deployment.urn in service.dependencies["spec"]
-    for resource in (deployment, service):
-        assert resource.inputs["metadata"]["annotations"]["pulumi.com/timeoutSeconds"] == "600"
+def test_trap_a_service_waits_ten_minutes_beside_a_broken_deployment_and_ten_seconds_at_best_so_it_comes_after_it_unwatched(
+    either: Recording,
+) -> None:
+    deployment, service, ingress = either.named("server-deployment"), either.one("core/v1:Service"), either.one("v1:Ingress")
+    assert deployment.urn in service.dependencies["spec"] and service.urn in ingress.dependencies["spec"]
+    assert deployment.inputs["metadata"]["annotations"]["pulumi.com/timeoutSeconds"] == "600"
+    assert service.inputs["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
+    assert "pulumi.com/skipAwait" not in ingress.inputs["metadata"].get("annotations", {}), "it waits for the Service's endpoints"
 
 
 def test_trap_a_new_kubeconfig_replaces_everything_unless_the_cluster_is_named(either: Recording) -> None:
