@@ -1,11 +1,11 @@
 """In which order a stack goes: entry, server, volume, node pool, store, cluster.
 
-The engine deletes along the dependency graph, but it knows nothing of what follows from a deletion outside of it: pods that still end
-their requests, a mount that is still being released, instances that are still stopping, a load balancer that is still there. So a destroy
-is cut where such a thing has to be waited for before the next resource can go: what lies in the cluster, what it stands on, and the
-cluster itself where the stack made it. Each part is one run of the engine, which keeps the order within it. Which stage a resource
-belongs to follows from its type; then whatever something else needs is moved behind it, so that a part of the program nobody thought of
-here goes in the right order too.
+The engine deletes along the dependency graph: pods first (a Deployment goes in the foreground, with its last pod), then the claim, the
+volume, and what these stood on. It knows nothing of what follows from a deletion outside of it: a load balancer that is still there,
+instances that are still stopping. So a destroy is cut where such a thing has to be waited for before the next resource can go: what lies in
+the cluster, where a Service of the stack has a load balancer of its own; and the cluster itself, where the stack made it. Each part is one
+run of the engine, which keeps the order within it. Which stage a resource belongs to follows from its type; then whatever something else
+needs is moved behind it, so that a part of the program nobody thought of here goes in the right order too.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ BY_TYPE = (
 )
 """Beginning of a type token: its stage. The first that fits counts; what fits none goes last."""
 PARTS = ((ENTRY, SERVER, VOLUME), (POOL, STORE), (CLUSTER,))
-"""Stages that one run of the engine takes. Within the first, claims wait for the pods that mount them (the Deployment is deleted in the
-foreground); nodes, roles and buckets may only go once these pods and mounts are gone; a network only once its instances are."""
+"""Stages that one run of the engine takes at most. Within a run, claims wait for the pods that mount them (the Deployment is deleted in
+the foreground), nodes, roles and buckets for the claims and volumes; a network may only go once its instances are gone."""
 MODEL = ("alicloud:oss/", "ossmodel:")
 """What `--keep-model` keeps."""
 
@@ -77,9 +77,12 @@ def stages(checkpoint: Checkpoint, kept: Collection[str] = ()) -> list[Stage]:
     return [part for part in parts if part.resources]
 
 
-def runs(parts: Sequence[Stage], *, cluster_made: bool) -> list[tuple[Stage, ...]]:
-    """The stages by run of the engine. What belongs to a cluster that stays (its node scaler's settings) goes with what stands on it."""
-    cut = PARTS if cluster_made else (PARTS[0], PARTS[1] + PARTS[2])
+def runs(parts: Sequence[Stage], *, cluster_made: bool, unseen: bool) -> list[tuple[Stage, ...]]:
+    """The stages by run of the engine. What belongs to a cluster that stays (its node scaler's settings) goes with what stands on it.
+
+    unseen: whether something follows from deletions in the cluster that the engine does not wait for by itself.
+    """
+    cut = PARTS if cluster_made else (PARTS[0], PARTS[1] + PARTS[2]) if unseen else (PARTS[0] + PARTS[1] + PARTS[2],)
     names = [{STAGES[number] for number in part} for part in cut]
     found = [tuple(stage for stage in parts if stage.name in some) for some in names]
     return [some for some in found if some]

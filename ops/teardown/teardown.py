@@ -92,7 +92,7 @@ class Teardown:
         self._prepare(wanted)
         watch = self._watch(wanted)
         watch.note_services()
-        parts = runs(wanted.stages, cluster_made=self.place.cluster_made)
+        parts = runs(wanted.stages, cluster_made=self.place.cluster_made, unseen=bool(watch.marks))
         for number, part in enumerate(parts, 1):
             print(f"\n{number}/{len(parts)} {', '.join(stage.name for stage in part)}", flush=True)
             whole = number == len(parts) and not wanted.kept

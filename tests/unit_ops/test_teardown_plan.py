@@ -145,9 +145,11 @@ def test_what_becomes_somebody_else_s_is_neither_waited_for_nor_taken_for_left_b
     assert place.without(where, ()) == where
 
 
-def test_the_engine_runs_twice_and_a_third_time_for_a_cluster_that_the_stack_made() -> None:
-    given = stages.runs(stages.stages(states.local()), cluster_made=False)
-    assert [[stage.name for stage in part] for part in given] == [["entry", "server", "volume"], ["node pool", "store", "cluster"]]
-    made = stages.runs(stages.stages(states.local()), cluster_made=True)
+def test_the_engine_runs_once_again_after_load_balancers_and_again_for_a_cluster_that_the_stack_made() -> None:
+    given = stages.runs(stages.stages(states.local()), cluster_made=False, unseen=False)
+    assert [[stage.name for stage in part] for part in given] == [list(stages.STAGES)]
+    balanced = stages.runs(stages.stages(states.local()), cluster_made=False, unseen=True)
+    assert [[stage.name for stage in part] for part in balanced] == [["entry", "server", "volume"], ["node pool", "store", "cluster"]]
+    made = stages.runs(stages.stages(states.local()), cluster_made=True, unseen=False)
     assert [[stage.name for stage in part] for part in made] == [["entry", "server", "volume"], ["node pool", "store"], ["cluster"]]
-    assert stages.runs(stages.stages(states.local())[3:5], cluster_made=True) == [tuple(stages.stages(states.local())[3:5])]
+    assert stages.runs(stages.stages(states.local())[3:5], cluster_made=True, unseen=True) == [tuple(stages.stages(states.local())[3:5])]
