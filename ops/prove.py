@@ -177,7 +177,7 @@ ITEMS = {
     ),
     "R7": Item(
         "the daily commands against the plain CLI; the same resources by OpenTofu and kubectl; cold, warm and second up",
-        ("tests/prove/test_r7_speed.py", "tests/prove/test_a1_fresh_clone.py"),
+        ("tests/prove/test_r7_speed.py",),
         "preview <= 1.3x, second up and drift <= 1.5x; peers: <= 1.0x wall, <= 1.2x CPU; cold <= 25 min, warm <= 60 s, second <= 10 s",
     ),
     "R8": Item(
