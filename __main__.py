@@ -37,9 +37,7 @@ store = ModelStore("models", ModelStoreArgs(**inputs.store(stack)))
 # Step 3: the volume on it, read with an identity instead of keys.
 access = ModelAccess("access", ModelAccessArgs(
     oidc_issuer=ground.rrsa.issuer, oidc_provider_arn=ground.rrsa.provider_arn, bucket=store.bucket, **inputs.access(stack)))
-# As the pool it comes after the node scaler: the engine then deletes the two side by side, of which each takes some seconds.
-after = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[cluster]))
-namespace = serving_namespace("namespace", stack.namespace, after, **inputs.namespace(stack))
+namespace = serving_namespace("namespace", stack.namespace, inside, cluster, **inputs.namespace(stack))
 volume = ModelVolume("volume", ModelVolumeArgs(
     namespace=namespace, bucket=store.bucket, model_path=store.model.path, model_digest=store.model.digest, role_name=access.role_name,
     **inputs.volume(stack)), inside)

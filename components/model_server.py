@@ -207,17 +207,25 @@ def _notes(args: ModelServerArgs) -> dict[str, dict[str, str]]:
 
 
 def serving_namespace(
-    name: str, physical_name: Input[str], opts: pulumi.ResourceOptions, adopt: str | None = None, change_adopted: bool = False
+    name: str,
+    physical_name: Input[str],
+    opts: pulumi.ResourceOptions,
+    after: pulumi.Resource | None = None,
+    adopt: str | None = None,
+    change_adopted: bool = False,
 ) -> pulumi.Output[str]:
     """Name of the one namespace of volume claim, server, autoscaler and entry; only locked-down pods may run in it.
 
+    after: the cluster, whose node scaler the pool comes after, too. The engine then deletes namespace and pool side by side instead of one
+    after the other, and each takes more than five seconds.
     adopt: the namespace of that name is there already and is taken over. The API server labels every namespace with its name.
     change_adopted: whether such a namespace may be changed.
     """
     labels = {"pod-security.kubernetes.io/enforce": "restricted", **({"kubernetes.io/metadata.name": adopt} if adopt else {})}
     # What the API server has put into an existing one is no difference: its finalizer.
     kept = pulumi.ResourceOptions(**adoption(adopt, "this stack", change_adopted), ignore_changes=["spec"] if adopt else None)
-    options = pulumi.ResourceOptions.merge(with_history(opts), kept)
+    order = pulumi.ResourceOptions(depends_on=[after] if after else None)
+    options = pulumi.ResourceOptions.merge(pulumi.ResourceOptions.merge(with_history(opts), kept), order)
     namespace = kubernetes.core.v1.Namespace(name, metadata={"name": physical_name, "labels": labels}, opts=options)
     return namespace.metadata.name
 
