@@ -7,6 +7,7 @@ state is imported.)
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Any
 
@@ -14,6 +15,7 @@ from ops import advice, objects, recover
 from ops.events import Failure, Report
 from ops.lookup import CLOCKS_DIFFER, FOUND, MADE, id_by_name, made_at
 from ops.pulumi import CommandFailed, Stack
+from ops.teardown.edits import SECRET
 
 
 def take_over(stack: Stack, report: Report, started: float) -> dict[str, str]:
@@ -80,4 +82,16 @@ def identity(stack: Stack, failure: Failure, started: float) -> str | None:
 def as_resource(failure: Failure) -> dict[str, Any]:
     """The resource in the form of the checkpoint."""
     kept = ("urn", "type", "custom", "parent", "provider", "protect", "inputs")
-    return {name: failure.resource[name] for name in kept if failure.resource.get(name)}
+    return {name: importable(failure.resource[name]) for name in kept if failure.resource.get(name)}
+
+
+def importable(value: Any) -> Any:
+    """The value without secrets of which the engine's events keep the mark only: the CLI decrypts what it imports, and refuses the whole state.
+
+    What is put in their place is a secret, too. The refresh that follows, or the next update, sets what is really there.
+    """
+    if isinstance(value, dict):
+        if SECRET.items() <= value.items():
+            return {**SECRET, "plaintext": json.dumps("[secret]")}
+        return {name: importable(part) for name, part in value.items()}
+    return [importable(part) for part in value] if isinstance(value, list) else value

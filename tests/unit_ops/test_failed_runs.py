@@ -258,3 +258,13 @@ def test_a_cluster_that_does_not_answer_is_asked_again_before_it_is_given_up(mon
         with pytest.raises(CommandFailed):
             objects.made_at(Stack("local"), [OBJECT])
     assert len(asked) == min(refused + 1, objects.LOOKS)
+
+
+def test_what_is_adopted_holds_no_secret_that_the_cli_would_have_to_decrypt() -> None:
+    """Recorded: the event of a Secret's creation has "[secret]" where the state has the encrypted value, and the CLI refused that state."""
+    mark = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+    inputs = {"data": {**mark, "ciphertext": "[secret]"}, "list": [{"one": mark}], "metadata": {"name": "entry-users-52c93e87"}}
+    failure = events.Failure("urn", "EOF", "create", {"urn": "urn", "inputs": inputs, "id": ""})
+    hidden = {**mark, "plaintext": '"[secret]"'}
+    adopted = lost.as_resource(failure)
+    assert adopted == {"urn": "urn", "inputs": {"data": hidden, "list": [{"one": hidden}], "metadata": {"name": "entry-users-52c93e87"}}}
