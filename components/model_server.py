@@ -132,7 +132,7 @@ class ModelServer(Component):
                 "revision_history_limit": 3,
                 "progress_deadline_seconds": args.ready_seconds,
                 "template": {
-                    "metadata": {"labels": pod_labels, **_notes(args)},
+                    "metadata": _pod_metadata(args, pod_labels),
                     "spec": serving_pod.pod(args, config.metadata.name, self._selector),
                 },
             },
@@ -201,9 +201,11 @@ class ModelServer(Component):
         }
 
 
-def _notes(args: ModelServerArgs) -> dict[str, dict[str, str]]:
-    """The pods' annotations: which TensorFlow is in the image, where its name doesn't say it."""
-    return {"annotations": {names.TENSORFLOW_ANNOTATION: args.tensorflow}} if args.tensorflow else {}
+def _pod_metadata(args: ModelServerArgs, labels: Mapping[str, Input[str]]) -> kubernetes.meta.v1.ObjectMetaArgsDict:
+    """The pods' labels and, where the image's name doesn't say it, an annotation for which TensorFlow is in it."""
+    if not args.tensorflow:
+        return {"labels": labels}
+    return {"labels": labels, "annotations": {names.TENSORFLOW_ANNOTATION: args.tensorflow}}
 
 
 def serving_namespace(

@@ -86,7 +86,7 @@ def as_resource(failure: Failure) -> dict[str, Any]:
 
 
 def importable(value: Any) -> Any:
-    """The value without secrets of which the engine's events keep the mark only: the CLI decrypts what it imports, and refuses the whole state.
+    """The value without secrets of which the engine's events keep the mark only: the CLI decrypts what it imports and would refuse it all.
 
     What is put in their place is a secret, too. The refresh that follows, or the next update, sets what is really there.
     """

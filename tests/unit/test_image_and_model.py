@@ -11,7 +11,7 @@ from components.settings.model_rules import _image_loads_the_model
 from components.settings.serving import Server
 from providers.ossmodel.tensorflow.messages import message
 from tests.plugins.ossmodel import savedmodels
-from tests.unit.program import ROOT, stack_values
+from tests.unit.program import ROOT, run, stack_values
 
 
 def settings(**changes: Any) -> Any:
@@ -89,3 +89,12 @@ def test_volume_options_that_the_client_does_not_take_are_warned_about_with_its_
     told = [text for text in advice(settings(model={"volume_options": "-o close_to_open=false -o umask=022"})) if "volumeOptions" in text]
     assert len(told) == 1 and "does not take umask=022 (unknown command line flag 'umask')" in told[0] and "https://" in told[0]
     assert not [text for text in advice(settings()) if "volumeOptions" in text]
+
+
+def test_the_tensorflow_of_an_image_whose_name_does_not_say_it_is_noted_on_the_pods_and_else_nothing_is() -> None:
+    def pods(server: dict[str, str]) -> dict[str, Any]:
+        template = run(changes={"server": server} if server else None).named("server-deployment").inputs["spec"]["template"]
+        return template["metadata"].get("annotations", {})
+
+    assert pods({"image": "registry.example.com/team/serving:7", "tensorflow": "1.15.0"}) == {"elastic-inference/tensorflow": "1.15.0"}
+    assert pods({}) == {}

@@ -106,7 +106,6 @@ def test_every_pool_server_and_entry_setting_reaches_its_component() -> None:
     }
     elsewhere = {
         "controller_namespace",
-        "tensorflow",  # of server: the model store compares the model with it
         "source_cidrs",
         "log_project",
         "bucket",
