@@ -95,11 +95,11 @@ class App:
 
             def handle() -> Any:
                 if request.service == "oss":  # checks its own permissions: they depend on bucket policy and object
-                    return self._judged(request, route)
+                    return self._judged(region, request, route)
                 require(region, request, route)
                 judge.require(request)
                 with region.store.transaction():
-                    return self._judged(request, route)
+                    return self._judged(region, request, route)
 
             result = distortions.answer(region, request, distortion, handle) if distortion else handle()
             if request.service != "oss":
@@ -116,14 +116,14 @@ class App:
                 request, ApiError(500, "InternalError", "The request processing has failed due to an error in the region double.")
             )
 
-    def _judged(self, request: Request, route: Route) -> Any:
-        """What the handler answers, noted by the judge."""
+    def _judged(self, region: Region, request: Request, route: Route) -> Any:
+        """What the handler of one region answers, noted by the judge."""
         headers = request.headers
         request.asked.clear()
         if request.service == "oss":
             request.headers = Asked(headers, request.asked_headers)
         start = time.thread_time_ns()
-        answer = route.handler(self.region, request)
+        answer = route.handler(region, request)
         handled = time.thread_time_ns() - start
         request.headers = headers
         self.departures.judge(request, answer, handled)

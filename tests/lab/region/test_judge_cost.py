@@ -33,7 +33,7 @@ def test_judging_takes_at_most_a_twentieth_of_what_answering_takes(tmp_path: Pat
             for _ in range(CALLS):
                 request = Request("POST", "https", "ecs.aliyuncs.com", "/", "/", "RegionId=cn-shanghai&PageSize=500", {})
                 request.service, request.call = "ecs", "DescribeInstances"
-                answer = app._judged(request, RPC["ecs", "DescribeInstances"])
+                answer = app._judged(region, request, RPC["ecs", "DescribeInstances"])
                 assert len(answer["Instances"]["Instance"]) >= INSTANCES
             shares[everything] = app.departures.shown()["share"]
             assert app.departures.shown()["departures"] == []
