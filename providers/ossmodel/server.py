@@ -119,6 +119,7 @@ def serve(arguments: list[str]) -> int:
 
 
 async def _serve(arguments: list[str], address: str) -> None:
+    engine = os.getppid()  # before anybody can know that we run: an engine that is killed right after the port is said has gone then
     provider = ModelProvider(EngineLog(address))
     server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
     servicer = Servicer(arguments, VERSION, provider, engine_address=address)
@@ -132,7 +133,7 @@ async def _serve(arguments: list[str], address: str) -> None:
     loop.add_signal_handler(signal.SIGINT, lambda: stopping.set() if provider.cancelled else None)
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     print(port, flush=True)
-    watching = asyncio.ensure_future(_until_orphaned(os.getppid()))
+    watching = asyncio.ensure_future(_until_orphaned(engine))
     waiting = asyncio.ensure_future(stopping.wait())
     await asyncio.wait({watching, waiting}, return_when=asyncio.FIRST_COMPLETED)
     await provider.cancel()
