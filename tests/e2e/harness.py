@@ -13,7 +13,8 @@ from typing import Any
 
 import httpx
 
-from ops.fresh import PORTS, free_port
+from ops.fresh import PORTS
+from tests.ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STACK = "local"

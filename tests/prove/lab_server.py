@@ -22,7 +22,8 @@ from lab.serving.tensorflow import Tensor
 from lab.serving.tensors import from_proto, to_proto
 from providers.ossmodel.tensorflow.messages import message
 from tests.lab.serving.apart import Apart
-from tests.lab.serving.conftest import Server, free_port, start_process
+from tests.lab.serving.conftest import Server, start_process
+from tests.ports import free_port
 
 SECONDS = 600
 """For all models to load, and for one answer: a bound on hangs."""

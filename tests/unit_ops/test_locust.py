@@ -17,7 +17,7 @@ from ops.load import session as sessions
 from ops.load.profile import Profile, steady
 from ops.load.session import Session
 from ops.pulumi import Stack
-from tests.e2e.harness import free_port
+from tests.ports import free_port
 
 
 class Endpoint(http.server.BaseHTTPRequestHandler):

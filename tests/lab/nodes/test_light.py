@@ -12,8 +12,8 @@ import pytest
 
 from lab.nodes.images import located
 from lab.nodes.light import LONGEST_QUEUE, Light, Model, model_of
-from ops.fresh import free_port
 from tests.lab.nodes.conftest import Around, until
+from tests.ports import free_port
 
 CONFIG = 'model_config_list { config { name: "chn" base_path: "/models/tf" model_version_policy { specific { versions: 7 } } } }'
 ARGS = ["--model_config_file=/config/models.config"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any
 from lab.pki import ensure_service_account_keys
 from lab.region.auth.credentials import ensure_credentials
 from lab.region.seed import CLUSTER
+from tests.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[3]
 CLOCK = 20.0
@@ -79,15 +79,6 @@ class Lab:
         return self.ask("calls?since=-1")["last"]
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
-
-
 def new_lab(home: Path, clock: float = CLOCK, address: str = "127.0.0.1", ports: tuple[int, int, int] | None = None) -> Lab:
     """A lab that isn't started yet."""
     ensure_service_account_keys(home)
@@ -107,4 +98,4 @@ def wait_for(what: Callable[[], Any], seconds: float = 30.0) -> Any:
     raise AssertionError(f"nothing after {seconds} s: {what}")
 
 
-__all__ = ["CLUSTER", "Lab", "free_ports", "new_lab", "wait_for"]
+__all__ = ["CLUSTER", "Lab", "new_lab", "wait_for"]

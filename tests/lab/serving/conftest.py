@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.ports import free_port
 from toolchain import tensorflow as libraries
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -31,13 +31,6 @@ def tensorflow_libraries() -> None:
     """What computes is there, of the versions that are tested."""
     for version in libraries.TESTED:
         libraries.ensure(version)
-
-
-def free_port() -> int:
-    """A port nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass

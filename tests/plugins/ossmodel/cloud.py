@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import oss2
+
+from tests.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -23,7 +24,7 @@ class Cloud:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.port, self._control = _free_port(), _free_port()
+        self.port, self._control = free_ports(2)
         command = [sys.executable, "-m", "lab.region", "--home", str(home), "--https", f"127.0.0.1:{self.port}"]
         command += ["--control", f"127.0.0.1:{self._control}"]
         self._log = open(home / "region.log", "w+")  # noqa: SIM115 (closed with the region)
@@ -93,7 +94,3 @@ class Cloud:
         from tests.plugins.ossmodel.hooks import sitecustomize  # noqa: F401
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
