@@ -149,7 +149,9 @@ def _start_locked(home: Path, lock: int, closing: contextlib.ExitStack, say: Say
         (home / "run" / stale).unlink(missing_ok=True)
     tools = toolbox.ensure(toolbox.CONTROL_PLANE, say)
     toolbox.lay_plugins(home / "pulumi" / "home", say)
-    listening = {name: _listen(variable, port) for name, (variable, port) in zip(TARGETS, wanted.named().items(), strict=True)}
+    listening: dict[str, socket.socket] = {}
+    for name, (variable, port) in zip(TARGETS, wanted.named().items(), strict=True):
+        listening[name] = closing.enter_context(_listen(variable, port))
     config: dict[str, Any] = {
         "home": str(home), "clock": factor, "tools": tools, "user_namespace": needs_user_namespace(),
         "ports": {"ingress": wanted.ingress, "api": wanted.api, "region": wanted.region},
@@ -157,13 +159,11 @@ def _start_locked(home: Path, lock: int, closing: contextlib.ExitStack, say: Say
     }  # fmt: skip
     say("making the sealed namespace" + (" (as an ordinary user)" if config["user_namespace"] else ""))
     passed = [lock, *config["listening"].values(), *([] if ends_with is None else [ends_with])]
-    with contextlib.ExitStack() as held:
-        with uninterrupted():
-            outer, channel = spawn(home, passed, config["user_namespace"])
-            for sock in (channel, *listening.values()):
-                held.callback(sock.close)
-            held.push(functools.partial(_end_unless_begun, outer))
-        hand_over(home, outer, channel, config)
+    with uninterrupted():
+        outer, channel = spawn(home, passed, config["user_namespace"])
+        closing.enter_context(channel)
+        closing.push(functools.partial(_end_unless_begun, outer))
+    hand_over(home, outer, channel, config)
 
 
 def _end_unless_begun(outer: subprocess.Popen[bytes], kind: type[BaseException] | None, *_: object) -> None:

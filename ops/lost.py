@@ -24,7 +24,6 @@ def take_over(stack: Stack, report: Report, started: float) -> dict[str, str]:
     doubtful = [failure for failure in doubtful if advice.cause(failure.message) in advice.IN_DOUBT]
     if not doubtful:
         return {}
-    unknown = dict.fromkeys((failure.urn for failure in doubtful), advice.NOT_KNOWN)
     try:
         state = recover.export(stack)
         known: dict[str, set[str]] = {}
@@ -39,7 +38,7 @@ def take_over(stack: Stack, report: Report, started: float) -> dict[str, str]:
             recover.adopt(stack, state, found)
         return {**dict.fromkeys(not_asked, advice.NOT_KNOWN), **dict.fromkeys(found, advice.TAKEN_OVER)}
     except CommandFailed:
-        return unknown
+        return dict.fromkeys((failure.urn for failure in doubtful), advice.NOT_KNOWN)
 
 
 def is_looked_for(kind: str) -> bool:
