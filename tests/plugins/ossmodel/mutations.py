@@ -1,8 +1,8 @@
 """Random damage to SavedModels, by seed: the check and TensorFlow's loader must say the same of each result.
 
-Each kind of damage is a function of a random generator and a model; it changes the model and says what it did, or gives None where the
-model has nothing of that kind. `python -m tests.plugins.ossmodel.mutations --each 20 DIRECTORY…` runs many of them over TensorFlow's
-loaders and prints where the two differ (the test runs a few of each kind).
+Each kind of damage is a function of a random generator and a model; it changes the model and says what it did, or raises `Absent`
+where the model has nothing of that kind. `python -m tests.plugins.ossmodel.mutations --each 20 DIRECTORY…` runs many of them over
+TensorFlow's loaders and prints where the two differ (the test runs a few of each kind).
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from tests.lab.serving.apart import Apart
 from tests.plugins.ossmodel.variants import boundaries
 from toolchain import tensorflow as libraries
 
-GRAPH: dict[str, Callable[[Random, Any], str | None]] = {}
+GRAPH: dict[str, Callable[[Random, Any], str]] = {}
 """Damage to the meta graph."""
-FILES: dict[str, Callable[[Random, Path], str | None]] = {}
+FILES: dict[str, Callable[[Random, Path], str]] = {}
 """Damage to the directory."""
 TYPES = (1, 3, 7, 9, 10)
 """float, int32, string, int64, bool."""
@@ -46,13 +46,13 @@ CRASHED = "crashed"
 """The loader ended the process: so would the server, and the pod never becomes ready."""
 
 
-def of_graph(change: Callable[[Random, Any], str | None]) -> Callable[[Random, Any], str | None]:
+def of_graph(change: Callable[[Random, Any], str]) -> Callable[[Random, Any], str]:
     """Registers damage to the meta graph."""
     GRAPH[change.__name__] = change
     return change
 
 
-def of_files(change: Callable[[Random, Path], str | None]) -> Callable[[Random, Path], str | None]:
+def of_files(change: Callable[[Random, Path], str]) -> Callable[[Random, Path], str]:
     """Registers damage to the directory."""
     FILES[change.__name__] = change
     return change
@@ -67,19 +67,28 @@ def mutate(base: Path, target: Path, kind: str, number: int) -> str | None:
     """Copies `base` to `target` with the `number`-th damage of a kind; what was done, None if the model has nothing of the kind."""
     rng = Random(f"{kind} {number}")
     shutil.copytree(base, target)
-    if kind in FILES:
-        return FILES[kind](rng, target)
-    path = target / "saved_model.pb"
-    model = message("SavedModel").FromString(path.read_bytes())
-    done = GRAPH[kind](rng, model.meta_graphs[0])
+    try:
+        if kind in FILES:
+            return FILES[kind](rng, target)
+        path = target / "saved_model.pb"
+        model = message("SavedModel").FromString(path.read_bytes())
+        done = GRAPH[kind](rng, model.meta_graphs[0])
+    except Absent:
+        return None
     path.write_bytes(model.SerializeToString(deterministic=True))
     return done
 
 
-def pick(rng: Random, values: Any) -> Any | None:
-    """One of the values, None if there is none."""
+class Absent(Exception):
+    """The model has nothing of what was to be damaged."""
+
+
+def pick(rng: Random, values: Any) -> Any:
+    """One of the values. Raises `Absent` if there is none."""
     listed = list(values)
-    return listed[rng.randrange(len(listed))] if listed else None
+    if not listed:
+        raise Absent
+    return listed[rng.randrange(len(listed))]
 
 
 def some_nodes(rng: Random, meta: Any) -> Any:
@@ -87,7 +96,7 @@ def some_nodes(rng: Random, meta: Any) -> Any:
     return pick(rng, [meta.graph_def.node, *(function.node_def for function in meta.graph_def.library.function)])
 
 
-def some_tensor(rng: Random, meta: Any) -> tuple[str, Any] | None:
+def some_tensor(rng: Random, meta: Any) -> tuple[str, Any]:
     """One tensor that a signature names: (what it is, TensorInfo)."""
     return pick(
         rng,
@@ -102,59 +111,47 @@ def some_tensor(rng: Random, meta: Any) -> tuple[str, Any] | None:
 
 
 @of_graph
-def node_renamed(rng: Random, meta: Any) -> str | None:
+def node_renamed(rng: Random, meta: Any) -> str:
     node = pick(rng, some_nodes(rng, meta))
-    if node is None:
-        return None
     old, node.name = node.name, f"{node.name}_renamed"
     return f"{old} ({node.op})"
 
 
 @of_graph
-def node_dropped(rng: Random, meta: Any) -> str | None:
+def node_dropped(rng: Random, meta: Any) -> str:
     nodes = some_nodes(rng, meta)
     node = pick(rng, nodes)
-    if node is None:
-        return None
     said = f"{node.name} ({node.op})"
     nodes.remove(node)
     return said
 
 
 @of_graph
-def node_doubled(rng: Random, meta: Any) -> str | None:
+def node_doubled(rng: Random, meta: Any) -> str:
     nodes = some_nodes(rng, meta)
     node = pick(rng, nodes)
-    if node is None:
-        return None
     nodes.add().CopyFrom(node)
     return f"{node.name} ({node.op})"
 
 
 @of_graph
-def op_exchanged(rng: Random, meta: Any) -> str | None:
+def op_exchanged(rng: Random, meta: Any) -> str:
     node = pick(rng, some_nodes(rng, meta))
-    if node is None:
-        return None
     old, node.op = node.op, pick(rng, ["Identity", "Relu", "MatMul", "NoOp", "Const", "StringJoin", "ReadVariableOp"])
     return f"{node.name}: {old} -> {node.op}"
 
 
 @of_graph
-def input_renamed(rng: Random, meta: Any) -> str | None:
+def input_renamed(rng: Random, meta: Any) -> str:
     node = pick(rng, [node for node in some_nodes(rng, meta) if node.input])
-    if node is None:
-        return None
     place = rng.randrange(len(node.input))
     old, node.input[place] = node.input[place], f"{node.input[place].replace(':', '_x:', 1)}_x"
     return f"{node.name} ({node.op}): {old} -> {node.input[place]}"
 
 
 @of_graph
-def input_of_another_output(rng: Random, meta: Any) -> str | None:
+def input_of_another_output(rng: Random, meta: Any) -> str:
     node = pick(rng, [node for node in some_nodes(rng, meta) if data_inputs(node)])
-    if node is None:
-        return None
     old = node.input[0]
     name, _, rest = old.partition(":")
     node.input[0] = f"{name}:{rest.partition(':')[0]}:7" if ":" in rest else f"{name}:7"
@@ -162,68 +159,54 @@ def input_of_another_output(rng: Random, meta: Any) -> str | None:
 
 
 @of_graph
-def input_from_another_node(rng: Random, meta: Any) -> str | None:
+def input_from_another_node(rng: Random, meta: Any) -> str:
     node = pick(rng, [node for node in meta.graph_def.node if data_inputs(node)])
-    if node is None:
-        return None
     place = meta.graph_def.node[:].index(node)
     old, node.input[0] = node.input[0], pick(rng, meta.graph_def.node[: max(place, 1)]).name
     return f"{node.name} ({node.op}): {old} -> {node.input[0]}"
 
 
 @of_graph
-def inputs_exchanged(rng: Random, meta: Any) -> str | None:
+def inputs_exchanged(rng: Random, meta: Any) -> str:
     node = pick(rng, [node for node in some_nodes(rng, meta) if len(data_inputs(node)) > 1])
-    if node is None:
-        return None
     node.input[0], node.input[1] = node.input[1], node.input[0]
     return f"{node.name} ({node.op})"
 
 
 @of_graph
-def input_dropped(rng: Random, meta: Any) -> str | None:
+def input_dropped(rng: Random, meta: Any) -> str:
     node = pick(rng, [node for node in some_nodes(rng, meta) if node.input])
-    if node is None:
-        return None
     return f"{node.name} ({node.op}): {node.input.pop()}"
 
 
 @of_graph
-def input_doubled(rng: Random, meta: Any) -> str | None:
+def input_doubled(rng: Random, meta: Any) -> str:
     node = pick(rng, [node for node in some_nodes(rng, meta) if data_inputs(node)])
-    if node is None:
-        return None
     node.input.insert(0, node.input[0])
     return f"{node.name} ({node.op})"
 
 
 @of_graph
-def attribute_dropped(rng: Random, meta: Any) -> str | None:
+def attribute_dropped(rng: Random, meta: Any) -> str:
     node = pick(rng, [node for node in some_nodes(rng, meta) if node.attr])
-    if node is None:
-        return None
     name = pick(rng, sorted(node.attr))
     del node.attr[name]
     return f"{node.name} ({node.op}): {name}"
 
 
 @of_graph
-def type_exchanged(rng: Random, meta: Any) -> str | None:
+def type_exchanged(rng: Random, meta: Any) -> str:
     found = pick(
         rng, [(node, name) for node in some_nodes(rng, meta) for name in sorted(node.attr) if node.attr[name].WhichOneof("value") == "type"]
     )
-    if found is None:
-        return None
     node, name = found
     old, node.attr[name].type = node.attr[name].type, pick(rng, [kind for kind in TYPES if kind != node.attr[name].type])
     return f"{node.name} ({node.op}): {name} {old} -> {node.attr[name].type}"
 
 
 @of_graph
-def attribute_of_another_kind(rng: Random, meta: Any) -> str | None:
+def attribute_of_another_kind(rng: Random, meta: Any) -> str:
     found = pick(rng, [(node, name) for node in some_nodes(rng, meta) for name in sorted(node.attr) if not name.startswith("_")])
-    if found is None:
-        return None
     node, name = found
     old = node.attr[name].WhichOneof("value")
     if old == "s":
@@ -234,86 +217,68 @@ def attribute_of_another_kind(rng: Random, meta: Any) -> str | None:
 
 
 @of_graph
-def constant_of_another_shape(rng: Random, meta: Any) -> str | None:
+def constant_of_another_shape(rng: Random, meta: Any) -> str:
     node = pick(rng, [node for node in some_nodes(rng, meta) if node.op == "Const"])
-    if node is None:
-        return None
     node.attr["value"].tensor.tensor_shape.dim.add(size=pick(rng, [0, 3, 1000]))
     return f"{node.name}: {node.attr['value'].tensor.tensor_shape.dim}"
 
 
 @of_graph
-def constant_of_another_type(rng: Random, meta: Any) -> str | None:
+def constant_of_another_type(rng: Random, meta: Any) -> str:
     node = pick(rng, [node for node in some_nodes(rng, meta) if node.op == "Const"])
-    if node is None:
-        return None
     tensor = node.attr["value"].tensor
     old, tensor.dtype = tensor.dtype, pick(rng, [kind for kind in TYPES if kind != tensor.dtype])
     return f"{node.name}: {old} -> {tensor.dtype}"
 
 
 @of_graph
-def function_dropped(rng: Random, meta: Any) -> str | None:
+def function_dropped(rng: Random, meta: Any) -> str:
     function = pick(rng, meta.graph_def.library.function)
-    if function is None:
-        return None
     name = function.signature.name
     meta.graph_def.library.function.remove(function)
     return name
 
 
 @of_graph
-def function_renamed(rng: Random, meta: Any) -> str | None:
+def function_renamed(rng: Random, meta: Any) -> str:
     function = pick(rng, meta.graph_def.library.function)
-    if function is None:
-        return None
     function.signature.name += "_x"
     return function.signature.name
 
 
 @of_graph
-def function_returns_nothing_known(rng: Random, meta: Any) -> str | None:
+def function_returns_nothing_known(rng: Random, meta: Any) -> str:
     function = pick(rng, [function for function in meta.graph_def.library.function if function.ret])
-    if function is None:
-        return None
     name = pick(rng, sorted(function.ret))
     function.ret[name] = "nothing:output:0"
     return f"{function.signature.name}: {name}"
 
 
 @of_graph
-def function_return_dropped(rng: Random, meta: Any) -> str | None:
+def function_return_dropped(rng: Random, meta: Any) -> str:
     function = pick(rng, [function for function in meta.graph_def.library.function if function.ret])
-    if function is None:
-        return None
     name = pick(rng, sorted(function.ret))
     del function.ret[name]
     return f"{function.signature.name}: {name}"
 
 
 @of_graph
-def function_argument_of_another_type(rng: Random, meta: Any) -> str | None:
+def function_argument_of_another_type(rng: Random, meta: Any) -> str:
     function = pick(rng, [function for function in meta.graph_def.library.function if function.signature.input_arg])
-    if function is None:
-        return None
     argument = pick(rng, function.signature.input_arg)
     old, argument.type = argument.type, pick(rng, [kind for kind in TYPES if kind != argument.type])
     return f"{function.signature.name} {argument.name}: {old} -> {argument.type}"
 
 
 @of_graph
-def function_argument_dropped(rng: Random, meta: Any) -> str | None:
+def function_argument_dropped(rng: Random, meta: Any) -> str:
     function = pick(rng, [function for function in meta.graph_def.library.function if function.signature.input_arg])
-    if function is None:
-        return None
     return f"{function.signature.name}: {function.signature.input_arg.pop().name}"
 
 
 @of_graph
-def signature_of_another_tensor(rng: Random, meta: Any) -> str | None:
+def signature_of_another_tensor(rng: Random, meta: Any) -> str:
     found = some_tensor(rng, meta)
-    if found is None:
-        return None
     what, info = found
     name = node_of(info.name)
     old, info.name = info.name, pick(rng, [f"{name}:7", f"{name}_x:0", name, f"{name}:x", "", f"^{name}"])
@@ -321,38 +286,32 @@ def signature_of_another_tensor(rng: Random, meta: Any) -> str | None:
 
 
 @of_graph
-def signature_of_another_type(rng: Random, meta: Any) -> str | None:
+def signature_of_another_type(rng: Random, meta: Any) -> str:
     found = some_tensor(rng, meta)
-    if found is None:
-        return None
     what, info = found
     old, info.dtype = info.dtype, pick(rng, [kind for kind in (0, *TYPES) if kind != info.dtype])
     return f"{what}: {old} -> {info.dtype}"
 
 
 @of_graph
-def signature_of_another_shape(rng: Random, meta: Any) -> str | None:
+def signature_of_another_shape(rng: Random, meta: Any) -> str:
     found = some_tensor(rng, meta)
-    if found is None:
-        return None
     what, info = found
     info.tensor_shape.dim.add(size=5)
     return what
 
 
 @of_graph
-def signature_dropped(rng: Random, meta: Any) -> str | None:
+def signature_dropped(rng: Random, meta: Any) -> str:
     name = pick(rng, sorted(meta.signature_def))
-    if name is None:
-        return None
     del meta.signature_def[name]
     return name
 
 
 @of_graph
-def init_op_changed(rng: Random, meta: Any) -> str | None:
+def init_op_changed(rng: Random, meta: Any) -> str:
     if INIT_SIGNATURE not in meta.signature_def:
-        return None
+        raise Absent
     outputs = meta.signature_def[INIT_SIGNATURE].outputs
     how = pick(rng, ["alias", "no output", "nothing", "port", "empty", "another node", "two outputs", "type"])
     info = outputs[INIT_SIGNATURE]
@@ -372,7 +331,7 @@ def init_op_changed(rng: Random, meta: Any) -> str | None:
 
 
 @of_graph
-def collection_changed(rng: Random, meta: Any) -> str | None:
+def collection_changed(rng: Random, meta: Any) -> str:
     how = pick(rng, ["no signature", "two", "none", "legacy", "unknown", "of bytes", "signature without outputs", "both"])
     if INIT_SIGNATURE in meta.signature_def and how != "both":
         del meta.signature_def[INIT_SIGNATURE]
@@ -399,9 +358,9 @@ def collection_changed(rng: Random, meta: Any) -> str | None:
 
 
 @of_graph
-def saver_changed(rng: Random, meta: Any) -> str | None:
+def saver_changed(rng: Random, meta: Any) -> str:
     if not meta.HasField("saver_def"):
-        return None
+        raise Absent
     how = pick(rng, ["restore", "restore port", "file name", "file name port", "save", "empty", "version", "sharded", "other node"])
     saver = meta.saver_def
     if how == "restore":
@@ -426,7 +385,7 @@ def saver_changed(rng: Random, meta: Any) -> str | None:
 
 
 @of_graph
-def restored_name_changed(rng: Random, meta: Any) -> str | None:
+def restored_name_changed(rng: Random, meta: Any) -> str:
     names = [
         node
         for nodes in (meta.graph_def.node, *(function.node_def for function in meta.graph_def.library.function))
@@ -434,8 +393,6 @@ def restored_name_changed(rng: Random, meta: Any) -> str | None:
         if node.op == "Const" and node.name.endswith(("tensor_names", "shape_and_slices"))
     ]
     node = pick(rng, names)
-    if node is None:
-        return None
     values = node.attr["value"].tensor.string_val
     place = rng.randrange(len(values))
     how = pick(rng, ["unknown", "dropped", "slice"])
@@ -447,7 +404,7 @@ def restored_name_changed(rng: Random, meta: Any) -> str | None:
 
 
 @of_graph
-def versions_changed(rng: Random, meta: Any) -> str | None:
+def versions_changed(rng: Random, meta: Any) -> str:
     versions = meta.graph_def.versions
     how = pick(rng, ["old producer", "new producer", "new consumer", "bad consumer", "none"])
     if how == "old producer":
@@ -464,10 +421,8 @@ def versions_changed(rng: Random, meta: Any) -> str | None:
 
 
 @of_graph
-def asset_changed(rng: Random, meta: Any) -> str | None:
+def asset_changed(rng: Random, meta: Any) -> str:
     asset = pick(rng, meta.asset_file_def)
-    if asset is None:
-        return None
     how = pick(rng, ["file", "tensor", "port", "path", "empty", "twice"])
     if how == "file":
         asset.filename = "nothing.txt"
@@ -485,17 +440,15 @@ def asset_changed(rng: Random, meta: Any) -> str | None:
 
 
 @of_graph
-def tags_changed(rng: Random, meta: Any) -> str | None:
+def tags_changed(rng: Random, meta: Any) -> str:
     tags = pick(rng, [[], ["serve", "serve"], ["Serve"], ["serve", "tpu"], [" serve"]])
     meta.meta_info_def.tags[:] = tags
     return str(tags)
 
 
 @of_graph
-def device_given(rng: Random, meta: Any) -> str | None:
+def device_given(rng: Random, meta: Any) -> str:
     node = pick(rng, some_nodes(rng, meta))
-    if node is None:
-        return None
     node.device = pick(rng, ["/cpu:0", "/device:GPU:0", "/job:worker/task:1", "/device:CPU:3", "nonsense", "/device:CPU:*", "/gpu:0"])
     return f"{node.name} ({node.op}): {node.device}"
 
@@ -517,23 +470,21 @@ def change_bytes(path: Path, rng: Random, how: str) -> str:
 
 
 @of_files
-def graph_bytes(rng: Random, directory: Path) -> str | None:
+def graph_bytes(rng: Random, directory: Path) -> str:
     return change_bytes(directory / "saved_model.pb", rng, pick(rng, ["cut", "flipped", "flipped", "longer"]))
 
 
 @of_files
-def graph_cut_between_fields(rng: Random, directory: Path) -> str | None:
+def graph_cut_between_fields(rng: Random, directory: Path) -> str:
     path = directory / "saved_model.pb"
     data = path.read_bytes()
     place = pick(rng, [place for place in boundaries(data) if place < len(data)])
-    if place is None:
-        return None
     path.write_bytes(data[:place])
     return f"at {place} of {len(data)}"
 
 
 @of_files
-def graph_as_text(rng: Random, directory: Path) -> str | None:
+def graph_as_text(rng: Random, directory: Path) -> str:
     path = directory / "saved_model.pb"
     model = message("SavedModel").FromString(path.read_bytes())
     text = text_format.MessageToString(model)
@@ -555,26 +506,26 @@ def graph_as_text(rng: Random, directory: Path) -> str | None:
 
 
 @of_files
-def index_bytes(rng: Random, directory: Path) -> str | None:
+def index_bytes(rng: Random, directory: Path) -> str:
     path = directory / "variables" / "variables.index"
     return change_bytes(path, rng, pick(rng, ["cut", "flipped", "flipped", "empty", "longer"])) if path.is_file() else None
 
 
 @of_files
-def shard_bytes(rng: Random, directory: Path) -> str | None:
+def shard_bytes(rng: Random, directory: Path) -> str:
     path = pick(rng, sorted((directory / "variables").glob("variables.data-*")))
     return change_bytes(path, rng, pick(rng, ["cut", "flipped", "flipped", "empty", "longer"])) if path else None
 
 
 @of_files
-def file_missing(rng: Random, directory: Path) -> str | None:
+def file_missing(rng: Random, directory: Path) -> str:
     path = pick(rng, sorted(path for path in directory.rglob("*") if path.is_file()))
     path.unlink()
     return str(path.relative_to(directory))
 
 
 @of_files
-def file_became_a_directory(rng: Random, directory: Path) -> str | None:
+def file_became_a_directory(rng: Random, directory: Path) -> str:
     path = pick(rng, sorted(path for path in directory.rglob("*") if path.is_file()))
     path.unlink()
     path.mkdir()
@@ -582,7 +533,7 @@ def file_became_a_directory(rng: Random, directory: Path) -> str | None:
 
 
 @of_files
-def asset_bytes(rng: Random, directory: Path) -> str | None:
+def asset_bytes(rng: Random, directory: Path) -> str:
     path = pick(rng, sorted((directory / "assets").glob("*")) if (directory / "assets").is_dir() else [])
     return change_bytes(path, rng, pick(rng, ["cut", "empty", "longer"])) if path else None
 
