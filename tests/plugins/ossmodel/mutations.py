@@ -508,13 +508,15 @@ def graph_as_text(rng: Random, directory: Path) -> str:
 @of_files
 def index_bytes(rng: Random, directory: Path) -> str:
     path = directory / "variables" / "variables.index"
-    return change_bytes(path, rng, pick(rng, ["cut", "flipped", "flipped", "empty", "longer"])) if path.is_file() else None
+    if not path.is_file():
+        raise Absent
+    return change_bytes(path, rng, pick(rng, ["cut", "flipped", "flipped", "empty", "longer"]))
 
 
 @of_files
 def shard_bytes(rng: Random, directory: Path) -> str:
     path = pick(rng, sorted((directory / "variables").glob("variables.data-*")))
-    return change_bytes(path, rng, pick(rng, ["cut", "flipped", "flipped", "empty", "longer"])) if path else None
+    return change_bytes(path, rng, pick(rng, ["cut", "flipped", "flipped", "empty", "longer"]))
 
 
 @of_files
@@ -535,7 +537,7 @@ def file_became_a_directory(rng: Random, directory: Path) -> str:
 @of_files
 def asset_bytes(rng: Random, directory: Path) -> str:
     path = pick(rng, sorted((directory / "assets").glob("*")) if (directory / "assets").is_dir() else [])
-    return change_bytes(path, rng, pick(rng, ["cut", "empty", "longer"])) if path else None
+    return change_bytes(path, rng, pick(rng, ["cut", "empty", "longer"]))
 
 
 Request = dict[str, dict[str, np.ndarray]]
