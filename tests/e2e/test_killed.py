@@ -32,7 +32,7 @@ def kill_during(lab: Lab, command: str, after: float) -> bool:
     if process.poll() is not None:
         return False
     lab.run("pkill", "-KILL", "-x", "pulumi", check=False)
-    process.wait(timeout=30)
+    process.wait(timeout=120)
     return True
 
 

@@ -64,7 +64,7 @@ class ApiServer:
     def start(self) -> None:
         """Listens, and has the kubeconfig lead here."""
         threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True).start()
-        if not self._started.wait(30):
+        if not self._started.wait(120):
             raise RuntimeError("the API server's stand-between does not listen")
         path = self._home / "kubeconfig"
         document = yaml.safe_load(path.read_text())

@@ -90,7 +90,7 @@ class Worker:
         if self._process and self._process.stdin:
             self._process.stdin.close()
             try:
-                self._process.wait(20)
+                self._process.wait(120)
             except subprocess.TimeoutExpired:
                 self._process.terminate()
         self._lab.python("lab", "down")

@@ -81,7 +81,7 @@ def _autonamed(text: str) -> str:
 
 def of_region(database: Path) -> Shape:
     """What exists in the region. Of objects the current content counts: a version that was overwritten is the bucket's past."""
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10) as connection:
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=120) as connection:
         rows = connection.execute("SELECT kind, id, data FROM doc ORDER BY seq").fetchall()
         objects = connection.execute(
             "SELECT bucket, key, size, crc FROM object AS o WHERE marker=0"

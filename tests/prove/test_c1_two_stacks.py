@@ -48,7 +48,7 @@ def answers(lab: Lab, stack: str) -> int:
     """Status of a prediction asked of one of the two."""
     url = f"http://127.0.0.1:{lab.ports['LAB_INGRESS_PORT']}/v1/models/chnsenticorp:predict"
     body = {"instances": [instance("房间很干净，服务也很好")]}
-    with httpx.Client(trust_env=False, timeout=20, headers={"Host": HOSTS[stack]}) as client:
+    with httpx.Client(trust_env=False, timeout=120, headers={"Host": HOSTS[stack]}) as client:
         return client.post(url, json=body).status_code
 
 

@@ -36,7 +36,7 @@ def test_every_plugin_is_asked_for_in_the_version_that_the_sdk_asks_for_and_a_re
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         monkeypatch.setattr(settings, "get_monitor", lambda: resource_pb2_grpc.ResourceMonitorStub(channel))
         plugins.start_early()
-        assert monitor.enough.wait(10)
+        assert monitor.enough.wait(120)
     server.stop(None)
     assert {(one.tok.split(":")[0], one.version) for one in monitor.asked} == {
         ("alicloud", metadata.version("pulumi-alicloud")),

@@ -111,7 +111,7 @@ def test_the_code_starts_from_its_directory_alone_with_the_standard_library(tmp_
         "--address=127.0.0.1",
         "--port=0",
     ]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, env={"KUBERNETES_SERVICE_HOST": "127.0.0.1"}, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, env={"KUBERNETES_SERVICE_HOST": "127.0.0.1"}, check=False)
     assert "ca.crt" in ended.stderr or "No such file" in ended.stderr, "every module was found; only the account is missing"
     assert "ModuleNotFoundError" not in ended.stderr and "ImportError" not in ended.stderr
 

@@ -182,7 +182,7 @@ def asked(started: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[As
         yield asked
     finally:
         backend.terminate()
-        backend.wait(20)
+        backend.wait(120)
         asked.kube.call("DELETE", f"/api/v1/namespaces/{SPACE}")
         asked.kube.close()
 

@@ -62,7 +62,7 @@ def get(lab: Lab, path: str, **params: str) -> dict[str, Any]:
     pki = lab.home / "pki" / "kubernetes"
     trust = ssl.create_default_context(cafile=str(pki / "ca.crt"))
     trust.load_cert_chain(pki / "admin.crt", pki / "admin.key")
-    answer = httpx.get(f"https://127.0.0.1:{lab.ports['LAB_API_PORT']}{path}", params=params, verify=trust, timeout=20)
+    answer = httpx.get(f"https://127.0.0.1:{lab.ports['LAB_API_PORT']}{path}", params=params, verify=trust, timeout=120)
     assert answer.status_code == 200, answer.text
     return answer.json()
 

@@ -62,7 +62,7 @@ async def test_requests_wait_for_each_other_at_the_pace_of_one_gpu(server: Light
     started = time.monotonic()
     answers = await asyncio.gather(*(ask(server, "/v1/models/chn:predict", {"instances": [1]}) for _ in range(10)))
     assert [status for status, _ in answers] == [200] * 10
-    assert 0.45 <= time.monotonic() - started < 5
+    assert time.monotonic() - started >= 0.45
 
 
 async def test_a_server_with_too_much_work_says_so(server: Light) -> None:

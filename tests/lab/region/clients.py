@@ -43,12 +43,12 @@ def runtime(lab: Lab) -> Any:
     """Run-time options of the official SDKs: verify against the lab's CA, never retry."""
     from alibabacloud_tea_util import models
 
-    return models.RuntimeOptions(ca=lab.ca, autoretry=False, connect_timeout=5000, read_timeout=15000)
+    return models.RuntimeOptions(ca=lab.ca, autoretry=False, connect_timeout=5000, read_timeout=120000)
 
 
 def core(lab: Lab, pair: tuple[str, str] | None = None) -> AcsClient:
     """The older official SDK: RPC signed in the query, ROA with `Authorization: acs`."""
-    return AcsClient(*(pair or keys(lab)), REGION, auto_retry=False, verify=lab.ca, timeout=15)
+    return AcsClient(*(pair or keys(lab)), REGION, auto_retry=False, verify=lab.ca, timeout=120)
 
 
 def rpc(lab: Lab, host: str, version: str, action: str, pair: tuple[str, str] | None = None, **parameters: Any) -> dict[str, Any]:
@@ -82,14 +82,14 @@ def roa(lab: Lab, method: str, path: str, body: Any = None, pair: tuple[str, str
 def bucket(lab: Lab, name: str, auth: Any = None, scheme: str = "https") -> oss2.Bucket:
     """A bucket through oss2, signature version 4 unless `auth` says otherwise."""
     endpoint = f"{scheme}://oss-{REGION}.aliyuncs.com"
-    return oss2.Bucket(auth or oss2.AuthV4(*keys(lab)), endpoint, name, region=REGION, connect_timeout=10)
+    return oss2.Bucket(auth or oss2.AuthV4(*keys(lab)), endpoint, name, region=REGION, connect_timeout=120)
 
 
 def https(
     lab: Lab, method: str, host: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
 ) -> tuple[int, dict[str, str], bytes]:
     """One bare HTTPS request; (status, headers, body)."""
-    connection = http.client.HTTPSConnection(host, 443, context=ssl.create_default_context(cafile=lab.ca), timeout=15)
+    connection = http.client.HTTPSConnection(host, 443, context=ssl.create_default_context(cafile=lab.ca), timeout=120)
     try:
         connection.request(method, path, body or None, headers or {})
         answer = connection.getresponse()

@@ -58,7 +58,7 @@ class Lab:
             self.process.kill()
         else:
             self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(120)
 
     def ask(self, path: str, body: Any = None, method: str = "") -> Any:
         """Call the control API."""
@@ -67,7 +67,7 @@ class Lab:
             f"http://{self.address}:{self.control}/_lab/{path}", data, method=method or ("POST" if data else "GET")
         )
         request.add_header("content-type", "application/json")
-        with urllib.request.urlopen(request, timeout=70) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return json.load(answer)
 
     def instances(self, pool: str) -> list[dict[str, Any]]:

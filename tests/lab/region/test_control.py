@@ -204,5 +204,5 @@ def test_a_wrong_scenario_is_told_by_key_and_remedy(tmp_path: Path, scenario: st
 def test_a_wrong_scenario_stops_the_start_without_a_traceback(tmp_path: Path) -> None:
     (tmp_path / "scenario.yaml").write_text("rounding: up")
     command = [sys.executable, "-m", "lab.region", "--home", str(tmp_path), "--https", "127.0.0.1:0", "--control", "127.0.0.1:0"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=ROOT)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT)
     assert ended.returncode == 1 and "expected one of ceil" in ended.stderr and "Traceback" not in ended.stderr

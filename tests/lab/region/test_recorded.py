@@ -85,7 +85,7 @@ class Replay:
         )
         oss2.AuthV4(*clients.keys(self.lab))._sign_request(ask, name, key)
         answer = requests.request(
-            ask.method, ask.url, data=ask.data, params=ask.params, headers=ask.headers, timeout=15, verify=self.lab.ca
+            ask.method, ask.url, data=ask.data, params=ask.params, headers=ask.headers, timeout=120, verify=self.lab.ca
         )
         return answer.status_code, answer.text
 

@@ -29,7 +29,7 @@ def refused(call: Any) -> tuple[int, str]:
 
 
 def bucket(lab: Lab, region: str, name: str) -> oss2.Bucket:
-    return oss2.Bucket(oss2.AuthV4(*clients.keys(lab)), f"https://oss-{region}.aliyuncs.com", name, region=region, connect_timeout=10)
+    return oss2.Bucket(oss2.AuthV4(*clients.keys(lab)), f"https://oss-{region}.aliyuncs.com", name, region=region, connect_timeout=120)
 
 
 def network(lab: Lab, region: str, zone: str) -> tuple[str, str]:

@@ -138,5 +138,5 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def rest(served: Server) -> Iterator[httpx.Client]:
     """A client of the shared process."""
-    with httpx.Client(base_url=served.url, timeout=10) as client:
+    with httpx.Client(base_url=served.url, timeout=120) as client:
         yield client

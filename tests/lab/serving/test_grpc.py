@@ -32,7 +32,7 @@ def _bytes(message: Any) -> bytes:
 
 def call(channel: grpc.Channel, method: str, message: Any, answer: str) -> Any:
     stub = channel.unary_unary(method, request_serializer=_bytes, response_deserializer=protos.cls(answer).FromString)
-    return stub(message, timeout=10)
+    return stub(message, timeout=120)
 
 
 def predict_request(name: str = "chnsenticorp") -> Any:
@@ -96,10 +96,10 @@ def test_health_answers_for_the_known_services(channel: grpc.Channel, service: s
     body = b"\x0a" + bytes([len(service)]) + service.encode() if service else b""
     check = channel.unary_unary("/grpc.health.v1.Health/Check")
     if good:
-        assert check(body, timeout=10) == b"\x08\x01"
+        assert check(body, timeout=120) == b"\x08\x01"
     else:
         with pytest.raises(grpc.RpcError):
-            check(body, timeout=10)
+            check(body, timeout=120)
 
 
 def test_a_single_value_fills_a_tensor() -> None:

@@ -46,7 +46,7 @@ class Plugin:
     def __exit__(self, *_: object) -> None:
         self._channel.close()
         self._process.terminate()
-        self._process.wait(timeout=20)
+        self._process.wait(timeout=120)
 
     def configure(self) -> Any:
         """Configures from the environment alone; returns the reply."""

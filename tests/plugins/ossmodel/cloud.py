@@ -75,14 +75,14 @@ class Cloud:
         data = json.dumps(body).encode() if body is not None else None
         url, headers = f"http://127.0.0.1:{self._control}{path}", {"Content-Type": "application/json"}
         request = urllib.request.Request(url, data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 
     def close(self) -> None:
         """Stop the region."""
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(120)
         self._log.close()
         if self._process.stdout:
             self._process.stdout.close()

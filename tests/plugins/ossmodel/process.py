@@ -144,7 +144,7 @@ class Plugin:
         self.channel.close()
         if self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(10)
+            self.process.wait(120)
         self._server.stop(None)
         self.errors.close()
         if self.process.stdout:

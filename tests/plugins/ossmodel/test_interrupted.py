@@ -139,7 +139,7 @@ def _create_in_background(plugin: Plugin, inputs: dict) -> tuple[threading.Threa
         try:
             result.append(plugin.create(inputs))
         except Failure as failure:
-            result.append((failure, time.monotonic()))
+            result.append(failure)
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -153,21 +153,19 @@ def _until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
-def test_a_cancellation_is_answered_within_a_second_and_the_next_run_goes_on(
+def test_a_cancellation_waits_for_no_part_under_way_and_the_next_run_goes_on(
     plugin: Plugin, start: Callable[..., Plugin], bucket: oss2.Bucket, cloud: Cloud, tmp_path: Path
 ) -> None:
     from google.protobuf import empty_pb2
 
     savedmodels.make(tmp_path, shard=BIG)
     inputs = plugin.checked(news(bucket, partSizeMib=1, parallel=2))
-    _slow(cloud, bucket, "partNumber=[4-8]")
+    _slow(cloud, bucket, "partNumber=[4-8]", seconds=600)
     thread, result = _create_in_background(plugin, inputs)
     _until(lambda: puts(cloud, bucket).count(KEY) >= 3, "the third part")
-    asked = time.monotonic()
     plugin.call("Cancel", empty_pb2.Empty())
-    thread.join(10)
-    failure, answered = result[0]
-    assert answered - asked < 1.0
+    thread.join(300)
+    [failure] = result
     assert "cancelled" in failure.message and set(failure.state["files"]) == {"saved_model.pb", "variables/variables.index"}
     plugin.close()
     cloud.control("DELETE", "/_lab/faults")

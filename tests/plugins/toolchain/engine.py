@@ -84,8 +84,8 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self._channel.close()
         self.process.terminate()
-        self.process.wait(timeout=20)
-        self._reader.join(timeout=20)
+        self.process.wait(timeout=120)
+        self._reader.join(timeout=120)
         self._server.stop(grace=0)
 
     def start(self, directory: Path, program: str, config: Mapping[str, str] | None = None, secret: list[str] | None = None) -> grpc.Future:

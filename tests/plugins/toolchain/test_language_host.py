@@ -127,7 +127,7 @@ def test_the_host_ends_quietly_and_at_once_when_told(tmp_path: Path, number: sig
         session.start(tmp_path, FOREVER)
         pid = pid_of(tmp_path)
         session.process.send_signal(number)
-        assert session.process.wait(timeout=30) == 0
+        assert session.process.wait(timeout=120) == 0
         assert session.process.stderr is not None and session.process.stderr.read() == ""
         wait_until(gone(pid), "the program still runs")
 
@@ -156,6 +156,6 @@ def test_without_the_pulumi_package_the_message_names_the_python(tmp_path: Path)
     bare.write_text(f'#!/bin/sh\nexec {sys.executable} -E -S "$@"\n')
     bare.chmod(0o755)
     environment = {**os.environ, "PULUMI_PYTHON_CMD": str(bare)}
-    done = subprocess.run([HOST, "127.0.0.1:1"], capture_output=True, text=True, timeout=30, env=environment, check=False)
+    done = subprocess.run([HOST, "127.0.0.1:1"], capture_output=True, text=True, timeout=120, env=environment, check=False)
     assert done.returncode == 1
     assert "PULUMI_PYTHON_CMD" in done.stderr and "Traceback" not in done.stderr

@@ -2,7 +2,6 @@
 
 import subprocess
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -56,12 +55,10 @@ def test_a_failure_ends_the_build_beside_it_and_starts_no_other(
     cache: Path, go: Path, fake: FakeTool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = tmp_path / "started"
-    fake("go", GO.replace("build)", f'build)\n\tcase "$*" in *etcd*) ;; *) echo $$ > {started}; exec sleep 60 ;; esac\n\t'
+    fake("go", GO.replace("build)", f'build)\n\tcase "$*" in *etcd*) ;; *) echo $$ > {started}; exec sleep 3600 ;; esac\n\t'
                                     f"while [ ! -s {started} ]; do sleep 0.05; done; echo broken >&2; exit 1"))  # fmt: skip
-    begun = time.monotonic()
     with pytest.raises(ToolchainError, match="etcd"):
         ensure(["etcd", "kube-apiserver"], lambda line: None)
-    assert time.monotonic() - begun < 30
     pid = started.read_text().strip()
     assert subprocess.run(["/bin/kill", "-0", pid], capture_output=True).returncode != 0, "the other build still runs"
     assert [entry.name for entry in (cache / "bin").glob("kube-*/*")] == [".lock"]
