@@ -1,26 +1,30 @@
-"""What to do about a resource that failed: the cause by its message, one line of advice each."""
+"""What to do about a resource that failed: the cause by its message, one line of advice each, by what was being done to it."""
 
 from __future__ import annotations
 
 import re
 
 from ops.events import Failure, Report
+from ops.objects import MANAGER
 
 UNANSWERED, REFUSED_FOR_NOW, SERVICE, EXISTS, FORBIDDEN, OTHER = "unanswered", "throttled", "service", "exists", "forbidden", "other"
 NOT_READY, CONFLICT, HELM_PENDING, CHANGED = "not ready", "conflict", "helm pending", "changed meanwhile"
+NOT_GONE, OWN_CONFLICT = "not gone", "conflict among ours"
 
 _CAUSES = (
     (HELM_PENDING, r"cannot re-use a name that is still in use|another operation \(install/upgrade/rollback\) is in progress"),
-    # The plugin says of it that the object "failed to become live", too.
     (CONFLICT, r"field conflict detected|Apply failed with \d+ conflict"),
     # Made, and waited for in vain: what its pods say has words of every other cause in it.
-    (NOT_READY, r"failed to fully initialize or become live|timed out waiting to be Ready|Minimum number of (live )?Pods|"
-     r"Resource operation was cancelled|field was not updated with a hostname/IP"),
+    (
+        NOT_READY,
+        r"failed to fully initialize or become live|timed out waiting (to be Ready|for the condition)|"
+        r"Minimum number of (live )?Pods|Resource operation was cancelled|field was not updated with a hostname/IP",
+    ),
     (CHANGED, r"the object has been modified"),
     (REFUSED_FOR_NOW, r"Throttling|TooManyRequests|[Tt]oo many requests|QpsLimitExceeded|FlowControl|StatusCode[:=] ?429|\b429\b"),
     # The cluster's API server says it with a blank; a plugin from 4.29.0 on hands that on where older ones took the object over.
     (EXISTS, r"EntityAlreadyExists|AlreadyExist|\balready exists\b|is not available\. The bucket namespace is shared"),
-    (FORBIDDEN, r"Forbidden|NoPermission|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|StatusCode[:=] ?403"),
+    (FORBIDDEN, r"Forbidden|is forbidden: User |NoPermission|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|StatusCode[:=] ?403"),
     (
         UNANSWERED,
         r"\bEOF\b|connection reset|connection refused|broken pipe|[Tt]imeout|timed out|deadline exceeded|no such host|"
@@ -32,7 +36,21 @@ _CAUSES = (
         r"HTTP 5\d\d|InternalServerError",
     ),
 )
+_NEVER_LIVE = re.compile(r"failed to fully initialize or become live: ")
+"""The plugin's word for all that fails after it knows the object: for pods in vain waited for, and for a change that was refused or not
+answered."""
+_CALL_FAILED = re.compile(
+    r'(Get|Post|Put|Patch|Delete) \\?"https?://|Server-Side Apply field conflict|Operation cannot be fulfilled on |'
+    r"Timeout: request did not|Internal error occurred|[Tt]oo many requests|"
+    r"the server (was unable|is currently unable|has received too many|rejected|could not find)|error reading from server|"
+    r"etcdserver: |unexpected EOF|EOF\b|\S+ \"[^\"]*\" is (forbidden|invalid)|Unauthorized|"
+    r"(unable|failed) to .{0,40}(https?://|connect)|net/http: |dial tcp |(read|write) tcp |http2: |context deadline exceeded|"
+    r"client rate limiter"
+)
+"""How the plugin's message goes on where it was a call to the API server that failed."""
+_MANAGER = re.compile(r'conflicts? with \\?"([^"\\]+)')
 _NOISE = (
+    r"the Kubernetes API server reported that \"\S+\" failed to fully initialize or become live: ",
     r"resource \"?urn:pulumi:\S+ was successfully created, but the Kubernetes API server reported that it failed to fully initialize or "
     r"become live: ",
     r"resource \"?urn:pulumi:\S+ was not successfully created by the Kubernetes API server: ",
@@ -47,7 +65,12 @@ AGAIN = "run the same command again"
 _ADVICE = {
     CONFLICT: "somebody changed this with another tool, which owns the fields named since: `make drift` shows what differs; `make up "
     "REFRESH=1` sets them back to what the program says",
-    NOT_READY: f"it is there and does not get ready: its pods' own reason is below; once that is gone, {AGAIN}",
+    OWN_CONFLICT: "these fields were written by another Pulumi program, or by this one under a state that is lost: each draws a name of "
+    "its own to write under. If it is another program's, one of the two has to let go of them; `make up REFRESH=1` sets them to what this "
+    "one says",
+    NOT_READY: f"it is there and does not get ready: the cluster's own reason is below; once that is gone, {AGAIN}",
+    NOT_GONE: "its deletion is ordered, and something holds it: a finalizer whose controller is gone, or who uses it still (`kubectl "
+    f"describe` shows them); once that is gone, {AGAIN}",
     HELM_PENDING: "Helm has a record of a release of this name that is not in this stack's state, or was killed in one: `kubectl get "
     "secret -A -l owner=helm` shows it. If nobody else installs it just now, delete the Secret of its last revision (what runs stays, and "
     f"is taken over), then {AGAIN}",
@@ -60,6 +83,13 @@ _ADVICE = {
     FORBIDDEN: f"the credentials may not do this: let their RAM user or role do it, then {AGAIN}",
     OTHER: f"mend what the message names, then {AGAIN}",
 }
+_NOT_KNOWN_BY_STEP = {
+    "update": f"the service did not answer: whether it was changed is not known. Check the network from here to it, then {AGAIN}: it sets "
+    "what is not yet as it should be",
+    "delete": f"the service did not answer: whether it was deleted is not known. Check the network from here to it, then {AGAIN}: it "
+    "deletes what is still there",
+}
+"""The advice for no answer, by how the step's name begins. What a creation without an answer has left is looked for (ops/lost.py)."""
 TAKEN_OVER = f"its answer was lost, but it was made and is in the state now: {AGAIN}"
 NOT_KNOWN = f"whether it was made is not known, and could not be looked up: look for it by its name, delete it if it is there, then {AGAIN}"
 IN_DOUBT = (UNANSWERED, SERVICE, EXISTS)
@@ -68,7 +98,23 @@ IN_DOUBT = (UNANSWERED, SERVICE, EXISTS)
 
 def cause(message: str) -> str:
     """Which of the causes above a message speaks of."""
-    return next((name for name, pattern in _CAUSES if re.search(pattern, message)), OTHER)
+    reason = _NEVER_LIVE.split(message, maxsplit=1)[-1]
+    if _CALL_FAILED.match(reason.lstrip()):
+        message = reason
+    found = next((name for name, pattern in _CAUSES if re.search(pattern, message)), OTHER)
+    if found == CONFLICT and (managers := _MANAGER.findall(message)) and all(one.startswith(MANAGER) for one in managers):
+        return OWN_CONFLICT
+    return found
+
+
+def what_to_do(failure: Failure) -> str:
+    """The advice by the cause and by what was being done."""
+    if "remedy:" in failure.message:  # the program's own messages say what to do
+        return AGAIN + " afterwards"
+    found, step = cause(failure.message), failure.step.partition("-")[0]
+    if found == NOT_READY and step == "delete":
+        return _ADVICE[NOT_GONE]
+    return _NOT_KNOWN_BY_STEP.get(step, _ADVICE[found]) if found == UNANSWERED else _ADVICE[found]
 
 
 def explanation(report: Report, known_better: dict[str, str] | None = None) -> list[str]:
@@ -77,9 +123,7 @@ def explanation(report: Report, known_better: dict[str, str] | None = None) -> l
     for failure in _ultimate(report.failures):
         where = f"{failure.name} ({failure.kind})" if failure.kind and failure.kind != "pulumi:pulumi:Stack" else "the program"
         lines.append(f"  {where}{f', {failure.step}' if failure.step else ''}: {short(failure.message)}")
-        own = "remedy:" in failure.message  # the program's own messages say what to do
-        advice = AGAIN + " afterwards" if own else _ADVICE[cause(failure.message)]
-        lines.append(f"    do: {(known_better or {}).get(failure.urn, advice)}")
+        lines.append(f"    do: {(known_better or {}).get(failure.urn) or what_to_do(failure)}")
     return ["\nWhat did not finish:", *lines] if lines else []
 
 

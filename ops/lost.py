@@ -29,9 +29,9 @@ def take_over(stack: Stack, report: Report, started: float) -> dict[str, str]:
         known: dict[str, set[str]] = {}
         for resource in state["deployment"].get("resources") or []:
             known.setdefault(resource["urn"], set()).add(resource.get("id", ""))
-        ids, not_asked = identities(stack, doubtful, started, known)
+        ids, inside, not_asked = identities(stack, doubtful, started, known)
         found: dict[str, tuple[dict[str, Any], str | None]] = {
-            failure.urn: (as_resource(failure), ids[failure.urn]) for failure in doubtful if failure.urn in ids
+            failure.urn: (as_resource(failure, inside.get(failure.urn)), ids[failure.urn]) for failure in doubtful if failure.urn in ids
         }
         if found:
             print("the answer was lost, but it was made:", file=sys.stderr)
@@ -46,8 +46,11 @@ def is_looked_for(kind: str) -> bool:
     return recover.has_identity(kind) or objects.is_one(kind)
 
 
-def identities(stack: Stack, failures: list[Failure], started: float, known: dict[str, set[str]]) -> tuple[dict[str, str], list[str]]:
-    """(id by URN of what exists, is ours, and is not what the state has under this URN; URNs of what the cluster did not tell).
+def identities(
+    stack: Stack, failures: list[Failure], started: float, known: dict[str, set[str]]
+) -> tuple[dict[str, str], dict[str, objects.Made], list[str]]:
+    """(id by URN of what exists, is ours, and is not what the state has under this URN; what of it is in the cluster; URNs of what the
+    cluster did not tell).
 
     What is to replace something has the URN of what it replaces: the state knows that one, by another id.
     """
@@ -55,13 +58,12 @@ def identities(stack: Stack, failures: list[Failure], started: float, known: dic
     found = {failure.urn: identity(stack, failure, started) for failure in failures if not objects.is_one(failure.kind)}
     not_asked: list[str] = []
     try:
-        made = objects.made_at(stack, [failure.resource.get("inputs") or {} for failure in inside])
+        looked = objects.look(stack, [failure.resource.get("inputs") or {} for failure in inside])
     except CommandFailed:
-        made, not_asked = [], [failure.urn for failure in inside]
-    for failure, when in zip(inside, made, strict=False):
-        if when is not None and when >= started - CLOCKS_DIFFER:
-            found[failure.urn] = objects.object_id(failure.resource["inputs"])
-    return {urn: one for urn, one in found.items() if one and one not in known.get(urn, ())}, not_asked
+        looked, not_asked = [], [failure.urn for failure in inside]
+    made = {failure.urn: one for failure, one in zip(inside, looked, strict=False) if one and one.at >= started - CLOCKS_DIFFER}
+    found |= {failure.urn: objects.object_id(failure.resource["inputs"]) for failure in inside if failure.urn in made}
+    return {urn: one for urn, one in found.items() if one and one not in known.get(urn, ())}, made, not_asked
 
 
 def identity(stack: Stack, failure: Failure, started: float) -> str | None:
@@ -78,10 +80,11 @@ def identity(stack: Stack, failure: Failure, started: float) -> str | None:
     return id_by_name(stack, failure.kind, inputs) if failure.kind in FOUND else recover.IDS[failure.kind](inputs)
 
 
-def as_resource(failure: Failure) -> dict[str, Any]:
-    """The resource in the form of the checkpoint."""
+def as_resource(failure: Failure, made: objects.Made | None = None) -> dict[str, Any]:
+    """The resource in the form of the checkpoint; of an object in the cluster with what is known of it there."""
     kept = ("urn", "type", "custom", "parent", "provider", "protect", "inputs")
-    return {name: importable(failure.resource[name]) for name in kept if failure.resource.get(name)}
+    resource = {name: importable(failure.resource[name]) for name in kept if failure.resource.get(name)}
+    return {**resource, "outputs": made.outputs(resource["inputs"])} if made else resource
 
 
 def importable(value: Any) -> Any:

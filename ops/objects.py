@@ -10,21 +10,41 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from ops.lookup import epoch
 from ops.pulumi import ROOT, CommandFailed, Stack, environment
 
 MANAGER = "pulumi-kubernetes"
 """How the plugin's field managers begin: with it alone (a create from 4.29.0 on), or with more behind it (server-side apply)."""
+KEPT_AS = "__fieldManager"
+"""Where the plugin keeps the field manager of an object, in its outputs: it draws one at the creation and writes under it ever after."""
 NOT_OBJECTS = ("kubernetes:helm.sh/", "kubernetes:kustomize", "kubernetes:yaml")
 LIMIT = 300
 """Seconds for one look, the credential included."""
 LOOKS, PAUSE = 4, 5.0
 """How often is asked before it is given up, and the seconds between: an answer is lost where other answers are lost, too."""
+
+
+class Made(NamedTuple):
+    """An object that is there, and made by the plugin."""
+
+    at: float
+    """When (epoch seconds)."""
+    manager: str = ""
+    """The field manager that the plugin drew for it; "" where it sent the creation under the name that all have."""
+
+    def outputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """What the state has to say of it until it is read: what was asked for, and under which name the plugin asked.
+
+        Without the name the plugin draws another one when it reads the object, and the first change of a field that the creation set would
+        be a conflict with itself, for ever (4.25.0, pkg/provider/provider.go: fieldManagerName).
+        """
+        return {**inputs, KEPT_AS: self.manager} if self.manager else inputs
 
 
 def is_one(kind: str) -> bool:
@@ -38,8 +58,8 @@ def object_id(inputs: dict[str, Any]) -> str:
     return "/".join(part for part in (metadata.get("namespace"), metadata["name"]) if part) if metadata.get("name") else ""
 
 
-def made_at(stack: Stack, wanted: list[dict[str, Any]]) -> list[float | None]:
-    """When each of these objects (apiVersion, kind, metadata) was made, epoch seconds; None for what is not there or is not the plugin's.
+def look(stack: Stack, wanted: list[dict[str, Any]]) -> list[Made | None]:
+    """What there is of each of these objects (apiVersion, kind, metadata); None for what is not there or is not the plugin's.
 
     Raises CommandFailed, after what went wrong has been printed.
     """
@@ -50,8 +70,8 @@ def made_at(stack: Stack, wanted: list[dict[str, Any]]) -> list[float | None]:
         one["metadata"] = {key: one["metadata"].get(key) for key in ("namespace", "name")}
     command = stack.inside(sys.executable, "-m", "ops.objects", "--stack", stack.name, json.dumps(names))
     said = ""
-    for look in range(LOOKS):
-        if look:
+    for attempt in range(LOOKS):
+        if attempt:
             time.sleep(PAUSE)
         try:
             answer = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=LIMIT)
@@ -59,7 +79,7 @@ def made_at(stack: Stack, wanted: list[dict[str, Any]]) -> list[float | None]:
             said = f"error: the cluster did not say within {LIMIT} s which of the objects exist"
             continue
         if answer.returncode == 0:
-            return json.loads(answer.stdout.splitlines()[-1])
+            return [Made(*found) if found else None for found in json.loads(answer.stdout.splitlines()[-1])]
         said = answer.stderr
     print(said, file=sys.stderr)
     raise CommandFailed(command, 1)
@@ -76,18 +96,25 @@ def path(inside: Any, one: dict[str, Any]) -> str:
     return ""
 
 
-def made(inside: Any, one: dict[str, Any]) -> float | None:
-    """When the plugin made it; None when it is not there, or another tool made it."""
+def made(inside: Any, one: dict[str, Any]) -> Made | None:
+    """What there is of it; None when it is not there, or another tool made it."""
     if not one["apiVersion"] or not one["metadata"].get("name") or not (where := path(inside, one)):
         return None
     metadata = inside.get(where).get("metadata") or {}  # nothing for what is not there
-    mine = any(field.get("manager", "").startswith(MANAGER) for field in metadata.get("managedFields") or [])
-    return epoch(metadata["creationTimestamp"]) if mine else None
+    mine = [field for field in metadata.get("managedFields") or [] if field.get("manager", "").startswith(MANAGER)]
+    if not mine:
+        return None
+    # Another stack's patch of it is written under such a name, too, and later.
+    applied = [field for field in mine if field.get("operation") == "Apply" and re.fullmatch(rf"{MANAGER}-[0-9a-f]+", field["manager"])]
+    applied.sort(key=lambda field: field.get("time") or "")
+    return Made(epoch(metadata["creationTimestamp"]), applied[0]["manager"] if applied else "")
 
 
 def main() -> int:
     """Answers with one line of JSON."""
-    parser = argparse.ArgumentParser(prog="python -m ops.objects", description="When objects of a stack's cluster were made.")
+    parser = argparse.ArgumentParser(
+        prog="python -m ops.objects", description="Which objects of a stack's cluster the plugin made, and when."
+    )
     parser.add_argument("--stack", default="local")
     parser.add_argument("objects", help="a JSON list of {apiVersion, kind, metadata: {namespace, name}}")
     options = parser.parse_args()

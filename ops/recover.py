@@ -63,7 +63,8 @@ def resolve_pending(stack: Stack, forget: str = "") -> None:
         print(f"the last update was killed while it made {len(pending)} resources; looking which of them exist", file=sys.stderr)
         looked_for = [resource for resource in pending if not (forget and resource["type"].startswith(forget))]
         ids = {resource["urn"]: id_of(stack, resource, known) for resource in looked_for}
-        adopt(stack, state, {resource["urn"]: (resource, ids.get(resource["urn"])) for resource in pending})
+        inside = objects_of(stack, looked_for)
+        adopt(stack, state, {one["urn"]: ({**one, **inside.get(one["urn"], {})}, ids.get(one["urn"])) for one in pending})
     elif releases:
         adopt(stack, state, {})
     settle_releases(stack, releases, known)
@@ -71,6 +72,17 @@ def resolve_pending(stack: Stack, forget: str = "") -> None:
         names = ", ".join(resource["urn"].split("::")[-1] for resource in half_made)
         print(f"the last update left half made: {names}; looking what is there of it", file=sys.stderr)
         refresh(stack, half_made)
+
+
+def objects_of(stack: Stack, resources: list[Inputs]) -> dict[str, Inputs]:
+    """By URN what the state has to say of those that are objects in the cluster and are there. Nothing where the cluster can't be asked:
+    the refresh that follows asks it again, and says what is wrong."""
+    inside = [one for one in resources if objects.is_one(one["type"]) and objects.object_id(one.get("inputs") or {})]
+    try:
+        found = objects.look(stack, [one["inputs"] for one in inside])
+    except CommandFailed:
+        return {}
+    return {one["urn"]: {"outputs": made.outputs(one["inputs"])} for one, made in zip(inside, found, strict=True) if made}
 
 
 def settle_releases(stack: Stack, releases: list[dict[str, Any]], known: dict[str, helm_releases.Revisions]) -> None:

@@ -63,7 +63,7 @@ Every call that the kubernetes plugin (the published provider's own package) mak
 which objects change in place and volume and claim are replaced; *refresh objects* a `refresh`; *delete* a `destroy` of all objects. Then
 the same command is given again, as `make up` does it, until state and cluster are as after a clean run: the same objects with the same
 contents, nothing twice (names that the plugin draws included), nothing left, nothing pending, and **no creation has changed an object
-that was there**.
+that was there**, and no field is held under a name of the plugin's other than the state's (its next change would be a conflict).
 
 | fault | what the API server, or what kills, does |
 |---|---|

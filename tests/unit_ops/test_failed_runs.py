@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 
-from ops import advice, events, lost, objects, update
+from ops import advice, events, lost, objects, recover, update
 from ops.lookup import epoch
 from ops.pulumi import CommandFailed, Stack
 
 BUCKET = "urn:pulumi:local::p::inference:storage:ModelStore$alicloud:oss/bucket:Bucket::models-bucket"
 ROLE = "urn:pulumi:local::p::inference:storage:ModelAccess$alicloud:ram/role:Role::access-role"
 STACK = "urn:pulumi:local::p::pulumi:pulumi:Stack::p-local"
+NEVER_LIVE = 'the Kubernetes API server reported that "n/s" failed to fully initialize or become live: '
+PATCH = 'Patch "https://10.0.0.10:6444/apis/apps/v1/namespaces/n/deployments/s?fieldManager=pulumi-kubernetes-1636ab61&force=false"'
 LOST = 'PutBucket Failed!!! Put "https://b.oss-cn-shanghai.aliyuncs.com/": EOF'
 
 
@@ -30,6 +32,15 @@ def failed(urn: str, message: str, inputs: dict[str, Any] | None = None) -> list
         {"resOpFailedEvent": {"metadata": metadata, "status": 0, "steps": 0}},
         {"diagnosticEvent": {"urn": STACK, "severity": "error", "message": "update failed"}},
     ]
+
+
+def conflict_with(*managers: str) -> str:
+    """The plugin's words when it meets fields of others, recorded from 4.25.0."""
+    fields = "\n".join(f'conflicts with "{name}":\n- .spec.template.spec.terminationGracePeriodSeconds' for name in managers)
+    return (
+        "Server-Side Apply field conflict detected. See https://www.pulumi.com/registry for troubleshooting help.\nThe resource managed by "
+        f'field manager "pulumi-kubernetes-3e826a5b" had an apply conflict: Apply failed with 7 conflicts: {fields}'
+    )
 
 
 def log_of(directory: pathlib.Path, *entries: list[dict[str, Any]]) -> pathlib.Path:
@@ -95,6 +106,22 @@ def _no_lab(monkeypatch: pytest.MonkeyPatch) -> None:
         ("Operation cannot be fulfilled on deployments.apps: the object has been modified; please apply", advice.CHANGED),
         ("Too many requests, please try again later.", advice.REFUSED_FOR_NOW),
         ("invalid vswitch", advice.OTHER),
+        (NEVER_LIVE + f"{PATCH}: EOF", advice.UNANSWERED),
+        (NEVER_LIVE + "Internal error occurred: etcdserver: leader changed", advice.SERVICE),
+        (NEVER_LIVE + "Too many requests, please try again later.", advice.REFUSED_FOR_NOW),
+        (NEVER_LIVE + "Operation cannot be fulfilled on deployments.apps: the object has been modified; please apply", advice.CHANGED),
+        (NEVER_LIVE + 'deployments.apps "s" is forbidden: User "u" cannot patch resource "deployments"', advice.FORBIDDEN),
+        (
+            NEVER_LIVE + "2 errors occurred:\n\t* 's' timed out waiting to be Ready\n\t* [Pod p]: Get \"https://r/v2/\": EOF",
+            advice.NOT_READY,
+        ),
+        (NEVER_LIVE + "'hpa' timed out waiting to be Ready", advice.NOT_READY),
+        (NEVER_LIVE + "timed out waiting for the condition", advice.NOT_READY),
+        (NEVER_LIVE + conflict_with("pulumi-kubernetes-7d708dd8"), advice.OWN_CONFLICT),
+        (NEVER_LIVE + conflict_with("pulumi-kubernetes-7d708dd8", "kubectl-edit"), advice.CONFLICT),
+        (NEVER_LIVE + conflict_with("kubectl-edit"), advice.CONFLICT),
+        ('Apply failed with 1 conflict: conflict with "pulumi-kubernetes-7d708dd8": .spec.replicas', advice.OWN_CONFLICT),
+        ('Apply failed with 1 conflict: conflict with "helm" using apps/v1: .spec.replicas', advice.CONFLICT),
     ],
 )
 def test_the_cause_is_told_from_the_message(message: str, cause: str) -> None:
@@ -108,6 +135,33 @@ def test_every_failed_resource_is_named_with_its_message_and_what_to_do(tmp_path
     assert lines[2] == f"    do: {advice.TAKEN_OVER}"
     assert lines[3] == "  access-role (alicloud:ram/role:Role), create: StatusCode: 403 Code: NoPermission"
     assert "may not do this" in lines[4] and len(lines) == 5, "that the update failed is no news"
+
+
+@pytest.mark.parametrize(
+    ("step", "message", "told"),
+    [
+        ("create", LOST, "the service did not answer: check"),
+        ("update", LOST, "whether it was changed is not known"),
+        ("delete", LOST, "whether it was deleted is not known"),
+        ("refresh", LOST, "the service did not answer: check"),
+        ("create", "error reading from server: EOF", "the service did not answer: check"),
+        ("update", f"{NEVER_LIVE}{PATCH}: EOF", "whether it was changed is not known"),
+        ("delete", 'Delete "https://10.0.0.10:6444/api/v1/namespaces/n": EOF', "whether it was deleted is not known"),
+        ("delete-replaced", 'Delete "https://10.0.0.10:6444/api/v1/namespaces/n": EOF', "whether it was deleted is not known"),
+        ("update", f"{NEVER_LIVE}Internal error occurred: etcdserver: leader changed", "the service failed, not the settings"),
+        ("delete", "timed out waiting for the condition", "its deletion is ordered, and something holds it"),
+        ("update", f"{NEVER_LIVE}'s' timed out waiting to be Ready", "the cluster's own reason is below"),
+        (
+            "update",
+            NEVER_LIVE + conflict_with("pulumi-kubernetes-7d708dd8"),
+            "another Pulumi program, or by this one under a state that is",
+        ),
+        ("update", NEVER_LIVE + conflict_with("pulumi-kubernetes-7d708dd8", "kubectl"), "somebody changed this with another tool"),
+    ],
+)
+def test_what_to_do_is_told_by_what_was_being_done(step: str, message: str, told: str) -> None:
+    lines = advice.explanation(events.Report([events.Failure(ROLE, message, step)], []))
+    assert told in lines[2] and NEVER_LIVE not in lines[1]
 
 
 def test_the_programs_own_message_keeps_its_remedy(tmp_path: pathlib.Path) -> None:
@@ -168,16 +222,39 @@ def object_failed(message: str) -> OneRun:
 def test_an_object_of_the_cluster_is_adopted_if_the_plugin_made_it_since_the_run_began(
     monkeypatch: pytest.MonkeyPatch, message: str, age: float | None, ours: bool
 ) -> None:
-    monkeypatch.setattr(objects, "made_at", lambda stack, wanted: [None if age is None else time.time() - age for _ in wanted])
+    found = None if age is None else objects.Made(time.time() - age, "pulumi-kubernetes-5b9b4ff1")
+    monkeypatch.setattr(objects, "look", lambda stack, wanted: [found for _ in wanted])
     stack = object_failed(message)
     with pytest.raises(CommandFailed):
         update.run(stack, "up")
-    held = [(one["urn"], one["id"]) for one in stack.state["deployment"]["resources"]]
-    assert held == ([(INGRESS, "n/entry-ingress-0a1b2c3d")] if ours else [])
+    held = [(one["urn"], one["id"], one["outputs"]) for one in stack.state["deployment"]["resources"]]
+    known = {**OBJECT, "__fieldManager": "pulumi-kubernetes-5b9b4ff1"}
+    assert held == ([(INGRESS, "n/entry-ingress-0a1b2c3d", known)] if ours else [])
+
+
+@pytest.mark.parametrize("there", [True, False, None])
+def test_one_that_a_killed_run_was_making_keeps_the_name_under_which_it_was_made(
+    monkeypatch: pytest.MonkeyPatch, there: bool | None
+) -> None:
+    """Whether it is there or nobody can be asked: the refresh, which follows, decides on what stays."""
+
+    def look(stack: Stack, wanted: list[dict[str, Any]]) -> list[objects.Made | None]:
+        if there is None:
+            raise CommandFailed(["ops.objects"], 1)
+        return [objects.Made(1.0, "pulumi-kubernetes-5b9b4ff1") if there else None for _ in wanted]
+
+    monkeypatch.setattr(objects, "look", look)
+    stack = OneRun([])
+    resource = {"urn": INGRESS, "type": "kubernetes:networking.k8s.io/v1:Ingress", "custom": True, "inputs": OBJECT}
+    stack.state["deployment"]["pending_operations"] = [{"type": "creating", "resource": resource}]
+    recover.resolve_pending(stack)
+    (held,) = stack.state["deployment"]["resources"]
+    assert held["id"] == "n/entry-ingress-0a1b2c3d" and stack.refreshed == [INGRESS]
+    assert held["outputs"] == ({**OBJECT, "__fieldManager": "pulumi-kubernetes-5b9b4ff1"} if there else OBJECT)
 
 
 def test_one_that_was_to_replace_another_takes_its_place_and_the_other_is_deleted_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(objects, "made_at", lambda stack, wanted: [time.time()])
+    monkeypatch.setattr(objects, "look", lambda stack, wanted: [objects.Made(time.time())])
     stack = object_failed("error reading from server: EOF")
     stack.state["deployment"]["resources"] = [{"urn": INGRESS, "type": "kubernetes:networking.k8s.io/v1:Ingress", "id": "n/old"}]
     with pytest.raises(CommandFailed):
@@ -187,7 +264,7 @@ def test_one_that_was_to_replace_another_takes_its_place_and_the_other_is_delete
 
 
 def test_what_the_state_has_under_this_id_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(objects, "made_at", lambda stack, wanted: [time.time()])
+    monkeypatch.setattr(objects, "look", lambda stack, wanted: [objects.Made(time.time())])
     stack = object_failed("error reading from server: EOF")
     known = {"urn": INGRESS, "type": "kubernetes:networking.k8s.io/v1:Ingress", "id": "n/entry-ingress-0a1b2c3d"}
     stack.state["deployment"]["resources"] = [dict(known)]
@@ -199,10 +276,10 @@ def test_what_the_state_has_under_this_id_is_left_as_it_is(monkeypatch: pytest.M
 def test_a_cluster_that_does_not_answer_keeps_nothing_of_the_cloud_from_being_adopted(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def no_answer(stack: Stack, wanted: list[dict[str, Any]]) -> list[float | None]:
+    def no_answer(stack: Stack, wanted: list[dict[str, Any]]) -> list[objects.Made | None]:
         raise CommandFailed(["ops.objects"], 1)
 
-    monkeypatch.setattr(objects, "made_at", no_answer)
+    monkeypatch.setattr(objects, "look", no_answer)
     monkeypatch.setattr(lost, "made_at", lambda stack, kind, inputs: time.time())
     stack = OneRun([*failed(INGRESS, "error reading from server: EOF", OBJECT), *failed(ROLE, LOST, {"roleName": "r"})])
     with pytest.raises(CommandFailed):
@@ -215,8 +292,8 @@ def test_a_cluster_that_does_not_answer_keeps_nothing_of_the_cloud_from_being_ad
 class Answers:
     """An API server with one Ingress and its list of kinds."""
 
-    def __init__(self, *managers: str) -> None:
-        self._managers = managers
+    def __init__(self, *fields: dict[str, str]) -> None:
+        self._fields = fields
 
     def get(self, path: str) -> dict[str, Any]:
         """See ops.teardown.inside.Inside.get."""
@@ -224,21 +301,33 @@ class Answers:
             {"name": "ingresses/status", "kind": "Ingress", "namespaced": True},
             {"name": "ingresses", "kind": "Ingress", "namespaced": True},
         ]
-        fields = [{"manager": name} for name in self._managers]
-        found = {"metadata": {"creationTimestamp": "2026-11-30T10:00:00Z", "managedFields": fields}}
+        found = {"metadata": {"creationTimestamp": "2026-11-30T10:00:00Z", "managedFields": list(self._fields)}}
         group = "/apis/networking.k8s.io/v1"
         return {group: {"resources": kinds}, f"{group}/namespaces/n/ingresses/entry-ingress-0a1b2c3d": found}.get(path, {})
 
 
+def wrote(manager: str, operation: str = "Apply", second: int = 0) -> dict[str, str]:
+    """Whose some fields are, by the object itself."""
+    return {"manager": manager, "operation": operation, "time": f"2026-11-30T10:00:{second:02}Z"}
+
+
 @pytest.mark.parametrize(
-    ("managers", "made"),
-    [(("pulumi-kubernetes-5b9b4ff1", "traefik"), True), (("pulumi-kubernetes",), True), (("kubectl-client-side-apply",), False)],
+    ("fields", "manager"),
+    [
+        ([wrote("traefik", "Update", 1), wrote("pulumi-kubernetes-5b9b4ff1")], "pulumi-kubernetes-5b9b4ff1"),
+        ([wrote("pulumi-kubernetes-aaaaaaaa", second=9), wrote("pulumi-kubernetes-5b9b4ff1")], "pulumi-kubernetes-5b9b4ff1"),
+        ([wrote("pulumi-kubernetes", "Update")], ""),
+        ([wrote("kubectl-client-side-apply", "Update")], None),
+    ],
 )
-def test_only_what_the_plugin_made_counts(managers: tuple[str, ...], made: bool) -> None:
-    found = objects.made(Answers(*managers), OBJECT)
-    assert found == (epoch("2026-11-30T10:00:00Z") if made else None)
-    assert objects.made(Answers(*managers), {**OBJECT, "metadata": {"namespace": "n", "name": "another"}}) is None
-    assert objects.made(Answers(*managers), {**OBJECT, "kind": "IngressClass"}) is None
+def test_only_what_the_plugin_made_counts_and_under_which_name_it_made_it(fields: list[dict[str, str]], manager: str | None) -> None:
+    """An apply by another stack of the same object comes later; a creation since 4.29.0 has the name that all have."""
+    assert objects.made(Answers(*fields), OBJECT) == (None if manager is None else objects.Made(epoch("2026-11-30T10:00:00Z"), manager))
+    assert objects.made(Answers(*fields), {**OBJECT, "metadata": {"namespace": "n", "name": "another"}}) is None
+    assert objects.made(Answers(*fields), {**OBJECT, "kind": "IngressClass"}) is None
+
+
+ANSWER = json.dumps([objects.Made(12.0, "pulumi-kubernetes-5b9b4ff1"), None])
 
 
 @pytest.mark.parametrize("refused", [1, objects.LOOKS])
@@ -248,15 +337,15 @@ def test_a_cluster_that_does_not_answer_is_asked_again_before_it_is_given_up(mon
     def answer(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
         asked.append(1)
         good = len(asked) > refused
-        return subprocess.CompletedProcess(command, 0 if good else 1, "[12.0]" if good else "", "" if good else "error: no answer")
+        return subprocess.CompletedProcess(command, 0 if good else 1, ANSWER if good else "", "" if good else "error: no answer")
 
     monkeypatch.setattr(objects.subprocess, "run", answer)
     monkeypatch.setattr(objects, "PAUSE", 0.0)
     if refused < objects.LOOKS:
-        assert objects.made_at(Stack("local"), [OBJECT]) == [12.0]
+        assert objects.look(Stack("local"), [OBJECT, OBJECT]) == [objects.Made(12.0, "pulumi-kubernetes-5b9b4ff1"), None]
     else:
         with pytest.raises(CommandFailed):
-            objects.made_at(Stack("local"), [OBJECT])
+            objects.look(Stack("local"), [OBJECT])
     assert len(asked) == min(refused + 1, objects.LOOKS)
 
 
