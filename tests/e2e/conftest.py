@@ -25,6 +25,12 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.fixture
 def deployed(lab: Lab) -> Lab:
-    """The lab with the stack up; costs a no-op when it already is."""
-    lab.up()
+    """The lab with the stack up; costs nothing when it is, and nobody has touched it since."""
+    if not lab.settled:
+        lab.up()
     return lab
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What ends the lab comes last."""
+    items.sort(key=lambda item: item.path.name == "test_teardown.py" and item.path.parent.name == "e2e")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pathlib
 import re
+import subprocess
 
-from tests.e2e.harness import ROOT
+from tests.e2e.harness import ROOT, Lab
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -24,3 +25,12 @@ def commands(page: pathlib.Path, marker: str) -> list[str]:
 def markers(page: pathlib.Path) -> set[str]:
     """Info strings of all blocks that hold shell commands."""
     return set(re.findall(r"^```(sh\b[^\n]*)$", page.read_text(), re.MULTILINE))
+
+
+def typed(lab: Lab, page: pathlib.Path, line: str) -> None:
+    """Runs a command as a reader of the page types it; it must end with 0."""
+    lab.settled = False
+    options = {"cwd": lab.program, "env": lab.env, "capture_output": True, "text": True, "timeout": 300}
+    done = subprocess.run(["bash", "-c", line], stdin=subprocess.DEVNULL, **options)
+    assert done.returncode == 0, f"{page.name}: {line}\n{done.stdout}\n{done.stderr}"
+    lab.typed.add(line)

@@ -18,6 +18,11 @@ from tests.ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STACK = "local"
+LOOKS = (
+    ("pulumi", "preview"), ("pulumi", "stack", "output"), ("pulumi", "stack", "export"),
+    ("kubectl", "get"), ("kubectl", "wait"), ("kubectl", "rollout", "status"),
+)  # fmt: skip
+"""Beginnings of commands that change nothing of the stack."""
 
 
 @dataclasses.dataclass
@@ -29,6 +34,11 @@ class Lab:
     ports: dict[str, int]
     extra: dict[str, str] = dataclasses.field(default_factory=dict)
     """More variables for everything that is run, e.g. LAB_CLOCK."""
+    settled: bool = False
+    """Whether the last `up` has ended well and nothing has been done since that could change what it left. Whoever starts commands on the
+    lab without these methods sets it to False."""
+    typed: set[str] = dataclasses.field(default_factory=set)
+    """Command lines of the pages that have run here."""
 
     @classmethod
     def create(cls, directory: pathlib.Path) -> Lab:
@@ -56,6 +66,7 @@ class Lab:
 
     def python(self, module: str, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         """Runs one of the project's commands as a user would."""
+        self.settled = False
         command = [sys.executable, "-m", module, *arguments]
         return subprocess.run(command, cwd=self.program, env=self.env, capture_output=True, text=True, timeout=timeout)
 
@@ -63,6 +74,7 @@ class Lab:
         self, *command: str, timeout: float = 300, check: bool = True, env: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Runs a command inside the lab; with `check`, a failure shows what it printed."""
+        self.settled = self.settled and _looks(command)
         full = [sys.executable, "-m", "lab", "exec", "--", *command]
         done = subprocess.run(full, cwd=self.program, env={**self.env, **(env or {})}, capture_output=True, text=True, timeout=timeout)
         if check and done.returncode != 0:
@@ -71,6 +83,7 @@ class Lab:
 
     def popen(self, *command: str) -> subprocess.Popen[str]:
         """Starts a command inside the lab and leaves it running."""
+        self.settled = False
         full = [sys.executable, "-m", "lab", "exec", "--", *command]
         return subprocess.Popen(
             full, cwd=self.program, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
@@ -82,7 +95,9 @@ class Lab:
 
     def up(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`pulumi up` without a question."""
-        return self.pulumi("up", "--stack", STACK, "--yes", "--skip-preview", *arguments, check=check)
+        done = self.pulumi("up", "--stack", STACK, "--yes", "--skip-preview", *arguments, check=check)
+        self.settled = done.returncode == 0 and "--target" not in arguments
+        return done
 
     def destroy(self, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`pulumi destroy` without a question."""
@@ -114,9 +129,12 @@ class Lab:
     def region(self, path: str, method: str = "GET", body: Any = None) -> Any:
         """One call to the region double's control interface."""
         command = ["curl", "-sS", "--max-time", "30", "-X", method, f"http://10.0.0.2:9090/_lab/{path}"]
+        settled = self.settled and method == "GET"
         if body is not None:
             command += ["-H", "content-type: application/json", "-d", json.dumps(body)]
-        return json.loads(self.run(*command).stdout or "null")
+        answer = self.run(*command).stdout
+        self.settled = settled
+        return json.loads(answer or "null")
 
     def http(self, path: str, body: Any = None, timeout: float = 10) -> httpx.Response:
         """One request through the ingress, from outside the lab."""
@@ -124,3 +142,8 @@ class Lab:
         headers = {"Host": "bert-tfserving.localhost"}
         with httpx.Client(trust_env=False, timeout=timeout, headers=headers) as client:
             return client.get(url) if body is None else client.post(url, json=body)
+
+
+def _looks(command: tuple[str, ...]) -> bool:
+    """Whether a command changes nothing: it asks, or it is an up that fails unless there is nothing to do."""
+    return "--expect-no-changes" in command or any(command[: len(start)] == start for start in LOOKS)

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from tests.e2e.documents import PAGES, blocks, commands, markers
+from tests.e2e.documents import PAGES, blocks, commands, markers, typed
 from tests.e2e.harness import ROOT, Lab
 from tests.figures import figure
 
@@ -82,6 +82,4 @@ def test_the_commands_of_a_page_run(repository: Lab, page: pathlib.Path) -> None
         for line in block.replace("\\\n", " ").splitlines():
             if not line.strip() or line.startswith(("#", ENDS_THE_LAB)):
                 continue
-            options = {"cwd": repository.program, "env": repository.env, "capture_output": True, "text": True, "timeout": 300}
-            done = subprocess.run(["bash", "-c", line], stdin=subprocess.DEVNULL, **options)
-            assert done.returncode == 0, f"{page.name}: {line}\n{done.stdout}\n{done.stderr}"
+            typed(repository, page, line)

@@ -1,4 +1,4 @@
-"""Destroy and down leave nothing: not in the region, not in the cluster, not on the machine. Labs of their own: they end."""
+"""Destroy and down leave nothing: not in the region, not in the cluster, not on the machine. The lab ends here: this comes last."""
 
 from __future__ import annotations
 
@@ -9,24 +9,12 @@ import subprocess
 import sys
 
 import psutil
-import pytest
 
 from ops.teardown.found import KINDS
 from tests.e2e.harness import STACK, Lab
 
 OF_A_MADE_CLUSTER = {"cluster", "OIDC provider"}
 NOT_OBJECTS = {"pods", "object"}
-
-
-@pytest.fixture
-def own_lab(tmp_path: pathlib.Path):
-    """A lab that the test may end."""
-    lab = Lab.create(tmp_path)
-    started = lab.python("lab", "up")
-    assert started.returncode == 0, started.stdout + started.stderr
-    lab.pulumi("stack", "init", STACK)
-    yield lab
-    lab.python("lab", "down")
 
 
 def processes_of(lab: Lab) -> list[str]:
@@ -63,10 +51,10 @@ ORDER = (
 """What may only go after what: nothing that pods stand on before the pods and their mounts."""
 
 
-def test_destroy_goes_in_order_and_finds_whatever_was_left_behind_and_down_leaves_nothing_at_all(own_lab: Lab) -> None:
-    own_lab.up()
-    planted = json.loads(own_lab.run(sys.executable, "-m", "tests.remains", "plant", STACK).stdout) | plant_in_cluster(own_lab)
-    ended, report = own_lab.teardown()
+def test_destroy_goes_in_order_and_finds_whatever_was_left_behind_and_down_leaves_nothing_at_all(lab: Lab) -> None:
+    lab.up()
+    planted = json.loads(lab.run(sys.executable, "-m", "tests.remains", "plant", STACK).stdout) | plant_in_cluster(lab)
+    ended, report = lab.teardown()
     assert ended.returncode == 1, ended.stdout + ended.stderr
     order = deleted(ended.stdout)
     assert len(order) > 25
@@ -74,24 +62,24 @@ def test_destroy_goes_in_order_and_finds_whatever_was_left_behind_and_down_leave
         names = line.split(" < ")
         assert sorted(names, key=order.index) == names, f"expected {line}, went {order}"
     assert sum("Destroying (" in line for line in ended.stdout.splitlines()) == 1, "one run of the engine where nothing fails"
-    assert own_lab.state() == [] and report["unseen"] == report["inState"] == []
+    assert lab.state() == [] and report["unseen"] == report["inState"] == []
     assert all(one["remove"] in ended.stderr for one in report["left"])
-    own_lab.run("kubectl", "create", "namespace", "inference")
+    lab.run("kubectl", "create", "namespace", "inference")
     planted["Namespace"] = "inference"
-    _, report = own_lab.teardown("--scan")
+    _, report = lab.teardown("--scan")
     assert set(planted) == set(KINDS) - OF_A_MADE_CLUSTER - NOT_OBJECTS
     found = {(one["kind"], one["id"]) for one in report["left"]}
     assert set(planted.items()) <= found, set(planted.items()) - found
-    remove(own_lab, report["left"], planted)
+    remove(lab, report["left"], planted)
 
-    down = own_lab.python("ops.down")
+    down = lab.python("ops.down")
     assert down.returncode == 0, down.stdout + down.stderr
     assert "local: nothing is left" in down.stdout and "down: no resource in the region, no object in the cluster" in down.stdout
-    assert processes_of(own_lab) == []
-    assert str(own_lab.home) not in pathlib.Path("/proc/self/mountinfo").read_text()
+    assert processes_of(lab) == []
+    assert str(lab.home) not in pathlib.Path("/proc/self/mountinfo").read_text()
     namespaces = subprocess.run(["lsns", "--output", "COMMAND", "--noheadings"], capture_output=True, text=True).stdout
-    assert str(own_lab.home) not in namespaces
-    assert not (own_lab.home / "data").exists()
+    assert str(lab.home) not in namespaces
+    assert not (lab.home / "data").exists()
 
 
 def plant_in_cluster(lab: Lab) -> dict[str, str]:
