@@ -74,8 +74,16 @@ def test_a_part_that_dies_is_started_again_and_counted(lab: Lab) -> None:
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """etcd and API server only, in a directory whose name is longer than a socket's address may be."""
-    lab = Lab(tmp_path_factory.mktemp("small") / ("long-" * 20) / "lab", LAB_WITHOUT=EXTRAS)
+    """etcd only, in a directory whose name is longer than a socket's address may be."""
+    lab = Lab(tmp_path_factory.mktemp("small") / ("long-" * 20) / "lab", LAB_WITHOUT=BARE)
+    yield lab
+    lab.end()
+
+
+@pytest.fixture
+def with_objects(tmp_path: pathlib.Path) -> Iterator[Lab]:
+    """etcd and API server only."""
+    lab = Lab(tmp_path / "lab", LAB_WITHOUT=EXTRAS)
     yield lab
     lab.end()
 
@@ -113,16 +121,16 @@ def test_a_start_that_is_interrupted_while_its_supervisor_is_made_leaves_none(sm
     assert not state.is_running(small.home) and state.supervisor_pids(small.home) == []
 
 
-def test_after_kill_9_of_the_supervisor_up_goes_on_with_the_clusters_objects(small: Lab) -> None:
-    small.up()
-    assert small.inside("kubectl", "create", "configmap", "kept", "-n", "kube-system", "--from-literal=answer=42").returncode == 0
-    namespace = small.status()["namespace"]
-    os.kill(state.read_state(small.home)["supervisor"]["pid"], signal.SIGKILL)
-    assert state.wait_stopped(small.home, 10)
+def test_after_kill_9_of_the_supervisor_up_goes_on_with_the_clusters_objects(with_objects: Lab) -> None:
+    with_objects.up()
+    assert with_objects.inside("kubectl", "create", "configmap", "kept", "-n", "kube-system", "--from-literal=answer=42").returncode == 0
+    namespace = with_objects.status()["namespace"]
+    os.kill(state.read_state(with_objects.home)["supervisor"]["pid"], signal.SIGKILL)
+    assert state.wait_stopped(with_objects.home, 10)
     assert state.processes_inside(namespace) == {}
-    assert small.run("status").returncode == 3
-    small.up()
-    assert small.kubectl("get", "configmap", "kept", "-n", "kube-system")["data"] == {"answer": "42"}
+    assert with_objects.run("status").returncode == 3
+    with_objects.up()
+    assert with_objects.kubectl("get", "configmap", "kept", "-n", "kube-system")["data"] == {"answer": "42"}
 
 
 def test_two_ups_at_once_make_one_lab(small: Lab) -> None:
