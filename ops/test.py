@@ -2,12 +2,14 @@
 
 Builds first what the tests need, so that no test waits for a compiler. Most tests wait (for pods, polls, grace periods: four lanes used
 less than half of two cores), so six run side by side: the program, the model plugin, the lab, the program under the engine, the whole stack
-in a lab, and what takes that down and up again. What moves under load runs alone, after them: it measures seconds. How long each lane took
-is said at the end: the longest should not wait alone.
+in a lab, and what takes that down and up again. What moves under load runs alone, after them: it measures seconds. Its lab is started when
+the first of them has ended, and its load when the last has (tests/turn.py). How long each lane took is said at the end: the longest should
+not wait alone.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -44,8 +46,10 @@ LANES = (
     },
     {"elastic": ("tests/elastic/test_b1_loop.py", "tests/elastic/test_b6_scale_in.py")},
 )
-"""What runs side by side, and what comes after that. The other elastic tests take an hour: `make prove` runs them."""
+"""What runs side by side, and what is alone after that. The other elastic tests take an hour: `make prove` runs them."""
 
+INTERRUPTED = 2
+"""How pytest ends after Ctrl-C."""
 KEPT = 12
 """Lines kept from each end of what a failed test said."""
 
@@ -53,12 +57,15 @@ KEPT = 12
 class Lane:
     """One pytest process and what it prints, line by line under its name."""
 
-    def __init__(self, name: str, paths: Sequence[str], report: pathlib.Path) -> None:
+    def __init__(self, name: str, paths: Sequence[str], report: pathlib.Path, turn: int | None = None) -> None:
+        """`turn` is the end of a pipe; when it ends, the lane is alone (tests/turn.py)."""
         self.name, self.report = name, report
         command = [sys.executable, "-u", "-m", "pytest", "-q", "--no-header", "--durations=10", f"--junitxml={report}", *paths]
+        told = {} if turn is None else {"TESTS_TURN": str(turn)}
         self._process = subprocess.Popen(
-            command, cwd=ROOT, env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+            command, cwd=ROOT, env={**_environment(), **told}, pass_fds=[] if turn is None else [turn], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
         self._began, self.seconds = time.monotonic(), 0.0
         self._printer = threading.Thread(target=self._print, daemon=True)
         self._printer.start()
@@ -68,6 +75,11 @@ class Lane:
         for line in self._process.stdout:
             print(f"{self.name:<8}{line}", end="", flush=True)
         self.seconds = time.monotonic() - self._began
+
+    @property
+    def code(self) -> int | None:
+        """How it has ended; None while it runs."""
+        return self._process.poll()
 
     def wait(self) -> int:
         """Waits for the end; Ctrl-C has reached pytest by itself, which then cleans up."""
@@ -104,6 +116,16 @@ class Lane:
         ]
 
 
+def _first_end(running: Sequence[Lane]) -> int:
+    """Waits until one of them has ended; how."""
+    while True:
+        with contextlib.suppress(KeyboardInterrupt):  # pytest has it, too
+            for lane in running:
+                if (code := lane.code) is not None:
+                    return code
+            time.sleep(0.5)
+
+
 def _environment() -> dict[str, str]:
     return {**environment(), "TESTS_END_WITH": str(os.getpid())}  # tests/conftest.py: a lane does not outlive us
 
@@ -119,14 +141,27 @@ def _line(text: str) -> str:
 
 
 def run_lanes(groups: Sequence[dict[str, tuple[str, ...]]]) -> int:
-    """Group after group, its lanes side by side; 0 when every one passed."""
+    """Group after group, its lanes side by side; 0 when every one passed. A group begins when the first of the group before has ended,
+    and is told when the last has. None begins after Ctrl-C."""
     ended: list[Lane] = []
     codes: list[int] = []
     with tempfile.TemporaryDirectory(prefix="test-reports-") as reports:
-        for lanes in groups:
-            running = [Lane(name, paths, pathlib.Path(reports) / f"{name}.xml") for name, paths in lanes.items()]
+
+        def begin(lanes: dict[str, tuple[str, ...]], turn: int | None = None) -> list[Lane]:
+            return [Lane(name, paths, pathlib.Path(reports) / f"{name}.xml", turn) for name, paths in lanes.items()]
+
+        running = begin(groups[0])
+        for lanes in groups[1:]:
+            following: list[Lane] = []
+            theirs, ours = os.pipe()
+            if _first_end(running) != INTERRUPTED:
+                following = begin(lanes, theirs)
+            os.close(theirs)
             codes += [lane.wait() for lane in running]
-            ended += running
+            os.close(ours)
+            ended, running = ended + running, following
+        codes += [lane.wait() for lane in running]
+        ended += running
         failures = [text for lane in ended for text in lane.failures()]
         passed, failed = (sum(column) for column in zip(*(lane.counts() for lane in ended), strict=True))
     for name, ends in failures:

@@ -64,15 +64,15 @@ def test_every_option_that_a_page_hands_to_a_make_target_is_known_to_its_command
 
 
 @pytest.fixture
-def repository(deployed: Lab) -> Lab:
-    """The copy of the checkout as a repository of one commit, as a reader has it."""
-    if not (deployed.program / ".git").exists():
+def repository(lab: Lab) -> Lab:
+    """The copy of the checkout as a repository of one commit, as a reader has it; what is deployed, the page says."""
+    if not (lab.program / ".git").exists():
         for command in (["init", "-q"], ["add", "-A"], [*IDENTITY, "commit", "-qm", "all"]):
-            subprocess.run(["git", *command], cwd=deployed.program, check=True)
+            subprocess.run(["git", *command], cwd=lab.program, check=True)
         for key in ("user.name", "user.email"):
-            subprocess.run(["git", "config", key, "reader@example.com"], cwd=deployed.program, check=True)
-    subprocess.run(["git", "commit", "-qam", "as it is now", "--allow-empty"], cwd=deployed.program, check=True)
-    return deployed
+            subprocess.run(["git", "config", key, "reader@example.com"], cwd=lab.program, check=True)
+    subprocess.run(["git", "commit", "-qam", "as it is now", "--allow-empty"], cwd=lab.program, check=True)
+    return lab
 
 
 @pytest.mark.timeout(900)

@@ -15,20 +15,20 @@ SERVING = (*IN, "-l", "app=tensorflow-serving")
 
 
 @pytest.fixture
-def scaled(deployed: Lab) -> Iterator[Lab]:
+def scaled(lab: Lab) -> Iterator[Lab]:
     """One more pod than the state knows, and the node that the scaler ordered for it. The HPA, without its metric, leaves it at that."""
-    deployed.pulumi("refresh", "--stack", STACK, "--yes", "--skip-preview")
-    name = deployed.outputs()["deployment"]
-    assert deployed.python("lab", "metrics", "outage").returncode == 0
+    lab.up("--refresh")
+    name = lab.outputs()["deployment"]
+    assert lab.python("lab", "metrics", "outage").returncode == 0
     try:
-        deployed.run("kubectl", "wait", "hpa", "--all", *IN, "--for=condition=ScalingActive=false", "--timeout=60s")
-        deployed.run("kubectl", "scale", "deployment", name, *IN, "--replicas=2")
-        deployed.run("kubectl", "rollout", "status", "deployment", name, *IN, "--timeout=120s")
-        yield deployed
+        lab.run("kubectl", "wait", "hpa", "--all", *IN, "--for=condition=ScalingActive=false", "--timeout=60s")
+        lab.run("kubectl", "scale", "deployment", name, *IN, "--replicas=2")
+        lab.run("kubectl", "rollout", "status", "deployment", name, *IN, "--timeout=120s")
+        yield lab
     finally:
-        deployed.python("lab", "metrics", "normal")
-        deployed.run("kubectl", "scale", "deployment", name, *IN, "--replicas=1")
-        deployed.run("kubectl", "wait", "deployment", name, *IN, "--for=jsonpath={.status.replicas}=1", "--timeout=60s")
+        lab.python("lab", "metrics", "normal")
+        lab.run("kubectl", "scale", "deployment", name, *IN, "--replicas=1")
+        lab.run("kubectl", "wait", "deployment", name, *IN, "--for=jsonpath={.status.replicas}=1", "--timeout=60s")
 
 
 def sizes(lab: Lab) -> tuple[int, int]:

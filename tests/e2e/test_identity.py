@@ -58,11 +58,13 @@ def next_pod_fails_with(lab: Lab, reason: str, cause: str, cpu: str) -> None:
         lab.pulumi("config", "rm", "--stack", "local", "--path", "server.cpu")
 
 
-@pytest.fixture
-def repaired(deployed: Lab) -> Iterator[Lab]:
-    """Whatever the test broke is mended by the next up."""
-    yield deployed
-    deployed.up("--refresh")
+@pytest.fixture(scope="module")
+def repaired(lab: Lab) -> Iterator[Lab]:
+    """The stack, up; whatever the tests broke is mended by the next up."""
+    if not lab.settled:
+        lab.up()
+    yield lab
+    lab.up("--refresh")
 
 
 def test_a_policy_for_another_bucket_by_one_character_keeps_the_pod_from_starting(repaired: Lab) -> None:

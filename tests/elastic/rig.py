@@ -14,6 +14,7 @@ import yaml
 from ops.load.profile import Profile
 from ops.load.session import Session
 from ops.pulumi import ROOT, Stack
+from tests import turn
 from tests.e2e.harness import STACK, Lab
 from tests.elastic.live import CLOCK, LONG, QUIET, Live
 
@@ -56,6 +57,7 @@ def deployed(place: pathlib.Path, changes: dict[str, dict[str, Any]] | None, del
     try:
         lab.pulumi("stack", "init", STACK)
         lab.up()
+        turn.wait()  # from here on seconds of the machine count
         yield Rig(lab, kept() or place / "runs")
     finally:
         lab.python("lab", "down")

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from ops.pulumi import ROOT
+from ops.test import run_lanes
 from tests.conftest import end_with
 
 INTERRUPTED = """
@@ -29,6 +30,38 @@ def test_what_tests_start_can_be_interrupted_where_a_shell_has_told_us_to_ignore
     line = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, "-m", *runner, "-q", f"--rootdir={tmp_path}", str(file)]
     done = subprocess.run(line, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+FIRST = """
+import pathlib, time
+
+def test_it_ends_when_what_follows_has_begun():
+    until = time.monotonic() + 300
+    while not pathlib.Path({begun!r}).exists():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    time.sleep(1)
+    pathlib.Path({over!r}).touch()
+"""
+ALONE = """
+import pathlib
+from tests import turn
+
+def test_it_is_alone_from_its_turn_on():
+    pathlib.Path({begun!r}).touch()
+    turn.wait()
+    assert pathlib.Path({over!r}).exists()
+    turn.wait()
+"""
+
+
+def test_what_needs_the_machine_alone_begins_when_the_first_has_ended_and_has_its_turn_when_the_last_has(tmp_path: pathlib.Path) -> None:
+    names = {name: str(tmp_path / name) for name in ("begun", "over")}
+    texts = {"quick": "def test_nothing():\n    pass\n", "slow": FIRST.format(**names), "alone": ALONE.format(**names)}
+    paths = {name: (str(tmp_path / f"test_{name}.py"),) for name in texts}
+    for name, (path,) in paths.items():
+        pathlib.Path(path).write_text(texts[name])
+    assert run_lanes(({name: paths[name] for name in ("quick", "slow")}, {"alone": paths["alone"]})) == 0
 
 
 def test_a_lane_is_interrupted_when_what_started_it_is_killed() -> None:

@@ -73,5 +73,6 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.fixture
 def lab(started: Lab) -> Lab:
     """The running lab; a test that stopped it costs the next one a start."""
-    started.up()
+    if not state.is_running(started.home):
+        started.up()
     return started

@@ -57,8 +57,7 @@ class Region:
 
     def configure(self, **values: Any) -> None:
         """Set configuration values of the selected stack."""
-        for key, value in values.items():
-            self.pulumi("config", "set", key, str(value))
+        self.pulumi("config", "set-all", *(word for key, value in values.items() for word in ("--plaintext", f"{key}={value}")))
 
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs."""

@@ -68,13 +68,14 @@ def test_a_path_instead_of_a_host_for_the_bucket_is_refused(stored: Region) -> N
 @pytest.mark.parametrize("url", [BARE, URL])
 def test_a_stack_lives_in_the_bucket(stored: Region, url: str) -> None:
     name = "lives-plainly" if url == BARE else "lives"
-    for words in (["stack", "init", name], ["up", "--yes", "--stack", name], ["up", "--yes", "--stack", name, "--expect-no-changes"]):
+    quick = ("--yes", "--skip-preview", "--stack")
+    for words in (["stack", "init", name], ["up", *quick, name], ["up", "--expect-no-changes", *quick, name]):
         done = pulumi(stored, *words, url=url)
         assert done.returncode == 0, done.stdout + done.stderr
     exported = pulumi(stored, "stack", "export", "--stack", name, url=url)
     kinds = [one["type"] for one in json.loads(exported.stdout)["deployment"]["resources"]]
     assert "pulumi:index:Stash" in kinds and "hunter2" not in exported.stdout
-    for words in (["destroy", "--yes", "--stack", name], ["stack", "rm", "--yes", name]):
+    for words in (["destroy", *quick, name], ["stack", "rm", "--yes", name]):
         done = pulumi(stored, *words, url=url)
         assert done.returncode == 0, done.stdout + done.stderr
     listed = pulumi(stored, "stack", "ls", "--all", "--json", url=url)
