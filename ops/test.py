@@ -1,8 +1,8 @@
 """`make test`: every rung, on this machine, with progress.
 
 Builds first what the tests need, so that no test waits for a compiler. Most tests wait (for pods, polls, grace periods: four lanes used
-less than half of two cores), so six run side by side: the program, the model plugin, the lab, the program under the engine, the whole stack
-in a lab, and what takes that down and up again. What moves under load runs alone, after them: it measures seconds. Its lab is started when
+less than half of two cores), so six run side by side: the program, the model plugin, the lab, the program under the engine, and the
+whole stack in two labs. What moves under load runs alone, after them: it measures seconds. Its lab is started when
 the first of them has ended, and its load when the last has (tests/turn.py). How long each lane took is said at the end: the longest should
 not wait alone.
 """
@@ -24,12 +24,14 @@ from collections.abc import Sequence
 from ops.lab import TOOLS
 from ops.pulumi import ROOT, environment
 
-ENDS = tuple(f"tests/e2e/test_{name}.py" for name in ("interrupted", "killed", "teardown"))
-"""What takes the whole stack down and up again; it needs no stack that others have deployed."""
+ENDS = tuple(f"tests/e2e/test_{name}.py" for name in ("identity", "interrupted", "model", "teardown"))
+"""About half of what needs the whole stack: what breaks parts of it, and takes it down."""
 PROVED = tuple(
-    f"tests/e2e/test_{name}.py" for name in ("first_deployment", "helm_release", "pods_not_ready", "rollout", "state_secrets", "waits")
+    f"tests/e2e/test_{name}.py"
+    for name in ("first_deployment", "helm_release", "killed", "pods_not_ready", "rollout", "state_secrets", "waits")
 )
-"""What has a lab to itself for minutes, and waits there for what does not come: `make prove` runs them (R1, R5, R6)."""
+"""What has a lab to itself for minutes, waits there for what does not come, or takes the whole stack down and up again and again:
+`make prove` runs them (A7, R1, R5, R6)."""
 WHOLE = tuple(path for found in sorted(ROOT.glob("tests/e2e/test_*.py")) if (path := str(found.relative_to(ROOT))) not in (*ENDS, *PROVED))
 LANES = (
     {
