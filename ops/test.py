@@ -1,10 +1,10 @@
 """`make test`: every rung, on this machine, with progress.
 
 Builds first what the tests need, so that no test waits for a compiler. Most tests wait (for pods, polls, grace periods: four lanes used
-less than half of two cores), so six run side by side: the program, the model plugin, the lab, the program under the engine, and the
-whole stack in two labs. What moves under load runs alone, after them: it measures seconds. Its lab is started when
-the first of them has ended, and its load when the last has (tests/turn.py). How long each lane took is said at the end: the longest should
-not wait alone.
+less than half of two cores), so six run side by side: the program, the model plugin, the lab, the program under the engine (with the
+lab's model server), and the whole stack in two labs. What moves under load runs alone, after them: it measures seconds. Its lab is
+started when the first of them has ended, and its load when the last has (tests/turn.py). How long each lane took is said at the end:
+the longest should not wait alone.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ LANES = (
             *(f"tests/plugins/{name}" for name in ("alicloud", "toolchain")),
         ),
         "model": ("tests/plugins/ossmodel",),
-        "lab": ("tests/lab",),
+        "lab": tuple(f"tests/lab/{name}" for name in ("core", "nodes", "region")),
         "ends": ENDS,
-        "engine": ("tests/plugins/engine",),
+        "engine": ("tests/plugins/engine", "tests/lab/serving"),
         "whole": WHOLE,
     },
     {"elastic": ("tests/elastic/test_b1_loop.py", "tests/elastic/test_b6_scale_in.py")},
