@@ -9,10 +9,12 @@ from ops.objects import MANAGER
 
 UNANSWERED, REFUSED_FOR_NOW, SERVICE, EXISTS, FORBIDDEN, OTHER = "unanswered", "throttled", "service", "exists", "forbidden", "other"
 NOT_READY, CONFLICT, HELM_PENDING, CHANGED = "not ready", "conflict", "helm pending", "changed meanwhile"
-NOT_GONE, OWN_CONFLICT = "not gone", "conflict among ours"
+NOT_GONE, OWN_CONFLICT, PLUGIN_ENDED = "not gone", "conflict among ours", "plugin ended"
 
 _CAUSES = (
     (HELM_PENDING, r"cannot re-use a name that is still in use|another operation \(install/upgrade/rollback\) is in progress"),
+    # The plugin calls every 409 a field conflict.
+    (CHANGED, r"field conflict detected[\s\S]*the object has been modified"),
     (CONFLICT, r"field conflict detected|Apply failed with \d+ conflict"),
     # Made, and waited for in vain: what its pods say has words of every other cause in it.
     (
@@ -21,6 +23,8 @@ _CAUSES = (
         r"Minimum number of (live )?Pods|Resource operation was cancelled|field was not updated with a hostname/IP",
     ),
     (CHANGED, r"the object has been modified"),
+    # What the engine says of a plugin that is gone, and gRPC of the way to it.
+    (PLUGIN_ENDED, r"exited prematurely|error reading from server: |transport: Error while dialing: dial tcp (127\.0\.0\.1|\[::1\])"),
     (REFUSED_FOR_NOW, r"Throttling|TooManyRequests|[Tt]oo many requests|QpsLimitExceeded|FlowControl|StatusCode[:=] ?429|\b429\b"),
     # The cluster's API server says it with a blank; a plugin from 4.29.0 on hands that on where older ones took the object over.
     (EXISTS, r"EntityAlreadyExists|AlreadyExist|\balready exists\b|is not available\. The bucket namespace is shared"),
@@ -40,7 +44,7 @@ _NEVER_LIVE = re.compile(r"failed to fully initialize or become live: ")
 """The plugin's word for all that fails after it knows the object: for pods in vain waited for, and for a change that was refused or not
 answered."""
 _CALL_FAILED = re.compile(
-    r'(Get|Post|Put|Patch|Delete) \\?"https?://|Server-Side Apply field conflict|Operation cannot be fulfilled on |'
+    r'(Get|Post|Put|Patch|Delete) \\?"https?://|Server-Side Apply field conflict|Operation cannot be fulfilled|'
     r"Timeout: request did not|Internal error occurred|[Tt]oo many requests|"
     r"the server (was unable|is currently unable|has received too many|rejected|could not find)|error reading from server|"
     r"etcdserver: |unexpected EOF|EOF\b|\S+ \"[^\"]*\" is (forbidden|invalid)|Unauthorized|"
@@ -74,6 +78,8 @@ _ADVICE = {
     HELM_PENDING: "Helm has a record of a release of this name that is not in this stack's state, or was killed in one: `kubectl get "
     "secret -A -l owner=helm` shows it. If nobody else installs it just now, delete the Secret of its last revision (what runs stays, and "
     f"is taken over), then {AGAIN}",
+    PLUGIN_ENDED: f"the plugin ended in the middle of it, killed (for want of memory: `dmesg`) or by a fault of its own: {AGAIN}, which "
+    "finds out what was done; if it ends there again, its own last words are above",
     CHANGED: f"something else changed it at the same moment, and the cluster kept that: {AGAIN}",
     UNANSWERED: f"the service did not answer: check the network from here to it, then {AGAIN}",
     REFUSED_FOR_NOW: f"the service asks for fewer calls: wait a minute, then {AGAIN}",
@@ -92,7 +98,7 @@ _NOT_KNOWN_BY_STEP = {
 """The advice for no answer, by how the step's name begins. What a creation without an answer has left is looked for (ops/lost.py)."""
 TAKEN_OVER = f"its answer was lost, but it was made and is in the state now: {AGAIN}"
 NOT_KNOWN = f"whether it was made is not known, and could not be looked up: look for it by its name, delete it if it is there, then {AGAIN}"
-IN_DOUBT = (UNANSWERED, SERVICE, EXISTS)
+IN_DOUBT = (UNANSWERED, SERVICE, EXISTS, PLUGIN_ENDED)
 """Causes after which a creation may have happened."""
 
 
