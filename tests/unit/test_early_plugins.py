@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from concurrent import futures
 from importlib import metadata
@@ -35,7 +36,11 @@ def test_every_plugin_is_asked_for_in_the_version_that_the_sdk_asks_for_and_a_re
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         monkeypatch.setattr(settings, "get_monitor", lambda: resource_pb2_grpc.ResourceMonitorStub(channel))
-        plugins.start_early()
+        try:
+            plugins.start_early()
+            assert not gc.isenabled()
+        finally:
+            gc.enable()
         assert monitor.enough.wait(120)
     server.stop(None)
     assert {(one.tok.split(":")[0], one.version) for one in monitor.asked} == {
@@ -48,4 +53,4 @@ def test_without_an_engine_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(settings, "get_monitor", lambda: object())
     before = threading.active_count()
     plugins.start_early()
-    assert threading.active_count() == before
+    assert threading.active_count() == before and gc.isenabled()
