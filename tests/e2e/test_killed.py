@@ -3,37 +3,70 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import random
 import re
+import subprocess
+import tempfile
 import time
-from collections.abc import Callable
 
 import pytest
 
+from ops import events
 from tests.e2e.harness import STACK, Lab
 from tests.figures import figure
 
 MOMENTS = int(os.environ.get("KILL_MOMENTS", "1"))
 SEED = 7
+STEPS = ("resourcePreEvent", "resOutputsEvent", "resOpFailedEvent")
+"""What the engine tells when it begins with a resource, and when it is done with it."""
 
 
-def moments(longest: float) -> list[float]:
-    """Moments spread over a run that lasts so many seconds, each somewhere in its own slice, drawn the same way at every call."""
+def moments(steps: int) -> list[tuple[int, float]]:
+    """Moments spread over a run of so many steps, each somewhere in its own slice, drawn the same way at every call: the step after which
+    is killed, and the seconds until then, if no other step comes before. Told by what the run does, not by the clock: a machine that is
+    busy in one run and idle in the next would miss the moments of the second."""
     rng = random.Random(SEED)
-    return [round((number + rng.random()) * longest / MOMENTS, 2) for number in range(MOMENTS)]
+    return [(int((number + rng.random()) * steps / MOMENTS), 2 * rng.random()) for number in range(MOMENTS)]
 
 
-def kill_during(lab: Lab, command: str, after: float) -> bool:
-    """Kills the CLI after so many seconds of a command; False when it had ended by then."""
-    process = lab.popen("pulumi", command, "--stack", STACK, "--yes", "--skip-preview")
-    deadline = time.monotonic() + after
-    while time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.02)
-    if process.poll() is not None:
-        return False
-    lab.run("pkill", "-KILL", "-x", "pulumi", check=False)
-    process.wait(timeout=120)
-    return True
+def steps(log: pathlib.Path) -> int:
+    """How many steps the engine has told so far."""
+    lines = log.read_text().splitlines() if log.exists() else []
+    return sum(any(f'"{name}"' in line for name in STEPS) for line in lines)
+
+
+def begun(lab: Lab, command: str, log: pathlib.Path) -> subprocess.Popen[str]:
+    """A run of the CLI that writes its events down."""
+    known = [f"{name}={value}" for name, value in events.KNOWN.items()]
+    return lab.popen("env", *known, "pulumi", command, "--stack", STACK, "--yes", "--skip-preview", "--event-log", str(log))
+
+
+def length(lab: Lab, command: str) -> int:
+    """How many steps a clean run has."""
+    with tempfile.TemporaryDirectory() as directory:
+        log = pathlib.Path(directory) / "events"
+        process = begun(lab, command, log)
+        said, _ = process.communicate(timeout=900)
+        assert process.returncode == 0, said
+        return steps(log)
+
+
+def kill_during(lab: Lab, command: str, after: int, seconds: float) -> bool:
+    """Kills the CLI so many seconds after a step of a command, or at the next step if that comes first; False when it had ended by then."""
+    with tempfile.TemporaryDirectory() as directory:
+        log = pathlib.Path(directory) / "events"
+        process = begun(lab, command, log)
+        while steps(log) < after and process.poll() is None:
+            time.sleep(0.02)
+        deadline = time.monotonic() + seconds
+        while steps(log) <= after and time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.02)
+        if process.poll() is not None:
+            return False
+        lab.run("pkill", "-KILL", "-x", "pulumi", check=False)
+        process.wait(timeout=120)
+        return True
 
 
 def shape(lab: Lab) -> dict[str, str]:
@@ -62,39 +95,32 @@ def without_random(name: str) -> str:
     return re.sub(r"^(entry-ingress|server-budget)-[0-9a-f]{8}$", r"\1", name)
 
 
-def lasted(function: Callable[..., object], *arguments: str) -> float:
-    """Seconds that a clean run takes here and now: the moments are spread over those, however busy the machine is."""
-    begun = time.monotonic()
-    function(*arguments)
-    return time.monotonic() - begun
-
-
 @pytest.mark.timeout(3 * 3600)
 def test_up_killed_at_any_moment_ends_in_the_same_state_when_repeated(lab: Lab) -> None:
     lab.destroy()
-    seconds = lasted(lab.up)
+    whole = length(lab, "up")
     expected = shape(lab)
     killed = 0
-    for after in moments(seconds):
+    for step, seconds in moments(whole):
         lab.destroy()
-        killed += kill_during(lab, "up", after)
-        again = lab.python("ops.up")
-        assert again.returncode == 0, f"killed after {after} s\n{again.stdout}{again.stderr}"
-        assert shape(lab) == expected, f"killed after {after} s"
-    figure(f"up killed at {killed} of {MOMENTS} moments of {seconds:.0f} s: all went on to the same state")
+        killed += kill_during(lab, "up", step, seconds)
+        again = lab.python("ops.up", timeout=900)
+        assert again.returncode == 0, f"killed at step {step}\n{again.stdout}{again.stderr}"
+        assert shape(lab) == expected, f"killed at step {step}"
+    figure(f"up killed at {killed} of {MOMENTS} moments of {whole} steps: all went on to the same state")
     assert killed > MOMENTS / 2, "most runs had ended before their moment: nothing was shown"
 
 
 @pytest.mark.timeout(3 * 3600)
 def test_destroy_killed_at_any_moment_leaves_nothing_when_repeated(lab: Lab) -> None:
     lab.up()
-    seconds = lasted(lab.destroy)
+    whole = length(lab, "destroy")
     killed = 0
-    for after in moments(seconds):
+    for step, seconds in moments(whole):
         lab.up()
-        killed += kill_during(lab, "destroy", after)
-        ended = lab.python("ops.teardown")
-        assert ended.returncode == 0, f"killed after {after} s\n{ended.stdout}{ended.stderr}"
-        assert lab.state() == [] and lab.region("resources")["extra"] == {}, f"killed after {after} s"
-    figure(f"destroy killed at {killed} of {MOMENTS} moments of {seconds:.0f} s: nothing was left by the next")
+        killed += kill_during(lab, "destroy", step, seconds)
+        ended = lab.python("ops.teardown", timeout=900)
+        assert ended.returncode == 0, f"killed at step {step}\n{ended.stdout}{ended.stderr}"
+        assert lab.state() == [] and lab.region("resources")["extra"] == {}, f"killed at step {step}"
+    figure(f"destroy killed at {killed} of {MOMENTS} moments of {whole} steps: nothing was left by the next")
     assert killed > MOMENTS / 2, "most runs had ended before their moment: nothing was shown"
