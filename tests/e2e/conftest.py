@@ -25,10 +25,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.fixture
 def deployed(lab: Lab) -> Lab:
-    """The lab with the stack up; costs nothing when it is, and nobody has touched it since."""
-    if not lab.settled:
-        lab.up()
-    return lab
+    """The lab with the stack up."""
+    return lab.stands()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -99,6 +99,12 @@ class Lab:
         self.settled = done.returncode == 0 and "--target" not in arguments
         return done
 
+    def stands(self) -> Lab:
+        """Itself, with the stack up; costs nothing when it is, and nobody has touched it since."""
+        if not self.settled:
+            self.up()
+        return self
+
     def destroy(self, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`pulumi destroy` without a question."""
         return self.pulumi("destroy", "--stack", STACK, "--yes", "--skip-preview", check=check)

@@ -61,9 +61,7 @@ def next_pod_fails_with(lab: Lab, reason: str, cause: str, cpu: str) -> None:
 @pytest.fixture(scope="module")
 def repaired(lab: Lab) -> Iterator[Lab]:
     """The stack, up; whatever the tests broke is mended by the next up."""
-    if not lab.settled:
-        lab.up()
-    yield lab
+    yield lab.stands()
     lab.up("--refresh")
 
 

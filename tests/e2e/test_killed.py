@@ -7,7 +7,6 @@ import pathlib
 import random
 import re
 import subprocess
-import tempfile
 import time
 
 import pytest
@@ -22,12 +21,12 @@ STEPS = ("resourcePreEvent", "resOutputsEvent", "resOpFailedEvent")
 """What the engine tells when it begins with a resource, and when it is done with it."""
 
 
-def moments(steps: int) -> list[tuple[int, float]]:
+def moments(whole: int) -> list[tuple[int, float]]:
     """Moments spread over a run of so many steps, each somewhere in its own slice, drawn the same way at every call: the step after which
     is killed, and the seconds until then, if no other step comes before. Told by what the run does, not by the clock: a machine that is
     busy in one run and idle in the next would miss the moments of the second."""
     rng = random.Random(SEED)
-    return [(int((number + rng.random()) * steps / MOMENTS), 2 * rng.random()) for number in range(MOMENTS)]
+    return [(int((number + rng.random()) * whole / MOMENTS), 2 * rng.random()) for number in range(MOMENTS)]
 
 
 def steps(log: pathlib.Path) -> int:
@@ -36,17 +35,16 @@ def steps(log: pathlib.Path) -> int:
     return sum(any(f'"{name}"' in line for name in STEPS) for line in lines)
 
 
-def begun(lab: Lab, command: str, log: pathlib.Path) -> subprocess.Popen[str]:
-    """A run of the CLI that writes its events down."""
+def begun(lab: Lab, command: str, options: list[str]) -> subprocess.Popen[str]:
+    """A run of the CLI that writes its events down (`events.recorded`)."""
     known = [f"{name}={value}" for name, value in events.KNOWN.items()]
-    return lab.popen("env", *known, "pulumi", command, "--stack", STACK, "--yes", "--skip-preview", "--event-log", str(log))
+    return lab.popen("env", *known, "pulumi", command, "--stack", STACK, "--yes", "--skip-preview", *options)
 
 
 def length(lab: Lab, command: str) -> int:
     """How many steps a clean run has."""
-    with tempfile.TemporaryDirectory() as directory:
-        log = pathlib.Path(directory) / "events"
-        process = begun(lab, command, log)
+    with events.recorded() as (options, log):
+        process = begun(lab, command, options)
         said, _ = process.communicate(timeout=900)
         assert process.returncode == 0, said
         return steps(log)
@@ -54,9 +52,8 @@ def length(lab: Lab, command: str) -> int:
 
 def kill_during(lab: Lab, command: str, after: int, seconds: float) -> bool:
     """Kills the CLI so many seconds after a step of a command, or at the next step if that comes first; False when it had ended by then."""
-    with tempfile.TemporaryDirectory() as directory:
-        log = pathlib.Path(directory) / "events"
-        process = begun(lab, command, log)
+    with events.recorded() as (options, log):
+        process = begun(lab, command, options)
         while steps(log) < after and process.poll() is None:
             time.sleep(0.02)
         deadline = time.monotonic() + seconds
