@@ -188,7 +188,8 @@ class _Work:
 
     def _start(self, command: str, *options: str, stdout: BinaryIO | None = None) -> Child:
         arguments = [str(self.go.command), command, *options, *self.packages]
-        return Child(arguments, self.ended, directory=self.module.directory, variables=cache.BUILD_ENVIRONMENT, stdout=stdout)
+        variables = {**cache.BUILD_ENVIRONMENT, **cache.BUILD_PACE}
+        return Child(arguments, self.ended, directory=self.module.directory, variables=variables, stdout=stdout)
 
     def _finish(self, child: Child) -> None:
         code = child.wait()
