@@ -6,21 +6,21 @@ plugins.start_early()  # while the imports below load
 
 import pulumi
 
-from components.autoscaler import Autoscaler, AutoscalerArgs
-from components.cluster import Cluster, ClusterArgs
+from components.compute.cluster import Cluster, ClusterArgs
+from components.compute.foundation import foundation
+from components.compute.node_pool import NodePool, NodePoolArgs
 from components.console import console_links
-from components.entry import Entry, EntryArgs, network_peers
-from components.foundation import foundation
-from components.headroom import Headroom, HeadroomArgs
-from components.herald import Herald, HeraldArgs
-from components.interruption import Interruption, InterruptionArgs
-from components.model_access import ModelAccess, ModelAccessArgs
-from components.model_server import ModelServer, ModelServerArgs, serving_namespace
-from components.model_store import ModelStore, ModelStoreArgs
-from components.model_volume import ModelVolume, ModelVolumeArgs
-from components.node_pool import NodePool, NodePoolArgs
-from components.settings import inputs
-from components.settings.current import current
+from components.serving.autoscaler import Autoscaler, AutoscalerArgs
+from components.serving.entry import Entry, EntryArgs, network_peers
+from components.serving.headroom import Headroom, HeadroomArgs
+from components.serving.herald import Herald, HeraldArgs
+from components.serving.interruption import Interruption, InterruptionArgs
+from components.serving.model_server import ModelServer, ModelServerArgs, serving_namespace
+from components.storage.model_access import ModelAccess, ModelAccessArgs
+from components.storage.model_store import ModelStore, ModelStoreArgs
+from components.storage.model_volume import ModelVolume, ModelVolumeArgs
+from settings import inputs
+from settings.current import current
 
 stack = current()
 

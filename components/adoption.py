@@ -15,7 +15,7 @@ from typing import Any
 
 import pulumi
 
-from components.settings.problem import set_command
+from settings.core.problem import set_command
 
 KEPT = {"protect": True, "retain_on_delete": True}
 """Options of what is never deleted or replaced, and left in place by a destroy."""

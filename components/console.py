@@ -7,8 +7,8 @@ logs, model.
 import pulumi
 from pulumi import Input
 
-from components.foundation import Foundation
-from components.settings import Settings
+from components.compute.foundation import Foundation
+from settings import Settings
 
 
 def console_links(settings: Settings, ground: Foundation, node_pool_id: Input[str], bucket: Input[str]) -> dict[str, Input[str]]:

@@ -141,7 +141,7 @@ def _faults(home: Path, arguments: argparse.Namespace) -> int:
 
 
 def _metrics(home: Path, arguments: argparse.Namespace) -> int:
-    from lab.cluster.metric_fault import put
+    from lab.controlplane.metric_fault import put
 
     try:
         put(home, arguments.mode)

@@ -38,95 +38,95 @@ class Double:
 DOUBLES = (
     Double(
         "Kubernetes API, scheduler, controllers",
-        ("lab/cluster/control_plane.py", "lab/cluster/certificates.py", "lab/cluster/rbac.py", "lab/cluster/kube.py"),
+        ("lab/controlplane/control_plane.py", "lab/controlplane/certificates.py", "lab/controlplane/rbac.py", "lab/controlplane/kube.py"),
         "ACK's managed control plane",
-        "none needed: etcd and Kubernetes are the published sources, built by `toolchain/`; the lab only starts them",
-        ("tests/lab/core/test_parts.py",),
+        "none needed: etcd and Kubernetes are the published sources, built by `lab/toolchain/`; the lab only starts them",
+        ("lab/tests/core/test_parts.py",),
         "ACK's own admission and its limits on API calls",
     ),
     Double(
         "cloud double, RPC and REST",
-        ("lab/region",),
+        ("lab/alicloud",),
         "the APIs listed in [coverage.md](coverage.md)",
-        "names, types and required parameters of the official SDK packages' models (`lab/region/sdk_models.json`); the official SDKs and "
+        "names, types and required parameters of the official SDK packages' models (`lab/alicloud/sdk_models.json`); the official SDKs and "
         "the published alicloud plugin as clients; recorded exchanges",
-        ("tests/lab/region", "tests/prove/test_r4_sdk_models.py"),
+        ("lab/tests/alicloud", "tests/prove/test_r4_sdk_models.py"),
         "values: the models say names and types, not what a field may hold; `DescribeClusterEndpoints` and GetLogs of 0.6.0 are in no "
         "package",
     ),
     Double(
         "cloud double, OSS",
-        ("lab/region/services/oss",),
+        ("lab/alicloud/services/oss",),
         "OSS",
         "parameters, headers and elements of the models of `alibabacloud-oss-v2`; `oss2` as client, signatures of both versions; recorded "
         "exchanges",
-        ("tests/lab/region/test_oss.py", "tests/lab/region/test_exchanges.py", "tests/lab/region/test_recorded.py"),
+        ("lab/tests/alicloud/test_oss.py", "lab/tests/alicloud/test_exchanges.py", "lab/tests/alicloud/test_recorded.py"),
         "elements that a client sends in a setting's XML are kept, not judged",
     ),
     Double(
         "interruptions and instance metadata",
-        ("lab/region/metadata.py", "lab/region/preemption.py", "lab/region/market.py", "lab/region/control_market.py"),
+        ("lab/alicloud/metadata.py", "lab/alicloud/preemption.py", "lab/alicloud/market.py", "lab/alicloud/control_market.py"),
         "ECS' metadata service, the market of preemptible instances, their reclaim notices",
         "ECS' documentation of the notice, of the lock reason and of the metadata paths",
-        ("tests/lab/region/test_interruption.py", "tests/lab/region/test_market.py"),
+        ("lab/tests/alicloud/test_interruption.py", "lab/tests/alicloud/test_market.py"),
         "prices and stock are the scenario's, not a market's",
     ),
     Double(
         "ingress",
-        ("lab/cluster/platform.py", "lab/cluster/ingress_admission.py", "lab/cluster/ingress_annotations.py",
-         "lab/cluster/ingress_routes.py", "lab/cluster/ingress_watch.py"),
+        ("lab/controlplane/platform.py", "lab/controlplane/ingress_admission.py", "lab/controlplane/ingress_annotations.py",
+         "lab/controlplane/ingress_routes.py", "lab/controlplane/ingress_watch.py"),
         "ingress-nginx of ACK with its admission webhook, an ALB, and the load balancer",
         "ingress-nginx's documentation of each annotation, asked through the real ingress; its own parser's verdicts on 15,694 pairs of "
         "annotation and value; [ingress.md](ingress.md) is the table",
-        ("tests/lab/core/test_inside.py", "tests/lab/core/test_ingress.py", "tests/lab/core/test_ingress_annotations.py"),
+        ("lab/tests/core/test_inside.py", "lab/tests/core/test_ingress.py", "lab/tests/core/test_ingress_annotations.py"),
         "annotations that are not called live in ingress.md are as traefik's source says; an ALB has no judge but its documentation",
     ),
     Double(
         "access log and its shipping",
-        ("lab/cluster/log_shipper.py", "lab/cluster/log_lines.py", "lab/cluster/sls.py"),
+        ("lab/controlplane/log_shipper.py", "lab/controlplane/log_lines.py", "lab/controlplane/sls.py"),
         "loongcollector and ACK's ingress logstores",
         "the names of ingress-nginx's and ALB's log fields as ACK documents them; the log service's own protobuf",
-        ("tests/lab/core/test_log_lines.py", "tests/lab/region/test_logs.py"),
+        ("lab/tests/core/test_log_lines.py", "lab/tests/alicloud/test_logs.py"),
         "fields that no query of ours reads are empty",
     ),
     Double(
         "metrics adapter",
-        ("lab/cluster/adapter.py", "lab/cluster/sls_query.py", "lab/cluster/metric_fault.py"),
+        ("lab/controlplane/adapter.py", "lab/controlplane/sls_query.py", "lab/controlplane/metric_fault.py"),
         "ack-alibaba-cloud-metrics-adapter",
         "the published adapter's source: a table of log lines, answers of the log service and selectors with value, quantity, status and "
-        "what the HPA sees, each row with its function (`tests/lab/core/data/metrics_adapter.yaml`)",
-        ("tests/lab/core/test_adapter_table.py", "tests/lab/core/test_adapter.py", "tests/lab/core/test_sls_query.py",
-         "tests/lab/core/test_metric_fault.py"),
+        "what the HPA sees, each row with its function (`lab/tests/core/data/metrics_adapter.yaml`)",
+        ("lab/tests/core/test_adapter_table.py", "lab/tests/core/test_adapter.py", "lab/tests/core/test_sls_query.py",
+         "lab/tests/core/test_metric_fault.py"),
         "derived from the source, not recorded on a cluster; its other metrics (SLB, CMS, Prometheus) are not served",
     ),
     Double(
         "node scaler",
-        ("lab/cluster/node_autoscaler.py", "lab/cluster/node_rules.py", "lab/cluster/scale_down.py", "lab/cluster/scheduling.py",
-         "lab/cluster/cloud_rows.py", "lab/cluster/expanders.py", "lab/cluster/backoff.py"),
+        ("lab/controlplane/node_autoscaler.py", "lab/controlplane/node_rules.py", "lab/controlplane/scale_down.py", "lab/controlplane/scheduling.py",
+         "lab/controlplane/cloud_rows.py", "lab/controlplane/expanders.py", "lab/controlplane/backoff.py"),
         "cluster-autoscaler of ACK",
         "cluster-autoscaler's documentation and source, and ACK's configuration: a table of decisions, each with the file, flag or page "
-        "that makes it (`tests/lab/core/data/node_scaler.yaml`)",
-        ("tests/lab/core/test_node_scaler_table.py", "tests/lab/core/test_node_scaler_looks.py", "tests/lab/core/test_node_scalers.py",
-         "tests/lab/core/test_node_rules.py",
-         "tests/lab/core/test_scale_down.py"),
+        "that makes it (`lab/tests/core/data/node_scaler.yaml`)",
+        ("lab/tests/core/test_node_scaler_table.py", "lab/tests/core/test_node_scaler_looks.py", "lab/tests/core/test_node_scalers.py",
+         "lab/tests/core/test_node_rules.py",
+         "lab/tests/core/test_scale_down.py"),
         "derived from source and pages, not recorded on a cluster; `minReplicaCount` and the order of packing are not modelled",
     ),
     Double(
         "kubelet",
-        ("lab/nodes", "lab/cluster/remedy.py"),
+        ("lab/kubelet", "lab/controlplane/remedy.py"),
         "kubelet and ACK's draining of reclaimed nodes",
         "the API server (published) takes what it writes; the rules are those of the Kubernetes documentation",
-        ("tests/lab/nodes/test_status.py", "tests/lab/nodes/test_probes.py", "tests/lab/nodes/test_node.py",
-         "tests/lab/nodes/test_container.py"),
+        ("lab/tests/kubelet/test_status.py", "lab/tests/kubelet/test_probes.py", "lab/tests/kubelet/test_node.py",
+         "lab/tests/kubelet/test_container.py"),
         "a pod uses what it likes: limits, evictions and what ACK's add-ons request on every node are not modelled",
     ),
     Double(
         "kubelet, room for pods",
-        ("lab/nodes/nodes.py",),
+        ("lab/kubelet/nodes.py",),
         "a node's capacity and what ACK reserves of it",
         "[ACK's reservation policy](https://www.alibabacloud.com/help/en/ack/ack-managed-and-ack-dedicated/user-guide/"
         "resource-reservation-policy) for Kubernetes 1.28 and newer, and the node in that page",
-        ("tests/lab/nodes/test_node_room.py", "tests/lab/nodes/test_nodes.py"),
+        ("lab/tests/kubelet/test_node_room.py", "lab/tests/kubelet/test_nodes.py"),
         "110 pods a node: ACK's limit depends on type and network plug-in. What the kernel keeps is reckoned from that one node",
     ),
     Double(
@@ -134,32 +134,32 @@ DOUBLES = (
         ("lab/labels.py",),
         "their validation by the API server, by ACK's node pools and by the kubelet",
         "Kubernetes' rules and words",
-        ("tests/lab/region/test_labels.py",),
+        ("lab/tests/alicloud/test_labels.py",),
         "ACK documents no error code for them; ours is `InvalidParameter.Labels` and `.Taints`",
     ),
     Double(
         "kubelet, reclaim notice",
-        ("lab/nodes/agent.py",),
+        ("lab/kubelet/agent.py",),
         "ack-node-problem-detector, there or absent",
         "ACK's pages on preemptible node pools: who sets the condition InstanceExpired; `make doctor` against the double",
-        ("tests/lab/region/test_problem_detector.py",),
+        ("lab/tests/alicloud/test_problem_detector.py",),
         "the condition comes with the notice; the add-on polls, and may see it seconds later",
     ),
     Double(
         "containerd, images",
-        ("lab/nodes/images.py", "lab/nodes/pulling.py", "lab/nodes/registry.py"),
+        ("lab/kubelet/images.py", "lab/kubelet/pulling.py", "lab/kubelet/registry.py"),
         "pulls, pull policies, pull secrets and registries",
         "containerd's words as its users report them, and the cause that `make up` finds for each; public images' tags by their registries",
-        ("tests/lab/nodes/test_pulling.py", "tests/lab/nodes/test_images.py"),
+        ("lab/tests/kubelet/test_pulling.py", "lab/tests/kubelet/test_images.py"),
         "no bytes are pulled; images are neither collected nor limited by the disk, but by a scenario",
     ),
     Double(
         "OSS mount",
-        ("lab/nodes/ossmount.py", "lab/nodes/ossoptions.py", "lab/nodes/ossfs1.py"),
+        ("lab/kubelet/ossmount.py", "lab/kubelet/ossoptions.py", "lab/kubelet/ossfs1.py"),
         "csi-plugin with ossfs 2.0 or 1.x",
         "the clients' published options with types and limits (ossfs 2.0.7, ossfs 1.91, libfuse 2.9: data with sources) and the driver's "
         "published code",
-        ("tests/lab/nodes/test_volume_options.py", "tests/lab/nodes/test_volumes.py"),
+        ("lab/tests/kubelet/test_volume_options.py", "lab/tests/kubelet/test_volumes.py"),
         "the client in ACK's own image may be newer than the published one; caches, and writes back to OSS, are not modelled",
     ),
     Double(
@@ -167,15 +167,15 @@ DOUBLES = (
         ("lab/serving",),
         "TensorFlow Serving",
         "TensorFlow's own libraries, in the lab's process, by their C API; messages of `tensorflow-serving-api`",
-        ("tests/lab/serving/test_tensorflow.py", "tests/lab/serving/test_versions.py", "tests/lab/serving/test_rest_answers.py",
-         "tests/lab/serving/test_rest_errors.py", "tests/lab/serving/test_grpc.py"),
+        ("lab/tests/serving/test_tensorflow.py", "lab/tests/serving/test_versions.py", "lab/tests/serving/test_rest_answers.py",
+         "lab/tests/serving/test_rest_errors.py", "lab/tests/serving/test_grpc.py"),
         "TensorFlow Serving's own binary is in no registry: its batching and its metrics are read from its source",
     ),
 )  # fmt: skip
 MACHINERY = (
     "lab/__init__.py", "lab/__main__.py", "lab/dns.py", "lab/doubles.py", "lab/down.py", "lab/environment.py", "lab/faults.py",
     "lab/holders.py", "lab/namespace.py", "lab/pki.py", "lab/relay.py", "lab/spawn.py", "lab/state.py", "lab/status.py", "lab/supervisor",
-    "lab/up.py", "lab/cluster/__init__.py", "lab/cluster/notify.py", "lab/cluster/tools.py",
+    "lab/up.py", "lab/controlplane/__init__.py", "lab/controlplane/notify.py", "lab/controlplane/tools.py",
 )  # fmt: skip
 """What stands for nothing of the cloud: it starts, stops and connects the parts. A name without `.py` is the beginning of several."""
 _HEAD = """\
@@ -191,18 +191,18 @@ the published one (control plane, CLI, alicloud and kubernetes plugin, TensorFlo
 _TAIL = """
 ## How the cloud double is judged
 
-Alibaba Cloud generates its SDK packages from the APIs' metadata. `python -m lab.region.sdk_models` reads the request and answer model
+Alibaba Cloud generates its SDK packages from the APIs' metadata. `python -m lab.alicloud.sdk_models` reads the request and answer model
 of every action that the double serves from 15 of those packages; `make prove ITEM=R4` fetches all of them and reads them again, a test in
 `make test` those that are installed.
 
 - A call without a required parameter is refused (`MissingParameter`, at the log service `ParameterInvalid`) before anything happens; so is
   one whose objects or lists lack a required field (`ZoneMappings.1.ZoneId`, `nodepool_info.name`). What the published Terraform provider
-  leaves out is taken: `LEFT_OUT` in `lab/region/judge.py` names it. RAM's and IMS's packages call nothing required; `ALSO_REQUIRED` says
+  leaves out is taken: `LEFT_OUT` in `lab/alicloud/judge.py` names it. RAM's and IMS's packages call nothing required; `ALSO_REQUIRED` says
   what their API reference does.
 - Every parameter, header (OSS) and field of a body that the double asks for, and every field, element and header that it answers with its
   type, is compared while it runs. What differs is listed by the control API (`GET /_lab/departures`, with the judge's share of CPU time);
   the region tests end in failure if anything is.
-- `tests/lab/region/test_exchanges.py` calls every action that the router knows, whole and without each required part.
+- `lab/tests/alicloud/test_exchanges.py` calls every action that the router knows, whole and without each required part.
 - A lab judges the first answers of each action, then as many as take 3 % of its handlers' CPU time; the region tests judge all
   (`LAB_JUDGE=all`).
 """

@@ -144,7 +144,7 @@ def check(environ: Mapping[str, str] = os.environ) -> None:
     if (descriptor := owner(environ)) is not None:
         os.close(descriptor)
     if (scenario := scenario_file(environ)) is not None:
-        from lab.region.scenario import load
+        from lab.alicloud.scenario import load
 
         try:
             load(scenario)
@@ -235,7 +235,7 @@ def is_foreign(name: str) -> bool:
 
 def search_path() -> str:
     """PATH inside: the tools in use, this Python's programs, then the system's own."""
-    from lab.cluster.tools import directories
+    from lab.controlplane.tools import directories
 
     system = os.environ.get("PATH", "/usr/local/bin:/usr/bin:/bin").split(":")
     wanted = [*directories(), str(Path(sys.executable).parent), *system, "/usr/sbin", "/sbin"]
@@ -246,7 +246,7 @@ def _credentials(home: Path) -> dict[str, str]:
     try:
         return json.loads((home / "credentials.json").read_text())
     except (OSError, ValueError):
-        from lab.region.auth.credentials import ensure_credentials
+        from lab.alicloud.auth.credentials import ensure_credentials
 
         return ensure_credentials(home)
 

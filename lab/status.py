@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from lab import state
-from lab.cluster import ingress_watch
-from lab.cluster.tools import older_parts, used
+from lab.controlplane import ingress_watch
+from lab.controlplane.tools import older_parts, used
 from lab.environment import LabError
 from lab.supervisor_control import ask
 

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from lab import dns, relay, supervisor_network, supervisor_parts
-from lab.cluster import ingress_watch
-from lab.cluster.certificates import ensure_cluster_pki
+from lab.alicloud.auth.credentials import ensure_credentials
+from lab.controlplane import ingress_watch
+from lab.controlplane.certificates import ensure_cluster_pki
 from lab.environment import API_IP, INGRESS_IP, REGION_IP, prepare
 from lab.pki import ensure_lab_ca
-from lab.region.auth.credentials import ensure_credentials
 from lab.state import write_state
 from lab.supervisor_control import Control
 from lab.supervisor_process import Part

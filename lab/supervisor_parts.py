@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import supervisor_checks as checks
-from lab.cluster import control_plane, platform
-from lab.cluster.certificates import ClusterPki
-from lab.cluster.kube import tls_context
+from lab.controlplane import control_plane, platform
+from lab.controlplane.certificates import ClusterPki
+from lab.controlplane.kube import tls_context
 from lab.environment import API_IP, INGRESS_IP, METADATA_IP, REGION_IP, inside
 from lab.supervisor_process import Spec
 
@@ -39,7 +39,7 @@ def _cloud(s: Setting) -> list[Spec]:
     return [
         Spec(
             "region",
-            [sys.executable, "-m", "lab.region", "--home", str(s.home), *listens],
+            [sys.executable, "-m", "lab.alicloud", "--home", str(s.home), *listens],
             lambda: checks.http(REGION_IP, 9090, "/_lab/health"),
             env=_environment(s),
             address=f"{REGION_IP}:443, control :9090",
@@ -96,9 +96,9 @@ def _addons(s: Setting) -> list[Spec]:
             "traefik", control_plane.traefik(_path(s, "traefik"), s.home), lambda: checks.http("127.0.0.1", 8089, "/ping"),
             (PLATFORM,), traefik, f"{INGRESS_IP}:80, :443",
         ),
-        Spec("metrics-adapter", _module("lab.cluster.adapter", s), None, (), env, "127.0.0.1:8443"),
-        Spec("log-shipper", _module("lab.cluster.log_shipper", s), None, (PLATFORM, "region"), env),
-        Spec("node-autoscaler", _module("lab.cluster.node_autoscaler", s), None, (PLATFORM, "region"), env),
+        Spec("metrics-adapter", _module("lab.controlplane.adapter", s), None, (), env, "127.0.0.1:8443"),
+        Spec("log-shipper", _module("lab.controlplane.log_shipper", s), None, (PLATFORM, "region"), env),
+        Spec("node-autoscaler", _module("lab.controlplane.node_autoscaler", s), None, (PLATFORM, "region"), env),
     ]  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def _nodes(s: Setting) -> list[Spec]:
     env = {**_environment(s), "KUBECONFIG": str(s.pki.kubeconfig("node-agent"))}
     return [
         Spec(
-            "node-agent", [sys.executable, "-m", "lab.nodes", "--home", str(s.home)], lambda: checks.a_node_is_ready(API_IP, 6443, admin),
+            "node-agent", [sys.executable, "-m", "lab.kubelet", "--home", str(s.home)], lambda: checks.a_node_is_ready(API_IP, 6443, admin),
             (PLATFORM, "region", "kube-controller-manager"), env, grace=10,
         )
     ]  # fmt: skip

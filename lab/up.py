@@ -106,7 +106,7 @@ def joined(home: Path, say: Say) -> bool:
 
 
 def _tell_joined(home: Path, watch: Watch, say: Say) -> None:
-    from lab.cluster import tools as toolbox
+    from lab.controlplane import tools as toolbox
 
     toolbox.lay_plugins(home / "pulumi" / "home", say)  # what has been built or found since it was started
     for line in toolbox.older_parts(watch.last["components"]):
@@ -133,7 +133,7 @@ def _start(home: Path, lock: int, say: Say) -> None:
 
 
 def _start_locked(home: Path, lock: int, closing: contextlib.ExitStack, say: Say) -> None:
-    from lab.cluster import tools as toolbox
+    from lab.controlplane import tools as toolbox
     from lab.environment import prepare
 
     wanted, factor, scenario = ports(), clock_factor(), scenario_file()

@@ -58,7 +58,7 @@ def empty_program(directory: pathlib.Path) -> None:
     (directory / "__main__.py").write_text("\n".join([*imports, *loads]) + "\n")
     (directory / "Pulumi.yaml").write_text("name: empty\nruntime:\n  name: python\n  options: {virtualenv: .venv}\n")
     (directory / ".venv").symlink_to((ROOT / ".venv").resolve())
-    for package in ("components", "providers"):
+    for package in ("components", "settings", "interruption_handler", "providers"):
         shutil.copytree(ROOT / package, directory / package, ignore=shutil.ignore_patterns("__pycache__"))
 
 

@@ -19,12 +19,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from lab.toolchain import build, versions
+from lab.toolchain.paths import TOOLCHAIN
+from lab.toolchain.progress import Board
+from lab.toolchain.specs import SPECS, GoModule, Spec
 from ops import recover, trial
 from ops.pulumi import ROOT, Stack, environment
-from toolchain import build, versions
-from toolchain.paths import TOOLCHAIN
-from toolchain.progress import Board
-from toolchain.specs import SPECS, GoModule, Spec
 
 ROUNDS = 3
 TOFU = Spec(

@@ -10,9 +10,9 @@ import argparse
 import os
 import sys
 
-from components.settings.problem import SettingsError
-from components.settings.stack_file import StackFileError, read
 from ops.pulumi import ROOT, require_stack_file
+from settings.core.problem import SettingsError
+from settings.core.stack_file import StackFileError, read
 
 
 def problems(stack: str) -> str:

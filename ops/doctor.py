@@ -76,7 +76,7 @@ def namespaces(uid: int | None = None, run: Callable[[list[str]], tuple[int, str
 
 def go(find: Callable[[], object] | None = None) -> Finding:
     """A Go that can build the tools; it also comes as a wheel."""
-    from toolchain.golang import MINIMUM, find_go
+    from lab.toolchain.golang import MINIMUM, find_go
 
     wanted = ".".join(map(str, MINIMUM))
     found = (find or find_go)()

@@ -16,9 +16,9 @@ from types import FrameType, TracebackType
 FAILED, INTERRUPTED, PIPE_CLOSED, TERMINATED = 1, 130, 141, 143
 COMPLETE = (
     "lab.environment.LabError",
-    "toolchain.errors.ToolchainError",
-    "components.settings.problem.SettingsError",
-    "components.settings.stack_file.StackFileError",
+    "lab.toolchain.errors.ToolchainError",
+    "settings.core.problem.SettingsError",
+    "settings.core.stack_file.StackFileError",
     "ops.bootstrap.InstallError",
     "ops.offline.workspace.OfflineError",
     "ops.preview_comment.document.NotAPreview",

@@ -24,10 +24,10 @@ def home() -> pathlib.Path:
 
 def tensorflow_library(stack: str) -> str:
     """The name, as a tool, of the TensorFlow that the lab computes with for the serving image of a stack."""
-    from components.settings.problem import SettingsError
-    from components.settings.serving import Server
-    from components.settings.stack_file import StackFileError, read
-    from toolchain import tensorflow
+    from lab.toolchain import tensorflow
+    from settings.core.problem import SettingsError
+    from settings.core.stack_file import StackFileError, read
+    from settings.serving import Server
 
     try:
         server = read(ROOT, stack).settings(os.environ).server
@@ -41,7 +41,7 @@ def start(*, quiet: bool = False, stack: str = "local") -> None:
     """Makes sure that the tools are there and the lab runs; says what it waits for, and what is used from where.
 
     Variables that the lab would refuse end it before a tool is built."""
-    import toolchain
+    from lab import toolchain
     from lab.environment import LabError, check
 
     try:

@@ -167,14 +167,14 @@ RULES = (
         r"(AssumeRole|assume role|sts).*(NoPermission|AccessDenied|Forbidden|not authorized|ImplicitDeny)",
         "the RAM role's trust policy does not let the cluster's OSS driver in",
         "make up REFRESH=1 puts the stack's own role right; with adopt.roleName, its trust policy must name this cluster's OIDC provider "
-        "and the service account ack-csi-fuse:csi-fuse-ossfs (components/model_access.py)",
+        "and the service account ack-csi-fuse:csi-fuse-ossfs (components/storage/model_access.py)",
     ),
     Rule("mount", r"NoSuchBucket|bucket does not exist", "the model's bucket does not exist", f"make up REFRESH=1 makes it again; {AGAIN}"),
     Rule(
         "mount",
         r"AccessDenied|NoPermission|Forbidden|[Hh][Tt][Tt][Pp] ?(status)?:? ?403|status: 403",
         "the RAM role may not read the model: its policy does not name this bucket or path",
-        "make up REFRESH=1 puts the stack's own policy right; compare what is said with components/model_access.py",
+        "make up REFRESH=1 puts the stack's own policy right; compare what is said with components/storage/model_access.py",
     ),
     Rule(
         "mount",

@@ -91,9 +91,9 @@ def account(found: str, expected: str | None) -> Finding:
 
 
 def _settings(stack: Stack) -> tuple[Any, list[Finding]]:
-    from components.settings.loading import load
-    from components.settings.problem import SettingsError
     from ops.teardown.place import PROJECT, config_of
+    from settings.core.loading import load
+    from settings.core.problem import SettingsError
 
     config = config_of(stack.name)
     secret = [key for key, value in config.items() if isinstance(value, dict) and set(value) == {"secure"}]

@@ -46,10 +46,10 @@ def online(stack: Stack, diff: bool) -> int:
 
 def offline(options: argparse.Namespace) -> int:
     """With the real CLI and plugins, in a directory of its own. Exit status: the CLI's."""
+    from lab.toolchain import ToolchainError
     from ops.offline import run
     from ops.offline.workspace import OfflineError
     from policy.environment import NoEnvironment
-    from toolchain import ToolchainError
 
     try:
         found = run.preview(options.stack, options.base, policies=options.policies)

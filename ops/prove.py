@@ -47,10 +47,10 @@ ITEMS = {
         ("tests/e2e/test_up.py", "tests/e2e/test_killed.py"),
         settings=(("KILL_MOMENTS", "20"),),
     ),
-    "A8": Item("official SDKs and oss2 as clients of the region", ("tests/lab/region",)),
+    "A8": Item("official SDKs and oss2 as clients of the region", ("lab/tests/alicloud",)),
     "A9": Item(
         "bad input: one clear message each",
-        ("tests/unit/test_bad_settings.py", "tests/plugins/ossmodel", "tests/unit_ops"),
+        ("tests/unit/test_bad_settings.py", "tests/plugins/ossmodel", "tests/ops"),
         "at least 60 bad inputs",
     ),
     "A10": Item("benchmarks", ("tests/prove/test_a10_bench.py",), "preview <= 1.5x, upload >= 0.95x"),
@@ -128,11 +128,11 @@ ITEMS = {
     ),
     "C4": Item(
         "destroy leaves nothing: normally, after each single fault, killed in each stage, cluster gone; what was left behind is found",
-        ("tests/e2e/test_teardown.py", "tests/lab/region/test_remains.py", "tests/prove/test_c4_teardown.py"),
+        ("tests/e2e/test_teardown.py", "lab/tests/alicloud/test_remains.py", "tests/prove/test_c4_teardown.py"),
         "0 objects of any kind in region and cluster; every planted remainder found",
     ),
-    "C5": Item("previews as comments, against golden ones", ("tests/unit_ops/test_preview_comment.py",), "at least 20 previews"),
-    "C6": Item("every policy passes and fails, and runs on all stacks", ("tests/unit_ops/test_policies.py",)),
+    "C5": Item("previews as comments, against golden ones", ("tests/ops/test_preview_comment.py",), "at least 20 previews"),
+    "C6": Item("every policy passes and fails, and runs on all stacks", ("tests/ops/test_policies.py",)),
     "C7": Item(
         "adoption with no change; a difference is shown and refused",
         ("tests/plugins/engine/test_adoption.py", "tests/unit/test_adoption.py", "tests/e2e/test_adoption.py"),
@@ -167,12 +167,12 @@ ITEMS = {
     "R3": Item("the default stack's model on its image's TensorFlow", ("tests/prove/test_r3_default_model.py",), "loaded, answer equal"),
     "R5": Item(
         "README's blocks for Alibaba Cloud, typed by a user without the repository's helpers, under the real host names",
-        ("tests/e2e/test_first_deployment.py", "tests/unit_ops/test_smoke.py", "tests/unit_ops/test_trial.py"),
+        ("tests/e2e/test_first_deployment.py", "tests/ops/test_smoke.py", "tests/ops/test_trial.py"),
         "ends 0 without DNS, with auth basic, with a certificate, with another model",
     ),
     "R6": Item(
         "ways a pod does not get ready: the last screen names cause and remedy",
-        ("tests/unit_ops/test_pod_causes.py", "tests/e2e/test_pods_not_ready.py", "tests/e2e/test_identity.py"),
+        ("tests/ops/test_pod_causes.py", "tests/e2e/test_pods_not_ready.py", "tests/e2e/test_identity.py"),
         "at least 20 ways, 8 of them for real",
     ),
     "R7": Item(
@@ -182,7 +182,7 @@ ITEMS = {
     ),
     "R8": Item(
         "every command called wrongly and interrupted: no traceback, statuses as documented",
-        ("tests/unit_ops/test_wrong_invocations.py",),
+        ("tests/ops/test_wrong_invocations.py",),
         "at least 60, 0 tracebacks",
     ),
     "R4": Item(

@@ -37,13 +37,14 @@ LANES = (
     {
         "program": (
             "tests/unit",
-            "tests/unit_ops",
-            *(f"tests/plugins/{name}" for name in ("alicloud", "toolchain")),
+            "tests/ops",
+            "tests/plugins/alicloud",
+            "lab/tests/toolchain",
         ),
         "model": ("tests/plugins/ossmodel",),
-        "lab": tuple(f"tests/lab/{name}" for name in ("core", "nodes", "region")),
+        "lab": tuple(f"lab/tests/{name}" for name in ("core", "nodes", "region")),
         "ends": ENDS,
-        "engine": ("tests/plugins/engine", "tests/lab/serving"),
+        "engine": ("tests/plugins/engine", "lab/tests/serving"),
         "whole": WHOLE,
     },
     {"elastic": ("tests/elastic/test_b1_loop.py", "tests/elastic/test_b6_scale_in.py")},
@@ -176,8 +177,8 @@ def run_lanes(groups: Sequence[dict[str, tuple[str, ...]]]) -> int:
 
 def main(arguments: list[str]) -> int:
     """Tools, then every rung, or only what is named (as pytest takes it)."""
-    import toolchain
-    from toolchain import tensorflow
+    from lab import toolchain
+    from lab.toolchain import tensorflow
 
     # `make test &` in a script and `nohup` start us with SIGINT ignored. What we start would ignore it too, and so would the commands that
     # tests interrupt: their labs then stay. A handler of ours is the default again in what we start.

@@ -88,7 +88,7 @@ def is_sample(source: Path, known: dict[str, Signature]) -> bool:
 
 def from_file(path: Path, known: dict[str, Signature]) -> Trial:
     """The body in a file. Raises NoTrial when it is none that TensorFlow Serving takes."""
-    from components.settings import model_request
+    from settings import model_request
 
     try:
         body = model_request.read(path)
@@ -155,8 +155,8 @@ def _signatures(source: Path) -> dict[str, Signature]:
 
 def _model(stack: str, root: Path) -> tuple[dict[str, Any], int]:
     """The stack's `model` settings, with the defaults, and `entry.bodyMib`."""
-    from components.settings.serving import Model
-    from components.settings.traffic import Entry
+    from settings.serving import Model
+    from settings.traffic import Entry
 
     config = _config(stack, root)
     model = {"source": Model.model_fields["source"].default, **_group(config, "model")}

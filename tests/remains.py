@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from lab.region.seed import CLUSTER, SYSTEM_TYPE, VPC
+from lab.alicloud.seed import CLUSTER, SYSTEM_TYPE, VPC
 from ops.teardown.cloud import Cloud, credentials, explained, runtime, tag_filter
 from ops.teardown.scan_compute import pools_of
 from ops.teardown.scan_store import bucket

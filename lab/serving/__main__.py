@@ -27,7 +27,7 @@ from lab.serving.metrics import Metrics
 from lab.serving.model import Loader, Model
 from lab.serving.rest import Rest
 from lab.serving.warmup import warm_up
-from toolchain import ToolchainError, tensorflow
+from lab.toolchain import ToolchainError, tensorflow
 
 _SERVER = "tensorflow_serving/model_servers/server.cc:"
 

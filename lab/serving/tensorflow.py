@@ -355,7 +355,7 @@ _opening = threading.Lock()
 def open_library(version: str) -> Library:
     """TensorFlow of this version in this process. Raises toolchain.ToolchainError if its libraries are not unpacked yet, RuntimeError if
     another version is open already."""
-    from toolchain import tensorflow
+    from lab.toolchain import tensorflow
 
     with _opening:
         if version not in _opened:

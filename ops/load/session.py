@@ -200,7 +200,7 @@ class Session:
         }
 
     def _config(self) -> dict[str, Any]:
-        from components.settings.stack_file import read
+        from settings.core.stack_file import read
 
         there = (self.program / f"Pulumi.{self.stack.name}.yaml").is_file()
         return read(self.program, self.stack.name).config if there else {}

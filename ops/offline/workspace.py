@@ -12,8 +12,8 @@ import subprocess
 import sys
 from typing import Any
 
-from components.settings import stack_file
 from lab.environment import without_logs
+from settings.core import stack_file
 
 PROJECT = "elastic-inference"
 PASSPHRASE = "offline"
@@ -39,7 +39,7 @@ class Workspace:
 
     def lay_plugins(self) -> None:
         """Links the CLI's plugins from the tool chain's cache; builds what is missing there, with progress. Raises ToolchainError."""
-        from toolchain import plugins
+        from lab.toolchain import plugins
 
         plugins.install_into(self._home)
 
@@ -60,7 +60,7 @@ class Workspace:
 
     def pulumi(self, program: pathlib.Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Runs the CLI in `program`, with more environment variables if need be; what it prints is the caller's to show."""
-        import toolchain
+        from lab import toolchain
 
         command = [str(toolchain.find("pulumi").path), *arguments, "--non-interactive"]
         return subprocess.run(command, cwd=program, env={**self._environment(program), **variables}, capture_output=True, text=True)
@@ -72,7 +72,7 @@ class Workspace:
 
     def _environment(self, program: pathlib.Path) -> dict[str, str]:
         """Nothing of the caller's but where things are: no credentials, no backend, no proxy of a cloud that isn't asked."""
-        import toolchain
+        from lab import toolchain
 
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         paths = [str(toolchain.find("pulumi").path.parent), str(pathlib.Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]

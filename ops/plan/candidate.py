@@ -28,7 +28,7 @@ class Floor:
 @lru_cache(maxsize=200_000)
 def floor_at(floors: tuple[Floor, ...], minute: int) -> int | None:
     """The floor that holds `minute` minutes after the start: that of the schedule that fired last, by the handler's own calendar."""
-    from components.handler.cron import Cron
+    from interruption_handler.cron import Cron
 
     fired = []
     for one in floors:

@@ -67,7 +67,7 @@ AUTOMATIC = ("nodePool.maxSize", "autoscaler.maxReplicas", "autoscaler.scaleUpPo
 
 def floor(row: Mapping[str, Any]) -> Floor:
     """A floor from its setting; ValueError or KeyError if it is none."""
-    from components.handler.cron import Cron
+    from interruption_handler.cron import Cron
 
     Cron.parse(row["schedule"])
     return Floor(row["schedule"], row.get("timeZone", "Asia/Shanghai"), int(row["minReplicas"]))
@@ -149,8 +149,8 @@ def _expected(name: str) -> str:
 @cache
 def _declared(name: str) -> tuple[Any, dict[str, str]] | None:
     """The program's declaration of a setting: pydantic's field and its sentences; None where it has none."""
-    from components.settings.field import Group
-    from components.settings.root import Settings
+    from settings.core.field import Group
+    from settings.root import Settings
 
     group: type[Any] = Settings
     steps = name.split(".")

@@ -10,7 +10,7 @@ from typing import Any
 from ops.plan.mistake import Mistake
 
 ROOT = Path(__file__).resolve().parents[2]
-TABLE = ROOT / "lab" / "region" / "prices.json"
+TABLE = ROOT / "lab" / "alicloud" / "prices.json"
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def load(path: Path | None = None, region: str = "") -> tuple[Prices, list[Mista
 
     `prices` maps types to prices, or regions to such maps; `elsewhere` names the region whose prices stand for one not listed.
     """
-    from lab.region.catalog import TYPES
+    from lab.alicloud.catalog import TYPES
 
     vcpus = {name: kind.cpu for name, kind in TYPES.items()}
     if path is None and not TABLE.exists():

@@ -81,6 +81,6 @@ def _check(path: Path, before: str, after: str) -> None:
 
 
 def _problems(path: Path, text: str) -> Sequence[Any]:
-    from components.settings.stack_file import parse
+    from settings.core.stack_file import parse
 
     return parse(text, path.name.split(".")[1], path.name).problems(os.environ)

@@ -30,10 +30,10 @@ def build(arguments: list[str]) -> int:
     parser.add_argument("--base", default="", metavar="COMMIT", help="what to compare with; without it everything is new")
     parser.add_argument("--out", type=pathlib.Path, required=True, metavar="DIRECTORY")
     options = parser.parse_args(arguments)
+    from lab.toolchain import ToolchainError
     from ops.offline import run
     from ops.offline.workspace import OfflineError
     from policy import check
-    from toolchain import ToolchainError
 
     marker(options.stack)
     options.out.mkdir(parents=True, exist_ok=True)

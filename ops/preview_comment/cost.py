@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from lab.region.catalog import SPOT_FRACTION
+from lab.alicloud.catalog import SPOT_FRACTION
 from ops.plan.prices import TABLE, Prices, load
 from ops.preview_comment.document import Preview, State, Step
 from ops.preview_comment.markdown import code, line

@@ -108,15 +108,15 @@ def _kept(settings: Any) -> frozenset[tuple[str, str]]:
 
 def config_of(stack: str) -> dict[str, Any]:
     """The stack's file, {} when there is none. Encrypted values stay encrypted. Raises StackFileError when it can't be read."""
-    from components.settings.stack_file import read
+    from settings.core.stack_file import read
 
     return read(ROOT, stack).config if (ROOT / f"Pulumi.{stack}.yaml").is_file() else {}
 
 
 def settings_of(stack: str, config: dict[str, Any]) -> Any:
     """The program's own view of the settings; None when it would refuse them: a teardown goes by the state then."""
-    from components.settings.problem import SettingsError
-    from components.settings.stack_file import StackFile
+    from settings.core.problem import SettingsError
+    from settings.core.stack_file import StackFile
 
     try:
         return StackFile(stack, config).settings(os.environ)

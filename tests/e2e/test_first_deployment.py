@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.region.seed import CLUSTER, SWITCHES
+from lab.alicloud.seed import CLUSTER, SWITCHES
 from tests.e2e.documents import blocks
 from tests.e2e.harness import ROOT, Lab
 from tests.e2e.user import User, another_model

@@ -16,7 +16,7 @@ RELEASE = "kubernetes:helm.sh/v3:Release"
 NAME, NAMESPACE = "ack-alibaba-cloud-metrics-adapter", "kube-system"
 CHART = pathlib.Path("tests", "data", "metrics-adapter-chart")
 ADDED = f"""
-from components.metrics_adapter import MetricsAdapter, MetricsAdapterArgs
+from components.serving.metrics_adapter import MetricsAdapter, MetricsAdapterArgs
 
 MetricsAdapter("metrics", MetricsAdapterArgs(stack.region, chart="{CHART}"), inside)
 """

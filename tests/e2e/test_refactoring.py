@@ -13,7 +13,7 @@ from tests.figures import figure
 
 COMPONENT = re.compile(r'\b(?P<kind>[A-Z]\w+)\("(?P<name>\w+)", (?P=kind)Args')
 OUTSIDE = re.compile(r'\b(?:kubernetes_provider|serving_namespace)\("(?P<name>\w+)"')
-MAKERS = ("__main__.py", "components/foundation.py")
+MAKERS = ("__main__.py", "components/compute/foundation.py")
 """Where components are made; those of a cluster from nothing are renamed with the rest, though this stack has none."""
 GROUP = """
 class Everything(Component):
@@ -53,7 +53,7 @@ def refactored(lab: Lab, directory: pathlib.Path) -> tuple[Lab, list[str]]:
 
 def retyped(program: pathlib.Path, kind: str) -> str:
     """Gives a component another type; what it was."""
-    (source,) = [path for path in (program / "components").glob("*.py") if f"class {kind}(Component)" in path.read_text()]
+    (source,) = [path for path in (program / "components").rglob("*.py") if f"class {kind}(Component)" in path.read_text()]
     text = source.read_text()
     (token,) = re.findall(r'"(inference:\w+:\w+)"', text)
     source.write_text(text.replace(f'"{token}"', f'"{token.replace("inference:", "inference:re")}"'))

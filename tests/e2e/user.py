@@ -73,7 +73,7 @@ class User:
 
 
 TOOLS = """
-import json, toolchain
+import json; from lab import toolchain
 from ops.lab import TOOLS
 print(json.dumps({name: {"path": str(tool.path), "version": tool.version} for name, tool in toolchain.ensure(TOOLS).items()}))
 """

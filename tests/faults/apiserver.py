@@ -18,9 +18,9 @@ from typing import Any
 import yaml
 from aiohttp import ClientSession, ClientTimeout, TCPConnector, web
 
-from lab.cluster.certificates import cluster_pki
+from lab.alicloud.faults import Faults
+from lab.controlplane.certificates import cluster_pki
 from lab.environment import API_IP, API_URL
-from lab.region.faults import Faults
 from tests.faults.cases import CLUSTER
 
 PORT = 6444
@@ -31,7 +31,7 @@ _HOP = {"host", "connection", "transfer-encoding", "content-length", "keep-alive
 
 @dataclass
 class Call:
-    """One request, as `lab.region.faults` matches it and as a case names it."""
+    """One request, as `lab.alicloud.faults` matches it and as a case names it."""
 
     method: str
     raw_path: str

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import yaml
 
-from lab.cluster.kube import Kube, KubeError
+from lab.controlplane.kube import Kube, KubeError
 from ops.objects import KEPT_AS
 from ops.pulumi import ROOT
 from tests.faults import shape

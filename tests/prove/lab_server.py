@@ -20,9 +20,9 @@ from lab.serving.errors import StatusError
 from lab.serving.model import CLASSIFY, REGRESS
 from lab.serving.tensorflow import Tensor
 from lab.serving.tensors import from_proto, to_proto
+from lab.tests.serving.apart import Apart
+from lab.tests.serving.conftest import Server, start_process
 from providers.ossmodel.tensorflow.messages import message
-from tests.lab.serving.apart import Apart
-from tests.lab.serving.conftest import Server, start_process
 from tests.ports import free_port
 
 SECONDS = 600

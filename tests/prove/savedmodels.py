@@ -11,11 +11,11 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from lab.toolchain import tensorflow as libraries
+from lab.toolchain.child import Child
+from lab.toolchain.paths import bytes_below, cache_root
+from lab.toolchain.progress import Board, Step, duration
 from ops.pulumi import ROOT
-from toolchain import tensorflow as libraries
-from toolchain.child import Child
-from toolchain.paths import bytes_below, cache_root
-from toolchain.progress import Board, Step, duration
 
 SCRIPT = ROOT / "models" / "make_savedmodels.py"
 PUBLISHED = {"basic-pitch": "0.4.0", "guesslang": "2.2.1"}

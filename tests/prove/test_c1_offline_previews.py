@@ -13,8 +13,8 @@ from ops.offline import run
 from ops.preview_comment.document import parse
 from tests.e2e.harness import Lab
 from tests.figures import figure
+from tests.ops.test_offline_previews import sealed
 from tests.unit.golden_trees import STACKS
-from tests.unit_ops.test_offline_previews import sealed
 
 
 @pytest.fixture(scope="module")

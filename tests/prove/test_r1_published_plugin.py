@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 
+from lab.toolchain.specs import SPECS
 from ops.lab import TOOLS
 from ops.pulumi import ROOT
 from tests.figures import figure
-from toolchain.specs import SPECS
 
 MODULE = "github.com/pulumi/pulumi-kubernetes/provider/v4"
-GONE = ("lab/kubernetes_plugin", "tests/lab/kubernetes_plugin", "tests/plugins/kubernetes")
+GONE = ("lab/kubernetes_plugin", "lab/tests/kubernetes_plugin", "tests/plugins/kubernetes")
 STATED = "stand-in deleted: 9,538 lines of 64 files (commit eed2c20)"
 
 

@@ -20,14 +20,14 @@ import numpy as np
 import pytest
 
 from lab.serving.errors import StatusError
+from lab.tests.serving.apart import Apart
+from lab.toolchain import tensorflow as libraries
 from providers.ossmodel.tensorflow.check import check
 from providers.ossmodel.tensorflow.portable import rewrite
 from tests.figures import figure, measure
-from tests.lab.serving.apart import Apart
 from tests.plugins.ossmodel.mutations import request_of
 from tests.prove.lab_server import LabCase, LabServer, farthest, questions
 from tests.prove.savedmodels import exported, published
-from toolchain import tensorflow as libraries
 
 EXPORTERS = ("2.15.1", "2.21.0")
 REWRITTEN = ("bert_like", "keras_dense", "keras_lstm", "several_signatures", "jpeg", "vocabulary", "while_loop", "bfloat16")

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.settings.serving import Model, Server
 from lab.serving.tensorflow import DEFAULT
+from lab.tests.serving.apart import Apart
+from lab.tests.serving.test_tensorflow import VALUES, echoes
+from lab.toolchain import tensorflow as libraries
 from models.tokenizer import instance
 from ops.pulumi import ROOT
 from providers.ossmodel.tensorflow.check import check
+from settings.serving import Model, Server
 from tests.figures import measure
-from tests.lab.serving.apart import Apart
-from tests.lab.serving.test_tensorflow import VALUES, echoes
-from toolchain import tensorflow as libraries
 
 
 def test_the_default_model_answers_on_the_default_images_tensorflow() -> None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lab.region import judge, sdk_models
+from lab.alicloud import judge, sdk_models
 from tests.figures import figure
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from components.handler.actions import Action
-from components.handler.model import Config, Node, Pod, View
+from interruption_handler.actions import Action
+from interruption_handler.model import Config, Node, Pod, View
 
 POOL = {"inference-pool": "inference-local-1"}
 NOW = 1_800_000_000.0

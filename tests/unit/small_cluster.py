@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from components.handler.actions import Close, Delete, Detach, Evict
-from components.handler.loop import decide
-from components.handler.model import View
+from interruption_handler.actions import Close, Delete, Detach, Evict
+from interruption_handler.loop import decide
+from interruption_handler.model import View
 from tests.unit.cluster_objects import NOW, config, node, pod
 
 BOOT, LOAD, NOTICE = 150, 40, 300

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from components.settings import Settings, SettingsError, load
+from settings import Settings, SettingsError, load
 from tests.unit.bad_cluster_inputs import ADOPTED, CREATED
 from tests.unit.bad_elastic_inputs import ELASTIC
 from tests.unit.bad_inputs import CLOUD, SERVING, Bad

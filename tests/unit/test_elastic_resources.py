@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.handler.model import Config
+from interruption_handler.model import Config
 from tests.unit.monitor import Recording
 from tests.unit.program import ROOT, Cloud, run
 
@@ -70,7 +70,7 @@ def test_the_handler_runs_anywhere_but_on_the_pool_and_is_locked_down(either: Re
 def test_the_handlers_code_is_what_the_repository_holds_and_a_change_of_it_rolls_the_pods() -> None:
     first, second = run(), run(changes={"interruption": {"drainSeconds": 40}})
     data = first.named("interruption-code").inputs["data"]
-    files = {path.name: path.read_text() for path in (ROOT / "components" / "handler").glob("*.py")}
+    files = {path.name: path.read_text() for path in (ROOT / "interruption_handler").glob("*.py")}
     assert {name: text for name, text in data.items() if name.endswith(".py")} == files
     names = [one.named("interruption-code").inputs["metadata"]["name"] for one in (first, second)]
     assert names[0] != names[1] and first.named("interruption-code").inputs["immutable"] is True
@@ -98,7 +98,7 @@ def test_a_budget_counted_from_the_owners_bears_pods_without_one(either: Recordi
 
 
 def test_the_code_starts_from_its_directory_alone_with_the_standard_library(tmp_path: Path) -> None:
-    for path in (ROOT / "components" / "handler").glob("*.py"):
+    for path in (ROOT / "interruption_handler").glob("*.py"):
         (tmp_path / path.name).write_text(path.read_text())
     (tmp_path / "settings.json").write_text(json.dumps(told(run())))
     command = [

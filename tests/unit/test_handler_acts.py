@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from components.handler import actions, lease, loop
-from components.handler.actions import Actor, Close, Delete, Detach, Evict, Floor, Forget, Reattach, Reopen
-from components.handler.kube import ApiError
-from components.handler.mirror import Mirror
+from interruption_handler import actions, lease, loop
+from interruption_handler.actions import Actor, Close, Delete, Detach, Evict, Floor, Forget, Reattach, Reopen
+from interruption_handler.kube import ApiError
+from interruption_handler.mirror import Mirror
 from tests.unit.cluster_objects import config, detached, node, pod, view
 
 Call = tuple[str, str, Any]

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from components.handler import floors
-from components.handler.actions import Floor
-from components.handler.cron import Cron
+from interruption_handler import floors
+from interruption_handler.actions import Floor
+from interruption_handler.cron import Cron
 from tests.unit.cluster_objects import NOW, config, view
 
 SHANGHAI = "Asia/Shanghai"

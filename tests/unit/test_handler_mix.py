@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from components.handler import mix
-from components.handler.actions import Rank, Remember
-from components.handler.model import View
+from interruption_handler import mix
+from interruption_handler.actions import Rank, Remember
+from interruption_handler.model import View
 from tests.unit.cluster_objects import NOW, config, detached, node, pod, told, view
 
 MIX = {"base": 0, "percent": 30, "points": 4, "after_seconds": 300, "most_nodes": 40}

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from components.handler import lost, notice
-from components.handler.actions import Delete
-from components.handler.model import node_of, pod_of
+from interruption_handler import lost, notice
+from interruption_handler.actions import Delete
+from interruption_handler.model import node_of, pod_of
 from tests.unit.cluster_objects import NOW, config, detached, node, pod, told, view
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from components.settings.advice import advice
-from components.settings.loading import load
-from components.settings.model_rules import _image_loads_the_model
-from components.settings.serving import Server
 from providers.ossmodel.tensorflow.messages import message
+from settings.advice import advice
+from settings.core.loading import load
+from settings.model_rules import _image_loads_the_model
+from settings.serving import Server
 from tests.plugins.ossmodel import savedmodels
 from tests.unit.program import ROOT, run, stack_values
 

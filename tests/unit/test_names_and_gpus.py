@@ -2,7 +2,8 @@
 
 import pytest
 
-from components import gpu, names
+from components import names
+from components.compute import gpu
 
 
 def test_the_deployment_is_named_as_arena_would_name_it() -> None:

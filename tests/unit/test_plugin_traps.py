@@ -5,7 +5,7 @@ import json
 import pulumi
 import pytest
 
-from components.node_pool import _must_be_ordered
+from components.compute.node_pool import _must_be_ordered
 from tests.unit.monitor import UNKNOWN, Recording
 from tests.unit.program import PROJECT, Cloud, failure, run
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from components.settings import Settings, SettingsError, load
-from components.settings.inputs import store
+from settings import Settings, SettingsError, load
+from settings.inputs import store
 from tests.unit.bad_cluster_inputs import made
 from tests.unit.program import PROJECT, stack_values
 

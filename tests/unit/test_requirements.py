@@ -15,9 +15,9 @@ import pytest
 from ops import bootstrap, doctor, requirements
 from tests.unit.program import ROOT
 
-PROGRAM = ("__main__.py", "components", "providers")
+PROGRAM = ("__main__.py", "components", "settings", "interruption_handler", "providers")
 """What runs with requirements.txt alone, on a user's machine as well."""
-OTHERS = ("lab", "ops", "tests", "toolchain")
+OTHERS = ("lab", "ops", "tests")
 TOLD_APART = {"ruamel": "ruamel.yaml", "google": "protobuf", "jwt": "pyjwt", "yaml": "pyyaml", "markdown_it": "markdown-it-py"}
 COMES_WITH = {"pydantic_core": "pydantic", "darabonba": "darabonba-core", "aliyunsdkcore": "aliyun-python-sdk-core"}
 LOCK = """\
@@ -97,7 +97,7 @@ def _pin_of(module: str, distributions: dict[str, list[str]]) -> str:
 def test_what_is_imported_is_pinned_by_name(paths: tuple[str, ...], file: str) -> None:
     imported, pinned = _imported(paths), requirements.pins(ROOT / file)
     # Modules beside a plugin's or a tool's own main file, imported without a package name.
-    beside = {path.stem for path in (*ROOT.glob("toolchain/*/*.py"), *ROOT.glob("providers/*/*.py"))}
+    beside = {path.stem for path in (*ROOT.glob("lab/toolchain/*/*.py"), *ROOT.glob("providers/*/*.py"))}
     distributions = {name: list(found) for name, found in metadata.packages_distributions().items()}
     lacking = {module: where for module, where in imported.items() if module not in beside and _pin_of(module, distributions) not in pinned}
     assert len(imported) > 8 and not lacking, f"imported and not in {file}"

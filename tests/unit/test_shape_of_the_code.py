@@ -9,13 +9,16 @@ import re
 import pytest
 
 from components.component import Component
-from components.settings import doc
-from components.settings.root import GROUPS, KEYS, Settings
+from settings.core import doc
+from settings.root import GROUPS, KEYS, Settings
 from tests.unit.program import ROOT
 
-FILES = sorted((ROOT / "components").rglob("*.py")) + [ROOT / "__main__.py"]
+PARTS = ("components", "settings", "interruption_handler")
+FILES = [path for part in PARTS for path in sorted((ROOT / part).rglob("*.py"))] + [ROOT / "__main__.py"]
 MODULES = [
-    importlib.import_module(f"components.{path.stem}") for path in sorted((ROOT / "components").glob("*.py")) if path.stem != "__init__"
+    importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    for path in sorted((ROOT / "components").rglob("*.py"))
+    if path.stem != "__init__"
 ]
 ARGS = {kind for module in MODULES for name, kind in vars(module).items() if name.endswith("Args") and dataclasses.is_dataclass(kind)}
 
@@ -85,14 +88,14 @@ def test_every_setting_is_declared_described_and_explained() -> None:
 
 def test_every_pool_server_and_entry_setting_reaches_its_component() -> None:
     """No dead setting: what __main__ passes on by name is an input of the component."""
-    from components.autoscaler import AutoscalerArgs
-    from components.cluster import ClusterArgs
-    from components.entry import EntryArgs
-    from components.headroom import HeadroomArgs
-    from components.interruption import InterruptionArgs
-    from components.model_server import ModelServerArgs
-    from components.model_store import ModelStoreArgs
-    from components.node_pool import NodePoolArgs
+    from components.compute.cluster import ClusterArgs
+    from components.compute.node_pool import NodePoolArgs
+    from components.serving.autoscaler import AutoscalerArgs
+    from components.serving.entry import EntryArgs
+    from components.serving.headroom import HeadroomArgs
+    from components.serving.interruption import InterruptionArgs
+    from components.serving.model_server import ModelServerArgs
+    from components.storage.model_store import ModelStoreArgs
 
     passed = {
         "nodePool": NodePoolArgs,

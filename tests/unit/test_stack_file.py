@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from components.settings.stack_file import StackFileError, parse, read
 from ops import check
+from settings.core.stack_file import StackFileError, parse, read
 from tests.unit.program import PROJECT, ROOT, stack_values
 
 

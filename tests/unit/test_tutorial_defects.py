@@ -3,8 +3,9 @@
 import json
 import re
 
-from components import gpu, serving_pod
+from components.compute import gpu
 from components.names import is_label_value
+from components.serving import serving_pod
 from tests.unit.monitor import Recording
 from tests.unit.program import ROOT, failure, run
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-import toolchain
+from lab import toolchain
 from tests.plugins.alicloud.plugin import CREDENTIALS, Plugin
 from tests.plugins.alicloud.sealed import SCENARIOS, run
 

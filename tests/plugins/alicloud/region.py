@@ -21,7 +21,7 @@ class Region:
     def __init__(self, home: Path) -> None:
         (home / "scenario.yaml").write_text(f"delays: {{task: {_TASK_SECONDS}}}\n")
         self._log = (home / "region.log").open("w")
-        self._process = subprocess.Popen([sys.executable, "-m", "lab.region", "--home", str(home)], stderr=self._log)
+        self._process = subprocess.Popen([sys.executable, "-m", "lab.alicloud", "--home", str(home)], stderr=self._log)
         self._home = home
         self._wait()
         _ask("/clusters", {"cluster_id": CLUSTER, "name": "recorded", "vswitch_ids": NODE_POOL["vswitchIds"]})

@@ -4,10 +4,10 @@ import os
 import subprocess
 from pathlib import Path
 
-from toolchain.cache import BUILD_ENVIRONMENT
-from toolchain.golang import require_go
+from lab.toolchain.cache import BUILD_ENVIRONMENT
+from lab.toolchain.golang import require_go
 
-_GATEWAY = Path(__file__).resolve().parents[3] / "toolchain" / "alicloud" / "ossgateway"
+_GATEWAY = Path(__file__).resolve().parents[3] / "lab" / "toolchain" / "alicloud" / "ossgateway"
 
 
 def test_the_go_tests_of_the_oss_gateway_pass() -> None:

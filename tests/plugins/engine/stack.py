@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import toolchain
+from lab import toolchain
 from lab.environment import without_logs
 
 SECONDS = 240

@@ -14,10 +14,10 @@ import subprocess
 import sys
 from typing import Any
 
-from components.settings.stack_file import PLACEHOLDERS
 from ops.offline.workspace import Workspace, read_settings
 from ops.preview_comment.redact import SENTINEL
 from ops.pulumi import LAB_STACK, ROOT, Stack
+from settings.core.stack_file import PLACEHOLDERS
 
 DIRECTORY = ROOT / "tests" / "data" / "states"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"

@@ -6,17 +6,17 @@ import re
 
 import pytest
 
-from lab.region.seed import CLUSTER
+from lab.alicloud.seed import CLUSTER
 from tests.plugins.engine.region import Region
 
 BUCKET, ROLE = "engine-models", "engine-reader"
 WRITES = ("Create", "Modify", "Delete", "Update", "Put", "Attach", "Tag", "UnTag")
 PROGRAM = f'''
 import pulumi
-from components import model_store
-from components.model_access import ModelAccess, ModelAccessArgs
-from components.model_store import ModelStore, ModelStoreArgs
-from components.node_pool import NodePool, NodePoolArgs
+from components.storage import model_store
+from components.storage.model_access import ModelAccess, ModelAccessArgs
+from components.storage.model_store import ModelStore, ModelStoreArgs
+from components.compute.node_pool import NodePool, NodePoolArgs
 
 config = pulumi.Config()
 pool_id = config.get("pool")

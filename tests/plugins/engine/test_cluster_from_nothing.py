@@ -8,11 +8,11 @@ from tests.plugins.engine.region import Region
 
 PROGRAM = """
 import pulumi
-from components.addons import Addons, AddonsArgs
-from components.managed_cluster import ManagedCluster, ManagedClusterArgs
-from components.network import Network, NetworkArgs
-from components.settings.creation import ADDON_VERSIONS
-from components.system_pool import SystemPool, SystemPoolArgs
+from components.compute.addons import Addons, AddonsArgs
+from components.compute.managed_cluster import ManagedCluster, ManagedClusterArgs
+from components.compute.network import Network, NetworkArgs
+from settings.creation import ADDON_VERSIONS
+from components.compute.system_pool import SystemPool, SystemPoolArgs
 
 tags = {"stack": pulumi.get_stack()}
 network = Network("network", NetworkArgs("engine", {"ap-southeast-1a": "192.168.0.0/20", "ap-southeast-1b": "192.168.16.0/20"}, tags=tags))

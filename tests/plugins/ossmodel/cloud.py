@@ -27,7 +27,7 @@ class Cloud:
         self._before: dict[str, int] = {}
         """Number of the last call before a bucket was made: what came earlier, of hundreds of tests, is not read again and again."""
         self.port, self._control = free_ports(2)
-        command = [sys.executable, "-m", "lab.region", "--home", str(home), "--https", f"127.0.0.1:{self.port}"]
+        command = [sys.executable, "-m", "lab.alicloud", "--home", str(home), "--https", f"127.0.0.1:{self.port}"]
         command += ["--control", f"127.0.0.1:{self._control}"]
         self._log = open(home / "region.log", "w+")  # noqa: SIM115 (closed with the region)
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=self._log, text=True)

@@ -25,12 +25,12 @@ from google.protobuf import text_format
 from lab.serving import tensorflow
 from lab.serving.errors import StatusError
 from lab.serving.protos import DTYPE_NAMES
+from lab.tests.serving.apart import Apart
+from lab.toolchain import tensorflow as libraries
 from providers.ossmodel.tensorflow.check import check
 from providers.ossmodel.tensorflow.graph import INIT_SIGNATURE, data_inputs, node_of
 from providers.ossmodel.tensorflow.messages import message
-from tests.lab.serving.apart import Apart
 from tests.plugins.ossmodel.variants import boundaries
-from toolchain import tensorflow as libraries
 
 GRAPH: dict[str, Callable[[Random, Any], str]] = {}
 """Damage to the meta graph."""

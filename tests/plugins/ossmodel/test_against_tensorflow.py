@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from lab.serving.errors import StatusError
+from lab.tests.serving.apart import Apart
+from lab.toolchain import tensorflow as libraries
 from models.tokenizer import MODEL, instance
 from providers.ossmodel.tensorflow.check import check
-from tests.lab.serving.apart import Apart
 from tests.plugins.ossmodel import variants
-from toolchain import tensorflow as libraries
 
 RELEASES = tuple(libraries.RELEASES) if os.environ.get("EVERY_RELEASE") == "1" else libraries.TESTED
 

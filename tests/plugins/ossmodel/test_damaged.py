@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from lab.tests.serving import made
+from lab.toolchain import tensorflow as libraries
 from models.tokenizer import MODEL
 from providers.ossmodel.tensorflow.messages import message
 from tests.figures import measure
-from tests.lab.serving import made
 from tests.plugins.ossmodel import mutations
-from toolchain import tensorflow as libraries
 
 DAMAGES = int(os.environ.get("DAMAGES", "1"))
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import oss2
 import pytest
 
-import toolchain
+from lab import toolchain
 from lab.environment import without_logs
 from tests.plugins.ossmodel import savedmodels
 from tests.plugins.ossmodel.cloud import Cloud
@@ -25,7 +25,7 @@ from tests.plugins.ossmodel.test_lifecycle import MIB, PATH, keys, puts
 
 PROGRAM = """
 import pulumi
-from components.ossmodel import Model
+from components.storage.ossmodel import Model
 config = pulumi.Config()
 model = Model({name!r}, bucket=config.require("bucket"), prefix="models/tensorflow", source={source!r}, part_size_mib=1,
               opts=pulumi.ResourceOptions({options}))

@@ -1,0 +1,76 @@
+"""What the tutorial takes as given, looked up or made: a cluster, the way into it, its identity provider, its network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_alicloud as alicloud
+from pulumi import Input
+
+from components.compute import lookups
+from components.compute.addons import Addons, AddonsArgs
+from components.compute.cluster import kubernetes_provider
+from components.compute.managed_cluster import ManagedCluster, ManagedClusterArgs
+from components.compute.network import Network, NetworkArgs
+from components.compute.system_pool import SystemPool, SystemPoolArgs
+from components.serving.metrics_adapter import MetricsAdapter, MetricsAdapterArgs
+from settings import Settings, inputs
+from settings.creation import Create
+
+
+@dataclass(frozen=True)
+class Foundation:
+    """What the rest of the graph stands on."""
+
+    cluster_id: Input[str]
+    """Known once something can run in the cluster."""
+    vswitch_ids: Input[Sequence[str]]
+    """Where the GPU nodes come."""
+    kubernetes_version: str
+    """As ACK prints it, such as 1.34.1-aliyun.1."""
+    log_project: Input[str]
+    """Log project of the ingress."""
+    rrsa: lookups.Rrsa
+    """How pods prove to RAM who they are."""
+
+
+def foundation(settings: Settings) -> tuple[Foundation, pulumi.ResourceOptions]:
+    """An existing cluster, checked, or a new one; and the options of everything inside of it: its provider.
+
+    Raises pulumi.RunError with one clear message.
+    """
+    create = settings.cluster.create
+    return made(settings, create) if create else existing(settings)
+
+
+def existing(settings: Settings) -> tuple[Foundation, pulumi.ResourceOptions]:
+    """The cluster that `cluster.id` names."""
+    cluster_id = settings.cluster.id
+    found = lookups.look_up(settings)
+    inside = _inside(cluster_id, found.kubeconfig)
+    rrsa = lookups.look_up_rrsa(settings)  # while the Kubernetes plugin starts
+    log_project = settings.autoscaler.log_project or f"k8s-log-{cluster_id}"
+    return Foundation(cluster_id, settings.node_pool.vswitch_ids, found.kubernetes_version, log_project, rrsa), inside
+
+
+def made(settings: Settings, create: Create) -> tuple[Foundation, pulumi.ResourceOptions]:
+    """A cluster from nothing: network, control plane, system nodes, add-ons, each on the one before."""
+    lookups.check_account(settings)
+    network = Network("network", NetworkArgs(**inputs.network(settings, create)))
+    ids = network.vswitch_ids
+    cluster = ManagedCluster("managed", ManagedClusterArgs(vswitch_ids=ids, **inputs.managed_cluster(settings, create)))
+    nodes = SystemPool("system", SystemPoolArgs(cluster_id=cluster.cluster_id, vswitch_ids=ids, **inputs.system_pool(settings, create)))
+    own = {"cluster_id": nodes.cluster_id, "worker_role": cluster.worker_role, "vswitch_of": network.vswitch_of}
+    cluster_id = Addons("addons", AddonsArgs(**own, **inputs.addons(settings, create))).cluster_id
+    minutes = settings.cluster.credential_minutes
+    credential = alicloud.cs.get_cluster_credential_output(cluster_id=cluster.cluster_id, temporary_duration_minutes=minutes)
+    inside = _inside(cluster_id, credential.kube_config)
+    if create.metrics_adapter == "chart":
+        MetricsAdapter("metrics", MetricsAdapterArgs(**inputs.metrics_adapter(settings, create)), inside)
+    log_project = settings.autoscaler.log_project or pulumi.Output.concat("k8s-log-", cluster_id)
+    rrsa = lookups.Rrsa(cluster.oidc_issuer, cluster.oidc_provider_arn)
+    return Foundation(cluster_id, ids, create.version, log_project, rrsa), inside
+
+
+def _inside(cluster_id: Input[str], kubeconfig: Input[str]) -> pulumi.ResourceOptions:
+    return pulumi.ResourceOptions(provider=kubernetes_provider("ack", cluster_id, kubeconfig))

@@ -1,0 +1,15 @@
+"""Billing: the probe by which clients tell a domestic account from an international one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.alicloud.protocol import Request
+from lab.alicloud.registry import rpc
+from lab.alicloud.state import Region
+
+
+@rpc("business", "QueryAvailableInstances")
+def query_available_instances(region: Region, request: Request) -> dict[str, Any]:
+    """A domestic account that has bought nothing of the kind."""
+    return {"Code": "Success", "Success": True, "Data": {"PageNum": 1, "PageSize": 20, "TotalCount": 0, "InstanceList": []}}

@@ -1,0 +1,102 @@
+"""ECS: disks, and instances ordered without a node pool. An instance's system disk is shown with it, and goes with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.alicloud.catalog import TYPES, sold
+from lab.alicloud.clock import iso_minutes
+from lab.alicloud.instances import create_instance
+from lab.alicloud.market import NO_SPOT
+from lab.alicloud.protocol import ApiError, Request
+from lab.alicloud.registry import rpc
+from lab.alicloud.services.tagging import carries, long_tags, page, wanted_tags
+from lab.alicloud.services.vpc import new_id, store_tags
+from lab.alicloud.services.vswitches import vswitch_of, wanted_address
+from lab.alicloud.state import Region
+
+
+@rpc("ecs", "CreateDisk")
+def create(region: Region, request: Request) -> dict[str, Any]:
+    """A disk that no instance has."""
+    identity = new_id("d-uf6", 17)
+    row = {"DiskId": identity, "DiskName": request.params.get("DiskName", ""), "Size": int(request.params.get("Size") or 20)}
+    row |= {"ZoneId": request.params.get("ZoneId", ""), "Category": request.params.get("DiskCategory") or "cloud_essd"}
+    region.store.put("disk", identity, {**row, "created": region.clock.now()})
+    store_tags(region, identity, request)
+    return {"DiskId": identity}
+
+
+@rpc("ecs", "DescribeDisks")
+def describe(region: Region, request: Request) -> dict[str, Any]:
+    """Disks by status or tags, in pages: those that stand alone, and the system disks of instances."""
+    wanted, status = wanted_tags(request), request.params.get("Status")
+    rows = [
+        {**_row(region, one), "Status": "Available", "InstanceId": "", "Type": "data", "Tags": long_tags(region, one["DiskId"])}
+        for one in region.store.all("disk")
+        if carries(region, one["DiskId"], wanted)
+    ]
+    for instance in region.store.all("instance"):
+        tags = {**instance["tags"], **({"ack.aliyun.com": instance["cluster_id"]} if instance["cluster_id"] else {})}
+        if instance["status"] != "Deleted" and all(key in tags and value in (None, "", tags[key]) for key, value in wanted.items()):
+            rows.append(_system_disk(region, instance, tags))
+    shown, numbers = page(request, [row for row in rows if status in (None, "", "All", row["Status"])])
+    return {"Disks": {"Disk": shown}, **numbers, "NextToken": ""}
+
+
+def _row(region: Region, disk: dict[str, Any]) -> dict[str, Any]:
+    shown = {key: disk[key] for key in ("DiskId", "DiskName", "Size", "ZoneId", "Category")}
+    return {**shown, "RegionId": region.name, "DeleteWithInstance": False, "CreationTime": iso_minutes(disk["created"])}
+
+
+def _system_disk(region: Region, instance: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]:
+    disk = {
+        "DiskId": f"d-{instance['instance_id'][2:]}",
+        "DiskName": "",
+        "Size": 120,
+        "ZoneId": instance["zone_id"],
+        "Category": "cloud_essd",
+    }
+    row = _row(region, {**disk, "created": instance["created"]})
+    shown = {"Tag": [{"TagKey": key, "TagValue": value} for key, value in tags.items()]}
+    return {**row, "Status": "In_use", "InstanceId": instance["instance_id"], "Type": "system", "DeleteWithInstance": True, "Tags": shown}
+
+
+@rpc("ecs", "DeleteDisk")
+def delete(region: Region, request: Request) -> dict[str, Any]:
+    """Release a disk that no instance has."""
+    identity = request.need("DiskId")
+    if not region.store.delete("disk", identity):
+        raise ApiError(404, "InvalidDiskId.NotFound", "The specified disk does not exist.")
+    region.store.delete("tags", identity)
+    return {}
+
+
+@rpc("ecs", "RunInstances")
+def run_instances(region: Region, request: Request) -> dict[str, Any]:
+    """Pay-as-you-go instances of no node pool and no cluster: no node comes of them. With an address of its own there is but one."""
+    kind = request.need("InstanceType")
+    if kind not in TYPES:
+        raise ApiError(400, "InvalidInstanceType.ValueNotSupported", f"The specified InstanceType {kind} does not exist.")
+    numbers = [name.split(".")[1] for name in request.params if name.startswith("Tag.") and name.endswith(".Key")]
+    tags = [{"key": request.params[f"Tag.{n}.Key"], "value": request.params.get(f"Tag.{n}.Value", "")} for n in numbers]
+    alone = {"nodepool_id": "", "name": request.params.get("InstanceName", "")}
+    pool = {"cluster_id": "", "nodepool_info": alone, "scaling_group": {"scaling_group_id": "", "tags": tags}}
+    address, amount = request.params.get("PrivateIpAddress", ""), _amount(request)
+    if address and not request.params.get("VSwitchId"):
+        raise ApiError(400, "MissingParameter", "VSwitchId is mandatory when PrivateIpAddress is specified.")
+    vswitch = vswitch_of(region, request.need("VSwitchId"))
+    if kind not in sold(region.name):
+        raise ApiError(403, "InvalidResourceType.NotSupported", f"{vswitch['ZoneId']} does not sell {kind}.")
+    if address and amount > 1:
+        raise ApiError(400, "InvalidParameter.Amount", f"Amount {amount} does not go with PrivateIpAddress: an address is one instance's.")
+    address = wanted_address(region, vswitch, address) if address else ""
+    made = [create_instance(region, pool, kind, vswitch, NO_SPOT, address) for _ in range(amount)]
+    return {"InstanceIdSets": {"InstanceIdSet": [one["instance_id"] for one in made]}}
+
+
+def _amount(request: Request) -> int:
+    text = request.params.get("Amount") or "1"
+    if not text.isdigit() or not 1 <= int(text) <= 100:
+        raise ApiError(400, "InvalidParameter.Amount", f"Amount {text!r}: expected 1 to 100.")
+    return int(text)

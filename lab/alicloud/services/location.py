@@ -1,0 +1,15 @@
+"""Endpoint discovery: an empty list, upon which clients fall back to the pattern host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.alicloud.protocol import Request
+from lab.alicloud.registry import rpc
+from lab.alicloud.state import Region
+
+
+@rpc("location", "DescribeEndpoints")
+def describe_endpoints(region: Region, request: Request) -> dict[str, Any]:
+    """No regional endpoint is registered."""
+    return {"Success": True, "Endpoints": {"Endpoint": []}}

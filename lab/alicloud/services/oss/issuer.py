@@ -1,0 +1,58 @@
+"""What an ACK cluster's service account issuer publishes: its configuration and its keys, readable by everybody."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from lab.alicloud.protocol import ApiError, Request, Response, json_response
+from lab.alicloud.registry import Route
+from lab.alicloud.state import Region
+
+BUCKET_PREFIX = "oidc-ack-"
+_CONFIGURATION = "/.well-known/openid-configuration"
+
+
+def route() -> Route:
+    """The one call of issuer hosts."""
+    return Route("oss", "GetIssuerDocument", document, "GET", anonymous=True)
+
+
+def document(region: Region, request: Request) -> Response:
+    """`<cluster>/.well-known/openid-configuration` or `<cluster>/keys.json`."""
+    cluster, _, rest = request.vars["key"].partition("/")
+    path = region.home / "pki" / "sa.pub"
+    if region.whole.store.get("cluster", cluster) is None or not path.exists():
+        raise ApiError(404, "NoSuchKey", "The specified key does not exist.")
+    issuer = f"https://{request.host}/{cluster}"
+    if "/" + rest == _CONFIGURATION:
+        fixed = {
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+        }
+        return json_response({"issuer": issuer, "jwks_uri": f"{issuer}/keys.json", **fixed})
+    if rest == "keys.json":
+        return json_response({"keys": [_key(path.read_bytes())]})
+    raise ApiError(404, "NoSuchKey", "The specified key does not exist.")
+
+
+def _key(pem: bytes) -> dict[str, Any]:
+    public = serialization.load_pem_public_key(pem)
+    assert isinstance(public, RSAPublicKey)
+    numbers = public.public_numbers()
+    der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    fixed = {"use": "sig", "kty": "RSA", "alg": "RS256"}
+    return {**fixed, "kid": _text(hashlib.sha256(der).digest()), "n": _number(numbers.n), "e": _number(numbers.e)}
+
+
+def _number(value: int) -> str:
+    return _text(value.to_bytes((value.bit_length() + 7) // 8, "big"))
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,0 +1,33 @@
+"""Tags in lists: which rows a call asks for, and how each service family writes them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from lab.alicloud.protocol import Request
+from lab.alicloud.services.vpc import tag_rows
+from lab.alicloud.state import Region
+
+
+def wanted_tags(request: Request) -> dict[str, str | None]:
+    """The tags that a list call filters by (Tag.N.Key and Tag.N.Value); None where any value will do."""
+    keys = [name for name in request.params if re.fullmatch(r"Tag\.\d+\.Key", name)]
+    return {request.params[name]: request.params.get(name.replace("Key", "Value")) for name in keys}
+
+
+def carries(region: Region, resource: str, wanted: dict[str, str | None]) -> bool:
+    """Whether a resource has all of these tags."""
+    held = region.store.get("tags", resource) or {}
+    return all(key in held and value in (None, "", held[key]) for key, value in wanted.items())
+
+
+def long_tags(region: Region, resource: str) -> dict[str, Any]:
+    """Tags as ECS, SLB and ESS write them: TagKey and TagValue."""
+    return {"Tag": [{"TagKey": row["Key"], "TagValue": row["Value"]} for row in tag_rows(region, resource)]}
+
+
+def page(request: Request, rows: list[Any], default: int = 10) -> tuple[list[Any], dict[str, int]]:
+    """One page of the rows, and the numbers that go with it."""
+    number, size = int(request.params.get("PageNumber") or 1), int(request.params.get("PageSize") or default)
+    return rows[(number - 1) * size : number * size], {"TotalCount": len(rows), "PageNumber": number, "PageSize": size}

@@ -1,0 +1,207 @@
+"""VPC: networks, route tables and tags."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import uuid
+from typing import Any
+
+from lab.alicloud.clock import iso
+from lab.alicloud.protocol import ApiError, Request
+from lab.alicloud.registry import rpc
+from lab.alicloud.state import Region, timer
+
+
+def new_id(prefix: str, length: int = 20) -> str:
+    """An id such as `vpc-65487f33dd3b402f97c7`."""
+    return f"{prefix}{uuid.uuid4().hex[:length]}"
+
+
+def make_vpc(region: Region, vpc_id: str, name: str, cidr: str, *, description: str = "", status: str = "Available") -> dict[str, Any]:
+    """A new network."""
+    vpc = {
+        "VpcId": vpc_id,
+        "VpcName": name,
+        "CidrBlock": cidr,
+        "Status": status,
+        "RegionId": region.name,
+        "VRouterId": new_id("vrt-", 8),
+        "IsDefault": False,
+        "Description": description,
+        "ResourceGroupId": "rg-1",
+        "DnsHostnameStatus": "DISABLED",
+        "EnabledIpv6": False,
+        "CreationTime": iso(region.clock.now()),
+        "RouteTableId": new_id("vtb-", 8),
+    }
+    region.store.put("vpc", vpc_id, vpc)
+    return vpc
+
+
+def vpc_of(region: Region, vpc_id: str) -> dict[str, Any]:
+    """A network, or the service's error."""
+    vpc = region.store.get("vpc", vpc_id)
+    if vpc is None:
+        raise ApiError(404, "InvalidVpcId.NotFound", "Specified vpc does not exist.")
+    return vpc
+
+
+def network(text: str, code: str = "InvalidCidrBlock.Malformed") -> ipaddress.IPv4Network:
+    """A CIDR block, or the service's error."""
+    try:
+        return ipaddress.IPv4Network(text)
+    except ValueError:
+        raise ApiError(400, code, f"The specified CIDR block {text!r} is not valid.") from None
+
+
+@rpc("vpc", "CreateVpc")
+def create(region: Region, request: Request) -> dict[str, Any]:
+    """A new network; the same ClientToken gives the same one."""
+    token = request.params.get("ClientToken", "")
+    for vpc in region.store.all("vpc", ClientToken=token) if token else []:
+        return _created(vpc)
+    cidr = request.params.get("CidrBlock") or "172.16.0.0/12"
+    network(cidr)
+    vpc = make_vpc(
+        region, new_id("vpc-"), request.params.get("VpcName", ""), cidr, description=request.params.get("Description", ""), status="Pending"
+    )
+    vpc["ClientToken"] = token
+    region.store.put("vpc", vpc["VpcId"], vpc)
+    store_tags(region, vpc["VpcId"], request)
+    region.schedule("vpc.available", region.scenario.delay("vpc"), kind="vpc", id=vpc["VpcId"])
+    return _created(vpc)
+
+
+def _created(vpc: dict[str, Any]) -> dict[str, Any]:
+    return {"VpcId": vpc["VpcId"], "VRouterId": vpc["VRouterId"], "RouteTableId": vpc["RouteTableId"], "ResourceGroupId": "rg-1"}
+
+
+@timer("vpc.available")
+def available(region: Region, payload: dict[str, Any]) -> None:
+    """A network or vSwitch is ready."""
+    document = region.store.get(payload["kind"], payload["id"])
+    if document is not None:
+        region.store.put(payload["kind"], payload["id"], {**document, "Status": "Available"})
+
+
+@rpc("vpc", "DescribeVpcAttribute")
+def describe(region: Region, request: Request) -> dict[str, Any]:
+    """One network."""
+    vpc = vpc_of(region, request.need("VpcId"))
+    shown = {k: v for k, v in vpc.items() if k not in ("RouteTableId", "ClientToken")}
+    return {
+        **shown,
+        "Tags": {"Tag": tag_rows(region, vpc["VpcId"])},
+        "SecondaryCidrBlocks": {"SecondaryCidrBlock": []},
+        "UserCidrs": {"UserCidr": []},
+    }
+
+
+@rpc("vpc", "DescribeVpcs")
+def describe_all(region: Region, request: Request) -> dict[str, Any]:
+    """Networks by id or name."""
+    wanted, name = request.params.get("VpcId"), request.params.get("VpcName")
+    rows = []
+    for vpc in region.store.all("vpc"):
+        if wanted not in (None, "", vpc["VpcId"]) or name not in (None, "", vpc["VpcName"]):
+            continue
+        switches = [s["VSwitchId"] for s in region.store.all("vswitch", VpcId=vpc["VpcId"])]
+        rows.append(
+            {
+                **{k: v for k, v in vpc.items() if k not in ("ClientToken", "RouteTableId")},
+                "RouterTableIds": {"RouterTableIds": [vpc["RouteTableId"]]},
+                "VSwitchIds": {"VSwitchId": switches},
+                "Tags": {"Tag": tag_rows(region, vpc["VpcId"])},
+            }
+        )
+    return {"Vpcs": {"Vpc": rows}, "TotalCount": len(rows), "PageNumber": 1, "PageSize": 50}
+
+
+@rpc("vpc", "ModifyVpcAttribute")
+def modify(region: Region, request: Request) -> dict[str, Any]:
+    """New name or description."""
+    vpc = vpc_of(region, request.need("VpcId"))
+    for parameter in ("VpcName", "Description"):
+        if parameter in request.params:
+            vpc[parameter] = request.params[parameter]
+    region.store.put("vpc", vpc["VpcId"], vpc)
+    return {}
+
+
+@rpc("vpc", "DeleteVpc")
+def delete(region: Region, request: Request) -> dict[str, Any]:
+    """Remove an empty network."""
+    vpc_id = vpc_of(region, request.need("VpcId"))["VpcId"]
+    for kind, code in (("vswitch", "DependencyViolation.VSwitch"), ("security_group", "DependencyViolation.SecurityGroup")):
+        if region.store.all(kind, VpcId=vpc_id):
+            raise ApiError(400, code, f"The VPC can not be deleted while it has a {kind.replace('_', ' ')}.")
+    region.store.delete("vpc", vpc_id)
+    region.store.delete("tags", vpc_id)
+    return {}
+
+
+@rpc("vpc", "DescribeRouteTableList")
+def route_tables(region: Region, request: Request) -> dict[str, Any]:
+    """The system route table of each network."""
+    rows = []
+    for vpc in region.store.all("vpc"):
+        if request.params.get("VpcId") in (None, "", vpc["VpcId"]):
+            rows.append(
+                {
+                    "RouteTableId": vpc["RouteTableId"],
+                    "RouteTableType": "System",
+                    "VpcId": vpc["VpcId"],
+                    "RouterId": vpc["VRouterId"],
+                    "RouteTableName": "",
+                    "Description": "",
+                    "ResourceGroupId": "rg-1",
+                }
+            )
+    return {"RouterTableList": {"RouterTableListType": rows}, "TotalCount": len(rows)}
+
+
+def tag_rows(region: Region, resource: str) -> list[dict[str, str]]:
+    """A resource's tags as the lists show them."""
+    return [{"Key": k, "Value": v} for k, v in (region.store.get("tags", resource) or {}).items()]
+
+
+def store_tags(region: Region, resource: str, request: Request) -> None:
+    """Add the tags a call brings as Tag.N.Key/Value."""
+    numbers = [k.split(".")[1] for k in request.params if re.fullmatch(r"Tag\.\d+\.Key", k)]
+    tags = {request.params[f"Tag.{n}.Key"]: request.params.get(f"Tag.{n}.Value", "") for n in numbers}
+    if tags:
+        region.store.put("tags", resource, {**(region.store.get("tags", resource) or {}), **tags})
+
+
+@rpc("vpc", "TagResources")
+def tag_resources(region: Region, request: Request) -> dict[str, Any]:
+    """Add tags."""
+    for name, value in request.params.items():
+        if name.startswith("ResourceId."):
+            store_tags(region, value, request)
+    return {}
+
+
+@rpc("vpc", "UnTagResources")
+def untag_resources(region: Region, request: Request) -> dict[str, Any]:
+    """Remove tags by key."""
+    keys = [v for k, v in request.params.items() if k.startswith("TagKey.")]
+    for name, value in request.params.items():
+        if name.startswith("ResourceId."):
+            held = region.store.get("tags", value) or {}
+            region.store.put("tags", value, {k: v for k, v in held.items() if k not in keys})
+    return {}
+
+
+@rpc("vpc", "ListTagResources")
+def list_tag_resources(region: Region, request: Request) -> dict[str, Any]:
+    """Tags of the named resources."""
+    rows = []
+    for name, value in request.params.items():
+        if name.startswith("ResourceId."):
+            kind = request.params.get("ResourceType", "")
+            rows += [
+                {"ResourceType": kind, "ResourceId": value, "TagKey": t["Key"], "TagValue": t["Value"]} for t in tag_rows(region, value)
+            ]
+    return {"TagResources": {"TagResource": rows}}

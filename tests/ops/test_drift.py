@@ -1,0 +1,242 @@
+"""Drift, from the CLI's events: what is told as whose, and what no line ever says."""
+
+import json
+from typing import Any
+
+import pytest
+
+from ops.drift import __main__ as command
+from ops.drift.__main__ import report
+from ops.drift.compare import Difference, differences, is_real, is_settled, without_program
+from ops.drift.events import events
+from ops.drift.owners import reported
+from ops.preview_comment.document import NotAPreview
+from ops.preview_comment.redact import SENTINEL
+from tests.ops.drift_recordings import read as read_recording
+
+URN = "urn:pulumi:local::elastic-inference::"
+POOL, DEPLOYMENT, HPA = (
+    "alicloud:cs/nodePool:NodePool",
+    "kubernetes:apps/v1:Deployment",
+    "kubernetes:autoscaling/v2:HorizontalPodAutoscaler",
+)
+State = dict[str, Any]
+
+
+def state(inputs: State, outputs: State | None = None) -> State:
+    """One side of an event's metadata."""
+    return {"inputs": inputs, "outputs": outputs if outputs is not None else inputs}
+
+
+def read(kind: str, was: State, now: State | None) -> str:
+    """The event of a resource that was asked for."""
+    metadata = {"op": "refresh", "urn": f"{URN}{kind}::it", "old": was, "new": now}
+    return json.dumps({"sequence": 1, "resOutputsEvent": {"metadata": metadata}})
+
+
+def step(kind: str, op: str, old: State | None, new: State | None, *paths: str) -> str:
+    """The event of what up would do."""
+    detailed = {path: {"kind": "update", "inputDiff": True} for path in paths}
+    metadata = {"op": op, "urn": f"{URN}{kind}::it", "old": old, "new": new, "detailedDiff": detailed or None}
+    return json.dumps({"sequence": 2, "resourcePreEvent": {"metadata": metadata}})
+
+
+def found(*lines: str) -> list[Difference]:
+    """The differences that these events tell."""
+    return differences(events("\n".join(lines)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "owner"),
+    [
+        (POOL, ("desiredSize",), "the node scaler"),
+        (DEPLOYMENT, ("spec", "replicas"), "the HPA"),
+        (HPA, ("spec", "minReplicas"), "the interruption handler (autoscaler.floors)"),
+    ],
+)
+def test_what_an_autoscaler_moves_is_its_own_where_up_leaves_it(kind: str, path: tuple[str, ...], owner: str) -> None:
+    def sized(size: int) -> State:
+        value: Any = size
+        for key in reversed(path):
+            value = {key: value}
+        return value
+
+    was, now = state({}, sized(1)), state({}, sized(4))
+    (one,) = found(read(kind, was, now), step(kind, "same", now, now))
+    assert (one.sort, [(part.was, part.now, part.owner) for part in one.properties]) == ("owned", [("1", "4", owner)])
+    assert not is_real(one)
+    said = report("local", 1, [one])
+    assert f"{'.'.join(path)}: 1, is now 4 ({owner})" in said and said.endswith("local: 1 resources looked at, 1 moved by autoscalers")
+
+
+def test_the_same_property_is_nobody_s_where_the_program_sends_it() -> None:
+    was, now = state({"spec": {"replicas": 1}}), state({"spec": {"replicas": 3}})
+    (one,) = found(read(DEPLOYMENT, was, now), step(DEPLOYMENT, "update", now, was, "spec.replicas"))
+    assert (one.sort, one.op, one.properties[0].was, one.properties[0].now) == ("changed", "update", "3", "1")
+    assert is_real(one)
+
+
+def test_a_change_by_hand_is_shown_with_what_is_and_what_the_program_says() -> None:
+    was, now = state({"tags": {"owner": "ml"}}), state({"tags": {"owner": "me"}})
+    (one,) = found(read(POOL, was, now), step(POOL, "update", now, was, "tags.owner"))
+    assert one.sort == "changed" and '    tags.owner: "me", the program says "ml"' in report("dev", 1, [one])
+    assert "make up STACK=dev REFRESH=1" in report("dev", 1, [one])
+
+
+def test_what_is_gone_is_real_though_up_would_only_create() -> None:
+    (one,) = found(read(POOL, state({}), None), step(POOL, "create", None, state({})))
+    assert (one.sort, one.op, is_real(one)) == ("gone", "create", True)
+
+
+def test_a_change_of_the_program_is_no_drift_but_told() -> None:
+    old, new = state({"maxSize": 5}), state({"maxSize": 7})
+    (one,) = found(read(POOL, old, old), step(POOL, "update", old, new, "maxSize"))
+    assert one.sort == "undeployed" and is_real(one)
+
+
+def test_what_the_program_does_not_set_is_told_and_asks_nothing_of_anybody() -> None:
+    was, now = state({}, {"spec": {"paused": False}}), state({}, {"spec": {"paused": True}})
+    (one,) = found(read(DEPLOYMENT, was, now), step(DEPLOYMENT, "same", now, now))
+    assert one.sort == "other" and not is_real(one)
+
+
+@pytest.mark.parametrize("path", [
+    "status", "status.readyReplicas", "status.conditions[0].reason", "metadata.resourceVersion", "metadata.generation",
+    "metadata.managedFields[2].time", 'metadata.annotations["deployment.kubernetes.io/revision"]', "__meta", "__inputs.spec",
+])  # fmt: skip
+def test_what_servers_count_up_is_no_difference(path: str) -> None:
+    assert reported(DEPLOYMENT, path)
+
+
+@pytest.mark.parametrize("path", ["spec.replicas", "metadata.labels.status", 'metadata.annotations["team"]', "statusCode", "desiredSize"])
+def test_everything_else_is_one(path: str) -> None:
+    assert not reported(DEPLOYMENT, path)
+
+
+def test_no_secret_is_told() -> None:
+    secret = {SENTINEL: "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "[secret]"}
+    was, now = state({"password": "hunter2", "data": secret}), state({"password": "hunter3", "data": "plain"})
+    text = report("dev", 1, found(read(POOL, was, now), step(POOL, "same", now, now)))
+    assert "hunter" not in text and 'password: "[secret]", is now "[secret]"' in text
+
+
+def test_a_failed_reading_is_an_error_and_no_clean_bill() -> None:
+    line = json.dumps({"sequence": 1, "diagnosticEvent": {"severity": "error", "message": "no route to host"}})
+    assert [message.text for message in events(line).errors] == ["no route to host"]
+
+
+def test_a_preview_that_asked_for_nothing_is_refused() -> None:
+    with pytest.raises(NotAPreview, match="--refresh"):
+        events(step(POOL, "same", state({}), state({})))
+
+
+def recorded(name: str) -> list[Difference]:
+    """The differences of a recorded stream."""
+    return differences(events(read_recording(name)))
+
+
+def test_the_recorded_autoscalers_work_is_no_drift() -> None:
+    assert {(one.sort, one.name) for one in recorded("autoscaled")} == {("owned", "server-deployment"), ("owned", "pool-pool")}
+
+
+def test_the_recorded_change_by_hand_is() -> None:
+    result = {(one.sort, one.name): one for one in recorded("changed-by-hand")}
+    assert {key for key, one in result.items() if is_real(one)} == {("changed", "server-service"), ("gone", "server-budget")}
+    assert ("owned", "server-deployment") in result
+
+
+def result(kind: str, op: str, was: State, now: State | None) -> str:
+    """The two events of a resource that `pulumi refresh` read; the second has what it came to."""
+    metadata = {"op": "refresh", "urn": f"{URN}{kind}::it", "old": was, "new": None}
+    ended = {**metadata, "op": op, "new": now}
+    return "\n".join(
+        json.dumps({"sequence": 1, name: {"metadata": one}}) for name, one in (("resourcePreEvent", metadata), ("resOutputsEvent", ended))
+    )
+
+
+@pytest.mark.parametrize(
+    ("op", "was", "now", "sort"),
+    [
+        ("same", state({"a": 1}), state({"a": 1}), ""),
+        ("update", state({"a": 1}), state({"a": 2}), "changed"),
+        ("update", state({"a": 1}), state({"a": 1}, {"a": 1, "b": 2}), "other"),
+        ("update", state({}, {"desiredSize": 1}), state({}, {"desiredSize": 4}), "owned"),
+        ("update", state({"desiredSize": 1}), state({"desiredSize": 4}), "changed"),
+        ("delete", state({"a": 1}), None, "gone"),
+    ],
+)
+def test_the_resources_alone_tell_what_the_program_as_it_was_deployed_did_not_send(
+    op: str, was: State, now: State | None, sort: str
+) -> None:
+    read_alone = events(result(POOL, op, was, now))
+    assert [one.sort for one in without_program(read_alone)] == ([sort] if sort else [])
+    assert is_settled(read_alone) == (sort not in ("changed", "gone"))
+
+
+def test_one_resource_may_differ_in_what_is_sent_and_in_what_is_not() -> None:
+    read_alone = events(result(POOL, "update", state({"a": 1}, {"desiredSize": 1}), state({"a": 2}, {"desiredSize": 4})))
+    assert [(one.sort, [part.path for part in one.properties]) for one in without_program(read_alone)] == [
+        ("owned", ["desiredSize"]),
+        ("changed", ["a"]),
+    ]
+
+
+ALONE = result(POOL, "update", state({"a": 1}), state({"a": 2}))
+FAILURE = json.dumps({"sequence": 1, "diagnosticEvent": {"severity": "error", "message": "error: Preview failed: no"}})
+
+
+@pytest.mark.parametrize(
+    ("answers", "arguments", "status", "said"),
+    [
+        ([result(POOL, "same", state({"a": 1}), state({"a": 1}))], [], 0, "none differs"),
+        ([ALONE, FAILURE], [], 7, "1 changed"),
+        ([FAILURE], [], 1, "can't be told"),
+        ([FAILURE], ["--program"], 1, "can't be told"),
+        (
+            [ALONE, f"{read(POOL, state({'a': 1}), state({'a': 2}))}\n{step(POOL, 'update', state({'a': 2}), state({'a': 1}), 'a')}"],
+            [],
+            7,
+            "up would",
+        ),
+    ],
+)
+def test_the_program_runs_only_where_something_differs(
+    answers: list[str], arguments: list[str], status: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waiting = iter(answers)
+    monkeypatch.setattr(command, "require_good", lambda stack: None)
+    monkeypatch.setattr(command, "require_cli", lambda: None)
+    monkeypatch.setattr(command, "_ask", lambda stack, *words: events(next(waiting)))
+    assert command.main(["--stack", "dev", *arguments]) == status
+    assert said in "".join(capsys.readouterr()) and not list(waiting)
+
+
+def test_the_recorded_refresh_by_the_released_bridge_which_drops_its_own_keys_is_no_drift() -> None:
+    """Bridge 3.134.0: `labels: [{"__defaults": [], …}]` in the state, `labels: [{…}]` when read."""
+    assert '"__defaults"' in read_recording("released-bridge")
+    assert {(one.sort, one.name) for one in recorded("released-bridge")} == {("owned", "pool-pool")}
+
+
+BRIDGED = {"__defaults": ["a"], "__meta": "{}", "labels": [{"__defaults": [], "key": "k", "more": {"__defaults": ["b"], "x": 1}}]}
+PLAIN = {"labels": [{"key": "k", "more": {"x": 1}}]}
+
+
+@pytest.mark.parametrize(("was", "now"), [(BRIDGED, PLAIN), (PLAIN, BRIDGED)])
+def test_the_bridge_s_own_keys_differ_at_no_depth(was: State, now: State) -> None:
+    assert found(read(POOL, state(was), state(now)), step(POOL, "same", state(now), state(now))) == []
+
+
+def test_what_differs_beside_the_bridge_s_own_keys_is_told_without_them() -> None:
+    now = {"labels": [{"key": "other", "more": {"x": 1}}]}
+    (one,) = found(
+        read(POOL, state(BRIDGED), state(now)), step(POOL, "update", state(now), state(BRIDGED), "labels[0].key", "labels[0].__defaults")
+    )
+    assert one.sort == "changed" and "__defaults" not in report("dev", 1, [one])
+    assert [part.path for part in one.properties] == ["labels[0].key"]
+
+
+def test_a_key_of_that_name_is_somebody_s_own_where_no_bridge_is() -> None:
+    kind = "kubernetes:core/v1:ConfigMap"
+    was, now = state({"data": {"__meta": "a"}}), state({"data": {"__meta": "b"}})
+    (one,) = found(read(kind, was, now), step(kind, "update", now, was, "data.__meta"))
+    assert is_real(one)
