@@ -67,7 +67,7 @@ bench: environment     ## timings, as ratios in one run; PEERS=1: against OpenTo
 	@$(IN) -m ops.bench $(if $(PEERS),--peers) $(ARGS)
 
 lint: environment      ## ruff and pyright; actionlint and zizmor for the workflows
-	@$(IN) -m ruff check . && $(IN) -m pyright
+	@$(IN) -m ruff check . && $(IN) -m ruff format --check . && $(IN) -m pyright
 	@.venv/bin/actionlint -shellcheck= -pyflakes= && .venv/bin/zizmor --offline --persona pedantic --quiet --no-progress .github
 
 lock: environment      ## write the lock files from the pins in requirements*.txt (UPGRADE=1: newest of what is not pinned)

@@ -1,4 +1,6 @@
-"""ACK elastic inference as one graph: the tutorial's steps from top to bottom (docs/tutorial.md)."""
+"""ACK elastic inference as one graph: the tutorial's steps from top to bottom
+(docs/tutorial.md).
+"""
 
 from components import plugins
 
@@ -24,47 +26,112 @@ from settings.current import current
 
 stack = current()
 
-# What the tutorial takes as given: the cluster (an existing one, or one made here), the way into it, its node scaler.
+# What the tutorial takes as given: the cluster (an existing one, or one made here), the way into
+# it, its node scaler.
 ground, inside = foundation(stack)
-cluster = Cluster("cluster", ClusterArgs(cluster_id=ground.cluster_id, **stack.node_scaler.plain("skip_gpu_wait")))
+cluster = Cluster(
+    "cluster", ClusterArgs(cluster_id=ground.cluster_id, **stack.node_scaler.plain("skip_gpu_wait"))
+)
 
 # Step 1: the elastic GPU node pool, preemptible with a pay-as-you-go share.
-pool = NodePool("pool", NodePoolArgs(cluster_id=cluster.cluster_id, vswitch_ids=ground.vswitch_ids, **inputs.pool(stack)))
+pool = NodePool(
+    "pool",
+    NodePoolArgs(
+        cluster_id=cluster.cluster_id, vswitch_ids=ground.vswitch_ids, **inputs.pool(stack)
+    ),
+)
 
 # Step 2: the model in OSS.
 store = ModelStore("models", ModelStoreArgs(**inputs.store(stack)))
 
 # Step 3: the volume on it, read with an identity instead of keys.
-access = ModelAccess("access", ModelAccessArgs(
-    oidc_issuer=ground.rrsa.issuer, oidc_provider_arn=ground.rrsa.provider_arn, bucket=store.bucket, **inputs.access(stack)))
-namespace = serving_namespace("namespace", stack.namespace, inside, cluster, **inputs.namespace(stack))
-volume = ModelVolume("volume", ModelVolumeArgs(
-    namespace=namespace, bucket=store.bucket, model_path=store.model.path, model_digest=store.model.digest, role_name=access.role_name,
-    **inputs.volume(stack)), inside)
+access = ModelAccess(
+    "access",
+    ModelAccessArgs(
+        oidc_issuer=ground.rrsa.issuer,
+        oidc_provider_arn=ground.rrsa.provider_arn,
+        bucket=store.bucket,
+        **inputs.access(stack),
+    ),
+)
+namespace = serving_namespace(
+    "namespace", stack.namespace, inside, cluster, **inputs.namespace(stack)
+)
+volume = ModelVolume(
+    "volume",
+    ModelVolumeArgs(
+        namespace=namespace,
+        bucket=store.bucket,
+        model_path=store.model.path,
+        model_digest=store.model.digest,
+        role_name=access.role_name,
+        **inputs.volume(stack),
+    ),
+    inside,
+)
 
 # Step 4: TensorFlow Serving on the pool's nodes.
-server = ModelServer("server", ModelServerArgs(
-    namespace=namespace, claim_name=volume.claim_name, node_selector=pool.selector, tolerations=pool.tolerations,
-    node_pool_id=pool.node_pool_id, ingress_peers=network_peers(stack.entry), **inputs.server(stack)), inside)
+server = ModelServer(
+    "server",
+    ModelServerArgs(
+        namespace=namespace,
+        claim_name=volume.claim_name,
+        node_selector=pool.selector,
+        tolerations=pool.tolerations,
+        node_pool_id=pool.node_pool_id,
+        ingress_peers=network_peers(stack.entry),
+        **inputs.server(stack),
+    ),
+    inside,
+)
 
 # Step 5: the autoscaler on ingress QPS.
-autoscaler = Autoscaler("autoscaler", AutoscalerArgs(
-    namespace=namespace, deployment_name=server.deployment_name, kubernetes_version=ground.kubernetes_version,
-    log_project=ground.log_project, **inputs.hpa(stack)), inside)
+autoscaler = Autoscaler(
+    "autoscaler",
+    AutoscalerArgs(
+        namespace=namespace,
+        deployment_name=server.deployment_name,
+        kubernetes_version=ground.kubernetes_version,
+        log_project=ground.log_project,
+        **inputs.hpa(stack),
+    ),
+    inside,
+)
 
 # Beyond the tutorial: pods that leave nodes about to go, warm nodes, nodes ordered without a wait.
-Interruption("interruption", InterruptionArgs(namespace=namespace, pool_labels=pool.own_labels, **inputs.handler(stack)), inside)
-Headroom("headroom", HeadroomArgs(namespace, pool.selector, pool.tolerations, **inputs.headroom(stack)), inside)
+Interruption(
+    "interruption",
+    InterruptionArgs(namespace=namespace, pool_labels=pool.own_labels, **inputs.handler(stack)),
+    inside,
+)
+Headroom(
+    "headroom",
+    HeadroomArgs(namespace, pool.selector, pool.tolerations, **inputs.headroom(stack)),
+    inside,
+)
 Herald("herald", HeraldArgs(namespace, **inputs.herald(stack)), inside)
 
 # Steps 6 and 7: the Internet-facing entry and its address.
-entry = Entry("entry", EntryArgs(namespace=namespace, service_name=server.service_name, **inputs.entry(stack)), inside)
+entry = Entry(
+    "entry",
+    EntryArgs(namespace=namespace, service_name=server.service_name, **inputs.entry(stack)),
+    inside,
+)
 
 # Steps 8 and 9: what a stress test and a look at the result need.
 for name, value in {
-    "endpoint": entry.endpoint, "predictUrl": entry.predict_url, "ingressAddress": entry.address, "nodePoolId": pool.node_pool_id,
-    "bucket": store.bucket, "modelDigest": store.model.digest, "modelPath": store.model.path, "namespace": namespace,
-    "deployment": server.deployment_name, "hpaName": autoscaler.hpa_name, "route": stack.route, "clusterId": ground.cluster_id,
+    "endpoint": entry.endpoint,
+    "predictUrl": entry.predict_url,
+    "ingressAddress": entry.address,
+    "nodePoolId": pool.node_pool_id,
+    "bucket": store.bucket,
+    "modelDigest": store.model.digest,
+    "modelPath": store.model.path,
+    "namespace": namespace,
+    "deployment": server.deployment_name,
+    "hpaName": autoscaler.hpa_name,
+    "route": stack.route,
+    "clusterId": ground.cluster_id,
     "consoleLinks": console_links(stack, ground, pool.node_pool_id, store.bucket),
 }.items():
     pulumi.export(name, value)

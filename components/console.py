@@ -1,7 +1,7 @@
 """Where to look in Alibaba Cloud's consoles.
 
-The tutorial's O&M console (AI Dashboard) takes no new users since January 2025; the pages here show the same: nodes by charge type, pods,
-logs, model.
+The tutorial's O&M console (AI Dashboard) takes no new users since January 2025; the pages here show
+the same: nodes by charge type, pods, logs, model.
 """
 
 import pulumi
@@ -11,13 +11,28 @@ from components.compute.foundation import Foundation
 from settings import Settings
 
 
-def console_links(settings: Settings, ground: Foundation, node_pool_id: Input[str], bucket: Input[str]) -> dict[str, Input[str]]:
+def console_links(
+    settings: Settings, ground: Foundation, node_pool_id: Input[str], bucket: Input[str]
+) -> dict[str, Input[str]]:
     """One link per thing an operator looks at."""
-    cluster = pulumi.Output.concat("https://cs.console.alibabacloud.com/#/k8s/cluster/", ground.cluster_id)
+    cluster = pulumi.Output.concat(
+        "https://cs.console.alibabacloud.com/#/k8s/cluster/", ground.cluster_id
+    )
     return {
         "nodePool": pulumi.Output.concat(cluster, "/nodepool/", node_pool_id),
-        "pods": pulumi.Output.concat(cluster, f"/v2/workload/deployment/detail/{settings.namespace}/{settings.deployment_name}"),
-        "ingressLog": pulumi.Output.concat("https://sls.console.alibabacloud.com/lognext/project/", ground.log_project, "/overview"),
-        "model": pulumi.Output.concat("https://oss.console.alibabacloud.com/bucket/oss-", settings.region, "/", bucket, "/object"),
+        "pods": pulumi.Output.concat(
+            cluster,
+            f"/v2/workload/deployment/detail/{settings.namespace}/{settings.deployment_name}",
+        ),
+        "ingressLog": pulumi.Output.concat(
+            "https://sls.console.alibabacloud.com/lognext/project/", ground.log_project, "/overview"
+        ),
+        "model": pulumi.Output.concat(
+            "https://oss.console.alibabacloud.com/bucket/oss-",
+            settings.region,
+            "/",
+            bucket,
+            "/object",
+        ),
         "spotInstances": f"https://ecs.console.alibabacloud.com/server/region/{settings.region}#/?tag=stack:{settings.stack}",
     }

@@ -1,4 +1,6 @@
-"""Names that other parts of the graph, other stacks and operators have to agree on, each computed in one place."""
+"""Names that other parts of the graph, other stacks and operators have to agree on, each computed
+in one place.
+"""
 
 import hashlib
 import json
@@ -9,7 +11,9 @@ LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 POOL_LABEL = "inference-pool"
 """Node label with the pool's name; no other node carries it."""
 STACK_LABEL = "inference-stack"
-"""Node label with the stack's name, on the nodes of all its pools: what tells them from those of another stack in the same cluster."""
+"""Node label with the stack's name, on the nodes of all its pools: what tells them from those of
+another stack in the same cluster.
+"""
 REST_PORT = 8501
 GRPC_PORT = 8500
 TENSORFLOW_ANNOTATION = "elastic-inference/tensorflow"
@@ -23,35 +27,46 @@ def digest(value: Any, length: int = 8) -> str:
 
 
 def deployment(name: str, version: str) -> str:
-    """Name of Deployment and Service, as Arena would give it: `<name>-<version>-tensorflow-serving`, at most 63 characters."""
+    """Name of Deployment and Service, as Arena would give it:
+    `<name>-<version>-tensorflow-serving`, at most 63 characters.
+    """
     return f"{name}-{version}-tensorflow-serving"[:63].rstrip("-")
 
 
 def serving_labels(name: str, version: str) -> dict[str, str]:
-    """Labels by which Deployment, Service, disruption budget and network policy know the pods; Arena's."""
+    """Labels by which Deployment, Service, disruption budget and network policy know the pods;
+    Arena's.
+    """
     return {"app": "tensorflow-serving", "release": f"{name}-{version}"}
 
 
 def route(namespace: str, service: str, port: int = REST_PORT) -> str:
-    """The ingress route as the access log and the metric know it. A label value: see `is_label_value`."""
+    """The ingress route as the access log and the metric know it. A label value: see
+    `is_label_value`.
+    """
     return f"{namespace}-{service}-{port}"
 
 
 def is_label_value(text: str) -> bool:
-    """Whether `text` may stand as the value of a Kubernetes label: at most 63 characters, alphanumeric at both ends."""
+    """Whether `text` may stand as the value of a Kubernetes label: at most 63 characters,
+    alphanumeric at both ends.
+    """
     return LABEL_VALUE.fullmatch(text) is not None
 
 
 def bucket(project: str, stack: str, cluster_id: str, storage_class: str, redundancy: str) -> str:
-    """Name of the model's bucket. Bucket names are global, and the provider gives none by itself: the digest keeps them apart,
-    and gives a replaced bucket (another storage class) another name."""
+    """Name of the model's bucket. Bucket names are global, and the provider gives none by itself:
+    the digest keeps them apart, and gives a replaced bucket (another storage class) another name.
+    """
     suffix = digest([project, stack, cluster_id, storage_class, redundancy])
     return f"{_lower(project)[:30]}-{_lower(stack)[:20]}-{suffix}".replace("--", "-")
 
 
 def ram(project: str, stack: str, cluster_id: str, what: str) -> str:
     """Name of a RAM role or policy: at most 64 characters, one per stack and cluster."""
-    return f"{_lower(project)[:20]}-{_lower(stack)[:16]}-{what}-{digest([project, stack, cluster_id])}"
+    return (
+        f"{_lower(project)[:20]}-{_lower(stack)[:16]}-{what}-{digest([project, stack, cluster_id])}"
+    )
 
 
 def _lower(text: str) -> str:

@@ -1,6 +1,8 @@
-"""The interruption handler: what runs inside the cluster beside the model server, on the standard library alone.
+"""The interruption handler: what runs inside the cluster beside the model server, on the standard
+library alone.
 
-Its files travel in a ConfigMap (components/serving/interruption.py) and run on a plain Python image. Decisions (`notice`, `lost`, `mix`, `floors`)
-are pure functions of what is seen; `mirror`, `actions`, `lease` and `kube` do the talking. All state lies in the cluster's objects, so that
-the handler may be stopped at any moment.
+Its files travel in a ConfigMap (components/serving/interruption.py) and run on a plain Python
+image. Decisions (`notice`, `lost`, `mix`, `floors`) are pure functions of what is seen; `mirror`,
+`actions`, `lease` and `kube` do the talking. All state lies in the cluster's objects, so that the
+handler may be stopped at any moment.
 """

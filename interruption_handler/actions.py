@@ -1,4 +1,6 @@
-"""What the handler can do to the cluster: every action idempotent, on one object, refused by the server when the object is another one."""
+"""What the handler can do to the cluster: every action idempotent, on one object, refused by the
+server when the object is another one.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ class Reopen:
 
 @dataclass(frozen=True)
 class Detach:
-    """Take a pod off its ReplicaSet: the ReplicaSet makes another one at once, and this one goes on serving."""
+    """Take a pod off its ReplicaSet: the ReplicaSet makes another one at once, and this one goes on
+    serving.
+    """
 
     pod: Pod
     why: str
@@ -41,7 +45,9 @@ class Detach:
 
 @dataclass(frozen=True)
 class Reattach:
-    """Give a detached pod its label back: a ReplicaSet with that hash takes it in, and deletes one that isn't ready for it."""
+    """Give a detached pod its label back: a ReplicaSet with that hash takes it in, and deletes one
+    that isn't ready for it.
+    """
 
     pod: Pod
     why: str
@@ -102,9 +108,17 @@ Action = Close | Reopen | Detach | Reattach | Evict | Delete | Forget | Rank | F
 
 
 class Actor:
-    """Carries actions out. An action that was just done is not done again before the mirror can have seen it."""
+    """Carries actions out. An action that was just done is not done again before the mirror can
+    have seen it.
+    """
 
-    def __init__(self, api: Api, config: Config, remember: Callable[[str, str | None], None], again: float = AGAIN) -> None:
+    def __init__(
+        self,
+        api: Api,
+        config: Config,
+        remember: Callable[[str, str | None], None],
+        again: float = AGAIN,
+    ) -> None:
         """`remember` writes a note; `again` is how long an action isn't repeated, in seconds."""
         self._api, self._config, self._remember, self._again = api, config, remember, again
         self._done: dict[tuple[str, str], float] = {}
@@ -115,7 +129,8 @@ class Actor:
         return now - self._done.get(_key(action), -1e9) >= self._again
 
     def perform(self, action: Action) -> Object | None:
-        """Do it and return the server's answer; None if it refused, could not be asked, or there was nothing to do.
+        """Do it and return the server's answer; None if it refused, could not be asked, or there
+        was nothing to do.
 
         Nothing is tried again here: the next look at the cluster decides anew.
         """
@@ -130,7 +145,12 @@ class Actor:
                 return None
             self._done[_key(action)] = time.monotonic() - self._again + RETRY
             quiet = error.status in (CONFLICT, REFUSED)
-            say("refused" if quiet else "failed", level="info" if quiet else "error", error=str(error), **about)
+            say(
+                "refused" if quiet else "failed",
+                level="info" if quiet else "error",
+                error=str(error),
+                **about,
+            )
             return None
         if answer is not None:
             say("done", **about)
@@ -141,11 +161,16 @@ class Actor:
         match action:
             case Close(node, why):
                 return api.patch(
-                    f"/api/v1/nodes/{node.name}", {"metadata": {"annotations": {CORDONED: why}}, "spec": {"unschedulable": True}}
+                    f"/api/v1/nodes/{node.name}",
+                    {"metadata": {"annotations": {CORDONED: why}}, "spec": {"unschedulable": True}},
                 )
             case Reopen(node, _):
                 return api.patch(
-                    f"/api/v1/nodes/{node.name}", {"metadata": {"annotations": {CORDONED: None}}, "spec": {"unschedulable": None}}
+                    f"/api/v1/nodes/{node.name}",
+                    {
+                        "metadata": {"annotations": {CORDONED: None}},
+                        "spec": {"unschedulable": None},
+                    },
                 )
             case Detach(pod, why):
                 return self._patch(pod, {HASH: None, DETACHED: why}, {OLD_HASH: pod.hash})
@@ -154,8 +179,16 @@ class Actor:
             case Rank(pod, cost, _):
                 return self._patch(pod, {}, {DELETION_COST: str(cost)})
             case Evict(pod, _):
-                body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod.name, "namespace": namespace}}
-                return api.call("POST", f"{self._pod(pod)}/eviction", {**body, "deleteOptions": {"preconditions": {"uid": pod.uid}}})
+                body = {
+                    "apiVersion": "policy/v1",
+                    "kind": "Eviction",
+                    "metadata": {"name": pod.name, "namespace": namespace},
+                }
+                return api.call(
+                    "POST",
+                    f"{self._pod(pod)}/eviction",
+                    {**body, "deleteOptions": {"preconditions": {"uid": pod.uid}}},
+                )
             case Delete(pod, _, grace):
                 return self._delete(pod, grace)
             case Forget(pod, _):
@@ -168,7 +201,9 @@ class Actor:
                 return {}
 
     def _forget(self, pod: Pod) -> Object | None:
-        """The cache may lag behind: only the server's own "not found" counts. A node found is not asked for again at once."""
+        """The cache may lag behind: only the server's own "not found" counts. A node found is not
+        asked for again at once.
+        """
         now = time.monotonic()
         if now - self._alive.get(pod.node, -1e9) < AGAIN:
             return None
@@ -178,18 +213,26 @@ class Actor:
             if error.status != GONE:
                 raise
             return self._delete(pod, 0)
-        self._alive = {name: seen for name, seen in self._alive.items() if now - seen < AGAIN} | {pod.node: now}
+        self._alive = {name: seen for name, seen in self._alive.items() if now - seen < AGAIN} | {
+            pod.node: now
+        }
         return None
 
     def _pod(self, pod: Pod) -> str:
         return f"/api/v1/namespaces/{self._config.namespace}/pods/{pod.name}"
 
     def _patch(self, pod: Pod, labels: Mapping[str, Any], notes: Mapping[str, Any]) -> Object:
-        return self._api.patch(self._pod(pod), {"metadata": {"uid": pod.uid, "labels": labels, "annotations": notes}})
+        return self._api.patch(
+            self._pod(pod), {"metadata": {"uid": pod.uid, "labels": labels, "annotations": notes}}
+        )
 
     def _delete(self, pod: Pod, grace: int | None) -> Object:
         options: dict[str, Any] = {"preconditions": {"uid": pod.uid}}
-        return self._api.call("DELETE", self._pod(pod), options if grace is None else {**options, "gracePeriodSeconds": grace})
+        return self._api.call(
+            "DELETE",
+            self._pod(pod),
+            options if grace is None else {**options, "gracePeriodSeconds": grace},
+        )
 
 
 def _key(action: Action) -> tuple[str, str]:

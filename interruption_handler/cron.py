@@ -1,4 +1,6 @@
-"""Cron schedules of five fields: when one last fired. Used by the handler, and by the program to check the settings."""
+"""Cron schedules of five fields: when one last fired. Used by the handler, and by the program to
+check the settings.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7))
+FIELDS = (
+    ("minute", 0, 59),
+    ("hour", 0, 23),
+    ("day of month", 1, 31),
+    ("month", 1, 12),
+    ("day of week", 0, 7),
+)
 MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 LONGEST = 8 * 366
@@ -28,16 +36,30 @@ class Cron:
 
     @classmethod
     def parse(cls, text: str) -> Cron:
-        """From `minute hour day-of-month month day-of-week`. Raises ValueError that says what is wrong."""
+        """From `minute hour day-of-month month day-of-week`. Raises ValueError that says what is
+        wrong.
+        """
         parts = text.lower().split()
         if len(parts) != 5:
-            raise ValueError(f"five fields are needed, minute hour day-of-month month day-of-week; it has {len(parts)}")
+            raise ValueError(
+                f"five fields are needed, minute hour day-of-month month day-of-week; it has {len(parts)}"
+            )
         sets = [_field(part, *limits) for part, limits in zip(parts, FIELDS, strict=True)]
         weekdays = frozenset(day % 7 for day in sets[4])
-        return cls(sets[0], sets[1], sets[2], sets[3], weekdays, parts[2].startswith("*"), parts[4].startswith("*"))
+        return cls(
+            sets[0],
+            sets[1],
+            sets[2],
+            sets[3],
+            weekdays,
+            parts[2].startswith("*"),
+            parts[4].startswith("*"),
+        )
 
     def last(self, now: float, zone: str) -> float | None:
-        """Seconds since 1970 of the latest firing at or before `now` in a time zone; None within the last eight years."""
+        """Seconds since 1970 of the latest firing at or before `now` in a time zone; None within
+        the last eight years.
+        """
         place = ZoneInfo(zone)
         today = datetime.fromtimestamp(now, place).date()
         for back in range(LONGEST):
@@ -46,7 +68,9 @@ class Cron:
                 continue
             for hour in sorted(self.hours, reverse=True):
                 for minute in sorted(self.minutes, reverse=True):
-                    moment = datetime(day.year, day.month, day.day, hour, minute, tzinfo=place).timestamp()
+                    moment = datetime(
+                        day.year, day.month, day.day, hour, minute, tzinfo=place
+                    ).timestamp()
                     if moment <= now:
                         return moment
         return None

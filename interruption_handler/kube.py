@@ -16,7 +16,9 @@ Object = dict[str, Any]
 
 
 class ApiError(Exception):
-    """An answer that is not a success. `status` is the HTTP status; 0 when the server could not be reached."""
+    """An answer that is not a success. `status` is the HTTP status; 0 when the server could not be
+    reached.
+    """
 
     def __init__(self, status: int, what: str, message: str) -> None:
         super().__init__(f"{what}: {status} {message}")
@@ -27,7 +29,9 @@ class Api:
     """The API server as the pod's service account sees it. One connection per thread."""
 
     def __init__(self, host: str, port: int, account: Path, timeout: float = 10) -> None:
-        """`account` is the directory with `token` and `ca.crt`; the token is read anew for each request, because it is rotated."""
+        """`account` is the directory with `token` and `ca.crt`; the token is read anew for each
+        request, because it is rotated.
+        """
         self._host, self._port, self._account, self._timeout = host, port, account, timeout
         self._context = ssl.create_default_context(cafile=str(account / "ca.crt"))
         self._local = threading.local()
@@ -40,7 +44,9 @@ class Api:
         """Merge patch; a `None` removes a key."""
         return self.call("PATCH", path, change, MERGE)
 
-    def call(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Object:
+    def call(
+        self, method: str, path: str, body: Any = None, content_type: str = "application/json"
+    ) -> Object:
         """One request, tried a second time if a kept connection had gone stale. Raises ApiError."""
         what = f"{method} {path}"
         for last in (False, True):
@@ -53,10 +59,19 @@ class Api:
                     raise ApiError(0, what, f"{type(error).__name__}: {error}") from error
         raise AssertionError("unreachable")
 
-    def watch(self, path: str, query: Mapping[str, str], seconds: int) -> Iterator[tuple[str, Object]]:
-        """Changes from `resourceVersion` on, as (type, object), for at most `seconds`. Raises ApiError (410: too old)."""
+    def watch(
+        self, path: str, query: Mapping[str, str], seconds: int
+    ) -> Iterator[tuple[str, Object]]:
+        """Changes from `resourceVersion` on, as (type, object), for at most `seconds`. Raises
+        ApiError (410: too old).
+        """
         connection = self._open(seconds + self._timeout)
-        asked = {**query, "watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
+        asked = {
+            **query,
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(seconds),
+        }
         what = f"WATCH {path}"
         try:
             connection.request("GET", f"{path}?{urlencode(asked)}", headers=self._headers())
@@ -66,7 +81,11 @@ class Api:
             for line in answer:
                 event = json.loads(line)
                 if event["type"] == "ERROR":
-                    raise ApiError(int(event["object"].get("code") or 500), what, str(event["object"].get("message")))
+                    raise ApiError(
+                        int(event["object"].get("code") or 500),
+                        what,
+                        str(event["object"].get("message")),
+                    )
                 yield event["type"], event["object"]
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise ApiError(0, what, f"{type(error).__name__}: {error}") from error
@@ -90,11 +109,17 @@ class Api:
         return parsed
 
     def _open(self, timeout: float) -> http.client.HTTPSConnection:
-        return http.client.HTTPSConnection(self._host, self._port, timeout=timeout, context=self._context)
+        return http.client.HTTPSConnection(
+            self._host, self._port, timeout=timeout, context=self._context
+        )
 
     def _headers(self) -> dict[str, str]:
         token = (self._account / "token").read_text().strip()
-        return {"Authorization": f"Bearer {token}", "Accept": "application/json", "User-Agent": "interruption-handler"}
+        return {
+            "Authorization": f"Bearer {token}",
+            "Accept": "application/json",
+            "User-Agent": "interruption-handler",
+        }
 
     def _drop(self) -> None:
         connection = getattr(self._local, "connection", None)

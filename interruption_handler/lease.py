@@ -1,4 +1,6 @@
-"""Which of the replicas acts: the holder of a Lease. The Lease also keeps the few notes that no other object can carry."""
+"""Which of the replicas acts: the holder of a Lease. The Lease also keeps the few notes that no
+other object can carry.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ def holder(lease: dict[str, Any], now: float) -> str:
     """Who holds a Lease at `now` (seconds since 1970); empty when nobody does any more."""
     spec = lease.get("spec") or {}
     lasts = float(spec.get("leaseDurationSeconds") or DURATION)
-    return (spec.get("holderIdentity") or "") if seconds(spec.get("renewTime")) + lasts > now else ""
+    return (
+        (spec.get("holderIdentity") or "") if seconds(spec.get("renewTime")) + lasts > now else ""
+    )
 
 
 class Lease:
@@ -37,7 +41,9 @@ class Lease:
 
     @property
     def held(self) -> bool:
-        """Whether this process may act. Ends by itself when renewing fails, before another one may take over."""
+        """Whether this process may act. Ends by itself when renewing fails, before another one may
+        take over.
+        """
         return time.monotonic() < self._until
 
     def start(self) -> None:
@@ -47,7 +53,9 @@ class Lease:
     def remember(self, key: str, value: str | None) -> None:
         """Write a note on the Lease; None removes it. Raises ApiError."""
         with self._lock:
-            answer = self._api.patch(f"{self._base}/{self._name}", {"metadata": {"annotations": {key: value}}})
+            answer = self._api.patch(
+                f"{self._base}/{self._name}", {"metadata": {"annotations": {key: value}}}
+            )
             self.notes = dict(answer["metadata"].get("annotations") or {})
 
     def release(self) -> None:
@@ -84,7 +92,11 @@ class Lease:
         except ApiError as error:
             if error.status != MISSING:
                 raise
-            self._api.call("POST", self._base, {"metadata": {"name": self._name}, "spec": self._spec(self._identity, 0)})
+            self._api.call(
+                "POST",
+                self._base,
+                {"metadata": {"name": self._name}, "spec": self._spec(self._identity, 0)},
+            )
             self.notes = {}
             return True
         if holder(lease, time.time()) not in ("", self._identity):
@@ -97,9 +109,17 @@ class Lease:
         """With the version read, so that of two that take it at once one is refused."""
         spec = lease.get("spec") or {}
         changes = int(spec.get("leaseTransitions") or 0) + (spec.get("holderIdentity") != identity)
-        body = {"metadata": {"resourceVersion": lease["metadata"]["resourceVersion"]}, "spec": self._spec(identity, changes)}
+        body = {
+            "metadata": {"resourceVersion": lease["metadata"]["resourceVersion"]},
+            "spec": self._spec(identity, changes),
+        }
         self._api.patch(f"{self._base}/{self._name}", body)
 
     def _spec(self, identity: str, changes: int) -> dict[str, Any]:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        return {"holderIdentity": identity, "leaseDurationSeconds": DURATION, "renewTime": now, "leaseTransitions": changes}
+        return {
+            "holderIdentity": identity,
+            "leaseDurationSeconds": DURATION,
+            "renewTime": now,
+            "leaseTransitions": changes,
+        }

@@ -27,7 +27,9 @@ DECISIONS: tuple[Decision, ...] = (lost.decide, notice.decide, floors.decide, mi
 
 
 def decide(view: View, config: Config, now: float) -> list[Action]:
-    """All decisions of one moment; one that fails doesn't keep the others from being made. `now` is seconds since 1970."""
+    """All decisions of one moment; one that fails doesn't keep the others from being made. `now` is
+    seconds since 1970.
+    """
     wanted: list[Action] = []
     for decision in DECISIONS:
         try:
@@ -49,16 +51,32 @@ class Loop:
         space, changed = config.namespace, self._changed
         labels = ",".join(f"{key}={value}" for key, value in config.node_labels.items())
         self._nodes = Mirror(api, "/api/v1/nodes", {"labelSelector": labels}, node_of, changed)
-        self._pods = Mirror(api, f"/api/v1/namespaces/{space}/pods", {}, lambda raw: pod_of(raw, config.selector), changed)
-        self._deployments = self._single(api, f"/apis/apps/v1/namespaces/{space}/deployments", config.deployment)
+        self._pods = Mirror(
+            api,
+            f"/api/v1/namespaces/{space}/pods",
+            {},
+            lambda raw: pod_of(raw, config.selector),
+            changed,
+        )
+        self._deployments = self._single(
+            api, f"/apis/apps/v1/namespaces/{space}/deployments", config.deployment
+        )
         self._mirrors = [self._nodes, self._pods, self._deployments]
         self._hpas: Mirror | None = None
         if config.floors is not None:
-            self._hpas = self._single(api, f"/apis/autoscaling/v2/namespaces/{space}/horizontalpodautoscalers", config.hpa)
+            self._hpas = self._single(
+                api, f"/apis/autoscaling/v2/namespaces/{space}/horizontalpodautoscalers", config.hpa
+            )
             self._mirrors.append(self._hpas)
 
     def _single(self, api: Api, path: str, name: str) -> Mirror:
-        return Mirror(api, path, {"fieldSelector": f"metadata.name={quote(name)}"}, _without_noise, self._changed)
+        return Mirror(
+            api,
+            path,
+            {"fieldSelector": f"metadata.name={quote(name)}"},
+            _without_noise,
+            self._changed,
+        )
 
     def run(self) -> None:
         """Until stopped."""
@@ -108,9 +126,14 @@ class Loop:
         wanted = decide(self.view(), self._config, time.time())
         now = time.monotonic()
         due = [action for action in wanted if self._actor.due(action, now)]
-        # Nodes are closed first: else a replacement may land on the very node its predecessor leaves.
+        # Nodes are closed first: else a replacement may land on the very node its predecessor
+        # leaves.
         for first in (True, False):
-            list(pool.map(self._perform, [action for action in due if isinstance(action, Close) is first]))
+            list(
+                pool.map(
+                    self._perform, [action for action in due if isinstance(action, Close) is first]
+                )
+            )
 
     def _perform(self, action: Action) -> None:
         try:
@@ -123,6 +146,7 @@ def _without_noise(raw: Object) -> dict[str, Any]:
     """An object's spec and conditions: what else changes doesn't count."""
     status = raw.get("status") or {}
     conditions = [
-        {key: one.get(key) for key in ("type", "status", "reason", "lastTransitionTime")} for one in status.get("conditions") or []
+        {key: one.get(key) for key in ("type", "status", "reason", "lastTransitionTime")}
+        for one in status.get("conditions") or []
     ]
     return {"spec": raw.get("spec") or {}, "conditions": conditions}

@@ -1,4 +1,6 @@
-"""Pods of nodes that are no more. Kubernetes itself takes 40 to 60 seconds to delete them, and makes no other ones before."""
+"""Pods of nodes that are no more. Kubernetes itself takes 40 to 60 seconds to delete them, and
+makes no other ones before.
+"""
 
 from __future__ import annotations
 

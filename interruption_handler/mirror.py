@@ -15,10 +15,25 @@ WATCH_SECONDS = 240
 
 
 class Mirror:
-    """The objects of one list, by name. `reduce` makes of each object what is kept; None leaves it out."""
+    """The objects of one list, by name. `reduce` makes of each object what is kept; None leaves it
+    out.
+    """
 
-    def __init__(self, api: Api, path: str, query: Mapping[str, str], reduce: Callable[[Object], Any], changed: threading.Event) -> None:
-        self._api, self._path, self._query, self._reduce, self._changed = api, path, dict(query), reduce, changed
+    def __init__(
+        self,
+        api: Api,
+        path: str,
+        query: Mapping[str, str],
+        reduce: Callable[[Object], Any],
+        changed: threading.Event,
+    ) -> None:
+        self._api, self._path, self._query, self._reduce, self._changed = (
+            api,
+            path,
+            dict(query),
+            reduce,
+            changed,
+        )
         self._kept: dict[str, Any] = {}
         self._lock = threading.Lock()
         self.synced = threading.Event()
@@ -60,7 +75,9 @@ class Mirror:
 
     def _watch(self, version: str) -> str:
         """Follow changes until the server ends the watch; the version to go on from."""
-        for kind, raw in self._api.watch(self._path, {**self._query, "resourceVersion": version}, WATCH_SECONDS):
+        for kind, raw in self._api.watch(
+            self._path, {**self._query, "resourceVersion": version}, WATCH_SECONDS
+        ):
             version = raw["metadata"]["resourceVersion"]
             self.heard = time.monotonic()
             if kind != "BOOKMARK":

@@ -1,11 +1,13 @@
 """The mix of charge types, kept over time.
 
-The pool buys by the wanted mix, but what it bought drifts: pay-as-you-go nodes bought while preemptible ones were out of stock stay. When
-their share has been too high for a while, surplus ones are replaced: closed, their pods detached, and evicted once replaced. The first
-one is a probe; if its replacement is pay-as-you-go again, preemptible ones are still not to be had: the pod is given back and the next
-probe comes later. While probes succeed, more are replaced at a time.
+The pool buys by the wanted mix, but what it bought drifts: pay-as-you-go nodes bought while
+preemptible ones were out of stock stay. When their share has been too high for a while, surplus
+ones are replaced: closed, their pods detached, and evicted once replaced. The first one is a probe;
+if its replacement is pay-as-you-go again, preemptible ones are still not to be had: the pod is
+given back and the next probe comes later. While probes succeed, more are replaced at a time.
 
-`rank` does the other half: it tells the HPA which pods to take away, so that what is left keeps the mix.
+`rank` does the other half: it tells the HPA which pods to take away, so that what is left keeps the
+mix.
 """
 
 from __future__ import annotations
@@ -37,7 +39,11 @@ def decide(view: View, config: Config, now: float) -> Iterator[Action]:
     if config.mix is None:
         return
     note = _read(view)
-    own = [node for node in view.nodes.values() if config.pool_labels.items() <= node.labels.items() and node.expiring is None]
+    own = [
+        node
+        for node in view.nodes.values()
+        if config.pool_labels.items() <= node.labels.items() and node.expiring is None
+    ]
     marked = [node for node in own if node.closed_for == MIX]
     kept = [node for node in own if node.closed_for != MIX]
     if note.get("started"):
@@ -51,36 +57,64 @@ def decide(view: View, config: Config, now: float) -> Iterator[Action]:
 
 
 def tolerated(total: int, mix: Mapping[str, Any]) -> float:
-    """Pay-as-you-go nodes that `total` nodes may have: the wanted number, or the wanted share and the points above it."""
+    """Pay-as-you-go nodes that `total` nodes may have: the wanted number, or the wanted share and
+    the points above it.
+    """
     base = min(mix["base"], total)
-    return max(target(total, base, mix["percent"]), base + (total - base) * (mix["percent"] + mix["points"]) / 100 + 1e-9)
+    return max(
+        target(total, base, mix["percent"]),
+        base + (total - base) * (mix["percent"] + mix["points"]) / 100 + 1e-9,
+    )
 
 
 def surplus(kept: list[Node], mix: Mapping[str, Any]) -> int:
     """Pay-as-you-go nodes to be replaced; 0 while there are no more than are tolerated."""
     total, found = len(kept), sum(not node.spot for node in kept)
-    return found - target(total, mix["base"], mix["percent"]) if found > tolerated(total, mix) else 0
+    return (
+        found - target(total, mix["base"], mix["percent"]) if found > tolerated(total, mix) else 0
+    )
 
 
-def _begin(view: View, config: Config, now: float, note: Note, kept: list[Node]) -> Iterator[Action]:
+def _begin(
+    view: View, config: Config, now: float, note: Note, kept: list[Node]
+) -> Iterator[Action]:
     mix = config.mix or {}
     over = surplus(kept, mix)
     if bool(over) != bool(note.get("over")):
         note = {**note, "over": now if over else 0}
-        yield _write(note, "the share of pay-as-you-go nodes is too high" if over else "the mix is right")
-    if not over or now - float(note["over"]) < mix["after_seconds"] or now < float(note.get("next") or 0) or not _calm(view):
+        yield _write(
+            note, "the share of pay-as-you-go nodes is too high" if over else "the mix is right"
+        )
+    if (
+        not over
+        or now - float(note["over"]) < mix["after_seconds"]
+        or now < float(note.get("next") or 0)
+        or not _calm(view)
+    ):
         return
-    candidates = sorted((node for node in kept if not node.spot and not node.closed and _pods_on(node, view)), key=_age_last)
-    count = min(int(note.get("size") or 1), over, len(candidates), int(mix["most_nodes"]) - len(view.nodes))
+    candidates = sorted(
+        (node for node in kept if not node.spot and not node.closed and _pods_on(node, view)),
+        key=_age_last,
+    )
+    count = min(
+        int(note.get("size") or 1), over, len(candidates), int(mix["most_nodes"]) - len(view.nodes)
+    )
     if count <= 0:
         return
-    yield _write({**note, "started": now, "size": count}, f"{over} pay-as-you-go nodes too many, {count} are replaced")
+    yield _write(
+        {**note, "started": now, "size": count},
+        f"{over} pay-as-you-go nodes too many, {count} are replaced",
+    )
     for node in candidates[:count]:
         yield Close(node, MIX)
 
 
-def _go_on(view: View, config: Config, now: float, note: Note, marked: list[Node], kept: list[Node]) -> Iterator[Action]:
-    """The node is closed first, so that its pod's replacement can't come back to it; then its pods are detached."""
+def _go_on(
+    view: View, config: Config, now: float, note: Note, marked: list[Node], kept: list[Node]
+) -> Iterator[Action]:
+    """The node is closed first, so that its pod's replacement can't come back to it; then its pods
+    are detached.
+    """
     mix, started = config.mix or {}, float(note["started"])
     bought = [node for node in kept if node.created > started]
     failed = any(not node.spot for node in bought) or now - started > 3 * mix["after_seconds"]
@@ -92,25 +126,50 @@ def _go_on(view: View, config: Config, now: float, note: Note, marked: list[Node
         for pod in pods:
             if pod.detached == MIX and pod.old_hash:
                 yield Reattach(pod, "its replacement came to no preemptible node")
-        pause = min(2 * float(note.get("pause") or mix["after_seconds"] / 2), 2 * mix["after_seconds"])
-        yield _write({"over": note.get("over"), "size": 1, "pause": pause, "next": now + pause, "ended": now}, "no preemptible node came")
+        pause = min(
+            2 * float(note.get("pause") or mix["after_seconds"] / 2), 2 * mix["after_seconds"]
+        )
+        yield _write(
+            {
+                "over": note.get("over"),
+                "size": 1,
+                "pause": pause,
+                "next": now + pause,
+                "ended": now,
+            },
+            "no preemptible node came",
+        )
     elif not marked and now - started > 5:
-        yield _write({"over": note.get("over"), "next": now + mix["after_seconds"]}, "no node could be closed")
+        yield _write(
+            {"over": note.get("over"), "next": now + mix["after_seconds"]},
+            "no node could be closed",
+        )
     elif marked and not pods:
         size = int(note["size"]) * GROWTH
-        yield _write({"over": note.get("over"), "size": size, "next": now + mix["after_seconds"] / 10, "ended": now}, "replaced")
+        yield _write(
+            {
+                "over": note.get("over"),
+                "size": size,
+                "next": now + mix["after_seconds"] / 10,
+                "ended": now,
+            },
+            "replaced",
+        )
     for pod in pods:
         if pod.hash and not failed:
             yield Detach(pod, MIX)
 
 
 def rank(view: View, config: Config, now: float) -> Iterator[Action]:
-    """Deletion costs: of what the HPA leaves, as many are on pay-as-you-go nodes as the mix wants."""
+    """Deletion costs: of what the HPA leaves, as many are on pay-as-you-go nodes as the mix
+    wants.
+    """
     if config.mix is None:
         return
     base, percent = int(config.mix["base"]), float(config.mix["percent"])
     placed = sorted(
-        (pod for pod in view.serving if pod.hash and pod.ready and pod.node in view.nodes), key=lambda pod: (pod.created, pod.name)
+        (pod for pod in view.serving if pod.hash and pod.ready and pod.node in view.nodes),
+        key=lambda pod: (pod.created, pod.name),
     )
     seen, given = {True: 0, False: 0}, 0
     for pod in placed:
@@ -123,8 +182,12 @@ def rank(view: View, config: Config, now: float) -> Iterator[Action]:
 
 
 def _place(number: int, spot: bool, base: int, percent: float) -> int:
-    """How many pods there are when the mix wants its `number`th one of a charge type; 100000 and more when it never does."""
-    most = base + number + math.ceil(number * 100 / max(1.0, 100 - percent if spot else percent)) + 1
+    """How many pods there are when the mix wants its `number`th one of a charge type; 100000 and
+    more when it never does.
+    """
+    most = (
+        base + number + math.ceil(number * 100 / max(1.0, 100 - percent if spot else percent)) + 1
+    )
     for total in range(1, most + 1):
         wanted = target(total, base, percent)
         if (total - wanted if spot else wanted) >= number:
@@ -161,4 +224,6 @@ def _read(view: View) -> Note:
 
 
 def _write(note: Note, why: str) -> Remember:
-    return Remember(NOTE, json.dumps({key: value for key, value in note.items() if value}, sort_keys=True), why)
+    return Remember(
+        NOTE, json.dumps({key: value for key, value in note.items() if value}, sort_keys=True), why
+    )

@@ -15,7 +15,9 @@ DETACHED = "elastic-inference/detached"
 OLD_HASH = "elastic-inference/template-hash"
 """Annotation with the hash label a detached pod had, to give it back."""
 CORDONED = "elastic-inference/cordoned"
-"""Annotation of a node that the handler closed; the value says why. A node closed by others carries none and stays closed."""
+"""Annotation of a node that the handler closed; the value says why. A node closed by others carries
+none and stays closed.
+"""
 ROLE = "elastic-inference/role"
 """Label of headroom pods."""
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
@@ -88,14 +90,23 @@ def seconds(stamp: str | None) -> float:
 def node_of(raw: Object) -> Node:
     """A Node object, reduced."""
     meta, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
-    labels, conditions = meta.get("labels") or {}, {one["type"]: one for one in status.get("conditions") or []}
-    expired, created = conditions.get("InstanceExpired") or {}, seconds(meta.get("creationTimestamp"))
+    labels, conditions = (
+        meta.get("labels") or {},
+        {one["type"]: one for one in status.get("conditions") or []},
+    )
+    expired, created = (
+        conditions.get("InstanceExpired") or {},
+        seconds(meta.get("creationTimestamp")),
+    )
     return Node(
         name=meta["name"],
         created=created,
         ready=(conditions.get("Ready") or {}).get("status") == "True",
-        # No notice is older than its node: a time left over from a machine that had the name before must not end this one early.
-        expiring=max(created, seconds(expired.get("lastTransitionTime"))) if expired.get("status") == "True" else None,
+        # No notice is older than its node: a time left over from a machine that had the name before
+        # must not end this one early.
+        expiring=max(created, seconds(expired.get("lastTransitionTime")))
+        if expired.get("status") == "True"
+        else None,
         closed=bool(spec.get("unschedulable")),
         closed_for=(meta.get("annotations") or {}).get(CORDONED, ""),
         spot=labels.get(SPOT, "NoSpot") != "NoSpot",
@@ -104,7 +115,9 @@ def node_of(raw: Object) -> Node:
 
 
 def pod_of(raw: Object, selector: Mapping[str, str]) -> Pod | None:
-    """A Pod object, reduced; None if it is none of ours. `selector` are the labels of the model server's pods."""
+    """A Pod object, reduced; None if it is none of ours. `selector` are the labels of the model
+    server's pods.
+    """
     meta, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
     labels, notes = meta.get("labels") or {}, meta.get("annotations") or {}
     role = "serving" if selector.items() <= labels.items() else labels.get(ROLE, "")
@@ -116,9 +129,11 @@ def pod_of(raw: Object, selector: Mapping[str, str]) -> Pod | None:
         uid=meta["uid"],
         role=role,
         node=spec.get("nodeName") or "",
-        ready=(conditions.get("Ready") or {}).get("status") == "True" and not meta.get("deletionTimestamp"),
+        ready=(conditions.get("Ready") or {}).get("status") == "True"
+        and not meta.get("deletionTimestamp"),
         created=seconds(meta.get("creationTimestamp")),
-        leaving=bool(meta.get("deletionTimestamp")) or status.get("phase") in ("Succeeded", "Failed"),
+        leaving=bool(meta.get("deletionTimestamp"))
+        or status.get("phase") in ("Succeeded", "Failed"),
         hash=labels.get(HASH, ""),
         detached=labels.get(DETACHED, ""),
         old_hash=notes.get(OLD_HASH, ""),

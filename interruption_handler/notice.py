@@ -1,11 +1,14 @@
-"""A reclaim notice: close the node, have its pods replaced, let them serve meanwhile, and have them gone before the instance is.
+"""A reclaim notice: close the node, have its pods replaced, let them serve meanwhile, and have them
+gone before the instance is.
 
-Every pod on a node under notice is detached from its ReplicaSet, which makes another one at once; the old one keeps its labels of the
-Service and goes on serving. When the Deployment has all its pods ready elsewhere, the detached ones are evicted, as the disruption budget
-allows. What is left `drain_seconds` before the instance goes is deleted, so that the ingress learns of it in time.
+Every pod on a node under notice is detached from its ReplicaSet, which makes another one at once;
+the old one keeps its labels of the Service and goes on serving. When the Deployment has all its
+pods ready elsewhere, the detached ones are evicted, as the disruption budget allows. What is left
+`drain_seconds` before the instance goes is deleted, so that the ingress learns of it in time.
 
-It makes no difference whether ACK's own remedy works: nodes it orders take the new pods in; where it fails, the node scaler orders them for
-the waiting pods. A drain by ACK stops at detached pods, because they have no owner: they are the handler's to move.
+It makes no difference whether ACK's own remedy works: nodes it orders take the new pods in; where
+it fails, the node scaler orders them for the waiting pods. A drain by ACK stops at detached pods,
+because they have no owner: they are the handler's to move.
 """
 
 from __future__ import annotations
@@ -37,7 +40,9 @@ def _under_notice(node: Node, view: View) -> Iterator[Action]:
         if pod.role == "serving" and pod.hash:
             yield Detach(pod, NOTICE)
         elif pod.role != "serving":
-            yield Delete(pod, NOTICE, grace=0)  # nothing runs in it; it comes back where there is room
+            yield Delete(
+                pod, NOTICE, grace=0
+            )  # nothing runs in it; it comes back where there is room
 
 
 def _without_notice(node: Node, view: View) -> Iterator[Action]:
@@ -56,7 +61,10 @@ def _leave(view: View, config: Config, now: float) -> Iterator[Action]:
         node = view.nodes.get(pod.node)
         if not pod.detached or node is None:
             continue
-        if node.expiring is not None and now >= node.expiring + config.notice_seconds - config.drain_seconds:
+        if (
+            node.expiring is not None
+            and now >= node.expiring + config.notice_seconds - config.drain_seconds
+        ):
             yield Delete(pod, "the instance goes soon")
         elif replaced and (node.expiring is not None or pod.detached != NOTICE):
             yield Evict(pod, "it is replaced")

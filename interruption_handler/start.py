@@ -13,8 +13,12 @@ PACKAGE = "interruption_handler"
 
 
 def _package(directory: Path) -> None:
-    """Make the files beside this one a package: an isolated interpreter looks neither here nor in PYTHONPATH."""
-    spec = importlib.util.spec_from_file_location(PACKAGE, directory / "__init__.py", submodule_search_locations=[str(directory)])
+    """Make the files beside this one a package: an isolated interpreter looks neither here nor in
+    PYTHONPATH.
+    """
+    spec = importlib.util.spec_from_file_location(
+        PACKAGE, directory / "__init__.py", submodule_search_locations=[str(directory)]
+    )
     if spec is None or spec.loader is None:
         raise SystemExit(f"no package in {directory}")
     module = importlib.util.module_from_spec(spec)
@@ -24,10 +28,20 @@ def _package(directory: Path) -> None:
 
 def main(arguments: list[str]) -> int:
     """Run until SIGTERM."""
-    parser = argparse.ArgumentParser(prog="interruption-handler", description="Moves model server pods off nodes that are about to go.")
-    parser.add_argument("--account", type=Path, required=True, help="directory of the service account's token and ca.crt")
+    parser = argparse.ArgumentParser(
+        prog="interruption-handler",
+        description="Moves model server pods off nodes that are about to go.",
+    )
+    parser.add_argument(
+        "--account",
+        type=Path,
+        required=True,
+        help="directory of the service account's token and ca.crt",
+    )
     parser.add_argument("--identity", required=True, help="this pod's name")
-    parser.add_argument("--address", required=True, help="address to answer the kubelet's probes on")
+    parser.add_argument(
+        "--address", required=True, help="address to answer the kubelet's probes on"
+    )
     parser.add_argument("--port", type=int, required=True)
     given = parser.parse_args(arguments)
     directory = Path(__file__).absolute().parent
@@ -37,8 +51,15 @@ def main(arguments: list[str]) -> int:
     from interruption_handler.loop import Loop  # pyright: ignore[reportMissingImports]
     from interruption_handler.model import Config  # pyright: ignore[reportMissingImports]
 
-    host, port = os.environ["KUBERNETES_SERVICE_HOST"], int(os.environ.get("KUBERNETES_SERVICE_PORT") or 443)
-    loop = Loop(Api(host, port, given.account), Config.read((directory / "settings.json").read_text()), given.identity)
+    host, port = (
+        os.environ["KUBERNETES_SERVICE_HOST"],
+        int(os.environ.get("KUBERNETES_SERVICE_PORT") or 443),
+    )
+    loop = Loop(
+        Api(host, port, given.account),
+        Config.read((directory / "settings.json").read_text()),
+        given.identity,
+    )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: loop.stop())
     serve(given.address, given.port, loop.ready, loop.healthy)

@@ -1,1 +1,3 @@
-"""Alibaba Cloud on one Linux machine: a sealed namespace, an API double and a real Kubernetes control plane."""
+"""Alibaba Cloud on one Linux machine: a sealed namespace, an API double and a real Kubernetes
+control plane.
+"""

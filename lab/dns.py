@@ -65,7 +65,9 @@ async def _tcp(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
         writer.close()
 
 
-async def serve(host: str = "127.0.0.1", port: int = 53) -> tuple[asyncio.DatagramTransport, asyncio.Server]:
+async def serve(
+    host: str = "127.0.0.1", port: int = 53
+) -> tuple[asyncio.DatagramTransport, asyncio.Server]:
     """Answer on UDP and TCP for as long as the caller holds what this returns."""
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(_Udp, local_addr=(host, port))

@@ -1,7 +1,8 @@
 """Every double of the lab, what judges it, and when that was last run. Writes `docs/doubles.md`.
 
-`python -m lab.doubles` writes the page from the rows here and from `docs/doubles.json`, which `make prove ITEM=R4` writes: it runs the
-tests of all rows. A test holds the page against both, and every module of the lab against the rows: a new one must be somebody's part.
+`python -m lab.doubles` writes the page from the rows here and from `docs/doubles.json`, which `make
+prove ITEM=R4` writes: it runs the tests of all rows. A test holds the page against both, and every
+module of the lab against the rows: a new one must be somebody's part.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "doubles.md"
 RUNS = ROOT / "docs" / "doubles.json"
-"""`{test file or directory: {"date": day, "checks": how many passed}}` of each one's last run in which all passed."""
+"""`{test file or directory: {"date": day, "checks": how many passed}}` of each one's last run in
+which all passed.
+"""
 
 
 @dataclass(frozen=True)
@@ -25,10 +28,14 @@ class Double:
 
     name: str
     parts: tuple[str, ...]
-    """Modules and packages of the lab that are it; of two rows that name a module, the longer path has it."""
+    """Modules and packages of the lab that are it; of two rows that name a module, the longer path
+    has it.
+    """
     stands_for: str
     judge: str
-    """Whose word decides whether it is right: something that this project did not write, where there is such a thing."""
+    """Whose word decides whether it is right: something that this project did not write, where
+    there is such a thing.
+    """
     tests: tuple[str, ...]
     """Test files and directories that hold it against its judge."""
     left: str
@@ -177,7 +184,9 @@ MACHINERY = (
     "lab/holders.py", "lab/namespace.py", "lab/pki.py", "lab/relay.py", "lab/spawn.py", "lab/state.py", "lab/status.py", "lab/supervisor",
     "lab/up.py", "lab/controlplane/__init__.py", "lab/controlplane/notify.py", "lab/controlplane/tools.py",
 )  # fmt: skip
-"""What stands for nothing of the cloud: it starts, stops and connects the parts. A name without `.py` is the beginning of several."""
+"""What stands for nothing of the cloud: it starts, stops and connects the parts. A name without
+`.py` is the beginning of several.
+"""
 _HEAD = """\
 # Doubles and their judges
 
@@ -209,9 +218,17 @@ of every action that the double serves from 15 of those packages; `make prove IT
 
 
 def owner(module: str) -> str:
-    """The row that a module of the lab belongs to: its name, "machinery", or "" when it is nobody's."""
-    rows = [(part, row.name) for row in DOUBLES for part in row.parts] + [(part, "machinery") for part in MACHINERY]
-    found = [(len(part), name) for part, name in rows if module == part or module.startswith(part if name == "machinery" else f"{part}/")]
+    """The row that a module of the lab belongs to: its name, "machinery", or "" when it is
+    nobody's.
+    """
+    rows = [(part, row.name) for row in DOUBLES for part in row.parts] + [
+        (part, "machinery") for part in MACHINERY
+    ]
+    found = [
+        (len(part), name)
+        for part, name in rows
+        if module == part or module.startswith(part if name == "machinery" else f"{part}/")
+    ]
     return max(found)[1] if found else ""
 
 
@@ -227,7 +244,9 @@ def runs() -> dict[str, dict[str, str | int]]:
 
 
 def last_run(row: Double, known: dict[str, dict[str, str | int]]) -> str:
-    """The oldest day of the last runs of the row's tests, with the number of checks; or what has not been run."""
+    """The oldest day of the last runs of the row's tests, with the number of checks; or what has
+    not been run.
+    """
     missing = [test for test in row.tests if test not in known]
     if missing:
         return "not yet: " + ", ".join(f"`{test}`" for test in missing)
@@ -241,19 +260,25 @@ def page() -> str:
     for row in DOUBLES:
         parts = ", ".join(f"`{part}`" for part in row.parts)
         held = ", ".join(f"`{test}`" for test in row.tests)
-        lines.append(f"| {row.name} ({parts}) | {row.stands_for} | {row.judge} | {held} | {last_run(row, known)} | {row.left} |\n")
+        lines.append(
+            f"| {row.name} ({parts}) | {row.stands_for} | {row.judge} | {held} | {last_run(row, known)} | {row.left} |\n"
+        )
     return _HEAD + "".join(lines) + _TAIL
 
 
 def keep(cases: Iterable[tuple[str, bool]], day: str = "") -> None:
-    """Take a run's cases (dotted module, passed) into `RUNS` and write the page; a test with a failure keeps its former date."""
+    """Take a run's cases (dotted module, passed) into `RUNS` and write the page; a test with a
+    failure keeps its former date.
+    """
     known, cases = runs(), list(cases)
     for test in dict.fromkeys(test for row in DOUBLES for test in row.tests):
         passed = of(test, cases)
         if passed and all(passed):
             known[test] = {"date": day or time.strftime("%Y-%m-%d"), "checks": len(passed)}
     wanted = {test for row in DOUBLES for test in row.tests}
-    RUNS.write_text(json.dumps({test: known[test] for test in sorted(known) if test in wanted}, indent=1) + "\n")
+    RUNS.write_text(
+        json.dumps({test: known[test] for test in sorted(known) if test in wanted}, indent=1) + "\n"
+    )
     PAGE.write_text(page())
 
 
@@ -269,7 +294,9 @@ def table(cases: Sequence[tuple[str, bool]]) -> list[str]:
     lines = []
     for row in DOUBLES:
         passed = [one for test in row.tests for one in of(test, cases)]
-        lines.append(f"{row.name:<{width}}  {sum(passed):>4} of {len(passed):>4} checks passed  {row.judge}")
+        lines.append(
+            f"{row.name:<{width}}  {sum(passed):>4} of {len(passed):>4} checks passed  {row.judge}"
+        )
     return lines
 
 

@@ -1,4 +1,6 @@
-"""`lab down`: stop everything in order, make sure that nothing is left, remove the data unless it is to be kept."""
+"""`lab down`: stop everything in order, make sure that nothing is left, remove the data unless it
+is to be kept.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +20,17 @@ KEPT = ("log", "scenario.yaml")  # logs for reading later, and what the user wro
 
 
 def down(home: Path, say: Callable[[str], None], *, keep: bool = False) -> None:
-    """Stop the lab and remove its data (`keep`: leave the data). Raises `LabError` when something stays."""
+    """Stop the lab and remove its data (`keep`: leave the data). Raises `LabError` when something
+    stays.
+    """
     was_running = state.is_running(home)
     if was_running:
         _stop(home, say)
     lock = state.take_lock(home) if home.exists() else None
     if home.exists() and lock is None:
-        raise LabError(f"another command works on {home} right now; run `python -m lab down` again when it has ended")
+        raise LabError(
+            f"another command works on {home} right now; run `python -m lab down` again when it has ended"
+        )
     try:
         if not keep:
             _remove(home)
@@ -61,7 +67,9 @@ def _stop(home: Path, say: Callable[[str], None]) -> None:
 
 
 def _left_inside(namespace: str) -> list[int]:
-    """Processes of the lab's PID namespace that outlived it; the kernel needs a moment to bury them."""
+    """Processes of the lab's PID namespace that outlived it; the kernel needs a moment to bury
+    them.
+    """
     end = time.monotonic() + 5
     while left := sorted(state.processes_inside(namespace).values()) if namespace else []:
         if time.monotonic() > end:
@@ -71,7 +79,9 @@ def _left_inside(namespace: str) -> list[int]:
 
 
 def _remove(home: Path) -> None:
-    """Remove all but logs and the user's own scenario; one that LAB_SCENARIO brought was for this lab only."""
+    """Remove all but logs and the user's own scenario; one that LAB_SCENARIO brought was for this
+    lab only.
+    """
     if (home / SCENARIO_FROM).exists():
         (home / "scenario.yaml").unlink(missing_ok=True)
     for entry in home.iterdir() if home.is_dir() else ():

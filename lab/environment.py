@@ -1,4 +1,6 @@
-"""Where a lab lives, which host ports it takes, and the environment of commands that run inside it."""
+"""Where a lab lives, which host ports it takes, and the environment of commands that run inside
+it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ RRSA_ISSUER = f"https://oidc-ack-{REGION}.oss-{REGION}.aliyuncs.com/{CLUSTER_ID}
 LOG_PROJECT = f"k8s-log-{CLUSTER_ID}"
 LOG_STORE = "nginx-ingress"
 PASSPHRASE = "local-lab"
-"""Of stack `local`, whose salt is committed in Pulumi.local.yaml. It guards nothing: every secret of the lab is made on this machine."""
+"""Of stack `local`, whose salt is committed in Pulumi.local.yaml. It guards nothing: every secret
+of the lab is made on this machine.
+"""
 
 REGION_IP = "10.0.0.2"
 METADATA_IP = "100.100.100.200"
@@ -36,13 +40,16 @@ _FOREIGN = (
     "PULUMI_BACKEND_URL",
     "KUBECONFIG",
     "KUBERNETES_",
-    "PULUMI_CONFIG_PASSPHRASE",  # the CLI takes it before the lab's own file, and can then read no secret of the lab's stacks
+    # the CLI takes it before the lab's own file, and can then read no secret of the lab's stacks
+    "PULUMI_CONFIG_PASSPHRASE",
 )
 _PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy"}
 
 
 SCENARIO_FROM = "scenario.from"
-"""File in a lab's home with what LAB_SCENARIO said when it was taken over; without it `scenario.yaml` is the user's own."""
+"""File in a lab's home with what LAB_SCENARIO said when it was taken over; without it
+`scenario.yaml` is the user's own.
+"""
 
 
 class LabError(Exception):
@@ -59,11 +66,17 @@ class Ports:
 
     def named(self) -> dict[str, int]:
         """The ports by the environment variable that sets each."""
-        return {"LAB_INGRESS_PORT": self.ingress, "LAB_API_PORT": self.api, "LAB_REGION_PORT": self.region}
+        return {
+            "LAB_INGRESS_PORT": self.ingress,
+            "LAB_API_PORT": self.api,
+            "LAB_REGION_PORT": self.region,
+        }
 
 
 def lab_home(environ: Mapping[str, str] = os.environ) -> Path:
-    """The directory of the lab that commands mean: LAB_HOME, else below the user's state directory."""
+    """The directory of the lab that commands mean: LAB_HOME, else below the user's state
+    directory.
+    """
     if environ.get("LAB_HOME"):
         return Path(environ["LAB_HOME"]).expanduser().absolute()
     state = environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
@@ -73,21 +86,29 @@ def lab_home(environ: Mapping[str, str] = os.environ) -> Path:
 def ports(environ: Mapping[str, str] = os.environ) -> Ports:
     """The host ports to open, from the environment."""
     chosen = Ports(
-        _port(environ, "LAB_INGRESS_PORT", 18080), _port(environ, "LAB_API_PORT", 16443), _port(environ, "LAB_REGION_PORT", 18443)
+        _port(environ, "LAB_INGRESS_PORT", 18080),
+        _port(environ, "LAB_API_PORT", 16443),
+        _port(environ, "LAB_REGION_PORT", 18443),
     )
     if len({chosen.ingress, chosen.api, chosen.region}) < 3:
         listed = ", ".join(f"{name}={port}" for name, port in chosen.named().items())
-        raise LabError(f"{listed}: expected three different ports; set each variable to a port of its own, then run the same command again")
+        raise LabError(
+            f"{listed}: expected three different ports; set each variable to a port of its own, then run the same command again"
+        )
     return chosen
 
 
 def ingress_port(environ: Mapping[str, str] = os.environ) -> int:
-    """The host port that leads to the ingress: that of the lab that runs, which keeps what it was started with, else the one to open."""
+    """The host port that leads to the ingress: that of the lab that runs, which keeps what it was
+    started with, else the one to open.
+    """
     from lab.state import is_running, read_state
 
     home = lab_home(environ)
     running = read_state(home).get("ports") or {}
-    return running["ingress"] if "ingress" in running and is_running(home) else ports(environ).ingress
+    return (
+        running["ingress"] if "ingress" in running and is_running(home) else ports(environ).ingress
+    )
 
 
 def clock_factor(environ: Mapping[str, str] = os.environ) -> float:
@@ -98,12 +119,16 @@ def clock_factor(environ: Mapping[str, str] = os.environ) -> float:
     except ValueError:
         factor = 0.0
     if not 0 < factor < float("inf"):
-        raise LabError(f"LAB_CLOCK={text}: expected a number above 0 (1 = real time, 10 = ten times faster); unset it or correct it")
+        raise LabError(
+            f"LAB_CLOCK={text}: expected a number above 0 (1 = real time, 10 = ten times faster); unset it or correct it"
+        )
     return factor
 
 
 def scenario_file(environ: Mapping[str, str] = os.environ) -> Path | None:
-    """The scenario that LAB_SCENARIO names, one of lab/scenarios or a file of the user's; None leaves the lab's own as it is."""
+    """The scenario that LAB_SCENARIO names, one of lab/scenarios or a file of the user's; None
+    leaves the lab's own as it is.
+    """
     name = environ.get("LAB_SCENARIO")
     if not name:
         return None
@@ -112,19 +137,25 @@ def scenario_file(environ: Mapping[str, str] = os.environ) -> Path | None:
         if candidate.is_file():
             return candidate
     known = ", ".join(sorted(path.stem for path in own.glob("*.yaml")))
-    raise LabError(f"LAB_SCENARIO={name}: there is no such scenario; expected one of {known}, or the path of a scenario file")
+    raise LabError(
+        f"LAB_SCENARIO={name}: there is no such scenario; expected one of {known}, or the path of a scenario file"
+    )
 
 
 def needs_user_namespace(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether the lab gets a user namespace: for ordinary users, or when LAB_USERNS=1 asks for one."""
+    """Whether the lab gets a user namespace: for ordinary users, or when LAB_USERNS=1 asks for
+    one.
+    """
     return os.geteuid() != 0 or environ.get("LAB_USERNS") == "1"
 
 
 def owner(environ: Mapping[str, str] = os.environ) -> int | None:
-    """A pidfd of the process that LAB_OWNER_PID names, with which the lab is to end, however that ends; None when nothing is named.
+    """A pidfd of the process that LAB_OWNER_PID names, with which the lab is to end, however that
+    ends; None when nothing is named.
 
-    Not a process id: the lab has ids of its own, and an id can be given to somebody else once its process is gone. Not inherited by
-    what is started, unless it is passed on."""
+    Not a process id: the lab has ids of its own, and an id can be given to somebody else once its
+    process is gone. Not inherited by what is started, unless it is passed on.
+    """
     text = environ.get("LAB_OWNER_PID")
     if not text:
         return None
@@ -138,7 +169,9 @@ def owner(environ: Mapping[str, str] = os.environ) -> int | None:
 
 
 def check(environ: Mapping[str, str] = os.environ) -> None:
-    """Raises LabError for a variable that a start would refuse: before anything is built, and not after a quarter of an hour."""
+    """Raises LabError for a variable that a start would refuse: before anything is built, and not
+    after a quarter of an hour.
+    """
     ports(environ)
     clock_factor(environ)
     if (descriptor := owner(environ)) is not None:
@@ -166,7 +199,9 @@ def without_logs(pulumi_home: Path) -> None:
 
 
 def prepare(home: Path) -> None:
-    """Make what commands inside rely on: directories, the passphrase of the lab's own stacks, the empty certificate directory."""
+    """Make what commands inside rely on: directories, the passphrase of the lab's own stacks, the
+    empty certificate directory.
+    """
     for part in ("run", "log", "pki/empty", "data", "pulumi/home", "pulumi/state"):
         (home / part).mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
@@ -188,22 +223,32 @@ def inside(home: Path | str | None = None) -> dict[str, str]:
         for name in ("HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LC_ALL", "TMPDIR", "TZ")
         if name in os.environ
     }
-    kept.update({name: value for name, value in os.environ.items() if name.startswith(("LAB_", "XDG_", "EI_"))})
+    kept.update(
+        {
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith(("LAB_", "XDG_", "EI_"))
+        }
+    )
     return {
         "LANG": "C.UTF-8",
         **kept,
         "PATH": search_path(),
         "PYTHONPATH": str(ROOT),
         "LAB_HOME": str(home),
-        "EI_PUBLIC_PORT": str(ingress_port({**os.environ, "LAB_HOME": str(home)})),  # what a stack's endpoint shows for entry.publicPort
+        "EI_PUBLIC_PORT": str(
+            ingress_port({**os.environ, "LAB_HOME": str(home)})
+        ),  # what a stack's endpoint shows for entry.publicPort
         "PULUMI_HOME": str(home / "pulumi" / "home"),
-        # Files beside the state (metadata=skip leaves them out) are not written in one step: one cut short by a kill hides the state.
+        # Files beside the state (metadata=skip leaves them out) are not written in one step: one
+        # cut short by a kill hides the state.
         "PULUMI_BACKEND_URL": f"file://{home / 'pulumi' / 'state'}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(home / "pulumi" / "passphrase"),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_PARALLEL_DIFF": "true",  # a tenth off every preview
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",  # those laid in PULUMI_HOME, which may be from PATH, in the pinned version
+        # those laid in PULUMI_HOME, which may be from PATH, in the pinned version
+        "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
         "PULUMI_PYTHON_CMD": sys.executable,
         "ALICLOUD_ACCESS_KEY": keys["access_key"],
         "ALICLOUD_SECRET_KEY": keys["secret_key"],
@@ -219,17 +264,22 @@ def inside(home: Path | str | None = None) -> dict[str, str]:
 
 
 def for_command(home: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """What `lab exec` gives a command: the caller's environment without proxies and other clouds, and `inside` on top."""
+    """What `lab exec` gives a command: the caller's environment without proxies and other clouds,
+    and `inside` on top.
+    """
     kept = {name: value for name, value in environ.items() if not is_foreign(name)}
-    # Program and plugins start anew with every command: compiled code halves that. It is kept where Python keeps it by itself, beside the
-    # source: a place in the lab's own directory is empty in every new lab, and compiling what the program imports takes twice its run.
+    # Program and plugins start anew with every command: compiled code halves that. It is kept where
+    # Python keeps it by itself, beside the source: a place in the lab's own directory is empty in
+    # every new lab, and compiling what the program imports takes twice its run.
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     kept.pop("PYTHONPYCACHEPREFIX", None)
     return {**kept, **inside(home)}
 
 
 def is_foreign(name: str) -> bool:
-    """Whether a variable of the caller's speaks of another cloud, another state or a proxy, none of which counts inside."""
+    """Whether a variable of the caller's speaks of another cloud, another state or a proxy, none of
+    which counts inside.
+    """
     return name.lower() in _PROXIES or name.startswith(_FOREIGN)
 
 
@@ -256,4 +306,6 @@ def _port(environ: Mapping[str, str], name: str, default: int) -> int:
     with contextlib.suppress(ValueError):
         if 0 < int(text) < 65536:
             return int(text)
-    raise LabError(f"{name}={text}: expected a port number from 1 to 65535 (default {default}); unset it or correct it")
+    raise LabError(
+        f"{name}={text}: expected a port number from 1 to 65535 (default {default}); unset it or correct it"
+    )

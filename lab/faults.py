@@ -1,4 +1,6 @@
-"""Faults of the cloud double, through its control API. Runs inside the lab (`python -m lab faults …` brings it there)."""
+"""Faults of the cloud double, through its control API. Runs inside the lab (`python -m lab faults
+…` brings it there).
+"""
 
 from __future__ import annotations
 
@@ -24,10 +26,16 @@ def main() -> int:
             else:
                 response = client.delete(url) if action == "clear" else client.get(url)
     except ValueError as error:
-        print(f'error: faults add: {error}; for example \'{{"match": {{"service": "ess"}}, "times": 1, "status": 503}}\'', file=sys.stderr)
+        print(
+            f'error: faults add: {error}; for example \'{{"match": {{"service": "ess"}}, "times": 1, "status": 503}}\'',
+            file=sys.stderr,
+        )
         return 2
     except httpx.HTTPError as error:
-        print(f"error: the region double does not answer on {url}: {error}; see `python -m lab logs region`", file=sys.stderr)
+        print(
+            f"error: the region double does not answer on {url}: {error}; see `python -m lab logs region`",
+            file=sys.stderr,
+        )
         return 1
     print(response.text)
     return 0 if response.is_success else 1

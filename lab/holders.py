@@ -12,7 +12,9 @@ def holder_of(port: int) -> str:
         if not entry.isdigit():
             continue
         try:
-            held = {os.readlink(f"/proc/{entry}/fd/{name}") for name in os.listdir(f"/proc/{entry}/fd")}
+            held = {
+                os.readlink(f"/proc/{entry}/fd/{name}") for name in os.listdir(f"/proc/{entry}/fd")
+            }
             if held & inodes:
                 with open(f"/proc/{entry}/cmdline", "rb") as stream:
                     program = stream.read().replace(b"\0", b" ").decode(errors="replace").strip()
@@ -30,7 +32,11 @@ def _listening_inodes(port: int) -> set[str]:
                 rows = [line.split() for line in stream.readlines()[1:]]
         except OSError:
             continue
-        found |= {f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port}
+        found |= {
+            f"socket:[{row[9]}]"
+            for row in rows
+            if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port
+        }
     return found
 
 
@@ -41,5 +47,9 @@ def _lab_of(pid: str) -> str:
     with open(f"/proc/{pid}/cmdline", "rb") as stream:
         if b"lab.supervisor" not in stream.read().split(b"\0"):
             return ""
-    homes = [item[len(b"LAB_HOME=") :].decode(errors="replace") for item in environ if item.startswith(b"LAB_HOME=")]
+    homes = [
+        item[len(b"LAB_HOME=") :].decode(errors="replace")
+        for item in environ
+        if item.startswith(b"LAB_HOME=")
+    ]
     return f"the lab in {homes[0]}" if homes else ""

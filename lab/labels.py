@@ -1,4 +1,6 @@
-"""Labels and taints of nodes: what Kubernetes takes, in the API server's words, and what a kubelet refuses on top."""
+"""Labels and taints of nodes: what Kubernetes takes, in the API server's words, and what a kubelet
+refuses on top.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,11 @@ def label_problem(key: str, value: str) -> str:
 
 def taint_problem(taint: Mapping[str, Any]) -> str:
     """What the API server says of a taint, "" when it takes it."""
-    key, value, effect = str(taint.get("key") or ""), str(taint.get("value") or ""), taint.get("effect")
+    key, value, effect = (
+        str(taint.get("key") or ""),
+        str(taint.get("value") or ""),
+        taint.get("effect"),
+    )
     if wrong := label_problem(key, value):
         return wrong
     if effect not in EFFECTS:
@@ -79,18 +85,31 @@ def taint_problem(taint: Mapping[str, Any]) -> str:
 
 
 def kubelet_refusal(labels: Mapping[str, str], taints: Iterable[Mapping[str, Any]]) -> str:
-    """Why a kubelet with these `--node-labels` and `--register-with-taints` ends before it registers its node, "" when it goes on."""
+    """Why a kubelet with these `--node-labels` and `--register-with-taints` ends before it
+    registers its node, "" when it goes on.
+    """
     for key, value in labels.items():
         if wrong := label_problem(key, value):
             return f"invalid argument {key}={value} for --node-labels: {wrong}"
-    unknown = sorted(key for key in labels if _of_kubernetes(key) and key not in _KUBELET_ALLOWED and not _of_kubelet(key))
+    unknown = sorted(
+        key
+        for key in labels
+        if _of_kubernetes(key) and key not in _KUBELET_ALLOWED and not _of_kubelet(key)
+    )
     if unknown:
         words = "failed to validate kubelet flags: unknown 'kubernetes.io' or 'k8s.io' labels specified with --node-labels: "
         return (
             f"{words}[{' '.join(unknown)}]; --node-labels in the 'kubernetes.io' namespace must begin with an allowed prefix "
             f"({', '.join(_KUBELET_PREFIXES)}) or be in the specifically allowed set ({', '.join(sorted(_KUBELET_ALLOWED))})"
         )
-    return next((f"invalid argument for --register-with-taints: {wrong}" for one in taints if (wrong := taint_problem(one))), "")
+    return next(
+        (
+            f"invalid argument for --register-with-taints: {wrong}"
+            for one in taints
+            if (wrong := taint_problem(one))
+        ),
+        "",
+    )
 
 
 def _domain(key: str) -> str:
@@ -98,7 +117,10 @@ def _domain(key: str) -> str:
 
 
 def _of_kubernetes(key: str) -> bool:
-    return any(_domain(key) == own or _domain(key).endswith(f".{own}") for own in ("kubernetes.io", "k8s.io"))
+    return any(
+        _domain(key) == own or _domain(key).endswith(f".{own}")
+        for own in ("kubernetes.io", "k8s.io")
+    )
 
 
 def _of_kubelet(key: str) -> bool:

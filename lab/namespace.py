@@ -1,6 +1,7 @@
 """Going into the lab's namespaces: run a command there as if it had been started there.
 
-Signals, standard streams and the exit status pass through. The command dies with the process that entered.
+Signals, standard streams and the exit status pass through. The command dies with the process that
+entered.
 """
 
 from __future__ import annotations
@@ -19,7 +20,16 @@ from lab.environment import ROOT, LabError, for_command, lab_home
 from lab.state import is_running, read_state, start_ticks
 
 _KINDS = {"user": 0x10000000, "mnt": 0x00020000, "net": 0x40000000, "pid": 0x20000000}
-_PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGCONT)
+_PASSED_ON = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGWINCH,
+    signal.SIGCONT,
+)
 INSIDE = "LAB_INSIDE"
 """Environment variable of every command inside: the home of the lab it is in."""
 _SI_KERNEL = 0x80  # sent by the terminal: the whole foreground group has it already
@@ -35,15 +45,23 @@ def supervisor_pid(home: Path) -> int:
 
 
 def command(argv: Sequence[str], home: Path | None = None) -> list[str]:
-    """The command line that runs `argv` inside, from any directory and for any way of starting processes."""
+    """The command line that runs `argv` inside, from any directory and for any way of starting
+    processes.
+    """
     boot = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from lab.namespace import main; main()"
     return [sys.executable, "-c", boot, str(home or lab_home()), *argv]
 
 
 def run(
-    argv: Sequence[str], env: Mapping[str, str] | None = None, *, home: Path | None = None, **options: Any
+    argv: Sequence[str],
+    env: Mapping[str, str] | None = None,
+    *,
+    home: Path | None = None,
+    **options: Any,
 ) -> subprocess.CompletedProcess[Any]:
-    """`subprocess.run` inside the lab. `env` is added to the lab's own environment; `options` go to `subprocess.run`."""
+    """`subprocess.run` inside the lab. `env` is added to the lab's own environment; `options` go to
+    `subprocess.run`.
+    """
     return subprocess.run(command(argv, home), env={**os.environ, **(env or {})}, **options)
 
 
@@ -54,7 +72,9 @@ def enter(home: Path, argv: Sequence[str], env: Mapping[str, str] | None = None)
     """
     environment = {**for_command(home), **(env or {}), INSIDE: str(home)}
     _join(supervisor_pid(home))
-    own_group = not os.isatty(0)  # without a terminal a signal to our group must reach the command once, not twice
+    own_group = not os.isatty(
+        0
+    )  # without a terminal a signal to our group must reach the command once, not twice
     previous = signal.pthread_sigmask(signal.SIG_BLOCK, {*_PASSED_ON, signal.SIGCHLD})
     child = os.fork()
     if child == 0:
@@ -70,12 +90,18 @@ def _join(pid: int) -> None:
     for kind, flag in _KINDS.items():
         try:
             if os.readlink(f"/proc/{pid}/ns/{kind}") != os.readlink(f"/proc/self/ns/{kind}"):
-                wanted.append((os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC), kind, flag))
+                wanted.append(
+                    (os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC), kind, flag)
+                )
         except PermissionError:
-            raise LabError(f"the lab belongs to another user (process {pid}): run the command as that user or as root") from None
+            raise LabError(
+                f"the lab belongs to another user (process {pid}): run the command as that user or as root"
+            ) from None
     for descriptor, kind, flag in wanted:
         if libc.setns(descriptor, flag) != 0:
-            raise LabError(f"cannot enter the lab's {kind} namespace: {os.strerror(ctypes.get_errno())}; run the command as the lab's user")
+            raise LabError(
+                f"cannot enter the lab's {kind} namespace: {os.strerror(ctypes.get_errno())}; run the command as the lab's user"
+            )
         os.close(descriptor)
     try:
         os.chdir(directory)
@@ -83,7 +109,9 @@ def _join(pid: int) -> None:
         os.chdir("/")
 
 
-def _become(argv: Sequence[str], env: Mapping[str, str], mask: Iterable[int], own_group: bool) -> None:
+def _become(
+    argv: Sequence[str], env: Mapping[str, str], mask: Iterable[int], own_group: bool
+) -> None:
     """In the child: turn into the command."""
     try:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -114,7 +142,9 @@ def _attend(child: int, own_group: bool) -> int:
         if ended == 0:
             continue
         if os.WIFSTOPPED(status):
-            os.kill(os.getpid(), signal.SIGSTOP)  # the shell sees us stopped, as it would see the command
+            os.kill(
+                os.getpid(), signal.SIGSTOP
+            )  # the shell sees us stopped, as it would see the command
             os.kill(child, signal.SIGCONT)
             continue
         return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)

@@ -1,7 +1,9 @@
-"""The lab's own certificates: the CA of the cloud double, the cluster's PKI and the service account keys.
+"""The lab's own certificates: the CA of the cloud double, the cluster's PKI and the service account
+keys.
 
-Everything is made on the spot with `cryptography`, lives below ``LAB_HOME/pki`` (keys mode 0600) and means nothing outside the lab.
-Several processes may ask at the same time: files are written under a lock and only once.
+Everything is made on the spot with `cryptography`, lives below ``LAB_HOME/pki`` (keys mode 0600)
+and means nothing outside the lab. Several processes may ask at the same time: files are written
+under a lock and only once.
 """
 
 from __future__ import annotations
@@ -41,9 +43,15 @@ class CA:
         return self.cert.public_bytes(serialization.Encoding.PEM)
 
     def leaf(
-        self, names: Sequence[str], *, common_name: str | None = None, organizations: Iterable[str] = (), client: bool = True
+        self,
+        names: Sequence[str],
+        *,
+        common_name: str | None = None,
+        organizations: Iterable[str] = (),
+        client: bool = True,
     ) -> tuple[bytes, bytes]:
-        """Issue a certificate for `names` (DNS names, wildcards or IP addresses); returns (certificate PEM, key PEM).
+        """Issue a certificate for `names` (DNS names, wildcards or IP addresses); returns
+        (certificate PEM, key PEM).
 
         `common_name` defaults to the first name; `organizations` become O= (Kubernetes groups).
         """
@@ -56,18 +64,27 @@ class CA:
         if client:
             usages.append(ExtendedKeyUsageOID.CLIENT_AUTH)
         builder = _builder(x509.Name(subject), self.cert.subject, key.public_key(), LEAF_LIFETIME)
-        builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        builder = builder.add_extension(
+            x509.BasicConstraints(ca=False, path_length=None), critical=True
+        )
         builder = builder.add_extension(_key_usage(ca=False), critical=True)
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
-        builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
+        builder = builder.add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()),
+            critical=False,
+        )
         if names:
-            builder = builder.add_extension(x509.SubjectAlternativeName([_general_name(n) for n in names]), critical=False)
+            builder = builder.add_extension(
+                x509.SubjectAlternativeName([_general_name(n) for n in names]), critical=False
+            )
         cert = builder.sign(self.key, hashes.SHA256())
         return cert.public_bytes(serialization.Encoding.PEM) + self.cert_pem, _private_pem(key)
 
 
 def ensure_lab_ca(home: str | os.PathLike[str]) -> CA:
-    """The CA that signs the cloud double's HTTPS certificates: ``pki/ca.pem`` and ``pki/ca.key``, made if missing."""
+    """The CA that signs the cloud double's HTTPS certificates: ``pki/ca.pem`` and ``pki/ca.key``,
+    made if missing.
+    """
     pki = Path(home) / "pki"
     return ensure_ca(pki / "ca.pem", pki / "ca.key", "Elastic Inference Lab CA")
 
@@ -79,19 +96,32 @@ def ensure_ca(cert_path: Path, key_path: Path, name: str) -> CA:
             key = ec.generate_private_key(ec.SECP256R1())
             subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
             builder = _builder(subject, subject, key.public_key(), LIFETIME)
-            builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            builder = builder.add_extension(
+                x509.BasicConstraints(ca=True, path_length=None), critical=True
+            )
             builder = builder.add_extension(_key_usage(ca=True), critical=True)
-            builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+            builder = builder.add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False
+            )
             write_private(key_path, _private_pem(key))
-            write_public(cert_path, builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+            write_public(
+                cert_path,
+                builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM),
+            )
         loaded = serialization.load_pem_private_key(key_path.read_bytes(), None)
         if not isinstance(loaded, ec.EllipticCurvePrivateKey):
-            raise ValueError(f"{key_path} does not hold an elliptic curve key: remove {cert_path.parent} and start the lab again")
-        return CA(x509.load_pem_x509_certificate(cert_path.read_bytes()), loaded, cert_path, key_path)
+            raise ValueError(
+                f"{key_path} does not hold an elliptic curve key: remove {cert_path.parent} and start the lab again"
+            )
+        return CA(
+            x509.load_pem_x509_certificate(cert_path.read_bytes()), loaded, cert_path, key_path
+        )
 
 
 def ensure_leaf(ca: CA, stem: Path, names: Sequence[str], **options: Any) -> tuple[Path, Path]:
-    """Keep one leaf certificate at ``stem.crt``/``stem.key``; issued again when its CA or its names changed."""
+    """Keep one leaf certificate at ``stem.crt``/``stem.key``; issued again when its CA or its names
+    changed.
+    """
     cert_path, key_path = stem.with_suffix(".crt"), stem.with_suffix(".key")
     with _locked(stem.parent):
         if not (cert_path.exists() and key_path.exists() and _still_good(cert_path, ca, names)):
@@ -109,7 +139,9 @@ def ensure_service_account_keys(home: str | os.PathLike[str]) -> tuple[Path, Pat
         if not (private.exists() and public.exists()):
             key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
             write_private(private, _private_pem(key))
-            pem = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+            pem = key.public_key().public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
             write_public(public, pem)
     return private, public
 
@@ -142,7 +174,9 @@ def _locked(directory: Path) -> Iterator[None]:
         yield
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, public_key: Any, lifetime: dt.timedelta) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, public_key: Any, lifetime: dt.timedelta
+) -> x509.CertificateBuilder:
     now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
@@ -171,7 +205,9 @@ def _general_name(name: str) -> x509.GeneralName:
 
 
 def _private_pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def _still_good(cert_path: Path, ca: CA, names: Sequence[str]) -> bool:

@@ -1,6 +1,8 @@
-"""Relays: bytes that arrive at a listening socket are passed on to an address inside the lab, and back.
+"""Relays: bytes that arrive at a listening socket are passed on to an address inside the lab, and
+back.
 
-The listening sockets of the host are opened outside the sealed namespace and handed in; that is the only way in.
+The listening sockets of the host are opened outside the sealed namespace and handed in; that is the
+only way in.
 """
 
 from __future__ import annotations
@@ -33,7 +35,11 @@ class _Pipe(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self.ended = True
-        if self.peer is not None and self.peer.transport is not None and self.peer.transport.can_write_eof():
+        if (
+            self.peer is not None
+            and self.peer.transport is not None
+            and self.peer.transport.can_write_eof()
+        ):
             self.peer.transport.write_eof()
         if self.peer is None or not self.peer.ended:
             return True  # the other direction may still have something to say
@@ -83,7 +89,9 @@ class _Accepted(_Pipe):
 
     async def _connect(self) -> None:
         try:
-            _, other = await asyncio.wait_for(asyncio.get_running_loop().create_connection(_Pipe, *self.target), 10)
+            _, other = await asyncio.wait_for(
+                asyncio.get_running_loop().create_connection(_Pipe, *self.target), 10
+            )
         except (OSError, TimeoutError):
             if self.transport is not None:
                 self.transport.abort()  # nobody listens there (yet)
@@ -95,4 +103,6 @@ async def serve(listening: socket.socket, target: tuple[str, int]) -> asyncio.Ab
     """Relay whatever connects to `listening` to `target`."""
     listening.setblocking(False)
     pending: set[asyncio.Task[None]] = set()
-    return await asyncio.get_running_loop().create_server(lambda: _Accepted(target, pending), sock=listening, backlog=1024)
+    return await asyncio.get_running_loop().create_server(
+        lambda: _Accepted(target, pending), sock=listening, backlog=1024
+    )

@@ -1,4 +1,6 @@
-"""What is known about a running lab: the lock that says whether one runs, and the state its supervisor writes down."""
+"""What is known about a running lab: the lock that says whether one runs, and the state its
+supervisor writes down.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,11 @@ def lock_path(home: Path) -> Path:
 
 
 def take_lock(home: Path) -> int | None:
-    """Lock the lab for a new supervisor; returns the descriptor to hand over, None when a lab runs (or starts) already.
+    """Lock the lab for a new supervisor; returns the descriptor to hand over, None when a lab runs
+    (or starts) already.
 
-    The kernel frees the lock with the last process that has the descriptor: nothing stale is ever left behind.
+    The kernel frees the lock with the last process that has the descriptor: nothing stale is ever
+    left behind.
     """
     path = lock_path(home)
     try:
@@ -52,7 +56,9 @@ def is_running(home: Path) -> bool:
 
 
 def wait_stopped(home: Path, timeout: float) -> bool:
-    """Wait until no process holds the lab's lock any more; False when `timeout` seconds passed first."""
+    """Wait until no process holds the lab's lock any more; False when `timeout` seconds passed
+    first.
+    """
     end = time.monotonic() + timeout
     while is_running(home):
         if time.monotonic() > end:
@@ -77,7 +83,9 @@ def write_state(home: Path, state: dict[str, Any]) -> None:
 
 
 def start_ticks(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot: with the pid, its identity. None when there is no such process."""
+    """When a process started, in clock ticks since boot: with the pid, its identity. None when
+    there is no such process.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -86,7 +94,9 @@ def start_ticks(pid: int) -> int | None:
 
 
 def supervisor_pids(home: Path) -> list[int]:
-    """Outside pids of the lab's outer process and supervisor, as far as they still live (never a reused pid)."""
+    """Outside pids of the lab's outer process and supervisor, as far as they still live (never a
+    reused pid).
+    """
     return [pid for part in ("outer", "supervisor") if (pid := _living(home, part))]
 
 
@@ -103,7 +113,9 @@ def identity(pid: int) -> dict[str, int | None]:
 
 
 def kill(home: Path) -> None:
-    """End the lab at once: with its outer process every process inside dies, whatever it ignores."""
+    """End the lab at once: with its outer process every process inside dies, whatever it
+    ignores.
+    """
     for pid in supervisor_pids(home):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -125,6 +137,10 @@ def processes_inside(namespace: str) -> dict[int, int]:
             continue
         with contextlib.suppress(OSError):
             if os.readlink(f"/proc/{entry}/ns/pid") == namespace:
-                line = next(x for x in Path(f"/proc/{entry}/status").read_text().splitlines() if x.startswith("NSpid:"))
+                line = next(
+                    x
+                    for x in Path(f"/proc/{entry}/status").read_text().splitlines()
+                    if x.startswith("NSpid:")
+                )
                 found[int(line.split()[-1])] = int(entry)
     return found

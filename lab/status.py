@@ -1,4 +1,6 @@
-"""`lab status` and `lab logs`: what runs, where, since when, with how much memory; what it wrote."""
+"""`lab status` and `lab logs`: what runs, where, since when, with how much memory; what it
+wrote.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,18 @@ from lab.environment import LabError
 from lab.supervisor_control import ask
 
 READY, NOT_READY, NOT_RUNNING = 0, 1, 3
-COLUMNS = ("component", "state", "pid", "since", "restarts", "PSS MiB", "RSS MiB", "address", "version", "origin")
+COLUMNS = (
+    "component",
+    "state",
+    "pid",
+    "since",
+    "restarts",
+    "PSS MiB",
+    "RSS MiB",
+    "address",
+    "version",
+    "origin",
+)
 
 
 def in_use(home: Path) -> dict[str, tuple[str, str]]:
@@ -26,8 +39,13 @@ def in_use(home: Path) -> dict[str, tuple[str, str]]:
         parts = next(ask(home, "state"))["components"]
     except (OSError, StopIteration):
         parts = []
-    running = {part["name"]: (part["version"], part["origin"]) for part in parts if "origin" in part}
-    return running | {name: (tool["version"], tool["origin"]) for name, tool in used(home / "pulumi" / "home").items()}
+    running = {
+        part["name"]: (part["version"], part["origin"]) for part in parts if "origin" in part
+    }
+    return running | {
+        name: (tool["version"], tool["origin"])
+        for name, tool in used(home / "pulumi" / "home").items()
+    }
 
 
 def collect(home: Path) -> dict[str, Any]:
@@ -42,8 +60,14 @@ def collect(home: Path) -> dict[str, Any]:
     memory = _memory_by_part(outside, [part["pid"] for part in report["components"] if part["pid"]])
     components = []
     for part in report["components"]:
-        shown: dict[str, Any] = {**part, "inside_pid": part["pid"], "pid": outside.get(part["pid"] or -1)}
-        shown["pss_mib"], shown["rss_mib"], shown["processes"] = memory.get(part["pid"], (None, None, 0))
+        shown: dict[str, Any] = {
+            **part,
+            "inside_pid": part["pid"],
+            "pid": outside.get(part["pid"] or -1),
+        }
+        shown["pss_mib"], shown["rss_mib"], shown["processes"] = memory.get(
+            part["pid"], (None, None, 0)
+        )
         components.append(shown)
     own = memory.get(1, (0.0, 0.0, 0))
     supervisor = (report.get("supervisor") or {}).get("pid")
@@ -59,7 +83,9 @@ def collect(home: Path) -> dict[str, Any]:
 
 
 def _ingress_warnings(home: Path) -> list[list[str]]:
-    """[namespace/name, text] of what differs from a cluster, or would be refused there, at an Ingress."""
+    """[namespace/name, text] of what differs from a cluster, or would be refused there, at an
+    Ingress.
+    """
     try:
         return json.loads(ingress_watch.notes(home).read_text())
     except (OSError, ValueError):
@@ -69,25 +95,42 @@ def _ingress_warnings(home: Path) -> list[list[str]]:
 def show(home: Path, *, as_json: bool = False) -> int:
     """Print the status; returns the exit status that tells it."""
     report = collect(home)
-    code = READY if report["phase"] == "ready" else NOT_RUNNING if report["phase"] == "not running" else NOT_READY
+    code = (
+        READY
+        if report["phase"] == "ready"
+        else NOT_RUNNING
+        if report["phase"] == "not running"
+        else NOT_READY
+    )
     if as_json:
         print(json.dumps(report, indent=1))
         return code
     if code == NOT_RUNNING:
         print(f"the lab does not run ({home}); start it with `python -m lab up`")
         return code
-    print(f"lab {report['phase']}, since {_moment(report.get('started'))}, clock x{report.get('clock', 1):g} ({home})")
+    print(
+        f"lab {report['phase']}, since {_moment(report.get('started'))}, clock x{report.get('clock', 1):g} ({home})"
+    )
     for name, port in (report.get("ports") or {}).items():
         print(f"  127.0.0.1:{port} -> {name}")
     _table([COLUMNS, *(_row(part) for part in report["components"])])
-    total = sum(part["pss_mib"] or 0 for part in report["components"]) + report["supervisor_pss_mib"]
-    print(f"supervisor: pid {report['supervisor_pid']}, {report['supervisor_pss_mib']:.0f} MiB; memory of all (PSS): {total:.0f} MiB")
+    total = (
+        sum(part["pss_mib"] or 0 for part in report["components"]) + report["supervisor_pss_mib"]
+    )
+    print(
+        f"supervisor: pid {report['supervisor_pid']}, {report['supervisor_pss_mib']:.0f} MiB; memory of all (PSS): {total:.0f} MiB"
+    )
     for part in report["components"]:
         if part["error"]:
             print(f"\n{part['name']}: {part['error']}")
     if report["tools"]:
         print("\ntools and plugins")
-        _table([(name, tool["version"], tool["origin"], tool["path"]) for name, tool in report["tools"].items()])
+        _table(
+            [
+                (name, tool["version"], tool["origin"], tool["path"])
+                for name, tool in report["tools"].items()
+            ]
+        )
         for name, tool in report["tools"].items():
             if "next" in tool:
                 print(f"  {name}: the next `make up` takes {tool['next']}")
@@ -129,8 +172,12 @@ def _row(part: dict[str, Any]) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _memory_by_part(outside: dict[int, int], parts: list[int]) -> dict[int, tuple[float, float, int]]:
-    """(PSS MiB, RSS MiB, processes) by inside pid; a process counts for the nearest part among its ancestors, else for PID 1."""
+def _memory_by_part(
+    outside: dict[int, int], parts: list[int]
+) -> dict[int, tuple[float, float, int]]:
+    """(PSS MiB, RSS MiB, processes) by inside pid; a process counts for the nearest part among its
+    ancestors, else for PID 1.
+    """
     inside = {outer: inner for inner, outer in outside.items()}
     totals: dict[int, tuple[float, float, int]] = {}
     for outer in inside:
@@ -164,7 +211,10 @@ def _memory(pid: int) -> tuple[float, float]:
 def _table(rows: list[tuple[str, ...]]) -> None:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
-        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print(
+            "  "
+            + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
 
 
 def _moment(seconds: float | None) -> str:

@@ -1,7 +1,9 @@
-"""Init of the sealed namespace: makes the network, opens the relays, starts and watches every part of the lab.
+"""Init of the sealed namespace: makes the network, opens the relays, starts and watches every part
+of the lab.
 
-``python -m lab up`` starts it as PID 1 of a PID namespace; on standard input comes one line of JSON with what it needs to know.
-When that process dies first, nothing has been started yet and nothing stays.
+``python -m lab up`` starts it as PID 1 of a PID namespace; on standard input comes one line of JSON
+with what it needs to know. When that process dies first, nothing has been started yet and nothing
+stays.
 """
 
 from __future__ import annotations
@@ -44,15 +46,32 @@ class Supervisor:
         self.control = Control(self.home, self.state, self.settled, self.stop_asked.set)
         self.parts: dict[str, Part] = {}
         self.servers: list[Any] = []
-        """What listens. Held here: a server that nothing refers to is collected at some moment, and its socket closed."""
+        """What listens. Held here: a server that nothing refers to is collected at some moment, and
+        its socket closed.
+        """
 
     def state(self) -> dict[str, Any]:
         """What is written to ``run/state.json`` and answered on the control socket."""
         tools = self.config["tools"]
-        components = [{**part.snapshot(), **_origin(tools.get(name))} for name, part in self.parts.items()]
+        components = [
+            {**part.snapshot(), **_origin(tools.get(name))} for name, part in self.parts.items()
+        ]
         keys = ("outer", "supervisor", "namespace", "ports", "clock", "user_namespace", "left_out")
-        phase = "stopping" if self.stop_asked.is_set() else "ready" if self._ready() else "failed" if self._failed() else "starting"
-        return {**{k: self.config[k] for k in keys}, "started": self.started, "phase": phase, "components": components}
+        phase = (
+            "stopping"
+            if self.stop_asked.is_set()
+            else "ready"
+            if self._ready()
+            else "failed"
+            if self._failed()
+            else "starting"
+        )
+        return {
+            **{k: self.config[k] for k in keys},
+            "started": self.started,
+            "phase": phase,
+            "components": components,
+        }
 
     def settled(self) -> bool:
         """Whether a follower has nothing more to wait for."""
@@ -68,12 +87,15 @@ class Supervisor:
         """Write the state down and tell followers."""
         try:
             write_state(self.home, self.state())
-        except OSError as error:  # a full disk must not take down what runs; the control socket still tells the state
+        # a full disk must not take down what runs; the control socket still tells the state
+        except OSError as error:
             print(f"state: {error}", flush=True)
         self.control.changed()
 
     async def run(self, listening: dict[str, socket.socket], owner: int | None = None) -> None:
-        """Bring everything up, watch it, and take it down when asked, or when the process of the pidfd `owner` has ended."""
+        """Bring everything up, watch it, and take it down when asked, or when the process of the
+        pidfd `owner` has ended.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop_asked.set)
@@ -84,9 +106,17 @@ class Supervisor:
         await self._open_relays(listening)
         self.servers += await dns.serve()
         places = await asyncio.to_thread(ensure_cluster_pki, self.home, self.config["ports"]["api"])
-        setting = supervisor_parts.Setting(self.home, places, self.config["tools"], self.config["clock"])
-        specs = [spec for spec in supervisor_parts.parts(setting) if spec.name not in self.config["left_out"]]
-        self.parts.update({spec.name: Part(spec, self._log(spec.name), self.changed) for spec in specs})
+        setting = supervisor_parts.Setting(
+            self.home, places, self.config["tools"], self.config["clock"]
+        )
+        specs = [
+            spec
+            for spec in supervisor_parts.parts(setting)
+            if spec.name not in self.config["left_out"]
+        ]
+        self.parts.update(
+            {spec.name: Part(spec, self._log(spec.name), self.changed) for spec in specs}
+        )
         lives = [loop.create_task(self._live(part)) for part in self.parts.values()]
         reaper = loop.create_task(self._reap_orphans())
         await self.stop_asked.wait()
@@ -108,12 +138,16 @@ class Supervisor:
             self.changed()
 
     async def _open_relays(self, listening: dict[str, socket.socket]) -> None:
-        """From the host's ports, and from the same ports inside, so that one URL works on both sides."""
+        """From the host's ports, and from the same ports inside, so that one URL works on both
+        sides.
+        """
         for name, outside in listening.items():
             self.servers.append(await relay.serve(outside, TARGETS[name]))
             inside = socket.create_server(("127.0.0.1", self.config["ports"][name]), backlog=1024)
             self.servers.append(await relay.serve(inside, TARGETS[name]))
-        pods = socket.create_server(("10.96.0.1", 443), backlog=128)  # `kubernetes.default`, for pods
+        pods = socket.create_server(
+            ("10.96.0.1", 443), backlog=128
+        )  # `kubernetes.default`, for pods
         self.servers.append(await relay.serve(pods, TARGETS["api"]))
 
     async def _stop_all(self) -> None:
@@ -121,10 +155,14 @@ class Supervisor:
         for part in self.parts.values():
             part.stopping = True
         for group in sorted({part.spec.stop_group for part in self.parts.values()}):
-            await asyncio.gather(*(part.stop() for part in self.parts.values() if part.spec.stop_group == group))
+            await asyncio.gather(
+                *(part.stop() for part in self.parts.values() if part.spec.stop_group == group)
+            )
 
     async def _reap_orphans(self) -> None:
-        """As PID 1 we inherit what others leave behind; the parts themselves are awaited elsewhere."""
+        """As PID 1 we inherit what others leave behind; the parts themselves are awaited
+        elsewhere.
+        """
         while True:
             await asyncio.sleep(1)
             own = {part.pid for part in self.parts.values()}
@@ -155,7 +193,9 @@ def _is_our_zombie(entry: str) -> bool:
 
 def main() -> None:
     """Entry point inside the namespaces; standard input is a socket to `lab up`."""
-    faulthandler.register(signal.SIGUSR1)  # into the log: where it stands, for `lab up` when nothing begins
+    faulthandler.register(
+        signal.SIGUSR1
+    )  # into the log: where it stands, for `lab up` when nothing begins
     os.write(0, b"hello\n")
     with open(os.dup(0), "rb") as stream:
         line = stream.readline()
@@ -163,7 +203,10 @@ def main() -> None:
         sys.exit("supervisor: `lab up` went away before it had said what to start")
     config = json.loads(line)
     home = Path(config["home"])
-    listening = {name: socket.socket(fileno=descriptor) for name, descriptor in config.pop("listening").items()}
+    listening = {
+        name: socket.socket(fileno=descriptor)
+        for name, descriptor in config.pop("listening").items()
+    }
     if (owner := config.pop("owner", None)) is not None:
         os.set_inheritable(owner, False)
     prepare(home)

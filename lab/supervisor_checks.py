@@ -30,7 +30,10 @@ async def a_node_is_ready(host: str, port: int, context: ssl.SSLContext) -> bool
     _, body = await asyncio.wait_for(_get(host, port, "/api/v1/nodes", context), PATIENCE)
     nodes: list[dict[str, Any]] = json.loads(body).get("items") or []
     for node in nodes:
-        if any(c["type"] == "Ready" and c["status"] == "True" for c in node.get("status", {}).get("conditions") or []):
+        if any(
+            c["type"] == "Ready" and c["status"] == "True"
+            for c in node.get("status", {}).get("conditions") or []
+        ):
             return True
     raise RuntimeError(f"none of {len(nodes)} nodes is Ready")
 
@@ -43,10 +46,14 @@ def unverified() -> ssl.SSLContext:
     return context
 
 
-async def _get(host: str, port: int, path: str, context: ssl.SSLContext | None) -> tuple[int, bytes]:
+async def _get(
+    host: str, port: int, path: str, context: ssl.SSLContext | None
+) -> tuple[int, bytes]:
     reader, writer = await asyncio.open_connection(host, port, ssl=context)
     try:
-        writer.write(f"GET {path} HTTP/1.0\r\nHost: {host}\r\nAccept: application/json\r\nConnection: close\r\n\r\n".encode())
+        writer.write(
+            f"GET {path} HTTP/1.0\r\nHost: {host}\r\nAccept: application/json\r\nConnection: close\r\n\r\n".encode()
+        )
         await writer.drain()
         head, _, body = (await reader.read(-1)).partition(b"\r\n\r\n")
         return int(head.split(b" ", 2)[1]), body

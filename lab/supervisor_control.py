@@ -1,4 +1,6 @@
-"""The supervisor's control socket: follow what it does, ask for the state, tell it to stop. One JSON object a line, both ways."""
+"""The supervisor's control socket: follow what it does, ask for the state, tell it to stop. One
+JSON object a line, both ways.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ def connect(home: Path, timeout: float = 5.0) -> socket.socket:
     client.settimeout(timeout)
     directory = os.open(home / "run", os.O_PATH)
     try:
-        client.connect(f"/proc/self/fd/{directory}/{NAME}")  # a socket's own path may have 107 bytes only
+        client.connect(
+            f"/proc/self/fd/{directory}/{NAME}"
+        )  # a socket's own path may have 107 bytes only
     except OSError:
         client.close()
         raise
@@ -43,11 +47,19 @@ def ask(home: Path, request: str, timeout: float = 5.0) -> Iterator[dict[str, An
 class Control:
     """Serves the socket inside the supervisor."""
 
-    def __init__(self, home: Path, state: Callable[[], dict[str, Any]], settled: Callable[[], bool], stop: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        home: Path,
+        state: Callable[[], dict[str, Any]],
+        settled: Callable[[], bool],
+        stop: Callable[[], None],
+    ) -> None:
         self._home, self._state, self._settled, self._stop = home, state, settled, stop
         self._changes = asyncio.Condition()
         self._pending: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None  # held: one that nothing refers to is collected, and its socket closed
+        self._server: asyncio.Server | None = (
+            None  # held: one that nothing refers to is collected, and its socket closed
+        )
 
     async def listen(self) -> None:
         """Start answering."""

@@ -31,7 +31,13 @@ class Setting:
 
 def parts(setting: Setting) -> list[Spec]:
     """All parts, in an order in which each comes after what it needs."""
-    return [*_cloud(setting), *_control_plane(setting), *_jobs(setting), *_addons(setting), *_nodes(setting)]
+    return [
+        *_cloud(setting),
+        *_control_plane(setting),
+        *_jobs(setting),
+        *_addons(setting),
+        *_nodes(setting),
+    ]
 
 
 def _cloud(s: Setting) -> list[Spec]:
@@ -122,8 +128,14 @@ def _path(s: Setting, name: str) -> str:
 
 
 def _environment(s: Setting) -> dict[str, str]:
-    """For the lab's own programs: the environment inside, without what only a user's commands need."""
-    return {name: value for name, value in inside(s.home).items() if not name.startswith(("ALICLOUD_", "PULUMI_"))}
+    """For the lab's own programs: the environment inside, without what only a user's commands
+    need.
+    """
+    return {
+        name: value
+        for name, value in inside(s.home).items()
+        if not name.startswith(("ALICLOUD_", "PULUMI_"))
+    }
 
 
 def _bare_environment(s: Setting) -> dict[str, str]:

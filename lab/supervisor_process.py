@@ -1,4 +1,6 @@
-"""One watched part of the lab: started when what it needs is ready, checked, restarted with back-off when it dies, stopped in order."""
+"""One watched part of the lab: started when what it needs is ready, checked, restarted with
+back-off when it dies, stopped in order.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from typing import Any
 CHECK_EVERY = 0.05  # seconds between two looks at a readiness endpoint
 STABLE = 30  # seconds of life after which the back-off starts anew
 BACKOFF = (0.2, 10.0)  # seconds: first and longest pause before a restart
-GIVE_UP = 3  # failures in a row before the first readiness after which the start is reported as failed
+GIVE_UP = (
+    3  # failures in a row before the first readiness after which the start is reported as failed
+)
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,9 @@ class Spec:
 
     name: str
     command: list[str] = field(default_factory=list)
-    ready: Callable[[], Awaitable[bool]] | None = None  # None: the process says so itself on the descriptor LAB_READY_FD
+    ready: Callable[[], Awaitable[bool]] | None = (
+        None  # None: the process says so itself on the descriptor LAB_READY_FD
+    )
     after: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     address: str = ""
@@ -98,7 +104,10 @@ class Part:
         became_ready = asyncio.ensure_future(self._await_ready())
         exited = asyncio.ensure_future(self._exited.wait())
         try:
-            await asyncio.wait({became_ready, exited} if self.spec.command else {became_ready}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                {became_ready, exited} if self.spec.command else {became_ready},
+                return_when=asyncio.FIRST_COMPLETED,
+            )
             if became_ready.done() and not self.stopping:
                 problem = became_ready.result()
                 if problem is None:
@@ -110,7 +119,9 @@ class Part:
             if not self.spec.command:
                 return None
             await exited
-            return self._with_log(f"{self.spec.name} ended {_describe(self._process.returncode if self._process else None)}")
+            return self._with_log(
+                f"{self.spec.name} ended {_describe(self._process.returncode if self._process else None)}"
+            )
         finally:
             became_ready.cancel()
             exited.cancel()
@@ -165,13 +176,21 @@ class Part:
         loop.add_reader(descriptor, self._on_exit, loop, descriptor, self._process, self._exited)
 
     @staticmethod
-    def _on_notify(loop: asyncio.AbstractEventLoop, descriptor: int, notified: asyncio.Event) -> None:
+    def _on_notify(
+        loop: asyncio.AbstractEventLoop, descriptor: int, notified: asyncio.Event
+    ) -> None:
         loop.remove_reader(descriptor)
         if os.read(descriptor, 64):
             notified.set()
         os.close(descriptor)
 
-    def _on_exit(self, loop: asyncio.AbstractEventLoop, descriptor: int, process: subprocess.Popen[bytes], exited: asyncio.Event) -> None:
+    def _on_exit(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        descriptor: int,
+        process: subprocess.Popen[bytes],
+        exited: asyncio.Event,
+    ) -> None:
         loop.remove_reader(descriptor)
         os.close(descriptor)
         process.wait()
@@ -186,7 +205,11 @@ class Part:
 
     def _with_log(self, problem: str) -> str:
         tail = log_tail(self.log)
-        return f"{problem}\n--- end of {self.log} ---\n{tail}" if tail else f"{problem}; {self.log} is empty"
+        return (
+            f"{problem}\n--- end of {self.log} ---\n{tail}"
+            if tail
+            else f"{problem}; {self.log} is empty"
+        )
 
 
 def log_tail(path: Path, lines: int = 12, width: int = 800) -> str:

@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from lab import state
-from lab.environment import SCENARIO_FROM, LabError, clock_factor, needs_user_namespace, owner, ports, scenario_file
+from lab.environment import (
+    SCENARIO_FROM,
+    LabError,
+    clock_factor,
+    needs_user_namespace,
+    owner,
+    ports,
+    scenario_file,
+)
 from lab.spawn import hand_over, spawn, uninterrupted
 from lab.supervisor_control import ask
 from lab.supervisor_process import log_tail
@@ -27,7 +35,9 @@ Say = Callable[[str], None]
 
 
 def scenario_in_force(home: Path) -> str:
-    """Which scenario counts in the lab of `home`, and until when, for people; "" for the lab's own."""
+    """Which scenario counts in the lab of `home`, and until when, for people; "" for the lab's
+    own.
+    """
     if not (home / "scenario.yaml").exists():
         return ""
     source = home / SCENARIO_FROM
@@ -37,7 +47,9 @@ def scenario_in_force(home: Path) -> str:
 
 
 def up(home: Path, say: Say) -> None:
-    """Start the lab, or say that it runs; raises `LabError` with the reason when it can't. Safe to repeat and to interrupt."""
+    """Start the lab, or say that it runs; raises `LabError` with the reason when it can't. Safe to
+    repeat and to interrupt.
+    """
     lock = state.take_lock(home)
     if lock is None:
         if _join_running(home, say):
@@ -55,14 +67,20 @@ def up(home: Path, say: Say) -> None:
 
 
 def _start_and_follow(home: Path, lock: int, say: Say) -> None:
-    """Start what holds the lock from then on and wait until it is ready; one that begins nothing is started a second time."""
+    """Start what holds the lock from then on and wait until it is ready; one that begins nothing is
+    started a second time.
+    """
     _start(home, lock, say)
     if _follow_start(home, say):
         return
-    say(f"the supervisor has begun nothing within {SILENCE:.0f} s (where it stood is in its log): starting it again")
+    say(
+        f"the supervisor has begun nothing within {SILENCE:.0f} s (where it stood is in its log): starting it again"
+    )
     _start(home, _take_over(home), say)
     if not _follow_start(home, say):
-        raise LabError(f"the lab did not start: its supervisor begins nothing\n{log_tail(home / 'log' / 'supervisor.log', lines=40)}")
+        raise LabError(
+            f"the lab did not start: its supervisor begins nothing\n{log_tail(home / 'log' / 'supervisor.log', lines=40)}"
+        )
 
 
 def _take_over(home: Path) -> int:
@@ -87,12 +105,16 @@ def _join_running(home: Path, say: Say) -> bool:
     if watch.phase == "stopping":
         raise LabError(f"the lab in {home} was just being stopped; run the same command again")
     if not watch.last and not state.supervisor_pids(home) and state.is_running(home):
-        raise LabError(f"another `lab up` is preparing the lab in {home}; wait for it, then run the same command again")
+        raise LabError(
+            f"another `lab up` is preparing the lab in {home}; wait for it, then run the same command again"
+        )
     return False
 
 
 def joined(home: Path, say: Say) -> bool:
-    """Whether a lab runs and is ready this moment; the same is said and done then as by `up`. Starts nothing, waits for nothing."""
+    """Whether a lab runs and is ready this moment; the same is said and done then as by `up`.
+    Starts nothing, waits for nothing.
+    """
     if not state.is_running(home):
         return False
     watch = Watch(home, say)
@@ -108,12 +130,18 @@ def joined(home: Path, say: Say) -> bool:
 def _tell_joined(home: Path, watch: Watch, say: Say) -> None:
     from lab.controlplane import tools as toolbox
 
-    toolbox.lay_plugins(home / "pulumi" / "home", say)  # what has been built or found since it was started
+    toolbox.lay_plugins(
+        home / "pulumi" / "home", say
+    )  # what has been built or found since it was started
     for line in toolbox.older_parts(watch.last["components"]):
         say(line)
     if told := scenario_in_force(home):
         say(told)
-    since = f"runs already, since {_clock_time(watch.last['started'])}" if watch.was_ready else "is ready"
+    since = (
+        f"runs already, since {_clock_time(watch.last['started'])}"
+        if watch.was_ready
+        else "is ready"
+    )
     say(f"the lab {since} ({home}){_other_ports(watch.last)}")
 
 
@@ -122,11 +150,15 @@ def _other_ports(report: dict[str, Any]) -> str:
     asked = ports()
     if report["ports"] == {"ingress": asked.ingress, "api": asked.api, "region": asked.region}:
         return ""
-    return "; it keeps the ports it was started with: " + ", ".join(f"{name} {port}" for name, port in report["ports"].items())
+    return "; it keeps the ports it was started with: " + ", ".join(
+        f"{name} {port}" for name, port in report["ports"].items()
+    )
 
 
 def _start(home: Path, lock: int, say: Say) -> None:
-    """Open the host's sockets, make the namespaces, start the supervisor in them; the lock is the supervisor's from then on."""
+    """Open the host's sockets, make the namespaces, start the supervisor in them; the lock is the
+    supervisor's from then on.
+    """
     with contextlib.ExitStack() as closing:
         closing.callback(os.close, lock)
         _start_locked(home, lock, closing, say)
@@ -157,7 +189,10 @@ def _start_locked(home: Path, lock: int, closing: contextlib.ExitStack, say: Say
         "ports": {"ingress": wanted.ingress, "api": wanted.api, "region": wanted.region},
         "listening": {name: sock.fileno() for name, sock in listening.items()}, "owner": ends_with,
     }  # fmt: skip
-    say("making the sealed namespace" + (" (as an ordinary user)" if config["user_namespace"] else ""))
+    say(
+        "making the sealed namespace"
+        + (" (as an ordinary user)" if config["user_namespace"] else "")
+    )
     passed = [lock, *config["listening"].values(), *([] if ends_with is None else [ends_with])]
     with uninterrupted():
         outer, channel = spawn(home, passed, config["user_namespace"])
@@ -166,8 +201,12 @@ def _start_locked(home: Path, lock: int, closing: contextlib.ExitStack, say: Say
     hand_over(home, outer, channel, config)
 
 
-def _end_unless_begun(outer: subprocess.Popen[bytes], kind: type[BaseException] | None, *_: object) -> None:
-    """At the end of a start: a lab that has not been told what to do is ended, with all that is in its namespaces."""
+def _end_unless_begun(
+    outer: subprocess.Popen[bytes], kind: type[BaseException] | None, *_: object
+) -> None:
+    """At the end of a start: a lab that has not been told what to do is ended, with all that is in
+    its namespaces.
+    """
     if kind is not None:
         outer.kill()
         outer.wait()
@@ -185,13 +224,21 @@ def _listen(variable: str, port: int) -> socket.socket:
     except OSError as error:
         from lab.holders import holder_of
 
-        reason = f"is taken by {holder_of(port)}" if error.errno == 98 else f"cannot be opened: {error.strerror}"
-        raise LabError(f"port {port} on 127.0.0.1 {reason}; set {variable} to a free port (or end that process) and run again") from None
+        reason = (
+            f"is taken by {holder_of(port)}"
+            if error.errno == 98
+            else f"cannot be opened: {error.strerror}"
+        )
+        raise LabError(
+            f"port {port} on 127.0.0.1 {reason}; set {variable} to a free port (or end that process) and run again"
+        ) from None
     return listening
 
 
 def _follow_start(home: Path, say: Say) -> bool:
-    """Until the lab is ready. False when its supervisor has begun nothing; raises `LabError` for any other end."""
+    """Until the lab is ready. False when its supervisor has begun nothing; raises `LabError` for
+    any other end.
+    """
     began = time.monotonic()
     watch = Watch(home, say)
     watch.run(START_LIMIT)
@@ -212,7 +259,9 @@ def _follow_start(home: Path, say: Say) -> bool:
     if not reason and waiting and not ended:
         reason = f"still waiting for {', '.join(waiting)}"
     reason = reason or f"its supervisor ended\n{log_tail(home / 'log' / 'supervisor.log')}"
-    raise LabError(f"the lab did not start: {reason}\nIts data is kept; once the cause is gone the same command goes on from here.")
+    raise LabError(
+        f"the lab did not start: {reason}\nIts data is kept; once the cause is gone the same command goes on from here."
+    )
 
 
 class Watch:
@@ -231,7 +280,9 @@ class Watch:
         return self.last.get("phase", "")
 
     def run(self, limit: float) -> None:
-        """Until the lab is ready, has failed, ends, or `limit` seconds have passed. A busy supervisor that hangs up is asked again."""
+        """Until the lab is ready, has failed, ends, or `limit` seconds have passed. A busy
+        supervisor that hangs up is asked again.
+        """
         self._began = time.monotonic()
         end = self._began + limit
         while time.monotonic() < end and state.is_running(self._home):

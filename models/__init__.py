@@ -1,1 +1,3 @@
-"""The model the tutorial serves: a small real SavedModel, how it was made, and how text becomes its input."""
+"""The model the tutorial serves: a small real SavedModel, how it was made, and how text becomes its
+input.
+"""

@@ -1,4 +1,6 @@
-"""Draws labelled training sentences from our own word lists in `corpus/` (no third party's text)."""
+"""Draws labelled training sentences from our own word lists in `corpus/` (no third party's
+text).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ NOT = ("不", "不太", "不怎么", "一点都不", "并不", "不够")
 
 def lines(name: str) -> list[str]:
     """The non-empty lines of a list in `corpus/`."""
-    return [line for line in (CORPUS / f"{name}.txt").read_text(encoding="utf-8").splitlines() if line]
+    return [
+        line for line in (CORPUS / f"{name}.txt").read_text(encoding="utf-8").splitlines() if line
+    ]
 
 
 class Sentences:
@@ -35,10 +39,19 @@ class Sentences:
         if kind < 0.55:
             return pick(("", "", "", *self.aspects)) + pick(self.clauses[label])
         if kind < 0.85:
-            return pick(self.aspects) + pick(VERY) + pick(self.adjectives[label]) + pick(("", "", "了", "的", "啊"))
+            return (
+                pick(self.aspects)
+                + pick(VERY)
+                + pick(self.adjectives[label])
+                + pick(("", "", "了", "的", "啊"))
+            )
         if label == 0:
             return pick(self.aspects) + pick(NOT) + pick(self.adjectives[1])
-        return pick(self.aspects) + pick(("一点都不", "一点也不", "完全不", "并不")) + pick(self.adjectives[0])
+        return (
+            pick(self.aspects)
+            + pick(("一点都不", "一点也不", "完全不", "并不"))
+            + pick(self.adjectives[0])
+        )
 
     def sentence(self) -> tuple[str, int]:
         """A review of one to four clauses; after a "but" the last clause decides."""
@@ -71,7 +84,14 @@ def evaluation() -> list[tuple[str, int]]:
 
 
 def characters() -> list[str]:
-    """Every character the training lists can produce, most useful first, plus what reviews often hold."""
+    """Every character the training lists can produce, most useful first, plus what reviews often
+    hold.
+    """
     everything = "".join(path.read_text(encoding="utf-8") for path in sorted(CORPUS.glob("*.txt")))
-    everything += "".join((*BUT, *VERY, *END, *NOT)) + "虽然一点也完全并的了啊，。！？、；：…~.,!?0123456789abcdefghijklmnopqrstuvwxyz"
-    return sorted({character for character in everything.lower() if not character.isspace()} - {"+", "-"})
+    everything += (
+        "".join((*BUT, *VERY, *END, *NOT))
+        + "虽然一点也完全并的了啊，。！？、；：…~.,!?0123456789abcdefghijklmnopqrstuvwxyz"
+    )
+    return sorted(
+        {character for character in everything.lower() if not character.isspace()} - {"+", "-"}
+    )

@@ -21,7 +21,9 @@ def load_vocabulary(path: Path | str = MODEL / "assets" / "vocab.txt") -> dict[s
     """Token -> id, from a file with one token per line (line number = id)."""
     lines = Path(path).read_text(encoding="utf-8").splitlines()
     if tuple(lines[: len(SPECIAL)]) != SPECIAL:
-        raise ValueError(f"{path}: not a vocabulary of this model (must begin with {' '.join(SPECIAL)})")
+        raise ValueError(
+            f"{path}: not a vocabulary of this model (must begin with {' '.join(SPECIAL)})"
+        )
     return {token: number for number, token in enumerate(lines)}
 
 
@@ -37,10 +39,16 @@ def instance(text: str, vocabulary: dict[str, int] | None = None) -> dict[str, l
     body = [known.get(token, unknown) for token in tokens(text)[: LENGTH - 2]]
     ids = [known["[CLS]"], *body, known["[SEP]"]]
     padding = [0] * (LENGTH - len(ids))
-    return {"input_ids": ids + padding, "input_mask": [1] * len(ids) + padding, "segment_ids": [0] * LENGTH}
+    return {
+        "input_ids": ids + padding,
+        "input_mask": [1] * len(ids) + padding,
+        "segment_ids": [0] * LENGTH,
+    }
 
 
-def request(texts: Iterable[str], vocabulary: dict[str, int] | None = None) -> dict[str, list[dict[str, list[int]]]]:
+def request(
+    texts: Iterable[str], vocabulary: dict[str, int] | None = None
+) -> dict[str, list[dict[str, list[int]]]]:
     """A whole predict body for several texts."""
     known = vocabulary if vocabulary is not None else load_vocabulary()
     return {"instances": [instance(text, known) for text in texts]}
@@ -48,5 +56,7 @@ def request(texts: Iterable[str], vocabulary: dict[str, int] | None = None) -> d
 
 if __name__ == "__main__":
     if len(sys.argv) < 2:
-        sys.exit("usage: python -m models.tokenizer TEXT [TEXT ...]   (prints the body of a predict request)")
+        sys.exit(
+            "usage: python -m models.tokenizer TEXT [TEXT ...]   (prints the body of a predict request)"
+        )
     print(json.dumps(request(sys.argv[1:])))

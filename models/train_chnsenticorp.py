@@ -3,8 +3,9 @@
     python3 -m venv /tmp/tf && /tmp/tf/bin/pip install tensorflow-cpu==2.21.0
     nice /tmp/tf/bin/python -m models.train_chnsenticorp --out models/chnsenticorp/1623831335
 
-TensorFlow is needed here only; nothing else in this project imports it. What is written is rewritten at once in the form that the
-tutorial's image loads, TensorFlow 1.15.0: it loads in every version from there on (providers/ossmodel/tensorflow/portable.py).
+TensorFlow is needed here only; nothing else in this project imports it. What is written is
+rewritten at once in the form that the tutorial's image loads, TensorFlow 1.15.0: it loads in every
+version from there on (providers/ossmodel/tensorflow/portable.py).
 """
 
 from __future__ import annotations
@@ -30,18 +31,32 @@ NAMES = ("input_ids", "input_mask", "segment_ids")
 
 
 class Transformer(tf.Module):
-    """A two-layer BERT in small: character, position and segment embeddings, attention, mean and max pooling."""
+    """A two-layer BERT in small: character, position and segment embeddings, attention, mean and
+    max pooling.
+    """
 
     def __init__(self, vocabulary: int, width: int, layers: int, heads: int) -> None:
         super().__init__()
-        self.width, self.heads, self.rate = width, heads, tf.Variable(0.0, trainable=False, name="dropout")
+        self.width, self.heads, self.rate = (
+            width,
+            heads,
+            tf.Variable(0.0, trainable=False, name="dropout"),
+        )
         self.words = self.weight((vocabulary, width), "words", 0.1)
         self.places = self.weight((LENGTH, width), "places", 0.02)
         self.segments = self.weight((2, width), "segments", 0.02)
         self.window = self.weight((3 * width, width), "window")
-        shapes = {key: (width, width) for key in "qkvo"} | {"up": (width, 2 * width), "down": (2 * width, width)}
-        self.layers = [{key: self.weight(shape, f"layer{n}_{key}") for key, shape in shapes.items()} for n in range(layers)]
-        self.norms = [tf.Variable(tf.ones((width,)), name=f"norm{n}") for n in range(2 * layers + 1)]
+        shapes = {key: (width, width) for key in "qkvo"} | {
+            "up": (width, 2 * width),
+            "down": (2 * width, width),
+        }
+        self.layers = [
+            {key: self.weight(shape, f"layer{n}_{key}") for key, shape in shapes.items()}
+            for n in range(layers)
+        ]
+        self.norms = [
+            tf.Variable(tf.ones((width,)), name=f"norm{n}") for n in range(2 * layers + 1)
+        ]
         self.head = self.weight((2 * width, 2), "head")
         self.bias = tf.Variable(tf.zeros((2,)), name="bias")
 
@@ -56,18 +71,33 @@ class Transformer(tf.Module):
 
     def attend(self, values: tf.Tensor, layer: dict, penalty: tf.Tensor) -> tf.Tensor:
         def split(key: str) -> tf.Tensor:
-            return tf.transpose(tf.reshape(values @ layer[key], (-1, LENGTH, self.heads, self.width // self.heads)), (0, 2, 1, 3))
+            return tf.transpose(
+                tf.reshape(values @ layer[key], (-1, LENGTH, self.heads, self.width // self.heads)),
+                (0, 2, 1, 3),
+            )
 
-        scores = tf.matmul(split("q"), split("k"), transpose_b=True) * (self.width // self.heads) ** -0.5 + penalty
+        scores = (
+            tf.matmul(split("q"), split("k"), transpose_b=True) * (self.width // self.heads) ** -0.5
+            + penalty
+        )
         mixed = tf.matmul(tf.nn.softmax(scores), split("v"))
         return tf.reshape(tf.transpose(mixed, (0, 2, 1, 3)), (-1, LENGTH, self.width)) @ layer["o"]
 
-    def logits(self, ids: tf.Tensor, mask: tf.Tensor, segments: tf.Tensor, drop: float = 0.0) -> tf.Tensor:
+    def logits(
+        self, ids: tf.Tensor, mask: tf.Tensor, segments: tf.Tensor, drop: float = 0.0
+    ) -> tf.Tensor:
         known = tf.cast(mask, tf.float32)[:, :, None]
         words = (tf.gather(self.words, ids) + tf.gather(self.segments, segments)) * known
         if drop:
             words = tf.nn.dropout(words, drop, noise_shape=(tf.shape(words)[0], LENGTH, 1))
-        neighbours = tf.concat([tf.pad(words, ((0, 0), (1, 0), (0, 0)))[:, :-1], words, tf.pad(words, ((0, 0), (0, 1), (0, 0)))[:, 1:]], -1)
+        neighbours = tf.concat(
+            [
+                tf.pad(words, ((0, 0), (1, 0), (0, 0)))[:, :-1],
+                words,
+                tf.pad(words, ((0, 0), (0, 1), (0, 0)))[:, 1:],
+            ],
+            -1,
+        )
         values = words + tf.nn.relu(neighbours @ self.window) + self.places
         penalty = (1.0 - tf.cast(mask, tf.float32))[:, None, None, :] * -1e4
         for number, layer in enumerate(self.layers):
@@ -88,7 +118,9 @@ def encode(texts: list[str], vocabulary: dict[str, int]) -> list[np.ndarray]:
     return [np.array([row[name] for row in rows], np.int32) for name in NAMES]
 
 
-def train(model: Transformer, vocabulary: dict[str, int], steps: int, size: int, seconds: float, seed: int) -> None:
+def train(
+    model: Transformer, vocabulary: dict[str, int], steps: int, size: int, seconds: float, seed: int
+) -> None:
     """AdamW with label smoothing until `steps` or `seconds` are used up."""
     source = Sentences(seed)
     variables = model.trainable_variables
@@ -99,13 +131,19 @@ def train(model: Transformer, vocabulary: dict[str, int], steps: int, size: int,
     def step(ids, mask, segments, labels, rate, count):
         with tf.GradientTape() as tape:
             target = tf.one_hot(labels, 2) * 0.9 + 0.05
-            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(target, model.logits(ids, mask, segments, 0.25)))
+            loss = tf.reduce_mean(
+                tf.nn.softmax_cross_entropy_with_logits(
+                    target, model.logits(ids, mask, segments, 0.25)
+                )
+            )
         gradients, _ = tf.clip_by_global_norm(tape.gradient(loss, variables), 1.0)
         for variable, gradient, m, s in zip(variables, gradients, first, second, strict=True):
             gradient = tf.convert_to_tensor(gradient)
             m.assign(0.9 * m + 0.1 * gradient)
             s.assign(0.99 * s + 0.01 * tf.square(gradient))
-            change = (m / (1 - 0.9**count)) / (tf.sqrt(s / (1 - 0.99**count)) + 1e-8) + 0.02 * variable
+            change = (m / (1 - 0.9**count)) / (
+                tf.sqrt(s / (1 - 0.99**count)) + 1e-8
+            ) + 0.02 * variable
             variable.assign_sub(rate * change)
         return loss
 
@@ -113,16 +151,26 @@ def train(model: Transformer, vocabulary: dict[str, int], steps: int, size: int,
     for number in range(1, steps + 1):
         texts, labels = zip(*source.batch(size), strict=True)
         rate = 2e-3 * min(1.0, number / 30) * max(0.02, 1 - number / steps)
-        loss = step(*encode(list(texts), vocabulary), tf.constant(labels), tf.constant(rate, tf.float32), tf.constant(float(number)))
+        loss = step(
+            *encode(list(texts), vocabulary),
+            tf.constant(labels),
+            tf.constant(rate, tf.float32),
+            tf.constant(float(number)),
+        )
         if number % 50 == 0:
-            print(f"step {number}/{steps} loss {float(loss):.3f} {time.monotonic() - began:.0f} s", flush=True)
+            print(
+                f"step {number}/{steps} loss {float(loss):.3f} {time.monotonic() - began:.0f} s",
+                flush=True,
+            )
         if time.monotonic() - began > seconds:
             print(f"stopped at step {number}: time is up")
             return
 
 
 def save(model: Transformer, vocabulary_file: Path, out: Path, swapped: bool) -> None:
-    """Writes the SavedModel; `swapped` exchanges the two classes (test data: another model, another answer)."""
+    """Writes the SavedModel; `swapped` exchanges the two classes (test data: another model, another
+    answer).
+    """
     module = tf.Module()
     module.model, module.vocabulary = model, tf.saved_model.Asset(str(vocabulary_file))
     spec = [tf.TensorSpec((None, LENGTH), tf.int32, name=name) for name in NAMES]
@@ -140,7 +188,9 @@ def save(model: Transformer, vocabulary_file: Path, out: Path, swapped: bool) ->
     print(f"wrote {out}: {size:,} bytes")
 
 
-def accuracy(model: Transformer, rows: list[tuple[str, int]], vocabulary: dict[str, int], show: bool = False) -> float:
+def accuracy(
+    model: Transformer, rows: list[tuple[str, int]], vocabulary: dict[str, int], show: bool = False
+) -> float:
     """Share of `rows` whose likelier class is the label."""
     texts, labels = zip(*rows, strict=True)
     logits = model.logits(*encode(list(texts), vocabulary)).numpy()
@@ -152,7 +202,9 @@ def accuracy(model: Transformer, rows: list[tuple[str, int]], vocabulary: dict[s
 
 def main() -> None:
     """Trains, measures, saves."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--swapped-out", type=Path)
     parser.add_argument("--steps", type=int, default=700)
@@ -168,9 +220,13 @@ def main() -> None:
     vocabulary = {token: number for number, token in enumerate(tokens)}
     model = Transformer(len(tokens), options.width, layers=2, heads=4)
     train(model, vocabulary, options.steps, options.batch, options.seconds, options.seed)
-    print(f"unseen template sentences: {accuracy(model, Sentences(options.seed + 1).batch(400), vocabulary):.3f}")
+    print(
+        f"unseen template sentences: {accuracy(model, Sentences(options.seed + 1).batch(400), vocabulary):.3f}"
+    )
     rows = evaluation()
-    print(f"hand-written sentences:    {accuracy(model, rows, vocabulary, show=True):.3f} of {len(rows)}")
+    print(
+        f"hand-written sentences:    {accuracy(model, rows, vocabulary, show=True):.3f} of {len(rows)}"
+    )
     folder = Path("/tmp") / f"chnsenticorp-{os.getpid()}"
     folder.mkdir()
     (folder / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")

@@ -1,4 +1,6 @@
-"""What to do about a resource that failed: the cause by its message, one line of advice each, by what was being done to it."""
+"""What to do about a resource that failed: the cause by its message, one line of advice each, by
+what was being done to it.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +9,27 @@ import re
 from ops.events import Failure, Report
 from ops.objects import MANAGER
 
-UNANSWERED, REFUSED_FOR_NOW, SERVICE, EXISTS, FORBIDDEN, OTHER = "unanswered", "throttled", "service", "exists", "forbidden", "other"
-NOT_READY, CONFLICT, HELM_PENDING, CHANGED = "not ready", "conflict", "helm pending", "changed meanwhile"
+UNANSWERED, REFUSED_FOR_NOW, SERVICE, EXISTS, FORBIDDEN, OTHER = (
+    "unanswered",
+    "throttled",
+    "service",
+    "exists",
+    "forbidden",
+    "other",
+)
+NOT_READY, CONFLICT, HELM_PENDING, CHANGED = (
+    "not ready",
+    "conflict",
+    "helm pending",
+    "changed meanwhile",
+)
 NOT_GONE, OWN_CONFLICT, PLUGIN_ENDED = "not gone", "conflict among ours", "plugin ended"
 
 _CAUSES = (
-    (HELM_PENDING, r"cannot re-use a name that is still in use|another operation \(install/upgrade/rollback\) is in progress"),
+    (
+        HELM_PENDING,
+        r"cannot re-use a name that is still in use|another operation \(install/upgrade/rollback\) is in progress",
+    ),
     # The plugin calls every 409 a field conflict.
     (CHANGED, r"field conflict detected[\s\S]*the object has been modified"),
     (CONFLICT, r"field conflict detected|Apply failed with \d+ conflict"),
@@ -24,11 +41,24 @@ _CAUSES = (
     ),
     (CHANGED, r"the object has been modified"),
     # What the engine says of a plugin that is gone, and gRPC of the way to it.
-    (PLUGIN_ENDED, r"exited prematurely|error reading from server: |transport: Error while dialing: dial tcp (127\.0\.0\.1|\[::1\])"),
-    (REFUSED_FOR_NOW, r"Throttling|TooManyRequests|[Tt]oo many requests|QpsLimitExceeded|FlowControl|StatusCode[:=] ?429|\b429\b"),
-    # The cluster's API server says it with a blank; a plugin from 4.29.0 on hands that on where older ones took the object over.
-    (EXISTS, r"EntityAlreadyExists|AlreadyExist|\balready exists\b|is not available\. The bucket namespace is shared"),
-    (FORBIDDEN, r"Forbidden|is forbidden: User |NoPermission|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|StatusCode[:=] ?403"),
+    (
+        PLUGIN_ENDED,
+        r"exited prematurely|error reading from server: |transport: Error while dialing: dial tcp (127\.0\.0\.1|\[::1\])",
+    ),
+    (
+        REFUSED_FOR_NOW,
+        r"Throttling|TooManyRequests|[Tt]oo many requests|QpsLimitExceeded|FlowControl|StatusCode[:=] ?429|\b429\b",
+    ),
+    # The cluster's API server says it with a blank; a plugin from 4.29.0 on hands that on where
+    # older ones took the object over.
+    (
+        EXISTS,
+        r"EntityAlreadyExists|AlreadyExist|\balready exists\b|is not available\. The bucket namespace is shared",
+    ),
+    (
+        FORBIDDEN,
+        r"Forbidden|is forbidden: User |NoPermission|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|StatusCode[:=] ?403",
+    ),
     (
         UNANSWERED,
         r"\bEOF\b|connection reset|connection refused|broken pipe|[Tt]imeout|timed out|deadline exceeded|no such host|"
@@ -41,8 +71,9 @@ _CAUSES = (
     ),
 )
 _NEVER_LIVE = re.compile(r"failed to fully initialize or become live: ")
-"""The plugin's word for all that fails after it knows the object: for pods in vain waited for, and for a change that was refused or not
-answered."""
+"""The plugin's word for all that fails after it knows the object: for pods in vain waited for, and
+for a change that was refused or not answered.
+"""
 _CALL_FAILED = re.compile(
     r'(Get|Post|Put|Patch|Delete) \\?"https?://|Server-Side Apply field conflict|Operation cannot be fulfilled|'
     r"Timeout: request did not|Internal error occurred|[Tt]oo many requests|"
@@ -95,7 +126,9 @@ _NOT_KNOWN_BY_STEP = {
     "delete": f"the service did not answer: whether it was deleted is not known. Check the network from here to it, then {AGAIN}: it "
     "deletes what is still there",
 }
-"""The advice for no answer, by how the step's name begins. What a creation without an answer has left is looked for (ops/lost.py)."""
+"""The advice for no answer, by how the step's name begins. What a creation without an answer has
+left is looked for (ops/lost.py).
+"""
 TAKEN_OVER = f"its answer was lost, but it was made and is in the state now: {AGAIN}"
 NOT_KNOWN = f"whether it was made is not known, and could not be looked up: look for it by its name, delete it if it is there, then {AGAIN}"
 IN_DOUBT = (UNANSWERED, SERVICE, EXISTS, PLUGIN_ENDED)
@@ -108,7 +141,11 @@ def cause(message: str) -> str:
     if _CALL_FAILED.match(reason.lstrip()):
         message = reason
     found = next((name for name, pattern in _CAUSES if re.search(pattern, message)), OTHER)
-    if found == CONFLICT and (managers := _MANAGER.findall(message)) and all(one.startswith(MANAGER) for one in managers):
+    if (
+        found == CONFLICT
+        and (managers := _MANAGER.findall(message))
+        and all(one.startswith(MANAGER) for one in managers)
+    ):
         return OWN_CONFLICT
     return found
 
@@ -124,17 +161,27 @@ def what_to_do(failure: Failure) -> str:
 
 
 def explanation(report: Report, known_better: dict[str, str] | None = None) -> list[str]:
-    """Lines for a person: every resource that failed, why, and what to do. `known_better`: advice by URN in place of the message's."""
+    """Lines for a person: every resource that failed, why, and what to do. `known_better`: advice
+    by URN in place of the message's.
+    """
     lines = []
     for failure in _ultimate(report.failures):
-        where = f"{failure.name} ({failure.kind})" if failure.kind and failure.kind != "pulumi:pulumi:Stack" else "the program"
-        lines.append(f"  {where}{f', {failure.step}' if failure.step else ''}: {short(failure.message)}")
+        where = (
+            f"{failure.name} ({failure.kind})"
+            if failure.kind and failure.kind != "pulumi:pulumi:Stack"
+            else "the program"
+        )
+        lines.append(
+            f"  {where}{f', {failure.step}' if failure.step else ''}: {short(failure.message)}"
+        )
         lines.append(f"    do: {(known_better or {}).get(failure.urn) or what_to_do(failure)}")
     return ["\nWhat did not finish:", *lines] if lines else []
 
 
 def short(message: str, longest: int = 2000) -> str:
-    """A message in one line, without where in the plugin's code it comes from: the part that says what happened first."""
+    """A message in one line, without where in the plugin's code it comes from: the part that says
+    what happened first.
+    """
     words = " ".join(message.split())
     for noise in _NOISE:
         words = re.sub(noise, "", words)
@@ -144,5 +191,7 @@ def short(message: str, longest: int = 2000) -> str:
 
 def _ultimate(failures: list[Failure]) -> list[Failure]:
     """Without what only says that something else failed."""
-    steps = [failure for failure in failures if failure.step or "update failed" not in failure.message]
+    steps = [
+        failure for failure in failures if failure.step or "update failed" not in failure.message
+    ]
     return [failure for failure in steps if failure.message or failure.step]

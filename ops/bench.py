@@ -1,4 +1,6 @@
-"""`make bench`: how long the commands take, as ratios measured in one run (the machine is noisy), and which plugin takes which share."""
+"""`make bench`: how long the commands take, as ratios measured in one run (the machine is noisy),
+and which plugin takes which share.
+"""
 
 from __future__ import annotations
 
@@ -52,26 +54,52 @@ atexit.register(note)
 def empty_program(directory: pathlib.Path) -> None:
     """A program that imports what ours imports and declares nothing: the floor of any preview."""
     tree = ast.parse((ROOT / "__main__.py").read_text())
-    imports = [ast.unparse(node) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    imports = [
+        ast.unparse(node) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
     # An attribute is what makes a module of the SDKs load; before that its import is a promise.
     loads = [f"import {module}; getattr({module}, 'any', None)" for module in loaded_modules()]
     (directory / "__main__.py").write_text("\n".join([*imports, *loads]) + "\n")
-    (directory / "Pulumi.yaml").write_text("name: empty\nruntime:\n  name: python\n  options: {virtualenv: .venv}\n")
+    (directory / "Pulumi.yaml").write_text(
+        "name: empty\nruntime:\n  name: python\n  options: {virtualenv: .venv}\n"
+    )
     (directory / ".venv").symlink_to((ROOT / ".venv").resolve())
     for package in ("components", "settings", "interruption_handler", "providers"):
-        shutil.copytree(ROOT / package, directory / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / package, directory / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
 
 
 def loaded_modules() -> list[str]:
-    """The SDKs' modules that a preview of ours has loaded by its end: they load by their first use."""
+    """The SDKs' modules that a preview of ours has loaded by its end: they load by their first
+    use.
+    """
     with tempfile.TemporaryDirectory(prefix="loaded-modules-") as name:
         (pathlib.Path(name) / "sitecustomize.py").write_text(PROBE)
         noted = pathlib.Path(name) / "modules"
-        quiet("env", f"BENCH_MODULES={noted}", f"PYTHONPATH={name}", "pulumi", "preview", "--stack", "local")
+        quiet(
+            "env",
+            f"BENCH_MODULES={noted}",
+            f"PYTHONPATH={name}",
+            "pulumi",
+            "preview",
+            "--stack",
+            "local",
+        )
         names = set(noted.read_text().split())
-    modules = {found[0] for one in names if (found := re.match(r"pulumi_alicloud\.[a-z]+(?=\.)|pulumi_kubernetes\.[a-z]+\.v\d(?=\.)", one))}
+    modules = {
+        found[0]
+        for one in names
+        if (
+            found := re.match(
+                r"pulumi_alicloud\.[a-z]+(?=\.)|pulumi_kubernetes\.[a-z]+\.v\d(?=\.)", one
+            )
+        )
+    }
     if not modules:
-        raise SystemExit("error: a preview has loaded no module of the SDKs; the empty program would be no floor")
+        raise SystemExit(
+            "error: a preview has loaded no module of the SDKs; the empty program would be no floor"
+        )
     return sorted(modules)
 
 
@@ -85,7 +113,13 @@ def previews() -> tuple[float, float]:
         try:
             for _ in range(1 + ROUNDS):
                 ours.append(seconds(lambda: quiet("pulumi", "preview", "--stack", "local")))
-                floor.append(seconds(lambda: quiet("pulumi", "preview", "--stack", "bench", "--cwd", name, cwd=directory)))
+                floor.append(
+                    seconds(
+                        lambda: quiet(
+                            "pulumi", "preview", "--stack", "bench", "--cwd", name, cwd=directory
+                        )
+                    )
+                )
         finally:
             quiet("pulumi", "stack", "rm", "bench", "--yes", "--cwd", name, cwd=directory)
     return statistics.median(ours[1:]), statistics.median(floor[1:])  # the first ones compile
@@ -100,7 +134,9 @@ DAILY = {
 
 
 def daily() -> dict[str, float]:
-    """Medians of the daily commands and of the plain CLI, in turns: processor seconds of all their processes, and ratios."""
+    """Medians of the daily commands and of the plain CLI, in turns: processor seconds of all their
+    processes, and ratios.
+    """
     ours: dict[str, list[float]] = defaultdict(list)
     plain: dict[str, list[float]] = defaultdict(list)
     alone: dict[str, list[float]] = defaultdict(list)
@@ -108,31 +144,55 @@ def daily() -> dict[str, float]:
     for _ in range(DAILY_ROUNDS):
         for name, (mine, cli, _) in DAILY.items():
             ours[name].append(cost([*run, *mine, "--stack", "local"])[1])
-            plain[name].append(cost([*run, "lab", "exec", "--", "pulumi", *cli, "--stack", "local"])[1])
+            plain[name].append(
+                cost([*run, "lab", "exec", "--", "pulumi", *cli, "--stack", "local"])[1]
+            )
         alone["check"].append(cost([*run, "ops.check", "--stack", "local"])[1])
         alone["status"].append(cost([*run, "lab", "status"])[1])
-    figures = {f"{name.replace(' ', '_')}_cpu_s": statistics.median(values) for name, values in (*ours.items(), *alone.items())}
+    figures = {
+        f"{name.replace(' ', '_')}_cpu_s": statistics.median(values)
+        for name, values in (*ours.items(), *alone.items())
+    }
     for name in DAILY:
-        figures[f"{name.replace(' ', '_')}_cpu_ratio"] = statistics.median(ours[name]) / statistics.median(plain[name])
+        figures[f"{name.replace(' ', '_')}_cpu_ratio"] = statistics.median(
+            ours[name]
+        ) / statistics.median(plain[name])
     return figures
 
 
 def plugin_shares() -> dict[str, float]:
     """Seconds of a no-op `up` in which each plugin had a call open."""
     with tempfile.NamedTemporaryFile(suffix=".jsonl") as log:
-        quiet("env", f"PULUMI_DEBUG_GRPC={log.name}", "pulumi", "up", "--stack", "local", "--yes", "--skip-preview")
+        quiet(
+            "env",
+            f"PULUMI_DEBUG_GRPC={log.name}",
+            "pulumi",
+            "up",
+            "--stack",
+            "local",
+            "--yes",
+            "--skip-preview",
+        )
         shares: dict[str, float] = defaultdict(float)
         for line in pathlib.Path(log.name).read_text().splitlines():
             row = json.loads(line)
             meta = row.get("metadata") or {}
             if row.get("progress") == "response_completed" and meta.get("mode") == "client":
-                shares[meta.get("name") or meta.get("runtime") or "engine"] += row.get("duration", 0) / 1e9
+                shares[meta.get("name") or meta.get("runtime") or "engine"] += (
+                    row.get("duration", 0) / 1e9
+                )
     return dict(shares)
 
 
 def upload_ratio() -> float:
     """Throughput of the provider's upload over that of bare `oss2.resumable_upload`."""
-    done = subprocess.run([sys.executable, "-m", "ops.bench_upload", "--json"], cwd=ROOT, env=environment(), capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "ops.bench_upload", "--json"],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
     if done.returncode != 0:
         raise SystemExit(f"error: the upload benchmark failed\n{done.stdout}{done.stderr}")
     return float(json.loads(done.stdout.splitlines()[-1])["ratio"])
@@ -142,12 +202,17 @@ def cold_up() -> float:
     """Seconds of the README's first command on a fresh clone with no cache of any kind."""
     from ops.fresh import fresh_clone
 
-    with tempfile.TemporaryDirectory(prefix="fresh-clone-", ignore_cleanup_errors=True) as name, fresh_clone(pathlib.Path(name)) as clone:
+    with (
+        tempfile.TemporaryDirectory(prefix="fresh-clone-", ignore_cleanup_errors=True) as name,
+        fresh_clone(pathlib.Path(name)) as clone,
+    ):
         return clone.timed("make", "up")[0]
 
 
 def measure(full: bool, cold: bool = False) -> dict:
-    """All figures; `full` also takes the lab down and up again, `cold` builds everything once more."""
+    """All figures; `full` also takes the lab down and up again, `cold` builds everything once
+    more.
+    """
     from ops import down, lab, up
 
     figures: dict = {"cold_up_s": cold_up()} if cold else {}
@@ -159,7 +224,8 @@ def measure(full: bool, cold: bool = False) -> dict:
         lab.start(quiet=True)
         up.deploy_in_lab(stack)
     figures["noop_up_s"] = statistics.median(
-        seconds(lambda: quiet("pulumi", "up", "--stack", "local", "--yes", "--skip-preview")) for _ in range(ROUNDS)
+        seconds(lambda: quiet("pulumi", "up", "--stack", "local", "--yes", "--skip-preview"))
+        for _ in range(ROUNDS)
     )
     figures["preview_s"], figures["empty_preview_s"] = previews()
     figures["preview_ratio"] = figures["preview_s"] / figures["empty_preview_s"]
@@ -177,7 +243,13 @@ def show(figures: dict) -> None:
         return
     for name, value in figures.items():
         if isinstance(value, dict):
-            print(name, ", ".join(f"{key} {part:.2f}" for key, part in sorted(value.items(), key=lambda item: -item[1])))
+            print(
+                name,
+                ", ".join(
+                    f"{key} {part:.2f}"
+                    for key, part in sorted(value.items(), key=lambda item: -item[1])
+                ),
+            )
         else:
             print(f"{name:<18} {value:.2f}")
 
@@ -186,9 +258,19 @@ def main() -> int:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="also take the lab down and up again")
-    parser.add_argument("--cold", action="store_true", help="also `make up` of a fresh clone with empty caches (half an hour)")
-    parser.add_argument("--daily", action="store_true", help="only the daily commands against the plain CLI")
-    parser.add_argument("--peers", action="store_true", help="only against OpenTofu and kubectl (built the first time)")
+    parser.add_argument(
+        "--cold",
+        action="store_true",
+        help="also `make up` of a fresh clone with empty caches (half an hour)",
+    )
+    parser.add_argument(
+        "--daily", action="store_true", help="only the daily commands against the plain CLI"
+    )
+    parser.add_argument(
+        "--peers",
+        action="store_true",
+        help="only against OpenTofu and kubectl (built the first time)",
+    )
     parser.add_argument("--json", action="store_true", help="print one line of JSON at the end")
     options = parser.parse_args()
     if options.daily or options.peers:
@@ -197,7 +279,10 @@ def main() -> int:
         stack = Stack("local")
         lab.start(quiet=True)
         up.deploy_in_lab(stack)
-        figures = {**(daily() if options.daily else {}), **(bench_peers.measure(stack) if options.peers else {})}
+        figures = {
+            **(daily() if options.daily else {}),
+            **(bench_peers.measure(stack) if options.peers else {}),
+        }
     else:
         figures = measure(options.full, options.cold)
     print(json.dumps(figures)) if options.json else show(figures)

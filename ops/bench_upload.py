@@ -1,7 +1,9 @@
-"""`python -m ops.bench_upload`: how fast the ossmodel plugin uploads, against bare `oss2.resumable_upload` in the same run.
+"""`python -m ops.bench_upload`: how fast the ossmodel plugin uploads, against bare
+`oss2.resumable_upload` in the same run.
 
-Both upload the same random bytes to the same region double on this machine, in alternating order; the medians are compared. The plugin's
-time is that of its whole `Create` call: reading and hashing the directory, uploading, verifying and writing the manifest.
+Both upload the same random bytes to the same region double on this machine, in alternating order;
+the medians are compared. The plugin's time is that of its whole `Create` call: reading and hashing
+the directory, uploading, verifying and writing the manifest.
 """
 
 from __future__ import annotations
@@ -29,13 +31,20 @@ def measure(size_mib: int, rounds: int) -> tuple[list[float], list[float]]:
         home = Path(folder)
         source = _model(home, size_mib)
         cloud = Cloud(home)
-        plugin = Plugin(home, environment(**cloud.environment, EI_CACHE=str(home / "cache"), VIRTUAL_ENV=sys.prefix))
+        plugin = Plugin(
+            home,
+            environment(**cloud.environment, EI_CACHE=str(home / "cache"), VIRTUAL_ENV=sys.prefix),
+        )
         try:
             plugin.configure()
             plugin_speeds: list[float] = []
             bare_speeds: list[float] = []
             for number in range(rounds + 1):
-                order = [_plugin_seconds, _bare_seconds] if number % 2 else [_bare_seconds, _plugin_seconds]
+                order = (
+                    [_plugin_seconds, _bare_seconds]
+                    if number % 2
+                    else [_bare_seconds, _plugin_seconds]
+                )
                 for run in order:
                     _fresh_inode(source)
                     speed = size_mib / run(cloud, plugin, source, home)
@@ -51,13 +60,23 @@ def measure(size_mib: int, rounds: int) -> tuple[list[float], list[float]]:
 def main() -> int:
     """Print one line; the exit status tells whether the plugin is fast enough."""
     parser = argparse.ArgumentParser(prog="python -m ops.bench_upload", description=__doc__)
-    parser.add_argument("--size", type=int, default=256, metavar="MIB", help="bytes to upload in MiB (default 256)")
+    parser.add_argument(
+        "--size", type=int, default=256, metavar="MIB", help="bytes to upload in MiB (default 256)"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="measured rounds (default 3)")
-    parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON; judging them is the caller's")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print the figures as one line of JSON; judging them is the caller's",
+    )
     arguments = parser.parse_args()
     if arguments.size < 1 or arguments.rounds < 1:
-        parser.error(f"--size {arguments.size} --rounds {arguments.rounds}: both must be at least 1")
-    plugin, bare = (statistics.median(speeds) for speeds in measure(arguments.size, arguments.rounds))
+        parser.error(
+            f"--size {arguments.size} --rounds {arguments.rounds}: both must be at least 1"
+        )
+    plugin, bare = (
+        statistics.median(speeds) for speeds in measure(arguments.size, arguments.rounds)
+    )
     ratio = plugin / bare
     if arguments.json:
         print(json.dumps({"plugin_mib_s": plugin, "bare_mib_s": bare, "ratio": ratio}))
@@ -79,7 +98,9 @@ def _model(home: Path, size_mib: int) -> Path:
 
 
 def _fresh_inode(source: Path) -> None:
-    """New time stamps, so that the plugin cannot use the checksums it computed in an earlier round."""
+    """New time stamps, so that the plugin cannot use the checksums it computed in an earlier
+    round.
+    """
     for path in source.rglob("*"):
         os.utime(path)
 
@@ -87,7 +108,9 @@ def _fresh_inode(source: Path) -> None:
 def _plugin_seconds(cloud, plugin, source: Path, home: Path) -> float:
     bucket = _bucket(cloud)
     began = time.perf_counter()
-    inputs, failures = plugin.check({"bucket": bucket.bucket_name, "prefix": "bench", "source": str(source)})
+    inputs, failures = plugin.check(
+        {"bucket": bucket.bucket_name, "prefix": "bench", "source": str(source)}
+    )
     assert not failures, failures
     id_, state = plugin.create(inputs)
     seconds = time.perf_counter() - began

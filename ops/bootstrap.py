@@ -1,10 +1,13 @@
-"""Makes the project's Python environment, once per set of locked packages, and points `.venv` at it.
+"""Makes the project's Python environment, once per set of locked packages, and points `.venv` at
+it.
 
-Runs on a bare Python (standard library only): it is the first thing `make` does on a fresh machine. The environment lives outside the
-checkout, keyed by the lock and the interpreter, so that a clean clone or another branch with the same lock costs nothing.
+Runs on a bare Python (standard library only): it is the first thing `make` does on a fresh machine.
+The environment lives outside the checkout, keyed by the lock and the interpreter, so that a clean
+clone or another branch with the same lock costs nothing.
 
-Everything is installed from requirements-dev.lock by version and hash. pip installs uv and setuptools, uv the rest: it takes a sixth of
-pip's time. Where uv does not run or cannot reach the index, pip installs the same lock.
+Everything is installed from requirements-dev.lock by version and hash. pip installs uv and
+setuptools, uv the rest: it takes a sixth of pip's time. Where uv does not run or cannot reach the
+index, pip installs the same lock.
 """
 
 from __future__ import annotations
@@ -24,8 +27,10 @@ LOCK = ROOT / "requirements-dev.lock"
 OLDEST = (3, 11)
 """The oldest Python that the locked packages take (numpy's own bound)."""
 INSTALLERS = ("setuptools", "uv")
-"""What is installed first: uv installs the rest, and packages that are published as source only (oss2, aliyun-python-sdk-core, crcmod)
-are built with the locked setuptools, not with one that an isolated build would fetch unlocked."""
+"""What is installed first: uv installs the rest, and packages that are published as source only
+(oss2, aliyun-python-sdk-core, crcmod) are built with the locked setuptools, not with one that an
+isolated build would fetch unlocked.
+"""
 
 
 def cache_dir() -> pathlib.Path:
@@ -42,25 +47,36 @@ def environment_key(lock: pathlib.Path = LOCK) -> str:
 
 
 def point_venv_at(environment: pathlib.Path) -> None:
-    """Makes `.venv` a link to the environment; a real `.venv` directory of the user's is left alone."""
+    """Makes `.venv` a link to the environment; a real `.venv` directory of the user's is left
+    alone.
+    """
     link = ROOT / ".venv"
     if link.is_symlink() and link.resolve() == environment.resolve():
         return
     if link.exists() and not link.is_symlink():
-        fail(f"{link} is a directory that this project did not make; move it away (mv .venv .venv.mine) and run the same command again")
+        fail(
+            f"{link} is a directory that this project did not make; move it away (mv .venv .venv.mine) and run the same command again"
+        )
     temporary = ROOT / f".venv.{os.getpid()}"
     temporary.symlink_to(environment)
     temporary.replace(link)
 
 
 class InstallError(Exception):
-    """The packages could not be installed; the message says what to do, the installer's own output why."""
+    """The packages could not be installed; the message says what to do, the installer's own output
+    why.
+    """
 
 
 def install(environment: pathlib.Path) -> None:
-    """Creates the environment and installs the lock; the marker is written last, so an interrupted run is simply repeated."""
+    """Creates the environment and installs the lock; the marker is written last, so an interrupted
+    run is simply repeated.
+    """
     started = time.monotonic()
-    print(f"python environment: installing the locked packages into {environment} (about half a minute)", file=sys.stderr)
+    print(
+        f"python environment: installing the locked packages into {environment} (about half a minute)",
+        file=sys.stderr,
+    )
     create(environment)
     python = environment / "bin" / "python"
     with tempfile.NamedTemporaryFile("w", suffix=".txt", prefix="installers-") as first:
@@ -74,47 +90,98 @@ def install(environment: pathlib.Path) -> None:
 
 def create(environment: pathlib.Path) -> None:
     """An empty environment with pip. Raises InstallError."""
-    run([sys.executable, "-m", "venv", "--clear", str(environment)], "creating the virtual environment")
+    run(
+        [sys.executable, "-m", "venv", "--clear", str(environment)],
+        "creating the virtual environment",
+    )
 
 
 def entries(lock: str, names: tuple[str, ...]) -> str:
-    """The named packages' part of a lock, with their hashes. Raises InstallError when one is not in it."""
+    """The named packages' part of a lock, with their hashes. Raises InstallError when one is not in
+    it.
+    """
     blocks = re.split(r"(?m)^(?=[A-Za-z0-9])", lock)
     found = {name: block for block in blocks for name in names if block.startswith(f"{name}==")}
     if len(found) < len(names):
         missing = ", ".join(name for name in names if name not in found)
-        raise InstallError(f"{LOCK.name} does not hold {missing}; run `make lock` where an environment is, or restore the file")
+        raise InstallError(
+            f"{LOCK.name} does not hold {missing}; run `make lock` where an environment is, or restore the file"
+        )
     return "".join(found.values())
 
 
 def install_lock(python: pathlib.Path, lock: pathlib.Path, uv: pathlib.Path) -> None:
-    """Installs a lock into Python's environment with uv, or with pip where uv fails. Raises InstallError."""
-    command = [str(uv), "pip", "install", "--quiet", "--python", str(python), "--no-build-isolation", "--require-hashes"]
+    """Installs a lock into Python's environment with uv, or with pip where uv fails. Raises
+    InstallError.
+    """
+    command = [
+        str(uv),
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        str(python),
+        "--no-build-isolation",
+        "--require-hashes",
+    ]
     try:
-        done = subprocess.run([*command, "--requirement", str(lock)], env=uv_settings(python) | os.environ, capture_output=True, text=True)
+        done = subprocess.run(
+            [*command, "--requirement", str(lock)],
+            env=uv_settings(python) | os.environ,
+            capture_output=True,
+            text=True,
+        )
         reason = done.stderr.strip()
     except OSError as error:
         done, reason = None, str(error)
     if done is None or done.returncode != 0:
-        print(f"{reason}\npython environment: uv could not install the packages (see above); pip tries", file=sys.stderr)
+        print(
+            f"{reason}\npython environment: uv could not install the packages (see above); pip tries",
+            file=sys.stderr,
+        )
         by_pip(python, lock)
 
 
 def by_pip(python: pathlib.Path, lock: pathlib.Path) -> None:
     """Installs a lock with pip. Raises InstallError."""
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--progress-bar", "off"]
-    run([*pip, "--no-build-isolation", "--require-hashes", "--requirement", str(lock)], "installing the packages")
+    pip = [
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--progress-bar",
+        "off",
+    ]
+    run(
+        [*pip, "--no-build-isolation", "--require-hashes", "--requirement", str(lock)],
+        "installing the packages",
+    )
 
 
 def uv_settings(python: pathlib.Path) -> dict[str, str]:
-    """pip's index, mirror and certificates as uv's variables: uv reads neither pip.conf nor PIP_*. Variables of uv's own win over these."""
-    names = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "find-links": "UV_FIND_LINKS", "cert": "SSL_CERT_FILE"}
+    """pip's index, mirror and certificates as uv's variables: uv reads neither pip.conf nor PIP_*.
+    Variables of uv's own win over these.
+    """
+    names = {
+        "index-url": "UV_DEFAULT_INDEX",
+        "extra-index-url": "UV_INDEX",
+        "find-links": "UV_FIND_LINKS",
+        "cert": "SSL_CERT_FILE",
+    }
     names |= {"trusted-host": "UV_INSECURE_HOST", "proxy": "ALL_PROXY"}
-    listed = subprocess.run([str(python), "-m", "pip", "config", "list"], capture_output=True, text=True).stdout
-    # Lines such as global.index-url='…', install.cert='…', :env:.find-links='…'; the environment's come first in them and win in pip.
+    listed = subprocess.run(
+        [str(python), "-m", "pip", "config", "list"], capture_output=True, text=True
+    ).stdout
+    # Lines such as global.index-url='…', install.cert='…', :env:.find-links='…'; the environment's
+    # come first in them and win in pip.
     said = re.findall(r"(?m)^(:env:|global|install)\.([\w-]+)='(.*)'$", listed)
     ordered = sorted(said, key=lambda row: ("global", "install", ":env:").index(row[0]))
-    return {"UV_NO_PROGRESS": "1", **{names[option]: value for _, option, value in ordered if option in names}}
+    return {
+        "UV_NO_PROGRESS": "1",
+        **{names[option]: value for _, option, value in ordered if option in names},
+    }
 
 
 def run(command: list[str], doing: str) -> None:
@@ -133,7 +200,9 @@ def fail(message: str) -> None:
 
 
 def ensure(environment: pathlib.Path) -> None:
-    """Makes the environment if it is not complete; two processes that want it make it once. Raises InstallError."""
+    """Makes the environment if it is not complete; two processes that want it make it once. Raises
+    InstallError.
+    """
     if (environment / ".complete").exists():
         return
     environment.parent.mkdir(parents=True, exist_ok=True)
@@ -158,7 +227,9 @@ def main() -> None:
         fail(str(error))
     except OSError as error:
         place = error.filename or environment
-        fail(f"{place}: {error.strerror or error}; make it readable and writable, or set EI_CACHE to a directory that is")
+        fail(
+            f"{place}: {error.strerror or error}; make it readable and writable, or set EI_CACHE to a directory that is"
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""`make check STACK=…`: every mistake in the stack's settings at once, within a second: no engine, no plugin, no cloud.
+"""`make check STACK=…`: every mistake in the stack's settings at once, within a second: no engine,
+no plugin, no cloud.
 
 Exit status: 0 the settings can be used, 1 they can't, 2 the command line is wrong. `make up`,
 `make preview` and `make drift` do the same first.
@@ -26,7 +27,9 @@ def problems(stack: str) -> str:
 
 
 def require_good(stack: str) -> None:
-    """Ends the process, with one message, when the stack has no file here or its settings can't be used."""
+    """Ends the process, with one message, when the stack has no file here or its settings can't be
+    used.
+    """
     require_stack_file(stack)
     if found := problems(stack):
         raise SystemExit(f"error: {found}")
@@ -34,14 +37,20 @@ def require_good(stack: str) -> None:
 
 def main() -> int:
     """Checks one stack."""
-    parser = argparse.ArgumentParser(prog="python -m ops.check", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m ops.check",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--stack", default="local")
     stack = parser.parse_args().stack
     if found := problems(stack):
         print(f"error: {found}", file=sys.stderr)
         return 1
     file = read(ROOT, stack)
-    encrypted = f"; encrypted, so not looked at: {', '.join(sorted(file.secret))}" if file.secret else ""
+    encrypted = (
+        f"; encrypted, so not looked at: {', '.join(sorted(file.secret))}" if file.secret else ""
+    )
     elsewhere = "; values from Pulumi ESC are not known here" if file.imports else ""
     print(f"{stack}: the settings can be used{encrypted}{elsewhere}")
     return 0

@@ -1,7 +1,9 @@
-"""Why a stack is not ready, in the cluster's own words: `python -m ops.diagnose --stack NAME`; a failed `make up` shows it, too.
+"""Why a stack is not ready, in the cluster's own words: `python -m ops.diagnose --stack NAME`; a
+failed `make up` shows it, too.
 
-Asks the API server of the stack's own cluster, with a temporary credential of the container service, and the node pool's scaling group.
-Reads only, and ends within seconds whatever does not answer.
+Asks the API server of the stack's own cluster, with a temporary credential of the container
+service, and the node pool's scaling group. Reads only, and ends within seconds whatever does not
+answer.
 """
 
 from __future__ import annotations
@@ -14,22 +16,35 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ops.pod_causes import Evidence, containers, findings, is_loading, unready_pods, waits_for_a_node
+from ops.pod_causes import (
+    Evidence,
+    containers,
+    findings,
+    is_loading,
+    unready_pods,
+    waits_for_a_node,
+)
 from ops.pulumi import ROOT, CommandFailed, Stack, environment
 
 LIMIT = 120
 """Seconds for the whole look, the credential included."""
 LOG_LINES = 60
 LOOKS, LOOK_SECONDS = 5, 2.0
-"""How often, and how far apart, a log is looked at again that ends while the model is being loaded."""
+"""How often, and how far apart, a log is looked at again that ends while the model is being
+loaded.
+"""
 NEWEST_ORDERS = 5
 
 
 def after_failure(stack: Stack) -> None:
-    """Prints on stderr, after an `up` that failed, what the cluster says; one line when it can't be asked. Never raises."""
+    """Prints on stderr, after an `up` that failed, what the cluster says; one line when it can't be
+    asked. Never raises.
+    """
     command = stack.inside(sys.executable, "-m", "ops.diagnose", "--stack", stack.name)
     try:
-        done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=LIMIT)
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=LIMIT
+        )
     except subprocess.TimeoutExpired:
         print(f"\nWhat the cluster says: it gave no answer within {LIMIT} s", file=sys.stderr)
         return
@@ -38,9 +53,15 @@ def after_failure(stack: Stack) -> None:
 
 
 def explain(stack: Stack) -> list[str]:
-    """Lines for a person; none when the cluster has nothing to say against the stack. Raises NotAsked."""
+    """Lines for a person; none when the cluster has nothing to say against the stack. Raises
+    NotAsked.
+    """
     found = findings(collect(stack))
-    return ["", "What the cluster says:", *(line for finding in found for line in finding.lines())] if found else []
+    return (
+        ["", "What the cluster says:", *(line for finding in found for line in finding.lines())]
+        if found
+        else []
+    )
 
 
 class NotAsked(Exception):
@@ -62,7 +83,9 @@ def collect(stack: Stack) -> Evidence:
 
 
 def way_in(stack: Stack) -> tuple[Any, Any, Any]:
-    """The stack's cloud, where it lives, and its cluster (ops/teardown: Cloud, Place, Inside). Raises NotAsked."""
+    """The stack's cloud, where it lives, and its cluster (ops/teardown: Cloud, Place, Inside).
+    Raises NotAsked.
+    """
     from ops.recover import export
     from ops.teardown import place
     from ops.teardown.checkpoint import parse
@@ -81,7 +104,9 @@ def way_in(stack: Stack) -> tuple[Any, Any, Any]:
 def _kubeconfig(stack: Stack, config: dict[str, Any]) -> str | None:
     """The one that the settings give, if they give one."""
     key = "elastic-inference:kubeconfig"
-    return stack.capture("config", "get", key, "--stack", stack.name).stdout if key in config else None
+    return (
+        stack.capture("config", "get", key, "--stack", stack.name).stdout if key in config else None
+    )
 
 
 def _look(inside: Any, namespace: str) -> Evidence:
@@ -102,11 +127,18 @@ def _look(inside: Any, namespace: str) -> Evidence:
     return found
 
 
-def _log(inside: Any, path: str, container: str, previous: bool, wait: Callable[[float], None] = time.sleep) -> str:
-    """A container's last lines that say how it ended or fares: of this run, or of the run before where this one says nothing yet.
+def _log(
+    inside: Any,
+    path: str,
+    container: str,
+    previous: bool,
+    wait: Callable[[float], None] = time.sleep,
+) -> str:
+    """A container's last lines that say how it ended or fares: of this run, or of the run before
+    where this one says nothing yet.
 
-    A run that is still loading the model is looked at again for a while: the reason why it won't load comes at the end of the load.
-    "" when the node does not give them.
+    A run that is still loading the model is looked at again for a while: the reason why it won't
+    load comes at the end of the load. "" when the node does not give them.
     """
     query = f"{path}?container={container}&tailLines={LOG_LINES}"
     text = _text(inside, query)
@@ -130,13 +162,21 @@ def _text(inside: Any, query: str) -> str:
 
 
 def _orders(cloud: Any, where: Any) -> list[dict[str, Any]]:
-    """The newest orders of nodes, without those that an order that worked has followed. [] when ESS does not say."""
+    """The newest orders of nodes, without those that an order that worked has followed. [] when ESS
+    does not say.
+    """
     from ops.teardown.cloud import CloudError
 
     found: list[dict[str, Any]] = []
     for group in sorted(where.groups):
         try:
-            body = cloud.rpc("ess", "DescribeScalingActivities", RegionId=cloud.region, ScalingGroupId=group, PageSize=NEWEST_ORDERS)
+            body = cloud.rpc(
+                "ess",
+                "DescribeScalingActivities",
+                RegionId=cloud.region,
+                ScalingGroupId=group,
+                PageSize=NEWEST_ORDERS,
+            )
         except CloudError:
             continue
         rows = (body.get("ScalingActivities") or {}).get("ScalingActivity") or []
@@ -147,18 +187,28 @@ def _orders(cloud: Any, where: Any) -> list[dict[str, Any]]:
 
 
 def main() -> int:
-    """The command: 0 when nothing speaks against the stack, 1 when something does or nobody could be asked."""
+    """The command: 0 when nothing speaks against the stack, 1 when something does or nobody could
+    be asked.
+    """
     parser = argparse.ArgumentParser(
-        prog="python -m ops.diagnose", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m ops.diagnose",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--stack", default="local")
-    parser.add_argument("--json", action="store_true", help="what was collected, instead of what it means")
+    parser.add_argument(
+        "--json", action="store_true", help="what was collected, instead of what it means"
+    )
     options = parser.parse_args()
     stack = Stack(options.stack)
     from ops.pulumi import inside_lab
 
     if stack.in_lab and not inside_lab():
-        return subprocess.run(stack.inside(sys.executable, "-m", "ops.diagnose", *sys.argv[1:]), cwd=ROOT, env=environment()).returncode
+        return subprocess.run(
+            stack.inside(sys.executable, "-m", "ops.diagnose", *sys.argv[1:]),
+            cwd=ROOT,
+            env=environment(),
+        ).returncode
     try:
         if options.json:
             print(json.dumps(vars(collect(stack)), indent=1, ensure_ascii=False))
@@ -167,7 +217,11 @@ def main() -> int:
     except NotAsked as error:
         print(f"\nWhat the cluster says could not be asked: {error}")
         return 1
-    print("\n".join(lines) if lines else "\nWhat the cluster says: nothing that keeps the stack from being ready")
+    print(
+        "\n".join(lines)
+        if lines
+        else "\nWhat the cluster says: nothing that keeps the stack from being ready"
+    )
     return 1 if lines else 0
 
 

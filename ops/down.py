@@ -1,4 +1,6 @@
-"""`make down`: takes the stack down, stops the lab and checks that nothing is left. For a real stack it is `make destroy`, which asks."""
+"""`make down`: takes the stack down, stops the lab and checks that nothing is left. For a real
+stack it is `make destroy`, which asks.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from ops.pulumi import ROOT, Stack, environment
 
 
 def teardown(stack: Stack, *arguments: str) -> int:
-    """`make destroy` on this terminal; its exit status. Ctrl-C reaches it by itself, and it ends in order."""
+    """`make destroy` on this terminal; its exit status. Ctrl-C reaches it by itself, and it ends in
+    order.
+    """
     command = [sys.executable, "-m", "ops.teardown", "--stack", stack.name, *arguments]
     process = subprocess.Popen(command, cwd=ROOT, env=environment())
     while True:
@@ -21,7 +25,9 @@ def teardown(stack: Stack, *arguments: str) -> int:
 
 
 def end_lab(stack: Stack, force: bool) -> int:
-    """Destroys, counts, stops. Something left keeps the lab running, so that one can look; `--force` stops it all the same."""
+    """Destroys, counts, stops. Something left keeps the lab running, so that one can look;
+    `--force` stops it all the same.
+    """
     from lab.state import is_running
     from ops import lab
     from ops.inventory import cloud_leftovers, cluster_leftovers
@@ -31,7 +37,10 @@ def end_lab(stack: Stack, force: bool) -> int:
         code = teardown(stack)
         left = [*cloud_leftovers(), *cluster_leftovers()]
         if code != 0 and not force:
-            print("error: the lab still runs (make shell to look, make down FORCE=1 to stop it)", file=sys.stderr)
+            print(
+                "error: the lab still runs (make shell to look, make down FORCE=1 to stop it)",
+                file=sys.stderr,
+            )
             return code
     for line in left:
         print(f"left: {line}", file=sys.stderr)
@@ -51,7 +60,9 @@ def main() -> int:
     """Takes the stack down."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stack", default="local")
-    parser.add_argument("--force", action="store_true", help="stop the lab even if something is left in it")
+    parser.add_argument(
+        "--force", action="store_true", help="stop the lab even if something is left in it"
+    )
     options = parser.parse_args()
     stack = Stack(options.stack)
     return end_lab(stack, options.force) if stack.in_lab else teardown(stack)

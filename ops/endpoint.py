@@ -1,4 +1,6 @@
-"""A stack's endpoint as a client meets it: its URL, where to connect, who asks, and one request with its answer."""
+"""A stack's endpoint as a client meets it: its URL, where to connect, who asks, and one request
+with its answer.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from ops.pulumi import Stack
 TIMEOUT = 20.0
 """Seconds one request may take."""
 USER, PASSWORD = "EI_USER", "EI_PASSWORD"
-"""Environment variables that answer an endpoint with `entry.auth: basic`. In no argument and in no output: both can be read by others."""
+"""Environment variables that answer an endpoint with `entry.auth: basic`. In no argument and in no
+output: both can be read by others.
+"""
 
 
 class NoEndpoint(Exception):
@@ -32,7 +36,9 @@ class BadCredentials(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """Where to send a request: the URL, and the address to connect to when the name does not lead there (as curl's --connect-to)."""
+    """Where to send a request: the URL, and the address to connect to when the name does not lead
+    there (as curl's --connect-to).
+    """
 
     url: str
     connect: tuple[str, int] | None = None
@@ -56,14 +62,24 @@ class Target:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port to connect to. Names below .localhost are this machine, whatever the resolver thinks."""
+        """Host and port to connect to. Names below .localhost are this machine, whatever the
+        resolver thinks.
+        """
         return self.connect or ("127.0.0.1" if is_this_machine(self.host) else self.host, self.port)
 
 
-def of_stack(stack: Stack, outputs: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Target:
-    """The predict URL among a stack's outputs, asked by the user of the environment. Raises NoEndpoint, BadCredentials."""
+def of_stack(
+    stack: Stack, outputs: Mapping[str, Any], environ: Mapping[str, str] = os.environ
+) -> Target:
+    """The predict URL among a stack's outputs, asked by the user of the environment. Raises
+    NoEndpoint, BadCredentials.
+    """
     url = outputs.get("predictUrl")
-    if not isinstance(url, str) or not urlsplit(url).hostname or urlsplit(url).scheme not in ("http", "https"):
+    if (
+        not isinstance(url, str)
+        or not urlsplit(url).hostname
+        or urlsplit(url).scheme not in ("http", "https")
+    ):
         raise NoEndpoint(
             f"stack {stack.name} has no output predictUrl (found {url!r}); expected the URL of the served model. There is nothing to ask. "
             f"Run: make up{'' if stack.in_lab else f' STACK={stack.name}'}"
@@ -81,7 +97,9 @@ def credentials(environ: Mapping[str, str] = os.environ) -> str:
             f"{given} is set and {missing} is not: expected both or neither. Nobody can log in. Set {missing}, or unset {given}"
         )
     if ":" in name:
-        raise BadCredentials(f"{USER} has a colon in it: expected a name without one. The password would be cut. Correct {USER}")
+        raise BadCredentials(
+            f"{USER} has a colon in it: expected a name without one. The password would be cut. Correct {USER}"
+        )
     return f"{name}:{password}" if name else ""
 
 
@@ -91,7 +109,9 @@ def authorization(user: str) -> dict[str, str]:
 
 
 def through_relay(target: Target) -> Target:
-    """A lab that was started again on another port answers there, whatever the stack's output says."""
+    """A lab that was started again on another port answers there, whatever the stack's output
+    says.
+    """
     from lab.environment import ingress_port
 
     port = ingress_port()
@@ -139,9 +159,15 @@ def post(target: Target, body: bytes) -> tuple[int, str]:
         connection = _NamedHTTPS(host, port, target.host)
     else:
         connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
-    headers = {"Host": parts.netloc.rpartition("@")[2], "Content-Type": "application/json", **authorization(target.user)}
+    headers = {
+        "Host": parts.netloc.rpartition("@")[2],
+        "Content-Type": "application/json",
+        **authorization(target.user),
+    }
     try:
-        connection.request("POST", parts.path + (f"?{parts.query}" if parts.query else ""), body, headers)
+        connection.request(
+            "POST", parts.path + (f"?{parts.query}" if parts.query else ""), body, headers
+        )
         answer = connection.getresponse()
         return answer.status, answer.read().decode("utf-8", "replace")
     finally:
@@ -156,9 +182,14 @@ def certificate_name(target: Target) -> str:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with contextlib.suppress(OSError, ValueError):
-        with socket.create_connection(target.address, TIMEOUT) as plain, context.wrap_socket(plain, server_hostname=target.host) as secured:
+        with (
+            socket.create_connection(target.address, TIMEOUT) as plain,
+            context.wrap_socket(plain, server_hostname=target.host) as secured,
+        ):
             shown = secured.getpeercert(binary_form=True)
-        names = x509.load_der_x509_certificate(shown or b"").subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        names = x509.load_der_x509_certificate(shown or b"").subject.get_attributes_for_oid(
+            NameOID.COMMON_NAME
+        )
         return str(names[0].value) if names else ""
     return ""
 

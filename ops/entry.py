@@ -1,8 +1,10 @@
-"""How every command of `python -m ops.…` ends when something goes wrong: one message instead of a traceback, and a documented exit status.
+"""How every command of `python -m ops.…` ends when something goes wrong: one message instead of a
+traceback, and a documented exit status.
 
-A command handles what it has something of its own to say about. What is left comes here: Ctrl-C and SIGTERM at any moment, also while
-modules load; errors whose message is complete; files and programs that are missing or may not be used. Anything else is a fault of ours
-and keeps its traceback. docs/operations.md lists the statuses.
+A command handles what it has something of its own to say about. What is left comes here: Ctrl-C and
+SIGTERM at any moment, also while modules load; errors whose message is complete; files and programs
+that are missing or may not be used. Anything else is a fault of ours and keeps its traceback.
+docs/operations.md lists the statuses.
 """
 
 from __future__ import annotations
@@ -24,13 +26,17 @@ COMPLETE = (
     "ops.preview_comment.document.NotAPreview",
     "policy.environment.NoEnvironment",
 )
-"""Exceptions whose text is the whole message. By name: a command that does not use such a module need not load it."""
+"""Exceptions whose text is the whole message. By name: a command that does not use such a module
+need not load it.
+"""
 EXPLAINED = "ops.pulumi.CommandFailed"
 """What has told its reason already; it carries the exit status."""
 
 
 class Terminated(KeyboardInterrupt):
-    """Somebody ended the command with SIGTERM. Handled where Ctrl-C is: the programs that it had started have got SIGINT by then."""
+    """Somebody ended the command with SIGTERM. Handled where Ctrl-C is: the programs that it had
+    started have got SIGINT by then.
+    """
 
 
 def guard() -> None:
@@ -41,8 +47,9 @@ def guard() -> None:
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    """A terminal's Ctrl-C reaches every program of the command, a SIGTERM only its first: it is passed on, so that the CLI ends its
-    update in order and nothing runs on unseen."""
+    """A terminal's Ctrl-C reaches every program of the command, a SIGTERM only its first: it is
+    passed on, so that the CLI ends its update in order and nothing runs on unseen.
+    """
     import psutil
 
     for child in psutil.Process().children():
@@ -58,9 +65,14 @@ def _end(kind: type[BaseException], error: BaseException, trace: TracebackType |
     text, status = message(error)
     if text is None:
         sys.__excepthook__(kind, error, trace)
-        print("error: this is a fault of the project, not of yours; what was done before it is kept", file=sys.stderr)
+        print(
+            "error: this is a fault of the project, not of yours; what was done before it is kept",
+            file=sys.stderr,
+        )
         raise SystemExit(FAILED)
-    if status == PIPE_CLOSED:  # nobody reads any more: the interpreter's last flush must not fail once more
+    if (
+        status == PIPE_CLOSED
+    ):  # nobody reads any more: the interpreter's last flush must not fail once more
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     if text:
         print(text, file=sys.stderr, flush=True)
@@ -68,12 +80,20 @@ def _end(kind: type[BaseException], error: BaseException, trace: TracebackType |
 
 
 def message(error: BaseException) -> tuple[str | None, int]:
-    """What the user reads ("" nothing more, None the traceback: nobody expected this) and the exit status."""
+    """What the user reads ("" nothing more, None the traceback: nobody expected this) and the exit
+    status.
+    """
     names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
     if isinstance(error, Terminated):
-        return "\nended by SIGTERM; what was done is kept, the same command goes on from here", TERMINATED
+        return (
+            "\nended by SIGTERM; what was done is kept, the same command goes on from here",
+            TERMINATED,
+        )
     if isinstance(error, KeyboardInterrupt):
-        return "\ninterrupted; what was done is kept, the same command goes on from here", INTERRUPTED
+        return (
+            "\ninterrupted; what was done is kept, the same command goes on from here",
+            INTERRUPTED,
+        )
     if EXPLAINED in names:
         return "", getattr(error, "code", FAILED) or FAILED
     if names & set(COMPLETE):
@@ -82,7 +102,10 @@ def message(error: BaseException) -> tuple[str | None, int]:
         return "", PIPE_CLOSED
     if isinstance(error, subprocess.TimeoutExpired):
         words = error.cmd if isinstance(error.cmd, str) else " ".join(map(str, error.cmd))
-        return f"error: no answer within {error.timeout:g} s from: {words[:200]}. Can what it asks be reached (make status)?", FAILED
+        return (
+            f"error: no answer within {error.timeout:g} s from: {words[:200]}. Can what it asks be reached (make status)?",
+            FAILED,
+        )
     if isinstance(error, OSError) and error.filename is not None:
         return f"error: {error.filename}: {_reason(error)}", FAILED
     return None, FAILED

@@ -1,4 +1,6 @@
-"""What the engine reported during one run: which resources failed at which step, and with what message."""
+"""What the engine reported during one run: which resources failed at which step, and with what
+message.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m|<\{%[^%]*%\}>")
 
 @dataclasses.dataclass(frozen=True)
 class Failure:
-    """One thing that went wrong. `step` and `resource` are empty for a message that belongs to no step, such as the program's own."""
+    """One thing that went wrong. `step` and `resource` are empty for a message that belongs to no
+    step, such as the program's own.
+    """
 
     urn: str
     message: str
@@ -49,14 +53,18 @@ class Report:
 
 @contextlib.contextmanager
 def recorded() -> Iterator[tuple[list[str], pathlib.Path]]:
-    """(options that make the CLI write its events down, the file they are in). The file goes at the end."""
+    """(options that make the CLI write its events down, the file they are in). The file goes at the
+    end.
+    """
     with tempfile.TemporaryDirectory(prefix="events-") as directory:
         log = pathlib.Path(directory) / "events"
         yield ["--event-log", str(log)], log
 
 
 def read(log: pathlib.Path) -> Report:
-    """The report in an event log of the CLI (`--event-log`); a run that was killed left a part of it."""
+    """The report in an event log of the CLI (`--event-log`); a run that was killed left a part of
+    it.
+    """
     messages: dict[str, list[str]] = {}
     steps: dict[str, tuple[str, dict[str, Any]]] = {}
     created = []
@@ -66,7 +74,10 @@ def read(log: pathlib.Path) -> Report:
                 messages.setdefault(told.get("urn", ""), []).append(text)
         elif failed := event.get("resOpFailedEvent"):
             metadata = failed["metadata"]
-            steps[metadata["urn"]] = (metadata["op"], metadata.get("new") or metadata.get("old") or {})
+            steps[metadata["urn"]] = (
+                metadata["op"],
+                metadata.get("new") or metadata.get("old") or {},
+            )
         elif made := _made(event.get("resOutputsEvent")):
             created.append(made)
     failures = []
@@ -78,7 +89,9 @@ def read(log: pathlib.Path) -> Report:
 
 @contextlib.contextmanager
 def followed(log: pathlib.Path, made: Callable[[dict[str, Any]], None]) -> Iterator[None]:
-    """Calls `made`, on a thread of its own, with every resource that is made while the body runs, as soon as the log tells it."""
+    """Calls `made`, on a thread of its own, with every resource that is made while the body runs,
+    as soon as the log tells it.
+    """
     ended = threading.Event()
 
     def follow() -> None:

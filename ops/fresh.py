@@ -1,4 +1,6 @@
-"""A clone of the last commit with empty caches of every kind: what a machine sees that has never seen this project."""
+"""A clone of the last commit with empty caches of every kind: what a machine sees that has never
+seen this project.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +28,18 @@ class Clone:
     environment: dict[str, str]
 
     def timed(self, *command: str) -> tuple[float, str]:
-        """Runs a command of the README; wall seconds and what it printed. Raises CalledProcessError, with both, when it fails."""
+        """Runs a command of the README; wall seconds and what it printed. Raises
+        CalledProcessError, with both, when it fails.
+        """
         started = time.monotonic()
         done = subprocess.run(
-            command, cwd=self.directory, env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True
+            command,
+            cwd=self.directory,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         return time.monotonic() - started, done.stdout + done.stderr
 
@@ -40,12 +50,16 @@ def fresh_clone(place: pathlib.Path) -> Iterator[Clone]:
     directory = place / "clone"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(directory)], check=True)
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    own = {name: str(place / name.lower()) for name in CACHES} | {name: str(free_port()) for name in PORTS}
+    own = {name: str(place / name.lower()) for name in CACHES} | {
+        name: str(free_port()) for name in PORTS
+    }
     clone = Clone(directory, inherited | own)
     try:
         yield clone
     finally:
-        subprocess.run(["make", "down", "FORCE=1"], cwd=directory, env=clone.environment, capture_output=True)
+        subprocess.run(
+            ["make", "down", "FORCE=1"], cwd=directory, env=clone.environment, capture_output=True
+        )
         subprocess.run(["chmod", "-R", "u+w", own["GOMODCACHE"]], capture_output=True)
         shutil.rmtree(place, ignore_errors=True)
 

@@ -1,12 +1,16 @@
-"""Helm releases that a killed run left half-way: what Helm's own records say of them, and which of these are removed.
+"""Helm releases that a killed run left half-way: what Helm's own records say of them, and which of
+these are removed.
 
-Helm keeps one Secret per revision of a release in the release's namespace (`sh.helm.release.v1.<name>.v<revision>`); its labels name the
-release, the revision and its status. A run that is killed leaves a revision in status `pending-install` or `pending-upgrade`, and Helm then
-refuses every later one: "cannot re-use a name that is still in use", "another operation (install/upgrade/rollback) is in progress".
-Without that record the next run installs or upgrades again, over what is there: Helm takes over objects that carry its label and the
-release's name. Nothing that runs is deleted.
+Helm keeps one Secret per revision of a release in the release's namespace
+(`sh.helm.release.v1.<name>.v<revision>`); its labels name the release, the revision and its status.
+A run that is killed leaves a revision in status `pending-install` or `pending-upgrade`, and Helm
+then refuses every later one: "cannot re-use a name that is still in use", "another operation
+(install/upgrade/rollback) is in progress". Without that record the next run installs or upgrades
+again, over what is there: Helm takes over objects that carry its label and the release's name.
+Nothing that runs is deleted.
 
-`python -m ops.helm_releases` is the part that is run where the cluster can be reached; ops/recover.py starts it.
+`python -m ops.helm_releases` is the part that is run where the cluster can be reached;
+ops/recover.py starts it.
 """
 
 from __future__ import annotations
@@ -34,13 +38,20 @@ def release_id(inputs: dict[str, Any]) -> str:
 
 
 def look(stack: Stack, ids: list[str]) -> dict[str, Revisions]:
-    """What Helm's records say of these releases. Raises CommandFailed, after what went wrong has been printed."""
+    """What Helm's records say of these releases. Raises CommandFailed, after what went wrong has
+    been printed.
+    """
     answer = _asked(stack, "look", *ids)
-    return {identity: {int(number): status for number, status in rows.items()} for identity, rows in answer.items()}
+    return {
+        identity: {int(number): status for number, status in rows.items()}
+        for identity, rows in answer.items()
+    }
 
 
 def forget(stack: Stack, records: list[str]) -> None:
-    """Removes these records (namespace/release/revision). Raises CommandFailed, after what went wrong has been printed."""
+    """Removes these records (namespace/release/revision). Raises CommandFailed, after what went
+    wrong has been printed.
+    """
     if records:
         _asked(stack, "forget", *records)
 
@@ -53,8 +64,9 @@ def is_made(revisions: Revisions) -> bool:
 def unfinished(operation: str, revisions: Revisions) -> list[int]:
     """The revisions whose records keep Helm from doing it again.
 
-    Of a creation that is not complete all go, a failed one's too: the engine will create, and Helm installs no name that it knows.
-    Of an update those go that are pending: Helm upgrades from the last one that was deployed, or failed.
+    Of a creation that is not complete all go, a failed one's too: the engine will create, and Helm
+    installs no name that it knows. Of an update those go that are pending: Helm upgrades from the
+    last one that was deployed, or failed.
     """
     if operation == "creating":
         return [] if is_made(revisions) else sorted(revisions)
@@ -62,16 +74,22 @@ def unfinished(operation: str, revisions: Revisions) -> list[int]:
 
 
 def outputs(inputs: dict[str, Any]) -> dict[str, Any]:
-    """What the state holds of a release beside its id, until it is read. Without its inputs the provider would take it for an import,
-    and put the chart's name in the place of its address. Secrets among them can't be put into another secret: then it is an import, and
-    the next update sets the address again."""
+    """What the state holds of a release beside its id, until it is read. Without its inputs the
+    provider would take it for an import, and put the chart's name in the place of its address.
+    Secrets among them can't be put into another secret: then it is an import, and the next update
+    sets the address again.
+    """
     text = json.dumps(inputs)
     return inputs if "ciphertext" in text else {**inputs, "__inputs": {**SECRET, "plaintext": text}}
 
 
 def _asked(stack: Stack, *question: str) -> Any:
-    command = stack.inside(sys.executable, "-m", "ops.helm_releases", "--stack", stack.name, *question)
-    answer = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=LIMIT)
+    command = stack.inside(
+        sys.executable, "-m", "ops.helm_releases", "--stack", stack.name, *question
+    )
+    answer = subprocess.run(
+        command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=LIMIT
+    )
     if answer.returncode != 0:
         print(answer.stderr, file=sys.stderr)
         raise CommandFailed(command, answer.returncode)
@@ -91,17 +109,23 @@ def _revisions(inside: Any, identity: str) -> Revisions:
 
 def main() -> int:
     """Answers one question with one line of JSON."""
-    parser = argparse.ArgumentParser(prog="python -m ops.helm_releases", description="Helm's records of a stack's releases.")
+    parser = argparse.ArgumentParser(
+        prog="python -m ops.helm_releases", description="Helm's records of a stack's releases."
+    )
     parser.add_argument("--stack", default="local")
     parser.add_argument("what", choices=("look", "forget"))
-    parser.add_argument("names", nargs="+", help="look: namespace/release; forget: namespace/release/revision")
+    parser.add_argument(
+        "names", nargs="+", help="look: namespace/release; forget: namespace/release/revision"
+    )
     options = parser.parse_args()
     from ops.diagnose import NotAsked, way_in
 
     try:
         _, _, inside = way_in(Stack(options.stack))
         if options.what == "look":
-            print(json.dumps({identity: _revisions(inside, identity) for identity in options.names}))
+            print(
+                json.dumps({identity: _revisions(inside, identity) for identity in options.names})
+            )
             return 0
         for record in options.names:
             namespace, name, revision = record.split("/")

@@ -1,4 +1,6 @@
-"""Brings the lab to the state in which a stack can be deployed: tools built or found, lab running, plugins in place."""
+"""Brings the lab to the state in which a stack can be deployed: tools built or found, lab running,
+plugins in place.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def home() -> pathlib.Path:
 
 
 def tensorflow_library(stack: str) -> str:
-    """The name, as a tool, of the TensorFlow that the lab computes with for the serving image of a stack."""
+    """The name, as a tool, of the TensorFlow that the lab computes with for the serving image of a
+    stack.
+    """
     from lab.toolchain import tensorflow
     from settings.core.problem import SettingsError
     from settings.core.stack_file import StackFileError, read
@@ -38,9 +42,11 @@ def tensorflow_library(stack: str) -> str:
 
 
 def start(*, quiet: bool = False, stack: str = "local") -> None:
-    """Makes sure that the tools are there and the lab runs; says what it waits for, and what is used from where.
+    """Makes sure that the tools are there and the lab runs; says what it waits for, and what is
+    used from where.
 
-    Variables that the lab would refuse end it before a tool is built."""
+    Variables that the lab would refuse end it before a tool is built.
+    """
     from lab import toolchain
     from lab.environment import LabError, check
 
@@ -66,7 +72,9 @@ def start(*, quiet: bool = False, stack: str = "local") -> None:
 
 def lab(*arguments: str) -> None:
     """Runs a lab command on this terminal; its own message explains a failure."""
-    process = subprocess.Popen([sys.executable, "-m", "lab", *arguments], cwd=ROOT, env=environment())
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lab", *arguments], cwd=ROOT, env=environment()
+    )
     while True:
         try:
             code = process.wait()

@@ -1,7 +1,8 @@
 """Locks of the file backend that nobody holds any more.
 
-The CLI writes {pid, ...} into its lock file and removes it at the end; one that was killed can't. Inside the lab's backend the process id
-tells whether the holder still lives, so the lock of a dead one may go; a living one is left alone and the CLI's own message says who it is.
+The CLI writes {pid, ...} into its lock file and removes it at the end; one that was killed can't.
+Inside the lab's backend the process id tells whether the holder still lives, so the lock of a dead
+one may go; a living one is left alone and the CLI's own message says who it is.
 """
 
 from __future__ import annotations
@@ -28,8 +29,13 @@ def release_dead(home: pathlib.Path | None = None) -> list[int]:
 
 
 def holds(pid: int) -> bool:
-    """Whether a Pulumi CLI with this pid, as numbered inside the lab, is alive anywhere on this machine."""
-    return any(process.info["name"] == "pulumi" and pid in inner_pids(process.pid) for process in psutil.process_iter(["name"]))
+    """Whether a Pulumi CLI with this pid, as numbered inside the lab, is alive anywhere on this
+    machine.
+    """
+    return any(
+        process.info["name"] == "pulumi" and pid in inner_pids(process.pid)
+        for process in psutil.process_iter(["name"])
+    )
 
 
 def inner_pids(pid: int) -> set[int]:

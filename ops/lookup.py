@@ -1,4 +1,5 @@
-"""Looks up what an interrupted or unanswered call left: the node pool it ordered, and whether and when a thing with a known name was made.
+"""Looks up what an interrupted or unanswered call left: the node pool it ordered, and whether and
+when a thing with a known name was made.
 
 Asked with the stack's own credentials, from where the region can be reached.
 """
@@ -19,7 +20,9 @@ Inputs = dict[str, Any]
 NODE_POOL = "alicloud:cs/nodePool:NodePool"
 RAM, VPC = "2015-05-01", "2016-04-28"
 CLOCKS_DIFFER = 300
-"""Seconds by which this machine's clock and the cloud's may differ, for whoever asks when something was made."""
+"""Seconds by which this machine's clock and the cloud's may differ, for whoever asks when something
+was made.
+"""
 
 
 def id_by_name(stack: Stack, kind: str, inputs: Inputs) -> str | None:
@@ -28,14 +31,18 @@ def id_by_name(stack: Stack, kind: str, inputs: Inputs) -> str | None:
 
 
 def made_at(stack: Stack, kind: str, inputs: Inputs) -> float | None:
-    """When the thing that these inputs name was made (epoch seconds), None when it does not exist or this kind can't be asked for."""
+    """When the thing that these inputs name was made (epoch seconds), None when it does not exist
+    or this kind can't be asked for.
+    """
     return asked(stack, "made", kind, json.dumps(inputs)) if kind in MADE else None
 
 
 def asked(stack: Stack, *question: str) -> Any:
     """The answer to one question. Raises CommandFailed, after what went wrong has been printed."""
     command = stack.inside(sys.executable, "-m", "ops.lookup", *question)
-    answer = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
+    answer = subprocess.run(
+        command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120
+    )
     if answer.returncode != 0:
         print(answer.stderr, file=sys.stderr)
         raise CommandFailed(command, answer.returncode)
@@ -46,7 +53,12 @@ def pools(cluster: str, name: str) -> list[Any]:
     """What the cluster's node pools of this name say of themselves."""
     from alibabacloud_cs20151215.models import DescribeClusterNodePoolsRequest
 
-    listed = container_service().describe_cluster_node_pools(cluster, DescribeClusterNodePoolsRequest()).body.nodepools or []
+    listed = (
+        container_service()
+        .describe_cluster_node_pools(cluster, DescribeClusterNodePoolsRequest())
+        .body.nodepools
+        or []
+    )
     return [found.nodepool_info for found in listed if found.nodepool_info.name == name]
 
 
@@ -75,12 +87,22 @@ def call(product: str, version: str, action: str, **parameters: str) -> dict[str
     from alibabacloud_tea_openapi.models import OpenApiRequest, Params
     from darabonba.runtime import RuntimeOptions
 
-    form = {"protocol": "HTTPS", "pathname": "/", "method": "POST", "auth_type": "AK", "style": "RPC"}
-    params = Params(action=action, version=version, req_body_type="formData", body_type="json", **form)
+    form = {
+        "protocol": "HTTPS",
+        "pathname": "/",
+        "method": "POST",
+        "auth_type": "AK",
+        "style": "RPC",
+    }
+    params = Params(
+        action=action, version=version, req_body_type="formData", body_type="json", **form
+    )
     region = os.environ["ALICLOUD_REGION"]
     endpoint = "ram.aliyuncs.com" if product == "ram" else f"{product}.{region}.aliyuncs.com"
     query = parameters if product == "ram" else {"RegionId": region, **parameters}
-    return Client(_config(endpoint)).call_api(params, OpenApiRequest(query=query), RuntimeOptions())["body"]
+    return Client(_config(endpoint)).call_api(
+        params, OpenApiRequest(query=query), RuntimeOptions()
+    )["body"]
 
 
 def _role(inputs: Inputs) -> str:
@@ -88,12 +110,19 @@ def _role(inputs: Inputs) -> str:
 
 
 def _policy(inputs: Inputs) -> str:
-    return call("ram", RAM, "GetPolicy", PolicyName=inputs["policyName"], PolicyType="Custom")["Policy"]["CreateDate"]
+    return call("ram", RAM, "GetPolicy", PolicyName=inputs["policyName"], PolicyType="Custom")[
+        "Policy"
+    ]["CreateDate"]
 
 
 def _attachment(inputs: Inputs) -> str | None:
-    listed = call("ram", RAM, "ListPoliciesForRole", RoleName=inputs["roleName"])["Policies"]["Policy"]
-    return next((found["AttachDate"] for found in listed if found["PolicyName"] == inputs["policyName"]), None)
+    listed = call("ram", RAM, "ListPoliciesForRole", RoleName=inputs["roleName"])["Policies"][
+        "Policy"
+    ]
+    return next(
+        (found["AttachDate"] for found in listed if found["PolicyName"] == inputs["policyName"]),
+        None,
+    )
 
 
 def _bucket(inputs: Inputs) -> str:
@@ -102,7 +131,9 @@ def _bucket(inputs: Inputs) -> str:
     region, token = os.environ["ALICLOUD_REGION"], os.environ.get("ALICLOUD_SECURITY_TOKEN")
     keys = (os.environ["ALICLOUD_ACCESS_KEY"], os.environ["ALICLOUD_SECRET_KEY"])
     auth = oss2.StsAuth(*keys, token, auth_version="v4") if token else oss2.AuthV4(*keys)
-    bucket = oss2.Bucket(auth, f"https://oss-{region}.aliyuncs.com", inputs["bucket"], region=region)
+    bucket = oss2.Bucket(
+        auth, f"https://oss-{region}.aliyuncs.com", inputs["bucket"], region=region
+    )
     return bucket.get_bucket_info().creation_date
 
 
@@ -121,20 +152,35 @@ MADE: dict[str, Callable[[Inputs], str | None]] = {
 
 
 def _network(inputs: Inputs) -> list[str]:
-    listed = call("vpc", VPC, "DescribeVpcs", VpcName=inputs["vpcName"], PageSize="50")["Vpcs"]["Vpc"]
-    return [found["VpcId"] for found in listed if (found["VpcName"], found["CidrBlock"]) == (inputs["vpcName"], inputs["cidrBlock"])]
+    listed = call("vpc", VPC, "DescribeVpcs", VpcName=inputs["vpcName"], PageSize="50")["Vpcs"][
+        "Vpc"
+    ]
+    return [
+        found["VpcId"]
+        for found in listed
+        if (found["VpcName"], found["CidrBlock"]) == (inputs["vpcName"], inputs["cidrBlock"])
+    ]
 
 
 def _vswitch(inputs: Inputs) -> list[str]:
-    listed = call("vpc", VPC, "DescribeVSwitches", VpcId=inputs["vpcId"], PageSize="50")["VSwitches"]["VSwitch"]
-    return [found["VSwitchId"] for found in listed if (found["VpcId"], found["CidrBlock"]) == (inputs["vpcId"], inputs["cidrBlock"])]
+    listed = call("vpc", VPC, "DescribeVSwitches", VpcId=inputs["vpcId"], PageSize="50")[
+        "VSwitches"
+    ]["VSwitch"]
+    return [
+        found["VSwitchId"]
+        for found in listed
+        if (found["VpcId"], found["CidrBlock"]) == (inputs["vpcId"], inputs["cidrBlock"])
+    ]
 
 
 def clusters(name: str) -> list[Any]:
     """What the clusters of this name say of themselves; the service allows one."""
     from alibabacloud_cs20151215.models import DescribeClustersV1Request
 
-    listed = container_service().describe_clusters_v1(DescribeClustersV1Request(name=name)).body.clusters or []
+    listed = (
+        container_service().describe_clusters_v1(DescribeClustersV1Request(name=name)).body.clusters
+        or []
+    )
     return [found for found in listed if found.name == name]
 
 
@@ -143,7 +189,10 @@ def _cluster(inputs: Inputs) -> list[str]:
 
 
 def _node_pool(inputs: Inputs) -> list[str]:
-    return [f"{inputs['clusterId']}:{found.nodepool_id}" for found in pools(inputs["clusterId"], inputs["nodePoolName"])]
+    return [
+        f"{inputs['clusterId']}:{found.nodepool_id}"
+        for found in pools(inputs["clusterId"], inputs["nodePoolName"])
+    ]
 
 
 FOUND: dict[str, Callable[[Inputs], list[str]]] = {

@@ -1,8 +1,9 @@
-"""Creations whose answer never came: what was made all the same is taken into the state before the run ends.
+"""Creations whose answer never came: what was made all the same is taken into the state before the
+run ends.
 
-The engine forgets a resource whose creation failed. When the answer was lost the resource may exist, and the next run would order it twice
-or fail for ever because its name is taken. (Noting it as a pending operation would do for the next run, but the CLI drops those when a
-state is imported.)
+The engine forgets a resource whose creation failed. When the answer was lost the resource may
+exist, and the next run would order it twice or fail for ever because its name is taken. (Noting it
+as a pending operation would do for the next run, but the CLI drops those when a state is imported.)
 """
 
 from __future__ import annotations
@@ -19,8 +20,14 @@ from ops.teardown.edits import SECRET
 
 
 def take_over(stack: Stack, report: Report, started: float) -> dict[str, str]:
-    """Looks for what the run's failed creations may have left, and adopts it. URN: advice, for those that were looked for."""
-    doubtful = [failure for failure in report.failures if failure.step.startswith("create") and is_looked_for(failure.kind)]
+    """Looks for what the run's failed creations may have left, and adopts it. URN: advice, for
+    those that were looked for.
+    """
+    doubtful = [
+        failure
+        for failure in report.failures
+        if failure.step.startswith("create") and is_looked_for(failure.kind)
+    ]
     doubtful = [failure for failure in doubtful if advice.cause(failure.message) in advice.IN_DOUBT]
     if not doubtful:
         return {}
@@ -31,66 +38,100 @@ def take_over(stack: Stack, report: Report, started: float) -> dict[str, str]:
             known.setdefault(resource["urn"], set()).add(resource.get("id", ""))
         ids, inside, not_asked = identities(stack, doubtful, started, known)
         found: dict[str, tuple[dict[str, Any], str | None]] = {
-            failure.urn: (as_resource(failure, inside.get(failure.urn)), ids[failure.urn]) for failure in doubtful if failure.urn in ids
+            failure.urn: (as_resource(failure, inside.get(failure.urn)), ids[failure.urn])
+            for failure in doubtful
+            if failure.urn in ids
         }
         if found:
             print("the answer was lost, but it was made:", file=sys.stderr)
             recover.adopt(stack, state, found)
-        return {**dict.fromkeys(not_asked, advice.NOT_KNOWN), **dict.fromkeys(found, advice.TAKEN_OVER)}
+        return {
+            **dict.fromkeys(not_asked, advice.NOT_KNOWN),
+            **dict.fromkeys(found, advice.TAKEN_OVER),
+        }
     except CommandFailed:
         return dict.fromkeys((failure.urn for failure in doubtful), advice.NOT_KNOWN)
 
 
 def is_looked_for(kind: str) -> bool:
-    """Whether what a creation of this kind left can be found: in the cloud by name, in the cluster by name and plugin."""
+    """Whether what a creation of this kind left can be found: in the cloud by name, in the cluster
+    by name and plugin.
+    """
     return recover.has_identity(kind) or objects.is_one(kind)
 
 
 def identities(
     stack: Stack, failures: list[Failure], started: float, known: dict[str, set[str]]
 ) -> tuple[dict[str, str], dict[str, objects.Made], list[str]]:
-    """(id by URN of what exists, is ours, and is not what the state has under this URN; what of it is in the cluster; URNs of what the
-    cluster did not tell).
+    """(id by URN of what exists, is ours, and is not what the state has under this URN; what of it
+    is in the cluster; URNs of what the cluster did not tell).
 
-    What is to replace something has the URN of what it replaces: the state knows that one, by another id.
+    What is to replace something has the URN of what it replaces: the state knows that one, by
+    another id.
     """
     inside = [failure for failure in failures if objects.is_one(failure.kind)]
-    found = {failure.urn: identity(stack, failure, started) for failure in failures if not objects.is_one(failure.kind)}
+    found = {
+        failure.urn: identity(stack, failure, started)
+        for failure in failures
+        if not objects.is_one(failure.kind)
+    }
     not_asked: list[str] = []
     try:
         looked = objects.look(stack, [failure.resource.get("inputs") or {} for failure in inside])
     except CommandFailed:
         looked, not_asked = [], [failure.urn for failure in inside]
-    made = {failure.urn: one for failure, one in zip(inside, looked, strict=False) if one and one.at >= started - CLOCKS_DIFFER}
-    found |= {failure.urn: objects.object_id(failure.resource["inputs"]) for failure in inside if failure.urn in made}
-    return {urn: one for urn, one in found.items() if one and one not in known.get(urn, ())}, made, not_asked
+    made = {
+        failure.urn: one
+        for failure, one in zip(inside, looked, strict=False)
+        if one and one.at >= started - CLOCKS_DIFFER
+    }
+    found |= {
+        failure.urn: objects.object_id(failure.resource["inputs"])
+        for failure in inside
+        if failure.urn in made
+    }
+    return (
+        {urn: one for urn, one in found.items() if one and one not in known.get(urn, ())},
+        made,
+        not_asked,
+    )
 
 
 def identity(stack: Stack, failure: Failure, started: float) -> str | None:
     """The id under which the cloud has the resource, None when it has not or it is somebody else's.
 
-    What there can be only one of by its name is ours only if it was made since the run began: the provider has then sent a call again whose
-    answer was lost.
+    What there can be only one of by its name is ours only if it was made since the run began: the
+    provider has then sent a call again whose answer was lost.
     """
     inputs = failure.resource.get("inputs") or {}
     if failure.kind in MADE:
         made = made_at(stack, failure.kind, inputs)
         if made is None or made < started - CLOCKS_DIFFER:
             return None
-    return id_by_name(stack, failure.kind, inputs) if failure.kind in FOUND else recover.IDS[failure.kind](inputs)
+    return (
+        id_by_name(stack, failure.kind, inputs)
+        if failure.kind in FOUND
+        else recover.IDS[failure.kind](inputs)
+    )
 
 
 def as_resource(failure: Failure, made: objects.Made | None = None) -> dict[str, Any]:
-    """The resource in the form of the checkpoint; of an object in the cluster with what is known of it there."""
+    """The resource in the form of the checkpoint; of an object in the cluster with what is known of
+    it there.
+    """
     kept = ("urn", "type", "custom", "parent", "provider", "protect", "inputs")
-    resource = {name: importable(failure.resource[name]) for name in kept if failure.resource.get(name)}
+    resource = {
+        name: importable(failure.resource[name]) for name in kept if failure.resource.get(name)
+    }
     return {**resource, "outputs": made.outputs(resource["inputs"])} if made else resource
 
 
 def importable(value: Any) -> Any:
-    """The value without secrets of which the engine's events keep the mark only: the CLI decrypts what it imports and would refuse it all.
+    """The value without secrets of which the engine's events keep the mark only: the CLI decrypts
+    what it imports and would refuse it all.
 
-    What is put in their place is a secret, too. The refresh that follows, or the next update, sets what is really there.
+    What is put in their place is a secret, too. The refresh that follows, or the next update, sets
+    what is really there.
     """
     if isinstance(value, dict):
         if SECRET.items() <= value.items():

@@ -1,7 +1,9 @@
-"""Why a pod does not get ready, and what to do: rules over what the cluster itself says (statuses, events, logs, orders of nodes).
+"""Why a pod does not get ready, and what to do: rules over what the cluster itself says (statuses,
+events, logs, orders of nodes).
 
-Pure functions of the collected evidence; `ops/diagnose.py` collects it. The order of the rules is the order of their trust: a rule that
-names one setting comes before one that names a kind of trouble.
+Pure functions of the collected evidence; `ops/diagnose.py` collects it. The order of the rules is
+the order of their trust: a rule that names one setting comes before one that names a kind of
+trouble.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ class Evidence:
     logs: dict[str, str] = field(default_factory=dict)
     """Last lines by `pod/container`: of the run before, when the container has ended since."""
     orders: list[Object] = field(default_factory=list)
-    """Newest scaling activities of the node pool's scaling group (ESS DescribeScalingActivities)."""
+    """Newest scaling activities of the node pool's scaling group (ESS
+    DescribeScalingActivities).
+    """
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,16 @@ class Finding:
         found = [f"  {self.subject}", f"    cause: {self.cause}"]
         found += [f"    said:  {self.said}"] if self.said else []
         found += [f"    do:    {self.remedy}"]
-        return found + (["    its last lines:", *(f"      {line}" for line in self.log)] if self.log else [])
+        return found + (
+            ["    its last lines:", *(f"      {line}" for line in self.log)] if self.log else []
+        )
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A cause that is known by what is said. `sources` are the kinds of evidence in which the pattern counts."""
+    """A cause that is known by what is said. `sources` are the kinds of evidence in which the
+    pattern counts.
+    """
 
     sources: str
     pattern: str
@@ -67,7 +75,10 @@ class Rule:
     def match(self, lines: list[tuple[str, str]]) -> str | None:
         """The line that shows this cause."""
         wanted = self.sources.split()
-        return next((text for source, text in lines if source in wanted and re.search(self.pattern, text)), None)
+        return next(
+            (text for source, text in lines if source in wanted and re.search(self.pattern, text)),
+            None,
+        )
 
 
 _SERVER = "the model server's image has another TensorFlow than the model was made for"
@@ -136,7 +147,12 @@ RULES = (
         "the registry has no such image: its name or its tag is wrong",
         f"compare server.image with the registry's tags, correct it, {AGAIN}",
     ),
-    Rule("image", r".", "the image can't be pulled", f"see what is said, correct server.image or the registry, {AGAIN}"),
+    Rule(
+        "image",
+        r".",
+        "the image can't be pulled",
+        f"see what is said, correct server.image or the registry, {AGAIN}",
+    ),
     # the volume
     Rule(
         "mount",
@@ -169,7 +185,12 @@ RULES = (
         "make up REFRESH=1 puts the stack's own role right; with adopt.roleName, its trust policy must name this cluster's OIDC provider "
         "and the service account ack-csi-fuse:csi-fuse-ossfs (components/storage/model_access.py)",
     ),
-    Rule("mount", r"NoSuchBucket|bucket does not exist", "the model's bucket does not exist", f"make up REFRESH=1 makes it again; {AGAIN}"),
+    Rule(
+        "mount",
+        r"NoSuchBucket|bucket does not exist",
+        "the model's bucket does not exist",
+        f"make up REFRESH=1 makes it again; {AGAIN}",
+    ),
     Rule(
         "mount",
         r"AccessDenied|NoPermission|Forbidden|[Hh][Tt][Tt][Pp] ?(status)?:? ?403|status: 403",
@@ -195,7 +216,12 @@ RULES = (
         "the node does not reach STS or OSS",
         f"see the nodes' network (vSwitch, security group, DNS); a pod is tried again every two minutes; {AGAIN}",
     ),
-    Rule("mount", r".", "the volume can't be mounted", f"see what is said; kubectl describe pod shows all of it; {AGAIN}"),
+    Rule(
+        "mount",
+        r".",
+        "the volume can't be mounted",
+        f"see what is said; kubectl describe pod shows all of it; {AGAIN}",
+    ),
     Rule(
         "sandbox",
         r".",
@@ -299,8 +325,18 @@ RULES = (
         f"see its last lines; a slow loader needs more server.startupSeconds and server.readySeconds; {AGAIN}",
     ),
     Rule("ended", r".", "the container ends again and again", f"see its last lines, {AGAIN}"),
-    Rule("probe", r".", "the server does not answer its probe as it should", f"see its last lines, {AGAIN}"),
-    Rule("evicted", r".", "the node has thrown the pod out", f"see what is said: mostly memory or disk of the node; {AGAIN}"),
+    Rule(
+        "probe",
+        r".",
+        "the server does not answer its probe as it should",
+        f"see its last lines, {AGAIN}",
+    ),
+    Rule(
+        "evicted",
+        r".",
+        "the node has thrown the pod out",
+        f"see what is said: mostly memory or disk of the node; {AGAIN}",
+    ),
     # no node
     Rule(
         "order",
@@ -321,8 +357,15 @@ RULES = (
         "the account can't pay for an instance",
         f"top up the account, {AGAIN}",
     ),
-    Rule("order", r"[Pp]rice", "the price limit is below the market", f"raise nodePool.spotPriceLimits or leave it out, {AGAIN}"),
-    Rule("order", r".", "the node pool's order of an instance failed", f"see what is said, {AGAIN}"),
+    Rule(
+        "order",
+        r"[Pp]rice",
+        "the price limit is below the market",
+        f"raise nodePool.spotPriceLimits or leave it out, {AGAIN}",
+    ),
+    Rule(
+        "order", r".", "the node pool's order of an instance failed", f"see what is said, {AGAIN}"
+    ),
     Rule(
         "schedule",
         r"persistentvolumeclaim .*not found|unbound immediate PersistentVolumeClaims",
@@ -365,7 +408,12 @@ RULES = (
         "no node fits, and the node scaler adds none: the pool is at its largest, or a pod asks for more than its instance types have",
         f"raise nodePool.maxSize, or lower server.cpu and server.memory, {AGAIN}",
     ),
-    Rule("scale", r"FailedScaleUp|[Ff]ailed to (increase|scale)", "the node scaler could not add a node", f"see what is said, {AGAIN}"),
+    Rule(
+        "scale",
+        r"FailedScaleUp|[Ff]ailed to (increase|scale)",
+        "the node scaler could not add a node",
+        f"see what is said, {AGAIN}",
+    ),
     Rule(
         "scale",
         r"TriggeredScaleUp",
@@ -390,36 +438,94 @@ RULES = (
         "the nodes have a taint that the pods do not tolerate",
         f"take it away or name it in nodePool.taint, {AGAIN}",
     ),
-    Rule("schedule", r".", "no node takes the pod, and the node scaler adds none", f"see nodePool and nodeScaler.mode, {AGAIN}"),
+    Rule(
+        "schedule",
+        r".",
+        "no node takes the pod, and the node scaler adds none",
+        f"see nodePool and nodeScaler.mode, {AGAIN}",
+    ),
     # no pod
-    Rule("create", r"exceeded quota", "the namespace's quota allows no more pods", f"raise the ResourceQuota, {AGAIN}"),
+    Rule(
+        "create",
+        r"exceeded quota",
+        "the namespace's quota allows no more pods",
+        f"raise the ResourceQuota, {AGAIN}",
+    ),
     Rule(
         "create",
         r"PodSecurity",
         "the namespace's pod security refuses the pod",
         f"take the label that is stricter than `restricted` away, {AGAIN}",
     ),
-    Rule("create", r"webhook", "an admission webhook of the cluster refuses the pod or does not answer", f"see what is said, {AGAIN}"),
+    Rule(
+        "create",
+        r"webhook",
+        "an admission webhook of the cluster refuses the pod or does not answer",
+        f"see what is said, {AGAIN}",
+    ),
     Rule("create", r".", "the cluster refuses to make the pod", f"see what is said, {AGAIN}"),
 )
-_IMAGE_WAITS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable", "ImageInspectError")
-_START_WAITS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError")
-_SCALER = ("NotTriggerScaleUp", "FailedScaleUp", "TriggeredScaleUp", "ProvisionNodeFailed", "ProvisionNode")
+_IMAGE_WAITS = (
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "RegistryUnavailable",
+    "ImageInspectError",
+)
+_START_WAITS = (
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+    "StartError",
+)
+_SCALER = (
+    "NotTriggerScaleUp",
+    "FailedScaleUp",
+    "TriggeredScaleUp",
+    "ProvisionNodeFailed",
+    "ProvisionNode",
+)
 _OF_IMAGES = re.compile(r"image|pull", re.IGNORECASE)
 
 
 def findings(evidence: Evidence) -> list[Finding]:
-    """What keeps the stack's pods, claims and entry from being ready. Nothing about what is healthy, whatever it once went through."""
-    found = [finding for deployment in evidence.deployments if not _skips(deployment) for finding in _of_deployment(evidence, deployment)]
-    found += [_of_claim(evidence, claim) for claim in evidence.claims if (claim.get("status") or {}).get("phase") != "Bound"]
-    found += [_of_ingress(evidence, ingress) for ingress in evidence.ingresses if not _addresses(ingress)]
+    """What keeps the stack's pods, claims and entry from being ready. Nothing about what is
+    healthy, whatever it once went through.
+    """
+    found = [
+        finding
+        for deployment in evidence.deployments
+        if not _skips(deployment)
+        for finding in _of_deployment(evidence, deployment)
+    ]
+    found += [
+        _of_claim(evidence, claim)
+        for claim in evidence.claims
+        if (claim.get("status") or {}).get("phase") != "Bound"
+    ]
+    found += [
+        _of_ingress(evidence, ingress) for ingress in evidence.ingresses if not _addresses(ingress)
+    ]
     return _merged(found)
 
 
 def unready_pods(evidence: Evidence) -> list[Object]:
     """The pods of each Deployment's newest template that are not ready."""
-    newest = {uid for deployment in evidence.deployments if not _skips(deployment) for uid in [_newest(evidence, deployment)] if uid}
-    return [pod for pod in evidence.pods if _owner(pod) in newest and not _ready(pod) and not pod["metadata"].get("deletionTimestamp")]
+    newest = {
+        uid
+        for deployment in evidence.deployments
+        if not _skips(deployment)
+        for uid in [_newest(evidence, deployment)]
+        if uid
+    }
+    return [
+        pod
+        for pod in evidence.pods
+        if _owner(pod) in newest
+        and not _ready(pod)
+        and not pod["metadata"].get("deletionTimestamp")
+    ]
 
 
 def waits_for_a_node(pod: Object) -> bool:
@@ -427,18 +533,29 @@ def waits_for_a_node(pod: Object) -> bool:
     return not (pod.get("spec") or {}).get("nodeName")
 
 
-_LOADING, _LOADED = "Reading SavedModel from", ("failed:", "Failed to start", "Successfully loaded", "error", "ERROR")
+_LOADING, _LOADED = (
+    "Reading SavedModel from",
+    ("failed:", "Failed to start", "Successfully loaded", "error", "ERROR"),
+)
 
 
 def is_loading(log: str) -> bool:
-    """Whether a model server's log ends within the load of a model, before the line that says how the load ended."""
+    """Whether a model server's log ends within the load of a model, before the line that says how
+    the load ended.
+    """
     head, begun, tail = log.rpartition(_LOADING)
     return bool(begun) and not any(word in tail for word in _LOADED)
 
 
 def containers(pod: Object) -> list[tuple[str, bool]]:
-    """(name, whether there is a run before this one to read) of every container that has run and is not ready."""
-    return [(status["name"], bool(status.get("restartCount"))) for status in _statuses(pod) if not status.get("ready") and _has_run(status)]
+    """(name, whether there is a run before this one to read) of every container that has run and is
+    not ready.
+    """
+    return [
+        (status["name"], bool(status.get("restartCount")))
+        for status in _statuses(pod)
+        if not status.get("ready") and _has_run(status)
+    ]
 
 
 def _of_deployment(evidence: Evidence, deployment: Object) -> Iterator[Finding]:
@@ -462,31 +579,59 @@ def _of_pod(evidence: Evidence, pod: Object) -> Finding:
 
 
 def _lines(evidence: Evidence, pod: Object, logs: list[str]) -> Iterator[tuple[str, str]]:
-    """(source, text) of what is said about a pod where it stands now; what it has behind it is left out."""
+    """(source, text) of what is said about a pod where it stands now; what it has behind it is left
+    out.
+    """
     uid, status = pod["metadata"].get("uid", ""), pod.get("status") or {}
-    if status.get("reason") in ("Evicted", "NodeLost", "NodeShutdown", "UnexpectedAdmissionError", "OutOfcpu", "OutOfmemory"):
+    if status.get("reason") in (
+        "Evicted",
+        "NodeLost",
+        "NodeShutdown",
+        "UnexpectedAdmissionError",
+        "OutOfcpu",
+        "OutOfmemory",
+    ):
         yield "evicted", f"{status['reason']}: {status.get('message', '')}"
     if waits_for_a_node(pod):
-        conditions = [one for one in status.get("conditions") or [] if one.get("type") == "PodScheduled" and one.get("message")]
+        conditions = [
+            one
+            for one in status.get("conditions") or []
+            if one.get("type") == "PodScheduled" and one.get("message")
+        ]
         for order in evidence.orders:
             if order.get("StatusCode") in ("Failed", "Rejected", "Warning"):
-                yield "order", " ".join(filter(None, (order.get("StatusMessage"), order.get("Detail"))))
+                yield (
+                    "order",
+                    " ".join(filter(None, (order.get("StatusMessage"), order.get("Detail")))),
+                )
         yield from (("scale", text) for text in _events(evidence, uid, _SCALER, "any"))
         yield from (("schedule", one["message"]) for one in conditions)
         yield from (("schedule", text) for text in _events(evidence, uid, ("FailedScheduling",)))
         return
     waiting = [one for one in (_waiting(found) for found in _statuses(pod)) if one]
     if any(reason in _IMAGE_WAITS for reason, _ in waiting):
-        yield from (("image", text) for text in _events(evidence, uid, ("FailedToRetrieveImagePullSecret",)))
+        yield from (
+            ("image", text) for text in _events(evidence, uid, ("FailedToRetrieveImagePullSecret",))
+        )
         said = [f"{reason}: {message}" for reason, message in waiting]
         said += [text for text in _events(evidence, uid, ("Failed",)) if _OF_IMAGES.search(text)]
         yield from (("image", text) for text in sorted(said, key=_says_little))
         return
-    yield from (("config", f"{reason}: {message}") for reason, message in waiting if reason in _START_WAITS)
+    yield from (
+        ("config", f"{reason}: {message}") for reason, message in waiting if reason in _START_WAITS
+    )
     ran = [found for found in _statuses(pod) if _has_run(found)]
     if not ran:
-        yield from (("mount", text) for text in _events(evidence, uid, ("FailedMount", "FailedAttachVolume", "FailedMapVolume")))
-        yield from (("sandbox", text) for text in _events(evidence, uid, ("FailedCreatePodSandBox", "NetworkNotReady")))
+        yield from (
+            ("mount", text)
+            for text in _events(
+                evidence, uid, ("FailedMount", "FailedAttachVolume", "FailedMapVolume")
+            )
+        )
+        yield from (
+            ("sandbox", text)
+            for text in _events(evidence, uid, ("FailedCreatePodSandBox", "NetworkNotReady"))
+        )
         return
     yield from (("ended", text) for text in (_ended(found) for found in ran) if text)
     yield from (("log", line) for text in logs for line in reversed(text.splitlines()))
@@ -498,11 +643,21 @@ def _explained(subject: str, lines: list[tuple[str, str]], log: tuple[str, ...] 
         if (said := rule.match(lines)) is not None:
             return Finding(subject, rule.cause, _short(said), rule.remedy, log)
     remedy = f"look once more in a minute (kubectl describe pod); if it only takes long, raise server.readySeconds, {AGAIN}"
-    return Finding(subject, "it is on its way, and nothing in the cluster says what it waits for", "", remedy, log)
+    return Finding(
+        subject,
+        "it is on its way, and nothing in the cluster says what it waits for",
+        "",
+        remedy,
+        log,
+    )
 
 
 def _of_claim(evidence: Evidence, claim: Object) -> Finding:
-    said = _events(evidence, claim["metadata"].get("uid", ""), ("ProvisioningFailed", "FailedBinding", "VolumeMismatch"))
+    said = _events(
+        evidence,
+        claim["metadata"].get("uid", ""),
+        ("ProvisioningFailed", "FailedBinding", "VolumeMismatch"),
+    )
     return Finding(f"PersistentVolumeClaim {claim['metadata']['name']} is not bound", "no volume fits it", _short(next(iter(said), "")),
                    f"make up REFRESH=1 makes volume and claim again; {AGAIN}")  # fmt: skip
 
@@ -515,7 +670,9 @@ def _of_ingress(evidence: Evidence, ingress: Object) -> Finding:
                    f"shows those there are), or set entry.kind to the one that is there; {AGAIN}")  # fmt: skip
 
 
-def _events(evidence: Evidence, uid: str, reasons: tuple[str, ...], kind: str = "Warning") -> list[str]:
+def _events(
+    evidence: Evidence, uid: str, reasons: tuple[str, ...], kind: str = "Warning"
+) -> list[str]:
     """What events of an object say, newest first, each text once. No `reasons`: all."""
     found = [
         event
@@ -524,8 +681,15 @@ def _events(evidence: Evidence, uid: str, reasons: tuple[str, ...], kind: str = 
         and (not reasons or event.get("reason") in reasons)
         and (kind == "any" or event.get("type") == kind)
     ]
-    found.sort(key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "", reverse=True)
-    return list(dict.fromkeys(f"{event.get('reason')}: {(event.get('message') or event.get('note') or '').strip()}" for event in found))
+    found.sort(
+        key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "", reverse=True
+    )
+    return list(
+        dict.fromkeys(
+            f"{event.get('reason')}: {(event.get('message') or event.get('note') or '').strip()}"
+            for event in found
+        )
+    )
 
 
 def _statuses(pod: Object) -> list[Object]:
@@ -541,11 +705,15 @@ def _waiting(status: Object) -> tuple[str, str] | None:
 def _has_run(status: Object) -> bool:
     """Whether the container's process was once started, or tried."""
     states = [status.get("state") or {}, status.get("lastState") or {}]
-    return bool(status.get("restartCount")) or any("running" in state or "terminated" in state for state in states)
+    return bool(status.get("restartCount")) or any(
+        "running" in state or "terminated" in state for state in states
+    )
 
 
 def _ended(status: Object) -> str:
-    ended = (status.get("state") or {}).get("terminated") or (status.get("lastState") or {}).get("terminated")
+    ended = (status.get("state") or {}).get("terminated") or (status.get("lastState") or {}).get(
+        "terminated"
+    )
     if not ended or status.get("ready"):
         return ""
     return f"{ended.get('reason', '')}: exit code {ended.get('exitCode')} {ended.get('message', '')}".strip()
@@ -558,7 +726,11 @@ def _state(pod: Object) -> str:
             state = status.get("state") or {}
             reason = next((one["reason"] for one in state.values() if one.get("reason")), "")
             reason = reason or ("running, not ready" if "running" in state else "")
-            times = f", started {status['restartCount'] + 1} times" if status.get("restartCount") else ""
+            times = (
+                f", started {status['restartCount'] + 1} times"
+                if status.get("restartCount")
+                else ""
+            )
             return f": {reason}{times}" if reason or times else ""
     return ": " + str((pod.get("status") or {}).get("phase", "Pending"))
 
@@ -570,15 +742,29 @@ def _newest(evidence: Evidence, deployment: Object) -> str:
 
 
 def _revision(replica_set: Object) -> int:
-    return int((replica_set["metadata"].get("annotations") or {}).get("deployment.kubernetes.io/revision", 0))
+    return int(
+        (replica_set["metadata"].get("annotations") or {}).get(
+            "deployment.kubernetes.io/revision", 0
+        )
+    )
 
 
 def _owner(thing: Object) -> str:
-    return next((owner["uid"] for owner in thing["metadata"].get("ownerReferences") or [] if owner.get("controller", True)), "")
+    return next(
+        (
+            owner["uid"]
+            for owner in thing["metadata"].get("ownerReferences") or []
+            if owner.get("controller", True)
+        ),
+        "",
+    )
 
 
 def _ready(pod: Object) -> bool:
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in (pod.get("status") or {}).get("conditions") or [])
+    return any(
+        one["type"] == "Ready" and one["status"] == "True"
+        for one in (pod.get("status") or {}).get("conditions") or []
+    )
 
 
 def _skips(deployment: Object) -> bool:
@@ -591,8 +777,15 @@ def _addresses(ingress: Object) -> list[Any]:
 
 
 def _says_little(text: str) -> bool:
-    """Whether it only says that pulling has failed; the reason is in another one, older kubelets repeat it nowhere else."""
-    return bool(re.fullmatch(r"(Failed: Error: )?(ErrImagePull|ImagePullBackOff)(: (Back-off pulling image \"[^\"]*\")?)?", text.strip()))
+    """Whether it only says that pulling has failed; the reason is in another one, older kubelets
+    repeat it nowhere else.
+    """
+    return bool(
+        re.fullmatch(
+            r"(Failed: Error: )?(ErrImagePull|ImagePullBackOff)(: (Back-off pulling image \"[^\"]*\")?)?",
+            text.strip(),
+        )
+    )
 
 
 def _short(text: str) -> str:
@@ -606,7 +799,11 @@ def _merged(found: list[Finding]) -> list[Finding]:
     for finding in found:
         groups.setdefault((finding.cause, finding.remedy), []).append(finding)
     return [
-        Finding(f"{same[0].subject}{f' (and {len(same) - 1} more)' if len(same) > 1 else ''}", *_rest(same[0])) for same in groups.values()
+        Finding(
+            f"{same[0].subject}{f' (and {len(same) - 1} more)' if len(same) > 1 else ''}",
+            *_rest(same[0]),
+        )
+        for same in groups.values()
     ]
 
 

@@ -1,7 +1,9 @@
-"""`make doctor STACK=dev`: what a real stack needs before the first `make up`, looked up in the account and in the cluster. Reads only.
+"""`make doctor STACK=dev`: what a real stack needs before the first `make up`, looked up in the
+account and in the cluster. Reads only.
 
-One line per condition, with what to do where it is not met. What the program itself would refuse later is said here before anything is
-made, all at once; what it can't see (an add-on that is missing) is said here only.
+One line per condition, with what to do where it is not met. What the program itself would refuse
+later is said here before anything is made, all at once; what it can't see (an add-on that is
+missing) is said here only.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ METRICS = "/apis/external.metrics.k8s.io/v1beta1"
 
 
 def examine(stack: Stack) -> Iterator[Finding]:
-    """Every condition in the order in which `make up` would meet it; the rest is left out where one makes it pointless."""
+    """Every condition in the order in which `make up` would meet it; the rest is left out where one
+    makes it pointless.
+    """
     yield cli(stack)
     yield from backend(stack)
     settings, problems = _settings(stack)
@@ -47,7 +51,12 @@ def examine(stack: Stack) -> Iterator[Finding]:
         cloud = Cloud(settings.region, credentials())
         yield account(cloud.account, settings.cluster.account_id)
     except CloudError as error:
-        yield Finding("account", False, str(error), "Set ALICLOUD_ACCESS_KEY and ALICLOUD_SECRET_KEY to a RAM user's key")
+        yield Finding(
+            "account",
+            False,
+            str(error),
+            "Set ALICLOUD_ACCESS_KEY and ALICLOUD_SECRET_KEY to a RAM user's key",
+        )
         return
     if settings.cluster.create is not None:
         yield Finding("cluster", True, "made by the stack, with all it needs")
@@ -60,14 +69,24 @@ def cli(stack: Stack) -> Finding:
     text = stack.capture("version").stdout.strip()
     found = version_of(text)
     wanted = ".".join(map(str, OLDEST_CLI))
-    return Finding("pulumi", found >= OLDEST_CLI, text or "says no version", f"{wanted} or newer is needed: pulumi.com/docs/install")
+    return Finding(
+        "pulumi",
+        found >= OLDEST_CLI,
+        text or "says no version",
+        f"{wanted} or newer is needed: pulumi.com/docs/install",
+    )
 
 
 def backend(stack: Stack) -> Iterator[Finding]:
     """Whether it is logged in, knows the stack, and can read its secrets."""
     who = stack.capture("whoami", "--non-interactive")
     if who.returncode != 0:
-        yield Finding("backend", False, _last(who.stderr) or "not logged in", "pulumi login, or pulumi login URL (docs/environments.md)")
+        yield Finding(
+            "backend",
+            False,
+            _last(who.stderr) or "not logged in",
+            "pulumi login, or pulumi login URL (docs/environments.md)",
+        )
         return
     yield Finding("backend", True, f"logged in as {who.stdout.strip()}")
     try:
@@ -75,18 +94,33 @@ def backend(stack: Stack) -> Iterator[Finding]:
     except CommandFailed as error:
         yield Finding("stack", False, str(error), "See above")
         return
-    yield Finding("stack", there, f"{stack.name} is {'known' if there else 'not known'} to the backend", f"pulumi stack init {stack.name}")
+    yield Finding(
+        "stack",
+        there,
+        f"{stack.name} is {'known' if there else 'not known'} to the backend",
+        f"pulumi stack init {stack.name}",
+    )
     if there:
-        read = stack.capture("config", "--json", "--show-secrets", "--non-interactive", "--stack", stack.name)
+        read = stack.capture(
+            "config", "--json", "--show-secrets", "--non-interactive", "--stack", stack.name
+        )
         remedy = "Set PULUMI_CONFIG_PASSPHRASE (or PULUMI_CONFIG_PASSPHRASE_FILE) to what the stack was made with"
-        yield Finding("secrets", read.returncode == 0, "can be read" if read.returncode == 0 else _last(read.stderr), remedy)
+        yield Finding(
+            "secrets",
+            read.returncode == 0,
+            "can be read" if read.returncode == 0 else _last(read.stderr),
+            remedy,
+        )
 
 
 def account(found: str, expected: str | None) -> Finding:
     """Whether the credentials are of the account that the settings name."""
     right = expected in (None, found)
     return Finding(
-        "account", right, found if right else f"{found}, but cluster.accountId says {expected}", "Use that account's credentials"
+        "account",
+        right,
+        found if right else f"{found}, but cluster.accountId says {expected}",
+        "Use that account's credentials",
     )
 
 
@@ -96,18 +130,36 @@ def _settings(stack: Stack) -> tuple[Any, list[Finding]]:
     from settings.core.problem import SettingsError
 
     config = config_of(stack.name)
-    secret = [key for key, value in config.items() if isinstance(value, dict) and set(value) == {"secure"}]
-    given = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+    secret = [
+        key for key, value in config.items() if isinstance(value, dict) and set(value) == {"secure"}
+    ]
+    given = {
+        key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()
+    }
     given |= dict.fromkeys(secret, "given")
     try:
         settings = load(given, secret, project=PROJECT, stack=stack.name, environment=os.environ)
         return settings, [Finding("settings", True, f"Pulumi.{stack.name}.yaml")]
     except SettingsError as error:
-        # A secret stands here for itself only: whether it has the right form is seen by `make preview`.
-        real = [problem for problem in error.problems if problem.field not in {key.rpartition(":")[2] for key in secret}]
+        # A secret stands here for itself only: whether it has the right form is seen by `make
+        # preview`.
+        real = [
+            problem
+            for problem in error.problems
+            if problem.field not in {key.rpartition(":")[2] for key in secret}
+        ]
         if not real:
-            return None, [Finding("settings", True, f"Pulumi.{stack.name}.yaml, as far as it is not encrypted: see make preview")]
-        return None, [Finding("settings", False, " ".join(str(problem).split()), "Then look again") for problem in real]
+            return None, [
+                Finding(
+                    "settings",
+                    True,
+                    f"Pulumi.{stack.name}.yaml, as far as it is not encrypted: see make preview",
+                )
+            ]
+        return None, [
+            Finding("settings", False, " ".join(str(problem).split()), "Then look again")
+            for problem in real
+        ]
 
 
 def _of_cluster(stack: Stack, settings: Any, cloud: Any) -> Iterator[Finding]:
@@ -120,14 +172,26 @@ def _of_cluster(stack: Stack, settings: Any, cloud: Any) -> Iterator[Finding]:
         yield Finding("cluster", False, str(error), remedy)
         return
     version = str(found.get("current_version") or "")
-    yield Finding("cluster", found.get("state") == "running", f"{settings.cluster.id} is {found.get('state')}", "Wait until it is running")
+    yield Finding(
+        "cluster",
+        found.get("state") == "running",
+        f"{settings.cluster.id} is {found.get('state')}",
+        "Wait until it is running",
+    )
     wanted = ".".join(map(str, OLDEST_KUBERNETES))
-    yield Finding("kubernetes", version_of(version)[:2] >= OLDEST_KUBERNETES, version, f"{wanted} or newer is needed: upgrade the cluster")
+    yield Finding(
+        "kubernetes",
+        version_of(version)[:2] >= OLDEST_KUBERNETES,
+        version,
+        f"{wanted} or newer is needed: upgrade the cluster",
+    )
     for look in (rrsa, vswitches, addons):
         try:
             yield from look(settings, cloud, found)
         except CloudError as error:
-            yield Finding(look.__name__, False, str(error), "The RAM user needs docs/ram-policy.json")
+            yield Finding(
+                look.__name__, False, str(error), "The RAM user needs docs/ram-policy.json"
+            )
     yield from _inside(stack, settings, cloud)
 
 
@@ -135,17 +199,28 @@ def rrsa(settings: Any, cloud: Any, cluster: Any) -> Iterator[Finding]:
     """Whether pods can prove to RAM who they are."""
     name = f"ack-rrsa-{settings.cluster.id}"
     body = cloud.rpc("ims", "ListOIDCProviders", MaxItems=100)
-    known = {row.get("OIDCProviderName") for row in (body.get("OIDCProviders") or {}).get("OIDCProvider") or []}
+    known = {
+        row.get("OIDCProviderName")
+        for row in (body.get("OIDCProviders") or {}).get("OIDCProvider") or []
+    }
     remedy = f"Turn it on (it can't be turned off again): ack-ram-tool rrsa enable -c {settings.cluster.id}"
-    yield Finding("rrsa", name in known, "on" if name in known else f"off: there is no OIDC provider {name}", remedy)
+    yield Finding(
+        "rrsa",
+        name in known,
+        "on" if name in known else f"off: there is no OIDC provider {name}",
+        remedy,
+    )
 
 
 def vswitches(settings: Any, cloud: Any, cluster: Any) -> Iterator[Finding]:
     """Whether the pool's vSwitches are there, in the cluster's network."""
     for identity in settings.node_pool.vswitch_ids:
-        rows = (cloud.rpc("vpc", "DescribeVSwitches", RegionId=cloud.region, VSwitchId=identity).get("VSwitches") or {}).get(
-            "VSwitch"
-        ) or []
+        rows = (
+            cloud.rpc("vpc", "DescribeVSwitches", RegionId=cloud.region, VSwitchId=identity).get(
+                "VSwitches"
+            )
+            or {}
+        ).get("VSwitch") or []
         where = rows[0].get("VpcId") if rows else ""
         right = bool(rows) and cluster.get("vpc_id") in (None, "", where)
         said = (
@@ -153,21 +228,37 @@ def vswitches(settings: Any, cloud: Any, cluster: Any) -> Iterator[Finding]:
             if right
             else f"{identity} is {f'in another network ({where})' if rows else 'not there'}"
         )
-        yield Finding("vswitch", right, said, f"Correct nodePool.vswitchIds: vSwitches of {cluster.get('vpc_id') or 'the cluster'}")
+        yield Finding(
+            "vswitch",
+            right,
+            said,
+            f"Correct nodePool.vswitchIds: vSwitches of {cluster.get('vpc_id') or 'the cluster'}",
+        )
 
 
 def addons(settings: Any, cloud: Any, cluster: Any) -> Iterator[Finding]:
     """Whether the cluster has what the stack does not bring along."""
     rows = cloud.cs(f"/clusters/{settings.cluster.id}/addon_instances").get("addons") or []
     installed = {row["name"]: str(row.get("version") or "") for row in rows}
-    wanted = {**ADDONS, CONTROLLERS[settings.entry.kind][0]: (f"serves ingresses of class {settings.entry.kind}", ())}
+    wanted = {
+        **ADDONS,
+        CONTROLLERS[settings.entry.kind][0]: (
+            f"serves ingresses of class {settings.entry.kind}",
+            (),
+        ),
+    }
     for name, (use, oldest) in wanted.items():
         one = next((other for other in (name, *ALSO.get(name, ())) if other in installed), None)
         if one is None and name == "ack-alibaba-cloud-metrics-adapter":
             continue  # mostly a Helm release: what it serves is looked for in the cluster
         good = one is not None and version_of(installed[one]) >= oldest
         older = f", {'.'.join(map(str, oldest))} or newer is needed" if one and not good else ""
-        yield Finding("add-on", good, f"{one} {installed[one]}{older}" if one else f"{name} is not installed", f"Install {name}: it {use}")
+        yield Finding(
+            "add-on",
+            good,
+            f"{one} {installed[one]}{older}" if one else f"{name} is not installed",
+            f"Install {name}: it {use}",
+        )
 
 
 def _inside(stack: Stack, settings: Any, cloud: Any) -> Iterator[Finding]:
@@ -176,7 +267,9 @@ def _inside(stack: Stack, settings: Any, cloud: Any) -> Iterator[Finding]:
 
     given = None
     if settings.kubeconfig is not None:
-        given = stack.capture("config", "get", "elastic-inference:kubeconfig", "--stack", stack.name).stdout
+        given = stack.capture(
+            "config", "get", "elastic-inference:kubeconfig", "--stack", stack.name
+        ).stdout
     try:
         inside = reach(cloud, settings.cluster.id, given)
     except NoCluster as error:
@@ -194,7 +287,12 @@ def _inside(stack: Stack, settings: Any, cloud: Any) -> Iterator[Finding]:
         try:
             yield look(settings, inside)
         except NoCluster as error:
-            yield Finding(look.__name__, False, str(error), "The RAM user needs the role administrator in the cluster")
+            yield Finding(
+                look.__name__,
+                False,
+                str(error),
+                "The RAM user needs the role administrator in the cluster",
+            )
     if settings.entry.host:
         yield record(settings, inside)
 
@@ -204,29 +302,47 @@ def metrics(settings: Any, inside: Any) -> Finding:
     there = bool(inside.get(METRICS))
     said = "external metrics are served" if there else "nobody serves external metrics"
     return Finding(
-        "metrics", there, said, "Install ack-alibaba-cloud-metrics-adapter (a Helm release in ACK's marketplace): the HPA needs it"
+        "metrics",
+        there,
+        said,
+        "Install ack-alibaba-cloud-metrics-adapter (a Helm release in ACK's marketplace): the HPA needs it",
     )
 
 
 def ingress_class(settings: Any, inside: Any) -> Finding:
     """Whether the entry's controller is there."""
     kind = settings.entry.kind
-    known = sorted(one["metadata"]["name"] for one in inside.items("/apis/networking.k8s.io/v1/ingressclasses"))
+    known = sorted(
+        one["metadata"]["name"] for one in inside.items("/apis/networking.k8s.io/v1/ingressclasses")
+    )
     said = f"{kind} is {'there' if kind in known else f'not among {known}'}"
-    return Finding("ingress", kind in known, said, f"Install {CONTROLLERS[kind][0]}, or set entry.kind")
+    return Finding(
+        "ingress", kind in known, said, f"Install {CONTROLLERS[kind][0]}, or set entry.kind"
+    )
 
 
 def namespace(settings: Any, inside: Any) -> Finding:
     """Whether the namespace is as the settings take it: free, or there to be taken over."""
     name, adopted = settings.namespace, settings.adopt.namespace
     found = inside.get(f"/api/v1/namespaces/{name}")
-    ours = "pulumi" in json.dumps(found.get("metadata", {}).get("managedFields") or []) if found else False
+    ours = (
+        "pulumi" in json.dumps(found.get("metadata", {}).get("managedFields") or [])
+        if found
+        else False
+    )
     if adopted:
         return Finding(
-            "namespace", bool(found), f"{name}, taken over" if found else f"{name} is not there", "Make it, or unset adopt.namespace"
+            "namespace",
+            bool(found),
+            f"{name}, taken over" if found else f"{name} is not there",
+            "Make it, or unset adopt.namespace",
         )
     free = not found or ours
-    said = f"{name}, made by the stack" if free else f"{name} is there already, and not by a stack of this project"
+    said = (
+        f"{name}, made by the stack"
+        if free
+        else f"{name} is there already, and not by a stack of this project"
+    )
     return Finding("namespace", free, said, "Set another `namespace`, or adopt.namespace true")
 
 
@@ -235,24 +351,40 @@ def certificate(settings: Any, inside: Any) -> Finding:
     place, name = settings.namespace, settings.entry.tls_secret
     command = f"kubectl create secret tls {name} --cert FILE --key FILE -n {place}"
     if not inside.get(f"/api/v1/namespaces/{place}"):
-        return Finding("tls", True, f"Secret {name} comes after the namespace: make up, then {command}; it is used at once")
+        return Finding(
+            "tls",
+            True,
+            f"Secret {name} comes after the namespace: make up, then {command}; it is used at once",
+        )
     found = inside.get(f"/api/v1/namespaces/{place}/secrets/{name}")
     right = found.get("type") == "kubernetes.io/tls"
     return Finding(
-        "tls", right, f"Secret {name} {'is there' if right else 'is missing' if not found else 'is of another type'}", f"Run: {command}"
+        "tls",
+        right,
+        f"Secret {name} {'is there' if right else 'is missing' if not found else 'is of another type'}",
+        f"Run: {command}",
     )
 
 
 def record(settings: Any, inside: Any) -> Finding:
-    """Whether the host's name leads anywhere; before the ingress has an address it can't lead there."""
+    """Whether the host's name leads anywhere; before the ingress has an address it can't lead
+    there.
+    """
     host = settings.entry.host
     if resolves(host):
         return Finding("dns", True, host)
     rows = inside.items(f"/apis/networking.k8s.io/v1/namespaces/{settings.namespace}/ingresses")
-    found = [one for row in rows for one in ((row.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []]
+    found = [
+        one
+        for row in rows
+        for one in ((row.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+    ]
     address = (found[0].get("hostname") or found[0].get("ip")) if found else ""
     return Finding(
-        "dns", True, f"{host} leads nowhere yet. " + (f"Make: {dns_record(host, address)}" if address else "make up shows the record")
+        "dns",
+        True,
+        f"{host} leads nowhere yet. "
+        + (f"Make: {dns_record(host, address)}" if address else "make up shows the record"),
     )
 
 

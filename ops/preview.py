@@ -1,4 +1,6 @@
-"""`make preview`: what `up` would change, without changing anything. `--offline` needs no cloud, no credentials and no state."""
+"""`make preview`: what `up` would change, without changing anything. `--offline` needs no cloud, no
+credentials and no state.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +12,37 @@ from ops.pulumi import CommandFailed, Stack, require_stack
 
 
 def main() -> int:
-    """Previews the stack; with --diff every property; offline as one line or as the CLI's JSON document."""
+    """Previews the stack; with --diff every property; offline as one line or as the CLI's JSON
+    document.
+    """
     parser = argparse.ArgumentParser(prog="python -m ops.preview", description=__doc__)
     parser.add_argument("--stack", default="local")
     parser.add_argument("--diff", action="store_true", help="show every property that changes")
-    parser.add_argument("--offline", action="store_true", help="ask no cloud and no state: lookups are answered from the settings")
-    parser.add_argument("--base", default="", metavar="COMMIT", help="with --offline: compare with this commit, not with nothing")
-    parser.add_argument("--json", default="", metavar="FILE", help="with --offline: the CLI's JSON document (- for standard output)")
-    parser.add_argument("--log", default="", metavar="FILE", help="with --offline: what the CLI says beside it")
-    parser.add_argument("--policies", action="store_true", help="with --offline: have the CLI run the policy pack (policy/)")
+    parser.add_argument(
+        "--offline",
+        action="store_true",
+        help="ask no cloud and no state: lookups are answered from the settings",
+    )
+    parser.add_argument(
+        "--base",
+        default="",
+        metavar="COMMIT",
+        help="with --offline: compare with this commit, not with nothing",
+    )
+    parser.add_argument(
+        "--json",
+        default="",
+        metavar="FILE",
+        help="with --offline: the CLI's JSON document (- for standard output)",
+    )
+    parser.add_argument(
+        "--log", default="", metavar="FILE", help="with --offline: what the CLI says beside it"
+    )
+    parser.add_argument(
+        "--policies",
+        action="store_true",
+        help="with --offline: have the CLI run the policy pack (policy/)",
+    )
     options = parser.parse_args()
     if options.offline:
         return offline(options)
@@ -28,7 +52,9 @@ def main() -> int:
 
 
 def online(stack: Stack, diff: bool) -> int:
-    """Against the stack's own state and cloud; for stack `local`, the lab's. A mistake in the settings is told before anything starts."""
+    """Against the stack's own state and cloud; for stack `local`, the lab's. A mistake in the
+    settings is told before anything starts.
+    """
     require_good(stack.name)
     if stack.in_lab:
         from ops.lab import start
@@ -72,7 +98,10 @@ def summary(stack: str, code: int, document: str, base: str) -> str:
         preview = Preview()
     against = f"compared with {base}" if base else "compared with nothing"
     lines = [message.text.strip() for message in preview.messages if message.severity == "error"]
-    lines += [f"{broken.get('policyName')}: {str(broken.get('message')).strip()}" for broken in preview.violations]
+    lines += [
+        f"{broken.get('policyName')}: {str(broken.get('message')).strip()}"
+        for broken in preview.violations
+    ]
     counts = ", ".join(f"{number} {kind}" for kind, number in sorted(preview.counts.items()))
     verdict = counts if code == 0 else f"the preview failed (exit status {code})"
     return "\n".join([*lines, f"{stack}: {verdict}, {against}"])

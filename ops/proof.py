@@ -1,4 +1,6 @@
-"""How a promise is shown: pytest runs its checks, once for each seed, in one session with those of other promises that share a lab."""
+"""How a promise is shown: pytest runs its checks, once for each seed, in one session with those of
+other promises that share a lab.
+"""
 
 from __future__ import annotations
 
@@ -26,18 +28,28 @@ class Item:
     bound: str = "every check passes"
     settings: tuple[tuple[str, str], ...] = ()
     seeds: int = 1
-    """How often the checks run, each time with another seed (ELASTIC_SEED); PROVE_SEEDS says otherwise: a number, or a range as 3-5."""
+    """How often the checks run, each time with another seed (ELASTIC_SEED); PROVE_SEEDS says
+    otherwise: a number, or a range as 3-5.
+    """
     together: str = ""
-    """Items of the same name and settings, asked for at once, run in one session: their checks share what takes long to get to."""
+    """Items of the same name and settings, asked for at once, run in one session: their checks
+    share what takes long to get to.
+    """
     parts: tuple[str, ...] = ()
-    """Items that say the rest of the promise, with settings of their own: they run when this one is asked for."""
+    """Items that say the rest of the promise, with settings of their own: they run when this one is
+    asked for.
+    """
     after: Callable[[list[tuple[str, bool]]], list[str]] | None = None
-    """Is given the cases of all seeds, keeps what is to be kept of them, and returns the lines to print before the closing one."""
+    """Is given the cases of all seeds, keeps what is to be kept of them, and returns the lines to
+    print before the closing one.
+    """
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What one session came to: each case with its module and whether it passed, and the figures."""
+    """What one session came to: each case with its module and whether it passed, and the
+    figures.
+    """
 
     cases: list[tuple[str, bool]]
     figures: list[dict]
@@ -57,39 +69,70 @@ def grouped(wanted: Sequence[str], items: Mapping[str, Item]) -> list[list[str]]
     groups: dict[object, list[str]] = {}
     for number in dict.fromkeys(wanted):
         item = items[number]
-        groups.setdefault((item.together, item.settings) if item.together else number, []).append(number)
+        groups.setdefault((item.together, item.settings) if item.together else number, []).append(
+            number
+        )
     return list(groups.values())
 
 
 def prove(numbers: Sequence[str], items: Mapping[str, Item], root: pathlib.Path = ROOT) -> bool:
-    """Runs the checks of items that run together and prints a closing line for each: whether all of them hold."""
+    """Runs the checks of items that run together and prints a closing line for each: whether all of
+    them hold.
+    """
     chosen = {number: items[number] for number in numbers}
     for number, item in chosen.items():
         print(f"\n{number}: {item.title}", flush=True)
     asked = {number: seeds_of(item) for number, item in chosen.items()}
     outcomes = []
     for seed in sorted({seed for seeds in asked.values() for seed in seeds}):
-        checks = dict.fromkeys(check for number, item in chosen.items() if seed in asked[number] for check in item.checks)
+        checks = dict.fromkeys(
+            check
+            for number, item in chosen.items()
+            if seed in asked[number]
+            for check in item.checks
+        )
         settings = {"ELASTIC_SEED": str(seed), **dict(chosen[numbers[0]].settings)}
         outcomes.append(session(list(checks), settings, root))
         keep(seed, outcomes[-1].figures)
-    return all([closing(number, item, [outcome.of(item) for outcome in outcomes], len(asked[number])) for number, item in chosen.items()])
+    return all(
+        [
+            closing(number, item, [outcome.of(item) for outcome in outcomes], len(asked[number]))
+            for number, item in chosen.items()
+        ]
+    )
 
 
 def seeds_of(item: Item) -> range:
-    """The seeds that the item's checks run with; ValueError, naming it, if PROVE_SEEDS is neither a number nor a range."""
+    """The seeds that the item's checks run with; ValueError, naming it, if PROVE_SEEDS is neither a
+    number nor a range.
+    """
     said = os.environ.get("PROVE_SEEDS", str(item.seeds))
-    if not (found := re.fullmatch(r"(?:(\d+)-)?(\d+)", said)) or not (seeds := range(int(found[1] or 1), int(found[2]) + 1)):
-        raise ValueError(f"PROVE_SEEDS={said}: expected how many seeds (5), or the first and the last (3-5); nothing was run")
+    if not (found := re.fullmatch(r"(?:(\d+)-)?(\d+)", said)) or not (
+        seeds := range(int(found[1] or 1), int(found[2]) + 1)
+    ):
+        raise ValueError(
+            f"PROVE_SEEDS={said}: expected how many seeds (5), or the first and the last (3-5); nothing was run"
+        )
     return seeds
 
 
-def session(checks: Sequence[str], settings: Mapping[str, str], root: pathlib.Path = ROOT) -> Outcome:
+def session(
+    checks: Sequence[str], settings: Mapping[str, str], root: pathlib.Path = ROOT
+) -> Outcome:
     """Runs checks once, showing what pytest prints. Without pytest's report there are no cases."""
     with tempfile.TemporaryDirectory(prefix="prove-") as place:
         report, figures = pathlib.Path(place) / "report.xml", pathlib.Path(place) / "figures.jsonl"
         process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-q", "-rN", "--no-header", f"--junitxml={report}", *checks],
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-q",
+                "-rN",
+                "--no-header",
+                f"--junitxml={report}",
+                *checks,
+            ],
             cwd=root,
             env={**environment(), **settings, "PROVE_FIGURES": str(figures)},
             stdout=subprocess.PIPE,
@@ -107,7 +150,9 @@ def session(checks: Sequence[str], settings: Mapping[str, str], root: pathlib.Pa
 
 
 def closing(number: str, item: Item, outcomes: Sequence[Outcome], seeds: int) -> bool:
-    """Prints the closing line: number, figures, bound, holds or not. A seed without a case is no proof."""
+    """Prints the closing line: number, figures, bound, holds or not. A seed without a case is no
+    proof.
+    """
     if item.after is not None:
         for line in item.after([case for outcome in outcomes for case in outcome.cases]):
             print(f"  {line}")
@@ -117,25 +162,36 @@ def closing(number: str, item: Item, outcomes: Sequence[Outcome], seeds: int) ->
     seen = sum(bool(outcome.cases) for outcome in outcomes)
     shown = "; ".join([*combined(found for outcome in outcomes for found in outcome.figures), ran])
     times = f" ({seen} seeds)" if seen > 1 else ""
-    print(f"{number}{times}  {shown}  bound: {item.bound}  {'holds' if holds else 'DOES NOT HOLD'}", flush=True)
+    print(
+        f"{number}{times}  {shown}  bound: {item.bound}  {'holds' if holds else 'DOES NOT HOLD'}",
+        flush=True,
+    )
     return holds
 
 
 def combined(entries: Iterable[dict]) -> list[str]:
-    """Each figure once: texts as they are, numbers as median and worst of everything measured under that name."""
+    """Each figure once: texts as they are, numbers as median and worst of everything measured under
+    that name.
+    """
     entries = list(entries)
     lines = dict.fromkeys(entry["text"] for entry in entries if "text" in entry)
     for name in dict.fromkeys(entry["name"] for entry in entries if "name" in entry):
         found = [entry for entry in entries if entry.get("name") == name]
         values = [entry["value"] for entry in found]
         worst = (min if found[0]["worst"] == "min" else max)(values)
-        shown = f"{values[0]:.4g}" if len(values) == 1 else f"median {statistics.median(values):.4g}, worst {worst:.4g} of {len(values)}"
+        shown = (
+            f"{values[0]:.4g}"
+            if len(values) == 1
+            else f"median {statistics.median(values):.4g}, worst {worst:.4g} of {len(values)}"
+        )
         lines[f"{name}: {shown}"] = None
     return list(lines)
 
 
 def keep(seed: int, figures: Iterable[dict]) -> None:
-    """Appends the figures to figures.jsonl in PROVE_KEEP, if that names a directory; the elastic checks keep their recorded runs there."""
+    """Appends the figures to figures.jsonl in PROVE_KEEP, if that names a directory; the elastic
+    checks keep their recorded runs there.
+    """
     if place := os.environ.get("PROVE_KEEP"):
         file = pathlib.Path(place) / "figures.jsonl"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -147,4 +203,10 @@ def _cases(report: pathlib.Path) -> list[tuple[str, bool]]:
     if not report.exists():
         return []
     cases = ElementTree.parse(report).getroot().iter("testcase")
-    return [(case.get("classname", ""), not any(case.find(kind) is not None for kind in ("failure", "error", "skipped"))) for case in cases]
+    return [
+        (
+            case.get("classname", ""),
+            not any(case.find(kind) is not None for kind in ("failure", "error", "skipped")),
+        )
+        for case in cases
+    ]

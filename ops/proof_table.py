@@ -1,6 +1,8 @@
-"""`python -m ops.proof_table figures.jsonl`: what was measured beside what others have published, as a Markdown table.
+"""`python -m ops.proof_table figures.jsonl`: what was measured beside what others have published,
+as a Markdown table.
 
-The file is what PROVE_KEEP=DIRECTORY `make prove` leaves. A row whose figure was not measured says so.
+The file is what PROVE_KEEP=DIRECTORY `make prove` leaves. A row whose figure was not measured says
+so.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ NONE = "no figure found"
 
 @dataclass(frozen=True)
 class Row:
-    """A figure of ours, by its item and the beginning of the name it is measured under, and what others say."""
+    """A figure of ours, by its item and the beginning of the name it is measured under, and what
+    others say.
+    """
 
     item: str
     what: str
@@ -79,7 +83,9 @@ def table(entries: Sequence[dict]) -> str:
     for row in ROWS:
         found = [entry for entry in entries if entry.get("name", "").startswith(row.measured)]
         clock = dict(ITEMS[row.item].settings).get("ELASTIC_CLOCK", "1")
-        lines.append(f"| {row.what} | {row.item}, x{clock} | {_shown(row, found)} | {row.published} |")
+        lines.append(
+            f"| {row.what} | {row.item}, x{clock} | {_shown(row, found)} | {row.published} |"
+        )
     return "\n".join(lines)
 
 
@@ -94,7 +100,10 @@ def _shown(row: Row, found: Sequence[dict]) -> str:
 def main(arguments: list[str]) -> int:
     """Print the table of one file."""
     if len(arguments) != 1 or not Path(arguments[0]).is_file():
-        print("error: expected one file of recorded figures: PROVE_KEEP=kept make prove ITEM=…, then kept/figures.jsonl", file=sys.stderr)
+        print(
+            "error: expected one file of recorded figures: PROVE_KEEP=kept make prove ITEM=…, then kept/figures.jsonl",
+            file=sys.stderr,
+        )
         return 2
     print(table([json.loads(line) for line in Path(arguments[0]).read_text().splitlines()]))
     return 0

@@ -1,4 +1,6 @@
-"""`make prove ITEM=A3`: shows by number that a promise holds. One closing line each: number, figure, bound, holds or not."""
+"""`make prove ITEM=A3`: shows by number that a promise holds. One closing line each: number,
+figure, bound, holds or not.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,18 @@ from ops.pulumi import ROOT
 ELASTIC = ("ELASTIC_CLOCK", "20")
 """The elastic proofs' clock, at which five seeds can be waited for."""
 SLOW = ("ELASTIC_CLOCK", "10")
-"""Where seconds of the machine count for the figure (its own work beside a boot, requests in one window of the metric): half as fast."""
+"""Where seconds of the machine count for the figure (its own work beside a boot, requests in one
+window of the metric): half as fast.
+"""
 EXACT = ("ELASTIC_CLOCK", "5")
-"""Where the metric's age counts (log queries know whole seconds of the machine; 5 divides its window of 15 s and its delay of 10 s), and
-where a few seconds are the figure: at x10 one second of two busy cores, on which sixteen nodes have just gone, is ten of them."""
+"""Where the metric's age counts (log queries know whole seconds of the machine; 5 divides its
+window of 15 s and its delay of 10 s), and where a few seconds are the figure: at x10 one second of
+two busy cores, on which sixteen nodes have just gone, is ten of them.
+"""
 REAL = ("ELASTIC_CLOCK", "1")
-"""Where half a minute is the figure, of which whole seconds of the load, the log and the shipper would be five times as much at x5."""
+"""Where half a minute is the figure, of which whole seconds of the load, the log and the shipper
+would be five times as much at x5.
+"""
 SLOWEST = ("ELASTIC_CLOCK", "2")
 """Where the same two cores are the control plane and five hundred booting nodes."""
 
@@ -36,7 +44,10 @@ ITEMS = {
     ),
     "A2": Item("down leaves nothing", ("tests/e2e/test_teardown.py",)),
     "A3": Item("the prediction is computed from the uploaded files", ("tests/e2e/test_model.py",)),
-    "A4": Item("one wrong character in the policy or the trust keeps the pod from starting", ("tests/e2e/test_identity.py",)),
+    "A4": Item(
+        "one wrong character in the policy or the trust keeps the pod from starting",
+        ("tests/e2e/test_identity.py",),
+    ),
     "A5": Item(
         "inputs against the tutorial's values, and its 17 defects",
         ("tests/unit/test_tutorial_values.py", "tests/unit/test_tutorial_defects.py"),
@@ -53,7 +64,9 @@ ITEMS = {
         ("tests/unit/test_bad_settings.py", "tests/plugins/ossmodel", "tests/ops"),
         "at least 60 bad inputs",
     ),
-    "A10": Item("benchmarks", ("tests/prove/test_a10_bench.py",), "preview <= 1.5x, upload >= 0.95x"),
+    "A10": Item(
+        "benchmarks", ("tests/prove/test_a10_bench.py",), "preview <= 1.5x, upload >= 0.95x"
+    ),
     "A11": Item("the README's commands run", ("tests/e2e/test_readme.py",)),
     "B1": Item(
         "load moves replicas, replicas move instances, and back; all preemptible nodes lost with 300 s notice meanwhile",
@@ -79,7 +92,13 @@ ITEMS = {
         5,
         parts=("B3-HEADROOM",),
     ),
-    "B3-HEADROOM": Item("load doubled within the headroom", ("tests/elastic/test_b3_headroom.py",), "<= 35 s + load", (REAL,), 5),
+    "B3-HEADROOM": Item(
+        "load doubled within the headroom",
+        ("tests/elastic/test_b3_headroom.py",),
+        "<= 35 s + load",
+        (REAL,),
+        5,
+    ),
     "B4": Item(
         "preemptible instances out of stock, and back",
         ("tests/elastic/test_b4_stock.py",),
@@ -89,9 +108,21 @@ ITEMS = {
         "peak",
     ),
     "B5": Item(
-        "the metric fails or lies", ("tests/elastic/test_b5_metric.py",), "no pod less; at most one policy step", (ELASTIC,), 5, "peak"
+        "the metric fails or lies",
+        ("tests/elastic/test_b5_metric.py",),
+        "no pod less; at most one policy step",
+        (ELASTIC,),
+        5,
+        "peak",
     ),
-    "B6": Item("scale-in under load", ("tests/elastic/test_b6_scale_in.py",), "0 failed", (ELASTIC,), 5, "peak"),
+    "B6": Item(
+        "scale-in under load",
+        ("tests/elastic/test_b6_scale_in.py",),
+        "0 failed",
+        (ELASTIC,),
+        5,
+        "peak",
+    ),
     "B7": Item(
         "an hour of steady load, then half of it",
         ("tests/elastic/test_b7_steady.py",),
@@ -100,7 +131,14 @@ ITEMS = {
         5,
         "steady",
     ),
-    "B8": Item("nodes gone at once", ("tests/elastic/test_b2_loss.py",), "replacement pod within 15 s, p95", (EXACT,), 5, "peak"),
+    "B8": Item(
+        "nodes gone at once",
+        ("tests/elastic/test_b2_loss.py",),
+        "replacement pod within 15 s, p95",
+        (EXACT,),
+        5,
+        "peak",
+    ),
     "B9": Item(
         "cost against the same autoscaler on demand, and against a static fleet on the day curve",
         ("tests/elastic/test_b7_steady.py", "tests/prove/test_b9_day_curve.py"),
@@ -108,19 +146,36 @@ ITEMS = {
         (SLOW,),
         together="steady",
     ),
-    "B10": Item("500 nodes, 1,000 pods", ("tests/elastic/test_b10_scale.py",), "decision to pods created <= 30 s", (SLOWEST,)),
+    "B10": Item(
+        "500 nodes, 1,000 pods",
+        ("tests/elastic/test_b10_scale.py",),
+        "decision to pods created <= 30 s",
+        (SLOWEST,),
+    ),
     "B11": Item(
         "planner: speed, and against the lab on a common scenario",
         ("tests/prove/test_b11_planner.py", "tests/elastic/test_b11_planner_and_lab.py"),
         "7 days x 50 candidates <= 60 s; cost within 3 %, SLO within 0.5 points",
         (SLOW,),
     ),
-    "B12": Item("baselines in the same harness", ("tests/elastic/test_b12_baselines.py",), "ours is better in each", (ELASTIC,)),
+    "B12": Item(
+        "baselines in the same harness",
+        ("tests/elastic/test_b12_baselines.py",),
+        "ours is better in each",
+        (ELASTIC,),
+    ),
     "C1": Item(
         "all four stacks preview offline from a clean clone; golden trees; two stacks side by side in one cluster",
-        ("tests/unit/test_golden_trees.py", "tests/prove/test_c1_offline_previews.py", "tests/prove/test_c1_two_stacks.py"),
+        (
+            "tests/unit/test_golden_trees.py",
+            "tests/prove/test_c1_offline_previews.py",
+            "tests/prove/test_c1_two_stacks.py",
+        ),
     ),
-    "C2": Item("a cluster from nothing to a prediction and down to nothing", ("tests/prove/test_c2_cluster_from_nothing.py",)),
+    "C2": Item(
+        "a cluster from nothing to a prediction and down to nothing",
+        ("tests/prove/test_c2_cluster_from_nothing.py",),
+    ),
     "C3": Item(
         "every call under every fault, and under kill -9 (docs/faults.md)",
         ("tests/prove/test_c3_fault_matrix.py",),
@@ -128,26 +183,50 @@ ITEMS = {
     ),
     "C4": Item(
         "destroy leaves nothing: normally, after each single fault, killed in each stage, cluster gone; what was left behind is found",
-        ("tests/e2e/test_teardown.py", "lab/tests/alicloud/test_remains.py", "tests/prove/test_c4_teardown.py"),
+        (
+            "tests/e2e/test_teardown.py",
+            "lab/tests/alicloud/test_remains.py",
+            "tests/prove/test_c4_teardown.py",
+        ),
         "0 objects of any kind in region and cluster; every planted remainder found",
     ),
-    "C5": Item("previews as comments, against golden ones", ("tests/ops/test_preview_comment.py",), "at least 20 previews"),
-    "C6": Item("every policy passes and fails, and runs on all stacks", ("tests/ops/test_policies.py",)),
+    "C5": Item(
+        "previews as comments, against golden ones",
+        ("tests/ops/test_preview_comment.py",),
+        "at least 20 previews",
+    ),
+    "C6": Item(
+        "every policy passes and fails, and runs on all stacks", ("tests/ops/test_policies.py",)
+    ),
     "C7": Item(
         "adoption with no change; a difference is shown and refused",
-        ("tests/plugins/engine/test_adoption.py", "tests/unit/test_adoption.py", "tests/e2e/test_adoption.py"),
+        (
+            "tests/plugins/engine/test_adoption.py",
+            "tests/unit/test_adoption.py",
+            "tests/e2e/test_adoption.py",
+        ),
     ),
     "C8": Item(
         "components renamed, moved, re-typed; states of earlier versions",
-        ("tests/plugins/engine/test_renames.py", "tests/plugins/engine/test_upgrades.py", "tests/e2e/test_refactoring.py"),
+        (
+            "tests/plugins/engine/test_renames.py",
+            "tests/plugins/engine/test_upgrades.py",
+            "tests/e2e/test_refactoring.py",
+        ),
         "0 replacements",
     ),
-    "C9": Item("every command of the pages runs", ("tests/e2e/test_documents.py", "tests/e2e/test_readme.py")),
+    "C9": Item(
+        "every command of the pages runs",
+        ("tests/e2e/test_documents.py", "tests/e2e/test_readme.py"),
+    ),
     "R1": Item(
         "the published kubernetes provider in the lab: e2e, kill tests, and every call under every fault",
         (
             "tests/prove/test_r1_published_plugin.py",
-            *(f"tests/e2e/test_{name}.py" for name in ("up", "waits", "helm_release", "drift", "interrupted", "adoption")),
+            *(
+                f"tests/e2e/test_{name}.py"
+                for name in ("up", "waits", "helm_release", "drift", "interrupted", "adoption")
+            ),
             *(f"tests/e2e/test_{name}.py" for name in ("rollout", "state_secrets", "killed")),
             "tests/prove/test_c3_fault_matrix.py",
         ),
@@ -164,15 +243,27 @@ ITEMS = {
         "at least 40 models; agreement 100 %; answers within 1e-4, over REST and gRPC of the lab's server, too",
         (("DAMAGES", "3"), ("EVERY_RELEASE", "1")),
     ),
-    "R3": Item("the default stack's model on its image's TensorFlow", ("tests/prove/test_r3_default_model.py",), "loaded, answer equal"),
+    "R3": Item(
+        "the default stack's model on its image's TensorFlow",
+        ("tests/prove/test_r3_default_model.py",),
+        "loaded, answer equal",
+    ),
     "R5": Item(
         "README's blocks for Alibaba Cloud, typed by a user without the repository's helpers, under the real host names",
-        ("tests/e2e/test_first_deployment.py", "tests/ops/test_smoke.py", "tests/ops/test_trial.py"),
+        (
+            "tests/e2e/test_first_deployment.py",
+            "tests/ops/test_smoke.py",
+            "tests/ops/test_trial.py",
+        ),
         "ends 0 without DNS, with auth basic, with a certificate, with another model",
     ),
     "R6": Item(
         "ways a pod does not get ready: the last screen names cause and remedy",
-        ("tests/ops/test_pod_causes.py", "tests/e2e/test_pods_not_ready.py", "tests/e2e/test_identity.py"),
+        (
+            "tests/ops/test_pod_causes.py",
+            "tests/e2e/test_pods_not_ready.py",
+            "tests/e2e/test_identity.py",
+        ),
         "at least 20 ways, 8 of them for real",
     ),
     "R7": Item(
@@ -199,7 +290,10 @@ def main(arguments: list[str]) -> int:
     wanted = [argument.upper() for argument in arguments] or list(ITEMS)
     unknown = [number for number in wanted if number not in ITEMS]
     if unknown:
-        print(f"error: ITEM={unknown[0]}: there is no such item; expected one of {', '.join(ITEMS)}", file=sys.stderr)
+        print(
+            f"error: ITEM={unknown[0]}: there is no such item; expected one of {', '.join(ITEMS)}",
+            file=sys.stderr,
+        )
         return 2
     wanted = [number for asked in wanted for number in (asked, *ITEMS[asked].parts)]
     try:

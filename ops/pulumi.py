@@ -1,4 +1,6 @@
-"""Runs the Pulumi CLI for a stack: inside the lab for stack `local`, as the user's own CLI for every other stack."""
+"""Runs the Pulumi CLI for a stack: inside the lab for stack `local`, as the user's own CLI for
+every other stack.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +20,18 @@ from ops import events
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LAB_STACK = "local"
 _SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
-"""How a state marks a value that is encrypted (pulumi/sdk, resource.SigKey and resource.SecretSig)."""
+"""How a state marks a value that is encrypted (pulumi/sdk, resource.SigKey and
+resource.SecretSig).
+"""
 
 
 TAKE_BACK = {"PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}
-"""Has the kubernetes plugin overwrite fields that another tool has changed and owns since: server-side apply refuses that otherwise. (What
-`kubectl` changed, an update of the plugin's takes over anyway, but its dry run is refused.) Set where a user asks for it
-(`make up REFRESH=1`) and where nothing is written (`make drift`). The plugin's pkg/await/await.go: patchForce, fixCSAFieldManagers."""
+"""Has the kubernetes plugin overwrite fields that another tool has changed and owns since:
+server-side apply refuses that otherwise. (What `kubectl` changed, an update of the plugin's takes
+over anyway, but its dry run is refused.) Set where a user asks for it (`make up REFRESH=1`) and
+where nothing is written (`make drift`). The plugin's pkg/await/await.go: patchForce,
+fixCSAFieldManagers.
+"""
 
 
 class CommandFailed(Exception):
@@ -48,16 +55,21 @@ class Stack:
 
     @property
     def prefix(self) -> list[str]:
-        """What leads a command to where the stack's cloud is: into the lab, unless this process is there already."""
-        return [sys.executable, "-m", "lab", "exec", "--"] if self.in_lab and not inside_lab() else []
+        """What leads a command to where the stack's cloud is: into the lab, unless this process is
+        there already.
+        """
+        return (
+            [sys.executable, "-m", "lab", "exec", "--"] if self.in_lab and not inside_lab() else []
+        )
 
     def command(self, *arguments: str) -> list[str]:
         """The full command line for `pulumi ARGUMENTS` on this stack."""
         return self.inside("pulumi", *arguments, "--cwd", str(ROOT))
 
     def inside(self, *command: str) -> list[str]:
-        """The command line that runs a command where the stack's region can be reached. Ends the process, with one message, when a real
-        stack's command is `pulumi` and there is none."""
+        """The command line that runs a command where the stack's region can be reached. Ends the
+        process, with one message, when a real stack's command is `pulumi` and there is none.
+        """
         if command[:1] == ("pulumi",) and not self.in_lab:
             require_cli()
         return [*self.prefix, *command]
@@ -69,25 +81,42 @@ class Stack:
             raise CommandFailed(["pulumi", *arguments], code)
 
     def code(self, *arguments: str) -> int:
-        """Runs it on this terminal; returns the exit status. Ctrl-C reaches the CLI itself, which then ends the update cleanly."""
+        """Runs it on this terminal; returns the exit status. Ctrl-C reaches the CLI itself, which
+        then ends the update cleanly.
+        """
         with removed_afterwards() as place:
-            process = subprocess.Popen(self.command(*arguments), cwd=ROOT, env={**environment(), **events.KNOWN, **place})
+            process = subprocess.Popen(
+                self.command(*arguments), cwd=ROOT, env={**environment(), **events.KNOWN, **place}
+            )
             while True:
                 try:
                     return process.wait()
                 except KeyboardInterrupt:
                     continue
 
-    def reported(self, *arguments: str, made: Callable[[dict[str, Any]], None] | None = None) -> tuple[int, events.Report]:
-        """As `code`, and what the engine told about the run. `made` is told every resource that is made as soon as it is there."""
-        with events.recorded() as (options, log), events.followed(log, made) if made else contextlib.nullcontext():
+    def reported(
+        self, *arguments: str, made: Callable[[dict[str, Any]], None] | None = None
+    ) -> tuple[int, events.Report]:
+        """As `code`, and what the engine told about the run. `made` is told every resource that is
+        made as soon as it is there.
+        """
+        with (
+            events.recorded() as (options, log),
+            events.followed(log, made) if made else contextlib.nullcontext(),
+        ):
             code = self.code(*arguments, *options)
             return code, events.read(log)
 
     def capture(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs it quietly; returns what it printed."""
         with removed_afterwards() as place:
-            return subprocess.run(self.command(*arguments), cwd=ROOT, env={**environment(), **place}, capture_output=True, text=True)
+            return subprocess.run(
+                self.command(*arguments),
+                cwd=ROOT,
+                env={**environment(), **place},
+                capture_output=True,
+                text=True,
+            )
 
     def exists(self) -> bool:
         """Whether the backend knows this stack; raises `CommandFailed` when it doesn't say."""
@@ -97,16 +126,23 @@ class Stack:
         if listing.returncode != 0:
             print(listing.stderr.strip(), file=sys.stderr)
             raise CommandFailed(["pulumi", "stack", "ls"], listing.returncode)
-        return any(item["name"].split("/")[-1] == self.name for item in json.loads(listing.stdout or "[]"))
+        return any(
+            item["name"].split("/")[-1] == self.name for item in json.loads(listing.stdout or "[]")
+        )
 
     def saved_state(self) -> dict[str, Any] | None:
-        """What `stack export` prints, read from the lab's own file: no run of the CLI, which takes half a second to say the same. None
-        where only the CLI can be asked. The backend replaces the file as a whole, so that it is never half written."""
+        """What `stack export` prints, read from the lab's own file: no run of the CLI, which takes
+        half a second to say the same. None where only the CLI can be asked. The backend replaces
+        the file as a whole, so that it is never half written.
+        """
         if not self.in_lab:
             return None
         try:
             known = json.loads(_checkpoint_of_lab(self.name).read_text())
-            return {"version": known["version"], "deployment": known["checkpoint"].get("latest") or {}}
+            return {
+                "version": known["version"],
+                "deployment": known["checkpoint"].get("latest") or {},
+            }
         except (OSError, ValueError, KeyError):
             return None
 
@@ -114,8 +150,17 @@ class Stack:
         """The stack's outputs; secrets stay hidden."""
         if known := self.saved_state():
             resources = known["deployment"].get("resources") or []
-            found = next((one.get("outputs") or {} for one in resources if one["type"] == "pulumi:pulumi:Stack"), {})
-            return {name: "[secret]" if _is_secret(value) else value for name, value in found.items()}
+            found = next(
+                (
+                    one.get("outputs") or {}
+                    for one in resources
+                    if one["type"] == "pulumi:pulumi:Stack"
+                ),
+                {},
+            )
+            return {
+                name: "[secret]" if _is_secret(value) else value for name, value in found.items()
+            }
         answer = self.capture("stack", "output", "--json", "--stack", self.name)
         if answer.returncode != 0:
             raise CommandFailed(["pulumi", "stack", "output"], answer.returncode)
@@ -124,10 +169,11 @@ class Stack:
 
 @contextlib.contextmanager
 def removed_afterwards() -> Iterator[dict[str, str]]:
-    """Variables by which a run of the CLI and its plugins put what is temporary into a directory of their own, which goes with them.
+    """Variables by which a run of the CLI and its plugins put what is temporary into a directory of
+    their own, which goes with them.
 
-    The kubernetes plugin writes the kubeconfig, keys and all, into a temporary file each time it is configured, and leaves it there
-    (4.25.0, pkg/provider/provider.go: writeKubeconfigToFile).
+    The kubernetes plugin writes the kubeconfig, keys and all, into a temporary file each time it is
+    configured, and leaves it there (4.25.0, pkg/provider/provider.go: writeKubeconfigToFile).
     """
     with tempfile.TemporaryDirectory(prefix="pulumi-run-", ignore_cleanup_errors=True) as directory:
         yield {"TMPDIR": directory}
@@ -141,7 +187,15 @@ def _checkpoint_of_lab(stack: str) -> pathlib.Path:
     """Where the lab's own backend keeps the state of a stack of this project."""
     from lab.environment import lab_home
 
-    return lab_home() / "pulumi" / "state" / ".pulumi" / "stacks" / "elastic-inference" / f"{stack}.json"
+    return (
+        lab_home()
+        / "pulumi"
+        / "state"
+        / ".pulumi"
+        / "stacks"
+        / "elastic-inference"
+        / f"{stack}.json"
+    )
 
 
 def environment() -> dict[str, str]:
@@ -178,7 +232,9 @@ def require_stack_file(name: str) -> None:
 
 
 def require_stack(stack: Stack) -> None:
-    """Ends the process, with one message, when the backend does not know the stack. Raises CommandFailed when it doesn't say."""
+    """Ends the process, with one message, when the backend does not know the stack. Raises
+    CommandFailed when it doesn't say.
+    """
     if not stack.exists():
         raise SystemExit(
             f"error: your Pulumi backend knows no stack {stack.name} (pulumi whoami -v says which backend it is). Nothing was changed. "

@@ -1,8 +1,9 @@
-"""`make lock`: writes the lock files, in which everything that the pinned packages need stands with its version and hashes.
+"""`make lock`: writes the lock files, in which everything that the pinned packages need stands with
+its version and hashes.
 
-Pins are written by hand in the requirement files; a lock is made from them by `uv pip compile`, for every platform and Python that the
-project supports. Locks are plain requirement files: pip installs them as well. `faults` says whether a lock belongs to its pins, without
-a package index.
+Pins are written by hand in the requirement files; a lock is made from them by `uv pip compile`, for
+every platform and Python that the project supports. Locks are plain requirement files: pip installs
+them as well. `faults` says whether a lock belongs to its pins, without a package index.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ OLDEST = "3.11"
 
 @dataclass(frozen=True)
 class Lock:
-    """A requirement file written by hand, the lock made from it, and a lock whose versions it follows."""
+    """A requirement file written by hand, the lock made from it, and a lock whose versions it
+    follows.
+    """
 
     pins: str
     lock: str
@@ -35,7 +38,9 @@ LOCKS = (
     Lock("requirements.txt", "requirements.lock", follows="requirements-dev.lock"),
     Lock("policy/requirements.txt", "policy/requirements.lock"),
 )
-"""In the order in which they are made: what the program runs with is a part of what it is tested with."""
+"""In the order in which they are made: what the program runs with is a part of what it is tested
+with.
+"""
 
 
 @dataclass
@@ -56,8 +61,9 @@ def normalized(name: str) -> str:
 
 
 def pins(path: Path) -> dict[str, str]:
-    """Name and version of every pin of a requirement file, those of files that it includes as well. Raises ValueError for a line that is
-    not an exact pin."""
+    """Name and version of every pin of a requirement file, those of files that it includes as well.
+    Raises ValueError for a line that is not an exact pin.
+    """
     found: dict[str, str] = {}
     for line in path.read_text().splitlines():
         text = line.partition("#")[0].strip()
@@ -66,7 +72,9 @@ def pins(path: Path) -> dict[str, str]:
         elif exact := re.fullmatch(r"([\w.-]+)==([\w.!+-]+)", text):
             found[normalized(exact[1])] = exact[2]
         elif text:
-            raise ValueError(f"{path.name}: {text!r}: expected NAME==VERSION; another form lets two installations differ")
+            raise ValueError(
+                f"{path.name}: {text!r}: expected NAME==VERSION; another form lets two installations differ"
+            )
     return found
 
 
@@ -86,7 +94,9 @@ def locked(text: str) -> dict[str, Locked]:
 
 
 def faults(root: Path = ROOT, locks: Sequence[Lock] = LOCKS) -> list[str]:
-    """What keeps the locks from being those of the pins, one sentence each; empty when they match."""
+    """What keeps the locks from being those of the pins, one sentence each; empty when they
+    match.
+    """
     found: list[str] = []
     for one in locks:
         wanted = pins(root / one.pins)
@@ -94,8 +104,16 @@ def faults(root: Path = ROOT, locks: Sequence[Lock] = LOCKS) -> list[str]:
         for name, version in wanted.items():
             if (held := _versions(there, name)) != version:
                 found.append(f"{one.pins} pins {name}=={version}, {one.lock} has {held}")
-        found += [f"{one.lock}: {name} is no pin of {one.pins} any more" for name in there if there[name].asked_by and name not in wanted]
-        found += [f"{one.lock}: {name} has no hash" for name, package in there.items() if not package.hashes]
+        found += [
+            f"{one.lock}: {name} is no pin of {one.pins} any more"
+            for name in there
+            if there[name].asked_by and name not in wanted
+        ]
+        found += [
+            f"{one.lock}: {name} has no hash"
+            for name, package in there.items()
+            if not package.hashes
+        ]
         if one.follows and (root / one.follows).exists():
             leader = locked((root / one.follows).read_text())
             found += [
@@ -111,10 +129,26 @@ def _versions(packages: dict[str, Locked], name: str) -> str:
 
 
 def compile_lock(one: Lock, upgrade: bool) -> int:
-    """Writes one lock; uv's exit status. Versions that the lock has already stay where the pins allow it, unless `upgrade` is asked for."""
+    """Writes one lock; uv's exit status. Versions that the lock has already stay where the pins
+    allow it, unless `upgrade` is asked for.
+    """
     command = [
-        *(str(Path(sys.executable).parent / "uv"), "pip", "compile", "--quiet", "--universal", "--python-version", OLDEST),
-        *("--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "make lock"),
+        *(
+            str(Path(sys.executable).parent / "uv"),
+            "pip",
+            "compile",
+            "--quiet",
+            "--universal",
+            "--python-version",
+            OLDEST,
+        ),
+        *(
+            "--generate-hashes",
+            "--no-emit-index-url",
+            "--no-emit-find-links",
+            "--custom-compile-command",
+            "make lock",
+        ),
         *(["--upgrade"] if upgrade else []),
         *(["--constraints", one.follows] if one.follows else []),
         *("--output-file", one.lock, one.pins),
@@ -124,9 +158,17 @@ def compile_lock(one: Lock, upgrade: bool) -> int:
 
 def main() -> int:
     """Writes every lock, or only checks."""
-    parser = argparse.ArgumentParser(prog="python -m ops.requirements", description="Writes the lock files from the pins.")
-    parser.add_argument("--upgrade", action="store_true", help="take the newest versions of what is not pinned")
-    parser.add_argument("--check", action="store_true", help="write nothing: exit status 1 when a lock does not belong to its pins")
+    parser = argparse.ArgumentParser(
+        prog="python -m ops.requirements", description="Writes the lock files from the pins."
+    )
+    parser.add_argument(
+        "--upgrade", action="store_true", help="take the newest versions of what is not pinned"
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing: exit status 1 when a lock does not belong to its pins",
+    )
     options = parser.parse_args()
     if not options.check:
         for one in LOCKS:

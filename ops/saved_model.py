@@ -1,6 +1,8 @@
-"""The signatures of a SavedModel: which tensors it takes and gives. Reads `saved_model.pb` (or .pbtxt) without TensorFlow.
+"""The signatures of a SavedModel: which tensors it takes and gives. Reads `saved_model.pb` (or
+.pbtxt) without TensorFlow.
 
-The messages are the wire-compatible part of TensorFlow's `saved_model.proto` and `meta_graph.proto` that signatures need.
+The messages are the wire-compatible part of TensorFlow's `saved_model.proto` and `meta_graph.proto`
+that signatures need.
 """
 
 from __future__ import annotations
@@ -34,7 +36,11 @@ class Tensor:
     """-1: any size. None: any number of dimensions."""
 
     def __str__(self) -> str:
-        dimensions = "…" if self.shape is None else ",".join("?" if size < 0 else str(size) for size in self.shape)
+        dimensions = (
+            "…"
+            if self.shape is None
+            else ",".join("?" if size < 0 else str(size) for size in self.shape)
+        )
         return f"{self.dtype}[{dimensions}]"
 
 
@@ -72,13 +78,18 @@ def signatures(directory: Path) -> dict[str, Signature]:
 
 def _signature(name: str, found: Any) -> Signature:
     def tensors(entries: Any) -> dict[str, Tensor]:
-        return {entry.key: _tensor(entry.value) for entry in sorted(entries, key=lambda entry: entry.key)}
+        return {
+            entry.key: _tensor(entry.value)
+            for entry in sorted(entries, key=lambda entry: entry.key)
+        }
 
     return Signature(name, found.method_name, tensors(found.inputs), tensors(found.outputs))
 
 
 def _tensor(info: Any) -> Tensor:
-    shape = None if info.tensor_shape.unknown_rank else tuple(dim.size for dim in info.tensor_shape.dim)
+    shape = (
+        None if info.tensor_shape.unknown_rank else tuple(dim.size for dim in info.tensor_shape.dim)
+    )
     return Tensor(DTYPES.get(info.dtype, f"type {info.dtype}"), shape)
 
 
@@ -87,18 +98,26 @@ _FIELDS = {
     "Shape": [(2, "dim", "*Dim"), (3, "unknown_rank", "bool")],
     "Info": [(1, "name", "string"), (2, "dtype", "DataType"), (3, "tensor_shape", "Shape")],
     "NamedInfo": [(1, "key", "string"), (2, "value", "Info")],
-    "Signature": [(1, "inputs", "*NamedInfo"), (2, "outputs", "*NamedInfo"), (3, "method_name", "string")],
+    "Signature": [
+        (1, "inputs", "*NamedInfo"),
+        (2, "outputs", "*NamedInfo"),
+        (3, "method_name", "string"),
+    ],
     "NamedSignature": [(1, "key", "string"), (2, "value", "Signature")],
     "MetaInfo": [(4, "tags", "*string")],
     "MetaGraph": [(1, "meta_info_def", "MetaInfo"), (5, "signature_def", "*NamedSignature")],
     "SavedModel": [(2, "meta_graphs", "*MetaGraph")],
 }
-"""Message: (number, name, type; `*` repeated). A map is a repeated pair of key and value on the wire."""
+"""Message: (number, name, type; `*` repeated). A map is a repeated pair of key and value on the
+wire.
+"""
 
 
 @functools.cache
 def _message() -> type[Any]:
-    file = descriptor_pb2.FileDescriptorProto(name="ops/saved_model.proto", package="ops", syntax="proto3")
+    file = descriptor_pb2.FileDescriptorProto(
+        name="ops/saved_model.proto", package="ops", syntax="proto3"
+    )
     kinds = descriptor_pb2.FieldDescriptorProto
     names = file.enum_type.add(name="DataType")  # by name, for the text form
     for number, name in ((0, "invalid"), *DTYPES.items()):

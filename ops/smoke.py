@@ -17,7 +17,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ops import trial
-from ops.endpoint import PASSWORD, USER, BadCredentials, NoEndpoint, Target, certificate_name, dns_record, of_stack, post, resolves
+from ops.endpoint import (
+    PASSWORD,
+    USER,
+    BadCredentials,
+    NoEndpoint,
+    Target,
+    certificate_name,
+    dns_record,
+    of_stack,
+    post,
+    resolves,
+)
 from ops.pulumi import CommandFailed, Stack
 from ops.trial import LABELS, NoTrial, Trial
 
@@ -27,7 +38,9 @@ SHOWN = 2000
 """Characters of an answer that are printed."""
 _NOT_YET = (404, 502, 503, 504)
 RELOAD = 10.0
-"""Seconds an ingress controller may take until it shows the certificate of a Secret that was just made."""
+"""Seconds an ingress controller may take until it shows the certificate of a Secret that was just
+made.
+"""
 _ANSWERS = ("predictions", "outputs", "results")
 _NOBODY_S = ("Fake Certificate", "TRAEFIK DEFAULT CERT")
 """In the certificate that an ingress controller shows when it has none for the host."""
@@ -38,7 +51,9 @@ class SmokeFailed(Exception):
 
 
 class NotAsked(SmokeFailed):
-    """The endpoint could not be asked as a client would ask it; that says nothing against the model. The text says what is missing."""
+    """The endpoint could not be asked as a client would ask it; that says nothing against the
+    model. The text says what is missing.
+    """
 
 
 @dataclass(frozen=True)
@@ -56,8 +71,12 @@ class Answer:
         return judge(self.trial, 200, self.body, self.target)
 
 
-def ask(stack: Stack, sentence: str = "", connect: tuple[str, int] | None = None, wait: float = WAIT) -> int:
-    """Ask the stack's endpoint once and print the answer; 0 if it is one, else 1 with one message."""
+def ask(
+    stack: Stack, sentence: str = "", connect: tuple[str, int] | None = None, wait: float = WAIT
+) -> int:
+    """Ask the stack's endpoint once and print the answer; 0 if it is one, else 1 with one
+    message.
+    """
     try:
         answer, hints = asked(stack, sentence, connect, wait)
     except SmokeFailed as failure:
@@ -70,21 +89,27 @@ def ask(stack: Stack, sentence: str = "", connect: tuple[str, int] | None = None
 
 
 def after_up(stack: Stack) -> None:
-    """As `ask`, after a deployment that is ready: whatever keeps the answer away is a hint here, since the pods are ready."""
+    """As `ask`, after a deployment that is ready: whatever keeps the answer away is a hint here,
+    since the pods are ready.
+    """
     try:
         answer, hints = asked(stack)
     except NotAsked as reason:
         print(f"The pods are ready. The model was not asked: {reason}")
         return
     except SmokeFailed as reason:
-        print(f"The pods are ready, but the model was asked and did not answer as expected: {reason}")
+        print(
+            f"The pods are ready, but the model was asked and did not answer as expected: {reason}"
+        )
         return
     show(stack, answer)
     for hint in hints:
         print(f"\nStill to do: {hint}")
 
 
-def asked(stack: Stack, sentence: str = "", connect: tuple[str, int] | None = None, wait: float = WAIT) -> tuple[Answer, list[str]]:
+def asked(
+    stack: Stack, sentence: str = "", connect: tuple[str, int] | None = None, wait: float = WAIT
+) -> tuple[Answer, list[str]]:
     """The model's answer, and what a user should know besides. Raises SmokeFailed, NotAsked."""
     try:
         outputs = _outputs(stack)
@@ -94,7 +119,9 @@ def asked(stack: Stack, sentence: str = "", connect: tuple[str, int] | None = No
         raise NotAsked(str(reason)) from None
     except (NoEndpoint, BadCredentials) as reason:
         raise SmokeFailed(str(reason)) from None
-    target, hints = _reachable(stack, replace(target, connect=connect), outputs.get("ingressAddress"))
+    target, hints = _reachable(
+        stack, replace(target, connect=connect), outputs.get("ingressAddress")
+    )
     target = replace(target, url=request.url(target.url))
     status, body, seconds = predict(target, request.body, wait)
     judge(request, status, body, target)
@@ -109,8 +136,12 @@ def show(stack: Stack, answer: Answer) -> None:
     print(f"\n{answer.verdict}, answered in {answer.seconds * 1000:.0f} ms by {answer.target.url}")
 
 
-def predict(target: Target, body: bytes, wait: float, say: Callable[[str], None] | None = None) -> tuple[int, str, float]:
-    """(status, body, seconds) of the first answer that is not a gateway's "not yet"; asks again for at most `wait` seconds."""
+def predict(
+    target: Target, body: bytes, wait: float, say: Callable[[str], None] | None = None
+) -> tuple[int, str, float]:
+    """(status, body, seconds) of the first answer that is not a gateway's "not yet"; asks again for
+    at most `wait` seconds.
+    """
     say = say or (lambda text: print(text, file=sys.stderr))
     began = time.monotonic()
     told = ""
@@ -137,7 +168,9 @@ def predict(target: Target, body: bytes, wait: float, say: Callable[[str], None]
 
 
 def judge(request: Trial, status: int, body: str, target: Target) -> str:
-    """What an answer says, for people. Raises SmokeFailed if it is none, NotAsked if the one who asks was not let in."""
+    """What an answer says, for people. Raises SmokeFailed if it is none, NotAsked if the one who
+    asks was not let in.
+    """
     try:
         answer: Any = json.loads(body)
     except ValueError:
@@ -158,7 +191,11 @@ def judge(request: Trial, status: int, body: str, target: Target) -> str:
         return request.what
     rows = answer.get("predictions") if isinstance(answer, dict) else None
     row = rows[0] if isinstance(rows, list) and rows else None
-    if not isinstance(row, list) or len(row) != len(LABELS) or not all(isinstance(p, (int, float)) for p in row):
+    if (
+        not isinstance(row, list)
+        or len(row) != len(LABELS)
+        or not all(isinstance(p, (int, float)) for p in row)
+    ):
         raise SmokeFailed(
             f"{target.url} answered {body.strip()[:200]!r}; expected {{'predictions': [[negative, positive]]}}. "
             "Another model than model.source is served. Run make up, which uploads it and waits for its pods."
@@ -180,18 +217,40 @@ def address(text: str) -> tuple[str, int]:
     """`127.0.0.1:18080` -> ("127.0.0.1", 18080)."""
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected HOST:PORT, for example 127.0.0.1:18080")
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: expected HOST:PORT, for example 127.0.0.1:18080"
+        )
     return host.strip("[]"), int(port)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m ops.smoke", description=__doc__)
-    parser.add_argument("--stack", default="local", help="stack whose output predictUrl is asked (default local)")
-    parser.add_argument("--connect", type=address, metavar="HOST:PORT", help="connect there instead of where the URL's name leads")
-    parser.add_argument("--wait", type=float, default=WAIT, metavar="SECONDS", help=f"how long to ask again (default {WAIT:g})")
-    parser.add_argument("--body", action="store_true", help="print the request's body, and ask nobody")
-    parser.add_argument("sentence", nargs="?", default="", help=f"what the repository's model judges (default {trial.SENTENCE})")
+    parser.add_argument(
+        "--stack", default="local", help="stack whose output predictUrl is asked (default local)"
+    )
+    parser.add_argument(
+        "--connect",
+        type=address,
+        metavar="HOST:PORT",
+        help="connect there instead of where the URL's name leads",
+    )
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=WAIT,
+        metavar="SECONDS",
+        help=f"how long to ask again (default {WAIT:g})",
+    )
+    parser.add_argument(
+        "--body", action="store_true", help="print the request's body, and ask nobody"
+    )
+    parser.add_argument(
+        "sentence",
+        nargs="?",
+        default="",
+        help=f"what the repository's model judges (default {trial.SENTENCE})",
+    )
     given = parser.parse_args(arguments)
     try:
         if not given.body:
@@ -214,18 +273,28 @@ def _outputs(stack: Stack) -> Mapping[str, Any]:
 
 
 def _reachable(stack: Stack, target: Target, ingress: Any) -> tuple[Target, list[str]]:
-    """The target as it can be reached from here: while its name leads nowhere, by the ingress's own address. Raises NotAsked."""
+    """The target as it can be reached from here: while its name leads nowhere, by the ingress's own
+    address. Raises NotAsked.
+    """
     if target.connect or resolves(target.host):
         return target, []
     missing = f"there is no DNS record for {target.host}"
     if not isinstance(ingress, str) or not ingress:
-        raise NotAsked(f"{missing}: nobody finds the endpoint. Make one that leads to the ingress's address (kubectl get ingress -A)")
+        raise NotAsked(
+            f"{missing}: nobody finds the endpoint. Make one that leads to the ingress's address (kubectl get ingress -A)"
+        )
     record = f"{missing} yet: clients don't find the endpoint. Make this one: {dns_record(target.host, ingress)}"
-    return replace(target, connect=(ingress, target.port)), [f"{record}   (here it was asked by the address)"]
+    return replace(target, connect=(ingress, target.port)), [
+        f"{record}   (here it was asked by the address)"
+    ]
 
 
 def _reason(answer: Any, body: str) -> str:
-    return str(answer.get("error")) if isinstance(answer, dict) and answer.get("error") else body.strip()[:200]
+    return (
+        str(answer.get("error"))
+        if isinstance(answer, dict) and answer.get("error")
+        else body.strip()[:200]
+    )
 
 
 def _refused(request: Trial, status: int, reason: str, target: Target) -> str:

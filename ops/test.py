@@ -1,10 +1,11 @@
 """`make test`: every rung, on this machine, with progress.
 
-Builds first what the tests need, so that no test waits for a compiler. Most tests wait (for pods, polls, grace periods: four lanes used
-less than half of two cores), so six run side by side: the program, the model plugin, the lab, the program under the engine (with the
-lab's model server), and the whole stack in two labs. What moves under load runs alone, after them: it measures seconds. Its lab is
-started when the first of them has ended, and its load when the last has (tests/turn.py). How long each lane took is said at the end:
-the longest should not wait alone.
+Builds first what the tests need, so that no test waits for a compiler. Most tests wait (for pods,
+polls, grace periods: four lanes used less than half of two cores), so six run side by side: the
+program, the model plugin, the lab, the program under the engine (with the lab's model server), and
+the whole stack in two labs. What moves under load runs alone, after them: it measures seconds. Its
+lab is started when the first of them has ended, and its load when the last has (tests/turn.py). How
+long each lane took is said at the end: the longest should not wait alone.
 """
 
 from __future__ import annotations
@@ -24,15 +25,30 @@ from collections.abc import Sequence
 from ops.lab import TOOLS
 from ops.pulumi import ROOT, environment
 
-ENDS = tuple(f"tests/e2e/test_{name}.py" for name in ("identity", "interrupted", "model", "teardown"))
+ENDS = tuple(
+    f"tests/e2e/test_{name}.py" for name in ("identity", "interrupted", "model", "teardown")
+)
 """About half of what needs the whole stack: what breaks parts of it, and takes it down."""
 PROVED = tuple(
     f"tests/e2e/test_{name}.py"
-    for name in ("first_deployment", "helm_release", "killed", "pods_not_ready", "rollout", "state_secrets", "waits")
+    for name in (
+        "first_deployment",
+        "helm_release",
+        "killed",
+        "pods_not_ready",
+        "rollout",
+        "state_secrets",
+        "waits",
+    )
 )
-"""What has a lab to itself for minutes, waits there for what does not come, or takes the whole stack down and up again and again:
-`make prove` runs them (A7, R1, R5, R6)."""
-WHOLE = tuple(path for found in sorted(ROOT.glob("tests/e2e/test_*.py")) if (path := str(found.relative_to(ROOT))) not in (*ENDS, *PROVED))
+"""What has a lab to itself for minutes, waits there for what does not come, or takes the whole
+stack down and up again and again: `make prove` runs them (A7, R1, R5, R6).
+"""
+WHOLE = tuple(
+    path
+    for found in sorted(ROOT.glob("tests/e2e/test_*.py"))
+    if (path := str(found.relative_to(ROOT))) not in (*ENDS, *PROVED)
+)
 LANES = (
     {
         "program": (
@@ -49,7 +65,9 @@ LANES = (
     },
     {"elastic": ("tests/elastic/test_b1_loop.py", "tests/elastic/test_b6_scale_in.py")},
 )
-"""What runs side by side, and what is alone after that. The other elastic tests take an hour: `make prove` runs them."""
+"""What runs side by side, and what is alone after that. The other elastic tests take an hour: `make
+prove` runs them.
+"""
 
 INTERRUPTED = 2
 """How pytest ends after Ctrl-C."""
@@ -60,10 +78,22 @@ KEPT = 12
 class Lane:
     """One pytest process and what it prints, line by line under its name."""
 
-    def __init__(self, name: str, paths: Sequence[str], report: pathlib.Path, turn: int | None = None) -> None:
+    def __init__(
+        self, name: str, paths: Sequence[str], report: pathlib.Path, turn: int | None = None
+    ) -> None:
         """`turn` is the end of a pipe; when it ends, the lane is alone (tests/turn.py)."""
         self.name, self.report = name, report
-        command = [sys.executable, "-u", "-m", "pytest", "-q", "--no-header", "--durations=10", f"--junitxml={report}", *paths]
+        command = [
+            sys.executable,
+            "-u",
+            "-m",
+            "pytest",
+            "-q",
+            "--no-header",
+            "--durations=10",
+            f"--junitxml={report}",
+            *paths,
+        ]
         told = {} if turn is None else {"TESTS_TURN": str(turn)}
         self._process = subprocess.Popen(
             command, cwd=ROOT, env={**_environment(), **told}, pass_fds=[] if turn is None else [turn], stdin=subprocess.DEVNULL,
@@ -111,9 +141,17 @@ class Lane:
         if not self.report.exists():
             return [(f"{self.name}: ended without a report", "")]
         cases = ElementTree.parse(self.report).getroot().iter("testcase")
-        found = [(case, case.find("failure") if case.find("failure") is not None else case.find("error")) for case in cases]
+        found = [
+            (case, case.find("failure") if case.find("failure") is not None else case.find("error"))
+            for case in cases
+        ]
         return [
-            (_line(f"{self.name}: {case.get('classname')}::{case.get('name')}: {fault.get('message')}"), _end_of(fault.text or ""))
+            (
+                _line(
+                    f"{self.name}: {case.get('classname')}::{case.get('name')}: {fault.get('message')}"
+                ),
+                _end_of(fault.text or ""),
+            )
             for case, fault in found
             if fault is not None
         ]
@@ -130,7 +168,10 @@ def _first_end(running: Sequence[Lane]) -> int:
 
 
 def _environment() -> dict[str, str]:
-    return {**environment(), "TESTS_END_WITH": str(os.getpid())}  # tests/conftest.py: a lane does not outlive us
+    return {
+        **environment(),
+        "TESTS_END_WITH": str(os.getpid()),
+    }  # tests/conftest.py: a lane does not outlive us
 
 
 def _end_of(text: str) -> str:
@@ -144,14 +185,18 @@ def _line(text: str) -> str:
 
 
 def run_lanes(groups: Sequence[dict[str, tuple[str, ...]]]) -> int:
-    """Group after group, its lanes side by side; 0 when every one passed. A group begins when the first of the group before has ended,
-    and is told when the last has. None begins after Ctrl-C."""
+    """Group after group, its lanes side by side; 0 when every one passed. A group begins when the
+    first of the group before has ended, and is told when the last has. None begins after Ctrl-C.
+    """
     ended: list[Lane] = []
     codes: list[int] = []
     with tempfile.TemporaryDirectory(prefix="test-reports-") as reports:
 
         def begin(lanes: dict[str, tuple[str, ...]], turn: int | None = None) -> list[Lane]:
-            return [Lane(name, paths, pathlib.Path(reports) / f"{name}.xml", turn) for name, paths in lanes.items()]
+            return [
+                Lane(name, paths, pathlib.Path(reports) / f"{name}.xml", turn)
+                for name, paths in lanes.items()
+            ]
 
         running = begin(groups[0])
         for lanes in groups[1:]:
@@ -166,10 +211,13 @@ def run_lanes(groups: Sequence[dict[str, tuple[str, ...]]]) -> int:
         codes += [lane.wait() for lane in running]
         ended += running
         failures = [text for lane in ended for text in lane.failures()]
-        passed, failed = (sum(column) for column in zip(*(lane.counts() for lane in ended), strict=True))
+        passed, failed = (
+            sum(column) for column in zip(*(lane.counts() for lane in ended), strict=True)
+        )
     for name, ends in failures:
         print(f"{name}\n{ends}")
-    # Once more without the texts: who keeps only the end of a long log still has every name and reason.
+    # Once more without the texts: who keeps only the end of a long log still has every name and
+    # reason.
     took = ", ".join(f"{lane.name} {lane.seconds:.0f} s" for lane in ended)
     print("\n".join([*(name for name, _ in failures), took, f"{passed} passed, {failed} failed"]))
     return 0 if passed and not any(codes) else 1
@@ -180,13 +228,16 @@ def main(arguments: list[str]) -> int:
     from lab import toolchain
     from lab.toolchain import tensorflow
 
-    # `make test &` in a script and `nohup` start us with SIGINT ignored. What we start would ignore it too, and so would the commands that
-    # tests interrupt: their labs then stay. A handler of ours is the default again in what we start.
+    # `make test &` in a script and `nohup` start us with SIGINT ignored. What we start would ignore
+    # it too, and so would the commands that tests interrupt: their labs then stay. A handler of
+    # ours is the default again in what we start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     toolchain.ensure([*TOOLS, *(tensorflow.PREFIX + version for version in tensorflow.TESTED)])
     if not arguments:
         return run_lanes(LANES)
-    return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=_environment()).returncode
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=_environment()
+    ).returncode
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""The request that shows whether a stack's model answers: `up` and `smoke` send it once, `load` and `drill` at a rate.
+"""The request that shows whether a stack's model answers: `up` and `smoke` send it once, `load` and
+`drill` at a rate.
 
-It is the file that the setting `model.request` names; else a sentence, where the model is the repository's (or one trained like it); else
-zeros of the type and shape that the model's own signature asks for.
+It is the file that the setting `model.request` names; else a sentence, where the model is the
+repository's (or one trained like it); else zeros of the type and shape that the model's own
+signature asks for.
 """
 
 from __future__ import annotations
@@ -20,11 +22,15 @@ LABELS = ("negative", "positive")
 DEFAULT = "serving_default"
 MOST_BYTES = 512 << 20
 """No body is built beyond this, whatever the settings allow."""
-SAMPLE_INPUTS = {name: Tensor("int32", (-1, 128)) for name in ("input_ids", "input_mask", "segment_ids")}
+SAMPLE_INPUTS = {
+    name: Tensor("int32", (-1, 128)) for name in ("input_ids", "input_mask", "segment_ids")
+}
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _FLOATS = ("half", "bfloat16", "float", "double")
 BODIES = {"instances": "predict", "inputs": "predict", "examples": "classify"}
-"""Key of a request body: the verb of the URL it goes to. Examples also go to regress, which the signature tells."""
+"""Key of a request body: the verb of the URL it goes to. Examples also go to regress, which the
+signature tells.
+"""
 
 
 class NoTrial(Exception):
@@ -41,15 +47,23 @@ class Trial:
     what: str
     """What it holds, for people."""
     sample: bool = False
-    """Whether it asks the repository's own model, whose answer is known to be a pair of probabilities."""
+    """Whether it asks the repository's own model, whose answer is known to be a pair of
+    probabilities.
+    """
 
     def url(self, predict_url: str) -> str:
         """The URL it goes to; `predict_url` ends in `:predict`."""
-        return predict_url.removesuffix(":predict") + f":{self.verb}" if predict_url.endswith(":predict") else predict_url
+        return (
+            predict_url.removesuffix(":predict") + f":{self.verb}"
+            if predict_url.endswith(":predict")
+            else predict_url
+        )
 
 
 def of_stack(stack: str, sentence: str = "", root: Path = ROOT) -> Trial:
-    """The request for what `Pulumi.<stack>.yaml` below `root` serves. `sentence`: only the repository's model takes one. Raises NoTrial."""
+    """The request for what `Pulumi.<stack>.yaml` below `root` serves. `sentence`: only the
+    repository's model takes one. Raises NoTrial.
+    """
     model, body_mib = _model(stack, root)
     given = model.get("request")
     if given and not sentence:
@@ -69,14 +83,22 @@ def of_sentence(sentence: str, source: Path) -> Trial:
     """The sentence as the repository's model reads it, by that model's own vocabulary."""
     from models.tokenizer import load_vocabulary, request
 
-    body = json.dumps(request([sentence], load_vocabulary(source / "assets" / "vocab.txt"))).encode()
+    body = json.dumps(
+        request([sentence], load_vocabulary(source / "assets" / "vocab.txt"))
+    ).encode()
     return Trial(body, "predict", f"“{sentence}”", sample=True)
 
 
 def is_sample(source: Path, known: dict[str, Signature]) -> bool:
-    """Whether this is the repository's model or one of its kind: its three inputs, its two probabilities, its vocabulary."""
+    """Whether this is the repository's model or one of its kind: its three inputs, its two
+    probabilities, its vocabulary.
+    """
     found = known.get(DEFAULT)
-    if found is None or found.inputs != SAMPLE_INPUTS or found.outputs != {"probabilities": Tensor("float", (-1, len(LABELS)))}:
+    if (
+        found is None
+        or found.inputs != SAMPLE_INPUTS
+        or found.outputs != {"probabilities": Tensor("float", (-1, len(LABELS)))}
+    ):
         return False
     from models.tokenizer import load_vocabulary
 
@@ -93,7 +115,9 @@ def from_file(path: Path, known: dict[str, Signature]) -> Trial:
     try:
         body = model_request.read(path)
     except model_request.NotARequest as wrong:
-        raise NoTrial(f"model.request is {path}: {wrong}; expected {model_request.EXPECTED}") from None
+        raise NoTrial(
+            f"model.request is {path}: {wrong}; expected {model_request.EXPECTED}"
+        ) from None
     key = next(key for key in BODIES if key in body)
     verb = BODIES[key]
     signature = known.get(body.get("signature_name", DEFAULT))
@@ -103,26 +127,42 @@ def from_file(path: Path, known: dict[str, Signature]) -> Trial:
 
 
 def of_zeros(known: dict[str, Signature], source: str, most_bytes: int) -> Trial:
-    """Zeros, false and empty strings for the signature that a client without a wish calls. Raises NoTrial."""
-    callable_ones = {name: found for name, found in known.items() if found.inputs and not name.startswith("__")}
+    """Zeros, false and empty strings for the signature that a client without a wish calls. Raises
+    NoTrial.
+    """
+    callable_ones = {
+        name: found for name, found in known.items() if found.inputs and not name.startswith("__")
+    }
     if not callable_ones:
-        raise NoTrial(f"{source} has no signature that takes anything: nothing can be asked of it by request")
+        raise NoTrial(
+            f"{source} has no signature that takes anything: nothing can be asked of it by request"
+        )
     signature = callable_ones.get(DEFAULT) or callable_ones[min(callable_ones)]
     try:
-        if sum(_count(tensor) for tensor in signature.inputs.values()) * 2 > min(most_bytes, MOST_BYTES):
+        if sum(_count(tensor) for tensor in signature.inputs.values()) * 2 > min(
+            most_bytes, MOST_BYTES
+        ):
             raise NoTrial(
                 f"zeros for signature {signature.name} of {source} are more than entry.bodyMib lets through ({most_bytes >> 20} MiB)"
             )
         inputs = {name: zeros(name, tensor) for name, tensor in signature.inputs.items()}
     except NoTrial as reason:
-        raise NoTrial(f"{reason}. Put a request that the model takes into a file and name it: model.request") from None
+        raise NoTrial(
+            f"{reason}. Put a request that the model takes into a file and name it: model.request"
+        ) from None
     asked = {} if signature.name == DEFAULT else {"signature_name": signature.name}
     shown = ", ".join(f"{name} {tensor}" for name, tensor in signature.inputs.items())
-    return Trial(json.dumps({**asked, "inputs": inputs}).encode(), "predict", f"zeros for signature {signature.name} ({shown})")
+    return Trial(
+        json.dumps({**asked, "inputs": inputs}).encode(),
+        "predict",
+        f"zeros for signature {signature.name} ({shown})",
+    )
 
 
 def zeros(name: str, tensor: Tensor) -> Any:
-    """A JSON value of the tensor's shape; a dimension of any size is 1. Raises NoTrial for a type that JSON can't carry."""
+    """A JSON value of the tensor's shape; a dimension of any size is 1. Raises NoTrial for a type
+    that JSON can't carry.
+    """
     if tensor.dtype in _INTEGERS:
         value: Any = 0
     elif tensor.dtype in _FLOATS:
@@ -150,7 +190,9 @@ def _signatures(source: Path) -> dict[str, Signature]:
     try:
         return signatures(source)
     except UnreadableModel as error:
-        raise NoTrial(f"model.source: {error}: without it nobody knows what the model takes") from None
+        raise NoTrial(
+            f"model.source: {error}: without it nobody knows what the model takes"
+        ) from None
 
 
 def _model(stack: str, root: Path) -> tuple[dict[str, Any], int]:
@@ -160,7 +202,9 @@ def _model(stack: str, root: Path) -> tuple[dict[str, Any], int]:
 
     config = _config(stack, root)
     model = {"source": Model.model_fields["source"].default, **_group(config, "model")}
-    return model, int(_group(config, "entry").get("bodyMib") or Entry.model_fields["body_mib"].default)
+    return model, int(
+        _group(config, "entry").get("bodyMib") or Entry.model_fields["body_mib"].default
+    )
 
 
 def _group(config: dict[str, Any], name: str) -> dict[str, Any]:
@@ -173,5 +217,7 @@ def _config(stack: str, root: Path) -> dict[str, Any]:
 
     path = root / f"Pulumi.{stack}.yaml"
     if not path.is_file():
-        raise NoTrial(f"there is no {path.name} here: nobody knows which model stack {stack} serves; run this where the stack's file is")
+        raise NoTrial(
+            f"there is no {path.name} here: nobody knows which model stack {stack} serves; run this where the stack's file is"
+        )
     return (yaml.safe_load(path.read_text()) or {}).get("config") or {}

@@ -1,7 +1,9 @@
-"""`make up`: from whatever is there to an endpoint that answers predictions. Safe to repeat, and to interrupt.
+"""`make up`: from whatever is there to an endpoint that answers predictions. Safe to repeat, and to
+interrupt.
 
-Ends with 0 once the pods are ready. Whether the model answers from here is shown, but decides nothing: before a DNS record is made, or
-without the user's password, it can't be asked. `make smoke` asks again, and fails on a wrong answer.
+Ends with 0 once the pods are ready. Whether the model answers from here is shown, but decides
+nothing: before a DNS record is made, or without the user's password, it can't be asked. `make
+smoke` asks again, and fails on a wrong answer.
 """
 
 from __future__ import annotations
@@ -18,19 +20,32 @@ if TYPE_CHECKING:  # imported in main(), so that an interrupt while they load en
 
 def main() -> int:
     """Deploys the stack and asks its model once."""
-    parser = argparse.ArgumentParser(prog="python -m ops.up", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m ops.up",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--stack", default="local")
-    parser.add_argument("--refresh", action="store_true", help="look first how things really are: puts back what was changed by hand")
+    parser.add_argument(
+        "--refresh",
+        action="store_true",
+        help="look first how things really are: puts back what was changed by hand",
+    )
     options = parser.parse_args()
     try:
         return deploy(options.stack, options.refresh)
     except KeyboardInterrupt:
-        print("\ninterrupted; what was done is kept, the same command goes on from here", file=sys.stderr)
+        print(
+            "\ninterrupted; what was done is kept, the same command goes on from here",
+            file=sys.stderr,
+        )
         return 130
 
 
 def deploy(name: str, refresh: bool) -> int:
-    """The exit status: 0 when everything is there and ready, else the engine's, after it has been said what is in the way."""
+    """The exit status: 0 when everything is there and ready, else the engine's, after it has been
+    said what is in the way.
+    """
     from ops.check import require_good
     from ops.pulumi import TAKE_BACK, CommandFailed, Stack
 
@@ -40,13 +55,16 @@ def deploy(name: str, refresh: bool) -> int:
     stack = Stack(name)
     started = time.monotonic()
     try:
-        (deploy_in_lab if stack.in_lab else deploy_for_real)(stack, *(["--refresh"] if refresh else []))
+        (deploy_in_lab if stack.in_lab else deploy_for_real)(
+            stack, *(["--refresh"] if refresh else [])
+        )
     except CommandFailed as failure:
         from ops.diagnose import after_failure
 
         after_failure(stack)
         print(
-            "The update did not finish. What was done is kept; once the cause is gone the same command goes on from here.", file=sys.stderr
+            "The update did not finish. What was done is kept; once the cause is gone the same command goes on from here.",
+            file=sys.stderr,
         )
         return failure.code
     print(f"\n{stack.name} is up after {time.monotonic() - started:.0f} s\n")
@@ -67,7 +85,9 @@ def deploy_in_lab(stack: Stack, *options: str) -> None:
 
 
 def deploy_for_real(stack: Stack, *options: str) -> None:
-    """`pulumi up`, which shows the changes and asks; before it, what an interrupted one left open is settled."""
+    """`pulumi up`, which shows the changes and asks; before it, what an interrupted one left open
+    is settled.
+    """
     from ops import update
     from ops.pulumi import require_stack
 

@@ -1,4 +1,6 @@
-"""One run of the engine as every command here starts it: what an earlier one left is settled first, what went wrong is explained after."""
+"""One run of the engine as every command here starts it: what an earlier one left is settled first,
+what went wrong is explained after.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from ops.recover import settle_killed_update
 
 
 def run(stack: Stack, operation: str, *arguments: str, settle: bool = True) -> None:
-    """`pulumi OPERATION` on the stack. Raises CommandFailed, after it has said which resource failed and what to do.
+    """`pulumi OPERATION` on the stack. Raises CommandFailed, after it has said which resource
+    failed and what to do.
 
     A stack that the backend does not know yet has nothing to `settle`.
     """
@@ -19,7 +22,9 @@ def run(stack: Stack, operation: str, *arguments: str, settle: bool = True) -> N
         settle_killed_update(stack)
     started = time.time()
     looks = doubles.Looks(stack, started)
-    code, report = stack.reported(operation, "--stack", stack.name, *arguments, made=looks.made if operation == "up" else None)
+    code, report = stack.reported(
+        operation, "--stack", stack.name, *arguments, made=looks.made if operation == "up" else None
+    )
     known_better = lost.take_over(stack, report, started) if code else {}
     for line in advice.explanation(report, known_better) if code else []:
         print(line, file=sys.stderr)

@@ -1,1 +1,3 @@
-"""What must hold of every stack, as rules that need nothing but the resources: run by the CLI's policy host and by `python -m policy`."""
+"""What must hold of every stack, as rules that need nothing but the resources: run by the CLI's
+policy host and by `python -m policy`.
+"""

@@ -1,4 +1,6 @@
-"""`python -m policy PREVIEW.json --stack NAME` checks a preview; `pulumi preview --policy-pack policy` has the CLI run this directory."""
+"""`python -m policy PREVIEW.json --stack NAME` checks a preview; `pulumi preview --policy-pack
+policy` has the CLI run this directory.
+"""
 
 import pathlib
 import sys

@@ -1,4 +1,6 @@
-"""`python -m policy PREVIEW.json --stack prod`: every rule over every resource of a preview. Exit status 1 when one blocks."""
+"""`python -m policy PREVIEW.json --stack prod`: every rule over every resource of a preview. Exit
+status 1 when one blocks.
+"""
 
 from __future__ import annotations
 
@@ -34,23 +36,41 @@ class Violation:
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""
         resource = {"resource": self.resource.name, "urn": self.resource.urn}
-        return {"policy": self.rule.name, "level": self.rule.level, **resource, "message": self.message, "waiver": self.waiver}
+        return {
+            "policy": self.rule.name,
+            "level": self.rule.level,
+            **resource,
+            "message": self.message,
+            "waiver": self.waiver,
+        }
 
 
-def judge(deployment: Deployment, waivers: tuple[Waiver, ...] = (), today: datetime.date | None = None) -> list[Violation]:
+def judge(
+    deployment: Deployment, waivers: tuple[Waiver, ...] = (), today: datetime.date | None = None
+) -> list[Violation]:
     """Everything that breaks a rule; what blocks first."""
     today = today or datetime.date.today()
     found = []
     for rule in ALL:
         for resource, message in rule.check(deployment):
-            covering = (one.reason for one in waivers if one.covers(rule.name, deployment.stack, resource, today))
+            covering = (
+                one.reason
+                for one in waivers
+                if one.covers(rule.name, deployment.stack, resource, today)
+            )
             found.append(Violation(rule, resource, message, next(covering, "")))
     return sorted(found, key=lambda one: (not one.blocking, bool(one.waiver)))
 
 
 def deployment_of(preview: Preview, stack: str) -> Deployment:
-    """The resources that will be there. Raises NotAPreview when the document leaves out those that stay as they are."""
-    steps = [step for step in preview.steps if step.new is not None and not step.op.startswith(("delete", "discard"))]
+    """The resources that will be there. Raises NotAPreview when the document leaves out those that
+    stay as they are.
+    """
+    steps = [
+        step
+        for step in preview.steps
+        if step.new is not None and not step.op.startswith(("delete", "discard"))
+    ]
     shown = sum(1 for step in preview.steps if step.op == "same")
     if preview.counts.get("same", 0) > shown:
         hidden = preview.counts["same"] - shown
@@ -59,15 +79,27 @@ def deployment_of(preview: Preview, stack: str) -> Deployment:
             "`pulumi preview --json --show-sames`"
         )
     latest = {step.urn: step.new for step in steps if step.new is not None}
-    return Deployment(stack, tuple(Resource(urn, state.inputs, state.protect) for urn, state in latest.items()))
+    return Deployment(
+        stack, tuple(Resource(urn, state.inputs, state.protect) for urn, state in latest.items())
+    )
 
 
 def main(arguments: list[str]) -> int:
     """Checks a preview; prints what breaks a rule."""
     parser = argparse.ArgumentParser(prog="python -m policy", description=__doc__)
-    parser.add_argument("preview", type=pathlib.Path, metavar="PREVIEW.json", help="what `pulumi preview --json --show-sames` printed")
+    parser.add_argument(
+        "preview",
+        type=pathlib.Path,
+        metavar="PREVIEW.json",
+        help="what `pulumi preview --json --show-sames` printed",
+    )
     parser.add_argument("--stack", required=True)
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="the results, for the pull-request comment")
+    parser.add_argument(
+        "--json",
+        type=pathlib.Path,
+        metavar="FILE",
+        help="the results, for the pull-request comment",
+    )
     parser.add_argument("--waivers", type=pathlib.Path, default=FILE, metavar="FILE")
     options = parser.parse_args(arguments)
     try:
@@ -78,8 +110,15 @@ def main(arguments: list[str]) -> int:
         return 1
     violations = judge(deployment, waivers)
     if options.json:
-        counts = {"stack": options.stack, "policies": len(ALL), "resources": len(deployment.resources)}
-        options.json.write_text(json.dumps({**counts, "violations": [one.plain() for one in violations]}, indent=2) + "\n")
+        counts = {
+            "stack": options.stack,
+            "policies": len(ALL),
+            "resources": len(deployment.resources),
+        }
+        options.json.write_text(
+            json.dumps({**counts, "violations": [one.plain() for one in violations]}, indent=2)
+            + "\n"
+        )
     print(report(deployment, violations))
     return 1 if any(one.blocking for one in violations) else 0
 

@@ -1,6 +1,8 @@
-"""`python -m policy.environment`: the Python environment in which the CLI runs the pack, made once per set of locked packages.
+"""`python -m policy.environment`: the Python environment in which the CLI runs the pack, made once
+per set of locked packages.
 
-It is apart from the project's: pulumi-policy 1.21.0 asks for protobuf 5, the program is verified on protobuf 6.
+It is apart from the project's: pulumi-policy 1.21.0 asks for protobuf 5, the program is verified on
+protobuf 6.
 """
 
 from __future__ import annotations
@@ -33,10 +35,15 @@ def ensure() -> pathlib.Path:
 
 
 def _install(environment: pathlib.Path) -> None:
-    print(f"policy pack: installing its packages into {environment} (some 10 seconds)", file=sys.stderr)
+    print(
+        f"policy pack: installing its packages into {environment} (some 10 seconds)",
+        file=sys.stderr,
+    )
     try:
         bootstrap.create(environment)
-        bootstrap.install_lock(environment / "bin" / "python", LOCK, pathlib.Path(sys.executable).parent / "uv")
+        bootstrap.install_lock(
+            environment / "bin" / "python", LOCK, pathlib.Path(sys.executable).parent / "uv"
+        )
     except bootstrap.InstallError as error:
         raise NoEnvironment(f"policy pack: {error}") from None
     (environment / ".complete").write_text("ok\n")

@@ -1,4 +1,5 @@
-"""The rules as a policy pack for the CLI: `pulumi preview --policy-pack policy`, `pulumi up --policy-pack policy`.
+"""The rules as a policy pack for the CLI: `pulumi preview --policy-pack policy`, `pulumi up
+--policy-pack policy`.
 
 Here the engine hands over real values, secrets among them: a rule's message never holds one.
 """
@@ -37,7 +38,9 @@ def _policy(rule: Rule, waivers: tuple[Waiver, ...]) -> Policy:
     if rule.whole is not None:
 
         def whole(args: StackValidationArgs, report: Any) -> None:
-            resources = tuple(Resource(one.urn, plain(one.props), one.opts.protect) for one in args.resources)
+            resources = tuple(
+                Resource(one.urn, plain(one.props), one.opts.protect) for one in args.resources
+            )
             stack = resources[0].stack if resources else ""
             for resource, message in rule.check(Deployment(stack, resources)):
                 if not _waived(rule, resource, waivers):
@@ -60,12 +63,16 @@ def _waived(rule: Rule, resource: Resource, waivers: tuple[Waiver, ...]) -> bool
 
 
 def plain(value: Any) -> Any:
-    """Ordinary dictionaries and lists of the SDK's proxies, which raise where a value isn't known."""
+    """Ordinary dictionaries and lists of the SDK's proxies, which raise where a value isn't
+    known.
+    """
     if isinstance(value, Mapping):
         return {key: _known(value, key) for key in value}
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_known(value, at) for at in range(len(value))]
-    return int(value) if isinstance(value, float) and value.is_integer() else value  # on the wire every number is a float
+    return (
+        int(value) if isinstance(value, float) and value.is_integer() else value
+    )  # on the wire every number is a float
 
 
 def _known(value: Any, key: Any) -> Any:

@@ -1,4 +1,6 @@
-"""Resources as the rules see them, wherever they come from: plain inputs, with what isn't known yet marked."""
+"""Resources as the rules see them, wherever they come from: plain inputs, with what isn't known yet
+marked.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,11 @@ def dig(value: Any, *path: str | int) -> Any:
     """The value at a path of keys and positions; None where there is none."""
     for part in path:
         if isinstance(part, int):
-            value = value[part] if isinstance(value, list) and -len(value) <= part < len(value) else None
+            value = (
+                value[part]
+                if isinstance(value, list) and -len(value) <= part < len(value)
+                else None
+            )
         else:
             value = value.get(part) if isinstance(value, Mapping) else None
     return value
@@ -75,7 +81,9 @@ def listed(value: Any) -> list[Any]:
 
 
 def texts(value: Any, path: str = "") -> Iterator[tuple[str, str, str]]:
-    """Every text in a value: (its path, the key it stands under, the text). Keys are texts as well."""
+    """Every text in a value: (its path, the key it stands under, the text). Keys are texts as
+    well.
+    """
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield f"{path}.{key}".lstrip("."), "", str(key)

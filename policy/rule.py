@@ -9,7 +9,9 @@ from policy.resources import Deployment, Resource
 
 MANDATORY, ADVISORY = "mandatory", "advisory"
 Finding = tuple[Resource, str]
-"""The resource that breaks a rule, and how: names what is wrong and what to do, never a value that may be secret."""
+"""The resource that breaks a rule, and how: names what is wrong and what to do, never a value that
+may be secret.
+"""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class Rule:
     def check(self, deployment: Deployment) -> Iterator[Finding]:
         """Everything in the deployment that breaks this rule."""
         if self.each is not None:
-            yield from ((resource, text) for resource in deployment.resources for text in self.each(resource, deployment.stack))
+            yield from (
+                (resource, text)
+                for resource in deployment.resources
+                for text in self.each(resource, deployment.stack)
+            )
         if self.whole is not None:
             yield from self.whole(deployment)

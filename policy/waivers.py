@@ -1,4 +1,6 @@
-"""Exceptions to policies: written down, with a reason, for one resource, and if wanted until a day."""
+"""Exceptions to policies: written down, with a reason, for one resource, and if wanted until a
+day.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,12 @@ class Waiver:
     def covers(self, policy: str, stack: str, resource: Resource, today: datetime.date) -> bool:
         """Whether it lets this finding through today."""
         in_time = self.until is None or today <= self.until
-        return in_time and policy == self.policy and stack in self.stacks and resource.name == self.resource
+        return (
+            in_time
+            and policy == self.policy
+            and stack in self.stacks
+            and resource.name == self.resource
+        )
 
 
 def load(path: pathlib.Path = FILE, policies: Iterable[str] = ()) -> tuple[Waiver, ...]:
@@ -45,10 +52,19 @@ def load(path: pathlib.Path = FILE, policies: Iterable[str] = ()) -> tuple[Waive
     if not isinstance(entries, list):
         raise BadWaivers(f"{path}: expected a list of waivers, found {type(entries).__name__}")
     known = set(policies)
-    mistakes = [f"{path} entry {number}: {text}" for number, entry in enumerate(entries, 1) for text in _mistakes(entry, known)]
+    mistakes = [
+        f"{path} entry {number}: {text}"
+        for number, entry in enumerate(entries, 1)
+        for text in _mistakes(entry, known)
+    ]
     if mistakes:
         raise BadWaivers("\n".join(mistakes))
-    return tuple(Waiver(one["policy"], tuple(one["stacks"]), one["resource"], one["reason"], one.get("until")) for one in entries)
+    return tuple(
+        Waiver(
+            one["policy"], tuple(one["stacks"]), one["resource"], one["reason"], one.get("until")
+        )
+        for one in entries
+    )
 
 
 def _mistakes(entry: Any, policies: set[str]) -> list[str]:
@@ -59,7 +75,11 @@ def _mistakes(entry: Any, policies: set[str]) -> list[str]:
         if key not in entry and key != "until":
             found.append(f"{key} is missing: a waiver is for one thing, and says why")
         elif key in entry and (not isinstance(entry[key], kind) or not entry[key]):
-            found.append(f"{key}: expected {'a date such as 2026-12-31' if key == 'until' else f'a {kind.__name__} with something in it'}")
+            found.append(
+                f"{key}: expected {'a date such as 2026-12-31' if key == 'until' else f'a {kind.__name__} with something in it'}"
+            )
     if policies and isinstance(entry.get("policy"), str) and entry["policy"] not in policies:
-        found.append(f"policy {entry['policy']}: there is none of that name; expected one of {', '.join(sorted(policies))}")
+        found.append(
+            f"policy {entry['policy']}: there is none of that name; expected one of {', '.join(sorted(policies))}"
+        )
     return found

@@ -6,9 +6,11 @@ NOT_FOUND = 'the run ends with "resource does not exist"'
 
 
 class Adopt(Group):
-    """What exists already and is taken over: compared with the settings, never deleted or replaced, left in place by a destroy.
+    """What exists already and is taken over: compared with the settings, never deleted or replaced,
+    left in place by a destroy.
 
-    The keys stay for as long as the stack does; without them its settings describe another pool, bucket or role.
+    The keys stay for as long as the stack does; without them its settings describe another pool,
+    bucket or role.
     """
 
     node_pool_id: str | None = setting(

@@ -47,7 +47,9 @@ def _an_adopted_pool_is_not_replaced(settings: Settings) -> Iterator[Problem]:
 @rule("adopt.change", "adopt.nodePoolId", "adopt.bucket", "adopt.roleName", "adopt.namespace")
 def _there_is_something_to_change(settings: Settings) -> Iterator[Problem]:
     adopt = settings.adopt
-    if adopt.change and not (adopt.node_pool_id or adopt.bucket or adopt.role_name or adopt.namespace):
+    if adopt.change and not (
+        adopt.node_pool_id or adopt.bucket or adopt.role_name or adopt.namespace
+    ):
         yield Problem(
             "adopt.change",
             True,

@@ -15,7 +15,9 @@ def advice(settings: Settings) -> Iterator[str]:
 
 
 def _room_for_replacements(settings: Settings) -> Iterator[str]:
-    """At full load all preemptible nodes may get their notice at once, and the old ones still count while the new ones come."""
+    """At full load all preemptible nodes may get their notice at once, and the old ones still count
+    while the new ones come.
+    """
     pool, serving = settings.node_pool, settings.nodes_for(settings.autoscaler.max_replicas)
     if pool.spot_strategy == "NoSpot" or not settings.interruption.enabled:
         return
@@ -43,7 +45,9 @@ def _unknown_tensorflow(settings: Settings) -> Iterator[str]:
 
 
 def _volume_options(settings: Settings) -> Iterator[str]:
-    """Not refused: the client in the CSI driver's image may be newer than the one whose options are known here."""
+    """Not refused: the client in the CSI driver's image may be newer than the one whose options are
+    known here.
+    """
     text = settings.model.volume_options
     for option, said in ossfs2.refusals(ossfs2.options_of(text)).items():
         yield (

@@ -1,4 +1,6 @@
-"""Settings of what Alibaba Cloud provides: the cluster, its node scaler, the node pool, the model's bucket (tutorial steps 1 and 2)."""
+"""Settings of what Alibaba Cloud provides: the cluster, its node scaler, the node pool, the model's
+bucket (tutorial steps 1 and 2).
+"""
 
 from typing import Annotated, Literal
 
@@ -7,9 +9,14 @@ from pydantic import Field, StringConstraints
 from settings.core.field import Group, Text, setting
 
 LabelKey = Annotated[
-    str, StringConstraints(pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")
+    str,
+    StringConstraints(
+        pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+    ),
 ]
-LabelValue = Annotated[Text, StringConstraints(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")]
+LabelValue = Annotated[
+    Text, StringConstraints(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")
+]
 VSwitchId = Annotated[str, StringConstraints(pattern=r"^vsw-[a-z0-9]+$")]
 InstanceType = Annotated[str, StringConstraints(pattern=r"^ecs\.[a-z0-9-]+\.[a-z0-9]+$")]
 SecurityGroupId = Annotated[str, StringConstraints(pattern=r"^sg-[a-z0-9]+$")]
@@ -18,7 +25,9 @@ DURATION = r"^[1-9][0-9]*(s|m|h)$"
 
 
 class Lookups(Group):
-    """Answers given instead of asked for. What is set here is not looked up, so that a preview needs no cloud."""
+    """Answers given instead of asked for. What is set here is not looked up, so that a preview
+    needs no cloud.
+    """
 
     account_id: Text | None = setting(
         None,
@@ -114,7 +123,9 @@ ZRS = (
     "cn-hangzhou", "cn-shanghai", "cn-beijing", "cn-zhangjiakou", "cn-wulanchabu", "cn-shenzhen", "cn-hongkong", "ap-northeast-1",
     "ap-southeast-1", "ap-southeast-5", "eu-central-1",
 )  # fmt: skip
-"""Regions whose OSS stores in several zones (OSS documentation, "Zone-redundant storage", as of 2026-11)."""
+"""Regions whose OSS stores in several zones (OSS documentation, "Zone-redundant storage", as of
+2026-11).
+"""
 ZRS_STANDARD = ("ap-southeast-3",)
 """Regions of two zones, where only class Standard is so stored (the same page)."""
 
@@ -139,14 +150,22 @@ class ModelStore(Group):
     )
     redundancy: Literal["LRS", "ZRS"] | None = setting(
         None,
-        "LRS: one zone. ZRS: several. Unset: ZRS in the regions that have it (" + ", ".join(ZRS) + "; " + ", ".join(ZRS_STANDARD) + " for "
+        "LRS: one zone. ZRS: several. Unset: ZRS in the regions that have it ("
+        + ", ".join(ZRS)
+        + "; "
+        + ", ".join(ZRS_STANDARD)
+        + " for "
         "class Standard), LRS in the others. A change replaces the bucket.",
         expected="LRS or ZRS",
         otherwise="OSS refuses the bucket",
         example="ZRS",
     )
     encryption: Literal["AES256", "KMS"] = setting(
-        "AES256", "Server-side encryption at rest.", expected="AES256 or KMS", otherwise="OSS refuses the rule", example="AES256"
+        "AES256",
+        "Server-side encryption at rest.",
+        expected="AES256 or KMS",
+        otherwise="OSS refuses the rule",
+        example="AES256",
     )
     kms_key_id: str | None = setting(
         None,

@@ -8,7 +8,9 @@ from settings.cloud import InstanceType
 from settings.core.field import REQUIRED, Group, setting
 from settings.traffic import Cidr
 
-ZoneId = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}-[a-z]+(-[a-z]+)?(-[a-z]|-[0-9]+[a-z])$")]
+ZoneId = Annotated[
+    str, StringConstraints(pattern=r"^[a-z]{2}-[a-z]+(-[a-z]+)?(-[a-z]|-[0-9]+[a-z])$")
+]
 AddonName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,62}$")]
 AddonVersion = Annotated[str, StringConstraints(pattern=r"^v?[0-9]+\.[0-9]+[0-9A-Za-z.-]*$")]
 ADDON_VERSIONS = {
@@ -21,11 +23,15 @@ ADDON_VERSIONS = {
     "ack-node-problem-detector": "1.2.22",
     "ack-alibaba-cloud-metrics-adapter": "1.3.7",
 }
-"""What a cluster made by a stack gets, pinned: an add-on that ACK raises by itself shows as a difference."""
+"""What a cluster made by a stack gets, pinned: an add-on that ACK raises by itself shows as a
+difference.
+"""
 
 
 class Create(Group):
-    """A cluster to make, with its network, its system nodes and its add-ons, in place of an existing one."""
+    """A cluster to make, with its network, its system nodes and its add-ons, in place of an
+    existing one.
+    """
 
     vswitches: dict[ZoneId, Cidr] = setting(
         REQUIRED,
@@ -58,12 +64,14 @@ class Create(Group):
         otherwise="the sleep before stop is not known there, and every roll drops requests",
         example="1.34.1-aliyun.1",
     )
-    spec: Literal["ack.pro.small", "ack.pro.xlarge", "ack.pro.2xlarge", "ack.pro.4xlarge"] = setting(
-        "ack.pro.small",
-        "Size of the managed control plane (ACK Pro).",
-        expected="ack.pro.small, ack.pro.xlarge, ack.pro.2xlarge or ack.pro.4xlarge",
-        otherwise="ACK refuses the cluster",
-        example="ack.pro.small",
+    spec: Literal["ack.pro.small", "ack.pro.xlarge", "ack.pro.2xlarge", "ack.pro.4xlarge"] = (
+        setting(
+            "ack.pro.small",
+            "Size of the managed control plane (ACK Pro).",
+            expected="ack.pro.small, ack.pro.xlarge, ack.pro.2xlarge or ack.pro.4xlarge",
+            otherwise="ACK refuses the cluster",
+            example="ack.pro.small",
+        )
     )
     system_size: int = setting(
         2,
@@ -125,7 +133,9 @@ class Create(Group):
     )
     addon_versions: dict[AddonName, AddonVersion] = setting(
         {},
-        "Other versions than the pinned ones: " + ", ".join(f"{name} {version}" for name, version in ADDON_VERSIONS.items()) + ".",
+        "Other versions than the pinned ones: "
+        + ", ".join(f"{name} {version}" for name, version in ADDON_VERSIONS.items())
+        + ".",
         expected="add-on: version, in quotes",
         otherwise="ACK refuses the add-on, or installs another version than tested",
         example="v1.33.1",

@@ -72,7 +72,10 @@ def _the_account_is_said(settings: Settings) -> Iterator[Problem]:
 
 @rule("adopt.nodePoolId", "cluster.create")
 def _a_new_cluster_has_no_pool_to_adopt(settings: Settings) -> Iterator[Problem]:
-    for field, value in (("nodePoolId", settings.adopt.node_pool_id), ("namespace", settings.adopt.namespace)):
+    for field, value in (
+        ("nodePoolId", settings.adopt.node_pool_id),
+        ("namespace", settings.adopt.namespace),
+    ):
         if value and settings.cluster.create:
             yield Problem(
                 f"adopt.{field}",
@@ -90,11 +93,20 @@ def _networks_fit(settings: Settings) -> Iterator[Problem]:
         return
     blocks: dict[str, IPv4Network] = {}
     named = {f"vswitches.{zone}": cidr for zone, cidr in create.vswitches.items()}
-    for field, cidr in {"vpcCidr": create.vpc_cidr, "serviceCidr": create.service_cidr, **named}.items():
+    for field, cidr in {
+        "vpcCidr": create.vpc_cidr,
+        "serviceCidr": create.service_cidr,
+        **named,
+    }.items():
         try:
             blocks[field] = IPv4Network(cidr)
         except ValueError as error:
-            yield _wrong(field, cidr, f"the first address of a block and its length ({error})", "Alibaba Cloud refuses it")
+            yield _wrong(
+                field,
+                cidr,
+                f"the first address of a block and its length ({error})",
+                "Alibaba Cloud refuses it",
+            )
     if len(blocks) < len(named) + 2:
         return
     yield from _each_in_its_place(blocks, named)
@@ -103,19 +115,45 @@ def _networks_fit(settings: Settings) -> Iterator[Problem]:
 def _each_in_its_place(blocks: dict[str, IPv4Network], named: dict[str, str]) -> Iterator[Problem]:
     vpc = blocks["vpcCidr"]
     if vpc.overlaps(blocks["serviceCidr"]):
-        yield _wrong("serviceCidr", str(blocks["serviceCidr"]), f"addresses outside of vpcCidr, which is {vpc}", "ACK refuses the cluster")
+        yield _wrong(
+            "serviceCidr",
+            str(blocks["serviceCidr"]),
+            f"addresses outside of vpcCidr, which is {vpc}",
+            "ACK refuses the cluster",
+        )
     for field in named:
         if not blocks[field].subnet_of(vpc):
-            yield _wrong(field, str(blocks[field]), f"addresses inside vpcCidr, which is {vpc}", "Alibaba Cloud refuses the vSwitch")
+            yield _wrong(
+                field,
+                str(blocks[field]),
+                f"addresses inside vpcCidr, which is {vpc}",
+                "Alibaba Cloud refuses the vSwitch",
+            )
         elif blocks[field].prefixlen > SMALLEST:
-            yield _wrong(field, str(blocks[field]), f"a block of /{SMALLEST} or larger", "pods wait for addresses without end")
+            yield _wrong(
+                field,
+                str(blocks[field]),
+                f"a block of /{SMALLEST} or larger",
+                "pods wait for addresses without end",
+            )
     for one, other in combinations(named, 2):
         if blocks[one].overlaps(blocks[other]):
-            yield _wrong(other, str(blocks[other]), f"addresses apart from {one}, {blocks[one]}", "Alibaba Cloud refuses the vSwitch")
+            yield _wrong(
+                other,
+                str(blocks[other]),
+                f"addresses apart from {one}, {blocks[one]}",
+                "Alibaba Cloud refuses the vSwitch",
+            )
 
 
 def _wrong(field: str, value: str, expected: str, otherwise: str) -> Problem:
-    return Problem(f"cluster.create.{field}", value, expected, otherwise, set_command(f"cluster.create.{field}", "<addresses>"))
+    return Problem(
+        f"cluster.create.{field}",
+        value,
+        expected,
+        otherwise,
+        set_command(f"cluster.create.{field}", "<addresses>"),
+    )
 
 
 @rule("cluster.create", "alicloud:region")
@@ -184,7 +222,11 @@ def _not_a_chart(chart: str) -> str:
     """Why this is no place of a chart, "" when it may be one."""
     path = Path(chart)
     if "://" in chart:
-        return "" if chart.startswith("https://") and chart.endswith(".tgz") else "this is another kind of address"
+        return (
+            ""
+            if chart.startswith("https://") and chart.endswith(".tgz")
+            else "this is another kind of address"
+        )
     if path.is_dir():
         return "" if (path / "Chart.yaml").is_file() else "the directory has no Chart.yaml"
     if not path.exists():

@@ -12,12 +12,21 @@ from settings.root import Settings
 
 
 def current() -> Settings:
-    """The engine's configuration, checked; warns of what is rarely meant. Raises pulumi.RunError with every mistake, which the engine
-    shows without a traceback."""
+    """The engine's configuration, checked; warns of what is rarely meant. Raises pulumi.RunError
+    with every mistake, which the engine shows without a traceback.
+    """
     values = {**engine_config.get_config_env(), **engine_config.CONFIG.get()}
-    secret = {key for key in values if engine_config.is_config_secret(key)} | set(engine_config.get_config_secret_keys_env())
+    secret = {key for key in values if engine_config.is_config_secret(key)} | set(
+        engine_config.get_config_secret_keys_env()
+    )
     try:
-        settings = load(values, secret, project=pulumi.get_project(), stack=pulumi.get_stack(), environment=os.environ)
+        settings = load(
+            values,
+            secret,
+            project=pulumi.get_project(),
+            stack=pulumi.get_stack(),
+            environment=os.environ,
+        )
     except SettingsError as error:
         raise pulumi.RunError(str(error)) from None
     for warning in advice(settings):

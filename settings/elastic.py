@@ -62,7 +62,9 @@ class Interruption(Group):
 
 
 class Mix(Group):
-    """The mix of charge types, kept over time: surplus pay-as-you-go nodes are replaced by preemptible ones."""
+    """The mix of charge types, kept over time: surplus pay-as-you-go nodes are replaced by
+    preemptible ones.
+    """
 
     enabled: bool = setting(
         True,

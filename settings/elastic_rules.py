@@ -102,7 +102,8 @@ def _floors_need_the_handler(settings: Settings) -> Iterator[Problem]:
         field = "autoscaler.floors" if settings.autoscaler.floors else "autoscaler.outageReplicas"
         yield Problem(
             field,
-            [floor.plain() for floor in settings.autoscaler.floors] or settings.autoscaler.outage_replicas,
+            [floor.plain() for floor in settings.autoscaler.floors]
+            or settings.autoscaler.outage_replicas,
             "nothing with interruption.enabled false: the handler sets the HPA's minimum",
             "the minimum never moves",
             f"{set_command('interruption.enabled', 'true')}  (or: {remove_command(field)})",
@@ -111,7 +112,10 @@ def _floors_need_the_handler(settings: Settings) -> Iterator[Problem]:
 
 @rule("autoscaler.metricWindowSeconds", "autoscaler.metricDelaySeconds")
 def _window_lies_in_what_is_read(settings: Settings) -> Iterator[Problem]:
-    window, delay = settings.autoscaler.metric_window_seconds or 15, settings.autoscaler.metric_delay_seconds
+    window, delay = (
+        settings.autoscaler.metric_window_seconds or 15,
+        settings.autoscaler.metric_delay_seconds,
+    )
     delay = 10 if delay is None else delay
     if window + delay > 100:
         yield Problem(
@@ -123,7 +127,13 @@ def _window_lies_in_what_is_read(settings: Settings) -> Iterator[Problem]:
         )
 
 
-@rule("headroom.nodes", "nodePool.maxSize", "nodePool.instanceTypes", "autoscaler.minReplicas", "server.gpus")
+@rule(
+    "headroom.nodes",
+    "nodePool.maxSize",
+    "nodePool.instanceTypes",
+    "autoscaler.minReplicas",
+    "server.gpus",
+)
 def _headroom_has_room(settings: Settings) -> Iterator[Problem]:
     warm, most = settings.headroom.nodes, settings.node_pool.max_size
     fewest = settings.nodes_for(settings.autoscaler.min_replicas)
@@ -133,7 +143,9 @@ def _headroom_has_room(settings: Settings) -> Iterator[Problem]:
             warm,
             f"at most {max(0, most - fewest)}: nodePool.maxSize is {most}, and {fewest} serve at least",
             "the nodes are never warm: there is no room for them even at the least load",
-            set_command("nodePool.maxSize", str(warm + settings.nodes_for(settings.autoscaler.max_replicas))),
+            set_command(
+                "nodePool.maxSize", str(warm + settings.nodes_for(settings.autoscaler.max_replicas))
+            ),
         )
 
 

@@ -9,26 +9,53 @@ from settings.root import Settings
 
 def network(settings: Settings, create: Create) -> dict[str, Any]:
     """Inputs of the network that is made."""
-    own = {"name": settings.cluster_name, "vswitches": create.vswitches, "cidr": create.vpc_cidr, "tags": settings.all_tags}
+    own = {
+        "name": settings.cluster_name,
+        "vswitches": create.vswitches,
+        "cidr": create.vpc_cidr,
+        "tags": settings.all_tags,
+    }
     return {**own, "protect": create.protect}
 
 
 def managed_cluster(settings: Settings, create: Create) -> dict[str, Any]:
     """Inputs of the cluster that is made."""
-    own = {"name": settings.cluster_name, "terway_version": create.addon_version("terway-eniip"), "tags": settings.all_tags}
-    return {**own, **{key: getattr(create, key) for key in ("version", "spec", "service_cidr", "nat_gateway", "public_api", "protect")}}
+    own = {
+        "name": settings.cluster_name,
+        "terway_version": create.addon_version("terway-eniip"),
+        "tags": settings.all_tags,
+    }
+    return {
+        **own,
+        **{
+            key: getattr(create, key)
+            for key in ("version", "spec", "service_cidr", "nat_gateway", "public_api", "protect")
+        },
+    }
 
 
 def system_pool(settings: Settings, create: Create) -> dict[str, Any]:
     """Inputs of the system nodes."""
-    own = {"size": create.system_size, "instance_types": create.system_instance_types, "disk_size": create.system_disk_size}
+    own = {
+        "size": create.system_size,
+        "instance_types": create.system_instance_types,
+        "disk_size": create.system_disk_size,
+    }
     return {**own, "tags": settings.all_tags}
 
 
 def addons(settings: Settings, create: Create) -> dict[str, Any]:
     """Inputs of the add-ons."""
-    own = {"kind": settings.entry.kind, "metrics_addon": create.metrics_adapter == "addon", "policy_name": settings.ram_name("metrics")}
-    return {**own, "versions": {name: create.addon_version(name) for name in ADDON_VERSIONS}, "tags": settings.all_tags}
+    own = {
+        "kind": settings.entry.kind,
+        "metrics_addon": create.metrics_adapter == "addon",
+        "policy_name": settings.ram_name("metrics"),
+    }
+    return {
+        **own,
+        "versions": {name: create.addon_version(name) for name in ADDON_VERSIONS},
+        "tags": settings.all_tags,
+    }
 
 
 def metrics_adapter(settings: Settings, create: Create) -> dict[str, Any]:
@@ -40,22 +67,40 @@ def metrics_adapter(settings: Settings, create: Create) -> dict[str, Any]:
 def pool(settings: Settings) -> dict[str, Any]:
     """Inputs of the GPU node pool."""
     own = {"stack": settings.stack, "tags": settings.all_tags}
-    return {**settings.node_pool.plain("vswitch_ids"), **own, **_adopted(settings, settings.adopted_pool)}
+    return {
+        **settings.node_pool.plain("vswitch_ids"),
+        **own,
+        **_adopted(settings, settings.adopted_pool),
+    }
 
 
 def store(settings: Settings) -> dict[str, Any]:
     """Inputs of the model's bucket and the model in it."""
     model = settings.model
-    own = {"bucket": settings.bucket_name, "source": model.source, "prefix": model.key_prefix, "tags": settings.all_tags}
+    own = {
+        "bucket": settings.bucket_name,
+        "source": model.source,
+        "prefix": model.key_prefix,
+        "tags": settings.all_tags,
+    }
     own["tensorflow"] = settings.server.tensorflow_version
     redundancy = settings.model_store.redundancy_in(settings.region)
-    return {**settings.model_store.plain(), "redundancy": redundancy, **own, **_adopted(settings, settings.adopt.bucket)}
+    return {
+        **settings.model_store.plain(),
+        "redundancy": redundancy,
+        **own,
+        **_adopted(settings, settings.adopt.bucket),
+    }
 
 
 def access(settings: Settings) -> dict[str, Any]:
     """Inputs of the role and the policy the volume reads with."""
     adopted = settings.adopt.role_name
-    own = {"role_name": adopted or settings.ram_name("reader"), "policy_name": settings.ram_name("read"), "tags": settings.all_tags}
+    own = {
+        "role_name": adopted or settings.ram_name("reader"),
+        "policy_name": settings.ram_name("read"),
+        "tags": settings.all_tags,
+    }
     return {**own, "prefix": settings.model.volume_prefix, **_adopted(settings, adopted)}
 
 
@@ -71,7 +116,12 @@ def _adopted(settings: Settings, resource_id: str | None) -> dict[str, Any]:
 def volume(settings: Settings) -> dict[str, Any]:
     """Inputs of the model's volume."""
     model = settings.model
-    return {"region": settings.region, "path": model.mount_path, "options": model.volume_options, "size": model.volume_size}
+    return {
+        "region": settings.region,
+        "path": model.mount_path,
+        "options": model.volume_options,
+        "size": model.volume_size,
+    }
 
 
 def server(settings: Settings) -> dict[str, Any]:
@@ -102,14 +152,23 @@ def hpa(settings: Settings) -> dict[str, Any]:
 
 def entry(settings: Settings) -> dict[str, Any]:
     """Inputs of the entry; those who may call it are the network policy's."""
-    return {**settings.entry.plain("controller_namespace", "source_cidrs"), **settings.entry_secrets, "model_name": settings.model.name}
+    return {
+        **settings.entry.plain("controller_namespace", "source_cidrs"),
+        **settings.entry_secrets,
+        "model_name": settings.model.name,
+    }
 
 
 def headroom(settings: Settings) -> dict[str, Any]:
     """Inputs of the headroom."""
     server = settings.server
     size = {"gpus": server.gpus, "cpu": server.cpu, "memory": server.memory}
-    return {**settings.headroom.plain(), **size, "name": server.name, "pods_per_node": settings.pods_per_node}
+    return {
+        **settings.headroom.plain(),
+        **size,
+        "name": server.name,
+        "pods_per_node": settings.pods_per_node,
+    }
 
 
 def herald(settings: Settings) -> dict[str, Any]:
@@ -120,7 +179,9 @@ def herald(settings: Settings) -> dict[str, Any]:
 
 
 def handler(settings: Settings) -> dict[str, Any]:
-    """Inputs of the interruption handler: its settings, and the names and labels by which it knows what it looks after."""
+    """Inputs of the interruption handler: its settings, and the names and labels by which it knows
+    what it looks after.
+    """
     server = settings.server
     return {
         **settings.interruption.plain(),
@@ -128,7 +189,8 @@ def handler(settings: Settings) -> dict[str, Any]:
         "deployment": settings.deployment_name,
         "hpa": settings.hpa_name,
         "selector": names.serving_labels(server.name, server.version),
-        "node_labels": settings.node_pool.labels | ({} if settings.adopt.node_pool_id else {names.STACK_LABEL: settings.stack}),
+        "node_labels": settings.node_pool.labels
+        | ({} if settings.adopt.node_pool_id else {names.STACK_LABEL: settings.stack}),
         "mix": _mix(settings),
         "floors": _floors(settings),
     }
@@ -138,7 +200,11 @@ def _mix(settings: Settings) -> dict[str, Any] | None:
     pool = settings.node_pool
     if not settings.mix.enabled or pool.spot_strategy == "NoSpot":
         return None
-    wanted = {"base": pool.on_demand_base, "percent": pool.on_demand_percent, "most_nodes": pool.max_size}
+    wanted = {
+        "base": pool.on_demand_base,
+        "percent": pool.on_demand_percent,
+        "most_nodes": pool.max_size,
+    }
     return {**settings.mix.plain("enabled"), **wanted}
 
 

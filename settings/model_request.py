@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 KEYS = ("instances", "inputs", "examples")
-"""A body has exactly one of them: rows or columns for predict, tf.Example features for classify and regress."""
+"""A body has exactly one of them: rows or columns for predict, tf.Example features for classify and
+regress.
+"""
 EXPECTED = "a file below the project with a JSON object that has one of the keys " + ", ".join(KEYS)
 
 

@@ -1,4 +1,6 @@
-"""Rules on the model, its server, the autoscaler and the entry that look at more than one setting, or at the model's directory."""
+"""Rules on the model, its server, the autoscaler and the entry that look at more than one setting,
+or at the model's directory.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +18,11 @@ TRAIN = "python -m models.train_chnsenticorp, or copy a SavedModel there, or: "
 def _model_directory(settings: Settings) -> Iterator[Problem]:
     source = Path(settings.model.source)
     point = set_command("model.source", "models/chnsenticorp/1623831335")
-    if not source.name.isdecimal() or int(source.name or 0) < 1 or str(int(source.name)) != source.name:
+    if (
+        not source.name.isdecimal()
+        or int(source.name or 0) < 1
+        or str(int(source.name)) != source.name
+    ):
         yield Problem(
             "model.source",
             settings.model.source,
@@ -33,7 +39,10 @@ def _model_directory(settings: Settings) -> Iterator[Problem]:
             "there is nothing to upload",
             TRAIN + point,
         )
-    elif not any((source / name).is_file() for name in ("saved_model.pb", "saved_model.pbtxt", "saved_model.cpb")):
+    elif not any(
+        (source / name).is_file()
+        for name in ("saved_model.pb", "saved_model.pbtxt", "saved_model.cpb")
+    ):
         yield Problem(
             "model.source",
             settings.model.source,
@@ -62,23 +71,42 @@ def _request_can_be_sent(settings: Settings) -> Iterator[Problem]:
 
 @rule("model.source", "server.image", "server.tensorflow", "server.gpus")
 def _image_loads_the_model(settings: Settings) -> Iterator[Problem]:
-    """What TensorFlow's loader would refuse. The variables' checksums are compared later, when the model is read for the upload."""
+    """What TensorFlow's loader would refuse. The variables' checksums are compared later, when the
+    model is read for the upload.
+    """
     source, server = Path(settings.model.source), settings.server
-    if not any((source / name).is_file() for name in ("saved_model.pb", "saved_model.pbtxt", "saved_model.cpb")):
+    if not any(
+        (source / name).is_file()
+        for name in ("saved_model.pb", "saved_model.pbtxt", "saved_model.cpb")
+    ):
         return
     version, _, gpu = (server.tensorflow_version or "").partition("-")
     try:
-        report = check.check(source, version or None, checksums=False, gpus=server.gpus if gpu else 0)
+        report = check.check(
+            source, version or None, checksums=False, gpus=server.gpus if gpu else 0
+        )
     except OSError as error:
         yield Problem(
-            "model.source", str(source), f"files that can be read ({error})", "the model can't be uploaded", f"run: chmod -R u+rX {source}"
+            "model.source",
+            str(source),
+            f"files that can be read ({error})",
+            "the model can't be uploaded",
+            f"run: chmod -R u+rX {source}",
         )
         return
     for finding in check.condensed(report.refusals):
         if finding.remedy:
-            found = Problem("model.source", f"{source}: {finding.where}", finding.expected, finding.consequence, finding.remedy)
+            found = Problem(
+                "model.source",
+                f"{source}: {finding.where}",
+                finding.expected,
+                finding.consequence,
+                finding.remedy,
+            )
         else:
-            remedy = check.remedies(source, version).replace("serve with an image", "set server.image to one")
+            remedy = check.remedies(source, version).replace(
+                "serve with an image", "set server.image to one"
+            )
             expected = f"an image that loads {source}. {finding.where}: {finding.expected}"
             found = Problem(
                 "server.tensorflow" if server.tensorflow else "server.image",
@@ -250,7 +278,13 @@ def _auth_is_complete(settings: Settings) -> Iterator[Problem]:
             set_command("entry.kind", "nginx"),
         )
     if entry.auth == "basic" and users is None:
-        yield Problem("htpasswd", None, "users and password hashes with entry.auth basic", "nobody can log in", make)
+        yield Problem(
+            "htpasswd",
+            None,
+            "users and password hashes with entry.auth basic",
+            "nobody can log in",
+            make,
+        )
     if entry.auth != "basic" and users is not None:
         yield Problem(
             "htpasswd",
@@ -259,7 +293,9 @@ def _auth_is_complete(settings: Settings) -> Iterator[Problem]:
             "the entry stands open although it has users",
             set_command("entry.auth", "basic"),
         )
-    if users is not None and not all(_is_htpasswd(line) for line in users.get_secret_value().split("\n") if line):
+    if users is not None and not all(
+        _is_htpasswd(line) for line in users.get_secret_value().split("\n") if line
+    ):
         yield Problem(
             "htpasswd",
             "<secret>",

@@ -5,16 +5,34 @@ from typing import Literal
 from settings.cloud import InstanceType, LabelKey, LabelValue, Price, SecurityGroupId, VSwitchId
 from settings.core.field import Group, setting
 
-REFUSED = "the provider does not check this at preview, and ACK refuses the pool in the middle of the run"
+REFUSED = (
+    "the provider does not check this at preview, and ACK refuses the pool in the middle of the run"
+)
 
 
 class Taint(Group):
     """The taint that keeps other pods off the GPU nodes."""
 
-    key: LabelKey = setting("nvidia.com/gpu", "Taint key.", expected="a label key", otherwise=REFUSED, example="nvidia.com/gpu")
-    value: LabelValue = setting("true", "Taint value.", expected="a label value in quotes", otherwise=REFUSED, example="'\"true\"'")
+    key: LabelKey = setting(
+        "nvidia.com/gpu",
+        "Taint key.",
+        expected="a label key",
+        otherwise=REFUSED,
+        example="nvidia.com/gpu",
+    )
+    value: LabelValue = setting(
+        "true",
+        "Taint value.",
+        expected="a label value in quotes",
+        otherwise=REFUSED,
+        example="'\"true\"'",
+    )
     effect: Literal["NoSchedule", "NoExecute", "PreferNoSchedule"] = setting(
-        "NoSchedule", "Taint effect.", expected="NoSchedule, NoExecute or PreferNoSchedule", otherwise=REFUSED, example="NoSchedule"
+        "NoSchedule",
+        "Taint effect.",
+        expected="NoSchedule, NoExecute or PreferNoSchedule",
+        otherwise=REFUSED,
+        example="NoSchedule",
     )
 
 
@@ -55,8 +73,24 @@ class NodePool(Group):
         otherwise=REFUSED,
         example="ecs.gn6i-c4g1.xlarge",
     )
-    min_size: int = setting(1, "Fewest nodes.", ge=0, le=999, expected="0 to 999, below maxSize", otherwise=REFUSED, example="1")
-    max_size: int = setting(10, "Most nodes.", ge=1, le=1000, expected="1 to 1000, above minSize", otherwise=REFUSED, example="10")
+    min_size: int = setting(
+        1,
+        "Fewest nodes.",
+        ge=0,
+        le=999,
+        expected="0 to 999, below maxSize",
+        otherwise=REFUSED,
+        example="1",
+    )
+    max_size: int = setting(
+        10,
+        "Most nodes.",
+        ge=1,
+        le=1000,
+        expected="1 to 1000, above minSize",
+        otherwise=REFUSED,
+        example="10",
+    )
     spot_strategy: Literal["SpotAsPriceGo", "SpotWithPriceLimit", "NoSpot"] = setting(
         "SpotAsPriceGo",
         "Preemptible at market price, up to spotPriceLimits, or not at all.",
@@ -143,21 +177,29 @@ class NodePool(Group):
         example="'\"550.144.03\"'",
     )
     taint: Taint = setting(
-        Taint(), "Taint of the nodes.", expected="key, value and effect", otherwise="other pods land on the GPU nodes", example="x"
+        Taint(),
+        "Taint of the nodes.",
+        expected="key, value and effect",
+        otherwise="other pods land on the GPU nodes",
+        example="x",
     )
-    image_type: Literal["AliyunLinux3", "AliyunLinux3ContainerOptimized", "ContainerOS", "Ubuntu"] = setting(
+    image_type: Literal[
+        "AliyunLinux3", "AliyunLinux3ContainerOptimized", "ContainerOS", "Ubuntu"
+    ] = setting(
         "AliyunLinux3",
         "Operating system.",
         expected="AliyunLinux3, AliyunLinux3ContainerOptimized, ContainerOS or Ubuntu",
         otherwise=REFUSED,
         example="AliyunLinux3",
     )
-    system_disk_category: Literal["cloud_essd", "cloud_auto", "cloud_ssd", "cloud_efficiency"] = setting(
-        "cloud_essd",
-        "System disk.",
-        expected="cloud_essd, cloud_auto, cloud_ssd or cloud_efficiency",
-        otherwise=REFUSED,
-        example="cloud_essd",
+    system_disk_category: Literal["cloud_essd", "cloud_auto", "cloud_ssd", "cloud_efficiency"] = (
+        setting(
+            "cloud_essd",
+            "System disk.",
+            expected="cloud_essd, cloud_auto, cloud_ssd or cloud_efficiency",
+            otherwise=REFUSED,
+            example="cloud_essd",
+        )
     )
     system_disk_size: int = setting(
         120,
@@ -186,5 +228,9 @@ class NodePool(Group):
         example="ops",
     )
     auto_repair: bool = setting(
-        True, "Let ACK repair broken nodes.", expected="true or false", otherwise="a broken GPU node stays and is paid for", example="true"
+        True,
+        "Let ACK repair broken nodes.",
+        expected="true or false",
+        otherwise="a broken GPU node stays and is paid for",
+        example="true",
     )

@@ -123,7 +123,9 @@ def _lists_hold_each_value_once(settings: Settings) -> Iterator[Problem]:
                 twice[0],
                 "each value once",
                 "ACK refuses the pool in the middle of the run",
-                remove_command(f"nodePool.{field}[{len(values) - 1 - values[::-1].index(twice[0])}]"),
+                remove_command(
+                    f"nodePool.{field}[{len(values) - 1 - values[::-1].index(twice[0])}]"
+                ),
             )
 
 
@@ -164,8 +166,14 @@ def _nodes_are_enough_for_all_pods(settings: Settings) -> Iterator[Problem]:
 
 @rule("nodePool.instanceTypes", "server.cpu", "server.memory")
 def _a_pod_fits_on_a_node(settings: Settings) -> Iterator[Problem]:
-    """The scaler expects a node with the least of each resource among the types: a pod that does not fit there gets none."""
-    rooms = {kind: room for kind in settings.node_pool.instance_types if (room := node_room.of_type(kind))}
+    """The scaler expects a node with the least of each resource among the types: a pod that does
+    not fit there gets none.
+    """
+    rooms = {
+        kind: room
+        for kind in settings.node_pool.instance_types
+        if (room := node_room.of_type(kind))
+    }
     if not rooms:
         return
     never = "no node ever fits the pods and they wait without end"
@@ -192,7 +200,9 @@ def _a_pod_fits_on_a_node(settings: Settings) -> Iterator[Problem]:
 @rule("nodePool.labels", "nodePool.gpuSchedule", "nodePool.driverVersion", "tags", "owner")
 def _scaler_sees_every_label(settings: Settings) -> Iterator[Problem]:
     pool = settings.node_pool
-    labels = len(pool.labels) + 2 + (pool.gpu_schedule != "none") + (pool.driver_version is not None)
+    labels = (
+        len(pool.labels) + 2 + (pool.gpu_schedule != "none") + (pool.driver_version is not None)
+    )
     count = labels + 1 + len(settings.all_tags)
     if count > TAG_LIMIT:
         yield Problem(
@@ -208,7 +218,12 @@ def _scaler_sees_every_label(settings: Settings) -> Iterator[Problem]:
 def _labels_are_the_users_own(settings: Settings) -> Iterator[Problem]:
     adopted = settings.adopt.node_pool_id  # its labels are whatever they are
     for key in () if adopted else settings.node_pool.labels:
-        if key in (POOL_LABEL, STACK_LABEL, "ack.node.gpu.schedule", "ack.aliyun.com/nvidia-driver-version"):
+        if key in (
+            POOL_LABEL,
+            STACK_LABEL,
+            "ack.node.gpu.schedule",
+            "ack.aliyun.com/nvidia-driver-version",
+        ):
             yield Problem(
                 f'nodePool.labels["{key}"]',
                 settings.node_pool.labels[key],

@@ -22,7 +22,9 @@ PLAIN_TEXT = "it would lie in the repository in plain text"
 
 
 class Settings(Group):
-    """All settings of one stack. `region`, `project` and `stack` come from the provider's configuration and the engine."""
+    """All settings of one stack. `region`, `project` and `stack` come from the provider's
+    configuration and the engine.
+    """
 
     project: str
     stack: str
@@ -89,13 +91,25 @@ class Settings(Group):
         example="< tls.key",
     )
     cluster: Cluster = setting(
-        REQUIRED, "The ACK cluster.", expected="an object with id or create", otherwise="there is no cluster to deploy to", example="…"
+        REQUIRED,
+        "The ACK cluster.",
+        expected="an object with id or create",
+        otherwise="there is no cluster to deploy to",
+        example="…",
     )
     lookups: Lookups = setting(
-        Lookups(), "Answers given instead of asked for.", expected="an object", otherwise="the cloud is asked", example="…"
+        Lookups(),
+        "Answers given instead of asked for.",
+        expected="an object",
+        otherwise="the cloud is asked",
+        example="…",
     )
     node_scaler: NodeScaler = setting(
-        NodeScaler(), "The cluster's node scaler.", expected="an object", otherwise="the mix is lost", example="…"
+        NodeScaler(),
+        "The cluster's node scaler.",
+        expected="an object",
+        otherwise="the mix is lost",
+        example="…",
     )
     node_pool: NodePool = setting(
         REQUIRED,
@@ -105,16 +119,50 @@ class Settings(Group):
         example="…",
     )
     model_store: ModelStore = setting(
-        ModelStore(), "The model's bucket.", expected="an object", otherwise="its keys are not read", example="…"
+        ModelStore(),
+        "The model's bucket.",
+        expected="an object",
+        otherwise="its keys are not read",
+        example="…",
     )
-    model: Model = setting(Model(), "The model.", expected="an object", otherwise="its keys are not read", example="…")
-    server: Server = setting(Server(), "TensorFlow Serving.", expected="an object", otherwise="its keys are not read", example="…")
-    autoscaler: Autoscaler = setting(Autoscaler(), "The HPA.", expected="an object", otherwise="its keys are not read", example="…")
+    model: Model = setting(
+        Model(), "The model.", expected="an object", otherwise="its keys are not read", example="…"
+    )
+    server: Server = setting(
+        Server(),
+        "TensorFlow Serving.",
+        expected="an object",
+        otherwise="its keys are not read",
+        example="…",
+    )
+    autoscaler: Autoscaler = setting(
+        Autoscaler(),
+        "The HPA.",
+        expected="an object",
+        otherwise="its keys are not read",
+        example="…",
+    )
     interruption: Interruption = setting(
-        Interruption(), "The interruption handler.", expected="an object", otherwise="its keys are not read", example="…"
+        Interruption(),
+        "The interruption handler.",
+        expected="an object",
+        otherwise="its keys are not read",
+        example="…",
     )
-    mix: Mix = setting(Mix(), "The mix of charge types.", expected="an object", otherwise="its keys are not read", example="…")
-    headroom: Headroom = setting(Headroom(), "Warm nodes.", expected="an object", otherwise="its keys are not read", example="…")
+    mix: Mix = setting(
+        Mix(),
+        "The mix of charge types.",
+        expected="an object",
+        otherwise="its keys are not read",
+        example="…",
+    )
+    headroom: Headroom = setting(
+        Headroom(),
+        "Warm nodes.",
+        expected="an object",
+        otherwise="its keys are not read",
+        example="…",
+    )
     entry: Entry = setting(
         REQUIRED,
         "The entry.",
@@ -124,7 +172,11 @@ class Settings(Group):
     )
 
     adopt: Adopt = setting(
-        Adopt(), "What exists already and is taken over.", expected="an object", otherwise="its keys are not read", example="…"
+        Adopt(),
+        "What exists already and is taken over.",
+        expected="an object",
+        otherwise="its keys are not read",
+        example="…",
     )
 
     @property
@@ -134,8 +186,10 @@ class Settings(Group):
 
     @property
     def place(self) -> str:
-        """What tells this stack's global names from those of a stack with the same name elsewhere: the cluster, or, where the stack
-        makes one and its id is not known before, the account and the region."""
+        """What tells this stack's global names from those of a stack with the same name elsewhere:
+        the cluster, or, where the stack makes one and its id is not known before, the account and
+        the region.
+        """
         return self.cluster.id or f"{self.cluster.account_id}/{self.region}"
 
     @property
@@ -172,8 +226,12 @@ class Settings(Group):
 
     @property
     def pods_per_node(self) -> int:
-        """Pods of the model server that the poorest of the pool's instance types takes; at least 1."""
-        return max(1, min(gpu.count(kind) for kind in self.node_pool.instance_types) // self.server.gpus)
+        """Pods of the model server that the poorest of the pool's instance types takes; at
+        least 1.
+        """
+        return max(
+            1, min(gpu.count(kind) for kind in self.node_pool.instance_types) // self.server.gpus
+        )
 
     def nodes_for(self, pods: int) -> int:
         """Nodes that `pods` pods of the model server need."""
@@ -192,7 +250,11 @@ class Settings(Group):
     @property
     def entry_secrets(self) -> dict[str, str | None]:
         """The entry's secret inputs; the entry marks them as secret."""
-        secrets = {"htpasswd": self.htpasswd, "tls_certificate": self.tls_certificate, "tls_private_key": self.tls_private_key}
+        secrets = {
+            "htpasswd": self.htpasswd,
+            "tls_certificate": self.tls_certificate,
+            "tls_private_key": self.tls_private_key,
+        }
         return {key: value.get_secret_value() if value else None for key, value in secrets.items()}
 
 

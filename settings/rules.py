@@ -1,4 +1,6 @@
-"""Rules that look at more than one setting. Each says which settings it reads and is left out where one of them is already wrong."""
+"""Rules that look at more than one setting. Each says which settings it reads and is left out where
+one of them is already wrong.
+"""
 
 from collections.abc import Iterator
 
@@ -11,8 +13,14 @@ from settings.root import Settings
 
 
 def broken_rules(settings: Settings, wrong: frozenset[str]) -> list[Problem]:
-    """Problems found by every rule none of whose settings is in `wrong` (dotted paths, or a group as a whole)."""
-    usable = [check for reads, check in REGISTERED if not any(_touches(field, read) for field in wrong for read in reads)]
+    """Problems found by every rule none of whose settings is in `wrong` (dotted paths, or a group
+    as a whole).
+    """
+    usable = [
+        check
+        for reads, check in REGISTERED
+        if not any(_touches(field, read) for field in wrong for read in reads)
+    ]
     return [problem for check in usable for problem in check(settings)]
 
 
@@ -59,7 +67,9 @@ def _tags_are_the_users_own(settings: Settings) -> Iterator[Problem]:
             remove_command(f"tags.{key}"),
         )
     for key, value in settings.tags.items():
-        if key.startswith(("aliyun", "acs:", "http://", "https://")) or value.startswith(("http://", "https://")):
+        if key.startswith(("aliyun", "acs:", "http://", "https://")) or value.startswith(
+            ("http://", "https://")
+        ):
             yield Problem(
                 f"tags.{key}",
                 value,
@@ -87,7 +97,9 @@ def _bucket_is_kept_or_not(settings: Settings) -> Iterator[Problem]:
 def _region_stores_in_several_zones(settings: Settings) -> Iterator[Problem]:
     store = settings.model_store
     if store.redundancy == "ZRS" and not store.has_zrs(settings.region):
-        only = f" with storageClass {store.storage_class}" if settings.region in ZRS_STANDARD else ""
+        only = (
+            f" with storageClass {store.storage_class}" if settings.region in ZRS_STANDARD else ""
+        )
         yield Problem(
             "modelStore.redundancy",
             "ZRS",

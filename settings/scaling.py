@@ -35,10 +35,22 @@ class Autoscaler(Group):
     """The HPA on ingress QPS."""
 
     min_replicas: int = setting(
-        1, "Fewest pods.", ge=1, le=1000, expected="1 to 1000, at most maxReplicas", otherwise="Kubernetes refuses the HPA", example="1"
+        1,
+        "Fewest pods.",
+        ge=1,
+        le=1000,
+        expected="1 to 1000, at most maxReplicas",
+        otherwise="Kubernetes refuses the HPA",
+        example="1",
     )
     max_replicas: int = setting(
-        10, "Most pods.", ge=1, le=1000, expected="1 to 1000, at least minReplicas", otherwise="Kubernetes refuses the HPA", example="10"
+        10,
+        "Most pods.",
+        ge=1,
+        le=1000,
+        expected="1 to 1000, at least minReplicas",
+        otherwise="Kubernetes refuses the HPA",
+        example="10",
     )
     target_qps: int = setting(
         10,
@@ -68,7 +80,13 @@ class Autoscaler(Group):
         example="100",
     )
     scale_up_period_seconds: int = setting(
-        60, "That period.", ge=1, le=1800, expected="1 to 1800 seconds", otherwise="Kubernetes refuses the HPA", example="60"
+        60,
+        "That period.",
+        ge=1,
+        le=1800,
+        expected="1 to 1800 seconds",
+        otherwise="Kubernetes refuses the HPA",
+        example="60",
     )
     scale_down_seconds: int = setting(
         300,
@@ -89,7 +107,13 @@ class Autoscaler(Group):
         example="50",
     )
     scale_down_period_seconds: int = setting(
-        300, "That period.", ge=1, le=1800, expected="1 to 1800 seconds", otherwise="Kubernetes refuses the HPA", example="300"
+        300,
+        "That period.",
+        ge=1,
+        le=1800,
+        expected="1 to 1800 seconds",
+        otherwise="Kubernetes refuses the HPA",
+        example="300",
     )
     scale_up_tolerance: float | None = setting(
         None,

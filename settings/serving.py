@@ -11,7 +11,9 @@ DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 _SERVING = re.compile(
     r"(?=.*(tensorflow|tf))[^@]*serving[^/:@]*:v?(?P<version>[0-9]+\.[0-9]+(\.[0-9]+)?)(?P<rest>[-_.][A-Za-z0-9_.-]*)?(@.*)?"
 )
-"""An image of TensorFlow Serving by its name, as tensorflow/serving:1.15.0-gpu: its version is TensorFlow's."""
+"""An image of TensorFlow Serving by its name, as tensorflow/serving:1.15.0-gpu: its version is
+TensorFlow's.
+"""
 QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|[KMGT]i?)?$"
 
 
@@ -134,7 +136,15 @@ class Server(Group):
         otherwise="the image can't be pulled",
         example="registry",
     )
-    gpus: int = setting(1, "GPUs per pod.", ge=1, le=8, expected="1 to 8", otherwise="the pod lands on a node without GPU", example="1")
+    gpus: int = setting(
+        1,
+        "GPUs per pod.",
+        ge=1,
+        le=8,
+        expected="1 to 8",
+        otherwise="the pod lands on a node without GPU",
+        example="1",
+    )
     cpu: Text = setting(
         "2",
         "CPU request per pod.",
@@ -206,7 +216,9 @@ class Server(Group):
 
     @property
     def tensorflow_version(self) -> str | None:
-        """TensorFlow of the image, with -gpu if it computes on GPUs: as set, or as a TensorFlow Serving image's tag says; else None."""
+        """TensorFlow of the image, with -gpu if it computes on GPUs: as set, or as a TensorFlow
+        Serving image's tag says; else None.
+        """
         found = _SERVING.fullmatch(self.image)
         if self.tensorflow or not found:
             return self.tensorflow

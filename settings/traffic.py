@@ -77,7 +77,13 @@ class Entry(Group):
         example="10.0.0.0/8",
     )
     body_mib: int = setting(
-        8, "Largest request, MiB.", ge=1, le=512, expected="1 to 512", otherwise="large batches are answered with 413", example="8"
+        8,
+        "Largest request, MiB.",
+        ge=1,
+        le=512,
+        expected="1 to 512",
+        otherwise="large batches are answered with 413",
+        example="8",
     )
     timeout_seconds: int = setting(
         60,

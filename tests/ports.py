@@ -1,8 +1,9 @@
 """Ports of 127.0.0.1 for what tests start.
 
-A port that was bound and closed again is nobody's until the server that is to have it listens: another run may be given it, and any
-connection that begins meanwhile may have it as its own end. So these are locked for as long as this process lives, and lie below the
-range from which the kernel takes the ends of connections.
+A port that was bound and closed again is nobody's until the server that is to have it listens:
+another run may be given it, and any connection that begins meanwhile may have it as its own end. So
+these are locked for as long as this process lives, and lie below the range from which the kernel
+takes the ends of connections.
 """
 
 from __future__ import annotations
@@ -20,10 +21,14 @@ _HELD: list[int] = []
 
 
 def free_ports(count: int) -> list[int]:
-    """So many ports that nobody listens on, and that no other run of tests on this machine is given while this one lives."""
+    """So many ports that nobody listens on, and that no other run of tests on this machine is given
+    while this one lives.
+    """
     directory = pathlib.Path(tempfile.gettempdir()) / "test-ports"
     directory.mkdir(exist_ok=True)
-    first_of_connections = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    first_of_connections = int(
+        pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0]
+    )
     ports = list(range(LOWEST, max(first_of_connections, LOWEST + 1000)))
     random.shuffle(ports)
     found: list[int] = []

@@ -1,4 +1,5 @@
-"""Leaves something of every kind behind in a region, as a teardown must find it: by Alibaba's own calls, as whoever forgot it made it.
+"""Leaves something of every kind behind in a region, as a teardown must find it: by Alibaba's own
+calls, as whoever forgot it made it.
 
 `python -m tests.remains STACK` does it where the region can be reached, and prints {kind: id}.
 """
@@ -20,32 +21,72 @@ from ops.teardown.waits import until_nothing
 PROJECT = "elastic-inference"
 _TRUST = {
     "Version": "1",
-    "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"RAM": ["acs:ram::1234567890123456:root"]}}],
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"RAM": ["acs:ram::1234567890123456:root"]},
+        }
+    ],
 }
-_READ = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": ["oss:GetObject"], "Resource": ["acs:oss:*:*:remains/*"]}]}
+_READ = {
+    "Version": "1",
+    "Statement": [
+        {"Effect": "Allow", "Action": ["oss:GetObject"], "Resource": ["acs:oss:*:*:remains/*"]}
+    ],
+}
 
 
 def plant(cloud: Cloud, stack: str, name: str = "left-behind") -> dict[str, str]:
     """One of each kind with the stack's tags or name; {kind as a report calls it: id}."""
     tags = {"project": PROJECT, "stack": stack}
-    return {**dict(_tagged(cloud, tags, name)), **_named(cloud, tags, stack, name), **_stored(cloud, tags, name)}
+    return {
+        **dict(_tagged(cloud, tags, name)),
+        **_named(cloud, tags, stack, name),
+        **_stored(cloud, tags, name),
+    }
 
 
 def _tagged(cloud: Cloud, tags: dict[str, str], name: str) -> Iterator[tuple[str, str]]:
     given = tag_filter(tags)
-    for product, kind in (("slb", "load balancer"), ("alb", "application load balancer"), ("nlb", "network load balancer")):
+    for product, kind in (
+        ("slb", "load balancer"),
+        ("alb", "application load balancer"),
+        ("nlb", "network load balancer"),
+    ):
         yield kind, make_balancer(cloud, product, LoadBalancerName=name, **given)
     yield "public address", write(cloud, "vpc", "AllocateEipAddress", **given)["AllocationId"]
-    yield "disk", write(cloud, "ecs", "CreateDisk", Size=40, ZoneId="cn-shanghai-e", **given)["DiskId"]
-    yield "security group", write(cloud, "ecs", "CreateSecurityGroup", SecurityGroupName=name, VpcId=VPC, **given)["SecurityGroupId"]
+    yield (
+        "disk",
+        write(cloud, "ecs", "CreateDisk", Size=40, ZoneId="cn-shanghai-e", **given)["DiskId"],
+    )
+    yield (
+        "security group",
+        write(cloud, "ecs", "CreateSecurityGroup", SecurityGroupName=name, VpcId=VPC, **given)[
+            "SecurityGroupId"
+        ],
+    )
     wanted = {"InstanceType": SYSTEM_TYPE, "VSwitchId": "vsw-labe", "InstanceName": name, **given}
-    yield "instance", write(cloud, "ecs", "RunInstances", **wanted)["InstanceIdSets"]["InstanceIdSet"][0]
-    yield "scaling group", write(cloud, "ess", "CreateScalingGroup", ScalingGroupName=name, MinSize=0, MaxSize=0, **given)["ScalingGroupId"]
-    network = write(cloud, "vpc", "CreateVpc", VpcName=name, CidrBlock="172.30.0.0/16", **given)["VpcId"]
+    yield (
+        "instance",
+        write(cloud, "ecs", "RunInstances", **wanted)["InstanceIdSets"]["InstanceIdSet"][0],
+    )
+    yield (
+        "scaling group",
+        write(
+            cloud, "ess", "CreateScalingGroup", ScalingGroupName=name, MinSize=0, MaxSize=0, **given
+        )["ScalingGroupId"],
+    )
+    network = write(cloud, "vpc", "CreateVpc", VpcName=name, CidrBlock="172.30.0.0/16", **given)[
+        "VpcId"
+    ]
     yield "VPC", network
     wanted = {"VpcId": network, "ZoneId": "cn-shanghai-e", "CidrBlock": "172.30.0.0/24", **given}
     yield "vSwitch", write(cloud, "vpc", "CreateVSwitch", **wanted)["VSwitchId"]
-    yield "NAT gateway", write(cloud, "vpc", "CreateNatGateway", VpcId=network, **given)["NatGatewayId"]
+    yield (
+        "NAT gateway",
+        write(cloud, "vpc", "CreateNatGateway", VpcId=network, **given)["NatGatewayId"],
+    )
 
 
 def write(cloud: Cloud, product: str, action: str, **parameters: Any) -> dict[str, Any]:
@@ -57,20 +98,34 @@ def make_balancer(cloud: Cloud, product: str, **parameters: Any) -> str:
     """A load balancer of a family (slb, alb or nlb) with what the family requires; its id."""
     if product != "slb":
         parameters |= {"AddressType": "Intranet", "VpcId": VPC}
-        for number, (zone, switch) in enumerate((("cn-shanghai-e", "vsw-labe"), ("cn-shanghai-g", "vsw-labg")), 1):
-            parameters |= {f"ZoneMappings.{number}.ZoneId": zone, f"ZoneMappings.{number}.VSwitchId": switch}
+        for number, (zone, switch) in enumerate(
+            (("cn-shanghai-e", "vsw-labe"), ("cn-shanghai-g", "vsw-labg")), 1
+        ):
+            parameters |= {
+                f"ZoneMappings.{number}.ZoneId": zone,
+                f"ZoneMappings.{number}.VSwitchId": switch,
+            }
     if product == "alb":
-        parameters |= {"LoadBalancerEdition": "Basic", "LoadBalancerBillingConfig.PayType": "PostPay"}
+        parameters |= {
+            "LoadBalancerEdition": "Basic",
+            "LoadBalancerBillingConfig.PayType": "PostPay",
+        }
     answer = write(cloud, product, "CreateLoadBalancer", **parameters)
     return answer["LoadbalancerId" if product == "nlb" else "LoadBalancerId"]
 
 
 def _named(cloud: Cloud, tags: dict[str, str], stack: str, name: str) -> dict[str, str]:
     rows = json.dumps([{"Key": key, "Value": value} for key, value in tags.items()])
-    cloud.rpc("ram", "CreateRole", RoleName=name, AssumeRolePolicyDocument=json.dumps(_TRUST), Tag=rows)
+    cloud.rpc(
+        "ram", "CreateRole", RoleName=name, AssumeRolePolicyDocument=json.dumps(_TRUST), Tag=rows
+    )
     cloud.rpc("ram", "CreatePolicy", PolicyName=name, PolicyDocument=json.dumps(_READ), Tag=rows)
     cloud.rpc("ram", "AttachPolicyToRole", RoleName=name, PolicyName=name, PolicyType="Custom")
-    return {"RAM role": name, "RAM policy": name, "node pool": make_pool(cloud, f"inference-{stack}-{name}")}
+    return {
+        "RAM role": name,
+        "RAM policy": name,
+        "node pool": make_pool(cloud, f"inference-{stack}-{name}"),
+    }
 
 
 def make_pool(cloud: Cloud, name: str) -> str:
@@ -93,7 +148,9 @@ def container_service(cloud: Cloud, method: str, path: str, body: Any = None) ->
         req_body_type="json", body_type="json",
     )  # fmt: skip
     with explained(f"{method} {path}"):
-        return Client(cloud.config(f"cs.{cloud.region}.aliyuncs.com")).call_api(params, OpenApiRequest(body=body), runtime())["body"]
+        return Client(cloud.config(f"cs.{cloud.region}.aliyuncs.com")).call_api(
+            params, OpenApiRequest(body=body), runtime()
+        )["body"]
 
 
 def _stored(cloud: Cloud, tags: dict[str, str], name: str) -> dict[str, str]:
@@ -115,12 +172,21 @@ def _stored(cloud: Cloud, tags: dict[str, str], name: str) -> dict[str, str]:
     logs = Client(cloud.config(f"{cloud.region}.log.aliyuncs.com"))
     logs.create_project(models.CreateProjectRequest(project_name=name, description=""))
     rows = [models.TagResourcesRequestTags(key=key, value=value) for key, value in tags.items()]
-    logs.tag_resources(models.TagResourcesRequest(resource_type="project", resource_id=[name], tags=rows))
-    return {"bucket": name, "object versions": name, "unfinished uploads": name, "log project": name}
+    logs.tag_resources(
+        models.TagResourcesRequest(resource_type="project", resource_id=[name], tags=rows)
+    )
+    return {
+        "bucket": name,
+        "object versions": name,
+        "unfinished uploads": name,
+        "log project": name,
+    }
 
 
 def remove(cloud: Cloud, planted: dict[str, str]) -> None:
-    """Takes away again what `plant` left, in an order in which it goes; returns when the node pool, whose deletion takes time, is gone."""
+    """Takes away again what `plant` left, in an order in which it goes; returns when the node pool,
+    whose deletion takes time, is gone.
+    """
     ids = dict(planted)
     role, policy = ids["RAM role"], ids["RAM policy"]
     cloud.rpc("ram", "DetachPolicyFromRole", RoleName=role, PolicyName=policy, PolicyType="Custom")
@@ -130,9 +196,16 @@ def remove(cloud: Cloud, planted: dict[str, str]) -> None:
     _empty(cloud, ids["bucket"])
 
     def still_there() -> list[str]:
-        return [ids["node pool"]] if ids["node pool"] in {pool["nodepool_info"]["nodepool_id"] for pool in pools_of(cloud, CLUSTER)} else []
+        return (
+            [ids["node pool"]]
+            if ids["node pool"]
+            in {pool["nodepool_info"]["nodepool_id"] for pool in pools_of(cloud, CLUSTER)}
+            else []
+        )
 
-    assert until_nothing("node pool", still_there, lambda line: print(line, file=sys.stderr)), "the node pool is still there"
+    assert until_nothing("node pool", still_there, lambda line: print(line, file=sys.stderr)), (
+        "the node pool is still there"
+    )
 
 
 _REMOVALS = (
@@ -163,7 +236,9 @@ def _empty(cloud: Cloud, name: str) -> None:
     for upload in stored.list_multipart_uploads().upload_list:
         stored.abort_multipart_upload(upload.key, upload.upload_id)
     stored.delete_bucket()
-    Client(cloud.config(f"{cloud.region}.log.aliyuncs.com")).delete_project(name, models.DeleteProjectRequest())
+    Client(cloud.config(f"{cloud.region}.log.aliyuncs.com")).delete_project(
+        name, models.DeleteProjectRequest()
+    )
 
 
 def main(arguments: list[str]) -> int:

@@ -1,4 +1,6 @@
-"""The add-ons that the inference needs, on a cluster the stack makes: storage, log collection, ingress, node problems, metrics."""
+"""The add-ons that the inference needs, on a cluster the stack makes: storage, log collection,
+ingress, node problems, metrics.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,12 +41,15 @@ class AddonsArgs:
 class Addons(Component):
     """Add-ons with pinned versions.
 
-    A cluster comes with most of them in the version of the day; a resource here takes such a one over and sets the version. ACK removes
-    them with the cluster: the provider sends nothing when one of these goes.
+    A cluster comes with most of them in the version of the day; a resource here takes such a one
+    over and sets the version. ACK removes them with the cluster: the provider sends nothing when
+    one of these goes.
     """
 
     cluster_id: pulumi.Output[str]
-    """The cluster's id, known once all are installed: what lives in the cluster takes it from here."""
+    """The cluster's id, known once all are installed: what lives in the cluster takes it from
+    here.
+    """
 
     def __init__(self, name: str, args: AddonsArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("inference:compute:Addons", name, opts)
@@ -60,15 +65,21 @@ class Addons(Component):
             for addon, config in _wanted(args).items()
         ]
         installed.append(self._log_reader(args))
-        self.cluster_id = pulumi.Output.all(args.cluster_id, *installed).apply(lambda known: known[0])
+        self.cluster_id = pulumi.Output.all(args.cluster_id, *installed).apply(
+            lambda known: known[0]
+        )
         self.finish({"cluster_id": self.cluster_id})
 
     def _log_reader(self, args: AddonsArgs) -> pulumi.Output[str]:
-        """The adapter has no identity of its own: it reads with that of its node, and that role may do no more than this."""
+        """The adapter has no identity of its own: it reads with that of its node, and that role may
+        do no more than this.
+        """
         policy = alicloud.ram.Policy(
             self.child_name("policy"),
             policy_name=args.policy_name,
-            policy_document=pulumi.Output.json_dumps(pulumi.Output.from_input(args.cluster_id).apply(log_policy)),
+            policy_document=pulumi.Output.json_dumps(
+                pulumi.Output.from_input(args.cluster_id).apply(log_policy)
+            ),
             description="Reads the ingress log of one cluster, for the metrics adapter",
             rotate_strategy="DeleteOldestNonDefaultVersionWhenLimitExceeded",
             force=True,
@@ -87,7 +98,9 @@ class Addons(Component):
 
 def _wanted(args: AddonsArgs) -> dict[str, Any]:
     """Add-on: its configuration, or None for its defaults."""
-    ingress: dict[str, Any] = {"nginx-ingress-controller": compact({"IngressSlbNetworkType": "internet"})}
+    ingress: dict[str, Any] = {
+        "nginx-ingress-controller": compact({"IngressSlbNetworkType": "internet"})
+    }
     if args.kind == "alb":
         ingress = {"alb-ingress-controller": pulumi.Output.from_input(args.vswitch_of).apply(_alb)}
     return {
@@ -103,11 +116,22 @@ def _wanted(args: AddonsArgs) -> dict[str, Any]:
 
 def _alb(vswitch_of: Mapping[str, str]) -> str:
     zones = [{"VSwitchId": vswitch_of[zone], "ZoneId": zone} for zone in sorted(vswitch_of)[:2]]
-    return compact({"albIngress": {"AddressType": "Internet", "CreateDefaultALBConfig": True, "ZoneMappings": zones}})
+    return compact(
+        {
+            "albIngress": {
+                "AddressType": "Internet",
+                "CreateDefaultALBConfig": True,
+                "ZoneMappings": zones,
+            }
+        }
+    )
 
 
 def log_policy(cluster_id: str) -> dict[str, object]:
     """What the adapter may do: read the logstores of the cluster's own project."""
     resource = f"acs:log:*:*:project/k8s-log-{cluster_id}/logstore/*"
     actions = ["log:GetLogStoreLogs", "log:GetLogStoreHistogram", "log:GetLogStore"]
-    return {"Version": "1", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": [resource]}]}
+    return {
+        "Version": "1",
+        "Statement": [{"Effect": "Allow", "Action": actions, "Resource": [resource]}],
+    }

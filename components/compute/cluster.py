@@ -1,4 +1,6 @@
-"""The ACK cluster to deploy to: its node scaler and the Kubernetes provider (before tutorial step 1)."""
+"""The ACK cluster to deploy to: its node scaler and the Kubernetes provider (before tutorial step
+1).
+"""
 
 from dataclasses import dataclass
 
@@ -23,7 +25,9 @@ class ClusterArgs:
     cluster_id: Input[str]
     """Id of the existing cluster."""
     mode: Input[str] = "cluster-autoscaler"
-    """`cluster-autoscaler` sets the node scaler; `shared` (another stack does) and `unmanaged` leave it alone. Known before the run."""
+    """`cluster-autoscaler` sets the node scaler; `shared` (another stack does) and `unmanaged`
+    leave it alone. Known before the run.
+    """
     scan_interval: Input[str] = "30s"
     """How often the scaler looks for pods without a node."""
     scale_down_delay: Input[str] = "10m"
@@ -37,8 +41,8 @@ class ClusterArgs:
 class Cluster(Component):
     """An existing ACK cluster whose nodes are scaled by the cluster-autoscaler.
 
-    The default scaler of new clusters does not keep a preemptible/pay-as-you-go mix, so the scaler is set before any pool is made:
-    what needs the cluster takes `cluster_id` from here.
+    The default scaler of new clusters does not keep a preemptible/pay-as-you-go mix, so the scaler
+    is set before any pool is made: what needs the cluster takes `cluster_id` from here.
     """
 
     cluster_id: pulumi.Output[str]
@@ -55,7 +59,8 @@ class Cluster(Component):
         self.finish({"cluster_id": self.cluster_id})
 
     def _scaler(self, args: ClusterArgs) -> alicloud.cs.AutoscalingConfig:
-        # The provider reads cool_down_duration and unneeded_duration back swapped: only equal values stay without a diff.
+        # The provider reads cool_down_duration and unneeded_duration back swapped: only equal
+        # values stay without a diff.
         return alicloud.cs.AutoscalingConfig(
             self.child_name("scaler"),
             cluster_id=args.cluster_id,
@@ -73,13 +78,21 @@ class Cluster(Component):
         )
 
 
-def kubernetes_provider(name: str, cluster_id: Input[str], kubeconfig: Input[str]) -> kubernetes.Provider:
+def kubernetes_provider(
+    name: str, cluster_id: Input[str], kubeconfig: Input[str]
+) -> kubernetes.Provider:
     """The provider for everything inside the cluster.
 
-    Not part of the component: a provider belongs to who composes the graph. `cluster_identifier` makes a changed kubeconfig (rotated
-    certificate, other address) an update; without it the provider and with it every object in the cluster would be replaced.
+    Not part of the component: a provider belongs to who composes the graph. `cluster_identifier`
+    makes a changed kubeconfig (rotated certificate, other address) an update; without it the
+    provider and with it every object in the cluster would be replaced.
     """
-    return kubernetes.Provider(name, kubeconfig=pulumi.Output.secret(kubeconfig), cluster_identifier=cluster_id, opts=with_history(None))
+    return kubernetes.Provider(
+        name,
+        kubeconfig=pulumi.Output.secret(kubeconfig),
+        cluster_identifier=cluster_id,
+        opts=with_history(None),
+    )
 
 
 def _text(number: Input[float]) -> pulumi.Output[str]:

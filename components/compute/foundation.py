@@ -1,4 +1,6 @@
-"""What the tutorial takes as given, looked up or made: a cluster, the way into it, its identity provider, its network."""
+"""What the tutorial takes as given, looked up or made: a cluster, the way into it, its identity
+provider, its network.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +37,8 @@ class Foundation:
 
 
 def foundation(settings: Settings) -> tuple[Foundation, pulumi.ResourceOptions]:
-    """An existing cluster, checked, or a new one; and the options of everything inside of it: its provider.
+    """An existing cluster, checked, or a new one; and the options of everything inside of it: its
+    provider.
 
     Raises pulumi.RunError with one clear message.
     """
@@ -50,23 +53,42 @@ def existing(settings: Settings) -> tuple[Foundation, pulumi.ResourceOptions]:
     inside = _inside(cluster_id, found.kubeconfig)
     rrsa = lookups.look_up_rrsa(settings)  # while the Kubernetes plugin starts
     log_project = settings.autoscaler.log_project or f"k8s-log-{cluster_id}"
-    return Foundation(cluster_id, settings.node_pool.vswitch_ids, found.kubernetes_version, log_project, rrsa), inside
+    return Foundation(
+        cluster_id, settings.node_pool.vswitch_ids, found.kubernetes_version, log_project, rrsa
+    ), inside
 
 
 def made(settings: Settings, create: Create) -> tuple[Foundation, pulumi.ResourceOptions]:
-    """A cluster from nothing: network, control plane, system nodes, add-ons, each on the one before."""
+    """A cluster from nothing: network, control plane, system nodes, add-ons, each on the one
+    before.
+    """
     lookups.check_account(settings)
     network = Network("network", NetworkArgs(**inputs.network(settings, create)))
     ids = network.vswitch_ids
-    cluster = ManagedCluster("managed", ManagedClusterArgs(vswitch_ids=ids, **inputs.managed_cluster(settings, create)))
-    nodes = SystemPool("system", SystemPoolArgs(cluster_id=cluster.cluster_id, vswitch_ids=ids, **inputs.system_pool(settings, create)))
-    own = {"cluster_id": nodes.cluster_id, "worker_role": cluster.worker_role, "vswitch_of": network.vswitch_of}
+    cluster = ManagedCluster(
+        "managed", ManagedClusterArgs(vswitch_ids=ids, **inputs.managed_cluster(settings, create))
+    )
+    nodes = SystemPool(
+        "system",
+        SystemPoolArgs(
+            cluster_id=cluster.cluster_id, vswitch_ids=ids, **inputs.system_pool(settings, create)
+        ),
+    )
+    own = {
+        "cluster_id": nodes.cluster_id,
+        "worker_role": cluster.worker_role,
+        "vswitch_of": network.vswitch_of,
+    }
     cluster_id = Addons("addons", AddonsArgs(**own, **inputs.addons(settings, create))).cluster_id
     minutes = settings.cluster.credential_minutes
-    credential = alicloud.cs.get_cluster_credential_output(cluster_id=cluster.cluster_id, temporary_duration_minutes=minutes)
+    credential = alicloud.cs.get_cluster_credential_output(
+        cluster_id=cluster.cluster_id, temporary_duration_minutes=minutes
+    )
     inside = _inside(cluster_id, credential.kube_config)
     if create.metrics_adapter == "chart":
-        MetricsAdapter("metrics", MetricsAdapterArgs(**inputs.metrics_adapter(settings, create)), inside)
+        MetricsAdapter(
+            "metrics", MetricsAdapterArgs(**inputs.metrics_adapter(settings, create)), inside
+        )
     log_project = settings.autoscaler.log_project or pulumi.Output.concat("k8s-log-", cluster_id)
     rrsa = lookups.Rrsa(cluster.oidc_issuer, cluster.oidc_provider_arn)
     return Foundation(cluster_id, ids, create.version, log_project, rrsa), inside

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 
-# Instance family -> (GPU, CUDA compute capability times ten, first CUDA version times ten with native kernels for it).
+# Instance family -> (GPU, CUDA compute capability times ten, first CUDA version times ten with
+# native kernels for it).
 GPU_FAMILIES = {
     "gn5": ("P100", 60, 80),
     "gn5i": ("P4", 61, 80),
@@ -21,14 +22,26 @@ GPU_FAMILIES = {
     "gn8te": ("H20", 90, 118),
 }
 # First TensorFlow Serving version -> CUDA version times ten its GPU image is built on.
-_CUDA_OF_SERVING = [((1, 13), 100), ((2, 1), 101), ((2, 4), 110), ((2, 5), 112), ((2, 12), 118), ((2, 15), 122), ((2, 18), 125)]
+_CUDA_OF_SERVING = [
+    ((1, 13), 100),
+    ((2, 1), 101),
+    ((2, 4), 110),
+    ((2, 5), 112),
+    ((2, 12), 118),
+    ((2, 15), 122),
+    ((2, 18), 125),
+]
 _SERVING_TAG = re.compile(r"(?:^|/)tensorflow/serving:(\d+)\.(\d+)[.\d]*(-gpu)?")
 
 
 def family(instance_type: str) -> str:
     """`gn6i` of `ecs.gn6i-c4g1.xlarge` and of `ecs.ebmgn6i.24xlarge`."""
     middle = instance_type.split(".")[1].split("-")[0] if "." in instance_type else instance_type
-    return middle.removeprefix("ebm").removeprefix("scc").removesuffix("x") if middle.startswith(("ebm", "scc")) else middle
+    return (
+        middle.removeprefix("ebm").removeprefix("scc").removesuffix("x")
+        if middle.startswith(("ebm", "scc"))
+        else middle
+    )
 
 
 def has_gpu(instance_type: str) -> bool:
@@ -39,7 +52,8 @@ def has_gpu(instance_type: str) -> bool:
 def count(instance_type: str) -> int:
     """GPUs of one instance; 1 where the name doesn't tell (bare metal, shares of a GPU).
 
-    `c24g1` of `ecs.gn6i-c24g1.12xlarge` is a ratio, 24 vCPUs to 1 GPU, and `12xlarge` is the size, 12 x 4 vCPUs: 2 GPUs.
+    `c24g1` of `ecs.gn6i-c24g1.12xlarge` is a ratio, 24 vCPUs to 1 GPU, and `12xlarge` is the size,
+    12 x 4 vCPUs: 2 GPUs.
     """
     found = re.search(r"-c(\d+)g(\d+)\.(\d*)xlarge$", instance_type)
     if found is None or not int(found[1]):
@@ -51,7 +65,8 @@ def count(instance_type: str) -> int:
 def image_warning(image: str, instance_types: Sequence[str]) -> str | None:
     """What is wrong with serving `image` on these types, or None.
 
-    A CUDA 10 image on Ampere or newer compiles every kernel at start: tens of minutes to the first answer.
+    A CUDA 10 image on Ampere or newer compiles every kernel at start: tens of minutes to the first
+    answer.
     """
     found = _SERVING_TAG.search(image)
     if found is None:
@@ -61,11 +76,16 @@ def image_warning(image: str, instance_types: Sequence[str]) -> str | None:
     version = (int(found[1]), int(found[2]))
     cuda = next((cuda for first, cuda in reversed(_CUDA_OF_SERVING) if version >= first), 90)
     slow = {
-        kind: GPU_FAMILIES[family(kind)] for kind in instance_types if family(kind) in GPU_FAMILIES and GPU_FAMILIES[family(kind)][2] > cuda
+        kind: GPU_FAMILIES[family(kind)]
+        for kind in instance_types
+        if family(kind) in GPU_FAMILIES and GPU_FAMILIES[family(kind)][2] > cuda
     }
     if not slow:
         return None
-    types = ", ".join(f"{kind} ({gpu}, compute capability {capability / 10:.1f})" for kind, (gpu, capability, _) in slow.items())
+    types = ", ".join(
+        f"{kind} ({gpu}, compute capability {capability / 10:.1f})"
+        for kind, (gpu, capability, _) in slow.items()
+    )
     needed = max(first for _, _, first in slow.values())
     return (
         f"image {image} is built on CUDA {cuda / 10:.1f} and has no kernels for {types}: they are compiled at each "

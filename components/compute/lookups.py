@@ -1,8 +1,10 @@
-"""What has to be known about the existing cluster before anything is made. Each answer can be given in the settings instead.
+"""What has to be known about the existing cluster before anything is made. Each answer can be given
+in the settings instead.
 
-These are plain calls on purpose: a wrong account, region or cluster stops the program before it registers a single resource.
-With a key of another account the API answers "not found" for a node pool, a refresh takes that for "deleted", and the next run
-would order the pool again; the account and cluster are therefore compared first.
+These are plain calls on purpose: a wrong account, region or cluster stops the program before it
+registers a single resource. With a key of another account the API answers "not found" for a node
+pool, a refresh takes that for "deleted", and the next run would order the pool again; the account
+and cluster are therefore compared first.
 """
 
 import re
@@ -40,18 +42,24 @@ class Rrsa:
 
 
 def look_up(settings: Settings) -> ClusterFacts:
-    """Check account, cluster, region and version, and find the kubeconfig. Raises pulumi.RunError with one clear message."""
+    """Check account, cluster, region and version, and find the kubeconfig. Raises pulumi.RunError
+    with one clear message.
+    """
     check_account(settings)
     version = _check_cluster(settings)
     return ClusterFacts(pulumi.Output.secret(_kubeconfig(settings)), version)
 
 
 def check_account(settings: Settings) -> None:
-    """The credentials are those of the account the settings name, if they name one. Raises pulumi.RunError."""
+    """The credentials are those of the account the settings name, if they name one. Raises
+    pulumi.RunError.
+    """
     expected = settings.cluster.account_id
     if expected is None:
         return
-    found = settings.lookups.account_id or _ask("the account of these credentials", lambda: alicloud.get_caller_identity().account_id)
+    found = settings.lookups.account_id or _ask(
+        "the account of these credentials", lambda: alicloud.get_caller_identity().account_id
+    )
     if found != expected:
         raise pulumi.RunError(
             f"the credentials belong to account {found}, but cluster.accountId says {expected}.\n"
@@ -67,10 +75,16 @@ def _check_cluster(settings: Settings) -> str:
     cluster, region = settings.cluster.id, settings.region
     version = settings.lookups.cluster_version
     if version is None:
-        found = _ask(f"cluster {cluster}", lambda: alicloud.cs.get_clusters(cluster_id=cluster).clusters)
+        found = _ask(
+            f"cluster {cluster}", lambda: alicloud.cs.get_clusters(cluster_id=cluster).clusters
+        )
         match = next((one for one in found if one.cluster_id == cluster), None)
         if match is None or match.region_id != region:
-            where = f"is in region {match.region_id}" if match else f"is not there in region {region} for this account"
+            where = (
+                f"is in region {match.region_id}"
+                if match
+                else f"is not there in region {region} for this account"
+            )
             raise pulumi.RunError(
                 f"cluster {cluster} {where}.\n  expected: an ACK cluster in region {region}\n"
                 "  otherwise: its node pools would look deleted and be ordered a second time\n"
@@ -97,7 +111,8 @@ def _check_version(cluster: str, version: str) -> None:
 
 
 def look_up_rrsa(settings: Settings) -> Rrsa:
-    """The cluster's OIDC provider. Called once the Kubernetes provider is declared, its plugin starts while the answer is on its way.
+    """The cluster's OIDC provider. Called once the Kubernetes provider is declared, its plugin
+    starts while the answer is on its way.
 
     Raises pulumi.RunError when RRSA is off.
     """
@@ -105,8 +120,12 @@ def look_up_rrsa(settings: Settings) -> Rrsa:
     if given.oidc_issuer and given.oidc_provider_arn:
         return Rrsa(given.oidc_issuer, given.oidc_provider_arn)
     name = f"ack-rrsa-{settings.cluster.id}"
-    # One call, like OidcProvider.get, but an absent provider is an empty list here, not the engine's "resource does not exist".
-    found = _ask(f"OIDC provider {name}", lambda: alicloud.ims.get_oidc_providers(name_regex=f"^{name}$").providers)
+    # One call, like OidcProvider.get, but an absent provider is an empty list here, not the
+    # engine's "resource does not exist".
+    found = _ask(
+        f"OIDC provider {name}",
+        lambda: alicloud.ims.get_oidc_providers(name_regex=f"^{name}$").providers,
+    )
     if not found:
         raise pulumi.RunError(
             f"RRSA is off on cluster {settings.cluster.id}: there is no OIDC provider {name}.\n  expected: RRSA on\n"
@@ -123,7 +142,11 @@ def _kubeconfig(settings: Settings) -> str:
     cluster, minutes = settings.cluster.id, settings.cluster.credential_minutes
     return _ask(
         f"the kubeconfig of cluster {cluster}",
-        lambda: alicloud.cs.get_cluster_credential(cluster_id=cluster, temporary_duration_minutes=minutes).kube_config,
+        lambda: (
+            alicloud.cs.get_cluster_credential(
+                cluster_id=cluster, temporary_duration_minutes=minutes
+            ).kube_config
+        ),
     )
 
 

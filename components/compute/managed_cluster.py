@@ -11,10 +11,15 @@ from pulumi import Input
 from components.component import Component
 
 TERWAY = {"IPVlan": "false", "NetworkPolicy": "true", "ENITrunking": "false"}
-"""Pods get addresses of the VPC, and network policies hold: with the other network plugin, Flannel, they would do nothing."""
+"""Pods get addresses of the VPC, and network policies hold: with the other network plugin, Flannel,
+they would do nothing.
+"""
 GOES_WITH_IT = ("SLB", "ALB", "SLS_Data", "SLS_ControlPlane", "PrivateZone")
-"""What ACK made for the cluster and would otherwise leave behind and go on billing: load balancers and logs."""
-# The service fills these in. Measured: an auto mode that the program does not name fails every later run, a time zone is a difference.
+"""What ACK made for the cluster and would otherwise leave behind and go on billing: load balancers
+and logs.
+"""
+# The service fills these in. Measured: an auto mode that the program does not name fails every
+# later run, a time zone is a difference.
 FILLED_IN = ["autoMode", "timezone"]
 
 
@@ -45,8 +50,10 @@ class ManagedClusterArgs:
 
 
 class ManagedCluster(Component):
-    """The control plane alone: nodes come from pools, add-ons from their own resources, because what is listed at the creation is never
-    looked at again. The network plugin is the exception: a cluster can't be without, nor get another one."""
+    """The control plane alone: nodes come from pools, add-ons from their own resources, because
+    what is listed at the creation is never looked at again. The network plugin is the exception: a
+    cluster can't be without, nor get another one.
+    """
 
     cluster_id: pulumi.Output[str]
     oidc_issuer: pulumi.Output[str]
@@ -56,7 +63,9 @@ class ManagedCluster(Component):
     worker_role: pulumi.Output[str]
     """RAM role of the nodes."""
 
-    def __init__(self, name: str, args: ManagedClusterArgs, opts: pulumi.ResourceOptions | None = None):
+    def __init__(
+        self, name: str, args: ManagedClusterArgs, opts: pulumi.ResourceOptions | None = None
+    ):
         super().__init__("inference:compute:ManagedCluster", name, opts)
         cluster = alicloud.cs.ManagedKubernetes(
             self.child_name("ack"),
@@ -71,8 +80,12 @@ class ManagedCluster(Component):
             slb_internet_enabled=args.public_api,
             enable_rrsa=True,
             deletion_protection=args.protect,
-            addons=[{"name": "terway-eniip", "version": args.terway_version, "config": compact(TERWAY)}],
-            delete_options=[{"resource_type": kind, "delete_mode": "delete"} for kind in GOES_WITH_IT],
+            addons=[
+                {"name": "terway-eniip", "version": args.terway_version, "config": compact(TERWAY)}
+            ],
+            delete_options=[
+                {"resource_type": kind, "delete_mode": "delete"} for kind in GOES_WITH_IT
+            ],
             # Else the certificates of an administrator lie in the state in plain text.
             skip_set_certificate_authority=True,
             tags=args.tags,
@@ -83,12 +96,18 @@ class ManagedCluster(Component):
             ),
         )
         self.cluster_id = cluster.id
-        self.oidc_issuer = cluster.rrsa_metadata.apply(lambda known: known.rrsa_oidc_issuer_url or "")
-        self.oidc_provider_arn = cluster.rrsa_metadata.apply(lambda known: known.ram_oidc_provider_arn or "")
+        self.oidc_issuer = cluster.rrsa_metadata.apply(
+            lambda known: known.rrsa_oidc_issuer_url or ""
+        )
+        self.oidc_provider_arn = cluster.rrsa_metadata.apply(
+            lambda known: known.ram_oidc_provider_arn or ""
+        )
         self.worker_role = cluster.worker_ram_role_name
         self.finish({"cluster_id": self.cluster_id, "oidc_issuer": self.oidc_issuer})
 
 
 def compact(settings: Mapping[str, object]) -> str:
-    """An add-on's configuration as the provider stores it; any other spelling of the same would differ at every run."""
+    """An add-on's configuration as the provider stores it; any other spelling of the same would
+    differ at every run.
+    """
     return json.dumps(settings, separators=(",", ":"), sort_keys=True)

@@ -37,7 +37,13 @@ class Network(Component):
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("inference:compute:Network", name, opts)
         options = self.child(protect=args.protect or None)
-        vpc = alicloud.vpc.Network(self.child_name("vpc"), vpc_name=args.name, cidr_block=args.cidr, tags=args.tags, opts=options)
+        vpc = alicloud.vpc.Network(
+            self.child_name("vpc"),
+            vpc_name=args.name,
+            cidr_block=args.cidr,
+            tags=args.tags,
+            opts=options,
+        )
         switches = {
             zone: alicloud.vpc.Switch(
                 self.child_name(zone),
@@ -51,5 +57,7 @@ class Network(Component):
             for zone in sorted(args.vswitches)
         }
         self.vswitch_of = pulumi.Output.all(**switches)
-        self.vswitch_ids = self.vswitch_of.apply(lambda known: [known[zone] for zone in sorted(known)])
+        self.vswitch_ids = self.vswitch_of.apply(
+            lambda known: [known[zone] for zone in sorted(known)]
+        )
         self.finish({"vpc_id": vpc.id, "vswitch_ids": self.vswitch_ids})

@@ -13,9 +13,14 @@ from components import names
 from components.adoption import adoption
 from components.component import Component
 
-# Written by others: the node scaler moves the desired size, the service fills in the EIP fields. Measured: without these the
-# provider shows a difference for ever (and sends an empty PUT at each run).
-OWNED_BY_OTHERS = ["desiredSize", "scalingConfig.eipBandwidth", "scalingConfig.eipInternetChargeType"]
+# Written by others: the node scaler moves the desired size, the service fills in the EIP fields.
+# Measured: without these the provider shows a difference for ever (and sends an empty PUT at each
+# run).
+OWNED_BY_OTHERS = [
+    "desiredSize",
+    "scalingConfig.eipBandwidth",
+    "scalingConfig.eipInternetChargeType",
+]
 # An adopted pool keeps its own; the rest the service doesn't tell.
 LEFT_ALONE = ["nodePoolName", "tags", "updateNodes"]
 
@@ -89,9 +94,10 @@ class NodePoolArgs:
 class NodePool(Component):
     """Preemptible GPU nodes with a pay-as-you-go share, scaled by the cluster's node scaler.
 
-    The pool's name ends in a digest of what can't be changed in place, and a change of the name replaces the pool. Old and new therefore
-    never share a name (the provider gives none by itself), and because the pods select on a label that carries the name, the order is: new
-    pool, pods move over, old pool goes.
+    The pool's name ends in a digest of what can't be changed in place, and a change of the name
+    replaces the pool. Old and new therefore never share a name (the provider gives none by itself),
+    and because the pods select on a label that carries the name, the order is: new pool, pods move
+    over, old pool goes.
     """
 
     node_pool_id: pulumi.Output[str]
@@ -112,18 +118,31 @@ class NodePool(Component):
         pool = self._pool(args)
         if args.adopt:
             self.name = pool.node_pool_name
-        self.node_pool_id = pulumi.Output.all(pool.node_pool_id, pool.scaling_group_id, pool.node_pool_name).apply(_must_be_ordered)
-        labels = pool.labels.apply(lambda labels: {label.key: label.value or "" for label in labels or ()})
-        self.selector = pulumi.Output.all(labels, self.own_labels).apply(lambda known: known[0] | known[1])
+        self.node_pool_id = pulumi.Output.all(
+            pool.node_pool_id, pool.scaling_group_id, pool.node_pool_name
+        ).apply(_must_be_ordered)
+        labels = pool.labels.apply(
+            lambda labels: {label.key: label.value or "" for label in labels or ()}
+        )
+        self.selector = pulumi.Output.all(labels, self.own_labels).apply(
+            lambda known: known[0] | known[1]
+        )
         self.tolerations = pool.taints.apply(_tolerations)
-        self.finish({"node_pool_id": self.node_pool_id, "name": self.name, "scaling_group_id": pool.scaling_group_id})
+        self.finish(
+            {
+                "node_pool_id": self.node_pool_id,
+                "name": self.name,
+                "scaling_group_id": pool.scaling_group_id,
+            }
+        )
 
     def _pool(self, args: NodePoolArgs) -> alicloud.cs.NodePool:
         options = self.child(
             **adoption(args.adopt, "nodePool", args.change_adopted),
             ignore_changes=OWNED_BY_OTHERS + (LEFT_ALONE if args.adopt else []),
             replace_on_changes=["nodePoolName"],
-            # The provider polls a creation task for 90 minutes; a task that lives longer than this is stuck.
+            # The provider polls a creation task for 90 minutes; a task that lives longer than this
+            # is stuck.
             custom_timeouts=pulumi.CustomTimeouts(create="30m", update="30m", delete="30m"),
         )
         return alicloud.cs.NodePool(
@@ -133,7 +152,12 @@ class NodePool(Component):
             vswitch_ids=args.vswitch_ids,
             instance_types=args.instance_types,
             scaling_policy="release",
-            scaling_config={"enable": True, "min_size": args.min_size, "max_size": args.max_size, "type": "gpu"},
+            scaling_config={
+                "enable": True,
+                "min_size": args.min_size,
+                "max_size": args.max_size,
+                "type": "gpu",
+            },
             **_charging(args),
             **_nodes(args),
             labels=self._labels(args),
@@ -151,11 +175,17 @@ class NodePool(Component):
             },
         )
 
-    def _labels(self, args: NodePoolArgs) -> pulumi.Output[Sequence[Input[alicloud.cs.NodePoolLabelArgsDict]] | None]:
-        def sorted_list(known: Mapping[str, Any]) -> Sequence[Input[alicloud.cs.NodePoolLabelArgsDict]] | None:
+    def _labels(
+        self, args: NodePoolArgs
+    ) -> pulumi.Output[Sequence[Input[alicloud.cs.NodePoolLabelArgsDict]] | None]:
+        def sorted_list(
+            known: Mapping[str, Any],
+        ) -> Sequence[Input[alicloud.cs.NodePoolLabelArgsDict]] | None:
             labels = dict(known["labels"])
             if not args.adopt:
-                labels |= own_labels(known["name"]) | ({names.STACK_LABEL: known["stack"]} if known["stack"] else {})
+                labels |= own_labels(known["name"]) | (
+                    {names.STACK_LABEL: known["stack"]} if known["stack"] else {}
+                )
             if known["gpu_schedule"] != "none":
                 labels["ack.node.gpu.schedule"] = known["gpu_schedule"]
             if known["driver"]:
@@ -163,34 +193,63 @@ class NodePool(Component):
             return [{"key": key, "value": labels[key]} for key in sorted(labels)]
 
         return pulumi.Output.all(
-            labels=args.labels, name=self.name, stack=args.stack, gpu_schedule=args.gpu_schedule, driver=args.driver_version
+            labels=args.labels,
+            name=self.name,
+            stack=args.stack,
+            gpu_schedule=args.gpu_schedule,
+            driver=args.driver_version,
         ).apply(sorted_list)
 
 
 def own_labels(name: str, adopted: str | None = None) -> dict[str, str]:
-    """The label that only this pool's nodes carry: one with the pool's name, or the pool's id, which ACK puts on every node."""
-    return {"alibabacloud.com/nodepool-id": adopted.split(":")[1]} if adopted else {names.POOL_LABEL: name}
+    """The label that only this pool's nodes carry: one with the pool's name, or the pool's id,
+    which ACK puts on every node.
+    """
+    return (
+        {"alibabacloud.com/nodepool-id": adopted.split(":")[1]}
+        if adopted
+        else {names.POOL_LABEL: name}
+    )
 
 
 def pool_name(args: NodePoolArgs) -> pulumi.Output[str]:
-    """`<name>-<stack>-<digest>`; the digest covers what ACK can't change on an existing pool, or applies to new nodes only."""
-    fixed = [args.generation, args.spot_strategy, args.multi_az_policy, args.driver_version, args.gpu_schedule, args.security_group_ids]
+    """`<name>-<stack>-<digest>`; the digest covers what ACK can't change on an existing pool, or
+    applies to new nodes only.
+    """
+    fixed = [
+        args.generation,
+        args.spot_strategy,
+        args.multi_az_policy,
+        args.driver_version,
+        args.gpu_schedule,
+        args.security_group_ids,
+    ]
     return pulumi.Output.all(args.name, args.stack, *fixed).apply(
         lambda all: "-".join([part for part in all[:2] if part] + [names.digest(all[2:], 6)])
     )
 
 
 def _charging(args: NodePoolArgs) -> dict[str, Any]:
-    """Preemptible and pay-as-you-go. The two numbers travel as text: the provider drops a zero that is a number."""
+    """Preemptible and pay-as-you-go. The two numbers travel as text: the provider drops a zero that
+    is a number.
+    """
     return {
         "instance_charge_type": "PostPaid",
         "spot_strategy": args.spot_strategy,
         "multi_az_policy": args.multi_az_policy,
         "spot_price_limits": pulumi.Output.from_input(args.spot_price_limits).apply(
-            lambda limits: [{"instance_type": kind, "price_limit": f"{limits[kind]:g}"} for kind in sorted(limits)] or None
+            lambda limits: (
+                [
+                    {"instance_type": kind, "price_limit": f"{limits[kind]:g}"}
+                    for kind in sorted(limits)
+                ]
+                or None
+            )
         ),
         "on_demand_base_capacity": pulumi.Output.from_input(args.on_demand_base).apply(str),
-        "on_demand_percentage_above_base_capacity": pulumi.Output.from_input(args.on_demand_percent).apply(str),
+        "on_demand_percentage_above_base_capacity": pulumi.Output.from_input(
+            args.on_demand_percent
+        ).apply(str),
         "compensate_with_on_demand": args.compensate_with_on_demand,
         "spot_instance_remedy": args.spot_instance_remedy,
         "spot_instance_pools": args.spot_instance_pools,
@@ -203,15 +262,21 @@ def _nodes(args: NodePoolArgs) -> dict[str, Any]:
         "image_type": args.image_type,
         "system_disk_category": disk,
         "system_disk_size": args.system_disk_size,
-        "system_disk_performance_level": disk.apply(lambda kind: "PL1" if kind == "cloud_essd" else None),
-        "security_group_ids": pulumi.Output.from_input(args.security_group_ids).apply(lambda ids: list(ids) or None),
+        "system_disk_performance_level": disk.apply(
+            lambda kind: "PL1" if kind == "cloud_essd" else None
+        ),
+        "security_group_ids": pulumi.Output.from_input(args.security_group_ids).apply(
+            lambda ids: list(ids) or None
+        ),
         "key_name": args.key_name,
     }
 
 
 def _must_be_ordered(known: Sequence[Any]) -> str:
-    """The pool's id. After a failed creation task the next run reads the pool, finds no difference and calls it updated, although nothing
-    was ordered: such a pool has no scaling group. One without an id was left out of this run (`--target`): "" then."""
+    """The pool's id. After a failed creation task the next run reads the pool, finds no difference
+    and calls it updated, although nothing was ordered: such a pool has no scaling group. One
+    without an id was left out of this run (`--target`): "" then.
+    """
     pool_id, scaling_group_id, name = known
     if pool_id and not scaling_group_id:
         raise pulumi.RunError(
@@ -224,8 +289,15 @@ def _must_be_ordered(known: Sequence[Any]) -> str:
     return pool_id or ""
 
 
-def _tolerations(taints: Sequence[Any] | None) -> Sequence[Input[kubernetes.core.v1.TolerationArgsDict]]:
+def _tolerations(
+    taints: Sequence[Any] | None,
+) -> Sequence[Input[kubernetes.core.v1.TolerationArgsDict]]:
     return [
-        {"key": taint.key, "operator": "Equal", "value": taint.value or "", "effect": taint.effect or "NoSchedule"}
+        {
+            "key": taint.key,
+            "operator": "Equal",
+            "value": taint.value or "",
+            "effect": taint.effect or "NoSchedule",
+        }
         for taint in taints or ()
     ]

@@ -1,11 +1,17 @@
-"""What of an instance is left for pods on a node of ACK: size, kernel's share, reservation, eviction threshold.
+"""What of an instance is left for pods on a node of ACK: size, kernel's share, reservation,
+eviction threshold.
 
-Allocatable = capacity - reserved for system and kubelet (half each) - eviction threshold: ACK's published policy for Kubernetes 1.28 and
-newer (https://www.alibabacloud.com/help/en/ack/ack-managed-and-ack-dedicated/user-guide/resource-reservation-policy, seen 2026-11-30):
+Allocatable = capacity - reserved for system and kubelet (half each) - eviction threshold: ACK's
+published policy for Kubernetes 1.28 and newer
+(https://www.alibabacloud.com/help/en/ack/ack-managed-and-ack-dedicated/user-guide/resource-reservation-policy,
+seen 2026-11-30):
 
-- CPU: 6 % of the first core, 1 % of the second, 0.5 % of the third and the fourth, 0.25 % of each further one.
-- Memory: the lesser of 11 MiB per pod that the node may hold + 255 MiB, and a quarter of the memory.
-- Eviction threshold: memory.available<300Mi, ACK's default (user-guide/customize-the-kubelet-parameters-of-a-node-pool, same place).
+- CPU: 6 % of the first core, 1 % of the second, 0.5 % of the third and the fourth, 0.25 % of each
+  further one.
+- Memory: the lesser of 11 MiB per pod that the node may hold + 255 MiB, and a quarter of the
+  memory.
+- Eviction threshold: memory.available<300Mi, ACK's default
+  (user-guide/customize-the-kubelet-parameters-of-a-node-pool, same place).
 
 What add-ons run on every node (CSI, network, logs) takes its requests from what is left.
 """
@@ -13,12 +19,15 @@ What add-ons run on every node (CSI, network, logs) takes its requests from what
 import re
 
 MAX_PODS = 110
-"""Pods a node may hold. ACK sets it by network plug-in and type; more pods mean a larger reservation, so the kubelet's own limit errs on
-the safe side."""
+"""Pods a node may hold. ACK sets it by network plug-in and type; more pods mean a larger
+reservation, so the kubelet's own limit errs on the safe side.
+"""
 EVICTION_MIB = 300
 _PAGES, _BOOT_MIB = 64, 324
-"""What the kernel keeps: 1/64 of the memory for its page table (64 bytes for each 4 KiB), and the rest of what the one node in ACK's page
-lacks of its 8 GiB (7,925,980 KiB are shown): memory for crash dumps, firmware, the kernel itself."""
+"""What the kernel keeps: 1/64 of the memory for its page table (64 bytes for each 4 KiB), and the
+rest of what the one node in ACK's page lacks of its 8 GiB (7,925,980 KiB are shown): memory for
+crash dumps, firmware, the kernel itself.
+"""
 
 SIZES: dict[str, tuple[int, float]] = {
     "ecs.gn6i-c4g1.xlarge": (4, 15),

@@ -36,8 +36,9 @@ class SystemPoolArgs:
 class SystemPool(Component):
     """Nodes that are never reclaimed and that no scaler touches, spread over the zones.
 
-    The scaler, the DNS, the ingress controller and the interruption handler must outlive every preemptible node; none of them tolerates
-    the GPU nodes' taint, so without these nodes they would not run at all.
+    The scaler, the DNS, the ingress controller and the interruption handler must outlive every
+    preemptible node; none of them tolerates the GPU nodes' taint, so without these nodes they would
+    not run at all.
     """
 
     cluster_id: pulumi.Output[str]
@@ -60,9 +61,20 @@ class SystemPool(Component):
             system_disk_performance_level="PL1",
             system_disk_size=args.disk_size,
             install_cloud_monitor=True,
-            management={"enable": True, "auto_repair": True, "auto_upgrade": False, "auto_vul_fix": False, "max_unavailable": 1},
+            management={
+                "enable": True,
+                "auto_repair": True,
+                "auto_upgrade": False,
+                "auto_vul_fix": False,
+                "max_unavailable": 1,
+            },
             tags=args.tags,
-            opts=self.child(ignore_changes=FILLED_IN, custom_timeouts=pulumi.CustomTimeouts(create="30m", update="30m", delete="30m")),
+            opts=self.child(
+                ignore_changes=FILLED_IN,
+                custom_timeouts=pulumi.CustomTimeouts(create="30m", update="30m", delete="30m"),
+            ),
         )
-        self.cluster_id = pulumi.Output.all(pool.cluster_id, pool.node_pool_id).apply(lambda known: known[0])
+        self.cluster_id = pulumi.Output.all(pool.cluster_id, pool.node_pool_id).apply(
+            lambda known: known[0]
+        )
         self.finish({"cluster_id": self.cluster_id, "node_pool_id": pool.node_pool_id})

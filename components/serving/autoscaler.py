@@ -65,7 +65,9 @@ class AutoscalerArgs:
     metric_delay_seconds: int | None = None
     """Age of the newest log line counted."""
     minimum_moves: bool = False
-    """Whether the interruption handler sets minReplicas, by schedule or while the metric is missing."""
+    """Whether the interruption handler sets minReplicas, by schedule or while the metric is
+    missing.
+    """
     kubernetes_version: str = ""
     """Version of the cluster; a tolerance needs 1.35."""
 
@@ -73,27 +75,36 @@ class AutoscalerArgs:
 class Autoscaler(Component):
     """Scales the Deployment with the requests per second of its ingress route.
 
-    AverageValue: the metric is the route's total, the target holds per pod. A scale-out happens above target x pods, with a 10 % dead band.
+    AverageValue: the metric is the route's total, the target holds per pod. A scale-out happens
+    above target x pods, with a 10 % dead band.
     """
 
     hpa_name: pulumi.Output[str]
 
     def __init__(self, name: str, args: AutoscalerArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("inference:serving:Autoscaler", name, opts)
-        if not _knows_tolerance(args) and (args.scale_up_tolerance, args.scale_down_tolerance) != (None, None):
+        if not _knows_tolerance(args) and (args.scale_up_tolerance, args.scale_down_tolerance) != (
+            None,
+            None,
+        ):
             pulumi.log.warn(NO_TOLERANCE.format(args.kubernetes_version), self)
         hpa = kubernetes.autoscaling.v2.HorizontalPodAutoscaler(
             self.child_name("hpa"),
             metadata={"name": args.name, "namespace": args.namespace},
             spec={
-                "scale_target_ref": {"api_version": "apps/v1", "kind": "Deployment", "name": args.deployment_name},
+                "scale_target_ref": {
+                    "api_version": "apps/v1",
+                    "kind": "Deployment",
+                    "name": args.deployment_name,
+                },
                 "min_replicas": args.min_replicas,
                 "max_replicas": args.max_replicas,
                 "metrics": [{"type": "External", "external": _metric(args)}],
                 "behavior": _behavior(args),
             },
             opts=self.child(
-                # Two HPAs on one Deployment fight; the fixed name (the tutorial's) would clash as well.
+                # Two HPAs on one Deployment fight; the fixed name (the tutorial's) would clash as
+                # well.
                 delete_before_replace=True,
                 # Its owner is the interruption handler where the minimum follows a schedule.
                 ignore_changes=["spec.minReplicas"] if args.minimum_moves else None,
@@ -109,7 +120,10 @@ def _metric(args: AutoscalerArgs) -> v2.ExternalMetricSourceArgsDict:
         "sls.logstore": args.log_store or LOGSTORES[args.kind],
         "sls.ingress.route": pulumi.Output.from_input(args.route).apply(_must_be_label_value),
     }
-    for label, value in (("sls.query.interval", args.metric_window_seconds), ("sls.query.delay", args.metric_delay_seconds)):
+    for label, value in (
+        ("sls.query.interval", args.metric_window_seconds),
+        ("sls.query.delay", args.metric_delay_seconds),
+    ):
         if value is not None:
             labels[label] = str(value)
     target = pulumi.Output.from_input(args.target_qps).apply(str)
@@ -122,11 +136,13 @@ def _metric(args: AutoscalerArgs) -> v2.ExternalMetricSourceArgsDict:
 def _behavior(args: AutoscalerArgs) -> v2.HorizontalPodAutoscalerBehaviorArgsDict:
     """Nodes come in minutes: asking for more pods than nodes can arrive only makes Pending ones.
 
-    Up, a doubled load must be met in one step. Down, one step must not undo much: a metric that reads 0 by mistake is told from a fall
-    of the load only by time.
+    Up, a doubled load must be met in one step. Down, one step must not undo much: a metric that
+    reads 0 by mistake is told from a fall of the load only by time.
     """
     period = args.scale_up_period_seconds
-    up: list[v2.HPAScalingPolicyArgsDict] = [{"type": "Pods", "value": args.scale_up_pods, "period_seconds": period}]
+    up: list[v2.HPAScalingPolicyArgsDict] = [
+        {"type": "Pods", "value": args.scale_up_pods, "period_seconds": period}
+    ]
     if args.scale_up_percent:
         up.append({"type": "Percent", "value": args.scale_up_percent, "period_seconds": period})
     down: v2.HPAScalingPolicyArgsDict = {
@@ -136,9 +152,16 @@ def _behavior(args: AutoscalerArgs) -> v2.HorizontalPodAutoscalerBehaviorArgsDic
     }
     rules: dict[str, v2.HPAScalingRulesArgsDict] = {
         "scale_up": {"stabilization_window_seconds": 0, "select_policy": "Max", "policies": up},
-        "scale_down": {"stabilization_window_seconds": args.scale_down_seconds, "select_policy": "Max", "policies": [down]},
+        "scale_down": {
+            "stabilization_window_seconds": args.scale_down_seconds,
+            "select_policy": "Max",
+            "policies": [down],
+        },
     }
-    for direction, tolerance in (("scale_up", args.scale_up_tolerance), ("scale_down", args.scale_down_tolerance)):
+    for direction, tolerance in (
+        ("scale_up", args.scale_up_tolerance),
+        ("scale_down", args.scale_down_tolerance),
+    ):
         if tolerance is not None and _knows_tolerance(args):
             rules[direction]["tolerance"] = f"{round(tolerance * 1000)}m"
     return {"scale_up": rules["scale_up"], "scale_down": rules["scale_down"]}

@@ -72,37 +72,64 @@ class Entry(Component):
         port = f":{args.public_port}" if args.public_port else ""
         address = ingress.status.apply(_address)
         self.endpoint = pulumi.Output.concat(scheme, "://", args.host or address, port)
-        self.predict_url = pulumi.Output.concat(self.endpoint, "/v1/models/", args.model_name, ":predict")
+        self.predict_url = pulumi.Output.concat(
+            self.endpoint, "/v1/models/", args.model_name, ":predict"
+        )
         self.address = address
-        self.finish({"endpoint": self.endpoint, "predict_url": self.predict_url, "address": self.address})
+        self.finish(
+            {"endpoint": self.endpoint, "predict_url": self.predict_url, "address": self.address}
+        )
 
-    def _ingress(self, args: EntryArgs, certificate: Input[str] | None, users: Input[str] | None) -> kubernetes.networking.v1.Ingress:
+    def _ingress(
+        self, args: EntryArgs, certificate: Input[str] | None, users: Input[str] | None
+    ) -> kubernetes.networking.v1.Ingress:
         backend: kubernetes.networking.v1.IngressBackendArgsDict = {
             "service": {"name": args.service_name, "port": {"number": names.REST_PORT}}
         }
-        # Path elements match whole: below /v1/models/<name> the predict URL <name>:predict would not.
+        # Path elements match whole: below /v1/models/<name> the predict URL <name>:predict would
+        # not.
         rule: kubernetes.networking.v1.IngressRuleArgsDict = {
             "http": {"paths": [{"path": "/v1/models", "path_type": "Prefix", "backend": backend}]}
         }
         if args.host:
             rule["host"] = args.host
-        annotations = {"pulumi.com/timeoutSeconds": pulumi.Output.from_input(args.ready_seconds).apply(str), **_annotations(args, users)}
-        spec: kubernetes.networking.v1.IngressSpecArgsDict = {"ingress_class_name": args.kind, "rules": [rule]}
+        annotations = {
+            "pulumi.com/timeoutSeconds": pulumi.Output.from_input(args.ready_seconds).apply(str),
+            **_annotations(args, users),
+        }
+        spec: kubernetes.networking.v1.IngressSpecArgsDict = {
+            "ingress_class_name": args.kind,
+            "rules": [rule],
+        }
         if certificate:
             spec["tls"] = [{"hosts": [args.host or ""], "secret_name": certificate}]
         return kubernetes.networking.v1.Ingress(
-            self.child_name("ingress"), metadata={"namespace": args.namespace, "annotations": annotations}, spec=spec, opts=self.child()
+            self.child_name("ingress"),
+            metadata={"namespace": args.namespace, "annotations": annotations},
+            spec=spec,
+            opts=self.child(),
         )
 
     def _certificate(self, args: EntryArgs) -> Input[str] | None:
         if args.tls != "provided":
             return args.tls_secret if args.tls == "existing" else None
-        return self._secret("certificate", "kubernetes.io/tls", {"tls.crt": args.tls_certificate, "tls.key": args.tls_private_key}, args)
+        return self._secret(
+            "certificate",
+            "kubernetes.io/tls",
+            {"tls.crt": args.tls_certificate, "tls.key": args.tls_private_key},
+            args,
+        )
 
     def _users(self, args: EntryArgs) -> Input[str] | None:
-        return self._secret("users", "Opaque", {"auth": args.htpasswd}, args) if args.auth == "basic" else None
+        return (
+            self._secret("users", "Opaque", {"auth": args.htpasswd}, args)
+            if args.auth == "basic"
+            else None
+        )
 
-    def _secret(self, what: str, kind: str, data: dict[str, Any], args: EntryArgs) -> pulumi.Output[str]:
+    def _secret(
+        self, what: str, kind: str, data: dict[str, Any], args: EntryArgs
+    ) -> pulumi.Output[str]:
         secret = kubernetes.core.v1.Secret(
             self.child_name(what),
             metadata={"namespace": args.namespace},
@@ -115,21 +142,33 @@ class Entry(Component):
 
 def _annotations(args: EntryArgs, users: Input[str] | None) -> dict[str, Input[str]]:
     if args.kind == "alb":
-        return {"alb.ingress.kubernetes.io/listen-ports": '[{"HTTP":80}]' if args.tls == "none" else '[{"HTTPS":443}]'}
+        return {
+            "alb.ingress.kubernetes.io/listen-ports": '[{"HTTP":80}]'
+            if args.tls == "none"
+            else '[{"HTTPS":443}]'
+        }
     timeout = pulumi.Output.from_input(args.timeout_seconds).apply(str)
     annotations: dict[str, Input[str]] = {
         f"{NGINX}/ssl-redirect": "false" if args.tls == "none" else "true",
-        f"{NGINX}/proxy-body-size": pulumi.Output.from_input(args.body_mib).apply(lambda size: f"{size}m"),
+        f"{NGINX}/proxy-body-size": pulumi.Output.from_input(args.body_mib).apply(
+            lambda size: f"{size}m"
+        ),
         f"{NGINX}/proxy-read-timeout": timeout,
         f"{NGINX}/proxy-connect-timeout": "5",
-        # A prediction has no side effect: asking another pod is safe, and hides one that has just vanished.
+        # A prediction has no side effect: asking another pod is safe, and hides one that has just
+        # vanished.
         f"{NGINX}/proxy-next-upstream": "error timeout non_idempotent",
         f"{NGINX}/proxy-next-upstream-tries": "3",
-        # Without it each of the three tries may take the whole timeout, and the client waits three times as long as was promised.
+        # Without it each of the three tries may take the whole timeout, and the client waits three
+        # times as long as was promised.
         f"{NGINX}/proxy-next-upstream-timeout": timeout,
     }
     if users is not None:
-        annotations |= {f"{NGINX}/auth-type": "basic", f"{NGINX}/auth-secret": users, f"{NGINX}/auth-realm": "Predictions"}
+        annotations |= {
+            f"{NGINX}/auth-type": "basic",
+            f"{NGINX}/auth-secret": users,
+            f"{NGINX}/auth-realm": "Predictions",
+        }
     return annotations
 
 
@@ -139,8 +178,18 @@ def _address(status: Any) -> str:
     return (first.hostname or first.ip or "") if first else ""
 
 
-def network_peers(entry: traffic.Entry) -> Sequence[kubernetes.networking.v1.NetworkPolicyPeerArgsDict]:
-    """Who calls the server on behalf of clients, as peers of a NetworkPolicy: the controller's pods, or the load balancer's addresses."""
+def network_peers(
+    entry: traffic.Entry,
+) -> Sequence[kubernetes.networking.v1.NetworkPolicyPeerArgsDict]:
+    """Who calls the server on behalf of clients, as peers of a NetworkPolicy: the controller's
+    pods, or the load balancer's addresses.
+    """
     if entry.kind == "alb":
         return [{"ip_block": {"cidr": cidr}} for cidr in entry.source_cidrs]
-    return [{"namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": entry.controller_namespace}}}]
+    return [
+        {
+            "namespace_selector": {
+                "match_labels": {"kubernetes.io/metadata.name": entry.controller_namespace}
+            }
+        }
+    ]

@@ -1,4 +1,6 @@
-"""Warm nodes: pods that hold GPUs for the model server and give way to it (what the tutorial lacks)."""
+"""Warm nodes: pods that hold GPUs for the model server and give way to it (what the tutorial
+lacks).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +13,9 @@ from pulumi import Input
 from components.component import Component
 
 PRIORITY = -5
-"""Below every pod that serves (0), above the node scaler's limit (-10) under which pods get no node."""
+"""Below every pod that serves (0), above the node scaler's limit (-10) under which pods get no
+node.
+"""
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,9 @@ class HeadroomArgs:
 class Headroom(Component):
     """As many do-nothing pods as `nodes` nodes take, each as large as a pod of the model server.
 
-    Such a pod is preempted the moment a serving pod finds no room: the serving pod starts on a warm node at once, and the node scaler
-    orders a new node for the preempted one. Never preempts others, and needs no time to go.
+    Such a pod is preempted the moment a serving pod finds no room: the serving pod starts on a warm
+    node at once, and the node scaler orders a new node for the preempted one. Never preempts
+    others, and needs no time to go.
     """
 
     deployment_name: pulumi.Output[str]
@@ -52,7 +57,9 @@ class Headroom(Component):
 
     def __init__(self, name: str, args: HeadroomArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("inference:serving:Headroom", name, opts)
-        self.deployment_name = self._deployment(args).metadata.name if args.nodes else pulumi.Output.from_input("")
+        self.deployment_name = (
+            self._deployment(args).metadata.name if args.nodes else pulumi.Output.from_input("")
+        )
         self.finish({"deployment_name": self.deployment_name})
 
     def _deployment(self, args: HeadroomArgs) -> kubernetes.apps.v1.Deployment:
@@ -71,14 +78,18 @@ class Headroom(Component):
                 "name": f"{args.name}-headroom",
                 "namespace": args.namespace,
                 "labels": labels,
-                # Preempted pods wait for minutes, which is what they are for: no run waits for them.
+                # Preempted pods wait for minutes, which is what they are for: no run waits for
+                # them.
                 "annotations": {"pulumi.com/skipAwait": "true"},
             },
             spec={
                 "replicas": args.nodes * args.pods_per_node,
                 "selector": {"match_labels": labels},
                 "revision_history_limit": 1,
-                "template": {"metadata": {"labels": labels}, "spec": _pod(args, priority.metadata.name, labels)},
+                "template": {
+                    "metadata": {"labels": labels},
+                    "spec": _pod(args, priority.metadata.name, labels),
+                },
             },
             opts=self.child(),
         )

@@ -28,9 +28,11 @@ class HeraldArgs:
 class Herald(Component):
     """A pod that asks for a GPU and fits no node, for ever.
 
-    The cluster-autoscaler orders nothing while the oldest waiting pod with a GPU is less than 30 seconds old; no option shortens that.
-    With this one, the oldest is always older, and pods that come get their nodes at the next scan. It costs nothing: it never starts, no
-    pool fits it, and nothing is preempted for it. The scaler reports it as NotTriggerScaleUp, and it shows as Pending.
+    The cluster-autoscaler orders nothing while the oldest waiting pod with a GPU is less than 30
+    seconds old; no option shortens that. With this one, the oldest is always older, and pods that
+    come get their nodes at the next scan. It costs nothing: it never starts, no pool fits it, and
+    nothing is preempted for it. The scaler reports it as NotTriggerScaleUp, and it shows as
+    Pending.
     """
 
     deployment_name: pulumi.Output[str]
@@ -38,7 +40,9 @@ class Herald(Component):
 
     def __init__(self, name: str, args: HeraldArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("inference:serving:Herald", name, opts)
-        self.deployment_name = self._deployment(args).metadata.name if args.enabled else pulumi.Output.from_input("")
+        self.deployment_name = (
+            self._deployment(args).metadata.name if args.enabled else pulumi.Output.from_input("")
+        )
         self.finish({"deployment_name": self.deployment_name})
 
     def _deployment(self, args: HeraldArgs) -> kubernetes.apps.v1.Deployment:
@@ -47,13 +51,23 @@ class Herald(Component):
             "node_selector": NOWHERE,
             "automount_service_account_token": False,
             "enable_service_links": False,
-            "security_context": {"run_as_non_root": True, "run_as_user": 65534, "seccomp_profile": {"type": "RuntimeDefault"}},
+            "security_context": {
+                "run_as_non_root": True,
+                "run_as_user": 65534,
+                "seccomp_profile": {"type": "RuntimeDefault"},
+            },
             "containers": [
                 {
                     "name": "wait",
                     "image": args.image,
-                    "resources": {"limits": {"nvidia.com/gpu": "1"}, "requests": {"nvidia.com/gpu": "1"}},
-                    "security_context": {"allow_privilege_escalation": False, "capabilities": {"drop": ["ALL"]}},
+                    "resources": {
+                        "limits": {"nvidia.com/gpu": "1"},
+                        "requests": {"nvidia.com/gpu": "1"},
+                    },
+                    "security_context": {
+                        "allow_privilege_escalation": False,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
                 }
             ],
         }
@@ -70,7 +84,10 @@ class Herald(Component):
                 "replicas": 1,
                 "revision_history_limit": 1,
                 # The new one would be young: for half a minute there would be no herald.
-                "strategy": {"type": "RollingUpdate", "rolling_update": {"max_surge": 1, "max_unavailable": 0}},
+                "strategy": {
+                    "type": "RollingUpdate",
+                    "rolling_update": {"max_surge": 1, "max_unavailable": 0},
+                },
                 "selector": {"match_labels": labels},
                 "template": {"metadata": {"labels": labels}, "spec": spec},
             },

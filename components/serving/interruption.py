@@ -1,4 +1,6 @@
-"""The interruption handler: replaces the model server's pods on nodes that are about to go, or gone (what the tutorial lacks)."""
+"""The interruption handler: replaces the model server's pods on nodes that are about to go, or gone
+(what the tutorial lacks).
+"""
 
 import json
 from collections.abc import Mapping
@@ -50,20 +52,24 @@ class InterruptionArgs:
     mix: Mapping[str, Any] | None = None
     """Mix: base, percent, points, after_seconds, most_nodes; None: left alone."""
     floors: Mapping[str, Any] | None = None
-    """Floors: base, schedules, outage_replicas, outage_seconds; None: the HPA's minimum is left alone. Known before the run."""
+    """Floors: base, schedules, outage_replicas, outage_seconds; None: the HPA's minimum is left
+    alone. Known before the run.
+    """
 
 
 class Interruption(Component):
     """A Deployment on the system nodes, its identity and its rights.
 
-    Two pods and a Lease rather than one: the node that dies may be the handler's own. It changes nothing that outlives it: if it stops,
-    Kubernetes and ACK go on as without it.
+    Two pods and a Lease rather than one: the node that dies may be the handler's own. It changes
+    nothing that outlives it: if it stops, Kubernetes and ACK go on as without it.
     """
 
     handler_name: pulumi.Output[str]
     """Name of the handler's Deployment; empty without one."""
 
-    def __init__(self, name: str, args: InterruptionArgs, opts: pulumi.ResourceOptions | None = None):
+    def __init__(
+        self, name: str, args: InterruptionArgs, opts: pulumi.ResourceOptions | None = None
+    ):
         super().__init__("inference:serving:Interruption", name, opts)
         self._physical_name = f"{args.name}-interruption-handler"
         self._labels = {"app": "interruption-handler", "release": args.name}
@@ -87,17 +93,29 @@ class Interruption(Component):
         return account.metadata.name
 
     def _node_rights(self, args: InterruptionArgs, account: Input[str]) -> None:
-        """Nodes belong to no namespace. get: is it really gone; list, watch: notices; patch: close and reopen."""
+        """Nodes belong to no namespace. get: is it really gone; list, watch: notices; patch: close
+        and reopen.
+        """
         role = kubernetes.rbac.v1.ClusterRole(
             self.child_name("nodes"),
             metadata={"labels": self._labels},
-            rules=[{"api_groups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch", "patch"]}],
+            rules=[
+                {
+                    "api_groups": [""],
+                    "resources": ["nodes"],
+                    "verbs": ["get", "list", "watch", "patch"],
+                }
+            ],
             opts=self.child(),
         )
         kubernetes.rbac.v1.ClusterRoleBinding(
             self.child_name("nodes-binding"),
             metadata={"labels": self._labels},
-            role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role.metadata.name},
+            role_ref={
+                "api_group": "rbac.authorization.k8s.io",
+                "kind": "ClusterRole",
+                "name": role.metadata.name,
+            },
             subjects=[{"kind": "ServiceAccount", "name": account, "namespace": args.namespace}],
             opts=self.child(),
         )
@@ -112,13 +130,19 @@ class Interruption(Component):
         kubernetes.rbac.v1.RoleBinding(
             self.child_name("pods-binding"),
             metadata={"namespace": args.namespace, "labels": self._labels},
-            role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": role.metadata.name},
+            role_ref={
+                "api_group": "rbac.authorization.k8s.io",
+                "kind": "Role",
+                "name": role.metadata.name,
+            },
             subjects=[{"kind": "ServiceAccount", "name": account, "namespace": args.namespace}],
             opts=self.child(),
         )
 
     def _code(self, args: InterruptionArgs) -> pulumi.Output[str]:
-        """Named after its content: changed code or settings are a new object, and the pods roll to it."""
+        """Named after its content: changed code or settings are a new object, and the pods roll to
+        it.
+        """
         code = {path.name: path.read_text() for path in sorted(CODE.glob("*.py"))}
         data = pulumi.Output.all(**interruption_config.settings(args, self._physical_name)).apply(
             lambda known: {**code, "settings.json": json.dumps(known, sort_keys=True, indent=1)}
@@ -126,7 +150,9 @@ class Interruption(Component):
         config = kubernetes.core.v1.ConfigMap(
             self.child_name("code"),
             metadata={
-                "name": data.apply(lambda known: f"{self._physical_name[:50]}-{names.digest(known)}"),
+                "name": data.apply(
+                    lambda known: f"{self._physical_name[:50]}-{names.digest(known)}"
+                ),
                 "namespace": args.namespace,
                 "labels": self._labels,
             },
@@ -136,21 +162,27 @@ class Interruption(Component):
         )
         return config.metadata.name
 
-    def _deployment(self, args: InterruptionArgs, account: Input[str], code: Input[str]) -> kubernetes.apps.v1.Deployment:
+    def _deployment(
+        self, args: InterruptionArgs, account: Input[str], code: Input[str]
+    ) -> kubernetes.apps.v1.Deployment:
         return kubernetes.apps.v1.Deployment(
             self.child_name("deployment"),
             metadata={
                 "name": self._physical_name,
                 "namespace": args.namespace,
                 "labels": self._labels,
-                # It needs no GPU node: what keeps it from starting is an image that can't be pulled, and is told soon.
+                # It needs no GPU node: what keeps it from starting is an image that can't be
+                # pulled, and is told soon.
                 "annotations": {"pulumi.com/timeoutSeconds": "180"},
             },
             spec={
                 "replicas": args.replicas,
                 "selector": {"match_labels": self._labels},
                 "revision_history_limit": 3,
-                "template": {"metadata": {"labels": self._labels}, "spec": interruption_pod.pod(args, account, code, self._labels)},
+                "template": {
+                    "metadata": {"labels": self._labels},
+                    "spec": interruption_pod.pod(args, account, code, self._labels),
+                },
             },
             opts=self.child(),
         )

@@ -9,15 +9,26 @@ if TYPE_CHECKING:
 def rules(args: "InterruptionArgs", name: str) -> list[Any]:
     """One line for each right, with its reason."""
     granted: list[Any] = [
-        # list, watch: where the pods are. patch: detach, rank. delete: on lost nodes, and before the instance goes.
+        # list, watch: where the pods are. patch: detach, rank. delete: on lost nodes, and before
+        # the instance goes.
         {"api_groups": [""], "resources": ["pods"], "verbs": ["list", "watch", "patch", "delete"]},
         # Eviction asks the disruption budget.
         {"api_groups": [""], "resources": ["pods/eviction"], "verbs": ["create"]},
         # How many pods there should be.
-        {"api_groups": ["apps"], "resources": ["deployments"], "resource_names": [args.deployment], "verbs": ["list", "watch"]},
+        {
+            "api_groups": ["apps"],
+            "resources": ["deployments"],
+            "resource_names": [args.deployment],
+            "verbs": ["list", "watch"],
+        },
         # Which of its pods acts. A name can't be asked of `create`.
         {"api_groups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
-        {"api_groups": ["coordination.k8s.io"], "resources": ["leases"], "resource_names": [name], "verbs": ["get", "patch"]},
+        {
+            "api_groups": ["coordination.k8s.io"],
+            "resources": ["leases"],
+            "resource_names": [name],
+            "verbs": ["get", "patch"],
+        },
     ]
     if args.floors:
         # list, watch: the minimum and whether the metric is there. patch: the minimum.

@@ -15,7 +15,9 @@ ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 PORT = 8081
 
 
-def pod(args: "InterruptionArgs", account: Input[str], code: Input[str], labels: Mapping[str, str]) -> Any:
+def pod(
+    args: "InterruptionArgs", account: Input[str], code: Input[str], labels: Mapping[str, str]
+) -> Any:
     """On any node but the pool's; moved within half a minute when its node dies."""
     spec: dict[str, Any] = {
         "service_account_name": account,
@@ -30,7 +32,13 @@ def pod(args: "InterruptionArgs", account: Input[str], code: Input[str], labels:
         "affinity": {
             "node_affinity": {
                 "required_during_scheduling_ignored_during_execution": {
-                    "node_selector_terms": [{"match_expressions": [{"key": names.POOL_LABEL, "operator": "DoesNotExist"}]}]
+                    "node_selector_terms": [
+                        {
+                            "match_expressions": [
+                                {"key": names.POOL_LABEL, "operator": "DoesNotExist"}
+                            ]
+                        }
+                    ]
                 }
             }
         },
@@ -43,7 +51,12 @@ def pod(args: "InterruptionArgs", account: Input[str], code: Input[str], labels:
             }
         ],
         "tolerations": [
-            {"key": f"node.kubernetes.io/{what}", "operator": "Exists", "effect": "NoExecute", "toleration_seconds": 20}
+            {
+                "key": f"node.kubernetes.io/{what}",
+                "operator": "Exists",
+                "effect": "NoExecute",
+                "toleration_seconds": 20,
+            }
             for what in ("not-ready", "unreachable")
         ],
         "containers": [_container(args)],
@@ -61,7 +74,12 @@ def _container(args: "InterruptionArgs") -> dict[str, Any]:
         "image": args.image,
         "image_pull_policy": "IfNotPresent",
         "command": ["python3", "-I", f"{DIRECTORY}/start.py"],
-        "args": [f"--account={ACCOUNT}", "--identity=$(POD_NAME)", "--address=$(POD_IP)", f"--port={PORT}"],
+        "args": [
+            f"--account={ACCOUNT}",
+            "--identity=$(POD_NAME)",
+            "--address=$(POD_IP)",
+            f"--port={PORT}",
+        ],
         "env": [
             {"name": "POD_NAME", "value_from": {"field_ref": {"field_path": "metadata.name"}}},
             {"name": "POD_IP", "value_from": {"field_ref": {"field_path": "status.podIP"}}},
@@ -69,7 +87,15 @@ def _container(args: "InterruptionArgs") -> dict[str, Any]:
         "ports": [{"name": "health", "container_port": PORT}],
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
         "readiness_probe": {"http_get": {"path": "/readyz", "port": PORT}, **probe},
-        "liveness_probe": {"http_get": {"path": "/healthz", "port": PORT}, **probe, "initial_delay_seconds": 10},
-        "security_context": {"allow_privilege_escalation": False, "read_only_root_filesystem": True, "capabilities": {"drop": ["ALL"]}},
+        "liveness_probe": {
+            "http_get": {"path": "/healthz", "port": PORT},
+            **probe,
+            "initial_delay_seconds": 10,
+        },
+        "security_context": {
+            "allow_privilege_escalation": False,
+            "read_only_root_filesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
         "volume_mounts": [{"name": "code", "mount_path": DIRECTORY, "read_only": True}],
     }

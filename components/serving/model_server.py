@@ -1,4 +1,6 @@
-"""TensorFlow Serving: namespace, model config, Deployment, Service, disruption budget, network policy (tutorial step 4)."""
+"""TensorFlow Serving: namespace, model config, Deployment, Service, disruption budget, network
+policy (tutorial step 4).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,7 +45,9 @@ class ModelServerArgs:
     image: str = "tensorflow/serving:1.15.0-gpu"
     """Serving image."""
     tensorflow: str | None = None
-    """TensorFlow in the image where its tag doesn't say it, such as 2.15.1-gpu: noted on the pods."""
+    """TensorFlow in the image where its tag doesn't say it, such as 2.15.1-gpu: noted on the
+    pods.
+    """
     image_pull_secret: Input[str] | None = None
     """Pull secret."""
     gpus: Input[int] = 1
@@ -68,22 +72,28 @@ class ModelServerArgs:
     """Time the run waits for the pods."""
     instance_types: Sequence[str] = ()
     """Types the pods will run on, to warn when the image doesn't fit them."""
-    ingress_peers: Sequence[kubernetes.networking.v1.NetworkPolicyPeerArgsDict] = field(default_factory=list)
+    ingress_peers: Sequence[kubernetes.networking.v1.NetworkPolicyPeerArgsDict] = field(
+        default_factory=list
+    )
     """Who may call the REST port, as peers of a NetworkPolicy."""
 
 
 class ModelServer(Component):
-    """TensorFlow Serving as Arena would name and label it, with what Arena leaves out: probes on the model itself, a graceful stop,
-    spread, a disruption budget, a network policy and a locked-down pod.
+    """TensorFlow Serving as Arena would name and label it, with what Arena leaves out: probes on
+    the model itself, a graceful stop, spread, a disruption budget, a network policy and a
+    locked-down pod.
 
-    `replicas` is never sent: the HPA owns it. Deployment and Service keep their names, because the ingress route carries them.
+    `replicas` is never sent: the HPA owns it. Deployment and Service keep their names, because the
+    ingress route carries them.
     """
 
     deployment_name: pulumi.Output[str]
     service_name: pulumi.Output[str]
     """Name of the Service, known once the Deployment is ready."""
 
-    def __init__(self, name: str, args: ModelServerArgs, opts: pulumi.ResourceOptions | None = None):
+    def __init__(
+        self, name: str, args: ModelServerArgs, opts: pulumi.ResourceOptions | None = None
+    ):
         super().__init__("inference:serving:ModelServer", name, opts)
         warning = gpu.image_warning(args.image, args.instance_types)
         if warning:
@@ -100,11 +110,15 @@ class ModelServer(Component):
 
     def _model_config(self, args: ModelServerArgs) -> kubernetes.core.v1.ConfigMap:
         """Named after its content: a changed config is a new object, and the pods roll to it."""
-        text = pulumi.Output.all(args.model_name, args.model_path, args.model_version).apply(lambda known: serving_pod.model_config(*known))
+        text = pulumi.Output.all(args.model_name, args.model_path, args.model_version).apply(
+            lambda known: serving_pod.model_config(*known)
+        )
         return kubernetes.core.v1.ConfigMap(
             self.child_name("config"),
             metadata={
-                "name": text.apply(lambda known: f"{self._physical_name[:50]}-{names.digest(known)}"),
+                "name": text.apply(
+                    lambda known: f"{self._physical_name[:50]}-{names.digest(known)}"
+                ),
                 "namespace": args.namespace,
                 "labels": self._labels(args),
             },
@@ -113,7 +127,9 @@ class ModelServer(Component):
             opts=self.child(),
         )
 
-    def _deployment(self, args: ModelServerArgs, config: kubernetes.core.v1.ConfigMap) -> kubernetes.apps.v1.Deployment:
+    def _deployment(
+        self, args: ModelServerArgs, config: kubernetes.core.v1.ConfigMap
+    ) -> kubernetes.apps.v1.Deployment:
         labels = self._labels(args)
         pod_labels = {**labels, "modelName": args.model_name, "modelVersion": args.model_version}
         surge = pulumi.Output.from_input(args.rollout).apply(lambda rollout: rollout == "surge")
@@ -129,7 +145,10 @@ class ModelServer(Component):
                 "selector": {"match_labels": self._selector},
                 "strategy": {
                     "type": "RollingUpdate",
-                    "rolling_update": {"max_surge": surge.apply(int), "max_unavailable": surge.apply(lambda known: int(not known))},
+                    "rolling_update": {
+                        "max_surge": surge.apply(int),
+                        "max_unavailable": surge.apply(lambda known: int(not known)),
+                    },
                 },
                 "revision_history_limit": 3,
                 "progress_deadline_seconds": args.ready_seconds,
@@ -141,10 +160,14 @@ class ModelServer(Component):
             opts=self.child(),
         )
 
-    def _service(self, args: ModelServerArgs, deployment: kubernetes.apps.v1.Deployment) -> kubernetes.core.v1.Service:
-        """Takes its selector from the finished Deployment, so that it can only select pods that are ready, and nothing waits for it: the
-        provider watches every Service's endpoints settle, always ten seconds long (its pkg/await/service.go). The Ingress, which comes
-        next, waits until the endpoints are there."""
+    def _service(
+        self, args: ModelServerArgs, deployment: kubernetes.apps.v1.Deployment
+    ) -> kubernetes.core.v1.Service:
+        """Takes its selector from the finished Deployment, so that it can only select pods that are
+        ready, and nothing waits for it: the provider watches every Service's endpoints settle,
+        always ten seconds long (its pkg/await/service.go). The Ingress, which comes next, waits
+        until the endpoints are there.
+        """
         return kubernetes.core.v1.Service(
             self.child_name("service"),
             metadata={
@@ -157,8 +180,18 @@ class ModelServer(Component):
                 "type": "ClusterIP",
                 "selector": deployment.spec.selector.match_labels,
                 "ports": [
-                    {"name": "grpc-serving", "port": names.GRPC_PORT, "target_port": names.GRPC_PORT, "protocol": "TCP"},
-                    {"name": "http-serving", "port": names.REST_PORT, "target_port": names.REST_PORT, "protocol": "TCP"},
+                    {
+                        "name": "grpc-serving",
+                        "port": names.GRPC_PORT,
+                        "target_port": names.GRPC_PORT,
+                        "protocol": "TCP",
+                    },
+                    {
+                        "name": "http-serving",
+                        "port": names.REST_PORT,
+                        "target_port": names.REST_PORT,
+                        "protocol": "TCP",
+                    },
                 ],
             },
             opts=self.child(),
@@ -168,7 +201,11 @@ class ModelServer(Component):
         kubernetes.policy.v1.PodDisruptionBudget(
             self.child_name("budget"),
             metadata={"namespace": args.namespace, "labels": self._labels(args)},
-            spec={"max_unavailable": 1, "selector": {"match_labels": self._selector}, "unhealthy_pod_eviction_policy": "AlwaysAllow"},
+            spec={
+                "max_unavailable": 1,
+                "selector": {"match_labels": self._selector},
+                "unhealthy_pod_eviction_policy": "AlwaysAllow",
+            },
             opts=self.child(),
         )
 
@@ -181,10 +218,16 @@ class ModelServer(Component):
                 "policy_types": ["Ingress", "Egress"],
                 "egress": [],
                 "ingress": [
-                    {"from_": args.ingress_peers, "ports": [{"port": names.REST_PORT, "protocol": "TCP"}]},
+                    {
+                        "from_": args.ingress_peers,
+                        "ports": [{"port": names.REST_PORT, "protocol": "TCP"}],
+                    },
                     {
                         "from_": [{"pod_selector": {}}],
-                        "ports": [{"port": port, "protocol": "TCP"} for port in (names.GRPC_PORT, names.REST_PORT)],
+                        "ports": [
+                            {"port": port, "protocol": "TCP"}
+                            for port in (names.GRPC_PORT, names.REST_PORT)
+                        ],
                     },
                 ],
             },
@@ -203,8 +246,12 @@ class ModelServer(Component):
         }
 
 
-def _pod_metadata(args: ModelServerArgs, labels: Mapping[str, Input[str]]) -> kubernetes.meta.v1.ObjectMetaArgsDict:
-    """The pods' labels and, where the image's name doesn't say it, an annotation for which TensorFlow is in it."""
+def _pod_metadata(
+    args: ModelServerArgs, labels: Mapping[str, Input[str]]
+) -> kubernetes.meta.v1.ObjectMetaArgsDict:
+    """The pods' labels and, where the image's name doesn't say it, an annotation for which
+    TensorFlow is in it.
+    """
     if not args.tensorflow:
         return {"labels": labels}
     return {"labels": labels, "annotations": {names.TENSORFLOW_ANNOTATION: args.tensorflow}}
@@ -218,19 +265,29 @@ def serving_namespace(
     adopt: str | None = None,
     change_adopted: bool = False,
 ) -> pulumi.Output[str]:
-    """Name of the one namespace of volume claim, server, autoscaler and entry; only locked-down pods may run in it.
+    """Name of the one namespace of volume claim, server, autoscaler and entry; only locked-down
+    pods may run in it.
 
-    after: the cluster, whose node scaler the pool comes after, too. The engine then deletes namespace and pool side by side instead of one
-    after the other, and each takes more than five seconds.
-    adopt: the namespace of that name is there already and is taken over. The API server labels every namespace with its name.
-    change_adopted: whether such a namespace may be changed.
+    after: the cluster, whose node scaler the pool comes after, too. The engine then deletes
+    namespace and pool side by side instead of one after the other, and each takes more than five
+    seconds. adopt: the namespace of that name is there already and is taken over. The API server
+    labels every namespace with its name. change_adopted: whether such a namespace may be changed.
     """
-    labels = {"pod-security.kubernetes.io/enforce": "restricted", **({"kubernetes.io/metadata.name": adopt} if adopt else {})}
+    labels = {
+        "pod-security.kubernetes.io/enforce": "restricted",
+        **({"kubernetes.io/metadata.name": adopt} if adopt else {}),
+    }
     # What the API server has put into an existing one is no difference: its finalizer.
-    kept = pulumi.ResourceOptions(**adoption(adopt, "this stack", change_adopted), ignore_changes=["spec"] if adopt else None)
+    kept = pulumi.ResourceOptions(
+        **adoption(adopt, "this stack", change_adopted), ignore_changes=["spec"] if adopt else None
+    )
     order = pulumi.ResourceOptions(depends_on=[after] if after else None)
-    options = pulumi.ResourceOptions.merge(pulumi.ResourceOptions.merge(with_history(opts), kept), order)
-    namespace = kubernetes.core.v1.Namespace(name, metadata={"name": physical_name, "labels": labels}, opts=options)
+    options = pulumi.ResourceOptions.merge(
+        pulumi.ResourceOptions.merge(with_history(opts), kept), order
+    )
+    namespace = kubernetes.core.v1.Namespace(
+        name, metadata={"name": physical_name, "labels": labels}, opts=options
+    )
     return namespace.metadata.name
 
 

@@ -1,4 +1,6 @@
-"""RRSA: the RAM role and policy the model volume reads with (before tutorial step 3; no access key ever enters the cluster)."""
+"""RRSA: the RAM role and policy the model volume reads with (before tutorial step 3; no access key
+ever enters the cluster).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,22 +37,31 @@ class ModelAccessArgs:
     tags: Input[Mapping[str, str]] = field(default_factory=dict)
     """Tags of role and policy."""
     adopt: str | None = None
-    """Name of an existing role to take over; the policy is the stack's own all the same. Known before the run."""
+    """Name of an existing role to take over; the policy is the stack's own all the same. Known
+    before the run.
+    """
     change_adopted: bool = False
     """Whether the trust policy of such a role may be changed. Known before the run."""
 
 
 class ModelAccess(Component):
-    """A role only the cluster's OSS driver can take, with a policy that reads one prefix of one bucket and nothing more."""
+    """A role only the cluster's OSS driver can take, with a policy that reads one prefix of one
+    bucket and nothing more.
+    """
 
     role_name: pulumi.Output[str]
     """Name of the role, known once the policy is attached."""
 
-    def __init__(self, name: str, args: ModelAccessArgs, opts: pulumi.ResourceOptions | None = None):
+    def __init__(
+        self, name: str, args: ModelAccessArgs, opts: pulumi.ResourceOptions | None = None
+    ):
         super().__init__("inference:storage:ModelAccess", name, opts)
-        trust = pulumi.Output.all(args.oidc_provider_arn, args.oidc_issuer).apply(lambda known: trust_policy(*known))
+        trust = pulumi.Output.all(args.oidc_provider_arn, args.oidc_issuer).apply(
+            lambda known: trust_policy(*known)
+        )
         read = pulumi.Output.all(args.bucket, args.prefix).apply(lambda known: read_policy(*known))
-        # No `force`: with it the provider detaches what it finds listed, and takes "not attached" for "the role is gone". RAM's lists lag.
+        # No `force`: with it the provider detaches what it finds listed, and takes "not attached"
+        # for "the role is gone". RAM's lists lag.
         role = alicloud.ram.Role(
             self.child_name("role"),
             role_name=args.role_name,
@@ -73,14 +84,20 @@ class ModelAccess(Component):
             opts=self.child(),
         )
         attachment = alicloud.ram.RolePolicyAttachment(
-            self.child_name("attachment"), role_name=role.role_name, policy_name=policy.policy_name, policy_type="Custom", opts=self.child()
+            self.child_name("attachment"),
+            role_name=role.role_name,
+            policy_name=policy.policy_name,
+            policy_type="Custom",
+            opts=self.child(),
         )
         self.role_name = attachment.role_name
         self.finish({"role_name": self.role_name})
 
 
 def trust_policy(provider_arn: str, issuer: str) -> dict[str, object]:
-    """Who may take the role: the service account of the driver's own pods. The volume is mounted by them, not by the serving pod."""
+    """Who may take the role: the service account of the driver's own pods. The volume is mounted by
+    them, not by the serving pod.
+    """
     return {
         "Version": "1",
         "Statement": [
@@ -88,7 +105,13 @@ def trust_policy(provider_arn: str, issuer: str) -> dict[str, object]:
                 "Effect": "Allow",
                 "Action": "sts:AssumeRole",
                 "Principal": {"Federated": [provider_arn]},
-                "Condition": {"StringEquals": {"oidc:aud": AUDIENCE, "oidc:iss": issuer, "oidc:sub": CSI_SERVICE_ACCOUNT}},
+                "Condition": {
+                    "StringEquals": {
+                        "oidc:aud": AUDIENCE,
+                        "oidc:iss": issuer,
+                        "oidc:sub": CSI_SERVICE_ACCOUNT,
+                    }
+                },
             }
         ],
     }
@@ -99,7 +122,11 @@ def read_policy(bucket: str, prefix: str) -> dict[str, object]:
     return {
         "Version": "1",
         "Statement": [
-            {"Effect": "Allow", "Action": ["oss:GetObject"], "Resource": [f"acs:oss:*:*:{bucket}/{prefix}/*"]},
+            {
+                "Effect": "Allow",
+                "Action": ["oss:GetObject"],
+                "Resource": [f"acs:oss:*:*:{bucket}/{prefix}/*"],
+            },
             {
                 "Effect": "Allow",
                 "Action": ["oss:ListObjects"],

@@ -11,8 +11,8 @@ from components.adoption import adoption
 from components.component import Component
 from components.storage.ossmodel import Model
 
-# The split resources below own these. Measured: without this list the bucket takes them over at a refresh, and the next run deletes
-# policy and encryption through the bucket.
+# The split resources below own these. Measured: without this list the bucket takes them over at a
+# refresh, and the next run deletes policy and encryption through the bucket.
 OWNED_BY_SPLIT_RESOURCES = ["versioning", "serverSideEncryptionRule", "policy"]
 
 
@@ -25,7 +25,9 @@ class ModelStoreArgs:
     source: Input[str]
     """Directory of one SavedModel version; its name is the version."""
     tensorflow: Input[str] | None = None
-    """TensorFlow of the server that will load it, such as 1.15.0-gpu; None: not known, and the model isn't compared with it."""
+    """TensorFlow of the server that will load it, such as 1.15.0-gpu; None: not known, and the
+    model isn't compared with it.
+    """
     prefix: Input[str] = "models/tensorflow"
     """Keys of the model start with this."""
     storage_class: Input[str] = "Standard"
@@ -57,7 +59,8 @@ class ModelStoreArgs:
 class ModelStore(Component):
     """A private, encrypted, versioned, TLS-only bucket with one SavedModel version in it.
 
-    The model is uploaded after the guards are in place, so that no object was ever stored unencrypted or reachable.
+    The model is uploaded after the guards are in place, so that no object was ever stored
+    unencrypted or reachable.
     """
 
     bucket: pulumi.Output[str]
@@ -70,7 +73,9 @@ class ModelStore(Component):
         self._adopted = adoption(args.adopt, "modelStore", args.change_adopted)
         bucket = self._bucket(args)
         guards = self._guards(bucket.bucket.apply(lambda name: name or ""), args)
-        self.bucket = pulumi.Output.all(*[guard.bucket for guard in guards]).apply(lambda names: names[0])
+        self.bucket = pulumi.Output.all(*[guard.bucket for guard in guards]).apply(
+            lambda names: names[0]
+        )
         self.model = Model(
             self.child_name("model"),
             bucket=self.bucket,
@@ -79,7 +84,13 @@ class ModelStore(Component):
             tensorflow=args.tensorflow,
             opts=self.child(retain_on_delete=self._retain),
         )
-        self.finish({"bucket": self.bucket, "model_path": self.model.path, "model_digest": self.model.digest})
+        self.finish(
+            {
+                "bucket": self.bucket,
+                "model_path": self.model.path,
+                "model_digest": self.model.digest,
+            }
+        )
 
     def _bucket(self, args: ModelStoreArgs) -> alicloud.oss.Bucket:
         return alicloud.oss.Bucket(
@@ -99,8 +110,10 @@ class ModelStore(Component):
                 }
             ],
             opts=self.child(
-                ignore_changes=OWNED_BY_SPLIT_RESOURCES + (["tags", "forceDestroy"] if args.adopt else []),
-                **self._adopted or {"protect": args.protect or None, "retain_on_delete": self._retain},
+                ignore_changes=OWNED_BY_SPLIT_RESOURCES
+                + (["tags", "forceDestroy"] if args.adopt else []),
+                **self._adopted
+                or {"protect": args.protect or None, "retain_on_delete": self._retain},
             ),
         )
 
@@ -117,13 +130,27 @@ class ModelStore(Component):
         oss = alicloud.oss
         return [
             oss.BucketAcl(self.child_name("acl"), bucket=bucket, acl="private", opts=options),
-            oss.BucketPublicAccessBlock(self.child_name("access-block"), bucket=bucket, block_public_access=True, opts=options),
-            oss.BucketVersioning(self.child_name("versioning"), bucket=bucket, status="Enabled", opts=options),
+            oss.BucketPublicAccessBlock(
+                self.child_name("access-block"),
+                bucket=bucket,
+                block_public_access=True,
+                opts=options,
+            ),
+            oss.BucketVersioning(
+                self.child_name("versioning"), bucket=bucket, status="Enabled", opts=options
+            ),
             oss.BucketServerSideEncryption(
-                self.child_name("encryption"), bucket=bucket, sse_algorithm=args.encryption, kms_master_key_id=args.kms_key_id, opts=options
+                self.child_name("encryption"),
+                bucket=bucket,
+                sse_algorithm=args.encryption,
+                kms_master_key_id=args.kms_key_id,
+                opts=options,
             ),
             oss.BucketPolicy(
-                self.child_name("tls-only"), bucket=bucket, policy=pulumi.Output.json_dumps(bucket.apply(tls_only)), opts=options
+                self.child_name("tls-only"),
+                bucket=bucket,
+                policy=pulumi.Output.json_dumps(bucket.apply(tls_only)),
+                opts=options,
             ),
         ]
 

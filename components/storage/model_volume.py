@@ -40,26 +40,37 @@ class ModelVolumeArgs:
 class ModelVolume(Component):
     """A read-only volume on the model's bucket, and the claim bound to it by name.
 
-    Both names and the volume handle carry a digest of everything that decides what is mounted. A changed model is therefore create, roll,
-    delete; with fixed names the old volume would have to go first, while pods still hold it.
+    Both names and the volume handle carry a digest of everything that decides what is mounted. A
+    changed model is therefore create, roll, delete; with fixed names the old volume would have to
+    go first, while pods still hold it.
     """
 
     claim_name: pulumi.Output[str]
     """Name of the bound claim."""
 
-    def __init__(self, name: str, args: ModelVolumeArgs, opts: pulumi.ResourceOptions | None = None):
+    def __init__(
+        self, name: str, args: ModelVolumeArgs, opts: pulumi.ResourceOptions | None = None
+    ):
         super().__init__("inference:storage:ModelVolume", name, opts)
-        attributes = pulumi.Output.all(args.bucket, args.region, args.path, args.options, args.role_name).apply(
-            lambda known: _attributes(*known)
-        )
-        # A volume is bound to one claim: two stacks that read the same bucket with the same role need one each.
-        digest = pulumi.Output.all(args.namespace, attributes, args.model_path, args.model_digest, args.size).apply(names.digest)
+        attributes = pulumi.Output.all(
+            args.bucket, args.region, args.path, args.options, args.role_name
+        ).apply(lambda known: _attributes(*known))
+        # A volume is bound to one claim: two stacks that read the same bucket with the same role
+        # need one each.
+        digest = pulumi.Output.all(
+            args.namespace, attributes, args.model_path, args.model_digest, args.size
+        ).apply(names.digest)
         volume = self._volume(pulumi.Output.concat("model-csi-pv-", digest), attributes, args)
         claim = self._claim(pulumi.Output.concat("model-pvc-", digest), volume, args)
         self.claim_name = claim.metadata.name
         self.finish({"claim_name": self.claim_name})
 
-    def _volume(self, volume_name: pulumi.Output[str], attributes: pulumi.Output[dict[str, str]], args: ModelVolumeArgs) -> Any:
+    def _volume(
+        self,
+        volume_name: pulumi.Output[str],
+        attributes: pulumi.Output[dict[str, str]],
+        args: ModelVolumeArgs,
+    ) -> Any:
         return kubernetes.core.v1.PersistentVolume(
             self.child_name("pv"),
             metadata={"name": volume_name, "labels": {"alicloud-pvname": volume_name}},
@@ -68,12 +79,22 @@ class ModelVolume(Component):
                 "access_modes": ["ReadOnlyMany"],
                 "persistent_volume_reclaim_policy": "Retain",
                 "storage_class_name": "",
-                "csi": {"driver": DRIVER, "volume_handle": volume_name, "read_only": True, "volume_attributes": attributes},
+                "csi": {
+                    "driver": DRIVER,
+                    "volume_handle": volume_name,
+                    "read_only": True,
+                    "volume_attributes": attributes,
+                },
             },
             opts=self.child(),
         )
 
-    def _claim(self, claim_name: pulumi.Output[str], volume: kubernetes.core.v1.PersistentVolume, args: ModelVolumeArgs) -> Any:
+    def _claim(
+        self,
+        claim_name: pulumi.Output[str],
+        volume: kubernetes.core.v1.PersistentVolume,
+        args: ModelVolumeArgs,
+    ) -> Any:
         return kubernetes.core.v1.PersistentVolumeClaim(
             self.child_name("pvc"),
             metadata={"name": claim_name, "namespace": args.namespace},
@@ -87,9 +108,13 @@ class ModelVolume(Component):
         )
 
 
-def _attributes(bucket: str, region: str, path: str, options: str, role_name: str) -> dict[str, str]:
-    """What the driver is told. The scheme is written out: without it the driver talks plain HTTP to the internal endpoint, which the
-    bucket's policy refuses. Signature v4 is the only one OSS takes for new buckets."""
+def _attributes(
+    bucket: str, region: str, path: str, options: str, role_name: str
+) -> dict[str, str]:
+    """What the driver is told. The scheme is written out: without it the driver talks plain HTTP to
+    the internal endpoint, which the bucket's policy refuses. Signature v4 is the only one OSS takes
+    for new buckets.
+    """
     return {
         "bucket": bucket,
         "url": f"https://oss-{region}-internal.aliyuncs.com",

@@ -1,7 +1,10 @@
-"""The options of ossfs 2.0, with which the CSI driver mounts the model's bucket: which it knows, and its words for those it does not take.
+"""The options of ossfs 2.0, with which the CSI driver mounts the model's bucket: which it knows,
+and its words for those it does not take.
 
-The client reads its options with gflags: an option that it does not know, or a value that it can't read, ends it before anything is
-mounted. Names, types and limits are data with their sources (ossfs2_options.json)."""
+The client reads its options with gflags: an option that it does not know, or a value that it can't
+read, ends it before anything is mounted. Names, types and limits are data with their sources
+(ossfs2_options.json).
+"""
 
 import json
 import re
@@ -10,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 DATA: dict[str, Any] = json.loads((Path(__file__).parent / "ossfs2_options.json").read_text())
-OPTIONS: dict[str, dict[str, Any]] = DATA["options"] | {name: {"type": "string"} for name in DATA["driver"]["options"]}
+OPTIONS: dict[str, dict[str, Any]] = DATA["options"] | {
+    name: {"type": "string"} for name in DATA["driver"]["options"]
+}
 _TRUTH = ("1", "t", "true", "y", "yes", "0", "f", "false", "n", "no")
 _BYTES = re.compile(r"\s*(\d+)([KMGTP]i?)?b?\s*", re.IGNORECASE)
 _FACTOR = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40, "P": 2**50}
@@ -18,7 +23,9 @@ _BITS = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1), "uint64
 
 
 def options_of(text: str) -> list[str]:
-    """`-o a -o b=c` (also `-oa,b=c`) as the driver takes it apart. Raises ValueError with the driver's words."""
+    """`-o a -o b=c` (also `-oa,b=c`) as the driver takes it apart. Raises ValueError with the
+    driver's words.
+    """
     found: list[str] = []
     expected = False
     for word in text.split():
@@ -32,8 +39,11 @@ def options_of(text: str) -> list[str]:
     return found
 
 
-def refusals(options: Sequence[str], after: Sequence[str] = ("log_level=info", "log_dir=/dev/stdout")) -> dict[str, str]:
-    """What ossfs2 says of each option that it does not take, by the option as given; `after` is what the driver puts behind them.
+def refusals(
+    options: Sequence[str], after: Sequence[str] = ("log_level=info", "log_dir=/dev/stdout")
+) -> dict[str, str]:
+    """What ossfs2 says of each option that it does not take, by the option as given; `after` is
+    what the driver puts behind them.
 
     An option without its value takes the next word for it, as gflags does.
     """
@@ -72,14 +82,20 @@ def _refused(name: str, value: str) -> str:
     option = OPTIONS[name]
     if not _readable(option["type"], value):
         return f"ERROR: illegal value '{value}' specified for {option['type']} flag '{name}'"
-    return "" if _valid(option, value) else f"ERROR: failed validation of new value '{value}' for flag '{name}'"
+    return (
+        ""
+        if _valid(option, value)
+        else f"ERROR: failed validation of new value '{value}' for flag '{name}'"
+    )
 
 
 def _readable(kind: str, value: str) -> bool:
     if kind == "bool":
         return value.lower() in _TRUTH
     if kind == "double":
-        return re.fullmatch(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", value, re.IGNORECASE) is not None
+        return (
+            re.fullmatch(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", value, re.IGNORECASE) is not None
+        )
     if kind in _BITS:
         number = _number(value)
         return number is not None and _BITS[kind][0] <= number <= _BITS[kind][1]
@@ -88,7 +104,11 @@ def _readable(kind: str, value: str) -> bool:
 
 def _number(text: str) -> int | None:
     found = re.fullmatch(r"\s*([+-]?)(0[xX][0-9a-fA-F]+|\d+)", text)
-    return None if found is None else int(found[1] + found[2], 16 if found[2][:2] in ("0x", "0X") else 10)
+    return (
+        None
+        if found is None
+        else int(found[1] + found[2], 16 if found[2][:2] in ("0x", "0X") else 10)
+    )
 
 
 def _valid(option: dict[str, Any], value: str) -> bool:

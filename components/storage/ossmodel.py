@@ -1,4 +1,6 @@
-"""The resource class of our own provider (providers/ossmodel): one SavedModel version directory in OSS."""
+"""The resource class of our own provider (providers/ossmodel): one SavedModel version directory in
+OSS.
+"""
 
 import pulumi
 from pulumi import Input
@@ -9,8 +11,9 @@ OUTPUTS = ("version", "path", "digest", "bytes", "file_count", "signatures")
 class Model(pulumi.CustomResource):
     """One version directory of a SavedModel, uploaded as a whole.
 
-    Unlike a set of bucket objects it sees changed content below an unchanged path, uploads in parts, takes objects that were deleted
-    by hand for drift to mend (not for an error), and can be imported.
+    Unlike a set of bucket objects it sees changed content below an unchanged path, uploads in
+    parts, takes objects that were deleted by hand for drift to mend (not for an error), and can be
+    imported.
     """
 
     bucket: pulumi.Output[str]

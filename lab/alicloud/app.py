@@ -13,7 +13,16 @@ from urllib.parse import unquote
 from lab.alicloud import distortions, judge
 from lab.alicloud.auth.authenticate import authenticate
 from lab.alicloud.auth.authorize import require
-from lab.alicloud.protocol import ApiError, Asked, FileBody, Request, Response, error_response, json_response, request_id
+from lab.alicloud.protocol import (
+    ApiError,
+    Asked,
+    FileBody,
+    Request,
+    Response,
+    error_response,
+    json_response,
+    request_id,
+)
 from lab.alicloud.recorder import Recorder
 from lab.alicloud.registry import Route, load_services
 from lab.alicloud.routing import locate, region_of, resolve
@@ -73,7 +82,9 @@ class App:
             response = await asyncio.to_thread(self._refuse, request, refused)
         else:
             response = await asyncio.to_thread(self._process, request, route, distortion)
-        await asyncio.to_thread(self.recorder.record, request, None if kind == "answered-but-lost" else response)
+        await asyncio.to_thread(
+            self.recorder.record, request, None if kind == "answered-but-lost" else response
+        )
         if fault and kind == "answered-but-lost":
             await asyncio.sleep(fault["seconds"])
             raise Gone
@@ -87,21 +98,27 @@ class App:
             error = wrong_signature
         return error_response(request, error)
 
-    def _process(self, request: Request, route: Route, distortion: dict[str, Any] | None) -> Response:
+    def _process(
+        self, request: Request, route: Route, distortion: dict[str, Any] | None
+    ) -> Response:
         try:
             self.region.run_due()
             region = self.region.at(region_of(request, self.region.name))
             request.identity = authenticate(region, request)
 
             def handle() -> Any:
-                if request.service == "oss":  # checks its own permissions: they depend on bucket policy and object
+                if (
+                    request.service == "oss"
+                ):  # checks its own permissions: they depend on bucket policy and object
                     return self._judged(region, request, route)
                 require(region, request, route)
                 judge.require(request)
                 with region.store.transaction():
                     return self._judged(region, request, route)
 
-            result = distortions.answer(region, request, distortion, handle) if distortion else handle()
+            result = (
+                distortions.answer(region, request, distortion, handle) if distortion else handle()
+            )
             if request.service != "oss":
                 self.region.notify()
             return result if isinstance(result, Response) else _wrapped(request, result)
@@ -109,11 +126,23 @@ class App:
             return error_response(request, error)
         except (sqlite3.OperationalError, OSError) as error:  # a full disk, above all
             log.error("%s %s: %s", request.service, request.call, error)
-            return error_response(request, ApiError(500, "InternalError", f"The lab's region double can not keep its state: {error}."))
+            return error_response(
+                request,
+                ApiError(
+                    500,
+                    "InternalError",
+                    f"The lab's region double can not keep its state: {error}.",
+                ),
+            )
         except Exception:
             log.exception("%s %s failed", request.service, request.call)
             return error_response(
-                request, ApiError(500, "InternalError", "The request processing has failed due to an error in the region double.")
+                request,
+                ApiError(
+                    500,
+                    "InternalError",
+                    "The request processing has failed due to an error in the region double.",
+                ),
             )
 
     def _judged(self, region: Region, request: Request, route: Route) -> Any:
@@ -187,7 +216,12 @@ async def _send(send: Send, response: Response, head: bool) -> None:
     if isinstance(body, FileBody) and not head:
         await _send_file(send, body)
     else:
-        await send({"type": "http.response.body", "body": b"" if head or isinstance(body, FileBody) else body})
+        await send(
+            {
+                "type": "http.response.body",
+                "body": b"" if head or isinstance(body, FileBody) else body,
+            }
+        )
 
 
 async def _send_file(send: Send, body: FileBody) -> None:

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 
 
 class Clock:
-    """All time the double knows. `factor` 10 lets every modelled delay pass ten times faster; stamps stay wall-clock."""
+    """All time the double knows. `factor` 10 lets every modelled delay pass ten times faster;
+    stamps stay wall-clock.
+    """
 
     def __init__(self, factor: float | None = None) -> None:
         if factor is None:
@@ -33,7 +35,9 @@ def _factor_from_environment() -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"LAB_CLOCK={text!r}: expected a number (1 = real time, 10 = ten times faster); unset it or correct it") from None
+        raise ValueError(
+            f"LAB_CLOCK={text!r}: expected a number (1 = real time, 10 = ten times faster); unset it or correct it"
+        ) from None
 
 
 def iso(seconds: float) -> str:
@@ -42,12 +46,16 @@ def iso(seconds: float) -> str:
 
 
 def iso_millis(seconds: float) -> str:
-    """`2026-11-22T20:57:12.000Z`, the form OSS uses: whole seconds, and oss2 accepts no other milliseconds than 000."""
+    """`2026-11-22T20:57:12.000Z`, the form OSS uses: whole seconds, and oss2 accepts no other
+    milliseconds than 000.
+    """
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def iso_exact(seconds: float) -> str:
-    """`2026-11-22T20:57:12.345+00:00`, for the lab's own interface: seconds of a fast lab are long."""
+    """`2026-11-22T20:57:12.345+00:00`, for the lab's own interface: seconds of a fast lab are
+    long.
+    """
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 

@@ -1,4 +1,6 @@
-"""The lab's own API beside Alibaba's: instances and node pools for the lab's parts, calls and faults for its tests."""
+"""The lab's own API beside Alibaba's: instances and node pools for the lab's parts, calls and
+faults for its tests.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,10 @@ class Control:
             *MarketControl(region, self._do).routes,
             *Snapshots(region, self._do).routes,
         ]
-        self.app = Starlette(routes=routes, exception_handlers={ApiError: _refused, FaultError: _refused, ValueError: _refused})
+        self.app = Starlette(
+            routes=routes,
+            exception_handlers={ApiError: _refused, FaultError: _refused, ValueError: _refused},
+        )
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self.app(scope, receive, send)
@@ -78,12 +83,17 @@ class Control:
         return JSONResponse({"ready": True, "clock": self.region.clock.factor})
 
     async def departures(self, request: HttpRequest) -> JSONResponse:
-        """What the double did otherwise than the official SDKs' models say, and which actions were judged."""
+        """What the double did otherwise than the official SDKs' models say, and which actions were
+        judged.
+        """
         return JSONResponse(self.judge.shown())
 
     async def instances(self, request: HttpRequest) -> JSONResponse:
         """All instances with the revision; waits (long poll) while it is not above `since`."""
-        since, wait = int(request.query_params.get("since", -1)), min(LONGEST_WAIT, float(request.query_params.get("wait", 0)))
+        since, wait = (
+            int(request.query_params.get("since", -1)),
+            min(LONGEST_WAIT, float(request.query_params.get("wait", 0))),
+        )
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
         listener = waker(loop, changed)
         end = loop.time() + wait
@@ -103,7 +113,10 @@ class Control:
         def read() -> tuple[int, list[dict[str, Any]]]:
             known = detecting(self.region)
             rows = self.region.store.all("instance")
-            shown = [instances.shown(row) | {"problem_detector": row["cluster_id"] in known} for row in rows]
+            shown = [
+                instances.shown(row) | {"problem_detector": row["cluster_id"] in known}
+                for row in rows
+            ]
             return self.region.store.current(instances.REVISION), shown
 
         revision, found = await self._do(read)
@@ -111,17 +124,27 @@ class Control:
 
     async def release(self, request: HttpRequest) -> JSONResponse:
         """Release one instance."""
-        found = await self._do(lambda: instances.release(self.region, request.path_params["id"]), write=True)
+        found = await self._do(
+            lambda: instances.release(self.region, request.path_params["id"]), write=True
+        )
         return JSONResponse(instances.shown(found)) if found else _missing("instance", request)
 
     async def reclaim(self, request: HttpRequest) -> JSONResponse:
         """Tell a preemptible instance that it goes: notice now, release after the notice period."""
-        found = await self._do(lambda: preemption.reclaim(self.region, request.path_params["id"]), write=True)
-        return JSONResponse(instances.shown(found)) if found else _missing("preemptible instance", request)
+        found = await self._do(
+            lambda: preemption.reclaim(self.region, request.path_params["id"]), write=True
+        )
+        return (
+            JSONResponse(instances.shown(found))
+            if found
+            else _missing("preemptible instance", request)
+        )
 
     async def node_pools(self, request: HttpRequest) -> JSONResponse:
         """Node pools as the node autoscaler needs them."""
-        rows = await self._do(lambda: [_pool_row(self.region, p) for p in self.region.store.all("nodepool")])
+        rows = await self._do(
+            lambda: [_pool_row(self.region, p) for p in self.region.store.all("nodepool")]
+        )
         return JSONResponse({"nodepools": rows})
 
     async def scale(self, request: HttpRequest) -> JSONResponse:
@@ -132,27 +155,44 @@ class Control:
         if pool is None:
             return _missing("node pool", request)
         cause = "ordered by the node autoscaler"
-        return JSONResponse(await self._do(lambda: elastic.scale(self.region, pool, delta, cause, market=market), write=True))
+        return JSONResponse(
+            await self._do(
+                lambda: elastic.scale(self.region, pool, delta, cause, market=market), write=True
+            )
+        )
 
     async def cluster(self, request: HttpRequest) -> JSONResponse:
         """One cluster, with its autoscaling configuration."""
 
         def read() -> dict[str, Any]:
             found = cluster_of(self.region, request.path_params["id"])
-            return {**cluster_shown(self.region, found), "autoscaling_config": scaling_of(self.region, found)}
+            return {
+                **cluster_shown(self.region, found),
+                "autoscaling_config": scaling_of(self.region, found),
+            }
 
         return JSONResponse(await self._do(read))
 
     async def make_cluster(self, request: HttpRequest) -> JSONResponse:
-        """Another running cluster {cluster_id, name, vswitch_ids, addons?}; vSwitches that don't exist are made."""
+        """Another running cluster {cluster_id, name, vswitch_ids, addons?}; vSwitches that don't
+        exist are made.
+        """
         body = await request.json()
 
         def make() -> Any:
             for number, name in enumerate(body["vswitch_ids"]):
                 if self.region.store.get("vswitch", name) is None:
                     zone = list(SWITCHES.values())[number % len(SWITCHES)][0]
-                    make_vswitch(self.region, name, name, VPC, zone, f"10.0.{160 + 16 * (number % 6)}.0/20")
-            return make_lab_cluster(self.region, body["cluster_id"], body["name"], body["vswitch_ids"], body.get("addons", ADDONS))
+                    make_vswitch(
+                        self.region, name, name, VPC, zone, f"10.0.{160 + 16 * (number % 6)}.0/20"
+                    )
+            return make_lab_cluster(
+                self.region,
+                body["cluster_id"],
+                body["name"],
+                body["vswitch_ids"],
+                body.get("addons", ADDONS),
+            )
 
         return JSONResponse(await self._do(make, write=True))
 
@@ -215,7 +255,11 @@ def _call(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
 
 def _pool_row(region: Region, pool: dict[str, Any]) -> dict[str, Any]:
     shown = pool_shown(region, pool)
-    group, limits, info = shown["scaling_group"], shown.get("auto_scaling") or {}, shown["nodepool_info"]
+    group, limits, info = (
+        shown["scaling_group"],
+        shown.get("auto_scaling") or {},
+        shown["nodepool_info"],
+    )
     config = shown.get("kubernetes_config") or {}
     kinds = [TYPES[name] for name in group.get("instance_types") or [] if name in TYPES]
     held = instances.living(region, info["nodepool_id"])
@@ -241,11 +285,18 @@ def _pool_row(region: Region, pool: dict[str, Any]) -> dict[str, Any]:
         "desired": len(held),
         "labels": {entry["key"]: entry.get("value", "") for entry in config.get("labels") or []},
         "taints": config.get("taints") or [],
-        "tags": {t.get("Key", t.get("key", "")): t.get("Value", t.get("value", "")) for t in group.get("tags") or []},
+        "tags": {
+            t.get("Key", t.get("key", "")): t.get("Value", t.get("value", ""))
+            for t in group.get("tags") or []
+        },
         "instance_types": types,
         "scaling_group_id": group["scaling_group_id"],
         "spot_strategy": group.get("spot_strategy") or "NoSpot",
-        "in_progress": [a for a in region.store.all("activity", nodepool_id=info["nodepool_id"]) if a["StatusCode"] == "InProgress"],
+        "in_progress": [
+            a
+            for a in region.store.all("activity", nodepool_id=info["nodepool_id"])
+            if a["StatusCode"] == "InProgress"
+        ],
     }
 
 
@@ -256,4 +307,6 @@ async def _refused(request: HttpRequest, error: Exception) -> JSONResponse:
 
 
 def _missing(kind: str, request: HttpRequest) -> JSONResponse:
-    return JSONResponse({"code": "NotFound", "message": f"there is no {kind} {request.path_params['id']}"}, 404)
+    return JSONResponse(
+        {"code": "NotFound", "message": f"there is no {kind} {request.path_params['id']}"}, 404
+    )

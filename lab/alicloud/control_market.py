@@ -1,4 +1,6 @@
-"""The part of the control API that plays the market: prices, stock, reclaims, the orders' history, the clock."""
+"""The part of the control API that plays the market: prices, stock, reclaims, the orders' history,
+the clock.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +31,17 @@ class MarketControl:
         ]
 
     async def reclaim(self, request: Request) -> JSONResponse:
-        """Reclaim preemptible instances {pool?, zone?, instance_type?, count?, notice?, ignore_protection?}; all of them by default."""
+        """Reclaim preemptible instances {pool?, zone?, instance_type?, count?, notice?,
+        ignore_protection?}; all of them by default.
+        """
         body = await request.json()
         chosen = await self.do(lambda: preemption.reclaim_many(self.region, body), write=True)
         return JSONResponse({"instances": [instances.shown(i) for i in chosen]})
 
     async def market(self, request: Request) -> JSONResponse:
-        """Stock and spot prices in force; a POST with {stock?, spot_fraction?} puts others in force."""
+        """Stock and spot prices in force; a POST with {stock?, spot_fraction?} puts others in
+        force.
+        """
         if request.method == "POST":
             body = await request.json()
             return JSONResponse(await self.do(lambda: market.change(self.region, body), write=True))
@@ -46,7 +52,9 @@ class MarketControl:
         return JSONResponse(await self.do(lambda: market.table(self.region)))
 
     async def activities(self, request: Request) -> JSONResponse:
-        """Scaling activities, oldest first; with `since` (an ISO stamp) those that began then or later."""
+        """Scaling activities, oldest first; with `since` (an ISO stamp) those that began then or
+        later.
+        """
         since = request.query_params.get("since", "")
         found = await self.do(lambda: self.region.store.all("activity"))
         return JSONResponse({"activities": [a for a in found if a["StartTime"] >= since]})

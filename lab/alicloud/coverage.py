@@ -1,4 +1,6 @@
-"""Writes ``docs/coverage.md``: every call the double answers, taken from the registry. ``python -m lab.alicloud.coverage [--check]``."""
+"""Writes ``docs/coverage.md``: every call the double answers, taken from the registry. ``python -m
+lab.alicloud.coverage [--check]``.
+"""
 
 from __future__ import annotations
 
@@ -48,16 +50,27 @@ def page() -> str:
     load_services()
     parts = [_INTRO]
     for service, version in RPC_SERVICES.items():
-        rows = [(action, _first(route.handler)) for (owner, action), route in sorted(RPC.items()) if owner == service]
+        rows = [
+            (action, _first(route.handler))
+            for (owner, action), route in sorted(RPC.items())
+            if owner == service
+        ]
         parts.append(_table(f"{_NAMES[service]}, {version}", ("action", "what it does"), rows))
     for service in ("cs", "sls"):
         found = {(r.pattern, r.method): r for _, r in ROUTES if r.service == service}
         rows3 = [
-            (r.call, f"`{r.method} {r.pattern}`", _first(r.handler)) for r in sorted(found.values(), key=lambda r: (r.call, r.pattern))
+            (r.call, f"`{r.method} {r.pattern}`", _first(r.handler))
+            for r in sorted(found.values(), key=lambda r: (r.call, r.pattern))
         ]
         parts.append(_table(_NAMES[service], ("call", "request", "what it does"), rows3))
     parts.append(_table("OSS", ("call", "request", "needs"), _oss_rows()))
-    parts.append(_table("Faults on demand", ("kind", "what it does to the next calls that match"), list(KINDS.items())))
+    parts.append(
+        _table(
+            "Faults on demand",
+            ("kind", "what it does to the next calls that match"),
+            list(KINDS.items()),
+        )
+    )
     parts.append(_FAULTS)
     return "\n".join(parts)
 
@@ -66,7 +79,10 @@ def _oss_rows() -> list[tuple[str, ...]]:
     from lab.alicloud.services.oss.table import TABLE
 
     entries = sorted(TABLE.values(), key=lambda e: (e.call, e.method, e.scope))
-    return [(e.call, f"`{e.method} {e.scope}{'?' + e.sub if e.sub else ''}`", f"`{e.permission}`") for e in entries]
+    return [
+        (e.call, f"`{e.method} {e.scope}{'?' + e.sub if e.sub else ''}`", f"`{e.permission}`")
+        for e in entries
+    ]
 
 
 def _table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

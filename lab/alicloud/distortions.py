@@ -1,4 +1,6 @@
-"""Faults that change an answer instead of refusing it: an earlier state, a state that does not move on, a listing in small pages."""
+"""Faults that change an answer instead of refusing it: an earlier state, a state that does not move
+on, a listing in small pages.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +29,21 @@ PAGE_SIZE = {
     ("ram", "ListTagResources"): "PageSize",
     ("ims", "ListOIDCProviders"): "MaxItems",
 }
-"""Listings that say in the answer whether there is more: the parameter by which a page's size is asked for. Where the client counts the
-rows of a page against the size it asked for, a smaller page is no answer the service gives, so such calls are not here."""
+"""Listings that say in the answer whether there is more: the parameter by which a page's size is
+asked for. Where the client counts the rows of a page against the size it asked for, a smaller page
+is no answer the service gives, so such calls are not here.
+"""
 KINDS = ("stale", "stuck", "page")
 _READS = ("Describe", "Get", "List", "Query", "Check", "Head")
 Answer = Any
 
 
-def answer(region: Region, request: Request, fault: dict[str, Any], handle: Callable[[], Answer]) -> Answer:
-    """What `handle` answers under the fault. A fault that makes no difference to it is given back."""
+def answer(
+    region: Region, request: Request, fault: dict[str, Any], handle: Callable[[], Answer]
+) -> Answer:
+    """What `handle` answers under the fault. A fault that makes no difference to it is given
+    back.
+    """
     ways = {"stale": _stale, "stuck": _stuck, "page": _paged}
     changed = False
     try:
@@ -48,12 +56,17 @@ def answer(region: Region, request: Request, fault: dict[str, Any], handle: Call
     return value
 
 
-def _stale(region: Region, request: Request, fault: dict[str, Any], handle: Callable[[], Answer]) -> tuple[bool, Answer]:
-    """Reads answer from the past; what is to be done to something too new to be known is refused as if it weren't there.
+def _stale(
+    region: Region, request: Request, fault: dict[str, Any], handle: Callable[[], Answer]
+) -> tuple[bool, Answer]:
+    """Reads answer from the past; what is to be done to something too new to be known is refused as
+    if it weren't there.
 
     OSS knows no delay for objects, so calls about them see the present.
     """
-    if request.service == "oss" and (request.vars.get("key") or request.call == "DeleteMultipleObjects"):
+    if request.service == "oss" and (
+        request.vars.get("key") or request.call == "DeleteMultipleObjects"
+    ):
         return False, handle()
     past = _looked(region, fault["seconds"], handle)
     if not request.call.startswith(_READS) and not isinstance(past, ApiError):
@@ -79,7 +92,9 @@ def _plain(value: Answer) -> Any:
     return value.body if isinstance(value, Response) else value
 
 
-def _stuck(region: Region, request: Request, fault: dict[str, Any], handle: Callable[[], Answer]) -> tuple[bool, Answer]:
+def _stuck(
+    region: Region, request: Request, fault: dict[str, Any], handle: Callable[[], Answer]
+) -> tuple[bool, Answer]:
     value = handle()
     if (request.service, request.call) not in AT_WORK:
         return False, value
@@ -97,7 +112,9 @@ def _stuck(region: Region, request: Request, fault: dict[str, Any], handle: Call
     return True, value
 
 
-def _paged(region: Region, request: Request, fault: dict[str, Any], handle: Callable[[], Answer]) -> tuple[bool, Answer]:
+def _paged(
+    region: Region, request: Request, fault: dict[str, Any], handle: Callable[[], Answer]
+) -> tuple[bool, Answer]:
     name = PAGE_SIZE.get((request.service, request.call))
     if name is None:
         return False, handle()
@@ -105,7 +122,9 @@ def _paged(region: Region, request: Request, fault: dict[str, Any], handle: Call
         parameters[name] = str(fault["size"])
     value = handle()
     more = (
-        b"<IsTruncated>true<" in _bytes(value) if isinstance(value, Response) else bool(value.get("IsTruncated") or value.get("NextToken"))
+        b"<IsTruncated>true<" in _bytes(value)
+        if isinstance(value, Response)
+        else bool(value.get("IsTruncated") or value.get("NextToken"))
     )
     return more, value
 

@@ -15,9 +15,20 @@ def problem(spec: Any) -> str:
         return ""
     if isinstance(spec, dict) and len(spec) == 1:
         ((kind, inner),) = spec.items()
-        if kind == "uniform" and isinstance(inner, list) and len(inner) == 2 and all(map(_number, inner)) and inner[0] <= inner[1]:
+        if (
+            kind == "uniform"
+            and isinstance(inner, list)
+            and len(inner) == 2
+            and all(map(_number, inner))
+            and inner[0] <= inner[1]
+        ):
             return ""
-        if kind == "lognormal" and isinstance(inner, dict) and set(inner) == {"median", "sigma"} and all(map(_number, inner.values())):
+        if (
+            kind == "lognormal"
+            and isinstance(inner, dict)
+            and set(inner) == {"median", "sigma"}
+            and all(map(_number, inner.values()))
+        ):
             return ""
     return f"{spec!r}: expected {EXPECTED}"
 
@@ -28,7 +39,9 @@ def draw(spec: Any, rng: random.Random) -> float:
         return float(spec)
     if "uniform" in spec:
         return rng.uniform(*spec["uniform"])
-    return math.exp(rng.gauss(math.log(spec["lognormal"]["median"] or 1e-9), spec["lognormal"]["sigma"]))
+    return math.exp(
+        rng.gauss(math.log(spec["lognormal"]["median"] or 1e-9), spec["lognormal"]["sigma"])
+    )
 
 
 def _number(value: Any) -> bool:

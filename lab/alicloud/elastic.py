@@ -1,4 +1,6 @@
-"""Auto Scaling: which instances a node pool orders, in which zone, type and charge mode, and what becomes of the order."""
+"""Auto Scaling: which instances a node pool orders, in which zone, type and charge mode, and what
+becomes of the order.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +24,17 @@ MARKETS = ("mix", "any")
 def scale(
     region: Region, pool: dict[str, Any], delta: int, cause: str, *, replaces: str = "", market: str = "mix"
 ) -> dict[str, Any]:  # fmt: skip
-    """Order `delta` more instances (or release as many). Refused beyond the pool's minimum and maximum when it scales by itself.
+    """Order `delta` more instances (or release as many). Refused beyond the pool's minimum and
+    maximum when it scales by itself.
 
-    `replaces` is the reclaimed instance this order stands in for. `market` "any" orders without a look at the preemptible stock, as node
-    instant scaling does: it may come as pay-as-you-go although there is preemptible stock.
+    `replaces` is the reclaimed instance this order stands in for. `market` "any" orders without a
+    look at the preemptible stock, as node instant scaling does: it may come as pay-as-you-go
+    although there is preemptible stock.
     """
     if market not in MARKETS:
-        raise ApiError(400, "InvalidParameter", f"market: {market!r}: expected one of {', '.join(MARKETS)}")
+        raise ApiError(
+            400, "InvalidParameter", f"market: {market!r}: expected one of {', '.join(MARKETS)}"
+        )
     pool_id = pool["nodepool_info"]["nodepool_id"]
     current = len(living(region, pool_id)) + _ordered(region, pool_id)
     limits = pool.get("auto_scaling") or {}
@@ -79,7 +85,9 @@ def carry_out(region: Region, payload: dict[str, Any]) -> None:
         _finish(region, activity, "Failed", "the node pool is gone")
         return
     if activity["delta"] < 0:
-        for instance in sorted(living(region, activity["nodepool_id"]), key=lambda i: i["created"])[: -activity["delta"]]:
+        for instance in sorted(living(region, activity["nodepool_id"]), key=lambda i: i["created"])[
+            : -activity["delta"]
+        ]:
             release(region, instance["instance_id"])
             activity["instances"].append(instance["instance_id"])
         _finish(region, activity, "Successful", "")
@@ -87,7 +95,9 @@ def carry_out(region: Region, payload: dict[str, Any]) -> None:
     fleet = Fleet(region, pool)
     reason = ""
     for _ in range(activity["delta"]):
-        choice, reason = fleet.choose(activity["delta"] - len(activity["instances"]), blind=activity.get("market") == "any")
+        choice, reason = fleet.choose(
+            activity["delta"] - len(activity["instances"]), blind=activity.get("market") == "any"
+        )
         if choice is None:
             break
         instance = create_instance(region, pool, *choice)
@@ -99,7 +109,12 @@ def carry_out(region: Region, payload: dict[str, Any]) -> None:
     if any(map(market.is_spot, fleet.held)):
         market.watch(region)
     done = len(activity["instances"])
-    _finish(region, activity, "Successful" if done == activity["delta"] else "Warning" if done else "Failed", reason)
+    _finish(
+        region,
+        activity,
+        "Successful" if done == activity["delta"] else "Warning" if done else "Failed",
+        reason,
+    )
 
 
 def _finish(region: Region, activity: dict[str, Any], code: str, message: str) -> None:
@@ -108,10 +123,16 @@ def _finish(region: Region, activity: dict[str, Any], code: str, message: str) -
 
 
 def on_demand_share(total: int, base: int, percentage: int, rounding: str) -> int:
-    """How many of `total` instances are pay-as-you-go: the base first, then the rounded share of the rest."""
+    """How many of `total` instances are pay-as-you-go: the base first, then the rounded share of
+    the rest.
+    """
     above = max(0, total - base)
     exact = above * percentage / 100
-    rounded = {"ceil": math.ceil(exact), "floor": math.floor(exact), "round": math.floor(exact + 0.5)}[rounding]
+    rounded = {
+        "ceil": math.ceil(exact),
+        "floor": math.floor(exact),
+        "round": math.floor(exact + 0.5),
+    }[rounding]
     return min(total, base) + int(rounded)
 
 
@@ -129,7 +150,9 @@ class Fleet:
     def __post_init__(self) -> None:
         pool_id = self.pool["nodepool_info"]["nodepool_id"]
         self.everyone = living(self.region)
-        self.held = [i for i in self.everyone if i["nodepool_id"] == pool_id and not i["lock_reason"]]
+        self.held = [
+            i for i in self.everyone if i["nodepool_id"] == pool_id and not i["lock_reason"]
+        ]
 
     def add(self, instance: dict[str, Any]) -> None:
         """One more."""
@@ -149,10 +172,17 @@ class Fleet:
         if spot and cheapest:
             base = int(group.get("on_demand_base_capacity") or 0)
             share = int(group.get("on_demand_percentage_above_base_capacity") or 0)
-            wanted = on_demand_share(len(self.held) + missing, base, share, region.scenario.rounding)
+            wanted = on_demand_share(
+                len(self.held) + missing, base, share, region.scenario.rounding
+            )
             spot = sum(not market.is_spot(i) for i in self.held) >= wanted
         supplement = bool(group.get("compensate_with_on_demand")) and cheapest
-        if spot and supplement and blind and region.scenario.dice("blind", region.store.count("draw/blind")).random() < 0.5:
+        if (
+            spot
+            and supplement
+            and blind
+            and region.scenario.dice("blind", region.store.count("draw/blind")).random() < 0.5
+        ):
             spot = False
         found, reason = self._place(spot)
         if found is not None:
@@ -167,7 +197,11 @@ class Fleet:
         scenario = self.region.scenario
         if scenario.quota is not None and len(self.everyone) >= scenario.quota:
             return f"QuotaExceed.ElasticQuota: the account may hold {scenario.quota} instances"
-        if scenario.launch_failures and scenario.dice("launch", self.region.store.count("draw/launch")).random() < scenario.launch_failures:
+        if (
+            scenario.launch_failures
+            and scenario.dice("launch", self.region.store.count("draw/launch")).random()
+            < scenario.launch_failures
+        ):
             return "OperationFailed.LaunchFailed: the instance could not be started"
         return ""
 
@@ -177,12 +211,20 @@ class Fleet:
         unknown = [n for n in names if n not in TYPES]
         if unknown:
             return None, f"InvalidInstanceType.ValueNotSupported: {', '.join(unknown)}"
-        switches = [s for s in (region.store.get("vswitch", v) for v in group.get("vswitch_ids", [])) if s]
+        switches = [
+            s for s in (region.store.get("vswitch", v) for v in group.get("vswitch_ids", [])) if s
+        ]
         if not names or not switches:
-            return None, "InvalidParameter: the node pool has no instance type or no existing vSwitch"
+            return (
+                None,
+                "InvalidParameter: the node pool has no instance type or no existing vSwitch",
+            )
         names = [name for name in names if name in sold(region.name)]
         if not names:
-            return None, f"InvalidResourceType.NotSupported: {region.name} sells none of {', '.join(group['instance_types'])}"
+            return (
+                None,
+                f"InvalidResourceType.NotSupported: {region.name} sells none of {', '.join(group['instance_types'])}",
+            )
         types = self._ranked(names, spot)
         zones = Counter(i["zone_id"] for i in self.held)
         if group.get("multi_az_policy", "PRIORITY") != "PRIORITY":
@@ -192,7 +234,10 @@ class Fleet:
                 if market.in_stock(region, name, vswitch["ZoneId"], spot, self.everyone):
                     return (name, vswitch), ""
         kind, where = "spot" if spot else "on-demand", ", ".join(s["ZoneId"] for s in switches)
-        return None, f"OperationDenied.NoStock: the {kind} inventory of {', '.join(types)} in {where} is used up"
+        return (
+            None,
+            f"OperationDenied.NoStock: the {kind} inventory of {', '.join(types)} in {where} is used up",
+        )
 
     def _ranked(self, names: list[str], spot: bool) -> list[str]:
         group = self.pool["scaling_group"]
@@ -208,8 +253,14 @@ class Fleet:
 
 
 def to_minimum(region: Region, pool: dict[str, Any]) -> dict[str, Any] | None:
-    """Order what a pool lacks of its minimum (or of its desired size when it does not scale by itself)."""
+    """Order what a pool lacks of its minimum (or of its desired size when it does not scale by
+    itself).
+    """
     limits, pool_id = pool.get("auto_scaling") or {}, pool["nodepool_info"]["nodepool_id"]
-    wanted = limits.get("min_instances", 0) if limits.get("enable") else pool["scaling_group"].get("desired_size") or pool.get("count") or 0
+    wanted = (
+        limits.get("min_instances", 0)
+        if limits.get("enable")
+        else pool["scaling_group"].get("desired_size") or pool.get("count") or 0
+    )
     lacking = int(wanted) - len(living(region, pool_id)) - _ordered(region, pool_id)
     return scale(region, pool, lacking, "to reach the minimum size") if lacking > 0 else None

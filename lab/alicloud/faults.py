@@ -1,4 +1,6 @@
-"""Faults on demand: the next matching calls fail, hang, are cut, are done without an answer, or are answered as a busy cloud does."""
+"""Faults on demand: the next matching calls fail, hang, are cut, are done without an answer, or are
+answered as a busy cloud does.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ KINDS = {
     "stuck": "the answer shows the state of something still at work (lab.alicloud.distortions.AT_WORK), however far it is",
     "page": "the listing comes in pages of `size`, so that what is looked for may be on a later one",
 }
-"""Every kind of fault and what it does. The last three change an answer; they are used up only by a call that they make a difference to."""
+"""Every kind of fault and what it does. The last three change an answer; they are used up only by a
+call that they make a difference to.
+"""
 SECONDS = {"answered-but-lost": 0.0, "stale": 60.0}
 _KEYS = {"match", "times", "status", "code", "message", "kind", "seconds", "skip", "body", "size"}
 _MATCH = {"service", "action", "method", "path", "host", "call"}
@@ -30,9 +34,15 @@ class FaultError(ValueError):
 
 
 class Faults:
-    """A list of faults; the first that matches a request is used up by one. `look_back` is called once a fault needs the past."""
+    """A list of faults; the first that matches a request is used up by one. `look_back` is called
+    once a fault needs the past.
+    """
 
-    def __init__(self, initial: list[dict[str, Any]] | None = None, look_back: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        initial: list[dict[str, Any]] | None = None,
+        look_back: Callable[[], None] = lambda: None,
+    ) -> None:
         self._lock = threading.Lock()
         self._look_back = look_back
         self._faults: list[dict[str, Any]] = []
@@ -42,14 +52,16 @@ class Faults:
     def add(self, fault: dict[str, Any]) -> dict[str, Any]:
         """Add one fault; returns it with its defaults.
 
-        `match` {service, action (or call), method, path (regex, with or without the query), host (regex)},
-        `times` (default 1), `skip` (let that many pass first),
-        `kind` one of `KINDS`, `status`/`code`/`message`/`body` for `error`, `seconds` for those that take time, `size` for `page`.
-        `hits` counts the calls it has struck.
+        `match` {service, action (or call), method, path (regex, with or without the query), host
+        (regex)}, `times` (default 1), `skip` (let that many pass first), `kind` one of `KINDS`,
+        `status`/`code`/`message`/`body` for `error`, `seconds` for those that take time, `size` for
+        `page`. `hits` counts the calls it has struck.
         """
         unknown = set(fault) - _KEYS | set(fault.get("match", {})) - _MATCH
         if unknown:
-            raise FaultError(f"unknown keys {sorted(unknown)}: a fault has {sorted(_KEYS)}, its match {sorted(_MATCH)}")
+            raise FaultError(
+                f"unknown keys {sorted(unknown)}: a fault has {sorted(_KEYS)}, its match {sorted(_MATCH)}"
+            )
         defaults = {
             "match": {},
             "times": 1,
@@ -112,6 +124,9 @@ def _matches(match: dict[str, str], request: Request) -> bool:
         match.get("service", request.service) == request.service
         and (call is None or call == request.call)
         and match.get("method", request.method).upper() == request.method
-        and any(re.search(match.get("path", ""), path) for path in (request.raw_path, f"{request.raw_path}?{request.raw_query}"))
+        and any(
+            re.search(match.get("path", ""), path)
+            for path in (request.raw_path, f"{request.raw_path}?{request.raw_query}")
+        )
         and bool(re.search(match.get("host", ""), request.host))
     )

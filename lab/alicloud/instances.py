@@ -1,4 +1,6 @@
-"""ECS instances: their life from order to release. Each change gets a revision number, which the control API's long poll waits for."""
+"""ECS instances: their life from order to release. Each change gets a revision number, which the
+control API's long poll waits for.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +20,30 @@ _GONE = ("Stopping", "Deleted")
 
 def living(region: Region, pool_id: str | None = None) -> list[dict[str, Any]]:
     """Instances that are not being released, of one pool or of all."""
-    everything = region.store.all("instance") if pool_id is None else region.store.all("instance", nodepool_id=pool_id)
+    everything = (
+        region.store.all("instance")
+        if pool_id is None
+        else region.store.all("instance", nodepool_id=pool_id)
+    )
     return [i for i in everything if i["status"] not in _GONE]
 
 
 def create_instance(
-    region: Region, pool: dict[str, Any], type_name: str, vswitch: dict[str, Any], spot_strategy: str, address: str = ""
+    region: Region,
+    pool: dict[str, Any],
+    type_name: str,
+    vswitch: dict[str, Any],
+    spot_strategy: str,
+    address: str = "",
 ) -> dict[str, Any]:
-    """One instance of a node pool; it boots from Pending over Starting to Running. Without an `address` the vSwitch gives one."""
-    kind, group, config = TYPES[type_name], pool["scaling_group"], pool.get("kubernetes_config") or {}
+    """One instance of a node pool; it boots from Pending over Starting to Running. Without an
+    `address` the vSwitch gives one.
+    """
+    kind, group, config = (
+        TYPES[type_name],
+        pool["scaling_group"],
+        pool.get("kubernetes_config") or {},
+    )
     instance = {
         "instance_id": new_id("i-uf6", 17),
         "cluster_id": pool["cluster_id"],
@@ -47,15 +64,19 @@ def create_instance(
         "instance_charge_type": group.get("instance_charge_type") or "PostPaid",
         "labels": {entry["key"]: entry.get("value", "") for entry in config.get("labels") or []},
         "taints": [
-            {"key": t["key"], "value": t.get("value", ""), "effect": t.get("effect", "NoSchedule")} for t in config.get("taints") or []
+            {"key": t["key"], "value": t.get("value", ""), "effect": t.get("effect", "NoSchedule")}
+            for t in config.get("taints") or []
         ],
-        "tags": {_either(t, "Key", "key"): _either(t, "Value", "value") for t in group.get("tags") or []},
+        "tags": {
+            _either(t, "Key", "key"): _either(t, "Value", "value") for t in group.get("tags") or []
+        },
         "lock_reason": "",
         "market": "on_demand" if spot_strategy == NO_SPOT else "spot",
         "price_per_hour": market.price(region, type_name, spot_strategy != NO_SPOT),
         "created": (created := region.clock.now()),
         "billed_from": created,
-        "protected_until": created + region.clock.real_seconds(region.scenario.delay("spot_protection")),
+        "protected_until": created
+        + region.clock.real_seconds(region.scenario.delay("spot_protection")),
         "expires_at": None,
         "replaces": "",
         "remedied_by": "",
@@ -83,7 +104,9 @@ def save(region: Region, instance: dict[str, Any]) -> None:
 
 
 def touch(region: Region) -> None:
-    """Have the long poll answer although no instance changed: something else that it tells of them did."""
+    """Have the long poll answer although no instance changed: something else that it tells of them
+    did.
+    """
     region.store.count(REVISION)
     region.notify()
 
@@ -134,5 +157,10 @@ MOMENTS = ("created", "running_since", "billed_from", "protected_until", "expire
 
 
 def shown(instance: dict[str, Any]) -> dict[str, Any]:
-    """The instance as the control API shows it; moments are ISO stamps to the millisecond, or null."""
-    return {**instance, **{name: iso_exact(instance[name]) if instance.get(name) else None for name in MOMENTS}}
+    """The instance as the control API shows it; moments are ISO stamps to the millisecond, or
+    null.
+    """
+    return {
+        **instance,
+        **{name: iso_exact(instance[name]) if instance.get(name) else None for name in MOMENTS},
+    }

@@ -10,7 +10,9 @@ KEEP = 2_000
 
 
 class Journal:
-    """Documents as they were before each change of the last `KEEP`; empty until somebody wants to look back."""
+    """Documents as they were before each change of the last `KEEP`; empty until somebody wants to
+    look back.
+    """
 
     def __init__(self) -> None:
         self.watching = False
@@ -27,11 +29,15 @@ class Journal:
     def note(self, database: sqlite3.Connection, kind: str, key: str) -> None:
         """A document is about to change."""
         if self.watching:
-            row = database.execute("SELECT seq, data FROM doc WHERE kind=? AND id=?", (kind, key)).fetchone()
+            row = database.execute(
+                "SELECT seq, data FROM doc WHERE kind=? AND id=?", (kind, key)
+            ).fetchone()
             self._changes.append((time.monotonic(), kind, key, (row[0], row[1]) if row else None))
 
     def undo(self, database: sqlite3.Connection, seconds: float) -> None:
-        """Bring back what the documents were that long ago. Within a transaction that is rolled back afterwards."""
+        """Bring back what the documents were that long ago. Within a transaction that is rolled
+        back afterwards.
+        """
         since = time.monotonic() - seconds
         for at, kind, key, before in reversed(list(self._changes)):
             if at < since:

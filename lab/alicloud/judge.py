@@ -1,10 +1,13 @@
-"""Holds every call against the models of the official SDK packages (`sdk_models.json`), which are generated from the API's own metadata.
+"""Holds every call against the models of the official SDK packages (`sdk_models.json`), which are
+generated from the API's own metadata.
 
-A call without a required parameter is refused, as the cloud does; so is one whose objects and lists lack a required field.
+A call without a required parameter is refused, as the cloud does; so is one whose objects and lists
+lack a required field.
 
-What the double itself does wrong is a *departure*: it reads a parameter or header that the API does not have, answers a field, element or
-header that the API does not have, or one of another type. The caller gets the answer all the same, and the control API's `/_lab/departures`
-lists it. Tests fail on any.
+What the double itself does wrong is a *departure*: it reads a parameter or header that the API does
+not have, answers a field, element or header that the API does not have, or one of another type. The
+caller gets the answer all the same, and the control API's `/_lab/departures` lists it. Tests fail
+on any.
 """
 
 from __future__ import annotations
@@ -23,7 +26,9 @@ from lab.alicloud.protocol import Request, Response
 
 FILE = Path(__file__).with_name("sdk_models.json")
 _COMMON = {"Action", "Version", "Format", "RegionId", "PageNumber", "PageSize"}
-"""Parameters of every RPC call, or that the clients of every service send; older versions page by the last two."""
+"""Parameters of every RPC call, or that the clients of every service send; older versions page by
+the last two.
+"""
 UNJUDGED = {
     "cs:DescribeClusterEndpoints": "in no official package; the Terraform provider's own client reads it",
     "sls:GetLogs": "the form of API version 0.6.0 (a bare list), which the log service's own packages before 2020-12-30 send",
@@ -77,8 +82,10 @@ ALSO_REQUIRED: dict[str, tuple[str, ...]] = {
     "ram:UpdateUser": ("UserName",),
     "sts:AssumeRoleWithOIDC": ("OIDCProviderArn", "RoleArn", "OIDCToken", "RoleSessionName"),
 }
-"""The packages of RAM and IMS call nothing required (the metadata of Alibaba Cloud's CLI only what is about RAM's tags). These are so by
-the services' API reference, and without them there is nothing that the call could be about."""
+"""The packages of RAM and IMS call nothing required (the metadata of Alibaba Cloud's CLI only what
+is about RAM's tags). These are so by the services' API reference, and without them there is nothing
+that the call could be about.
+"""
 _TYPES = {"s": (str,), "i": (int,), "f": (int, float), "b": (bool,)}
 _OSS_ASKED = {
     "list-type", "x-oss-copy-source",  # what the package's own code sends, outside its models
@@ -90,7 +97,9 @@ _OSS_ANSWERED = {
 }  # fmt: skip
 """Headers of every answer of OSS."""
 ALWAYS, SHARE = 3, 0.03
-"""How many answers of an action are judged whatever it costs, and how much of the CPU time of its handler the judge may take after that."""
+"""How many answers of an action are judged whatever it costs, and how much of the CPU time of its
+handler the judge may take after that.
+"""
 
 
 @cache
@@ -99,15 +108,21 @@ def models() -> dict[str, Any]:
     found = json.loads(FILE.read_text())
     for key, names in ALSO_REQUIRED.items():
         request = found[key]["request"]
-        found[key]["request"] = {name + "!" if name in names else name: kind for name, kind in request.items()}
+        found[key]["request"] = {
+            name + "!" if name in names else name: kind for name, kind in request.items()
+        }
     return found
 
 
 class Departures:
-    """What the double did otherwise than the models say, each once, with the actions that were judged."""
+    """What the double did otherwise than the models say, each once, with the actions that were
+    judged.
+    """
 
     def __init__(self, *, everything: bool | None = None) -> None:
-        """`everything` judges every answer (LAB_JUDGE=all: tests); else no more than `SHARE` of the handlers' time is spent on it."""
+        """`everything` judges every answer (LAB_JUDGE=all: tests); else no more than `SHARE` of the
+        handlers' time is spent on it.
+        """
         self.everything = os.environ.get("LAB_JUDGE") == "all" if everything is None else everything
         self.found: dict[str, set[str]] = {"reads": set(), "takes": set(), "answers": set()}
         self.judged: Counter[str] = Counter()
@@ -118,7 +133,9 @@ class Departures:
         """CPU nanoseconds spent on judging its answers."""
 
     def shown(self) -> dict[str, Any]:
-        """As the control API tells it: departures, how many of each kind, how often each action was judged, the judge's share of CPU."""
+        """As the control API tells it: departures, how many of each kind, how often each action was
+        judged, the judge's share of CPU.
+        """
         handled, spent = sum(self._handled.values()), sum(self._spent.values())
         return {
             "departures": sorted(said for kind in self.found.values() for said in kind),
@@ -128,7 +145,9 @@ class Departures:
         }
 
     def judge(self, request: Request, answer: Any, handled: int = 0) -> None:
-        """Note what a handler read and what it answered, after it has; `handled` are the CPU nanoseconds that it took."""
+        """Note what a handler read and what it answered, after it has; `handled` are the CPU
+        nanoseconds that it took.
+        """
         key = action_of(request)
         model = models().get(key)
         if model is None:
@@ -140,15 +159,23 @@ class Departures:
             self._asked[key] |= fresh
             known_here = known_to_oss if request.service == "oss" else known
             wrong = [name for name in fresh if not known_here(name, model["request"])]
-            self.found["reads"].update(f"{key}: reads {name}, which is no parameter of the action" for name in wrong)
-        if self.everything or self.judged[key] < ALWAYS or self._spent[key] <= SHARE * self._handled[key]:
+            self.found["reads"].update(
+                f"{key}: reads {name}, which is no parameter of the action" for name in wrong
+            )
+        if (
+            self.everything
+            or self.judged[key] < ALWAYS
+            or self._spent[key] <= SHARE * self._handled[key]
+        ):
             self.judged[key] += 1
             if request.service == "oss":
                 said = oss_differences(answer, model)
             else:
                 said = differences(decoded(answer, model["answer"]), model["answer"], "answers")
             self.found["answers"].update(f"{key}: {one}" for one in said)
-            self.found["takes"].update(f"{key}: takes a call without {name}" for name in lacking(request))
+            self.found["takes"].update(
+                f"{key}: takes a call without {name}" for name in lacking(request)
+            )
         self._spent[key] += time.thread_time_ns() - start
 
 
@@ -156,7 +183,11 @@ def action_of(request: Request) -> str:
     """`service:Action`: two calls of the log service share path and permission with another one."""
     if request.service == "sls" and request.call == "GetLogStore" and old_logs(request):
         return "sls:GetLogs"
-    if request.service == "sls" and request.call == "GetProject" and not request.vars.get("project"):
+    if (
+        request.service == "sls"
+        and request.call == "GetProject"
+        and not request.vars.get("project")
+    ):
         return "sls:ListProject"
     return f"{request.service}:{request.call}"
 
@@ -167,7 +198,9 @@ def old_logs(request: Request) -> bool:
 
 
 def decoded(answer: Any, model: Any = "any") -> Any:
-    """What an answer says; a finished one, when it says it in JSON and the API has no text there."""
+    """What an answer says; a finished one, when it says it in JSON and the API has no text
+    there.
+    """
     if not isinstance(answer, Response):
         return answer
     if model == "s":
@@ -184,14 +217,18 @@ def require(request: Request) -> None:
 
 
 def lacking(request: Request) -> Iterator[str]:
-    """Required parameters that a call lacks, and required fields of the objects that it brings; `scaling_group.vswitch_ids`."""
+    """Required parameters that a call lacks, and required fields of the objects that it brings;
+    `scaling_group.vswitch_ids`.
+    """
     key = action_of(request)
     model = models().get(key)
     if model is None:
         return
     if request.service == "oss":
         missing: Iterable[str] = (
-            name for name in required(model["request"]) if not dict.get(request.query, name) and not request.headers.get(name)
+            name
+            for name in required(model["request"])
+            if not dict.get(request.query, name) and not request.headers.get(name)
         )
     elif request.service in ("cs", "sls"):
         missing = _lacking_in_rest(request, model["request"])
@@ -237,17 +274,23 @@ def _lacking_in(value: Any, model: Any, where: str) -> Iterator[str]:
             if dict.get(value, name) is None:
                 yield f"{where}.{name}".lstrip(".")
         for name, one in dict.items(value):
-            yield from _lacking_in(one, model.get(name, model.get(f"{name}!")), f"{where}.{name}".lstrip("."))
+            yield from _lacking_in(
+                one, model.get(name, model.get(f"{name}!")), f"{where}.{name}".lstrip(".")
+            )
     elif isinstance(value, list) and isinstance(model, list):
         for number, one in enumerate(value, 1):
             yield from _lacking_in(one, model[0], f"{where}.{number}".lstrip("."))
 
 
 def _lacking_in_rpc(params: dict[str, str], model: dict[str, Any], above: str) -> Iterator[str]:
-    """The same for parameters in a row: `ZoneMappings.1.ZoneId`. A list may also be sent as JSON in one parameter."""
+    """The same for parameters in a row: `ZoneMappings.1.ZoneId`. A list may also be sent as JSON in
+    one parameter.
+    """
     for marked, kind in model.items():
         name = above + marked.removesuffix("!")
-        deeper = {key[len(name) + 1 :].partition(".")[0] for key in params if key.startswith(f"{name}.")}
+        deeper = {
+            key[len(name) + 1 :].partition(".")[0] for key in params if key.startswith(f"{name}.")
+        }
         if marked.endswith("!") and not dict.get(params, name) and not deeper:
             yield name
         elif isinstance(kind, dict) and "*" not in kind and deeper:
@@ -258,7 +301,9 @@ def _lacking_in_rpc(params: dict[str, str], model: dict[str, Any], above: str) -
 
 
 def known(name: str, model: dict[str, Any]) -> bool:
-    """Whether an RPC parameter (`Tag.1.Key`) or a field of a query or body is in the request model."""
+    """Whether an RPC parameter (`Tag.1.Key`) or a field of a query or body is in the request
+    model.
+    """
     first, _, rest = name.partition(".")
     if first in _COMMON and not rest:
         return True
@@ -266,7 +311,9 @@ def known(name: str, model: dict[str, Any]) -> bool:
     parts = rest.split(".") if rest else []
     if kind is None and (whole := model.get("body", model.get("body!"))) is not None:
         kind, parts = whole, name.split(".")
-    elif kind is None and first.isdecimal() and len(model) == 1:  # a bare list, to which the package's model gives a name
+    elif (
+        kind is None and first.isdecimal() and len(model) == 1
+    ):  # a bare list, to which the package's model gives a name
         kind, parts = next(iter(model.values())), name.split(".")
     for part in parts:
         if isinstance(kind, list) and part.isdecimal():
@@ -280,7 +327,9 @@ def known(name: str, model: dict[str, Any]) -> bool:
 
 def known_to_oss(name: str, model: dict[str, Any]) -> bool:
     """Whether OSS knows a parameter of the query, or a header (small letters), of this call."""
-    return name in model or f"{name}!" in model or name in _OSS_ASKED or name.startswith("x-oss-meta-")
+    return (
+        name in model or f"{name}!" in model or name in _OSS_ASKED or name.startswith("x-oss-meta-")
+    )
 
 
 def differences(value: Any, model: Any, where: str) -> Iterator[str]:
@@ -312,14 +361,20 @@ def differences(value: Any, model: Any, where: str) -> Iterator[str]:
 
 
 def oss_differences(answer: Any, model: dict[str, Any]) -> Iterator[str]:
-    """How an answer of OSS differs: headers and elements that the API does not have, and numbers and truth values written otherwise."""
+    """How an answer of OSS differs: headers and elements that the API does not have, and numbers
+    and truth values written otherwise.
+    """
     if not isinstance(answer, Response):
         return
     for name in answer.headers:
         small = "x-oss-meta-*" if name.lower().startswith("x-oss-meta-") else name.lower()
         if small not in model["headers"] and small not in _OSS_ANSWERED:
             yield f"answers the header {name}, which the API does not have"
-    if not isinstance(answer.body, bytes) or not answer.body or "xml" not in answer.headers.get("Content-Type", ""):
+    if (
+        not isinstance(answer.body, bytes)
+        or not answer.body
+        or "xml" not in answer.headers.get("Content-Type", "")
+    ):
         return
     root = ElementTree.fromstring(answer.body)
     for node in root.iter():
@@ -329,7 +384,9 @@ def oss_differences(answer: Any, model: dict[str, Any]) -> Iterator[str]:
     elif "" not in model["answer"] and root.tag not in model["answer"]:
         yield f"answers <{root.tag}> instead of <{next(iter(model['answer']))}>"
     else:
-        yield from element_differences(root, model["answer"].get(root.tag, model["answer"].get("")), f"answers {root.tag}")
+        yield from element_differences(
+            root, model["answer"].get(root.tag, model["answer"].get("")), f"answers {root.tag}"
+        )
 
 
 def element_differences(node: ElementTree.Element, model: Any, where: str) -> Iterator[str]:
@@ -341,7 +398,9 @@ def element_differences(node: ElementTree.Element, model: Any, where: str) -> It
                 yield f"{where}.{name}, which the API does not have"
             elif isinstance(kind, list) or times == 1:
                 for child in node.findall(name):
-                    yield from element_differences(child, kind[0] if isinstance(kind, list) else kind, f"{where}.{name}")
+                    yield from element_differences(
+                        child, kind[0] if isinstance(kind, list) else kind, f"{where}.{name}"
+                    )
             else:
                 yield f"{where}.{name} {times} times, which is once in the API"
     elif len(node):

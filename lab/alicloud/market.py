@@ -1,4 +1,6 @@
-"""What instances cost and how many are to be had: the scenario's, until `POST /_lab/market` says otherwise."""
+"""What instances cost and how many are to be had: the scenario's, until `POST /_lab/market` says
+otherwise.
+"""
 
 from __future__ import annotations
 
@@ -39,9 +41,15 @@ def unit_price(region: Region, name: str, spot: bool) -> float:
     return price(region, name, spot) / TYPES[name].cpu
 
 
-def in_stock(region: Region, name: str, zone: str, spot: bool, everyone: Iterable[dict[str, Any]]) -> bool:
+def in_stock(
+    region: Region, name: str, zone: str, spot: bool, everyone: Iterable[dict[str, Any]]
+) -> bool:
     """Whether one more instance of a type can be had in a zone, given all that are held now."""
-    return all(_used(rule, everyone) < rule["count"] for rule in stock(region) if _concerns(rule, name, zone, spot))
+    return all(
+        _used(rule, everyone) < rule["count"]
+        for rule in stock(region)
+        if _concerns(rule, name, zone, spot)
+    )
 
 
 def overdrawn(region: Region, everyone: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -55,19 +63,25 @@ def overdrawn(region: Region, everyone: Iterable[dict[str, Any]]) -> list[dict[s
 
 
 def stock(region: Region) -> list[dict[str, Any]]:
-    """The limits in force. Of a timeline (lines with `at`) the last line that has come counts, for each type, zone and market."""
+    """The limits in force. Of a timeline (lines with `at`) the last line that has come counts, for
+    each type, zone and market.
+    """
     changed = region.store.get(_KIND, "now") or {}
     if "stock" in changed:
         return changed["stock"]
     age = (region.clock.now() - _began(region)) * region.clock.factor
     latest: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for rule in sorted((r for r in region.scenario.stock if r.get("at", 0) <= age), key=lambda r: r.get("at", 0)):
+    for rule in sorted(
+        (r for r in region.scenario.stock if r.get("at", 0) <= age), key=lambda r: r.get("at", 0)
+    ):
         latest[rule.get("instance_type"), rule.get("zone"), rule.get("market", "spot")] = rule
     return list(latest.values())
 
 
 def change(region: Region, body: dict[str, Any]) -> dict[str, Any]:
-    """Put other stock or spot prices in force. Raises ValueError that names the line and what was expected."""
+    """Put other stock or spot prices in force. Raises ValueError that names the line and what was
+    expected.
+    """
     unknown = [key for key in body if key not in ("stock", "spot_fraction")]
     if unknown:
         raise ValueError(f"{unknown[0]}: unknown; known are stock and spot_fraction")
@@ -76,25 +90,36 @@ def change(region: Region, body: dict[str, Any]) -> dict[str, Any]:
             raise ValueError(f"stock[{number}]: {wrong}")
     for name, share in body.get("spot_fraction", {}).items():
         if name not in TYPES or not isinstance(share, int | float) or not 0 < share <= 1:
-            raise ValueError(f"spot_fraction.{name}: {share!r}: expected an instance type of the catalog and a share above 0, at most 1")
+            raise ValueError(
+                f"spot_fraction.{name}: {share!r}: expected an instance type of the catalog and a share above 0, at most 1"
+            )
     region.store.put(_KIND, "now", {**(region.store.get(_KIND, "now") or {}), **body})
     return shown(region)
 
 
 def shown(region: Region) -> dict[str, Any]:
     """Stock and spot prices in force."""
-    return {"stock": stock(region), "spot_fraction": {name: fraction(region, name) for name in TYPES}}
+    return {
+        "stock": stock(region),
+        "spot_fraction": {name: fraction(region, name) for name in TYPES},
+    }
 
 
 def table(region: Region) -> dict[str, Any]:
     """The price table with date and source, and the spot prices' shares."""
     whole = _table(region.scenario.prices)
     prices = {name: price(region, name, spot=False) for name in TYPES}
-    return {**{k: v for k, v in whole.items() if k != "prices"}, "prices": prices, "spot_fraction": shown(region)["spot_fraction"]}
+    return {
+        **{k: v for k, v in whole.items() if k != "prices"},
+        "prices": prices,
+        "spot_fraction": shown(region)["spot_fraction"],
+    }
 
 
 def watch(region: Region) -> None:
-    """Have price and stock looked at from now on (`preemption.look`), for as long as there are preemptible instances."""
+    """Have price and stock looked at from now on (`preemption.look`), for as long as there are
+    preemptible instances.
+    """
     if region.store.get(_KIND, "watched") is None:
         region.store.put(_KIND, "watched", {"since": region.clock.now()})
         region.schedule("preemption.look", region.scenario.delay("market_check"))
@@ -130,11 +155,17 @@ def _began(region: Region) -> float:
 
 def _concerns(rule: dict[str, Any], name: str, zone: str, spot: bool) -> bool:
     market = "spot" if spot else "on_demand"
-    return rule.get("market", "spot") == market and rule.get("instance_type", name) == name and rule.get("zone", zone) == zone
+    return (
+        rule.get("market", "spot") == market
+        and rule.get("instance_type", name) == name
+        and rule.get("zone", zone) == zone
+    )
 
 
 def _counts(rule: dict[str, Any], instance: dict[str, Any]) -> bool:
-    return not instance["lock_reason"] and _concerns(rule, instance["instance_type"], instance["zone_id"], is_spot(instance))
+    return not instance["lock_reason"] and _concerns(
+        rule, instance["instance_type"], instance["zone_id"], is_spot(instance)
+    )
 
 
 def _used(rule: dict[str, Any], everyone: Iterable[dict[str, Any]]) -> int:

@@ -1,4 +1,6 @@
-"""Instance metadata, 100.100.100.200: what an instance may ask about itself. Who asks is known by the address it asks from."""
+"""Instance metadata, 100.100.100.200: what an instance may ask about itself. Who asks is known by
+the address it asks from.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ FIELDS = {
 
 
 class Metadata:
-    """ASGI app over one region. Asked without a token it answers, as ECS does by default; a token that is none is refused."""
+    """ASGI app over one region. Asked without a token it answers, as ECS does by default; a token
+    that is none is refused.
+    """
 
     def __init__(self, region: Region) -> None:
         self.region, self._tokens = region, dict[str, float]()
@@ -46,17 +50,23 @@ class Metadata:
         if not seconds.isdigit() or not 1 <= int(seconds) <= LONGEST:
             return PlainTextResponse(f"{TTL_HEADER}: expected 1 to {LONGEST}", 400)
         made, now = secrets.token_urlsafe(32), time.monotonic()
-        self._tokens = {token: end for token, end in self._tokens.items() if end > now} | {made: now + int(seconds)}
+        self._tokens = {token: end for token, end in self._tokens.items() if end > now} | {
+            made: now + int(seconds)
+        }
         return PlainTextResponse(made)
 
     async def data(self, request: Request) -> PlainTextResponse:
-        """One value; 404 for what there is not, as `termination-time` of an instance that nobody reclaims."""
+        """One value; 404 for what there is not, as `termination-time` of an instance that nobody
+        reclaims.
+        """
         given = request.headers.get(TOKEN_HEADER)
         if given is not None and self._tokens.get(given, 0.0) <= time.monotonic():
             return PlainTextResponse("the token is not valid", 401)
         asker = request.client.host if request.client else ""
         found = await run_in_threadpool(self._value, request.path_params["name"], asker)
-        return PlainTextResponse("404 - Not Found", 404) if found is None else PlainTextResponse(found)
+        return (
+            PlainTextResponse("404 - Not Found", 404) if found is None else PlainTextResponse(found)
+        )
 
     def _value(self, name: str, asker: str) -> str | None:
         instance = next((i for i in living(self.region) if i["private_ip"] == asker), None)

@@ -1,7 +1,8 @@
-"""The regions there are: their zones, and which of an account's things belong to one of them. What a stack may be told to live in.
+"""The regions there are: their zones, and which of an account's things belong to one of them. What
+a stack may be told to live in.
 
-Zones as ECS's page "Regions and zones" lists them. A zone's name is the region's and a letter, with a hyphen between unless the region's
-name ends in a digit.
+Zones as ECS's page "Regions and zones" lists them. A zone's name is the region's and a letter, with
+a hyphen between unless the region's name ends in a digit.
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ REGIONAL = frozenset(
         "disk", "nat_gateway", "scaling_group",
     }
 )  # fmt: skip
-"""Kinds of documents that belong to a region. RAM, keys and tags are the account's; what hangs on one of these is where that is."""
+"""Kinds of documents that belong to a region. RAM, keys and tags are the account's; what hangs on
+one of these is where that is.
+"""
 
 
 def zones(region: str) -> tuple[str, ...]:
@@ -72,5 +75,7 @@ def zones(region: str) -> tuple[str, ...]:
 
 
 def region_of(zone: str) -> str:
-    """The region a zone lies in: `cn-shanghai` of `cn-shanghai-g`, `ap-southeast-1` of `ap-southeast-1a`."""
+    """The region a zone lies in: `cn-shanghai` of `cn-shanghai-g`, `ap-southeast-1` of
+    `ap-southeast-1a`.
+    """
     return zone[:-1].removesuffix("-")

@@ -1,7 +1,9 @@
-"""How preemptible instances end: a protected first hour, then price and stock are looked at every five minutes; notice, release.
+"""How preemptible instances end: a protected first hour, then price and stock are looked at every
+five minutes; notice, release.
 
-A pool with `spot_instance_remedy` orders a replacement on the notice. The instance shows in `remedied_by` which one, once it runs:
-from then on ACK drains the old node. If no replacement comes, nobody drains it, and it just goes.
+A pool with `spot_instance_remedy` orders a replacement on the notice. The instance shows in
+`remedied_by` which one, once it runs: from then on ACK drains the old node. If no replacement
+comes, nobody drains it, and it just goes.
 """
 
 from __future__ import annotations
@@ -18,16 +20,26 @@ _REQUEST = ("pool", "zone", "instance_type", "count", "notice", "ignore_protecti
 
 
 def reclaim(region: Region, instance_id: str, notice: float | None = None) -> dict[str, Any] | None:
-    """Announce the end of a preemptible instance: it is locked as Recycling now and released when the notice (modelled seconds) is over.
+    """Announce the end of a preemptible instance: it is locked as Recycling now and released when
+    the notice (modelled seconds) is over.
 
-    Without any notice it is gone at once. None when there is no such instance; announcing it twice changes nothing.
+    Without any notice it is gone at once. None when there is no such instance; announcing it twice
+    changes nothing.
     """
     instance = region.store.get("instance", instance_id)
-    if instance is None or not market.is_spot(instance) or instance["status"] in ("Stopping", "Deleted"):
+    if (
+        instance is None
+        or not market.is_spot(instance)
+        or instance["status"] in ("Stopping", "Deleted")
+    ):
         return None
     if instance["lock_reason"]:
         return instance
-    seconds = region.scenario.delay("reclaim_notice", region.store.count("draw/reclaim_notice")) if notice is None else notice
+    seconds = (
+        region.scenario.delay("reclaim_notice", region.store.count("draw/reclaim_notice"))
+        if notice is None
+        else notice
+    )
     instance["lock_reason"] = "Recycling"
     instance["expires_at"] = region.clock.now() + region.clock.real_seconds(seconds)
     save(region, instance)
@@ -40,7 +52,9 @@ def reclaim(region: Region, instance_id: str, notice: float | None = None) -> di
 
 
 def reclaim_many(region: Region, body: dict[str, Any]) -> list[dict[str, Any]]:
-    """Reclaim preemptible instances by pool, zone, type and count. Raises ValueError for a body that can't be meant."""
+    """Reclaim preemptible instances by pool, zone, type and count. Raises ValueError for a body
+    that can't be meant.
+    """
     unknown = [key for key in body if key not in _REQUEST]
     count, notice = body.get("count", "all"), body.get("notice")
     if unknown:
@@ -66,7 +80,9 @@ def reclaim_many(region: Region, body: dict[str, Any]) -> list[dict[str, Any]]:
 def _remedy(region: Region, instance: dict[str, Any]) -> None:
     pool = region.store.get("nodepool", instance["nodepool_id"])
     if pool and pool["scaling_group"].get("spot_instance_remedy"):
-        with contextlib.suppress(ApiError):  # the pool is at its maximum: then the old node just goes
+        with contextlib.suppress(
+            ApiError
+        ):  # the pool is at its maximum: then the old node just goes
             cause = f"{instance['instance_id']} is about to be reclaimed"
             elastic.scale(region, pool, 1, cause, replaces=instance["instance_id"])
 
@@ -83,9 +99,14 @@ def reclaimed(region: Region, payload: dict[str, Any]) -> None:
 
 @timer("preemption.look")
 def look(region: Region, payload: dict[str, Any]) -> None:
-    """Reclaim what the market no longer has, or has only above a pool's price limit, except in its protected first hour."""
+    """Reclaim what the market no longer has, or has only above a pool's price limit, except in its
+    protected first hour.
+    """
     everyone, now = living(region), region.clock.now()
-    due = {i["instance_id"]: i for i in [*market.overdrawn(region, everyone), *_too_dear(region, everyone)]}
+    due = {
+        i["instance_id"]: i
+        for i in [*market.overdrawn(region, everyone), *_too_dear(region, everyone)]
+    }
     for instance_id, instance in due.items():
         if instance["protected_until"] <= now:
             reclaim(region, instance_id)
@@ -98,10 +119,13 @@ def _too_dear(region: Region, everyone: list[dict[str, Any]]) -> list[dict[str, 
         group = pool["scaling_group"]
         if group.get("spot_strategy") == "SpotWithPriceLimit":
             rows = group.get("spot_price_limit") or []
-            limits[pool["nodepool_info"]["nodepool_id"]] = {row["instance_type"]: float(row["price_limit"]) for row in rows}
+            limits[pool["nodepool_info"]["nodepool_id"]] = {
+                row["instance_type"]: float(row["price_limit"]) for row in rows
+            }
     return [
         i
         for i in everyone
         if market.is_spot(i)
-        and market.price(region, i["instance_type"], spot=True) > limits.get(i["nodepool_id"], {}).get(i["instance_type"], float("inf"))
+        and market.price(region, i["instance_type"], spot=True)
+        > limits.get(i["nodepool_id"], {}).get(i["instance_type"], float("inf"))
     ]

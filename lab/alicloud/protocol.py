@@ -1,4 +1,6 @@
-"""What travels: requests as the services see them, answers, and errors in the form of each service family."""
+"""What travels: requests as the services see them, answers, and errors in the form of each service
+family.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
-_GATEWAY = ("Signature", "InvalidAccessKeyId", "InvalidSecurityToken", "MissingSecurityToken")  # refused before the service sees the call
+_GATEWAY = (
+    "Signature",
+    "InvalidAccessKeyId",
+    "InvalidSecurityToken",
+    "MissingSecurityToken",
+)  # refused before the service sees the call
 XML_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -27,7 +34,9 @@ def oss_request_id() -> str:
 
 
 class Asked(dict[str, Any]):
-    """Parameters that remember which of them were asked for: the judge wants to know whether the API has them."""
+    """Parameters that remember which of them were asked for: the judge wants to know whether the
+    API has them.
+    """
 
     def __init__(self, values: dict[str, Any], asked: set[str], above: str = "") -> None:
         """`asked` takes the names, with `above` before them: `scaling_group.`"""
@@ -51,15 +60,27 @@ class Asked(dict[str, Any]):
     def all_through(cls, value: Any, asked: set[str], above: str = "") -> Any:
         """A JSON value whose objects remember, each below where it is: `taints.1.effect`."""
         if isinstance(value, dict):
-            return cls({name: cls.all_through(one, asked, f"{above}{name}.") for name, one in value.items()}, asked, above)
+            return cls(
+                {
+                    name: cls.all_through(one, asked, f"{above}{name}.")
+                    for name, one in value.items()
+                },
+                asked,
+                above,
+            )
         if isinstance(value, list):
-            return [cls.all_through(one, asked, f"{above}{number}.") for number, one in enumerate(value, 1)]
+            return [
+                cls.all_through(one, asked, f"{above}{number}.")
+                for number, one in enumerate(value, 1)
+            ]
         return value
 
 
 @dataclass
 class Request:
-    """One HTTP request. `path` is percent-decoded, `raw_path` as sent; header names are lower case."""
+    """One HTTP request. `path` is percent-decoded, `raw_path` as sent; header names are lower
+    case.
+    """
 
     method: str
     scheme: str
@@ -107,7 +128,9 @@ class Request:
         try:
             value = json.loads(self.body)
         except ValueError as error:
-            raise ApiError(400, "InvalidParameter", f"The request body is not JSON: {error}") from None
+            raise ApiError(
+                400, "InvalidParameter", f"The request body is not JSON: {error}"
+            ) from None
         return Asked.all_through(value, self.asked)
 
     def need(self, name: str) -> str:
@@ -122,7 +145,9 @@ class Request:
         if self.service == "sls":
             return ApiError(400, "ParameterInvalid", f"{name} is required")
         return ApiError(
-            400, f"MissingParameter.{name}" if self.service == "ram" else "MissingParameter", f"{name} is mandatory for this action."
+            400,
+            f"MissingParameter.{name}" if self.service == "ram" else "MissingParameter",
+            f"{name} is mandatory for this action.",
         )
 
 
@@ -160,12 +185,18 @@ def json_response(value: Any, status: int = 200, **headers: str) -> Response:
 
 def xml_response(text: str, status: int = 200, **headers: str) -> Response:
     """An XML answer of OSS; `text` without the XML head. No text: no body."""
-    fixed = {"Content-Type": "application/xml", "x-oss-request-id": oss_request_id(), "Server": "AliyunOSS"}
+    fixed = {
+        "Content-Type": "application/xml",
+        "x-oss-request-id": oss_request_id(),
+        "Server": "AliyunOSS",
+    }
     return Response(status, (XML_HEAD + text).encode() if text else b"", {**fixed, **headers})
 
 
 def element(name: str, *children: Any) -> str:
-    """`<name>children</name>`; strings that `element` made stay as they are, other values are escaped."""
+    """`<name>children</name>`; strings that `element` made stay as they are, other values are
+    escaped.
+    """
     inner = "".join(child if isinstance(child, Xml) else escape(_text(child)) for child in children)
     return Xml(f"<{name}>{inner}</{name}>")
 
@@ -187,9 +218,14 @@ def error_response(request: Request, error: ApiError) -> Response:
     identifier = request_id()
     if request.service == "sls":
         body = {"errorCode": error.code, "errorMessage": error.message}
-        return json_response(body, error.status, **{"x-log-requestid": identifier.replace("-", "")[:24]})
+        return json_response(
+            body, error.status, **{"x-log-requestid": identifier.replace("-", "")[:24]}
+        )
     if request.service == "cs" and not error.code.startswith(_GATEWAY):
-        return json_response({"code": error.code, "message": error.message, "requestId": identifier, **error.extra}, error.status)
+        return json_response(
+            {"code": error.code, "message": error.message, "requestId": identifier, **error.extra},
+            error.status,
+        )
     body = {
         "RequestId": identifier,
         "HostId": request.host or "x.aliyuncs.com",

@@ -10,7 +10,14 @@ from lab.alicloud.protocol import Request, Response
 from lab.alicloud.store import Store
 
 KEEP = 20_000
-_NOT_RECORDED = {"AccessKeyId", "Signature", "SignatureMethod", "SignatureNonce", "SignatureVersion", "SecurityToken"}
+_NOT_RECORDED = {
+    "AccessKeyId",
+    "Signature",
+    "SignatureMethod",
+    "SignatureNonce",
+    "SignatureVersion",
+    "SecurityToken",
+}
 _HEADERS = ("content-type", "content-md5", "x-acs-", "x-oss-", "x-log-", "range")
 _SECRET_HEADERS = {"x-acs-signature-nonce", "x-acs-security-token", "x-oss-security-token"}
 _SECRET_FIELDS = {
@@ -50,7 +57,10 @@ class Recorder:
             "response_body": _response_body(request, response),
         }
         with self._store.transaction():
-            seq = self._store.sql("INSERT INTO call (data) VALUES (?) RETURNING seq", json.dumps(entry, ensure_ascii=False))[0]["seq"]
+            seq = self._store.sql(
+                "INSERT INTO call (data) VALUES (?) RETURNING seq",
+                json.dumps(entry, ensure_ascii=False),
+            )[0]["seq"]
             if seq % 500 == 0:
                 self._store.sql("DELETE FROM call WHERE seq <= ?", seq - KEEP)
 
@@ -60,12 +70,18 @@ class Recorder:
 
     def since(self, seq: int, limit: int = 5000) -> list[dict[str, Any]]:
         """Calls after number `seq`."""
-        rows = self._store.sql("SELECT seq, data FROM call WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit)
+        rows = self._store.sql(
+            "SELECT seq, data FROM call WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit
+        )
         return [{"seq": row["seq"], **json.loads(row["data"])} for row in rows]
 
 
 def _headers(headers: dict[str, str]) -> dict[str, str]:
-    return {n: v for n, v in sorted(headers.items()) if n.startswith(_HEADERS) and n not in _SECRET_HEADERS}
+    return {
+        n: v
+        for n, v in sorted(headers.items())
+        if n.startswith(_HEADERS) and n not in _SECRET_HEADERS
+    }
 
 
 def _answer_headers(response: Response | None) -> dict[str, str]:
@@ -75,7 +91,9 @@ def _answer_headers(response: Response | None) -> dict[str, str]:
 def _request_body(request: Request) -> Any:
     if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return _redact(dict(request.form))
-    return _plain(request.body, request.headers.get("content-type", ""), request.vars.get("key", "") != "")
+    return _plain(
+        request.body, request.headers.get("content-type", ""), request.vars.get("key", "") != ""
+    )
 
 
 def _response_body(request: Request, response: Response | None) -> Any:
@@ -83,7 +101,12 @@ def _response_body(request: Request, response: Response | None) -> Any:
         return None
     if not isinstance(response.body, bytes):
         return f"({response.body.length} bytes)"
-    return _plain(response.body, response.headers.get("Content-Type", ""), False, request.call == "DescribeClusterUserKubeconfig")
+    return _plain(
+        response.body,
+        response.headers.get("Content-Type", ""),
+        False,
+        request.call == "DescribeClusterUserKubeconfig",
+    )
 
 
 def _plain(body: bytes, content_type: str, is_object: bool, kubeconfig: bool = False) -> Any:
@@ -106,7 +129,9 @@ def _plain(body: bytes, content_type: str, is_object: bool, kubeconfig: bool = F
 def _redact(value: Any, kubeconfig: bool = False) -> Any:
     if isinstance(value, dict):
         secret = {n: t for n, t in _SECRET_FIELDS.items() if n != "config" or kubeconfig}
-        return {n: secret[n] if n in secret and v else _redact(v, kubeconfig) for n, v in value.items()}
+        return {
+            n: secret[n] if n in secret and v else _redact(v, kubeconfig) for n, v in value.items()
+        }
     if isinstance(value, list):
         return [_redact(item, kubeconfig) for item in value]
     return value

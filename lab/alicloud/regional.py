@@ -9,7 +9,9 @@ from lab.alicloud.store import Document, Store
 
 
 class Regional:
-    """`Store`'s documents of one region and of the account. Everything else of a store is the whole one's."""
+    """`Store`'s documents of one region and of the account. Everything else of a store is the whole
+    one's.
+    """
 
     def __init__(self, store: Store, name: str, home: str) -> None:
         """`home` is the region of everything that no other region has been noted for."""
@@ -38,7 +40,11 @@ class Regional:
         if kind not in REGIONAL:
             return self._store.all(kind, **wanted)
         places = self._places()
-        here = [d for key, d in self._store.items(kind) if places.get(f"{kind}:{key}", self._home) == self._name]
+        here = [
+            d
+            for key, d in self._store.items(kind)
+            if places.get(f"{kind}:{key}", self._home) == self._name
+        ]
         return [d for d in here if all(d.get(field) == value for field, value in wanted.items())]
 
     def ids(self, kind: str) -> list[str]:

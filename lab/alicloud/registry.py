@@ -14,7 +14,9 @@ Handler = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Route:
-    """One implemented call. `permission` is the RAM action it needs, `resource` its resource pattern."""
+    """One implemented call. `permission` is the RAM action it needs, `resource` its resource
+    pattern.
+    """
 
     service: str
     call: str
@@ -44,24 +46,46 @@ RPC_SERVICES = {
 }
 
 
-def rpc(service: str, action: str, *, anonymous: bool = False, resource: str = "*", permission: str = "") -> Callable[[Handler], Handler]:
+def rpc(
+    service: str, action: str, *, anonymous: bool = False, resource: str = "*", permission: str = ""
+) -> Callable[[Handler], Handler]:
     """Register an RPC action. `resource` may name parameters in braces."""
 
     def register(function: Handler) -> Handler:
         RPC[service, action] = Route(
-            service, action, function, permission=permission or f"{service}:{action}", resource=resource, anonymous=anonymous
+            service,
+            action,
+            function,
+            permission=permission or f"{service}:{action}",
+            resource=resource,
+            anonymous=anonymous,
         )
         return function
 
     return register
 
 
-def rest(service: str, method: str, pattern: str, call: str, *, permission: str = "", resource: str = "*") -> Callable[[Handler], Handler]:
+def rest(
+    service: str, method: str, pattern: str, call: str, *, permission: str = "", resource: str = "*"
+) -> Callable[[Handler], Handler]:
     """Register a REST call; `{name}` in the pattern matches one path segment."""
 
     def register(function: Handler) -> Handler:
         expression = re.compile("^" + re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern) + "$")
-        ROUTES.append((expression, Route(service, call, function, method, pattern, permission or f"{service}:{call}", resource)))
+        ROUTES.append(
+            (
+                expression,
+                Route(
+                    service,
+                    call,
+                    function,
+                    method,
+                    pattern,
+                    permission or f"{service}:{call}",
+                    resource,
+                ),
+            )
+        )
         return function
 
     return register

@@ -30,15 +30,23 @@ KINDS = {
 
 
 def listing(region: Region) -> dict[str, list[str]]:
-    """Ids of all resources by kind, sorted. Tasks, timers, temporary keys and released instances are no resources."""
+    """Ids of all resources by kind, sorted. Tasks, timers, temporary keys and released instances
+    are no resources.
+    """
     found = {name: sorted(region.store.ids(kind)) for name, kind in KINDS.items()}
-    found["instance"] = sorted(i["instance_id"] for i in region.store.all("instance") if i["status"] != "Deleted")
+    found["instance"] = sorted(
+        i["instance_id"] for i in region.store.all("instance") if i["status"] != "Deleted"
+    )
     rows = region.store.sql("SELECT bucket, key, version FROM object ORDER BY bucket, key, seq")
-    found["object_version"] = [f"{row['bucket']}/{row['key']}?versionId={row['version']}" for row in rows]
+    found["object_version"] = [
+        f"{row['bucket']}/{row['key']}?versionId={row['version']}" for row in rows
+    ]
     return found
 
 
-def compare(fresh: dict[str, list[str]], now: dict[str, list[str]]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+def compare(
+    fresh: dict[str, list[str]], now: dict[str, list[str]]
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """(what there is more than in the fresh lab, what is missing), empty kinds left out."""
     extra, missing = {}, {}
     for kind in sorted(set(fresh) | set(now)):

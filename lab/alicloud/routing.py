@@ -16,7 +16,9 @@ _OSS_HOST = re.compile(
     r"^(?:(?P<bucket>(?!s3\.)[a-z0-9][a-z0-9-]*)\.)?(?:s3\.)?(?:oss|vpc100-oss)-"
     rf"(?P<region>{_REGION}?)(?:-internal)?\.aliyuncs\.com$"
 )
-_LOG_HOST = re.compile(rf"^(?:(?P<project>[a-z0-9][a-z0-9-]*)\.)?(?P<region>{_REGION}?)(?:-intranet|-share)?\.log\.aliyuncs\.com$")
+_LOG_HOST = re.compile(
+    rf"^(?:(?P<project>[a-z0-9][a-z0-9-]*)\.)?(?P<region>{_REGION}?)(?:-intranet|-share)?\.log\.aliyuncs\.com$"
+)
 _RPC_HOST = re.compile(
     rf"^(location|location-readonly|sts|sts-vpc|ram|ims|business|vpc|ecs|ess|cs|slb|alb|nlb)(?:-vpc)?(?:\.(?P<region>{_REGION}))?\.aliyuncs\.com$"
 )
@@ -42,15 +44,21 @@ def locate(request: Request) -> None:
 
 
 def region_of(request: Request, home: str) -> str:
-    """The region that a located request is about. Raises ApiError for one that there is not, or that its host does not serve."""
+    """The region that a located request is about. Raises ApiError for one that there is not, or
+    that its host does not serve.
+    """
     if request.service in _GLOBAL:
         return home
     named = ""
     if request.service in ("ecs", "vpc", "ess", "slb", "alb", "nlb"):
-        named = dict.get(request.params, "RegionId") or ""  # no parameter of a handler: the judge need not hear of it
+        named = (
+            dict.get(request.params, "RegionId") or ""
+        )  # no parameter of a handler: the judge need not hear of it
     for name in filter(None, (request.region, named)):
         if name not in REGIONS:
-            raise ApiError(404, "InvalidRegionId.NotFound", f"The specified RegionId does not exist: {name}.")
+            raise ApiError(
+                404, "InvalidRegionId.NotFound", f"The specified RegionId does not exist: {name}."
+            )
     if request.region and named and named != request.region and request.call != "DescribeRegions":
         message = f"The specified endpoint can't operate this region: {request.host} serves {request.region}, not {named}."
         raise ApiError(404, "InvalidOperation.NotSupportedEndpoint", message)
@@ -58,24 +66,34 @@ def region_of(request: Request, home: str) -> str:
 
 
 def _locate_by_content(request: Request) -> None:
-    """Addresses instead of names: what the request carries tells the service; OSS is then path style."""
+    """Addresses instead of names: what the request carries tells the service; OSS is then path
+    style.
+    """
     header = request.headers.get("authorization", "")
     by_version = {version: service for service, version in RPC_SERVICES.items()}
-    if header.startswith("OSS") or "x-oss-signature" in request.query or "OSSAccessKeyId" in request.query:
+    if (
+        header.startswith("OSS")
+        or "x-oss-signature" in request.query
+        or "OSSAccessKeyId" in request.query
+    ):
         bucket, _, key = request.path[1:].partition("/")
         request.service, request.vars = "oss", {"bucket": bucket, "key": key}
     elif header.startswith(("LOG", "SLS4")):
         request.service, request.vars = "sls", {"project": ""}
     elif request.params.get("Version") in by_version:
         request.service = by_version[request.params["Version"]]
-    elif _CS_PATH.match(request.path) and (header.startswith(("acs", "ACS3")) or _is_address(request.host)):
+    elif _CS_PATH.match(request.path) and (
+        header.startswith(("acs", "ACS3")) or _is_address(request.host)
+    ):
         request.service = "cs"
     else:
         request.service = "unknown"
 
 
 def resolve(request: Request) -> Route:
-    """The route of a located request; sets `call`. Raises 501 with the call's name when it isn't implemented."""
+    """The route of a located request; sets `call`. Raises 501 with the call's name when it isn't
+    implemented.
+    """
     if request.service in RPC_SERVICES:
         request.call = request.params.get("Action") or request.headers.get("x-acs-action", "")
         if not request.call:
@@ -103,7 +121,11 @@ def not_implemented(request: Request, name: str) -> ApiError:
     """501, naming the call."""
     if not request.call:
         request.call = name
-    return ApiError(501, "NotImplemented", f"The lab's region double does not implement {name}. See docs/coverage.md for what it does.")
+    return ApiError(
+        501,
+        "NotImplemented",
+        f"The lab's region double does not implement {name}. See docs/coverage.md for what it does.",
+    )
 
 
 def _is_address(host: str) -> bool:

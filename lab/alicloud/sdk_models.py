@@ -1,11 +1,15 @@
-"""Takes the request and answer models of every action the double serves out of Alibaba Cloud's official SDK packages.
+"""Takes the request and answer models of every action the double serves out of Alibaba Cloud's
+official SDK packages.
 
-The packages are generated from the API's own metadata, so they are the judge of the double's names and types. Nothing imports them: the
-models are read from their source. `python -m lab.alicloud.sdk_models FOLDER` reads the packages that `pip install --no-deps --target FOLDER`
-put there (versions: `PACKAGES`) and writes `sdk_models.json`; `--packages` prints what to install. A test reads those installed here again.
+The packages are generated from the API's own metadata, so they are the judge of the double's names
+and types. Nothing imports them: the models are read from their source. `python -m
+lab.alicloud.sdk_models FOLDER` reads the packages that `pip install --no-deps --target FOLDER` put
+there (versions: `PACKAGES`) and writes `sdk_models.json`; `--packages` prints what to install. A
+test reads those installed here again.
 
-A model is written as: `s` text, `i` whole number, `f` number, `b` boolean, `any`; `[T]` a list; `{"*": T}` a map; else an object's fields,
-where `!` at a field's end says that the API's metadata calls it required.
+A model is written as: `s` text, `i` whole number, `f` number, `b` boolean, `any`; `[T]` a list;
+`{"*": T}` a map; else an object's fields, where `!` at a field's end says that the API's metadata
+calls it required.
 """
 
 from __future__ import annotations
@@ -37,8 +41,10 @@ PACKAGES: dict[str, tuple[str, str]] = {
     "sts": ("alibabacloud-sts20150401", "1.2.0"),
     "vpc": ("alibabacloud-vpc20160428", "7.2.2"),
 }
-"""The packages of the API versions that the double serves. Auto Scaling's 2014 package says no required parameters and lacks
-DescribeScalingGroups: the package of the 2022 version of the same calls says those, whose lists lack the 2014 version's inner element."""
+"""The packages of the API versions that the double serves. Auto Scaling's 2014 package says no
+required parameters and lacks DescribeScalingGroups: the package of the 2022 version of the same
+calls says those, whose lists lack the 2014 version's inner element.
+"""
 OTHER_NAMES = {
     "sls:CreateProjectPolicy": ("PutProjectPolicy",),
     "oss:DeleteBucketTagging": ("DeleteBucketTags",),
@@ -47,7 +53,9 @@ OTHER_NAMES = {
     "oss:ListObjects": ("ListObjects", "ListObjectsV2"),
     "oss:PutObject": ("PutObject", "CopyObject"),
 }
-"""Where the package calls an action otherwise than the permission that RAM knows, or has two for what is one route here."""
+"""Where the package calls an action otherwise than the permission that RAM knows, or has two for
+what is one route here.
+"""
 _SCALARS = {"str": "s", "int": "i", "float": "f", "bool": "b", "bytes": "s"}
 _FIELD = re.compile(r"if self\.(\w+) is not None:.*?result\['([^']+)'\]", re.DOTALL)
 _REQUIRED = "This parameter is required."
@@ -82,7 +90,9 @@ class Package:
         text = self._classes[name]
         start = ast.parse(text).body[0]
         assert isinstance(start, ast.ClassDef)
-        begin = next(one for one in start.body if isinstance(one, ast.FunctionDef) and one.name == "__init__")
+        begin = next(
+            one for one in start.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"
+        )
         kinds = {a.arg: a.annotation for a in begin.args.args if a.arg != "self"}
         required, comment = set(), ""
         for line in text.split("def validate")[0].splitlines():
@@ -104,7 +114,13 @@ class Package:
                 return [self._kind(node.slice, above)]
             assert node.value.id == "Dict" and isinstance(node.slice, ast.Tuple), ast.dump(node)
             return {"*": self._kind(node.slice.elts[1], above)}
-        name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+        name = (
+            node.attr
+            if isinstance(node, ast.Attribute)
+            else node.id
+            if isinstance(node, ast.Name)
+            else ""
+        )
         if name in _SCALARS:
             return _SCALARS[name]
         return self.model(name, above) if self.has(name) else "any"
@@ -120,32 +136,48 @@ def action_models(package: Package, action: str) -> dict[str, Any] | None:
 
 
 def _as_2014(model: Any) -> Any:
-    """A 2022 model of Auto Scaling with the 2014 version's inner elements: `VSwitchIds: [s]` is `VSwitchIds: {VSwitchId: [s]}`."""
+    """A 2022 model of Auto Scaling with the 2014 version's inner elements: `VSwitchIds: [s]` is
+    `VSwitchIds: {VSwitchId: [s]}`.
+    """
     if not isinstance(model, dict):
         return model
-    inner = {name: [_as_2014(kind[0])] if isinstance(kind, list) else _as_2014(kind) for name, kind in model.items()}
-    return {name: {name.removesuffix("s"): kind} if isinstance(kind, list) else kind for name, kind in inner.items()}
+    inner = {
+        name: [_as_2014(kind[0])] if isinstance(kind, list) else _as_2014(kind)
+        for name, kind in model.items()
+    }
+    return {
+        name: {name.removesuffix("s"): kind} if isinstance(kind, list) else kind
+        for name, kind in inner.items()
+    }
 
 
 def _auto_scaling(old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any] | None:
     """The 2014 version's models, with what the 2022 version's say is required."""
     if old is None or new is None:
         return old or (new and {**new, "answer": _as_2014(new["answer"])})
-    marks = {name + "!" if name + "!" in new["request"] else name: kind for name, kind in old["request"].items()}
+    marks = {
+        name + "!" if name + "!" in new["request"] else name: kind
+        for name, kind in old["request"].items()
+    }
     return {"request": marks, "answer": _both(old["answer"], _as_2014(new["answer"]))}
 
 
 def _both(old: Any, new: Any) -> Any:
     """The fields of both: the 2014 package is of 2021, and both versions have got fields since."""
     if isinstance(old, dict) and isinstance(new, dict):
-        return {**new, **{name: _both(kind, new[name]) if name in new else kind for name, kind in old.items()}}
+        return {
+            **new,
+            **{name: _both(kind, new[name]) if name in new else kind for name, kind in old.items()},
+        }
     if isinstance(old, list) and isinstance(new, list):
         return [_both(old[0], new[0])]
     return old
 
 
 class ObjectStorage:
-    """The models of OSS' package, which are maps of attributes: parameters of query and header, elements, headers of the answer."""
+    """The models of OSS' package, which are maps of attributes: parameters of query and header,
+    elements, headers of the answer.
+    """
 
     def __init__(self, folder: Path) -> None:
         """`folder` is the package's own; nothing of it is imported."""
@@ -156,13 +188,20 @@ class ObjectStorage:
                     maps = {
                         one.targets[0].id: ast.literal_eval(one.value)
                         for one in node.body
-                        if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name) and one.targets[0].id in _MAPS
+                        if isinstance(one, ast.Assign)
+                        and isinstance(one.targets[0], ast.Name)
+                        and one.targets[0].id in _MAPS
                     }
                     root = str(maps.get("_xml_map", {}).get("name", ""))
-                    self._maps.setdefault(node.name, {})[source.stem] = (maps.get("_attribute_map", {}), root)
+                    self._maps.setdefault(node.name, {})[source.stem] = (
+                        maps.get("_attribute_map", {}),
+                        root,
+                    )
 
     def action(self, names: tuple[str, ...]) -> dict[str, Any] | None:
-        """`request` (query and headers by their names), `answer` (None, or the element at the root), `headers` of the answer."""
+        """`request` (query and headers by their names), `answer` (None, or the element at the
+        root), `headers` of the answer.
+        """
         if any(f"{name}Result" not in self._maps for name in names):
             return None
         request: dict[str, Any] = {}
@@ -171,12 +210,18 @@ class ObjectStorage:
         for name in names:
             for of in self._only(f"{name}Request")[0].values():
                 if of.get("position") in ("query", "header") and "rename" in of:
-                    request[_meta(of["rename"]) + ("!" if of.get("required") else "")] = _simple(of.get("type", "str"))
+                    request[_meta(of["rename"]) + ("!" if of.get("required") else "")] = _simple(
+                        of.get("type", "str")
+                    )
             module, (attributes, root) = next(iter(self._maps[f"{name}Result"].items()))
             for of in attributes.values():
                 if of.get("tag") == "output" and of.get("position") == "header":
                     headers[_meta(of["rename"])] = _simple(of.get("type", "str"))
-                elif of.get("tag") == "output" and of.get("type", "").endswith(",xml") and of["type"] != "str,xml":
+                elif (
+                    of.get("tag") == "output"
+                    and of.get("type", "").endswith(",xml")
+                    and of["type"] != "str,xml"
+                ):
                     answer[of["rename"]] = self._element(of["type"].removesuffix(",xml"), module)
             if any(of.get("tag") == "xml" for of in attributes.values()):
                 answer[root] = _joined(answer.get(root), self._fields(attributes, module))
@@ -218,7 +263,13 @@ def _simple(name: str) -> str:
 
 def _meta(name: str) -> str:
     """A header's name in small letters; the user's own are one entry."""
-    return f"{name}*" if name == "x-oss-meta-" else name.lower() if name[0].isupper() or name.startswith("x-oss-") else name
+    return (
+        f"{name}*"
+        if name == "x-oss-meta-"
+        else name.lower()
+        if name[0].isupper() or name.startswith("x-oss-")
+        else name
+    )
 
 
 def _joined(first: Any, second: Any) -> Any:
@@ -235,7 +286,9 @@ def actions() -> list[tuple[str, str]]:
 
 
 def extract(folder: Path) -> dict[str, Any]:
-    """`{"service:Action": models}` of the packages installed in the folder; a package that is not there leaves its actions out."""
+    """`{"service:Action": models}` of the packages installed in the folder; a package that is not
+    there leaves its actions out.
+    """
     packages: dict[str, Package | ObjectStorage] = {}
     for service, (name, _) in PACKAGES.items():
         if (place := folder / name.replace("-", "_")).is_dir():
@@ -260,9 +313,14 @@ def main() -> int:
         print(" ".join(f"{name}=={version}" for name, version in PACKAGES.values()))
         return 0
     found = extract(Path(sys.argv[1]))
-    lines = [f" {json.dumps(key)}: {json.dumps(value, separators=(',', ':'))}" for key, value in found.items()]
+    lines = [
+        f" {json.dumps(key)}: {json.dumps(value, separators=(',', ':'))}"
+        for key, value in found.items()
+    ]
     FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
-    print(f"{len(found)} actions; not in the packages: {[key for key, value in found.items() if value is None]}")
+    print(
+        f"{len(found)} actions; not in the packages: {[key for key, value in found.items() if value is None]}"
+    )
     return 0
 
 

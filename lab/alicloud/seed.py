@@ -68,7 +68,9 @@ def seed(region: Region) -> None:
         region.store.put("seeded", "seeded", {"resources": listing(region)})
 
 
-def make_lab_cluster(region: Region, cluster_id: str, name: str, switches: list[str], addons: Iterable[str] = ADDONS) -> dict[str, Any]:
+def make_lab_cluster(
+    region: Region, cluster_id: str, name: str, switches: list[str], addons: Iterable[str] = ADDONS
+) -> dict[str, Any]:
     """A running cluster with RRSA, the usual add-ons and its ingress log."""
     wanted = {
         "name": name,
@@ -85,7 +87,11 @@ def make_lab_cluster(region: Region, cluster_id: str, name: str, switches: list[
     project = f"k8s-log-{cluster_id}"
     make_project(region, project)
     for name in LOGSTORES:
-        region.store.put("logstore", f"{project}:{name}", {**make_store(region, project, name), "index": ingress_index()})
+        region.store.put(
+            "logstore",
+            f"{project}:{name}",
+            {**make_store(region, project, name), "index": ingress_index()},
+        )
     return cluster
 
 
@@ -113,7 +119,33 @@ def _system_pool(region: Region) -> None:
 
 def ingress_index() -> dict[str, Any]:
     """The field index of the ingress access log, as ACK makes it."""
-    token = [",", " ", "'", '"', ";", "=", "(", ")", "[", "]", "{", "}", "?", "@", "&", "<", ">", "/", ":", "\n", "\t", "\r"]
-    keys: dict[str, Any] = {name: {"type": "text", "caseSensitive": False, "doc_value": True, "token": token} for name in _TEXTS}
+    token = [
+        ",",
+        " ",
+        "'",
+        '"',
+        ";",
+        "=",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        "?",
+        "@",
+        "&",
+        "<",
+        ">",
+        "/",
+        ":",
+        "\n",
+        "\t",
+        "\r",
+    ]
+    keys: dict[str, Any] = {
+        name: {"type": "text", "caseSensitive": False, "doc_value": True, "token": token}
+        for name in _TEXTS
+    }
     keys.update({name: {"type": kind, "doc_value": True} for name, kind in _NUMBERS.items()})
     return {"line": {"caseSensitive": False, "token": token}, "keys": keys, "ttl": 30}

@@ -1,4 +1,6 @@
-"""Listens: HTTPS and HTTP for the cloud's clients, plain HTTP for the control API; lets time pass."""
+"""Listens: HTTPS and HTTP for the cloud's clients, plain HTTP for the control API; lets time
+pass.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,13 @@ def _server(app: Any, address: tuple[str, int], context: ssl.SSLContext | None =
 Address = tuple[str, int]
 
 
-async def serve(home: Path, https: Address, http: Address | None, control: Address, metadata: Address | None = None) -> None:
+async def serve(
+    home: Path,
+    https: Address,
+    http: Address | None,
+    control: Address,
+    metadata: Address | None = None,
+) -> None:
     """Run until SIGTERM or SIGINT."""
     region = Region(home)
     with region.store.transaction():

@@ -1,4 +1,6 @@
-"""The whole region put aside under a name and brought back, so that many runs can start from the same state."""
+"""The whole region put aside under a name and brought back, so that many runs can start from the
+same state.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,10 @@ class Snapshots:
         name = request.path_params["name"]
 
         def keep() -> None:
-            self._kept[name] = {table: [tuple(row) for row in self._region.store.sql(f"SELECT * FROM {table}")] for table in TABLES}
+            self._kept[name] = {
+                table: [tuple(row) for row in self._region.store.sql(f"SELECT * FROM {table}")]
+                for table in TABLES
+            }
             _link(self._region.blobs, self._directory(name))
 
         await self._do(keep, write=True)
@@ -45,7 +50,11 @@ class Snapshots:
         """Everything is as it was then; recorded calls, counters and faults stay."""
         name = request.path_params["name"]
         if name not in self._kept:
-            raise ApiError(404, "NotFound", f"there is no snapshot {name!r}; there are {', '.join(sorted(self._kept)) or 'none'}")
+            raise ApiError(
+                404,
+                "NotFound",
+                f"there is no snapshot {name!r}; there are {', '.join(sorted(self._kept)) or 'none'}",
+            )
         await self._do(lambda: self._bring_back(name), write=True)
         return JSONResponse({})
 

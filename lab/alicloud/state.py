@@ -33,7 +33,9 @@ def timer(name: str) -> Callable[[TimerHandler], TimerHandler]:
 
 
 class Region:
-    """Everything the services share. The one that is made sees all regions and bears the home region's name; `at` gives one of them."""
+    """Everything the services share. The one that is made sees all regions and bears the home
+    region's name; `at` gives one of them.
+    """
 
     def __init__(self, home: Path, clock: Clock | None = None) -> None:
         self.home = home
@@ -44,7 +46,9 @@ class Region:
         self.blobs = home / "data" / "oss"
         self.account, self.name = _account(home)
         self.whole = self
-        """All regions together, for what knows no region: timers, the control API, names that are taken everywhere."""
+        """All regions together, for what knows no region: timers, the control API, names that are
+        taken everywhere.
+        """
         self._listeners: list[Callable[[], None]] = []
         self._due_lock = threading.Lock()
 
@@ -65,7 +69,9 @@ class Region:
         """Call the timer `name` after a modelled delay; survives a restart."""
         assert name in _TIMERS, name
         due = self.clock.now() + self.clock.real_seconds(modelled_seconds)
-        self.store.sql("INSERT INTO timer (due, name, payload) VALUES (?,?,?)", due, name, json.dumps(payload))
+        self.store.sql(
+            "INSERT INTO timer (due, name, payload) VALUES (?,?,?)", due, name, json.dumps(payload)
+        )
         self.notify()
 
     def next_due(self) -> float | None:
@@ -76,7 +82,9 @@ class Region:
         """Run every timer that is due, oldest first, each in its own transaction."""
         while True:
             with self._due_lock, self.store.transaction():
-                rows = self.store.sql("SELECT * FROM timer WHERE due <= ? ORDER BY due, id LIMIT 1", self.clock.now())
+                rows = self.store.sql(
+                    "SELECT * FROM timer WHERE due <= ? ORDER BY due, id LIMIT 1", self.clock.now()
+                )
                 if not rows:
                     return
                 self.store.sql("DELETE FROM timer WHERE id = ?", rows[0]["id"])

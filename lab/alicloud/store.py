@@ -1,4 +1,6 @@
-"""The one state behind all services: documents by kind and id, OSS objects, log lines and timers in one SQLite file."""
+"""The one state behind all services: documents by kind and id, OSS objects, log lines and timers in
+one SQLite file.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ class _OnlyALook(Exception):
 
 
 class Store:
-    """Documents and tables in one file. Every change happens in `transaction`; threads take turns."""
+    """Documents and tables in one file. Every change happens in `transaction`; threads take
+    turns.
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +83,9 @@ class Store:
 
     @contextlib.contextmanager
     def earlier(self, seconds: float) -> Iterator[None]:
-        """The documents as they were that long ago, to look at: whatever is changed meanwhile is forgotten again."""
+        """The documents as they were that long ago, to look at: whatever is changed meanwhile is
+        forgotten again.
+        """
         with contextlib.suppress(_OnlyALook), self.transaction():
             watching, self.journal.watching = self.journal.watching, False
             try:
@@ -109,7 +115,9 @@ class Store:
         with self.transaction():
             text = json.dumps(document, ensure_ascii=False)
             self.journal.note(self._db, kind, key)
-            if not self.sql("UPDATE doc SET data=? WHERE kind=? AND id=? RETURNING 1", text, kind, key):
+            if not self.sql(
+                "UPDATE doc SET data=? WHERE kind=? AND id=? RETURNING 1", text, kind, key
+            ):
                 self.sql("INSERT INTO doc VALUES (?,?,?,?)", kind, key, self.count("doc"), text)
 
     def delete(self, kind: str, key: str) -> bool:
@@ -124,11 +132,16 @@ class Store:
         """Documents of a kind in the order they were made, those whose fields equal `wanted`."""
         rows = self.sql("SELECT data FROM doc WHERE kind=? ORDER BY seq", kind)
         documents = [json.loads(row["data"]) for row in rows]
-        return [d for d in documents if all(d.get(field) == value for field, value in wanted.items())]
+        return [
+            d for d in documents if all(d.get(field) == value for field, value in wanted.items())
+        ]
 
     def items(self, kind: str) -> list[tuple[str, Document]]:
         """Documents of a kind with their ids, in the order they were made."""
-        return [(row["id"], json.loads(row["data"])) for row in self.sql("SELECT id, data FROM doc WHERE kind=? ORDER BY seq", kind)]
+        return [
+            (row["id"], json.loads(row["data"]))
+            for row in self.sql("SELECT id, data FROM doc WHERE kind=? ORDER BY seq", kind)
+        ]
 
     def ids(self, kind: str) -> list[str]:
         """Ids of a kind in the order they were made."""

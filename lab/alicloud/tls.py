@@ -20,12 +20,16 @@ class Certificates:
         self._contexts: dict[str, ssl.SSLContext] = {}
 
     def server_context(self) -> ssl.SSLContext:
-        """The context to listen with; it changes into the right one when the client names a server."""
+        """The context to listen with; it changes into the right one when the client names a
+        server.
+        """
         context = self._context("localhost", ["localhost", "127.0.0.1", "*.aliyuncs.com"])
         context.sni_callback = self._choose
         return context
 
-    def _choose(self, connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
+    def _choose(
+        self, connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext
+    ) -> None:
         if name:
             with contextlib.suppress(ValueError):
                 connection.context = self._context(name.lower(), [name.lower()])

@@ -1,1 +1,3 @@
-"""The real control plane and what an ACK cluster brings along: ingress, external metrics, log shipping, node autoscaling."""
+"""The real control plane and what an ACK cluster brings along: ingress, external metrics, log
+shipping, node autoscaling.
+"""

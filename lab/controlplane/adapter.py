@@ -1,6 +1,8 @@
-"""External metrics from the access log: ``external.metrics.k8s.io/v1beta1`` over the cloud's Simple Log Service.
+"""External metrics from the access log: ``external.metrics.k8s.io/v1beta1`` over the cloud's Simple
+Log Service.
 
-Stands for ack-alibaba-cloud-metrics-adapter; answers only the API server's aggregator (client certificate of the front proxy).
+Stands for ack-alibaba-cloud-metrics-adapter; answers only the API server's aggregator (client
+certificate of the front proxy).
 """
 
 from __future__ import annotations
@@ -30,18 +32,25 @@ class Source:
 
     def __init__(self, home: Path) -> None:
         places = Places()
-        self._clients = {internal: Sls(home, internal=internal, region_of=places.region_of) for internal in (True, False)}
+        self._clients = {
+            internal: Sls(home, internal=internal, region_of=places.region_of)
+            for internal in (True, False)
+        }
         self._fault, self._clock = MetricFault(home), clock_factor()
 
     def read(self, metric: str, labels: dict[str, str]) -> int | None:
-        """The metric's value now; None when the query gives no row at all. Raises ValueError, TimeoutError, SlsError or httpx' errors."""
+        """The metric's value now; None when the query gives no row at all. Raises ValueError,
+        TimeoutError, SlsError or httpx' errors.
+        """
         wanted = sls_query.scaled(sls_query.params(labels), self._clock)
         asked = sls_query.query(metric, wanted, int(time.time()))
         for _ in range(wanted.retries):
             answer = self._clients[wanted.internal].get_logs(
                 wanted.project, wanted.logstore, asked.begin, asked.end, asked.text, asked.lines
             )
-            if not answer.rows:  # asked before completeness, as there: no rows end the question, whatever is still to come
+            # asked before completeness, as there: no rows end the question, whatever is still to
+            # come
+            if not answer.rows:
                 return self._fault.distort(None)
             if answer.complete:
                 return self._fault.distort(sls_query.value(str(answer.rows[0].get("value", ""))))
@@ -53,28 +62,64 @@ def value_list(metric: str, found: int | None) -> dict[str, Any]:
     items = []
     if found is not None:
         moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        items = [{"metricName": metric, "metricLabels": None, "timestamp": moment, "value": sls_query.quantity(found)}]
-    return {"kind": "ExternalMetricValueList", "apiVersion": VERSION, "metadata": {}, "items": items}
+        items = [
+            {
+                "metricName": metric,
+                "metricLabels": None,
+                "timestamp": moment,
+                "value": sls_query.quantity(found),
+            }
+        ]
+    return {
+        "kind": "ExternalMetricValueList",
+        "apiVersion": VERSION,
+        "metadata": {},
+        "items": items,
+    }
 
 
 def resource_list() -> dict[str, Any]:
     """What discovery shows."""
     resources = [
-        {"name": name, "singularName": "", "namespaced": True, "kind": "ExternalMetricValueList", "verbs": ["get"]}
+        {
+            "name": name,
+            "singularName": "",
+            "namespaced": True,
+            "kind": "ExternalMetricValueList",
+            "verbs": ["get"],
+        }
         for name in sls_query.METRICS
     ]
-    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": VERSION, "resources": resources}
+    return {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": VERSION,
+        "resources": resources,
+    }
 
 
 def group() -> dict[str, Any]:
     """The API group."""
     version = {"groupVersion": VERSION, "version": "v1beta1"}
-    return {"kind": "APIGroup", "apiVersion": "v1", "name": GROUP, "versions": [version], "preferredVersion": version}
+    return {
+        "kind": "APIGroup",
+        "apiVersion": "v1",
+        "name": GROUP,
+        "versions": [version],
+        "preferredVersion": version,
+    }
 
 
 def failure(code: int, message: str) -> dict[str, Any]:
     """A Kubernetes Status."""
-    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message, "code": code}
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": message,
+        "code": code,
+    }
 
 
 def application(source: Any) -> Any:
@@ -87,14 +132,19 @@ def application(source: Any) -> Any:
     async def metric(request: Request) -> JSONResponse:
         name = request.path_params["metric"]
         if not sls_query.known(name):
-            return JSONResponse(failure(500, f"no any matched metrics from provider: {{{name}}}"), 500)
+            return JSONResponse(
+                failure(500, f"no any matched metrics from provider: {{{name}}}"), 500
+            )
         try:
             labels = sls_query.labels_of(request.query_params.get("labelSelector", ""))
         except sls_query.MalformedSelector as error:
             return JSONResponse(failure(400, str(error)), 400)
         try:
-            return JSONResponse(value_list(name, await asyncio.to_thread(source.read, name, labels)))
-        except Exception as error:  # what its source returns as an error is an internal one, an unreachable log service too
+            return JSONResponse(
+                value_list(name, await asyncio.to_thread(source.read, name, labels))
+            )
+        # what its source returns as an error is an internal one, an unreachable log service too
+        except Exception as error:
             log.warning("%s: %s", name, error)
             return JSONResponse(failure(500, str(error)), 500)
 

@@ -1,5 +1,7 @@
-"""Pools that are left alone after a failed scale-up, as the cluster-autoscaler does: five minutes, then twice as long, half an hour at
-most; forgotten three hours after the last failure. All in modelled seconds."""
+"""Pools that are left alone after a failed scale-up, as the cluster-autoscaler does: five minutes,
+then twice as long, half an hour at most; forgotten three hours after the last failure. All in
+modelled seconds.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ from dataclasses import dataclass, field
 
 FIRST, LONGEST, FORGOTTEN = 300.0, 1800.0, 10800.0
 PROVISION_TIME = 900.0
-"""Seconds after which an ordered instance that is no node yet is given up (`--max-node-provision-time`)."""
+"""Seconds after which an ordered instance that is no node yet is given up
+(`--max-node-provision-time`).
+"""
 
 
 @dataclass

@@ -1,4 +1,6 @@
-"""The cluster's certificates and kubeconfigs: who may say to be whom, below ``LAB_HOME/pki/kubernetes``."""
+"""The cluster's certificates and kubeconfigs: who may say to be whom, below
+``LAB_HOME/pki/kubernetes``.
+"""
 
 from __future__ import annotations
 
@@ -65,14 +67,20 @@ def cluster_ca(home: Path) -> pki.CA:
 
 
 def ensure_cluster_pki(home: Path, api_port: int) -> ClusterPki:
-    """Make what is missing and write the kubeconfigs; `api_port` is the host port of the API server's relay."""
+    """Make what is missing and write the kubeconfigs; `api_port` is the host port of the API
+    server's relay.
+    """
     places = cluster_pki(home)
     ca = cluster_ca(home)
-    front = pki.ensure_ca(places.cert("front-proxy-ca"), places.key("front-proxy-ca"), "front-proxy-ca")
+    front = pki.ensure_ca(
+        places.cert("front-proxy-ca"), places.key("front-proxy-ca"), "front-proxy-ca"
+    )
     pki.ensure_service_account_keys(home)
     pki.ensure_leaf(ca, places.directory / "apiserver", API_NAMES, common_name="kube-apiserver")
     pki.ensure_leaf(ca, places.directory / "adapter", ADAPTER_NAMES)
-    _client(ca, places, "apiserver-kubelet-client", "kube-apiserver-kubelet-client", ("system:masters",))
+    _client(
+        ca, places, "apiserver-kubelet-client", "kube-apiserver-kubelet-client", ("system:masters",)
+    )
     _client(front, places, "front-proxy-client", "front-proxy-client", ())
     for name, (common_name, groups) in CLIENTS.items():
         _client(ca, places, name, common_name, groups)
@@ -82,7 +90,9 @@ def ensure_cluster_pki(home: Path, api_port: int) -> ClusterPki:
     return places
 
 
-def _client(ca: pki.CA, places: ClusterPki, name: str, common_name: str, groups: tuple[str, ...]) -> None:
+def _client(
+    ca: pki.CA, places: ClusterPki, name: str, common_name: str, groups: tuple[str, ...]
+) -> None:
     pki.ensure_leaf(ca, places.directory / name, (), common_name=common_name, organizations=groups)
 
 
@@ -93,11 +103,19 @@ def _kubeconfig(places: ClusterPki, client: str, server: str, path: Path) -> Non
     document = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": "kubernetes", "cluster": {"server": server, "certificate-authority-data": _base64(places.ca)}}],
+        "clusters": [
+            {
+                "name": "kubernetes",
+                "cluster": {"server": server, "certificate-authority-data": _base64(places.ca)},
+            }
+        ],
         "users": [
             {
                 "name": user,
-                "user": {"client-certificate-data": _base64(places.cert(client)), "client-key-data": _base64(places.key(client))},
+                "user": {
+                    "client-certificate-data": _base64(places.cert(client)),
+                    "client-key-data": _base64(places.key(client)),
+                },
             }
         ],
         "contexts": [{"name": context, "context": {"cluster": "kubernetes", "user": user}}],

@@ -18,30 +18,56 @@ MOST_TAGS = 12
 
 
 def scales_itself(row: dict[str, Any]) -> bool:
-    """Whether a node pool of the cloud is the autoscaler's to change. Pools of every cluster: all are the lab's one control plane."""
-    return bool(row["auto_scaling"] and row["state"] not in ("deleting", "initial") and row["instance_types"])
+    """Whether a node pool of the cloud is the autoscaler's to change. Pools of every cluster: all
+    are the lab's one control plane.
+    """
+    return bool(
+        row["auto_scaling"]
+        and row["state"] not in ("deleting", "initial")
+        and row["instance_types"]
+    )
 
 
 def pool_of_row(row: dict[str, Any]) -> Pool:
     """A node pool as the rules see it; ordered instances count as alive."""
-    return Pool(row["id"], row["min"], row["max"], row["desired"] + ordered(row), template(row), row["scaling_group_id"])
+    return Pool(
+        row["id"],
+        row["min"],
+        row["max"],
+        row["desired"] + ordered(row),
+        template(row),
+        row["scaling_group_id"],
+    )
 
 
 def ordered(row: Object) -> int:
     """Instances that are ordered and don't exist yet."""
-    return sum(activity["delta"] - len(activity.get("instances", [])) for activity in row.get("in_progress", []) if activity["delta"] > 0)
+    return sum(
+        activity["delta"] - len(activity.get("instances", []))
+        for activity in row.get("in_progress", [])
+        if activity["delta"] > 0
+    )
 
 
 def template(row: Object) -> Object:
-    """A node as the scaler expects one of this pool: of every resource the least among its types, since any of them may come.
+    """A node as the scaler expects one of this pool: of every resource the least among its types,
+    since any of them may come.
 
-    It learns labels and taints from the scaling group's tags, of which it reads twelve: labels, taints and the user's own tags together.
-    What lies beyond is on the nodes all the same; a pod that needs it orders nothing.
+    It learns labels and taints from the scaling group's tags, of which it reads twelve: labels,
+    taints and the user's own tags together. What lies beyond is on the nodes all the same; a pod
+    that needs it orders nothing.
     """
-    known = [*(("label", key, value) for key, value in row["labels"].items()), *(("taint", "", taint) for taint in row["taints"])]
-    known = [*known, *(("tag", key, value) for key, value in row.get("tags", {}).items())][:MOST_TAGS]
+    known = [
+        *(("label", key, value) for key, value in row["labels"].items()),
+        *(("taint", "", taint) for taint in row["taints"]),
+    ]
+    known = [*known, *(("tag", key, value) for key, value in row.get("tags", {}).items())][
+        :MOST_TAGS
+    ]
     tags = {key: value for kind, key, value in known if kind == "tag"}
-    labels = {key: value for kind, key, value in known if kind == "label"} | _stripped(tags, LABEL_TAG)
+    labels = {key: value for kind, key, value in known if kind == "label"} | _stripped(
+        tags, LABEL_TAG
+    )
     kinds = row["instance_types"]
     made = node_object(
         {
@@ -57,10 +83,14 @@ def template(row: Object) -> Object:
 
 
 def _stripped(tags: dict[str, str], prefix: str) -> dict[str, str]:
-    return {key.removeprefix(prefix): value for key, value in tags.items() if key.startswith(prefix)}
+    return {
+        key.removeprefix(prefix): value for key, value in tags.items() if key.startswith(prefix)
+    }
 
 
-def booting(rows: Sequence[Object], instances: Sequence[Object], nodes: Sequence[Object]) -> list[Object]:
+def booting(
+    rows: Sequence[Object], instances: Sequence[Object], nodes: Sequence[Object]
+) -> list[Object]:
     """The nodes to come: of instances that are not Ready nodes yet, and of orders still open."""
     there = {node_rules.instance_of(node) for node in nodes if is_ready(node)}
     pools = {row["id"] for row in rows}
@@ -75,14 +105,27 @@ def booting(rows: Sequence[Object], instances: Sequence[Object], nodes: Sequence
     return coming + [template(row) for row in rows for _ in range(ordered(row))]
 
 
-def overdue(row: Object, instances: Sequence[Object], nodes: Sequence[Object], now: float, clock: float, most: float) -> list[str]:
-    """Instances of a pool that are no node although they were ordered more than `most` seconds ago; the pool keeps its minimum.
+def overdue(
+    row: Object,
+    instances: Sequence[Object],
+    nodes: Sequence[Object],
+    now: float,
+    clock: float,
+    most: float,
+) -> list[str]:
+    """Instances of a pool that are no node although they were ordered more than `most` seconds ago;
+    the pool keeps its minimum.
 
-    Modelled seconds until an instance runs. From then on it is this machine that makes it a node: those are seconds of the wall, or a busy
-    machine under a fast clock would have its nodes taken away.
+    Modelled seconds until an instance runs. From then on it is this machine that makes it a node:
+    those are seconds of the wall, or a busy machine under a fast clock would have its nodes taken
+    away.
     """
     there = {node_rules.instance_of(node) for node in nodes}
-    own = [one for one in instances if one.get("nodepool_id") == row["id"] and one["status"] not in ("Stopping", "Deleted")]
+    own = [
+        one
+        for one in instances
+        if one.get("nodepool_id") == row["id"] and one["status"] not in ("Stopping", "Deleted")
+    ]
     late = []
     for one in own:
         age = now - datetime.fromisoformat(one["created"]).timestamp()
@@ -95,4 +138,8 @@ def overdue(row: Object, instances: Sequence[Object], nodes: Sequence[Object], n
 def seconds(text: Any, default: float) -> float:
     """Seconds of a duration such as "10m", "1h30m" or "90s"; `default` for none."""
     parts = re.findall(r"(\d+(?:\.\d+)?)(h|m|s)", str(text or ""))
-    return sum(float(number) * {"h": 3600, "m": 60, "s": 1}[unit] for number, unit in parts) if parts else default
+    return (
+        sum(float(number) * {"h": 3600, "m": 60, "s": 1}[unit] for number, unit in parts)
+        if parts
+        else default
+    )

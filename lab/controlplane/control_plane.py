@@ -16,7 +16,9 @@ HPA_DOWNSCALE_WINDOW = 300  # seconds, the controller's default
 
 
 def etcd(path: str, home: Path) -> list[str]:
-    """One member, data in ``data/etcd``. Without fsync: a killed process loses nothing, only a dead machine could."""
+    """One member, data in ``data/etcd``. Without fsync: a killed process loses nothing, only a dead
+    machine could.
+    """
     client, peer = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
     return [
         path, "--name=lab", f"--data-dir={home / 'data' / 'etcd'}", f"--listen-client-urls={client}", f"--advertise-client-urls={client}",
@@ -26,7 +28,9 @@ def etcd(path: str, home: Path) -> list[str]:
 
 
 def apiserver(path: str, home: Path, pki: ClusterPki) -> list[str]:
-    """Service account tokens carry the cluster's RRSA issuer, so that the double can check them as Alibaba Cloud would."""
+    """Service account tokens carry the cluster's RRSA issuer, so that the double can check them as
+    Alibaba Cloud would.
+    """
     return [
         path, "--etcd-servers=http://127.0.0.1:2379", f"--advertise-address={API_IP}", f"--bind-address={API_IP}", "--secure-port=6443",
         f"--client-ca-file={pki.ca}", f"--tls-cert-file={pki.cert('apiserver')}", f"--tls-private-key-file={pki.key('apiserver')}",
@@ -45,7 +49,9 @@ def apiserver(path: str, home: Path, pki: ClusterPki) -> list[str]:
 
 
 def controller_manager(path: str, home: Path, pki: ClusterPki, clock: float = 1.0) -> list[str]:
-    """The real controllers; the HPA's periods follow the lab's clock where that is not real time."""
+    """The real controllers; the HPA's periods follow the lab's clock where that is not real
+    time.
+    """
     config = pki.kubeconfig("controller-manager")
     command = [
         path, f"--kubeconfig={config}", f"--authentication-kubeconfig={config}", f"--authorization-kubeconfig={config}",
@@ -74,11 +80,13 @@ def scheduler(path: str, pki: ClusterPki) -> list[str]:
 
 
 def traefik(path: str, home: Path) -> list[str]:
-    """The ingress controller in its ingress-nginx-compatible mode, on the cluster's load balancer address.
+    """The ingress controller in its ingress-nginx-compatible mode, on the cluster's load balancer
+    address.
 
-    It finds the API server and its own identity in the kubeconfig that KUBECONFIG names. Without request buffering it enforces no
-    proxy-body-size; ingress-nginx's proxy-request-buffering is on, its proxy-connect-timeout 5 seconds. What it leaves out is in the file
-    that `ingress_watch` writes; its middleware `limits` sees every request.
+    It finds the API server and its own identity in the kubeconfig that KUBECONFIG names. Without
+    request buffering it enforces no proxy-body-size; ingress-nginx's proxy-request-buffering is on,
+    its proxy-connect-timeout 5 seconds. What it leaves out is in the file that `ingress_watch`
+    writes; its middleware `limits` sees every request.
     """
     provider = "--providers.kubernetesingressnginx"
     return [

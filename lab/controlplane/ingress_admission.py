@@ -1,9 +1,13 @@
-"""What ingress-nginx's admission webhook refuses, as policies of the API server itself: no process answers for it.
+"""What ingress-nginx's admission webhook refuses, as policies of the API server itself: no process
+answers for it.
 
-Its rules, of https://kubernetes.github.io/ingress-nginx/how-it-works/#avoiding-outage-from-wrong-configuration and, since 1.12, of
-https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations-risk/: values that its parser refuses, snippets
-(allow-snippet-annotations is false), annotations above risk High, and paths that strict-validate-path-type does not allow. A second
-policy warns of what the lab does not enforce. The words of a refusal are the webhook's, what stands before them is the API server's.
+Its rules, of
+https://kubernetes.github.io/ingress-nginx/how-it-works/#avoiding-outage-from-wrong-configuration
+and, since 1.12, of
+https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations-risk/: values
+that its parser refuses, snippets (allow-snippet-annotations is false), annotations above risk High,
+and paths that strict-validate-path-type does not allow. A second policy warns of what the lab does
+not enforce. The words of a refusal are the webhook's, what stands before them is the API server's.
 """
 
 from __future__ import annotations
@@ -20,7 +24,10 @@ _CLASS = (
     'has(object.spec.ingressClassName) ? object.spec.ingressClassName == "nginx" : has(object.metadata.annotations) && '
     '"kubernetes.io/ingress.class" in object.metadata.annotations && object.metadata.annotations["kubernetes.io/ingress.class"] == "nginx"'
 )
-_ANNOTATIONS = {"name": "annotations", "expression": "has(object.metadata.annotations) ? object.metadata.annotations : {}"}
+_ANNOTATIONS = {
+    "name": "annotations",
+    "expression": "has(object.metadata.annotations) ? object.metadata.annotations : {}",
+}
 _PATHS = (
     'object.spec.rules.all(rule, !has(rule.http) || rule.http.paths.all(entry, !has(entry.path) || entry.path == "" || '
     'entry.pathType == "ImplementationSpecific" || entry.path.matches("(?i)^/[[:alnum:]._/-]*$")))'
@@ -40,11 +47,16 @@ def objects() -> list[Object]:
                 "messageExpression": 'variables.annotations.filter(key, key.endsWith("-snippet"))[0] + " annotation cannot be used. '
                 'Snippet directives are disabled by the Ingress administrator"',
             },
-            {"expression": f"!has(object.spec.rules) || {_PATHS}", "message": "ingress contains invalid paths for their pathType"},
+            {
+                "expression": f"!has(object.spec.rules) || {_PATHS}",
+                "message": "ingress contains invalid paths for their pathType",
+            },
             *(_value(row) for row in table().values() if row.refused and not row.critical),
         ],
     }
-    names = json.dumps([f"{PREFIX}{row.name}" for row in table().values() if row.lab == IGNORED and not row.when])
+    names = json.dumps(
+        [f"{PREFIX}{row.name}" for row in table().values() if row.lab == IGNORED and not row.when]
+    )
     found = f"variables.annotations.filter(key, key in {names})"
     warns = {
         "failurePolicy": "Ignore",
@@ -74,7 +86,9 @@ def _value(row: Annotation) -> dict[str, str]:
 def _takes(row: Annotation, value: str) -> str:
     if row.valid == "cidrs":
         return f'{value}.split(",").all(part, isCIDR(part.trim()) || isIP(part.trim()))'
-    if row.valid == "common-name":  # a pattern that is none is an error of the policy, and that refuses too
+    if (
+        row.valid == "common-name"
+    ):  # a pattern that is none is an error of the policy, and that refuses too
         return f'{value}.startsWith("CN=") && type("".matches({value}.substring(3))) == bool'
     found = row.pattern()
     assert found is not None, f"{row.name}: {row.valid} can't be said by a pattern"
@@ -84,13 +98,28 @@ def _takes(row: Annotation, value: str) -> str:
 
 
 def _constraints() -> dict[str, Any]:
-    rule = {"apiGroups": ["networking.k8s.io"], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["ingresses"]}
+    rule = {
+        "apiGroups": ["networking.k8s.io"],
+        "apiVersions": ["v1"],
+        "operations": ["CREATE", "UPDATE"],
+        "resources": ["ingresses"],
+    }
     return {"resourceRules": [rule]}
 
 
 def _pair(name: str, spec: dict[str, Any], action: str) -> list[Object]:
-    policy = {"apiVersion": _API, "kind": "ValidatingAdmissionPolicy", "metadata": {"name": name}, "spec": spec}
+    policy = {
+        "apiVersion": _API,
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
     bound = {"policyName": name, "validationActions": [action]}
-    binding = {"apiVersion": _API, "kind": "ValidatingAdmissionPolicyBinding", "metadata": {"name": name}, "spec": bound}
+    binding = {
+        "apiVersion": _API,
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": name},
+        "spec": bound,
+    }
     path = f"/apis/{_API}/validatingadmissionpolic"
     return [(f"{path}ies/{name}", policy), (f"{path}ybindings/{name}", binding)]

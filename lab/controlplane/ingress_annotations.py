@@ -1,15 +1,19 @@
-"""What ingress-nginx does with each of its annotations, and what the lab does. `ingress_annotations.yaml` is the table; this reads it.
+"""What ingress-nginx does with each of its annotations, and what the lab does.
+`ingress_annotations.yaml` is the table; this reads it.
 
-A row says `risk` (ingress-nginx refuses those above High, its default), `valid` (a kind below, or a pattern), `refused` (whether its
-admission webhook refuses another value; else it takes its default), `nginx` (what it does), and what the lab does: `enforced`, `differs`
-(in what `note` says, and a request that is refused here is refused there), or `ignored` (it is said by an event at the Ingress, a warning
-of the API server and `lab status`); the last two only for values that match `when`
-and without the annotation `unless`, where these are given. `shown: live` names those that
-`lab/tests/core/test_ingress.py` asks through the real ingress; of the others traefik's source says that it does so.
+A row says `risk` (ingress-nginx refuses those above High, its default), `valid` (a kind below, or a
+pattern), `refused` (whether its admission webhook refuses another value; else it takes its
+default), `nginx` (what it does), and what the lab does: `enforced`, `differs` (in what `note` says,
+and a request that is refused here is refused there), or `ignored` (it is said by an event at the
+Ingress, a warning of the API server and `lab status`); the last two only for values that match
+`when` and without the annotation `unless`, where these are given. `shown: live` names those that
+`lab/tests/core/test_ingress.py` asks through the real ingress; of the others traefik's source says
+that it does so.
 
-Sources, below https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/: annotations/ (what each does),
-annotations-risk/ (risk), configmap/ (defaults); ingress-nginx 1.15.1's parser for the values
-(`lab/tests/core/data/ingress-nginx-verdicts.json` is what that parser said); traefik 3.7's provider kubernetesIngressNGINX.
+Sources, below https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/:
+annotations/ (what each does), annotations-risk/ (risk), configmap/ (defaults); ingress-nginx
+1.15.1's parser for the values (`lab/tests/core/data/ingress-nginx-verdicts.json` is what that
+parser said); traefik 3.7's provider kubernetesIngressNGINX.
 
 `python -m lab.controlplane.ingress_annotations` writes docs/ingress.md.
 """
@@ -81,7 +85,9 @@ class Annotation:
 
     @property
     def critical(self) -> bool:
-        """Refused whatever its value: ingress-nginx takes no risk above High unless its administrator says so."""
+        """Refused whatever its value: ingress-nginx takes no risk above High unless its
+        administrator says so.
+        """
         return self.risk == "Critical"
 
     def pattern(self) -> tuple[str, bool] | None:
@@ -91,7 +97,12 @@ class Annotation:
         return None if self.valid in KINDS else (self.valid, not self._blanks_count())
 
     def _blanks_count(self) -> bool:
-        return self.name in ("proxy-next-upstream", "auth-cache-duration", "proxy-cookie-domain", "session-cookie-max-age")
+        return self.name in (
+            "proxy-next-upstream",
+            "auth-cache-duration",
+            "proxy-cookie-domain",
+            "session-cookie-max-age",
+        )
 
     def takes(self, value: str) -> bool:
         """Whether ingress-nginx takes this value. An empty one is none at all."""
@@ -105,7 +116,9 @@ class Annotation:
         assert found is not None
         pattern, without_blanks = found
         text = value.replace(" ", "") if without_blanks else value
-        return self.valid == "anything" or ("\n" not in text and "\r" not in text and re.search(pattern, text) is not None)
+        return self.valid == "anything" or (
+            "\n" not in text and "\r" not in text and re.search(pattern, text) is not None
+        )
 
     def concerns(self, value: str) -> bool:
         """Whether what the lab does otherwise counts for this value."""
@@ -166,7 +179,15 @@ def page() -> str:
     """The page's text."""
     lines = []
     for row in sorted(table().values(), key=lambda row: row.name):
-        lab = "refused" if row.critical else row.lab if row.lab == ENFORCED else "not enforced" if row.lab == IGNORED else "differs"
+        lab = (
+            "refused"
+            if row.critical
+            else row.lab
+            if row.lab == ENFORCED
+            else "not enforced"
+            if row.lab == IGNORED
+            else "differs"
+        )
         lab += f" where it matches `{row.when}`".replace("|", "\\|") if row.when else ""
         lab += f": {row.note}" if row.note else ""
         lines.append(f"| {row.name} | {row.nginx} | {lab}{' (**live**)' if row.shown else ''} |\n")

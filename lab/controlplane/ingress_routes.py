@@ -1,6 +1,8 @@
-"""What the lab adds to traefik's reading of the Ingresses, as traefik's own dynamic configuration, and what it says about each Ingress.
+"""What the lab adds to traefik's reading of the Ingresses, as traefik's own dynamic configuration,
+and what it says about each Ingress.
 
-Pure: from Ingress objects and Secrets to a document and to remarks. `ingress_watch` reads the ones and writes the others.
+Pure: from Ingress objects and Secrets to a document and to remarks. `ingress_watch` reads the ones
+and writes the others.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ AHEAD = 1_000_000
 """Priority above every route of traefik's own, whose priority is its rule's length."""
 LIMITS = ("limit-rps", "limit-rpm", "limit-connections")
 LIMITED = 503
-"""limit-req-status-code and limit-conn-status-code of ingress-nginx unless its administrator says otherwise."""
+"""limit-req-status-code and limit-conn-status-code of ingress-nginx unless its administrator says
+otherwise.
+"""
 
 Ingress = Mapping[str, Any]
 Secrets = Callable[[str, str], Mapping[str, Any] | None]
@@ -40,7 +44,9 @@ class Remark:
 def annotations_of(ingress: Ingress, prefix: str) -> dict[str, str]:
     """Its annotations with this prefix, by the rest of their names."""
     found = ingress["metadata"].get("annotations") or {}
-    return {name.removeprefix(prefix): value for name, value in found.items() if name.startswith(prefix)}
+    return {
+        name.removeprefix(prefix): value for name, value in found.items() if name.startswith(prefix)
+    }
 
 
 def class_of(ingress: Ingress) -> str:
@@ -50,10 +56,11 @@ def class_of(ingress: Ingress) -> str:
 
 
 def refusal(ingress: Ingress, secrets: Secrets) -> tuple[int, str] | None:
-    """(status, why) when ingress-nginx refuses every request of this Ingress, since it can't do what an annotation asks.
+    """(status, why) when ingress-nginx refuses every request of this Ingress, since it can't do
+    what an annotation asks.
 
-    "auth-secret: The name of the Secret that contains the usernames and passwords"; one that can't be read denies the location (503), a CA
-    that can't be read is answered 403.
+    "auth-secret: The name of the Secret that contains the usernames and passwords"; one that can't
+    be read denies the location (503), a CA that can't be read is answered 403.
     """
     found, namespace = annotations_of(ingress, PREFIX), ingress["metadata"]["namespace"]
     if found.get("auth-type"):
@@ -66,53 +73,87 @@ def refusal(ingress: Ingress, secrets: Secrets) -> tuple[int, str] | None:
         secret = secrets(namespace, key)
         if secret is None:
             return 503, f"there is no Secret {namespace}/{key} (auth-secret)"
-        if found.get("auth-secret-type", "auth-file") == "auth-file" and "auth" not in (secret.get("data") or {}):
+        if found.get("auth-secret-type", "auth-file") == "auth-file" and "auth" not in (
+            secret.get("data") or {}
+        ):
             return 503, f"Secret {namespace}/{key} has no key auth (auth-secret)"
     if found.get("auth-tls-secret"):
         space, _, key = found["auth-tls-secret"].partition("/")
         secret = secrets(space, key) if space == namespace else None
         if "ca.crt" not in ((secret or {}).get("data") or {}):
-            return 403, f"there is no Secret {found['auth-tls-secret']} with a key ca.crt in this namespace (auth-tls-secret)"
+            return (
+                403,
+                f"there is no Secret {found['auth-tls-secret']} with a key ca.crt in this namespace (auth-tls-secret)",
+            )
     return None
 
 
 def dynamic(ingresses: Iterable[Ingress], secrets: Secrets) -> dict[str, Any]:
-    """Traefik's file configuration: routers ahead of its own, for what its reading of the annotations leaves out."""
+    """Traefik's file configuration: routers ahead of its own, for what its reading of the
+    annotations leaves out.
+    """
     routers: dict[str, Any] = {}
     limited = False
     for ingress in ingresses:
         kind, denied = class_of(ingress), None
         if kind == "nginx":
             found = annotations_of(ingress, PREFIX)
-            limited = limited or any(found.get(name, "0").lstrip("+-").strip("0") for name in LIMITS)
+            limited = limited or any(
+                found.get(name, "0").lstrip("+-").strip("0") for name in LIMITS
+            )
             denied = refusal(ingress, secrets)
             if denied:
                 routers.update(_routers(ingress, "denied", refused=denied[0]))
             if found.get("denylist-source-range"):
-                who = " || ".join(f"ClientIP(`{part.strip()}`)" for part in found["denylist-source-range"].split(","))
-                routers.update(_routers(ingress, "denylist", refused=403, only=who, ahead=2 * AHEAD))
+                who = " || ".join(
+                    f"ClientIP(`{part.strip()}`)"
+                    for part in found["denylist-source-range"].split(",")
+                )
+                routers.update(
+                    _routers(ingress, "denylist", refused=403, only=who, ahead=2 * AHEAD)
+                )
         elif kind == "alb":
             routers.update(_routers(ingress, "alb", listens=_listens(ingress)[0]))
     page = {"service": "nobody", "query": "/"}
-    limits = {"status": ["429"], "statusRewrites": {"429": LIMITED}} if limited else {"status": ["599"]}
-    middlewares = {"limits": {"errors": {**page, **limits}}, "forbidden": {"ipAllowList": {"sourceRange": ["255.255.255.255/32"]}}}
-    http: dict[str, Any] = {"middlewares": middlewares, "services": {"nobody": {"loadBalancer": {"servers": []}}}}
+    limits = (
+        {"status": ["429"], "statusRewrites": {"429": LIMITED}} if limited else {"status": ["599"]}
+    )
+    middlewares = {
+        "limits": {"errors": {**page, **limits}},
+        "forbidden": {"ipAllowList": {"sourceRange": ["255.255.255.255/32"]}},
+    }
+    http: dict[str, Any] = {
+        "middlewares": middlewares,
+        "services": {"nobody": {"loadBalancer": {"servers": []}}},
+    }
     if routers:
         http["routers"] = routers
     return {"http": http}
 
 
 def _routers(
-    ingress: Ingress, what: str, refused: int = 0, only: str = "", ahead: int = AHEAD, listens: Iterable[str] = ("web", "websecure")
+    ingress: Ingress,
+    what: str,
+    refused: int = 0,
+    only: str = "",
+    ahead: int = AHEAD,
+    listens: Iterable[str] = ("web", "websecure"),
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """A router for each path and entry point: refused, or straight to the Service. Its name says whose it is, for the access log."""
+    """A router for each path and entry point: refused, or straight to the Service. Its name says
+    whose it is, for the access log.
+    """
     meta = ingress["metadata"]
     for i, rule in enumerate((ingress.get("spec") or {}).get("rules") or []):
         for j, entry in enumerate((rule.get("http") or {}).get("paths") or []):
             text = _rule(rule.get("host") or "", entry, annotations_of(ingress, PREFIX))
             text = f"({text}) && ({only})" if only else text
             for point in ("web", "websecure"):
-                router: dict[str, Any] = {"rule": text, "entryPoints": [point], "priority": ahead + len(text), "service": "nobody"}
+                router: dict[str, Any] = {
+                    "rule": text,
+                    "entryPoints": [point],
+                    "priority": ahead + len(text),
+                    "service": "nobody",
+                }
                 if refused == 403:
                     router["middlewares"] = ["forbidden"]
                 elif not refused and point in listens and entry["backend"].get("service"):
@@ -129,19 +170,29 @@ def _rule(host: str, entry: Mapping[str, Any], found: Mapping[str, str]) -> str:
     elif found.get("use-regex", "").lower() == "true" or found.get("rewrite-target"):
         rule = f"PathRegexp(`(?i)^{path}`)"
     else:
-        rule = "PathPrefix(`/`)" if path == "/" else f"(Path(`{path.rstrip('/')}`) || PathPrefix(`{path.rstrip('/')}/`))"
+        rule = (
+            "PathPrefix(`/`)"
+            if path == "/"
+            else f"(Path(`{path.rstrip('/')}`) || PathPrefix(`{path.rstrip('/')}/`))"
+        )
     return f"Host(`{host}`) && {rule}" if host else rule
 
 
 def _service(meta: Mapping[str, Any], service: Mapping[str, Any]) -> str:
-    """The name that traefik's provider gives the Service: letters and digits, everything between them one dash."""
+    """The name that traefik's provider gives the Service: letters and digits, everything between
+    them one dash.
+    """
     port = service.get("port") or {}
     name = f"{meta['namespace']}-{meta['name']}-{service['name']}-{port.get('name') or port.get('number')}"
-    return "-".join(part for part in re.split(r"[^A-Za-z0-9]+", name) if part) + "@kubernetesingressnginx"
+    return (
+        "-".join(part for part in re.split(r"[^A-Za-z0-9]+", name) if part)
+        + "@kubernetesingressnginx"
+    )
 
 
 def _listens(ingress: Ingress) -> tuple[list[str], list[str]]:
-    """(entry points that an ALB would listen on, what the lab can't): of listen-ports, else 80, or 443 when there is TLS.
+    """(entry points that an ALB would listen on, what the lab can't): of listen-ports, else 80, or
+    443 when there is TLS.
 
     Source: ACK's guide of ALB Ingress, "Configure custom listening ports".
     """
@@ -149,14 +200,22 @@ def _listens(ingress: Ingress) -> tuple[list[str], list[str]]:
     if not text:
         return (["websecure"] if (ingress.get("spec") or {}).get("tls") else ["web"]), []
     try:
-        pairs = [(str(kind).upper(), int(port)) for entry in json.loads(text) for kind, port in entry.items()]
+        pairs = [
+            (str(kind).upper(), int(port))
+            for entry in json.loads(text)
+            for kind, port in entry.items()
+        ]
     except (ValueError, TypeError, AttributeError):
         return ["web"], [text]
-    return [ENTRY_POINTS[pair] for pair in pairs if pair in ENTRY_POINTS], [f"{k} {p}" for k, p in pairs if (k, p) not in ENTRY_POINTS]
+    return [ENTRY_POINTS[pair] for pair in pairs if pair in ENTRY_POINTS], [
+        f"{k} {p}" for k, p in pairs if (k, p) not in ENTRY_POINTS
+    ]
 
 
 def remarks(ingress: Ingress, ingresses: Iterable[Ingress], secrets: Secrets) -> list[Remark]:
-    """What a user has to know of this Ingress: what the lab does otherwise, and what ingress-nginx or an ALB would refuse or ignore."""
+    """What a user has to know of this Ingress: what the lab does otherwise, and what ingress-nginx
+    or an ALB would refuse or ignore.
+    """
     kind = class_of(ingress)
     if kind == "alb":
         return list(_of_alb(ingress))
@@ -167,12 +226,20 @@ def remarks(ingress: Ingress, ingresses: Iterable[Ingress], secrets: Secrets) ->
 
 def _of_alb(ingress: Ingress) -> Iterator[Remark]:
     for name in annotations_of(ingress, PREFIX):
-        yield Remark("Warning", "NotRead", f"{PREFIX}{name}: an ALB does not read it, and neither does the lab for class alb")
+        yield Remark(
+            "Warning",
+            "NotRead",
+            f"{PREFIX}{name}: an ALB does not read it, and neither does the lab for class alb",
+        )
     for name in annotations_of(ingress, ALB):
         if f"{ALB}{name}" != LISTEN:
             yield Remark("Warning", "NotEnforced", f"{ALB}{name}: not enforced in the lab")
     for what in _listens(ingress)[1]:
-        yield Remark("Warning", "NotEnforced", f"{LISTEN}: {what}: the lab listens on HTTP 80 and HTTPS 443 only")
+        yield Remark(
+            "Warning",
+            "NotEnforced",
+            f"{LISTEN}: {what}: the lab listens on HTTP 80 and HTTPS 443 only",
+        )
 
 
 def _of_values(ingress: Ingress) -> Iterator[Remark]:
@@ -182,26 +249,46 @@ def _of_values(ingress: Ingress) -> Iterator[Remark]:
     for name, value in found.items():
         row = table().get(name)
         if row is None:
-            yield Remark("Warning", "Unknown", f"{PREFIX}{name}: ingress-nginx {VERSION} has no such annotation and ignores it")
+            yield Remark(
+                "Warning",
+                "Unknown",
+                f"{PREFIX}{name}: ingress-nginx {VERSION} has no such annotation and ignores it",
+            )
         elif not row.takes(value):
-            yield Remark("Warning", "InvalidValue", f"{PREFIX}{name}: {value!r} is not valid: ingress-nginx {_instead(row.refused)}")
+            yield Remark(
+                "Warning",
+                "InvalidValue",
+                f"{PREFIX}{name}: {value!r} is not valid: ingress-nginx {_instead(row.refused)}",
+            )
         elif value and row.concerns(value) and row.unless not in found:
             rest = f" ({row.note})" if row.note else ""
             if row.lab == IGNORED:
-                yield Remark("Warning", "NotEnforced", f"{PREFIX}{name}: not enforced in the lab{rest}; ingress-nginx: {row.nginx}")
+                yield Remark(
+                    "Warning",
+                    "NotEnforced",
+                    f"{PREFIX}{name}: not enforced in the lab{rest}; ingress-nginx: {row.nginx}",
+                )
             else:
-                yield Remark("Normal", "Differs", f"{PREFIX}{name}: {row.note}; ingress-nginx: {row.nginx}")
+                yield Remark(
+                    "Normal", "Differs", f"{PREFIX}{name}: {row.note}; ingress-nginx: {row.nginx}"
+                )
 
 
 def _instead(refused: bool) -> str:
     return "refuses the Ingress" if refused else "takes its default"
 
 
-def _of_objects(ingress: Ingress, ingresses: Iterable[Ingress], secrets: Secrets) -> Iterator[Remark]:
+def _of_objects(
+    ingress: Ingress, ingresses: Iterable[Ingress], secrets: Secrets
+) -> Iterator[Remark]:
     meta, spec = ingress["metadata"], ingress.get("spec") or {}
     denied = refusal(ingress, secrets)
     if denied:
-        yield Remark("Warning", "Denied", f"every request is answered {denied[0]}, as ingress-nginx does: {denied[1]}")
+        yield Remark(
+            "Warning",
+            "Denied",
+            f"every request is answered {denied[0]}, as ingress-nginx does: {denied[1]}",
+        )
     for entry in spec.get("tls") or []:
         name = entry.get("secretName")
         if name and secrets(meta["namespace"], name) is None:
@@ -216,7 +303,11 @@ def _of_objects(ingress: Ingress, ingresses: Iterable[Ingress], secrets: Secrets
         if class_of(other) == "nginx" and elder:
             for host, path in sorted(mine & _places(other)):
                 text = f"host {host!r} and path {path!r} is already defined in ingress {theirs['namespace']}/{theirs['name']}"
-                yield Remark("Warning", "Overlap", f"ingress-nginx's admission webhook refuses this Ingress: {text}")
+                yield Remark(
+                    "Warning",
+                    "Overlap",
+                    f"ingress-nginx's admission webhook refuses this Ingress: {text}",
+                )
 
 
 def _places(ingress: Ingress) -> set[tuple[str, str]]:
@@ -224,4 +315,8 @@ def _places(ingress: Ingress) -> set[tuple[str, str]]:
     if annotations_of(ingress, PREFIX).get("canary") == "true":
         return set()
     rules = (ingress.get("spec") or {}).get("rules") or []
-    return {(rule.get("host") or "", entry.get("path") or "/") for rule in rules for entry in (rule.get("http") or {}).get("paths") or []}
+    return {
+        (rule.get("host") or "", entry.get("path") or "/")
+        for rule in rules
+        for entry in (rule.get("http") or {}).get("paths") or []
+    }

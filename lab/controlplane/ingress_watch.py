@@ -1,6 +1,8 @@
-"""What an ingress controller says of its Ingresses: events, lines for `lab status`, and traefik's additional configuration.
+"""What an ingress controller says of its Ingresses: events, lines for `lab status`, and traefik's
+additional configuration.
 
-A companion of traefik under the same identity. It asks the API server every second and writes only what has changed.
+A companion of traefik under the same identity. It asks the API server every second and writes only
+what has changed.
 """
 
 from __future__ import annotations
@@ -51,10 +53,20 @@ class Watch:
 
     def look(self) -> None:
         """Read, decide, write. Raises what the API server's answers raise."""
-        ingresses = self.kube.call("GET", "/apis/networking.k8s.io/v1/ingresses?resourceVersion=0")["items"]
-        self._write(configuration(self.home), json.dumps(dynamic(ingresses, self._secret), indent=1))
-        said = [(ingress, remark) for ingress in ingresses for remark in remarks(ingress, ingresses, self._secret)]
-        warnings = [[_name(ingress), remark.message] for ingress, remark in said if remark.kind == "Warning"]
+        ingresses = self.kube.call("GET", "/apis/networking.k8s.io/v1/ingresses?resourceVersion=0")[
+            "items"
+        ]
+        self._write(
+            configuration(self.home), json.dumps(dynamic(ingresses, self._secret), indent=1)
+        )
+        said = [
+            (ingress, remark)
+            for ingress in ingresses
+            for remark in remarks(ingress, ingresses, self._secret)
+        ]
+        warnings = [
+            [_name(ingress), remark.message] for ingress, remark in said if remark.kind == "Warning"
+        ]
         self._write(notes(self.home), json.dumps(warnings, indent=1))
         for ingress, remark in said:
             self._tell(ingress, remark)
@@ -66,7 +78,9 @@ class Watch:
         try:
             found = self.kube.call("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}")
         except KubeError as error:
-            if error.status != 404:  # not known is not the same as not there, which would be answered with 503
+            if (
+                error.status != 404
+            ):  # not known is not the same as not there, which would be answered with 503
                 raise
             found = None
         self._secrets[namespace, name] = (time.monotonic(), found)
@@ -93,7 +107,11 @@ class Watch:
         try:
             self.kube.call("POST", f"/api/v1/namespaces/{meta['namespace']}/events", event)
         except KubeError as error:
-            if error.status not in (403, 404, 409):  # the namespace is on its way out, or an earlier process has told it
+            if error.status not in (
+                403,
+                404,
+                409,
+            ):  # the namespace is on its way out, or an earlier process has told it
                 raise
         self._told.add(name)
 
@@ -105,7 +123,8 @@ def follow(home: Path) -> None:
         try:
             watch.look()
             failing = ""
-        except Exception as error:  # the API server is away, or an object is none that we understand: the log shipper goes on
+        # the API server is away, or an object is none that we understand: the log shipper goes on
+        except Exception as error:
             if repr(error) != failing:
                 log.warning("not looked at: %r", error)
             failing = repr(error)

@@ -1,6 +1,8 @@
-"""A small client of the API server for the lab's own parts: JSON over one kept connection, authenticated by client certificate.
+"""A small client of the API server for the lab's own parts: JSON over one kept connection,
+authenticated by client certificate.
 
-The parts that use it start within the lab's few seconds; a full client library would cost each of them a second and 60 MB.
+The parts that use it start within the lab's few seconds; a full client library would cost each of
+them a second and 60 MB.
 """
 
 from __future__ import annotations
@@ -39,13 +41,21 @@ def tls_context(home: Path, client: str) -> ssl.SSLContext:
 class Kube:
     """One identity's view of the API server. Not for use from several threads at once."""
 
-    def __init__(self, home: Path, client: str, host: str = API_IP, port: int = 6443, timeout: float = 15) -> None:
-        self._open = lambda timeout_: http.client.HTTPSConnection(host, port, timeout=timeout_, context=tls_context(home, client))
+    def __init__(
+        self, home: Path, client: str, host: str = API_IP, port: int = 6443, timeout: float = 15
+    ) -> None:
+        self._open = lambda timeout_: http.client.HTTPSConnection(
+            host, port, timeout=timeout_, context=tls_context(home, client)
+        )
         self._timeout = timeout
         self._connection: http.client.HTTPSConnection | None = None
 
-    def call(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
-        """One request; returns the parsed answer. Raises `KubeError`, or OSError when the server cannot be reached."""
+    def call(
+        self, method: str, path: str, body: Any = None, content_type: str = "application/json"
+    ) -> Any:
+        """One request; returns the parsed answer. Raises `KubeError`, or OSError when the server
+        cannot be reached.
+        """
         data = json.dumps(body).encode() if body is not None else None
         kept = self._connection is not None
         try:
@@ -54,13 +64,22 @@ class Kube:
             self.close()
             if not kept:
                 raise
-            status, answer = self._exchange(method, path, data, content_type)  # the kept connection had gone stale
+            status, answer = self._exchange(
+                method, path, data, content_type
+            )  # the kept connection had gone stale
         if status >= 400:
-            raise KubeError(status, method, path, answer.get("message", "") if isinstance(answer, dict) else str(answer)[:200])
+            raise KubeError(
+                status,
+                method,
+                path,
+                answer.get("message", "") if isinstance(answer, dict) else str(answer)[:200],
+            )
         return answer
 
     def apply(self, document: dict[str, Any], path: str, subresource: str = "") -> Any:
-        """Server-side apply as field manager `lab`: created when missing, changed when different."""
+        """Server-side apply as field manager `lab`: created when missing, changed when
+        different.
+        """
         query = urlencode({"fieldManager": "lab", "force": "true"})
         return self.call("PATCH", f"{path}{subresource}?{query}", document, APPLY)
 
@@ -68,10 +87,15 @@ class Kube:
         """Events of a list, for at most `seconds`. Starts with the objects there are, as ADDED."""
         connection = self._open(seconds + self._timeout)
         try:
-            connection.request("GET", f"{path}?{urlencode({'watch': 'true', 'timeoutSeconds': str(seconds), **query})}")
+            connection.request(
+                "GET",
+                f"{path}?{urlencode({'watch': 'true', 'timeoutSeconds': str(seconds), **query})}",
+            )
             response = connection.getresponse()
             if response.status >= 400:
-                raise KubeError(response.status, "WATCH", path, response.read().decode(errors="replace")[:200])
+                raise KubeError(
+                    response.status, "WATCH", path, response.read().decode(errors="replace")[:200]
+                )
             for line in response:
                 yield json.loads(line)
         finally:
@@ -83,10 +107,14 @@ class Kube:
             self._connection.close()
             self._connection = None
 
-    def _exchange(self, method: str, path: str, data: bytes | None, content_type: str) -> tuple[int, Any]:
+    def _exchange(
+        self, method: str, path: str, data: bytes | None, content_type: str
+    ) -> tuple[int, Any]:
         if self._connection is None:
             self._connection = self._open(self._timeout)
-        self._connection.request(method, path, data, {"Content-Type": content_type, "Accept": "application/json"})
+        self._connection.request(
+            method, path, data, {"Content-Type": content_type, "Accept": "application/json"}
+        )
         response = self._connection.getresponse()
         raw = response.read()
         try:

@@ -1,4 +1,6 @@
-"""From a line of traefik's access log to a log of ACK's ingress logstores: names and values as ingress-nginx or an ALB would write them."""
+"""From a line of traefik's access log to a log of ACK's ingress logstores: names and values as
+ingress-nginx or an ALB would write them.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,14 @@ Ingress = Mapping[str, Any]
 
 
 def log_of(line: Line, ingress: Ingress | None) -> tuple[int, dict[str, str]]:
-    """(unix seconds, fields) of one request; `ingress` is the Ingress object it names, None when there is none."""
+    """(unix seconds, fields) of one request; `ingress` is the Ingress object it names, None when
+    there is none.
+    """
     primary, alternative = upstreams(line, ingress)
     seconds = line.get("Duration", 0) / 1e9
-    moment = datetime.fromisoformat(line["StartUTC"][:26].rstrip("Z") + "+00:00").timestamp() + seconds
+    moment = (
+        datetime.fromisoformat(line["StartUTC"][:26].rstrip("Z") + "+00:00").timestamp() + seconds
+    )
     served = bool(line.get("ServiceAddr"))
     fields = {
         "client_ip": str(line.get("ClientHost", "")),
@@ -45,11 +51,30 @@ def log_of(line: Line, ingress: Ingress | None) -> tuple[int, dict[str, str]]:
 
 
 def alb_log_of(line: Line, ingress: Ingress | None) -> tuple[int, dict[str, str]]:
-    """The same request as an ALB logs it: what the metric of class alb counts by is its server group, `slb_pool_name`."""
+    """The same request as an ALB logs it: what the metric of class alb counts by is its server
+    group, `slb_pool_name`.
+    """
     moment, nginx = log_of(line, ingress)
-    same = ("client_ip", "time", "status", "body_bytes_sent", "http_referer", "http_user_agent", "request_length", "request_time", "host")
-    fields = {name: nginx[name] for name in (*same, "upstream_addr", "upstream_response_time", "upstream_status")}
-    called = {"request_method": nginx["method"], "request_uri": nginx["url"], "server_protocol": nginx["version"]}
+    same = (
+        "client_ip",
+        "time",
+        "status",
+        "body_bytes_sent",
+        "http_referer",
+        "http_user_agent",
+        "request_length",
+        "request_time",
+        "host",
+    )
+    fields = {
+        name: nginx[name]
+        for name in (*same, "upstream_addr", "upstream_response_time", "upstream_status")
+    }
+    called = {
+        "request_method": nginx["method"],
+        "request_uri": nginx["url"],
+        "server_protocol": nginx["version"],
+    }
     return moment, {**fields, **called, "slb_pool_name": nginx["proxy_upstream_name"]}
 
 
@@ -74,8 +99,8 @@ def ingress_key(line: Line) -> tuple[str, str] | None:
 def upstreams(line: Line, ingress: Ingress | None) -> tuple[str, str]:
     """(proxy_upstream_name, proxy_alternative_upstream_name) as ingress-nginx names them.
 
-    A canary request keeps the primary's name, and the canary's is the alternative. Requests that a middleware answered (401, 429) count
-    for the backend that their rule leads to.
+    A canary request keeps the primary's name, and the canary's is the alternative. Requests that a
+    middleware answered (401, 429) count for the backend that their rule leads to.
     """
     key = ingress_key(line)
     if key is None:
@@ -84,10 +109,17 @@ def upstreams(line: Line, ingress: Ingress | None) -> tuple[str, str]:
     served = ""
     if line.get("KubernetesServiceName"):
         served = route(
-            line.get("KubernetesServiceNamespace") or namespace, line["KubernetesServiceName"], line.get("KubernetesServicePort", "")
+            line.get("KubernetesServiceNamespace") or namespace,
+            line["KubernetesServiceName"],
+            line.get("KubernetesServicePort", ""),
         )
     primary = (
-        _backend(ingress, namespace, str(line.get("RequestHost", "")), str(line.get("RequestPath", "/")).partition("?")[0])
+        _backend(
+            ingress,
+            namespace,
+            str(line.get("RequestHost", "")),
+            str(line.get("RequestPath", "/")).partition("?")[0],
+        )
         if ingress
         else ""
     )
@@ -102,7 +134,9 @@ def route(namespace: str, service: str, port: Any) -> str:
 
 
 def _backend(ingress: Ingress, namespace: str, host: str, path: str) -> str:
-    """The route of the longest path of the matching host's rules, else of the default backend, else ""."""
+    """The route of the longest path of the matching host's rules, else of the default backend, else
+    "".
+    """
     spec = ingress.get("spec") or {}
     best: tuple[int, int, Mapping[str, Any]] | None = None
     for rule in spec.get("rules") or []:

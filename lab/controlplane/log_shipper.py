@@ -1,7 +1,9 @@
-"""Ships the ingress controller's access log to the cloud's log service, as ACK's log collector does.
+"""Ships the ingress controller's access log to the cloud's log service, as ACK's log collector
+does.
 
-Follows ``data/traefik/access.log``, remembers in ``shipped.json`` how far the log service has acknowledged, and turns the file over
-when it has grown large. Every line is shipped at least once. In the same process `ingress_watch` looks after the Ingresses.
+Follows ``data/traefik/access.log``, remembers in ``shipped.json`` how far the log service has
+acknowledged, and turns the file over when it has grown large. Every line is shipped at least once.
+In the same process `ingress_watch` looks after the Ingresses.
 """
 
 from __future__ import annotations
@@ -42,18 +44,24 @@ class Ingresses:
         self._known: dict[tuple[str, str], tuple[float, Any]] = {}
 
     def get(self, key: tuple[str, str] | None) -> Any:
-        """The object; None when there is none. Raises OSError when the API server can't be asked and nothing is remembered."""
+        """The object; None when there is none. Raises OSError when the API server can't be asked
+        and nothing is remembered.
+        """
         if key is None:
             return None
         known = self._known.get(key)
         if known and time.monotonic() - known[0] < FRESH:
             return known[1]
         try:
-            found = self._kube.call("GET", f"/apis/networking.k8s.io/v1/namespaces/{key[0]}/ingresses/{key[1]}")
+            found = self._kube.call(
+                "GET", f"/apis/networking.k8s.io/v1/namespaces/{key[0]}/ingresses/{key[1]}"
+            )
         except KubeError as error:
             if error.status != 404:
                 raise
-            found = known[1] if known else None  # deleted since: its last requests still were its own
+            found = (
+                known[1] if known else None
+            )  # deleted since: its last requests still were its own
         except OSError:
             if known is None:
                 raise
@@ -63,20 +71,31 @@ class Ingresses:
 
 
 class Projects:
-    """Log projects that want the ingress log: that of the lab's cluster, and those of clusters created since, which share its ingress."""
+    """Log projects that want the ingress log: that of the lab's cluster, and those of clusters
+    created since, which share its ingress.
+    """
 
     def __init__(self) -> None:
         self._cloud = httpx.Client(base_url=CONTROL_URL, trust_env=False, timeout=5)
-        self._asked, self._stores = -FRESH, [f"{LOG_PROJECT}:{LOG_STORE}", f"{LOG_PROJECT}:{ALB_STORE}"]
+        self._asked, self._stores = (
+            -FRESH,
+            [f"{LOG_PROJECT}:{LOG_STORE}", f"{LOG_PROJECT}:{ALB_STORE}"],
+        )
 
     def now(self, store: str) -> list[str]:
-        """Those with this logstore. Asked again when old; what was known stays while the region does not answer."""
+        """Those with this logstore. Asked again when old; what was known stays while the region
+        does not answer.
+        """
         if time.monotonic() - self._asked >= FRESH:
             with contextlib.suppress(httpx.HTTPError, ValueError, KeyError):
                 found = self._cloud.get("/_lab/resources").json()["resources"]["logstore"]
-                self._stores = [name for name in found if name.startswith("k8s-log-")] or self._stores
+                self._stores = [
+                    name for name in found if name.startswith("k8s-log-")
+                ] or self._stores
             self._asked = time.monotonic()
-        return sorted(name.removesuffix(f":{store}") for name in self._stores if name.endswith(f":{store}"))
+        return sorted(
+            name.removesuffix(f":{store}") for name in self._stores if name.endswith(f":{store}")
+        )
 
 
 class Follower:
@@ -109,7 +128,11 @@ class Follower:
         """What was read so far has arrived."""
         if self._stream is not None:
             temporary = self._position.with_suffix(".new")
-            temporary.write_text(json.dumps({"inode": os.fstat(self._stream.fileno()).st_ino, "offset": self._stream.tell()}))
+            temporary.write_text(
+                json.dumps(
+                    {"inode": os.fstat(self._stream.fileno()).st_ino, "offset": self._stream.tell()}
+                )
+            )
             temporary.replace(self._position)
 
     def back(self, lines: list[bytes]) -> None:
@@ -134,7 +157,9 @@ class Follower:
         return True
 
     def _leave_if_replaced(self) -> None:
-        """Change to the new file one look after it has appeared: the old one's last lines may be younger than our last read."""
+        """Change to the new file one look after it has appeared: the old one's last lines may be
+        younger than our last read.
+        """
         assert self._stream is not None
         with contextlib.suppress(FileNotFoundError):
             if os.stat(self.path).st_ino == os.fstat(self._stream.fileno()).st_ino:
@@ -146,7 +171,9 @@ class Follower:
 
 
 def parse(raw: list[bytes], ingresses: Any) -> dict[str, list[Log]]:
-    """Logs of the lines that are requests, by the logstore of their Ingress' class; a line that is none is dropped."""
+    """Logs of the lines that are requests, by the logstore of their Ingress' class; a line that is
+    none is dropped.
+    """
     found: dict[str, list[Log]] = {}
     for line in raw:
         try:
@@ -171,7 +198,11 @@ def turn_over(home: Path, path: Path) -> None:
 
 def ship(home: Path) -> None:
     """Follow and ship until killed."""
-    follower, ingresses, sls = Follower(home / "data" / "traefik" / "access.log"), Ingresses(home), Sls(home, region_of=Places().region_of)
+    follower, ingresses, sls = (
+        Follower(home / "data" / "traefik" / "access.log"),
+        Ingresses(home),
+        Sls(home, region_of=Places().region_of),
+    )
     projects = Projects()
     pause = EVERY
     notify.ready()
@@ -184,7 +215,8 @@ def ship(home: Path) -> None:
                         sls.put_logs(project, store, INGRESS_IP, logs)
                 follower.acknowledge()
                 pause = EVERY
-            except Exception as error:  # the log service or the API server is away: nothing is lost, it is tried again
+            # the log service or the API server is away: nothing is lost, it is tried again
+            except Exception as error:
                 log.warning("%d lines wait: %s", len(lines), error)
                 follower.back(lines)
                 pause = min(pause * 2, 10.0)

@@ -1,4 +1,6 @@
-"""`python -m lab metrics …`: a metrics adapter that fails or lies, for showing what the autoscaler makes of it."""
+"""`python -m lab metrics …`: a metrics adapter that fails or lies, for showing what the autoscaler
+makes of it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ def place(home: Path) -> Path:
 def put(home: Path, mode: str) -> None:
     """Switch. ValueError names the modes."""
     if mode not in MODES:
-        raise ValueError(f"metrics {mode}: there is no such mode; expected one of {', '.join(MODES)}")
+        raise ValueError(
+            f"metrics {mode}: there is no such mode; expected one of {', '.join(MODES)}"
+        )
     if mode == "normal":
         place(home).unlink(missing_ok=True)
     else:
@@ -37,5 +41,9 @@ class MetricFault:
             return value
         if mode == "outage":
             raise TimeoutError("Query sls timeout,it might because of too many logs.")
-        changed = {"zero": 0, "negative": -abs(value or 1), "x100": None if value is None else value * 100}
+        changed = {
+            "zero": 0,
+            "negative": -abs(value or 1),
+            "x100": None if value is None else value * 100,
+        }
         return changed.get(mode, value)

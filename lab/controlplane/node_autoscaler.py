@@ -1,7 +1,7 @@
 """The node scaler's eyes and hands. What it decides is in `node_rules` and `scale_down`.
 
-As ACK's cluster-autoscaler it looks every `scan_interval`, and whenever a waiting pod appears. As node instant scaling (`goatscaler`) it
-waits for nothing and does not look at the preemptible stock.
+As ACK's cluster-autoscaler it looks every `scan_interval`, and whenever a waiting pod appears. As
+node instant scaling (`goatscaler`) it waits for nothing and does not look at the preemptible stock.
 """
 
 from __future__ import annotations
@@ -30,8 +30,13 @@ SCAN = 30.0  # modelled seconds between two looks, unless the cluster's configur
 DEFAULT_PATIENCE = 600.0  # modelled seconds: ACK's default for an unneeded node
 SETTLE = 0.1  # seconds after an event, so that a burst of pods is one look
 INSTANT = 2.0  # modelled seconds that node instant scaling takes to see a pod
-STARTUP = 900.0  # seconds of the wall for which a node that is not Ready counts as just starting: how long that takes is the machine's
-UNREADY, AFTER_FAILURE = 1200.0, 180.0  # modelled seconds; upstream's defaults, which ACK's configuration has no field for
+# seconds of the wall for which a node that is not Ready counts as just starting: how long that
+# takes is the machine's
+STARTUP = 900.0
+UNREADY, AFTER_FAILURE = (
+    1200.0,
+    180.0,
+)  # modelled seconds; upstream's defaults, which ACK's configuration has no field for
 COMPONENT = "cluster-autoscaler"
 MERGE = "application/merge-patch+json"
 log = logging.getLogger("node-autoscaler")
@@ -50,7 +55,9 @@ class Autoscaler:
         self.unneeded: dict[str, float] = {}
         self.first_seen: dict[str, float] = {}
         self.draining: dict[str, tuple[float, float]] = {}
-        """When a node's drain began, and when its last pod was on its way out (never yet: infinity)."""
+        """When a node's drain began, and when its last pod was on its way out (never yet:
+        infinity).
+        """
         self.last_add = self.last_failure = -float("inf")
         self.backoff = Backoff()
         self.ordered: set[str] = set()
@@ -65,15 +72,23 @@ class Autoscaler:
 
     def look(self) -> None:
         """See, decide, act, once. Raises what the API server's or the cloud's answers raise."""
-        self.config = self._cloud("GET", f"/_lab/clusters/{CLUSTER_ID}").get("autoscaling_config") or {}
+        self.config = (
+            self._cloud("GET", f"/_lab/clusters/{CLUSTER_ID}").get("autoscaling_config") or {}
+        )
         pods = self.kube.call("GET", "/api/v1/pods?resourceVersion=0")["items"]
         nodes = self.kube.call("GET", "/api/v1/nodes?resourceVersion=0")["items"]
-        rows = [row for row in self._cloud("GET", "/_lab/nodepools")["nodepools"] if scales_itself(row)]
+        rows = [
+            row for row in self._cloud("GET", "/_lab/nodepools")["nodepools"] if scales_itself(row)
+        ]
         instances = self._cloud("GET", "/_lab/instances")["instances"]
         remedy.drain(self.kube, instances, nodes, pods)
         pools, now = [pool_of_row(row) for row in rows], time.monotonic()
         ages = None if self.instant else self._ages(pods, now)
-        if not node_rules.can_order(nodes, self.config.get("scaler_type") or "cluster-autoscaler", self.config.get("scale_up_from_zero")):
+        if not node_rules.can_order(
+            nodes,
+            self.config.get("scaler_type") or "cluster-autoscaler",
+            self.config.get("scale_up_from_zero"),
+        ):
             log.warning("no node is Ready: nothing is ordered")
             return
         if not self.instant and not node_rules.healthy(nodes, self._young(nodes)):
@@ -87,7 +102,13 @@ class Autoscaler:
             self.ordered.discard(arrived)
             self.backoff.worked(arrived)
         growth = node_rules.grow(
-            pools, nodes, [node for more in coming.values() for node in more], pods, ages, self.waits, self._choice(now)
+            pools,
+            nodes,
+            [node for more in coming.values() for node in more],
+            pods,
+            ages,
+            self.waits,
+            self._choice(now),
         )
         self._order(growth, {pool.id: pool for pool in pools})
         self._take_away(pools, nodes, pods, now, busy=bool(growth.order) or growth.waiting)
@@ -96,20 +117,37 @@ class Autoscaler:
         """How a pool is chosen among several."""
         expander = LEAST_WASTE if self.instant else self.config.get("expander") or LEAST_WASTE
         held = set() if self.instant else self.backoff.held(now * self.clock)
-        return Choice(expander, self.config.get("priorities") or {}, held, one_pool=not self.instant)
+        return Choice(
+            expander, self.config.get("priorities") or {}, held, one_pool=not self.instant
+        )
 
     def _young(self, nodes: list[Object]) -> set[str]:
         """Nodes made so short a time ago that they may still be starting."""
-        made = {node["metadata"]["name"]: node["metadata"].get("creationTimestamp") for node in nodes}
-        ages = {name: time.time() - datetime.fromisoformat(moment).timestamp() for name, moment in made.items() if moment}
+        made = {
+            node["metadata"]["name"]: node["metadata"].get("creationTimestamp") for node in nodes
+        }
+        ages = {
+            name: time.time() - datetime.fromisoformat(moment).timestamp()
+            for name, moment in made.items()
+            if moment
+        }
         return {name for name, age in ages.items() if age < STARTUP}
 
-    def _give_up(self, rows: list[Object], instances: list[Object], nodes: list[Object], now: float) -> list[Object]:
-        """Release what was ordered and never became a node, and leave its pool alone for a while; the instances that are left."""
+    def _give_up(
+        self, rows: list[Object], instances: list[Object], nodes: list[Object], now: float
+    ) -> list[Object]:
+        """Release what was ordered and never became a node, and leave its pool alone for a while;
+        the instances that are left.
+        """
         gone: set[str] = set()
         for row in rows:
             for name in overdue(row, instances, nodes, time.time(), self.clock, PROVISION_TIME):
-                log.warning("pool %s: %s is no node after %d minutes: releasing it", row["id"], name, PROVISION_TIME / 60)
+                log.warning(
+                    "pool %s: %s is no node after %d minutes: releasing it",
+                    row["id"],
+                    name,
+                    PROVISION_TIME / 60,
+                )
                 self._cloud("POST", f"/_lab/instances/{name}/release")
                 self.backoff.failed(row["id"], now * self.clock)
                 self.ordered.discard(row["id"])
@@ -124,7 +162,10 @@ class Autoscaler:
 
     def _order(self, made: Growth, pools: dict[str, Pool]) -> None:
         for pool_id, count in made.order.items():
-            pool, body = pools[pool_id], {"delta": count, "market": "any" if self.instant else "mix"}
+            pool, body = (
+                pools[pool_id],
+                {"delta": count, "market": "any" if self.instant else "mix"},
+            )
             try:
                 self._cloud("POST", f"/_lab/nodepools/{pool_id}/scale", body)
             except httpx.HTTPStatusError as error:
@@ -133,22 +174,47 @@ class Autoscaler:
                 continue
             self.last_add = time.monotonic()
             self.ordered.add(pool_id)
-            log.info("pool %s: %d -> %d instances (max %d)", pool_id, pool.alive, pool.alive + count, pool.high)
+            log.info(
+                "pool %s: %d -> %d instances (max %d)",
+                pool_id,
+                pool.alive,
+                pool.alive + count,
+                pool.high,
+            )
             for pod in made.helped.get(pool_id, []):
                 text = f"pod triggered scale-up: [{{{pool_id} {pool.alive}->{pool.alive + count} (max: {pool.high})}}]"
                 self._tell(pod, "Normal", "TriggeredScaleUp", text)
         for pod in made.hopeless:
-            self._tell(pod, "Normal", "NotTriggerScaleUp", "pod didn't trigger scale-up: no node pool that may still grow would fit it")
+            self._tell(
+                pod,
+                "Normal",
+                "NotTriggerScaleUp",
+                "pod didn't trigger scale-up: no node pool that may still grow would fit it",
+            )
 
-    def _take_away(self, pools: list[Pool], nodes: list[Object], pods: list[Object], now: float, busy: bool) -> None:
+    def _take_away(
+        self, pools: list[Pool], nodes: list[Object], pods: list[Object], now: float, busy: bool
+    ) -> None:
         held, limits = scale_down.by_node(pods), self._limits()
         self._finish_drains(nodes, held, now)
-        own = [node for node in nodes if node_rules.pool_of(node) in {pool.id for pool in pools} and not node_rules.leaves(node)]
-        budgets = self.kube.call("GET", "/apis/policy/v1/poddisruptionbudgets?resourceVersion=0")["items"]
+        own = [
+            node
+            for node in nodes
+            if node_rules.pool_of(node) in {pool.id for pool in pools}
+            and not node_rules.leaves(node)
+        ]
+        budgets = self.kube.call("GET", "/apis/policy/v1/poddisruptionbudgets?resourceVersion=0")[
+            "items"
+        ]
         stays = [node for node in nodes if not node_rules.leaves(node)]
         found = scale_down.unneeded(own, held, budgets, limits, stays)
         self.unneeded = scale_down.note(self.unneeded, found, now)
-        if busy or not limits.enabled or now - self.last_add < limits.after_add or now - self.last_failure < limits.after_failure:
+        if (
+            busy
+            or not limits.enabled
+            or now - self.last_add < limits.after_add
+            or now - self.last_failure < limits.after_failure
+        ):
             return
         spare = {pool.id: pool.alive - pool.low for pool in pools}
         pool_of = {node["metadata"]["name"]: node_rules.pool_of(node) for node in own}
@@ -161,7 +227,9 @@ class Autoscaler:
                 self.draining[node["metadata"]["name"]] = (now, float("inf"))
                 remedy.evict(self.kube, moving)
 
-    def _finish_drains(self, nodes: list[Object], held: dict[str, list[Object]], now: float) -> None:
+    def _finish_drains(
+        self, nodes: list[Object], held: dict[str, list[Object]], now: float
+    ) -> None:
         """A drained node goes; one that can't be drained in time stays, and takes pods again."""
         for node in nodes:
             name = node["metadata"]["name"]
@@ -169,9 +237,18 @@ class Autoscaler:
                 continue
             left = [pod for pod in held.get(name, []) if not is_daemon(pod)]
             began, last = self.draining[name]
-            last = min(last, now) if all(pod["metadata"].get("deletionTimestamp") for pod in left) else float("inf")
+            last = (
+                min(last, now)
+                if all(pod["metadata"].get("deletionTimestamp") for pod in left)
+                else float("inf")
+            )
             self.draining[name] = (began, last)
-            failed = scale_down.drain_failed(left, (now - began) * self.clock, (now - last) * self.clock, self._limits().longest_grace)
+            failed = scale_down.drain_failed(
+                left,
+                (now - began) * self.clock,
+                (now - last) * self.clock,
+                self._limits().longest_grace,
+            )
             if left and not failed:
                 remedy.evict(self.kube, left)
                 continue
@@ -179,15 +256,30 @@ class Autoscaler:
             if left:
                 log.info("node %s could not be drained and stays", name)
                 self.last_failure = now
-                kept = [taint for taint in node["spec"].get("taints") or [] if taint["key"] != node_rules.DELETION_TAINT]
-                self.kube.call("PATCH", f"/api/v1/nodes/{name}", {"spec": {"taints": kept, "unschedulable": None}}, MERGE)
+                kept = [
+                    taint
+                    for taint in node["spec"].get("taints") or []
+                    if taint["key"] != node_rules.DELETION_TAINT
+                ]
+                self.kube.call(
+                    "PATCH",
+                    f"/api/v1/nodes/{name}",
+                    {"spec": {"taints": kept, "unschedulable": None}},
+                    MERGE,
+                )
             else:
                 self._release(node)
 
     def _mark(self, node: Object) -> bool:
-        """Keep new pods off a node that goes; False when it changed meanwhile and the next look must decide anew."""
+        """Keep new pods off a node that goes; False when it changed meanwhile and the next look
+        must decide anew.
+        """
         name = node["metadata"]["name"]
-        taint = {"key": node_rules.DELETION_TAINT, "value": str(int(time.time())), "effect": "NoSchedule"}
+        taint = {
+            "key": node_rules.DELETION_TAINT,
+            "value": str(int(time.time())),
+            "effect": "NoSchedule",
+        }
         spec = {"unschedulable": True, "taints": [*(node["spec"].get("taints") or []), taint]}
         body = {"metadata": {"resourceVersion": node["metadata"]["resourceVersion"]}, "spec": spec}
         try:

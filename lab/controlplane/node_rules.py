@@ -1,7 +1,7 @@
 """The node autoscaler's decisions, as pure functions of what it sees.
 
-A pool grows when waiting pods would fit on another of its nodes, after the wait that the upstream autoscaler takes for pods with GPUs. What
-it gives back is in `scale_down`.
+A pool grows when waiting pods would fit on another of its nodes, after the wait that the upstream
+autoscaler takes for pods with GPUs. What it gives back is in `scale_down`.
 """
 
 from __future__ import annotations
@@ -12,18 +12,30 @@ from dataclasses import dataclass, field
 
 from lab.controlplane.expanders import LEAST_WASTE, Option, choose
 from lab.controlplane.scale_down import GPU, by_node
-from lab.controlplane.scheduling import Object, Room, is_daemon, is_expendable, is_ready, is_waiting_for_a_node, requests
+from lab.controlplane.scheduling import (
+    Object,
+    Room,
+    is_daemon,
+    is_expendable,
+    is_ready,
+    is_waiting_for_a_node,
+    requests,
+)
 
 POOL_LABEL = "alibabacloud.com/nodepool-id"
 INSTANCE_LABEL = "alibabacloud.com/ecs-instance-id"
 DELETION_TAINT = "ToBeDeletedByClusterAutoscaler"
 UNREADY_ALLOWED, UNREADY_SHARE = 3, 0.45
-"""With more nodes that are not Ready than both, nothing is done (`--ok-total-unready-count`, `--max-total-unready-percentage`)."""
+"""With more nodes that are not Ready than both, nothing is done (`--ok-total-unready-count`,
+`--max-total-unready-percentage`).
+"""
 
 
 @dataclass(frozen=True)
 class Waits:
-    """Modelled seconds for which new pods are let wait, so that a burst is one order. Upstream's are 2 and 30; no flag shortens them."""
+    """Modelled seconds for which new pods are let wait, so that a burst is one order. Upstream's
+    are 2 and 30; no flag shortens them.
+    """
 
     plain: float = 0.0
     gpu: float = 0.0
@@ -31,7 +43,9 @@ class Waits:
 
 @dataclass(frozen=True)
 class Pool:
-    """A node pool that scales by itself. `template` is a node as it would get one; `alive` counts its instances, ordered ones too."""
+    """A node pool that scales by itself. `template` is a node as it would get one; `alive` counts
+    its instances, ordered ones too.
+    """
 
     id: str
     low: int
@@ -44,7 +58,8 @@ class Pool:
 
 @dataclass(frozen=True)
 class Choice:
-    """How a pool is chosen. The cluster-autoscaler grows one pool in a look, node instant scaling as many as it needs.
+    """How a pool is chosen. The cluster-autoscaler grows one pool in a look, node instant scaling
+    as many as it needs.
 
     `held` are the pools that are left alone after a failure.
     """
@@ -57,7 +72,9 @@ class Choice:
 
 @dataclass
 class Growth:
-    """What to order by pool, and which pods made the difference. `waiting`: everything was too new, the next look decides."""
+    """What to order by pool, and which pods made the difference. `waiting`: everything was too new,
+    the next look decides.
+    """
 
     order: dict[str, int] = field(default_factory=dict)
     helped: dict[str, list[Object]] = field(default_factory=dict)
@@ -74,13 +91,18 @@ def grow(
     waits: Waits = Waits(),  # noqa: B008 (frozen)
     choice: Choice = Choice(),  # noqa: B008 (frozen)
 ) -> Growth:
-    """Orders for the pods that the scheduler can't place, counting in what is free and what is on its way.
+    """Orders for the pods that the scheduler can't place, counting in what is free and what is on
+    its way.
 
     `ages` are the pods' modelled seconds since they wait, by uid; without, none is too new.
     """
     made = Growth(order={pool.id: pool.low - pool.alive for pool in pools if pool.alive < pool.low})
     held = by_node(pods)
-    rooms = [Room.on(node, held.get(node["metadata"]["name"], [])) for node in nodes if is_ready(node) and not is_expiring(node)]
+    rooms = [
+        Room.on(node, held.get(node["metadata"]["name"], []))
+        for node in nodes
+        if is_ready(node) and not is_expiring(node)
+    ]
     rooms += [Room.on(node) for node in booting]
     rooms += [Room.on(pool.template) for pool in pools for _ in range(made.order.get(pool.id, 0))]
     search = Search(rooms)
@@ -90,7 +112,11 @@ def grow(
         return made
     usable = [pool for pool in pools if pool.id not in choice.held]
     while homeless:
-        options = [option for pool in usable if (option := _option(pool, usable, homeless, made.order)).pods]
+        options = [
+            option
+            for pool in usable
+            if (option := _option(pool, usable, homeless, made.order)).pods
+        ]
         can_be_helped = {id(pod) for option in options for pod in option.pods}
         made.hopeless += [pod for pod in homeless if id(pod) not in can_be_helped]
         best = choose(options, choice.expander, choice.priorities)
@@ -105,13 +131,24 @@ def grow(
     return made
 
 
-def _option(pool: Pool, pools: Sequence[Pool], homeless: Sequence[Object], ordered: Mapping[str, int]) -> Option:
-    """What this pool's growth would do for the pods without a place. A pod that needs no GPU counts for a GPU pool only where no other
-    pool would take it, which is ACK's rule."""
-    search, helped, most = Search([]), list[Object](), pool.high - pool.alive - ordered.get(pool.id, 0)
+def _option(
+    pool: Pool, pools: Sequence[Pool], homeless: Sequence[Object], ordered: Mapping[str, int]
+) -> Option:
+    """What this pool's growth would do for the pods without a place. A pod that needs no GPU counts
+    for a GPU pool only where no other pool would take it, which is ACK's rule.
+    """
+    search, helped, most = (
+        Search([]),
+        list[Object](),
+        pool.high - pool.alive - ordered.get(pool.id, 0),
+    )
     plain = [other for other in pools if not _gpus(other.template)] if _gpus(pool.template) else []
     for pod in homeless:
-        if plain and not requests(pod).get(GPU) and any(Room.on(other.template).fits(pod) for other in plain):
+        if (
+            plain
+            and not requests(pod).get(GPU)
+            and any(Room.on(other.template).fits(pod) for other in plain)
+        ):
             continue
         if search.place(pod):
             helped.append(pod)
@@ -122,8 +159,9 @@ def _option(pool: Pool, pools: Sequence[Pool], homeless: Sequence[Object], order
 
 
 def _waiting(pods: Sequence[Object]) -> list[Object]:
-    """Pods to be helped, the oldest first; those that may be sacrificed, those that another pod will make room for, and those of
-    DaemonSets are not."""
+    """Pods to be helped, the oldest first; those that may be sacrificed, those that another pod
+    will make room for, and those of DaemonSets are not.
+    """
     found = [
         pod
         for pod in pods
@@ -132,14 +170,18 @@ def _waiting(pods: Sequence[Object]) -> list[Object]:
         and not is_daemon(pod)
         and not (pod.get("status") or {}).get("nominatedNodeName")
     ]
-    return sorted(found, key=lambda pod: (pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]))
+    return sorted(
+        found,
+        key=lambda pod: (pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]),
+    )
 
 
 def can_order(nodes: Sequence[Object], scaler: str, from_zero: bool | None) -> bool:
     """Whether there is anybody to order anything.
 
-    The cluster-autoscaler is a pod: without a single Ready node it doesn't run. Node instant scaling runs outside; without a Ready node it
-    orders only where `scale_up_from_zero` is on, which is the default.
+    The cluster-autoscaler is a pod: without a single Ready node it doesn't run. Node instant
+    scaling runs outside; without a Ready node it orders only where `scale_up_from_zero` is on,
+    which is the default.
     """
     if any(map(is_ready, nodes)):
         return True
@@ -147,13 +189,20 @@ def can_order(nodes: Sequence[Object], scaler: str, from_zero: bool | None) -> b
 
 
 def healthy(nodes: Sequence[Object], young: Collection[str] = ()) -> bool:
-    """Whether so few nodes are not Ready that the cluster-autoscaler goes on, not counting those that leave or were just made (`young`)."""
-    down = [node for node in nodes if not is_ready(node) and not _is_marked(node) and node["metadata"]["name"] not in young]
+    """Whether so few nodes are not Ready that the cluster-autoscaler goes on, not counting those
+    that leave or were just made (`young`).
+    """
+    down = [
+        node
+        for node in nodes
+        if not is_ready(node) and not _is_marked(node) and node["metadata"]["name"] not in young
+    ]
     return not (len(down) > UNREADY_ALLOWED and len(down) > UNREADY_SHARE * len(nodes))
 
 
 def too_new(pods: Sequence[Object], ages: Mapping[str, float], waits: Waits) -> bool:
-    """Whether the autoscaler waits for more: until the oldest pod, and the oldest of those with GPUs, has waited long enough.
+    """Whether the autoscaler waits for more: until the oldest pod, and the oldest of those with
+    GPUs, has waited long enough.
 
     The rule of the upstream autoscaler: one old pod with a GPU ends the wait for all.
     """
@@ -166,7 +215,9 @@ def too_new(pods: Sequence[Object], ages: Mapping[str, float], waits: Waits) -> 
 
 
 class Search:
-    """First fit over many rooms. Pods that ask for the same begin where the last of them found room: 1,000 pods on 500 nodes stay quick."""
+    """First fit over many rooms. Pods that ask for the same begin where the last of them found
+    room: 1,000 pods on 500 nodes stay quick.
+    """
 
     def __init__(self, rooms: list[Room]) -> None:
         self.rooms = rooms
@@ -195,12 +246,18 @@ def _kind(pod: Object) -> str:
     spec = pod["spec"]
     asked = [container.get("resources") for container in spec.get("containers") or []]
     first = [container.get("resources") for container in spec.get("initContainers") or []]
-    return json.dumps([asked, first, spec.get("nodeSelector"), spec.get("affinity"), spec.get("tolerations")], sort_keys=True)
+    return json.dumps(
+        [asked, first, spec.get("nodeSelector"), spec.get("affinity"), spec.get("tolerations")],
+        sort_keys=True,
+    )
 
 
 def is_expiring(node: Object) -> bool:
     """Whether the node's instance has been given notice."""
-    return any(c["type"] == "InstanceExpired" and c["status"] == "True" for c in node["status"].get("conditions") or [])
+    return any(
+        c["type"] == "InstanceExpired" and c["status"] == "True"
+        for c in node["status"].get("conditions") or []
+    )
 
 
 def leaves(node: Object) -> bool:

@@ -1,4 +1,6 @@
-"""What an ACK cluster already has when a user arrives: namespaces, ingress class, CSI driver, load balancer, metrics API."""
+"""What an ACK cluster already has when a user arrives: namespaces, ingress class, CSI driver, load
+balancer, metrics API.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,12 @@ Object = tuple[str, dict[str, Any]]
 
 def namespaces() -> list[Object]:
     """Namespaces beyond Kubernetes' own."""
-    return [(f"/api/v1/namespaces/{FUSE_NAMESPACE}", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": FUSE_NAMESPACE}})]
+    return [
+        (
+            f"/api/v1/namespaces/{FUSE_NAMESPACE}",
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": FUSE_NAMESPACE}},
+        )
+    ]
 
 
 def objects() -> list[Object]:
@@ -33,7 +40,11 @@ def objects() -> list[Object]:
         *rbac.objects(),
         (
             f"/api/v1/namespaces/{FUSE_NAMESPACE}/serviceaccounts/{FUSE_ACCOUNT}",
-            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": FUSE_ACCOUNT, "namespace": FUSE_NAMESPACE}},
+            {
+                "apiVersion": "v1",
+                "kind": "ServiceAccount",
+                "metadata": {"name": FUSE_ACCOUNT, "namespace": FUSE_NAMESPACE},
+            },
         ),
         *(_ingress_class(name) for name in ("nginx", "alb")),
         *ingress_admission.objects(),
@@ -43,22 +54,43 @@ def objects() -> list[Object]:
                 "apiVersion": "storage.k8s.io/v1",
                 "kind": "CSIDriver",
                 "metadata": {"name": OSS_DRIVER},
-                "spec": {"attachRequired": False, "podInfoOnMount": True, "volumeLifecycleModes": ["Persistent"]},
+                "spec": {
+                    "attachRequired": False,
+                    "podInfoOnMount": True,
+                    "volumeLifecycleModes": ["Persistent"],
+                },
             },
         ),
-        _service(INGRESS_SERVICE, {"type": "LoadBalancer", "ports": [_port("http", 80), _port("https", 443)]}),
-        _service(ADAPTER_SERVICE, {"type": "ExternalName", "externalName": "localhost", "ports": [_port("https", 8443)]}),
+        _service(
+            INGRESS_SERVICE,
+            {"type": "LoadBalancer", "ports": [_port("http", 80), _port("https", 443)]},
+        ),
+        _service(
+            ADAPTER_SERVICE,
+            {"type": "ExternalName", "externalName": "localhost", "ports": [_port("https", 8443)]},
+        ),
     ]
 
 
 def _ingress_class(name: str) -> Object:
-    """Both classes lead to the one ingress controller of the lab, which serves those of this controller's name."""
-    document = {"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": name}}
-    return f"/apis/networking.k8s.io/v1/ingressclasses/{name}", {**document, "spec": {"controller": "k8s.io/ingress-nginx"}}
+    """Both classes lead to the one ingress controller of the lab, which serves those of this
+    controller's name.
+    """
+    document = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "IngressClass",
+        "metadata": {"name": name},
+    }
+    return f"/apis/networking.k8s.io/v1/ingressclasses/{name}", {
+        **document,
+        "spec": {"controller": "k8s.io/ingress-nginx"},
+    }
 
 
 def metrics_api(ca_pem: bytes) -> Object:
-    """The aggregated API that the adapter answers; applied once it does, so that it is never seen unavailable."""
+    """The aggregated API that the adapter answers; applied once it does, so that it is never seen
+    unavailable.
+    """
     document = {
         "apiVersion": "apiregistration.k8s.io/v1",
         "kind": "APIService",
@@ -76,14 +108,21 @@ def metrics_api(ca_pem: bytes) -> Object:
 
 
 def apply_platform(home: Path, timeout: float = 30) -> None:
-    """Apply all but the metrics API, as the cluster's administrator. Raises `KubeError` when the API server goes on refusing."""
+    """Apply all but the metrics API, as the cluster's administrator. Raises `KubeError` when the
+    API server goes on refusing.
+    """
     end = time.monotonic() + timeout
     kube = Kube(home, "admin")
     try:
         for path, document in [*namespaces(), *objects()]:
             _patiently(lambda path=path, document=document: kube.apply(document, path), end)
         status = {"status": {"loadBalancer": {"ingress": [{"ip": INGRESS_IP}]}}}
-        kube.call("PATCH", f"/api/v1/namespaces/kube-system/services/{INGRESS_SERVICE}/status", status, MERGE)
+        kube.call(
+            "PATCH",
+            f"/api/v1/namespaces/kube-system/services/{INGRESS_SERVICE}/status",
+            status,
+            MERGE,
+        )
     finally:
         kube.close()
 
@@ -97,7 +136,9 @@ def register_metrics_api(home: Path, timeout: float = 20) -> None:
         found = _patiently(lambda: kube.apply(document, path), end)
         while not _available(found):
             if time.monotonic() > end:
-                raise TimeoutError(f"{METRICS_API} did not become available within {timeout:.0f} s: {found.get('status')}")
+                raise TimeoutError(
+                    f"{METRICS_API} did not become available within {timeout:.0f} s: {found.get('status')}"
+                )
             time.sleep(0.1)
             found = kube.call("GET", path)
     finally:
@@ -110,7 +151,9 @@ def _available(document: dict[str, Any]) -> bool:
 
 
 def _patiently(call: Callable[[], Any], end: float) -> Any:
-    """A young API server still makes its own namespaces and roles: until `end` (monotonic seconds), what it lacks is asked again."""
+    """A young API server still makes its own namespaces and roles: until `end` (monotonic seconds),
+    what it lacks is asked again.
+    """
     while True:
         try:
             return call()
@@ -125,5 +168,10 @@ def _port(name: str, port: int) -> dict[str, Any]:
 
 
 def _service(name: str, spec: dict[str, Any]) -> Object:
-    document = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "kube-system"}, "spec": spec}
+    document = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": "kube-system"},
+        "spec": spec,
+    }
     return f"/api/v1/namespaces/kube-system/services/{name}", document

@@ -14,7 +14,11 @@ ROLES: dict[str, tuple[str, list[Rule]]] = {
     "lab:ingress-controller": (
         "lab:ingress-controller",
         [
-            ([""], ["services", "endpoints", "secrets", "configmaps", "namespaces", "nodes", "pods"], READ),
+            (
+                [""],
+                ["services", "endpoints", "secrets", "configmaps", "namespaces", "nodes", "pods"],
+                READ,
+            ),
             (["discovery.k8s.io"], ["endpointslices"], READ),
             (["networking.k8s.io"], ["ingresses", "ingressclasses"], READ),
             (["networking.k8s.io"], ["ingresses/status"], ["update", "patch"]),
@@ -67,9 +71,19 @@ def objects() -> list[tuple[str, dict[str, Any]]]:
     """ClusterRoles and their bindings, each with its path."""
     found = []
     for role, (user, rules) in ROLES.items():
-        body = [{"apiGroups": groups, "resources": resources, "verbs": verbs} for groups, resources, verbs in rules]
+        body = [
+            {"apiGroups": groups, "resources": resources, "verbs": verbs}
+            for groups, resources, verbs in rules
+        ]
         found.append(_object("ClusterRole", role, {"rules": body}))
-        binding = {"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}, "subjects": [_subject(user)]}
+        binding = {
+            "roleRef": {
+                "apiGroup": "rbac.authorization.k8s.io",
+                "kind": "ClusterRole",
+                "name": role,
+            },
+            "subjects": [_subject(user)],
+        }
         found.append(_object("ClusterRoleBinding", role, binding))
     return found
 
@@ -83,5 +97,10 @@ def _subject(user: str) -> dict[str, Any]:
 
 
 def _object(kind: str, name: str, body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    document = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": {"name": name}, **body}
+    document = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": kind,
+        "metadata": {"name": name},
+        **body,
+    }
     return f"/apis/rbac.authorization.k8s.io/v1/{kind.lower()}s/{name}", document

@@ -1,4 +1,6 @@
-"""Which nodes may go: what the cluster-autoscaler asks of a node before it takes it away, as pure functions of what it sees."""
+"""Which nodes may go: what the cluster-autoscaler asks of a node before it takes it away, as pure
+functions of what it sees.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.controlplane.scheduling import Object, Room, chosen_by, is_daemon, is_expendable, is_ready, occupies, quantity, requests
+from lab.controlplane.scheduling import (
+    Object,
+    Room,
+    chosen_by,
+    is_daemon,
+    is_expendable,
+    is_ready,
+    occupies,
+    quantity,
+    requests,
+)
 
 GPU = "nvidia.com/gpu"
 SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
@@ -16,7 +28,9 @@ SYSTEM = "kube-system"
 EVICTION_TIME = 120.0  # modelled seconds for which evictions are tried (`--max-pod-eviction-time`)
 HEADROOM = 30.0  # modelled seconds more than its grace period that a pod gets to end
 DEFAULT_GRACE = 30.0
-EMPTY_AT_ONCE = 10  # nodes without pods that go in one look; of nodes that must be drained first, one
+EMPTY_AT_ONCE = (
+    10  # nodes without pods that go in one look; of nodes that must be drained first, one
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +51,9 @@ class Limits:
     after_failure: float = 180.0
     """Seconds after a drain that failed in which none goes."""
     local_storage: bool = False
-    """Whether pods with local storage keep their node. ACK's default; upstream's is that they do."""
+    """Whether pods with local storage keep their node. ACK's default; upstream's is that they
+    do.
+    """
     system_pods: bool = True
     """Whether pods of kube-system that no disruption budget covers keep their node."""
     longest_grace: float = 14400.0
@@ -53,7 +69,9 @@ class Leaving:
 
 
 def by_node(pods: Iterable[Object]) -> dict[str, list[Object]]:
-    """The pods that hold resources, by their node's name; expendable ones are as good as not there."""
+    """The pods that hold resources, by their node's name; expendable ones are as good as not
+    there.
+    """
     found: dict[str, list[Object]] = {}
     for pod in pods:
         if occupies(pod) and not is_expendable(pod):
@@ -62,9 +80,11 @@ def by_node(pods: Iterable[Object]) -> dict[str, list[Object]]:
 
 
 def utilization(node: Object, pods: Iterable[Object]) -> float:
-    """The largest share of CPU, memory and GPUs that pods have requested of a node, those of DaemonSets included.
+    """The largest share of CPU, memory and GPUs that pods have requested of a node, those of
+    DaemonSets included.
 
-    Of a GPU node upstream counts the GPUs alone; ACK wants CPU, memory and GPUs all below the threshold.
+    Of a GPU node upstream counts the GPUs alone; ACK wants CPU, memory and GPUs all below the
+    threshold.
     """
     total: dict[str, Any] = {}
     for pod in pods:
@@ -77,7 +97,8 @@ def utilization(node: Object, pods: Iterable[Object]) -> float:
 
 
 def keeps_its_node(pod: Object, limits: Limits, budgets: Sequence[Object] = ()) -> bool:
-    """Whether a pod can't be moved: nobody would make it again, it forbids it, it is the system's, or its data would be lost.
+    """Whether a pod can't be moved: nobody would make it again, it forbids it, it is the system's,
+    or its data would be lost.
 
     What says that it is safe to evict is believed, whatever else holds.
     """
@@ -86,24 +107,43 @@ def keeps_its_node(pod: Object, limits: Limits, budgets: Sequence[Object] = ()) 
         return False
     if not any(owner.get("controller") for owner in pod["metadata"].get("ownerReferences") or []):
         return True
-    if limits.system_pods and pod["metadata"].get("namespace") == SYSTEM and not any(_guards(budget, pod) for budget in budgets):
+    if (
+        limits.system_pods
+        and pod["metadata"].get("namespace") == SYSTEM
+        and not any(_guards(budget, pod) for budget in budgets)
+    ):
         return True
     return said.get(SAFE_TO_EVICT) == "false" or (limits.local_storage and has_local_storage(pod))
 
 
 def has_local_storage(pod: Object) -> bool:
     """Whether the pod has a volume on its node's disk that it doesn't name as safe to lose."""
-    safe = {name.strip() for name in ((pod["metadata"].get("annotations") or {}).get(SAFE_VOLUMES) or "").split(",")}
-    return any(volume.get("name") not in safe and _is_local(volume) for volume in pod["spec"].get("volumes") or [])
+    safe = {
+        name.strip()
+        for name in ((pod["metadata"].get("annotations") or {}).get(SAFE_VOLUMES) or "").split(",")
+    }
+    return any(
+        volume.get("name") not in safe and _is_local(volume)
+        for volume in pod["spec"].get("volumes") or []
+    )
 
 
 def _is_local(volume: Object) -> bool:
-    return "hostPath" in volume or ("emptyDir" in volume and (volume["emptyDir"] or {}).get("medium") != "Memory")
+    return "hostPath" in volume or (
+        "emptyDir" in volume and (volume["emptyDir"] or {}).get("medium") != "Memory"
+    )
 
 
-def movable(pods: Sequence[Object], elsewhere: Sequence[Room], budgets: Sequence[Object], limits: Limits) -> bool:
-    """Whether all of a node's pods may be evicted now and would find room on other nodes, which they then take."""
-    allowed = {id(budget): int((budget.get("status") or {}).get("disruptionsAllowed", 0)) for budget in budgets}
+def movable(
+    pods: Sequence[Object], elsewhere: Sequence[Room], budgets: Sequence[Object], limits: Limits
+) -> bool:
+    """Whether all of a node's pods may be evicted now and would find room on other nodes, which
+    they then take.
+    """
+    allowed = {
+        id(budget): int((budget.get("status") or {}).get("disruptionsAllowed", 0))
+        for budget in budgets
+    }
     for pod in pods:
         if keeps_its_node(pod, limits, budgets):
             return False
@@ -126,7 +166,9 @@ def unneeded(
     limits: Limits,
     everywhere: Sequence[Object] | None = None,
 ) -> dict[str, list[Object]]:
-    """Nodes the cluster could do without, by name, with the pods that would have to move to any other node (of `everywhere`)."""
+    """Nodes the cluster could do without, by name, with the pods that would have to move to any
+    other node (of `everywhere`).
+    """
     found: dict[str, list[Object]] = {}
     for node in nodes:
         name = node["metadata"]["name"]
@@ -134,10 +176,16 @@ def unneeded(
         gpus = quantity((node["status"].get("allocatable") or {}).get(GPU, 0))
         if (node["metadata"].get("annotations") or {}).get(SCALE_DOWN_DISABLED) == "true":
             continue
-        if utilization(node, pods.get(name, [])) >= (limits.gpu_utilization if gpus else limits.utilization):
+        if utilization(node, pods.get(name, [])) >= (
+            limits.gpu_utilization if gpus else limits.utilization
+        ):
             continue
         around = everywhere if everywhere is not None else nodes
-        others = [Room.on(o, pods.get(o["metadata"]["name"], [])) for o in around if held and o["metadata"]["name"] != name and is_ready(o)]
+        others = [
+            Room.on(o, pods.get(o["metadata"]["name"], []))
+            for o in around
+            if held and o["metadata"]["name"] != name and is_ready(o)
+        ]
         if not held or movable(held, others, budgets, limits):
             found[name] = held
     return found
@@ -157,10 +205,15 @@ def choose(
     now: float,
     limits: Limits,
 ) -> Leaving:
-    """Who goes now: the longest unneeded first, `spare` nodes of each pool at most, empty ones in bulk, others one at a time."""
+    """Who goes now: the longest unneeded first, `spare` nodes of each pool at most, empty ones in
+    bulk, others one at a time.
+    """
     leaving, left = Leaving(), dict(spare)
     ripe = [
-        node for node in nodes if now - since.get(node["metadata"]["name"], now) > (limits.unneeded if is_ready(node) else limits.unready)
+        node
+        for node in nodes
+        if now - since.get(node["metadata"]["name"], now)
+        > (limits.unneeded if is_ready(node) else limits.unready)
     ]
     for node in sorted(ripe, key=lambda node: since[node["metadata"]["name"]]):
         name = node["metadata"]["name"]
@@ -177,15 +230,21 @@ def choose(
     return leaving
 
 
-def drain_failed(left: Sequence[Object], evicting: float, ending: float, longest_grace: float) -> bool:
-    """Whether a drain is given up: pods that could not be evicted in time, or that did not end within their grace period.
+def drain_failed(
+    left: Sequence[Object], evicting: float, ending: float, longest_grace: float
+) -> bool:
+    """Whether a drain is given up: pods that could not be evicted in time, or that did not end
+    within their grace period.
 
-    `evicting` are the modelled seconds since it began, `ending` those since all of `left` are on their way out.
+    `evicting` are the modelled seconds since it began, `ending` those since all of `left` are on
+    their way out.
     """
     if any(not pod["metadata"].get("deletionTimestamp") for pod in left):
         return evicting >= EVICTION_TIME
     graces = [pod["spec"].get("terminationGracePeriodSeconds") for pod in left]
-    longest = max((DEFAULT_GRACE if grace is None else float(grace) for grace in graces), default=0.0)
+    longest = max(
+        (DEFAULT_GRACE if grace is None else float(grace) for grace in graces), default=0.0
+    )
     return bool(left) and ending >= min(longest, longest_grace) + HEADROOM
 
 

@@ -1,6 +1,8 @@
-"""A signed client of Simple Log Service, for what the lab's adapter and shipper need: GetLogs and PutLogs.
+"""A signed client of Simple Log Service, for what the lab's adapter and shipper need: GetLogs and
+PutLogs.
 
-The maintained SDK is not used: it pins a protobuf older than the one Pulumi's SDK needs. The signature is SLS' own (LOG, HMAC-SHA1).
+The maintained SDK is not used: it pins a protobuf older than the one Pulumi's SDK needs. The
+signature is SLS' own (LOG, HMAC-SHA1).
 """
 
 from __future__ import annotations
@@ -24,14 +26,18 @@ Log = tuple[int, Mapping[str, str]]  # unix seconds, fields
 
 
 class Places:
-    """Where log projects are: the lab's components serve the clusters of all regions, those of ACK the region they run in."""
+    """Where log projects are: the lab's components serve the clusters of all regions, those of ACK
+    the region they run in.
+    """
 
     def __init__(self) -> None:
         self._cloud = httpx.Client(base_url=CONTROL_URL, trust_env=False, timeout=5)
         self._known: dict[str, tuple[float, str]] = {}
 
     def region_of(self, project: str) -> str:
-        """A project's region, remembered for a minute. Raises httpx' errors when nobody can be asked."""
+        """A project's region, remembered for a minute. Raises httpx' errors when nobody can be
+        asked.
+        """
         known = self._known.get(project)
         if known is None or time.monotonic() - known[0] > 60:
             answer = self._cloud.get(f"/_lab/place/log_project/{project}").raise_for_status()
@@ -69,25 +75,45 @@ class Sls:
         """`region_of` tells a project's region."""
         keys = json.loads((home / "credentials.json").read_text())
         self._id, self._secret = keys["access_key"], keys["secret_key"]
-        self._suffix, self._region_of = f"{'-intranet' if internal else ''}.log.aliyuncs.com", region_of
+        self._suffix, self._region_of = (
+            f"{'-intranet' if internal else ''}.log.aliyuncs.com",
+            region_of,
+        )
         self._client = client or httpx.Client(verify=_trust(home), trust_env=False, timeout=10)
 
-    def get_logs(self, project: str, logstore: str, begin: int, end: int, query: str, lines: int) -> Answer:
+    def get_logs(
+        self, project: str, logstore: str, begin: int, end: int, query: str, lines: int
+    ) -> Answer:
         """One GetLogs; raises `SlsError`, or httpx' errors when the service can't be reached."""
         parameters = {
             "type": "log", "topic": "", "from": str(begin), "to": str(end), "line": str(lines), "offset": "0", "reverse": "false",
             "query": query,
         }  # fmt: skip
         response = self._send("GET", project, f"/logstores/{logstore}", parameters, b"", {})
-        return Answer(response.json(), response.headers.get("x-log-progress", "Complete") == "Complete")
+        return Answer(
+            response.json(), response.headers.get("x-log-progress", "Complete") == "Complete"
+        )
 
     def put_logs(self, project: str, logstore: str, source: str, logs: Sequence[Log]) -> None:
         """One PutLogs, uncompressed protobuf."""
         body = log_group(logs, source)
-        self._send("POST", project, f"/logstores/{logstore}/shards/lb", {}, body, {"content-type": "application/x-protobuf"})
+        self._send(
+            "POST",
+            project,
+            f"/logstores/{logstore}/shards/lb",
+            {},
+            body,
+            {"content-type": "application/x-protobuf"},
+        )
 
     def _send(
-        self, method: str, project: str, path: str, parameters: Mapping[str, str], body: bytes, headers: Mapping[str, str]
+        self,
+        method: str,
+        project: str,
+        path: str,
+        parameters: Mapping[str, str],
+        body: bytes,
+        headers: Mapping[str, str],
     ) -> httpx.Response:
         host = f"{project}.{self._region_of(project)}{self._suffix}"
         signed = {
@@ -96,27 +122,49 @@ class Sls:
         }  # fmt: skip
         if body:
             signed["content-md5"] = hashlib.md5(body).hexdigest().upper()
-        signed["authorization"] = f"LOG {self._id}:{signature(self._secret, method, path, parameters, signed)}"
-        response = self._client.request(method, f"https://{host}{path}", params=parameters, content=body, headers=signed)
+        signed["authorization"] = (
+            f"LOG {self._id}:{signature(self._secret, method, path, parameters, signed)}"
+        )
+        response = self._client.request(
+            method, f"https://{host}{path}", params=parameters, content=body, headers=signed
+        )
         if response.status_code != 200:
             raise _error(response)
         return response
 
 
-def signature(secret: str, method: str, path: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> str:
-    """SLS' signature, version 1: method, MD5, type, date, x-log- headers in order, then path and parameters in order."""
-    lines = [method, headers.get("content-md5", ""), headers.get("content-type", ""), headers["date"]]
-    lines += [f"{name}:{headers[name]}" for name in sorted(headers) if name.startswith(("x-log-", "x-acs-"))]
+def signature(
+    secret: str, method: str, path: str, parameters: Mapping[str, str], headers: Mapping[str, str]
+) -> str:
+    """SLS' signature, version 1: method, MD5, type, date, x-log- headers in order, then path and
+    parameters in order.
+    """
+    lines = [
+        method,
+        headers.get("content-md5", ""),
+        headers.get("content-type", ""),
+        headers["date"],
+    ]
+    lines += [
+        f"{name}:{headers[name]}"
+        for name in sorted(headers)
+        if name.startswith(("x-log-", "x-acs-"))
+    ]
     sorted_parameters = "&".join(f"{name}={parameters[name]}" for name in sorted(parameters))
     lines.append(path + (f"?{sorted_parameters}" if parameters else ""))
-    return base64.b64encode(hmac.new(secret.encode(), "\n".join(lines).encode(), hashlib.sha1).digest()).decode()
+    return base64.b64encode(
+        hmac.new(secret.encode(), "\n".join(lines).encode(), hashlib.sha1).digest()
+    ).decode()
 
 
 def log_group(logs: Sequence[Log], source: str) -> bytes:
     """The protobuf message LogGroup{Logs=1{Time=1, Contents=2{Key=1, Value=2}}, Source=4}."""
     group = b""
     for moment, fields in logs:
-        contents = b"".join(_field(2, _field(1, key.encode()) + _field(2, str(text).encode())) for key, text in fields.items())
+        contents = b"".join(
+            _field(2, _field(1, key.encode()) + _field(2, str(text).encode()))
+            for key, text in fields.items()
+        )
         group += _field(1, b"\x08" + _varint(moment) + contents)
     return group + _field(4, source.encode())
 

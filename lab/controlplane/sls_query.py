@@ -1,6 +1,8 @@
-"""The arithmetic of ack-alibaba-cloud-metrics-adapter: from a metric's name and labels to an SLS query, from its answer to a number.
+"""The arithmetic of ack-alibaba-cloud-metrics-adapter: from a metric's name and labels to an SLS
+query, from its answer to a number.
 
-Pure functions with the real adapter's rules and quirks; an HPA that behaves in the lab behaves the same on ACK.
+Pure functions with the real adapter's rules and quirks; an HPA that behaves in the lab behaves the
+same on ACK.
 """
 
 from __future__ import annotations
@@ -63,7 +65,9 @@ class Query:
 
 
 def params(labels: Mapping[str, str]) -> Params:
-    """Read the labels; raises `SelectorError` with the adapter's message. As there, numbers are read before anything is missed."""
+    """Read the labels; raises `SelectorError` with the adapter's message. As there, numbers are
+    read before anything is missed.
+    """
     delay = _integer(labels, "sls.query.delay", DEFAULT_DELAY)
     interval = _integer(labels, "sls.query.interval", MIN_INTERVAL)
     retries = _integer(labels, "sls.query.max_retry", DEFAULT_RETRIES)
@@ -82,10 +86,16 @@ def params(labels: Mapping[str, str]) -> Params:
 
 
 def scaled(wanted: Params, clock: float) -> Params:
-    """The same window and delay in the lab's time: whole seconds, at least one, since that is what log queries know."""
+    """The same window and delay in the lab's time: whole seconds, at least one, since that is what
+    log queries know.
+    """
     if clock == 1:
         return wanted
-    return replace(wanted, interval=max(1, math.ceil(wanted.interval / clock)), delay=max(1, math.ceil(wanted.delay / clock)))
+    return replace(
+        wanted,
+        interval=max(1, math.ceil(wanted.interval / clock)),
+        delay=max(1, math.ceil(wanted.delay / clock)),
+    )
 
 
 def query(metric: str, wanted: Params, now: int) -> Query:
@@ -102,8 +112,9 @@ def query(metric: str, wanted: Params, now: int) -> Query:
 def value(text: str) -> int:
     """What the adapter makes of the answer's text.
 
-    Only digits and dots survive, the rest is read as a float and cut to a 64-bit integer: "null" is 0, "1.0E-4" is 1, "-3" is 3, and
-    what no 64-bit integer holds is the least of them, as Go's conversion has it on amd64.
+    Only digits and dots survive, the rest is read as a float and cut to a 64-bit integer: "null" is
+    0, "1.0E-4" is 1, "-3" is 3, and what no 64-bit integer holds is the least of them, as Go's
+    conversion has it on amd64.
     """
     digits = "".join(re.findall(r"[0-9.]", text)) or "0"
     if digits.count(".") > 1 or digits == ".":
@@ -123,15 +134,23 @@ def quantity(number: int) -> str:
 
 
 def labels_of(selector: str) -> dict[str, str]:
-    """A label selector of a URL as labels; operators are ignored, of several values the first in order counts.
+    """A label selector of a URL as labels; operators are ignored, of several values the first in
+    order counts.
 
-    Raises `MalformedSelector` for a value that is no label value: Kubernetes refuses it before the adapter sees it.
+    Raises `MalformedSelector` for a value that is no label value: Kubernetes refuses it before the
+    adapter sees it.
     """
     found: dict[str, str] = {}
     for part in _requirements(selector):
-        match = re.fullmatch(r"\s*([^\s=!()<>]+)\s*(?:(?:==?|!=|<|>)\s*(\S*)|(?:not)?in\s*\(([^)]*)\))\s*", part)
+        match = re.fullmatch(
+            r"\s*([^\s=!()<>]+)\s*(?:(?:==?|!=|<|>)\s*(\S*)|(?:not)?in\s*\(([^)]*)\))\s*", part
+        )
         if match:
-            several = sorted(v.strip() for v in match[3].split(",")) if match[3] is not None else [match[2]]
+            several = (
+                sorted(v.strip() for v in match[3].split(","))
+                if match[3] is not None
+                else [match[2]]
+            )
             for number, one in enumerate(several):
                 _check(match[1], number, one)
             found[match[1]] = several[0]
@@ -145,7 +164,9 @@ def _check(key: str, number: int, text: str) -> None:
     elif not _LABEL_VALUE.fullmatch(text):
         wrong = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.'"
     if wrong:
-        raise MalformedSelector(f'unable to parse requirement: values[{number}][{key}]: Invalid value: "{text}": {wrong}')
+        raise MalformedSelector(
+            f'unable to parse requirement: values[{number}][{key}]: Invalid value: "{text}": {wrong}'
+        )
 
 
 def known(metric: str) -> bool:

@@ -40,16 +40,26 @@ async def _main(options: argparse.Namespace) -> None:
 def main() -> int:
     """0 after SIGTERM, 1 if it cannot start."""
     parser = argparse.ArgumentParser(prog="python -m lab.kubelet", description=__doc__)
-    parser.add_argument("--home", type=Path, default=os.environ.get("LAB_HOME"), help="the lab's directory (default: $LAB_HOME)")
+    parser.add_argument(
+        "--home",
+        type=Path,
+        default=os.environ.get("LAB_HOME"),
+        help="the lab's directory (default: $LAB_HOME)",
+    )
     parser.add_argument("--control", default=CONTROL, help="the region's control API")
     parser.add_argument("--cluster-id", default=CLUSTER_ID)
     options = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout
+    )
     if options.home is None:
         parser.error("--home is missing and LAB_HOME is not set: which lab's nodes should run?")
     options.home = Path(options.home)
     if not _kubeconfig(options.home).exists():
-        print(f"node agent: {_kubeconfig(options.home)} does not exist: start the lab first (python -m lab up)", file=sys.stderr)
+        print(
+            f"node agent: {_kubeconfig(options.home)} does not exist: start the lab first (python -m lab up)",
+            file=sys.stderr,
+        )
         return 1
     try:
         import uvloop

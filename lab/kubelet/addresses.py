@@ -6,7 +6,9 @@ import ipaddress
 
 
 class Addresses:
-    """Hands out addresses round robin, so that a freed one rests a while (the first host is the node's bridge)."""
+    """Hands out addresses round robin, so that a freed one rests a while (the first host is the
+    node's bridge).
+    """
 
     def __init__(self, cidr: str) -> None:
         network = ipaddress.ip_network(cidr)

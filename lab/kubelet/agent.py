@@ -1,4 +1,6 @@
-"""The agent: instances of the region in, nodes and pods out. One process, one loop, shared watches."""
+"""The agent: instances of the region in, nodes and pods out. One process, one loop, shared
+watches.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ class Agent:
 
     @property
     def scenario(self) -> Scenario:
-        """The lab's scenario; a file that has changed since is read again, one that is wrong now leaves the last good one."""
+        """The lab's scenario; a file that has changed since is read again, one that is wrong now
+        leaves the last good one.
+        """
         path = self.home / "scenario.yaml"
         stamp = path.stat().st_mtime_ns if path.exists() else 0
         if self._scenario is None or stamp != self._stamp:
@@ -63,7 +67,9 @@ class Agent:
         return self._scenario
 
     def load_seconds(self) -> float:
-        """Wall seconds that image and model of the next light pod take: the scenario's delay `model_load`."""
+        """Wall seconds that image and model of the next light pod take: the scenario's delay
+        `model_load`.
+        """
         self._loads += 1
         return self.scenario.delay("model_load", self._loads) / clock_factor()
 
@@ -71,7 +77,9 @@ class Agent:
     def session(self) -> aiohttp.ClientSession:
         """For probes, hooks and the control API: no connection is kept."""
         if self._session is None:
-            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True))
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, force_close=True)
+            )
         return self._session
 
     def spawn(self, work: Any) -> None:
@@ -99,13 +107,17 @@ class Agent:
         )
 
     async def _follow_instances(self) -> None:
-        """Long-polls the region; an answer is the whole truth, so nothing is lost by missing one."""
+        """Long-polls the region; an answer is the whole truth, so nothing is lost by missing
+        one.
+        """
         revision = -1
         while True:
             try:
                 limits = aiohttp.ClientTimeout(total=60)
                 query = {"since": str(revision), "wait": "30"}
-                async with self.session.get(f"{self.control}/_lab/instances", params=query, timeout=limits) as response:
+                async with self.session.get(
+                    f"{self.control}/_lab/instances", params=query, timeout=limits
+                ) as response:
                     response.raise_for_status()
                     answer = await response.json(content_type=None)
             except (aiohttp.ClientError, TimeoutError, ValueError) as reason:
@@ -119,7 +131,11 @@ class Agent:
 
     def take(self, instances: list[Object]) -> None:
         """Compares the instances with the nodes and starts what follows from it."""
-        running = {one["instance_id"]: one for one in instances if one["status"] == "Running" and one.get("cluster_id")}
+        running = {
+            one["instance_id"]: one
+            for one in instances
+            if one["status"] == "Running" and one.get("cluster_id")
+        }
         for gone in [key for key in self.nodes if key not in running]:
             node = self.nodes.pop(gone)
             self.by_name.pop(node.name, None)
@@ -136,8 +152,13 @@ class Agent:
     async def _register(self, node: Node) -> None:
         """Until it works or the instance is gone."""
         if refusal := node.refusal():
-            # systemd would start it again and again; the machine runs, is paid for, and no node comes of it.
-            log.error("instance %s: its kubelet ends, no node registers: %s", node.instance["instance_id"], refusal)
+            # systemd would start it again and again; the machine runs, is paid for, and no node
+            # comes of it.
+            log.error(
+                "instance %s: its kubelet ends, no node registers: %s",
+                node.instance["instance_id"],
+                refusal,
+            )
             return
         async with self._gate:
             while self.nodes.get(node.instance["instance_id"]) is node:
@@ -166,10 +187,15 @@ class Agent:
             try:
                 for found in (await self.api.get("/api/v1/nodes"))["items"]:
                     name = found["metadata"]["name"]
-                    if "alibabacloud.com/ecs-instance-id" in found["metadata"].get("labels", {}) and name not in self.by_name:
+                    if (
+                        "alibabacloud.com/ecs-instance-id" in found["metadata"].get("labels", {})
+                        and name not in self.by_name
+                    ):
                         log.info("node %s has no instance any more: removed", name)
                         await self.api.delete(f"/api/v1/nodes/{name}")
-                        pods = await self.api.get("/api/v1/pods", fieldSelector=f"spec.nodeName={name}")
+                        pods = await self.api.get(
+                            "/api/v1/pods", fieldSelector=f"spec.nodeName={name}"
+                        )
                         await asyncio.gather(*(evict(self.api, pod) for pod in pods["items"]))
                 return
             except ApiError as error:
@@ -204,7 +230,9 @@ class Agent:
                 self.spawn(self.quietly(node.look(found)))
 
     async def _heartbeats(self) -> None:
-        """Every lease once in ten seconds, whatever else the loop has to do; calls at once are bounded by the pool."""
+        """Every lease once in ten seconds, whatever else the loop has to do; calls at once are
+        bounded by the pool.
+        """
         while True:
             now = asyncio.get_running_loop().time()
             for node in self.nodes.values():
@@ -219,7 +247,9 @@ class Agent:
             nodes = [node for node in self.nodes.values() if node.ready.is_set()]
             for node in nodes:
                 await asyncio.sleep(STATUS_SECONDS / len(nodes))
-                if self.nodes.get(node.instance["instance_id"]) is node:  # else its name may be another machine's by now
+                if (
+                    self.nodes.get(node.instance["instance_id"]) is node
+                ):  # else its name may be another machine's by now
                     self.spawn(self.quietly(node.refresh()))
             if not nodes:
                 await asyncio.sleep(1)
@@ -230,7 +260,9 @@ class Agent:
             for known in node.pods.values():
                 meta = known.pod["metadata"]
                 if (meta["namespace"], meta["name"]) == (namespace, pod):
-                    return next((one for one in [*known.init, *known.main] if one.name == container), None)
+                    return next(
+                        (one for one in [*known.init, *known.main] if one.name == container), None
+                    )
         return None
 
 

@@ -1,4 +1,6 @@
-"""A small asynchronous Kubernetes client: requests with clear errors, and a list-and-watch that survives anything."""
+"""A small asynchronous Kubernetes client: requests with clear errors, and a list-and-watch that
+survives anything.
+"""
 
 from __future__ import annotations
 
@@ -47,16 +49,22 @@ class Api:
         config = yaml.safe_load(kubeconfig.read_text())
         wanted = config.get("current-context") or config["contexts"][0]["name"]
         context = next(item["context"] for item in config["contexts"] if item["name"] == wanted)
-        cluster = next(item["cluster"] for item in config["clusters"] if item["name"] == context["cluster"])
+        cluster = next(
+            item["cluster"] for item in config["clusters"] if item["name"] == context["cluster"]
+        )
         user = next(item["user"] for item in config["users"] if item["name"] == context["user"])
         self.server: str = cluster["server"].rstrip("/")
         self.headers = {"User-Agent": "kubelet/v1.36.3 (lab)"}
         self.tls: ssl.SSLContext | bool = False
         if self.server.startswith("https"):
-            self.tls = ssl.create_default_context(cafile=_inline(cluster, "certificate-authority", kubeconfig.parent))
+            self.tls = ssl.create_default_context(
+                cafile=_inline(cluster, "certificate-authority", kubeconfig.parent)
+            )
             certificate = _inline(user, "client-certificate", kubeconfig.parent)
             if certificate:
-                self.tls.load_cert_chain(certificate, _inline(user, "client-key", kubeconfig.parent))
+                self.tls.load_cert_chain(
+                    certificate, _inline(user, "client-key", kubeconfig.parent)
+                )
         if user.get("token"):
             self.headers["Authorization"] = f"Bearer {user['token']}"
         self.connections = connections
@@ -66,8 +74,12 @@ class Api:
     def session(self) -> aiohttp.ClientSession:
         """The pool, made at first use inside the running loop."""
         if self._session is None or self._session.closed:
-            connector = aiohttp.TCPConnector(limit=self.connections, ssl=self.tls, keepalive_timeout=60)
-            self._session = aiohttp.ClientSession(connector=connector, headers=self.headers, json_serialize=json.dumps)
+            connector = aiohttp.TCPConnector(
+                limit=self.connections, ssl=self.tls, keepalive_timeout=60
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector, headers=self.headers, json_serialize=json.dumps
+            )
         return self._session
 
     async def close(self) -> None:
@@ -75,20 +87,31 @@ class Api:
         if self._session is not None:
             await self._session.close()
 
-    async def request(self, method: str, path: str, body: Any = None, kind: str = JSON, **params: str) -> Object:
-        """One call; ApiError for a refusal, ApiError 503 when the server cannot be reached within 30 s."""
+    async def request(
+        self, method: str, path: str, body: Any = None, kind: str = JSON, **params: str
+    ) -> Object:
+        """One call; ApiError for a refusal, ApiError 503 when the server cannot be reached within
+        30 s.
+        """
         data = None if body is None else json.dumps(body)
         timeout = aiohttp.ClientTimeout(total=30)
         try:
             async with self.session.request(
-                method, self.server + path, data=data, params=params, headers={"Content-Type": kind}, timeout=timeout
+                method,
+                self.server + path,
+                data=data,
+                params=params,
+                headers={"Content-Type": kind},
+                timeout=timeout,
             ) as response:
                 text = await response.text()
                 if response.status >= 400:
                     raise _refusal(response.status, text)
                 return json.loads(text) if text else {}
         except (aiohttp.ClientError, TimeoutError) as reason:
-            raise ApiError(503, "Unreachable", f"{method} {path}: {type(reason).__name__} {reason}") from None
+            raise ApiError(
+                503, "Unreachable", f"{method} {path}: {type(reason).__name__} {reason}"
+            ) from None
 
     async def get(self, path: str, **params: str) -> Object:
         """GET."""
@@ -120,7 +143,9 @@ class Api:
                 raise
 
     async def watch(self, path: str, **params: str) -> AsyncIterator[tuple[str, Object]]:
-        """Yields (ADDED | MODIFIED | DELETED | SYNCED, object) for ever; objects lost while away come as DELETED."""
+        """Yields (ADDED | MODIFIED | DELETED | SYNCED, object) for ever; objects lost while away
+        come as DELETED.
+        """
         known: dict[str, Object] = {}
         while True:
             try:
@@ -133,7 +158,9 @@ class Api:
                     known[uid] = item
                     yield event, item
                 yield "SYNCED", {}
-                async for event, item in self._stream(path, listed["metadata"]["resourceVersion"], params):
+                async for event, item in self._stream(
+                    path, listed["metadata"]["resourceVersion"], params
+                ):
                     uid = item["metadata"]["uid"]
                     if event == "DELETED":
                         known.pop(uid, None)
@@ -143,12 +170,24 @@ class Api:
             except (ApiError, aiohttp.ClientError, TimeoutError, ValueError):
                 await asyncio.sleep(0.5)
 
-    async def _stream(self, path: str, version: str, params: dict[str, str]) -> AsyncIterator[tuple[str, Object]]:
-        """Watches on from `version`, through ordinary time-outs; ends when the version is too old."""
+    async def _stream(
+        self, path: str, version: str, params: dict[str, str]
+    ) -> AsyncIterator[tuple[str, Object]]:
+        """Watches on from `version`, through ordinary time-outs; ends when the version is too
+        old.
+        """
         while True:
-            query = {**params, "watch": "1", "resourceVersion": version, "allowWatchBookmarks": "true", "timeoutSeconds": "300"}
+            query = {
+                **params,
+                "watch": "1",
+                "resourceVersion": version,
+                "allowWatchBookmarks": "true",
+                "timeoutSeconds": "300",
+            }
             limits = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=330)
-            async with self.session.get(self.server + path, params=query, timeout=limits) as response:
+            async with self.session.get(
+                self.server + path, params=query, timeout=limits
+            ) as response:
                 if response.status != 200:
                     raise _refusal(response.status, await response.text())
                 async for line in _lines(response):

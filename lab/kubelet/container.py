@@ -22,10 +22,14 @@ from lab.kubelet.surroundings import Surroundings
 Object = dict[str, Any]
 BACKOFF_FIRST, BACKOFF_LAST, BACKOFF_RESET = 10.0, 300.0, 600.0
 PULL_RETRY = 4.0
-"""Seconds between ErrImagePull and ImagePullBackOff: short, so that who waits for the pod sees the reason soon."""
+"""Seconds between ErrImagePull and ImagePullBackOff: short, so that who waits for the pod sees the
+reason soon.
+"""
 MINIMUM_GRACE = 2.0
 API_SERVER = {"KUBERNETES_SERVICE_HOST": API_IP, "KUBERNETES_SERVICE_PORT": "6443"}
-"""What every container is told of the API server; here its own address, since no proxy stands behind service addresses."""
+"""What every container is told of the API server; here its own address, since no proxy stands
+behind service addresses.
+"""
 
 
 class Container:
@@ -35,7 +39,9 @@ class Container:
         """`restart` is Always, OnFailure or Never."""
         self.around, self.spec, self.restart = around, spec, restart
         self.name: str = spec["name"]
-        self.state = ContainerState(self.name, spec["image"], restarts=restarts, resources=spec.get("resources") or {})
+        self.state = ContainerState(
+            self.name, spec["image"], restarts=restarts, resources=spec.get("resources") or {}
+        )
         self.folder = around.folder / "containers" / self.name
         self.process: process.Process | None = None
         self.env: dict[str, str] = {}
@@ -108,7 +114,11 @@ class Container:
         await asyncio.sleep(PULL_RETRY)
         self.event("Normal", "BackOff", f'Back-off pulling image "{reference}"')
         self.event("Warning", "Failed", "Error: ImagePullBackOff")
-        self.show(waiting("ImagePullBackOff", f'Back-off pulling image "{reference}": ErrImagePull: {reason}'))
+        self.show(
+            waiting(
+                "ImagePullBackOff", f'Back-off pulling image "{reference}": ErrImagePull: {reason}'
+            )
+        )
         await asyncio.sleep(PULL_RETRY)
 
     async def _start(self, image: images.Image) -> process.Process:
@@ -124,8 +134,18 @@ class Container:
             return light.Light(model, around.pod_ip, around.load_seconds(), light.pace())
         if image.kind == "shell" and words[0] == sys.executable:
             words = images.located(words, self.spec, root)
-        own = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(root), "HOSTNAME": around.pod["metadata"]["name"], **API_SERVER}
-        lab = {"LAB_ROOTFS": str(root), "LAB_POD_IP": around.pod_ip, "LAB_DEAF_TO_SIGTERM": "1", "PYTHONUNBUFFERED": "1"}
+        own = {
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "HOME": str(root),
+            "HOSTNAME": around.pod["metadata"]["name"],
+            **API_SERVER,
+        }
+        lab = {
+            "LAB_ROOTFS": str(root),
+            "LAB_POD_IP": around.pod_ip,
+            "LAB_DEAF_TO_SIGTERM": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
         if words[1:3] == ["-m", "lab.serving"] or image.kind == "serving":
             lab |= images.serving_environment(self.spec["image"], self._tensorflow())
         self.env = {**own, **self.env, **lab}
@@ -180,7 +200,9 @@ class Container:
             await self.end(self.around.grace, "FailedPostStartHook")
 
     async def _wait_to_restart(self, ran: float) -> None:
-        """CrashLoopBackOff: at once the first time, then 10 s, 20 s, ... 5 min; a run of 10 min starts over."""
+        """CrashLoopBackOff: at once the first time, then 10 s, 20 s, ... 5 min; a run of 10 min
+        starts over.
+        """
         if ran >= BACKOFF_RESET:
             self._backoff = 0.0
         pause, self._backoff = self._backoff, min(BACKOFF_LAST, self._backoff * 2 or BACKOFF_FIRST)
@@ -189,9 +211,7 @@ class Container:
         if pause:
             who = f"{self.name} in pod {meta['name']}_{meta['namespace']}({meta['uid']})"
             self.event("Warning", "BackOff", f"Back-off restarting failed container {who}")
-            text = (
-                f"back-off {_duration(pause)} restarting failed container={self.name} pod={meta['name']}_{meta['namespace']}({meta['uid']})"
-            )
+            text = f"back-off {_duration(pause)} restarting failed container={self.name} pod={meta['name']}_{meta['namespace']}({meta['uid']})"
             self.show(waiting("CrashLoopBackOff", text))
             await asyncio.sleep(pause)
 
@@ -200,7 +220,9 @@ class Container:
         return await process.run(command, self.env, self.folder / "rootfs", seconds)
 
     async def end(self, grace: float, why: str = "") -> None:
-        """preStop hook, SIGTERM, and SIGKILL when `grace` seconds are over; returns when the process is gone."""
+        """preStop hook, SIGTERM, and SIGKILL when `grace` seconds are over; returns when the
+        process is gone.
+        """
         running, clock = self.process, asyncio.get_running_loop()
         if running is None or not self.state.running:
             return

@@ -1,4 +1,6 @@
-"""Kubernetes events of the kubelet: repeated ones are counted, floods are dropped, nothing waits for them."""
+"""Kubernetes events of the kubelet: repeated ones are counted, floods are dropped, nothing waits
+for them.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +26,26 @@ class Events:
     def pod(self, pod: Object, kind: str, reason: str, message: str, container: str = "") -> None:
         """An event about a pod or one of its containers; `kind` is Normal or Warning."""
         meta = pod["metadata"]
-        involved = {"apiVersion": "v1", "kind": "Pod", "name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]}
+        involved = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "name": meta["name"],
+            "namespace": meta["namespace"],
+            "uid": meta["uid"],
+        }
         if container:
             involved["fieldPath"] = f"spec.containers{{{container}}}"
         self.put(involved, kind, reason, message, pod["spec"].get("nodeName", ""))
 
     def node(self, name: str, reason: str, message: str, kind: str = "Normal") -> None:
         """An event about a node."""
-        self.put({"apiVersion": "v1", "kind": "Node", "name": name, "uid": name}, kind, reason, message, name)
+        self.put(
+            {"apiVersion": "v1", "kind": "Node", "name": name, "uid": name},
+            kind,
+            reason,
+            message,
+            name,
+        )
 
     def put(self, involved: Object, kind: str, reason: str, message: str, host: str) -> None:
         """Queues; a full queue drops."""
@@ -45,16 +59,23 @@ class Events:
             try:
                 await self._write(*item)
             except ApiError as error:
-                # A namespace on its way out refuses new events; the API server being away is waited out elsewhere.
+                # A namespace on its way out refuses new events; the API server being away is waited
+                # out elsewhere.
                 if error.status == 503:
                     await asyncio.sleep(0.5)
 
-    async def _write(self, involved: Object, kind: str, reason: str, message: str, host: str) -> None:
+    async def _write(
+        self, involved: Object, kind: str, reason: str, message: str, host: str
+    ) -> None:
         key, space = (involved["uid"], reason, message), involved.get("namespace", "default")
         name, count = self.known.get(key, ("", 0))
         if name:
             try:
-                await self.api.patch(f"/api/v1/namespaces/{space}/events/{name}", {"count": count + 1, "lastTimestamp": now()}, MERGE)
+                await self.api.patch(
+                    f"/api/v1/namespaces/{space}/events/{name}",
+                    {"count": count + 1, "lastTimestamp": now()},
+                    MERGE,
+                )
                 self.known[key] = (name, count + 1)
                 return
             except ApiError as error:

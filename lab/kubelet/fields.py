@@ -19,7 +19,9 @@ class ConfigError(Exception):
 
 
 def field_value(pod: Object, path: str, facts: Object) -> str:
-    """A fieldRef; `facts` holds what the pod object does not know yet (status.podIP, status.hostIP)."""
+    """A fieldRef; `facts` holds what the pod object does not know yet (status.podIP,
+    status.hostIP).
+    """
     if path in facts:
         return str(facts[path])
     found = re.fullmatch(r"metadata\.(labels|annotations)\['([^']+)'\]", path)
@@ -38,12 +40,26 @@ def _resource_value(container: Object, reference: Object) -> str:
     """A resourceFieldRef, divided as asked (default divisor 1, whole numbers rounded up)."""
     group, _, name = reference["resource"].partition(".")
     given = (container.get("resources") or {}).get(group) or {}
-    return str(-(-quantity(given.get(name, "0")) // (quantity(str(reference.get("divisor") or "1")) or 1)).__int__())
+    return str(
+        -(
+            -quantity(given.get(name, "0")) // (quantity(str(reference.get("divisor") or "1")) or 1)
+        ).__int__()
+    )
 
 
 def quantity(text: str) -> float:
     """A Kubernetes quantity as a number."""
-    suffixes = {"m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+    suffixes = {
+        "m": 1e-3,
+        "k": 1e3,
+        "M": 1e6,
+        "G": 1e9,
+        "T": 1e12,
+        "Ki": 2**10,
+        "Mi": 2**20,
+        "Gi": 2**30,
+        "Ti": 2**40,
+    }
     found = re.fullmatch(r"([0-9.]+(?:[eE][0-9]+)?)([a-zA-Z]*)", str(text))
     return float(found[1]) * suffixes.get(found[2], 1) if found else 0.0
 
@@ -63,8 +79,12 @@ async def _key(lookup: Lookup, plural: str, reference: Object) -> str | None:
     return value if plural == "configmaps" else base64.b64decode(value).decode()
 
 
-async def environment(pod: Object, container: Object, facts: Object, lookup: Lookup) -> dict[str, str]:
-    """All variables of a container, later ones seeing earlier ones as $(NAME); ConfigError if one cannot be had."""
+async def environment(
+    pod: Object, container: Object, facts: Object, lookup: Lookup
+) -> dict[str, str]:
+    """All variables of a container, later ones seeing earlier ones as $(NAME); ConfigError if one
+    cannot be had.
+    """
     result: dict[str, str] = {}
     for source in container.get("envFrom") or []:
         for key, plural in (("configMapRef", "configmaps"), ("secretRef", "secrets")):
@@ -84,7 +104,11 @@ async def environment(pod: Object, container: Object, facts: Object, lookup: Loo
         elif "resourceFieldRef" in origin:
             result[entry["name"]] = _resource_value(container, origin["resourceFieldRef"])
         else:
-            key, plural = ("configMapKeyRef", "configmaps") if "configMapKeyRef" in origin else ("secretKeyRef", "secrets")
+            key, plural = (
+                ("configMapKeyRef", "configmaps")
+                if "configMapKeyRef" in origin
+                else ("secretKeyRef", "secrets")
+            )
             value = await _key(lookup, plural, origin[key])
             if value is not None:
                 result[entry["name"]] = value

@@ -36,7 +36,10 @@ async def _run(container: Container, hook: Object) -> str:
     elif "httpGet" in hook:
         spec = hook["httpGet"]
         host = spec.get("host") or container.around.pod_ip
-        scheme, port = (spec.get("scheme") or "HTTP").lower(), port_number(spec["port"], container.spec)
+        scheme, port = (
+            (spec.get("scheme") or "HTTP").lower(),
+            port_number(spec["port"], container.spec),
+        )
         url = f"{scheme}://{host}:{port}/{(spec.get('path') or '/').lstrip('/')}"
         headers = {entry["name"]: entry.get("value", "") for entry in spec.get("httpHeaders") or []}
         async with container.around.session.get(url, headers=headers, ssl=False) as response:

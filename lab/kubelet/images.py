@@ -1,4 +1,6 @@
-"""What runs for an image: a table of the images this lab knows, and the command a container becomes."""
+"""What runs for an image: a table of the images this lab knows, and the command a container
+becomes.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ Object = dict[str, Any]
 
 
 class UnknownImage(Exception):
-    """The image cannot be had here; the text is a container runtime's, `reason` the state in which the container waits."""
+    """The image cannot be had here; the text is a container runtime's, `reason` the state in which
+    the container waits.
+    """
 
     def __init__(self, text: str, reason: str = "ErrImagePull") -> None:
         super().__init__(text)
@@ -30,7 +34,9 @@ class UnknownImage(Exception):
 
 @dataclass(frozen=True)
 class Image:
-    """`entrypoint` and `arguments` as the image's own; `program` None means a container without a process (pause)."""
+    """`entrypoint` and `arguments` as the image's own; `program` None means a container without a
+    process (pause).
+    """
 
     kind: str
     entrypoint: tuple[str, ...] = ()
@@ -39,16 +45,22 @@ class Image:
 
 _SERVER = "/usr/bin/tensorflow_model_server"
 TENSORFLOW_ANNOTATION = "elastic-inference/tensorflow"
-"""On a pod: TensorFlow in an image whose tag doesn't say it (`server.tensorflow`; components/names.py)."""
+"""On a pod: TensorFlow in an image whose tag doesn't say it (`server.tensorflow`;
+components/names.py).
+"""
 TABLE: list[tuple[str, Image]] = [
     (r"(.*/)?tensorflow[/-]serving", Image("serving", ("/usr/bin/tf_serving_entrypoint.sh",))),
     (r"(.*/)?(pause|pause-amd64)", Image("pause")),
     (r"(.*/)?(busybox|alpine|debian|ubuntu|bash)", Image("shell", (), ("sh",))),
     (r"(.*/)?python", Image("shell", (), ("python3",))),
 ]
-"""Names under which an image is known, whatever registry holds it: a copy in a registry of the user's own has any tag."""
+"""Names under which an image is known, whatever registry holds it: a copy in a registry of the
+user's own has any tag.
+"""
 KNOWN: Object = json.loads((Path(__file__).parent / "known_images.json").read_text())
-_NAME = re.compile(r"^(?P<name>[a-z0-9]+(?:[._/:-]+[a-z0-9]+)*?)(?::(?P<tag>[\w][\w.-]{0,127}))?(?:@sha256:[0-9a-f]{64})?$")
+_NAME = re.compile(
+    r"^(?P<name>[a-z0-9]+(?:[._/:-]+[a-z0-9]+)*?)(?::(?P<tag>[\w][\w.-]{0,127}))?(?:@sha256:[0-9a-f]{64})?$"
+)
 
 
 def split(reference: str) -> tuple[str, str]:
@@ -66,18 +78,24 @@ def split(reference: str) -> tuple[str, str]:
 
 
 def declared(pod: Object, container: Object) -> str:
-    """The TensorFlow that the pod says a container's image has; "" if it says none, or the container runs something else."""
+    """The TensorFlow that the pod says a container's image has; "" if it says none, or the
+    container runs something else.
+    """
     program = (container.get("command") or [_SERVER])[0].rpartition("/")[2]
     runs_it = program in ("tensorflow_model_server", "tf_serving_entrypoint.sh")
-    return ((pod["metadata"].get("annotations") or {}).get(TENSORFLOW_ANNOTATION) or "") if runs_it else ""
+    return (
+        ((pod["metadata"].get("annotations") or {}).get(TENSORFLOW_ANNOTATION) or "")
+        if runs_it
+        else ""
+    )
 
 
 def resolve(reference: str, tensorflow: str = "") -> Image:
     """What runs for the image; UnknownImage with the words of containerd where no registry has it.
 
-    A public image has the tags of its registry (known_images.json). A copy elsewhere is taken to be there, and so
-    is an image of which the pod says its TensorFlow. Anything else is not: the well-known registries say so, and one that nobody knows
-    has no address.
+    A public image has the tags of its registry (known_images.json). A copy elsewhere is taken to be
+    there, and so is an image of which the pod says its TensorFlow. Anything else is not: the
+    well-known registries say so, and one that nobody knows has no address.
     """
     name, tag = split(reference)
     if not name:
@@ -93,11 +111,15 @@ def resolve(reference: str, tensorflow: str = "") -> Image:
             return image
     if tensorflow:
         return TABLE[0][1]
-    raise UnknownImage(registry.words("denied" if registry.known(name) else "no_such_host", reference, name, tag))
+    raise UnknownImage(
+        registry.words("denied" if registry.known(name) else "no_such_host", reference, name, tag)
+    )
 
 
 def has_tag(public: Object, tag: str) -> bool:
-    """Whether a public image has a tag, as far as the list goes: a release of the same major version after its end is taken to be there."""
+    """Whether a public image has a tag, as far as the list goes: a release of the same major
+    version after its end is taken to be there.
+    """
     if re.fullmatch(public["tags"], tag) is None:
         return False
     release = re.match(r"(\d+)\.(\d+)\.(\d+)", tag)
@@ -109,8 +131,9 @@ def has_tag(public: Object, tag: str) -> bool:
 
 
 def require_libraries(reference: str, declared_version: str = "") -> None:
-    """UnknownImage if what computes for a serving image of this tag, or of the declared version, is not on this machine: the lab is sealed
-    and can't fetch it."""
+    """UnknownImage if what computes for a serving image of this tag, or of the declared version, is
+    not on this machine: the lab is sealed and can't fetch it.
+    """
     name, tag = split(reference)
     version = tensorflow.choose(declared_version or tag).version
     if version not in tensorflow.there():
@@ -121,8 +144,14 @@ def require_libraries(reference: str, declared_version: str = "") -> None:
 
 
 def serving_environment(reference: str, declared_version: str = "") -> dict[str, str]:
-    """What lab.serving is told of its image, and where this machine keeps TensorFlow's libraries."""
-    return {"LAB_IMAGE_TAG": declared_version or split(reference)[1], "EI_CACHE": str(cache_root()), "PYTHONPATH": str(REPOSITORY)}
+    """What lab.serving is told of its image, and where this machine keeps TensorFlow's
+    libraries.
+    """
+    return {
+        "LAB_IMAGE_TAG": declared_version or split(reference)[1],
+        "EI_CACHE": str(cache_root()),
+        "PYTHONPATH": str(REPOSITORY),
+    }
 
 
 def image_id(reference: str) -> str:
@@ -133,7 +162,9 @@ def image_id(reference: str) -> str:
 
 def expand(text: str, env: dict[str, str]) -> str:
     """Kubernetes' $(NAME) in command and args: unknown names stay, $$ is a dollar sign."""
-    return re.sub(r"\$\$|\$\(([^()]*)\)", lambda m: "$" if m[0] == "$$" else env.get(m[1], m[0]), text)
+    return re.sub(
+        r"\$\$|\$\(([^()]*)\)", lambda m: "$" if m[0] == "$$" else env.get(m[1], m[0]), text
+    )
 
 
 def _serving(words: list[str]) -> list[str]:
@@ -142,14 +173,29 @@ def _serving(words: list[str]) -> list[str]:
     run = [sys.executable, "-m", "lab.serving"]
     if program.endswith("tf_serving_entrypoint.sh"):
         base, name = os.path.join("/", "models"), "model"
-        defaults = [f"--model_name=${{MODEL_NAME:-{name}}}", f"--model_base_path=${{MODEL_BASE_PATH:-{base}}}/${{MODEL_NAME:-{name}}}"]
-        script = " ".join([*map(shlex.quote, run), "--port=8500", "--rest_api_port=8501", *(f'"{item}"' for item in defaults), '"$@"'])
+        defaults = [
+            f"--model_name=${{MODEL_NAME:-{name}}}",
+            f"--model_base_path=${{MODEL_BASE_PATH:-{base}}}/${{MODEL_NAME:-{name}}}",
+        ]
+        script = " ".join(
+            [
+                *map(shlex.quote, run),
+                "--port=8500",
+                "--rest_api_port=8501",
+                *(f'"{item}"' for item in defaults),
+                '"$@"',
+            ]
+        )
         return ["/bin/sh", "-c", f"exec {script}", "tf_serving_entrypoint.sh", *rest]
     if program.rsplit("/", 1)[-1] == "tensorflow_model_server":
         return [*run, *rest]
     if program.rsplit("/", 1)[-1] in ("sh", "bash") and "-c" in rest:
         place = rest.index("-c") + 1
-        rest[place] = re.sub(r"(?:/usr/bin/)?\btensorflow_model_server\b", " ".join(map(shlex.quote, run)), rest[place])
+        rest[place] = re.sub(
+            r"(?:/usr/bin/)?\btensorflow_model_server\b",
+            " ".join(map(shlex.quote, run)),
+            rest[place],
+        )
         return ["/bin/sh", *rest]
     return words
 
@@ -169,8 +215,14 @@ def command_line(image: Image, container: Object, env: dict[str, str]) -> list[s
 
 
 def located(words: list[str], container: Object, root: Path) -> list[str]:
-    """The command line with the container's mount paths, alone or behind a `=`, as they are on this machine."""
-    mounts = sorted((entry["mountPath"].rstrip("/") for entry in container.get("volumeMounts") or []), key=len, reverse=True)
+    """The command line with the container's mount paths, alone or behind a `=`, as they are on this
+    machine.
+    """
+    mounts = sorted(
+        (entry["mountPath"].rstrip("/") for entry in container.get("volumeMounts") or []),
+        key=len,
+        reverse=True,
+    )
     return [_located(word, mounts, root) for word in words]
 
 

@@ -1,7 +1,9 @@
-"""Light pods (LAB_LIGHT=1): a model server without a process, for runs with more pods than this machine could load models for.
+"""Light pods (LAB_LIGHT=1): a model server without a process, for runs with more pods than this
+machine could load models for.
 
-Everything around it stays as it is: the node, the scheduler's placement, the mount with its identity, probes, endpoints, the end. Only the
-answers are made up (marked by the header `x-lab-light`), at the pace of one GPU: one request at a time, LAB_LIGHT_QPS a second.
+Everything around it stays as it is: the node, the scheduler's placement, the mount with its
+identity, probes, endpoints, the end. Only the answers are made up (marked by the header
+`x-lab-light`), at the pace of one GPU: one request at a time, LAB_LIGHT_QPS a second.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ def pace(environ: Mapping[str, str] = os.environ) -> float:
 
 
 def model_of(words: list[str], root: Path) -> Model:
-    """The model that the command line names, with the versions that are there. FileNotFoundError names what is missing."""
+    """The model that the command line names, with the versions that are there. FileNotFoundError
+    names what is missing.
+    """
     found = next((w.partition("=")[2] for w in words if w.startswith("--model_config_file=")), "")
     text = (root / found.lstrip("/")).read_text()
     name, base = (re.search(rf'{key}:\s*"([^"]*)"', text) for key in ("name", "base_path"))
@@ -52,7 +56,11 @@ def model_of(words: list[str], root: Path) -> Model:
         raise FileNotFoundError(f"{found}: names no model and base_path")
     versions = re.findall(r"versions:\s*(\d+)", text)
     folder = root / base[1].lstrip("/")
-    there = sorted(entry.name for entry in folder.iterdir() if entry.name.isdigit() and (entry / "saved_model.pb").exists())
+    there = sorted(
+        entry.name
+        for entry in folder.iterdir()
+        if entry.name.isdigit() and (entry / "saved_model.pb").exists()
+    )
     served = [version for version in there if not versions or version in versions]
     if not served:
         raise FileNotFoundError(f"{base[1]}: no servable version found")
@@ -60,9 +68,13 @@ def model_of(words: list[str], root: Path) -> Model:
 
 
 class Light(Pause):
-    """A container that answers on `address`. It is deaf to SIGTERM, as TensorFlow Serving is; SIGKILL cuts every connection."""
+    """A container that answers on `address`. It is deaf to SIGTERM, as TensorFlow Serving is;
+    SIGKILL cuts every connection.
+    """
 
-    def __init__(self, model: Model, address: str, load_seconds: float, qps: float, port: int = REST_PORT) -> None:
+    def __init__(
+        self, model: Model, address: str, load_seconds: float, qps: float, port: int = REST_PORT
+    ) -> None:
         super().__init__()
         self.model, self.address, self.port, self.qps = model, address, port, qps
         self.busy_until = 0.0
@@ -73,7 +85,9 @@ class Light(Pause):
     async def _open(self, load_seconds: float) -> None:
         await asyncio.sleep(load_seconds)
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(partial(Connection, self), self.address, self.port, backlog=512)
+        self._server = await loop.create_server(
+            partial(Connection, self), self.address, self.port, backlog=512
+        )
 
     def terminate(self) -> None:
         """Nothing happens."""
@@ -141,12 +155,18 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """Answer it, in time."""
         path, method = self.url.decode().partition("?")[0], self.parser.get_method()
-        if method == b"POST" and path.endswith(":predict") and self._model(path.removesuffix(":predict")):
+        if (
+            method == b"POST"
+            and path.endswith(":predict")
+            and self._model(path.removesuffix(":predict"))
+        ):
             delay = self.server.delay()
             if delay is None:
                 self._answer(503, {"error": "the queue of this model is full"})
             else:
-                asyncio.get_running_loop().call_later(delay, self._answer, 200, {"predictions": [[0.5, 0.5]]})
+                asyncio.get_running_loop().call_later(
+                    delay, self._answer, 200, {"predictions": [[0.5, 0.5]]}
+                )
             return
         status, body = self._look(path)
         self._answer(status, body)
@@ -161,9 +181,17 @@ class Connection(asyncio.Protocol):
     def _look(self, path: str) -> tuple[int, Any]:
         if versions := self._model(path):
             fine = {"error_code": "OK", "error_message": ""}
-            return 200, {"model_version_status": [{"version": version, "state": "AVAILABLE", "status": fine} for version in versions]}
+            return 200, {
+                "model_version_status": [
+                    {"version": version, "state": "AVAILABLE", "status": fine}
+                    for version in versions
+                ]
+            }
         if path.endswith("/metadata") and (versions := self._model(path.removesuffix("/metadata"))):
-            return 200, {"model_spec": {"name": self.server.model.name, "version": versions[-1]}, "metadata": {}}
+            return 200, {
+                "model_spec": {"name": self.server.model.name, "version": versions[-1]},
+                "metadata": {},
+            }
         return 404, {"error": f"Malformed request or unknown model: {path}"}
 
     def _answer(self, status: int, body: Any) -> None:

@@ -62,12 +62,16 @@ class LogServer:
         names = request.match_info
         container = self.agent.find_container(names["namespace"], names["pod"], names["container"])
         if container is None:
-            return web.Response(status=404, text=f'container "{names["container"]}" in pod "{names["pod"]}" is not available')
+            return web.Response(
+                status=404,
+                text=f'container "{names["container"]}" in pod "{names["pod"]}" is not available',
+            )
         query = request.query
         path = container.log_path(query.get("previous") == "true")
         if not path.exists():
             return web.Response(
-                status=400, text=f'container "{names["container"]}" in pod "{names["pod"]}" is waiting to start or has no log'
+                status=400,
+                text=f'container "{names["container"]}" in pod "{names["pod"]}" is waiting to start or has no log',
             )
         data = path.read_bytes()
         size = len(data)
@@ -85,7 +89,9 @@ class LogServer:
         return response
 
     async def run(self) -> None:
-        """Listens for ever; without the lab's certificates, or with the port taken, there are just no logs to be had."""
+        """Listens for ever; without the lab's certificates, or with the port taken, there are just
+        no logs to be had.
+        """
         from lab import pki
 
         certificate, key = pki.ensure_lab_ca(self.agent.home).leaf(["kubelet", "127.0.0.1"])

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from lab.kubelet.addresses import Addresses
 from lab.kubelet.api import MERGE, ApiError
-from lab.kubelet.nodes import conditions, is_ready, labels, lease_object, micro_now, node_name, node_object, own_labels, taints
+from lab.kubelet.nodes import (
+    conditions,
+    is_ready,
+    labels,
+    lease_object,
+    micro_now,
+    node_name,
+    node_object,
+    own_labels,
+    taints,
+)
 from lab.kubelet.pod import Pod, evict
 from lab.kubelet.pulling import Puller
 from lab.labels import kubelet_refusal
@@ -41,7 +51,9 @@ class Node:
         return kubelet_refusal(own_labels(self.instance), taints(self.instance))
 
     async def register(self) -> None:
-        """Creates the Node object and its lease, waits for the podCIDR; ApiError if the API server refuses."""
+        """Creates the Node object and its lease, waits for the podCIDR; ApiError if the API server
+        refuses.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         found = await self._create()
         self.uid = found["metadata"]["uid"]
@@ -61,13 +73,19 @@ class Node:
             if error.status != 409:
                 raise
         found = await api.get(f"/api/v1/nodes/{self.name}")
-        if found["metadata"]["labels"].get("alibabacloud.com/ecs-instance-id") != self.instance["instance_id"]:
+        if (
+            found["metadata"]["labels"].get("alibabacloud.com/ecs-instance-id")
+            != self.instance["instance_id"]
+        ):
             # Another machine had this address before: its Node must not speak for this one.
             await api.delete(f"/api/v1/nodes/{self.name}")
             return await api.post("/api/v1/nodes", body)
-        await api.patch(f"/api/v1/nodes/{self.name}", {"metadata": {"labels": body["metadata"]["labels"]}})
+        await api.patch(
+            f"/api/v1/nodes/{self.name}", {"metadata": {"labels": body["metadata"]["labels"]}}
+        )
         return await api.patch(
-            f"/api/v1/nodes/{self.name}/status", {"status": {**body["status"], "addresses": None} | self._addresses(body)}
+            f"/api/v1/nodes/{self.name}/status",
+            {"status": {**body["status"], "addresses": None} | self._addresses(body)},
         )
 
     @staticmethod
@@ -85,7 +103,9 @@ class Node:
     async def heartbeat(self) -> None:
         """Renews the lease; a missing one is made again."""
         try:
-            await self.agent.api.patch(f"{_LEASES}/{self.name}", {"spec": {"renewTime": micro_now()}}, MERGE)
+            await self.agent.api.patch(
+                f"{_LEASES}/{self.name}", {"spec": {"renewTime": micro_now()}}, MERGE
+            )
         except ApiError as error:
             if error.status == 404:
                 await self.agent.api.post(_LEASES, lease_object(self.name, self.uid))
@@ -95,10 +115,13 @@ class Node:
         changed = instance is not None and labels(instance) != labels(self.instance)
         self.instance = instance or self.instance
         await self.agent.api.patch(
-            f"/api/v1/nodes/{self.name}/status", {"status": {"conditions": conditions(self.instance, self._known())}}
+            f"/api/v1/nodes/{self.name}/status",
+            {"status": {"conditions": conditions(self.instance, self._known())}},
         )
         if changed:
-            await self.agent.api.patch(f"/api/v1/nodes/{self.name}", {"metadata": {"labels": labels(self.instance)}})
+            await self.agent.api.patch(
+                f"/api/v1/nodes/{self.name}", {"metadata": {"labels": labels(self.instance)}}
+            )
 
     def _known(self) -> list[Object]:
         """The conditions as the API server has them."""
@@ -126,7 +149,9 @@ class Node:
         for path in pod.folder.glob("containers/*/*.log"):
             if path.stat().st_size:
                 ended.mkdir(exist_ok=True)
-                path.rename(ended / f"{meta['namespace']}_{meta['name']}_{path.parent.name}_{path.name}")
+                path.rename(
+                    ended / f"{meta['namespace']}_{meta['name']}_{path.parent.name}_{path.name}"
+                )
 
     def see(self, event: str, pod: Object) -> None:
         """A pod bound to this node was added, changed or removed."""
@@ -139,15 +164,18 @@ class Node:
         if known is not None:
             known.update(pod)
         elif pod["metadata"].get("deletionTimestamp"):
-            # It ended, or its processes died with an agent before this one: nothing is left to stop.
+            # It ended, or its processes died with an agent before this one: nothing is left to
+            # stop.
             self.agent.spawn(self.agent.quietly(evict(self.agent.api, pod)))
         elif pod.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
             self.pods[uid] = Pod(self, pod)
             self.pods[uid].start()
 
     async def vanish(self) -> None:
-        """The machine is gone: processes die, and the cloud controller removes the Node. The pods' objects stay, as in life, until the
-        pod garbage collector or the interruption handler removes them."""
+        """The machine is gone: processes die, and the cloud controller removes the Node. The pods'
+        objects stay, as in life, until the pod garbage collector or the interruption handler
+        removes them.
+        """
         for pod in self.pods.values():
             pod.kill()
         self.pods.clear()

@@ -1,4 +1,6 @@
-"""What a Node object says: pure functions from an ECS instance to the node's name, labels, taints, capacity, conditions."""
+"""What a Node object says: pure functions from an ECS instance to the node's name, labels, taints,
+capacity, conditions.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ def node_name(instance: Object) -> str:
 
 
 def labels(instance: Object) -> dict[str, str]:
-    """Standard labels, the pool's labels, and those ACK adds (instance, pool, charge type, spot strategy, GPU)."""
+    """Standard labels, the pool's labels, and those ACK adds (instance, pool, charge type, spot
+    strategy, GPU).
+    """
     zone, kind = instance["zone_id"], instance["instance_type"]
     result = {
         "kubernetes.io/hostname": node_name(instance),
@@ -52,7 +56,8 @@ def labels(instance: Object) -> dict[str, str]:
         "topology.diskplugin.csi.alibabacloud.com/zone": zone,
         "ack.aliyun.com": instance["cluster_id"],
         "alibabacloud.com/ecs-instance-id": instance["instance_id"],
-        "node.alibabacloud.com/instance-charge-type": instance.get("instance_charge_type") or "PostPaid",
+        "node.alibabacloud.com/instance-charge-type": instance.get("instance_charge_type")
+        or "PostPaid",
         "node.alibabacloud.com/spot-strategy": instance.get("spot_strategy") or "NoSpot",
     }
     if instance.get("nodepool_id"):
@@ -83,7 +88,10 @@ def _pairs(given: Any) -> dict[str, str]:
 
 def taints(instance: Object) -> list[Object]:
     """The pool's taints."""
-    return [{"key": taint["key"], "value": taint.get("value") or "", "effect": taint["effect"]} for taint in instance.get("taints") or []]
+    return [
+        {"key": taint["key"], "value": taint.get("value") or "", "effect": taint["effect"]}
+        for taint in instance.get("taints") or []
+    ]
 
 
 def resources(instance: Object) -> tuple[dict[str, str], dict[str, str]]:
@@ -92,7 +100,12 @@ def resources(instance: Object) -> tuple[dict[str, str], dict[str, str]]:
     millicores, mib = node_room.allocatable(cpu, memory)
     capacity = {"cpu": str(cpu), "memory": f"{node_room.capacity_mib(memory) * 1024}Ki", "ephemeral-storage": "123722704Ki",
                 "pods": str(node_room.MAX_PODS), "hugepages-1Gi": "0", "hugepages-2Mi": "0"}  # fmt: skip
-    allocatable = {**capacity, "cpu": f"{millicores}m", "memory": f"{mib * 1024}Ki", "ephemeral-storage": "114022843818"}
+    allocatable = {
+        **capacity,
+        "cpu": f"{millicores}m",
+        "memory": f"{mib * 1024}Ki",
+        "ephemeral-storage": "114022843818",
+    }
     if instance.get("gpu_count"):
         capacity["nvidia.com/gpu"] = allocatable["nvidia.com/gpu"] = str(instance["gpu_count"])
     return capacity, allocatable
@@ -102,30 +115,56 @@ def condition(kind: str, status: str, reason: str, message: str, before: list[Ob
     """One node condition; its transition time stays while its status does."""
     stamp = now()
     old = next((item for item in before if item["type"] == kind and item["status"] == status), {})
-    times = {"lastHeartbeatTime": stamp, "lastTransitionTime": old.get("lastTransitionTime") or stamp}
+    times = {
+        "lastHeartbeatTime": stamp,
+        "lastTransitionTime": old.get("lastTransitionTime") or stamp,
+    }
     return {"type": kind, "status": status, "reason": reason, "message": message, **times}
 
 
 def conditions(instance: Object, before: list[Object] | None = None) -> list[Object]:
-    """The kubelet's four conditions, and InstanceExpired (True from the reclaim notice on), which the add-on ack-node-problem-detector
-    sets: without it nobody does, and what it once set stays on the node as it was."""
+    """The kubelet's four conditions, and InstanceExpired (True from the reclaim notice on), which
+    the add-on ack-node-problem-detector sets: without it nobody does, and what it once set stays on
+    the node as it was.
+    """
     old = before or []
     if instance.get("lock_reason") == "Recycling":
         expired = ("True", "InstanceToBeTerminated", "instance is going to be terminated")
     else:
         expired = ("False", "InstanceNotToBeTerminated", "instance is not going to be terminated")
     own = [
-        condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available", old),
-        condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure", old),
-        condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available", old),
+        condition(
+            "MemoryPressure",
+            "False",
+            "KubeletHasSufficientMemory",
+            "kubelet has sufficient memory available",
+            old,
+        ),
+        condition(
+            "DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure", old
+        ),
+        condition(
+            "PIDPressure",
+            "False",
+            "KubeletHasSufficientPID",
+            "kubelet has sufficient PID available",
+            old,
+        ),
         condition("Ready", "True", "KubeletReady", "kubelet is posting ready status", old),
     ]
-    return [*own, condition("InstanceExpired", *expired, old)] if instance.get("problem_detector", True) else own
+    return (
+        [*own, condition("InstanceExpired", *expired, old)]
+        if instance.get("problem_detector", True)
+        else own
+    )
 
 
 def is_ready(node: Object) -> bool:
     """Whether a Node's Ready condition is True."""
-    return any(item["type"] == "Ready" and item["status"] == "True" for item in node.get("status", {}).get("conditions") or [])
+    return any(
+        item["type"] == "Ready" and item["status"] == "True"
+        for item in node.get("status", {}).get("conditions") or []
+    )
 
 
 def node_object(instance: Object) -> Object:

@@ -1,4 +1,6 @@
-"""Mounts an OSS volume: identity from STS, then the objects under the path as files of the pod's own directory."""
+"""Mounts an OSS volume: identity from STS, then the objects under the path as files of the pod's
+own directory.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ AUDIENCE = "sts.aliyuncs.com"
 
 @dataclass(frozen=True)
 class Account:
-    """What the node knows of its cloud account: account id and cluster id (a role name becomes ARNs with them)."""
+    """What the node knows of its cloud account: account id and cluster id (a role name becomes ARNs
+    with them).
+    """
 
     account_id: str
     cluster_id: str
@@ -44,21 +48,34 @@ def role_arns(options: OssOptions, account: Account) -> tuple[str, str]:
     if options.role_arn:
         return options.role_arn, options.provider_arn
     owner = f"acs:ram::{account.account_id}"
-    return f"{owner}:role/{options.role_name}", f"{owner}:oidc-provider/ack-rrsa-{account.cluster_id}"
+    return (
+        f"{owner}:role/{options.role_name}",
+        f"{owner}:oidc-provider/ack-rrsa-{account.cluster_id}",
+    )
 
 
 async def service_account_token(api: Api, name: str) -> str:
     """A token of the fuse pods' service account for STS; MountError if the account is missing."""
-    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": [AUDIENCE], "expirationSeconds": 3600}}
+    body = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"audiences": [AUDIENCE], "expirationSeconds": 3600},
+    }
     try:
-        answer = await api.post(f"/api/v1/namespaces/{FUSE_NAMESPACE}/serviceaccounts/{name}/token", body)
+        answer = await api.post(
+            f"/api/v1/namespaces/{FUSE_NAMESPACE}/serviceaccounts/{name}/token", body
+        )
     except ApiError as error:
-        raise MountError(f"mount failed: cannot get a token of service account {FUSE_NAMESPACE}/{name}: {error.message}") from None
+        raise MountError(
+            f"mount failed: cannot get a token of service account {FUSE_NAMESPACE}/{name}: {error.message}"
+        ) from None
     return answer["status"]["token"]
 
 
 def _cloud_error(what: str, text: str, status: int) -> MountError:
-    """An RPC error body as one line with the cloud's code and message (no request id: repeated events must be equal)."""
+    """An RPC error body as one line with the cloud's code and message (no request id: repeated
+    events must be equal).
+    """
     try:
         body = json.loads(text)
     except ValueError:
@@ -70,7 +87,9 @@ def _cloud_error(what: str, text: str, status: int) -> MountError:
     )
 
 
-async def assume_role(token: str, options: OssOptions, account: Account, endpoint: str | None = None) -> Keys:
+async def assume_role(
+    token: str, options: OssOptions, account: Account, endpoint: str | None = None
+) -> Keys:
     """AssumeRoleWithOIDC, an unsigned RPC call; MountError carries the cloud's code and message."""
     role, provider = role_arns(options, account)
     url = endpoint or f"https://sts.{options.region}.aliyuncs.com"
@@ -90,21 +109,33 @@ async def assume_role(token: str, options: OssOptions, account: Account, endpoin
     try:
         context = ssl.create_default_context() if url.startswith("https") else False
         limits = aiohttp.ClientTimeout(total=20)
-        async with aiohttp.ClientSession(timeout=limits) as session, session.post(url, data=form, ssl=context) as response:
+        async with (
+            aiohttp.ClientSession(timeout=limits) as session,
+            session.post(url, data=form, ssl=context) as response,
+        ):
             text = await response.text()
             if response.status != 200:
                 raise _cloud_error(what, text, response.status)
             found = json.loads(text)["Credentials"]
     except (aiohttp.ClientError, TimeoutError) as reason:
-        raise MountError(f"mount failed: {what}: {url} does not answer: {type(reason).__name__} {reason}", "Unavailable") from None
+        raise MountError(
+            f"mount failed: {what}: {url} does not answer: {type(reason).__name__} {reason}",
+            "Unavailable",
+        ) from None
     return Keys(found["AccessKeyId"], found["AccessKeySecret"], found["SecurityToken"])
 
 
 async def credentials(api: Api, options: OssOptions, account: Account) -> Keys | None:
     """The keys this volume is read with; None for a public bucket."""
     if options.auth_type == "rrsa":
-        return await assume_role(await service_account_token(api, options.service_account), options, account)
-    return None if options.auth_type == "public" else Keys(options.key_id, options.key_secret, options.token)
+        return await assume_role(
+            await service_account_token(api, options.service_account), options, account
+        )
+    return (
+        None
+        if options.auth_type == "public"
+        else Keys(options.key_id, options.key_secret, options.token)
+    )
 
 
 def _bucket(options: OssOptions, keys: Keys | None) -> Any:
@@ -116,7 +147,9 @@ def _bucket(options: OssOptions, keys: Keys | None) -> Any:
         auth = oss2.StsAuth(keys.key_id, keys.secret, keys.token, auth_version=oss2.AUTH_VERSION_4)
     else:
         auth = oss2.AuthV4(keys.key_id, keys.secret)
-    return oss2.Bucket(auth, options.endpoint, options.bucket, region=options.region, connect_timeout=10)
+    return oss2.Bucket(
+        auth, options.endpoint, options.bucket, region=options.region, connect_timeout=10
+    )
 
 
 def _target(folder: Path, name: str) -> Path:
@@ -128,7 +161,9 @@ def _target(folder: Path, name: str) -> Path:
 
 
 def download(options: OssOptions, keys: Keys | None, folder: Path) -> int:
-    """Copies every object under the path into `folder`; returns their number. Blocks: run it in a thread."""
+    """Copies every object under the path into `folder`; returns their number. Blocks: run it in a
+    thread.
+    """
     import oss2
 
     bucket, count = _bucket(options, keys), 0
@@ -148,13 +183,18 @@ def download(options: OssOptions, keys: Keys | None, folder: Path) -> int:
         code, message = body.code or f"HTTP {body.status}", body.message or str(body.details)
         raise MountError(
             f"mount failed: {where}: Code: {code}, Message: {message}, HTTP status: {body.status}",
-            "PermissionDenied" if body.status == 403 else "NotFound" if body.status == 404 else "Internal",
+            "PermissionDenied"
+            if body.status == 403
+            else "NotFound"
+            if body.status == 404
+            else "Internal",
         ) from None
     except OSError as reason:
         raise MountError(f"mount failed: {where}: {reason.strerror} ({reason.filename})") from None
     if not count and options.prefix:
         raise MountError(
-            f"mount failed: {where}: the path does not exist in the bucket (no object begins with {options.prefix!r})", "NotFound"
+            f"mount failed: {where}: the path does not exist in the bucket (no object begins with {options.prefix!r})",
+            "NotFound",
         )
     return count
 
@@ -174,8 +214,12 @@ def remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-async def mount(api: Api, options: OssOptions, account: Account, folder: Path, in_thread: Any) -> None:
-    """The whole mount: a fresh copy in `folder`; nothing is left there when it fails (MountError)."""
+async def mount(
+    api: Api, options: OssOptions, account: Account, folder: Path, in_thread: Any
+) -> None:
+    """The whole mount: a fresh copy in `folder`; nothing is left there when it fails
+    (MountError).
+    """
     keys = await credentials(api, options, account)
     folder.mkdir(parents=True, exist_ok=True)
     try:

@@ -1,4 +1,6 @@
-"""The options of an OSS volume (`ossplugin.csi.alibabacloud.com`), read and checked as the CSI driver does."""
+"""The options of an OSS volume (`ossplugin.csi.alibabacloud.com`), read and checked as the CSI
+driver does.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ _REGION = re.compile(r"^(?:vpc100-)?oss-(?P<region>[a-z0-9-]+?)(?:-internal)?\.a
 
 
 class MountError(Exception):
-    """A volume that cannot be mounted; `code` is the gRPC code a CSI driver gives (InvalidArgument, Internal, ...)."""
+    """A volume that cannot be mounted; `code` is the gRPC code a CSI driver gives (InvalidArgument,
+    Internal, ...).
+    """
 
     def __init__(self, message: str, code: str = "Internal") -> None:
         super().__init__(message)
@@ -54,13 +58,21 @@ class OssOptions:
 
 
 def check_other_opts(fuse: str, text: str) -> list[str]:
-    """`-o a -o b=c` as a list; MountError for any other shape, and for what the client does not take: it ends before it mounts."""
+    """`-o a -o b=c` as a list; MountError for any other shape, and for what the client does not
+    take: it ends before it mounts.
+    """
     try:
         options = ossfs2.options_of(text)
     except ValueError as error:
         # the driver wraps an error that is one of gRPC already
-        raise MountError(f"rpc error: code = InvalidArgument desc = {error}", "InvalidArgument") from None
-    said = "\n".join(dict(sorted(ossfs2.refusals(options).items())).values()) if fuse == "ossfs2" else ossfs1.refusal(options)
+        raise MountError(
+            f"rpc error: code = InvalidArgument desc = {error}", "InvalidArgument"
+        ) from None
+    said = (
+        "\n".join(dict(sorted(ossfs2.refusals(options).items())).values())
+        if fuse == "ossfs2"
+        else ossfs1.refusal(options)
+    )
     if said:
         raise MountError(f"failed to mount: {fuse} exited: exit status 1, with stderr: {said}")
     return options
@@ -78,15 +90,20 @@ def _endpoint(url: str) -> tuple[str, str]:
     found = _REGION.match(host)
     if not found:
         raise MountError(
-            f"Oss parameters error: url {url!r} is not an OSS endpoint such as oss-cn-shanghai-internal.aliyuncs.com", "InvalidArgument"
+            f"Oss parameters error: url {url!r} is not an OSS endpoint such as oss-cn-shanghai-internal.aliyuncs.com",
+            "InvalidArgument",
         )
     region = found["region"]
     return f"{scheme or 'http'}://oss-{region}-internal.aliyuncs.com", region
 
 
 def parse(volume: Object, secret: dict[str, str], read_only: bool) -> OssOptions:
-    """Options of a PV's `csi` block; keys of volumeAttributes count in any case. MountError names what is wrong."""
-    given = {key.lower(): str(value) for key, value in (volume.get("volumeAttributes") or {}).items()}
+    """Options of a PV's `csi` block; keys of volumeAttributes count in any case. MountError names
+    what is wrong.
+    """
+    given = {
+        key.lower(): str(value) for key, value in (volume.get("volumeAttributes") or {}).items()
+    }
     secrets = {key.lower(): value for key, value in secret.items()}
     auth = given.get("authtype", "").lower()
     if not given.get("bucket"):
@@ -95,14 +112,24 @@ def parse(volume: Object, secret: dict[str, str], read_only: bool) -> OssOptions
         raise MountError("Oss parameters error: Url is empty", "InvalidArgument")
     path = given.get("path") or "/"
     if not path.startswith("/"):
-        raise MountError(f"Oss path error: start with {path}, should start with /", "InvalidArgument")
+        raise MountError(
+            f"Oss path error: start with {path}, should start with /", "InvalidArgument"
+        )
     if auth not in AUTH_TYPES:
-        raise MountError(f"Oss parameters error: authType {auth!r} is none of {', '.join(filter(None, AUTH_TYPES))}", "InvalidArgument")
+        raise MountError(
+            f"Oss parameters error: authType {auth!r} is none of {', '.join(filter(None, AUTH_TYPES))}",
+            "InvalidArgument",
+        )
     fuse = given.get("fusetype") or volume.get("fsType") or "ossfs"
     if fuse not in ("ossfs", "ossfs2"):
-        raise MountError(f"Oss parameters error: fuseType {fuse!r} is neither ossfs nor ossfs2", "InvalidArgument")
+        raise MountError(
+            f"Oss parameters error: fuseType {fuse!r} is neither ossfs nor ossfs2",
+            "InvalidArgument",
+        )
     if fuse == "ossfs2" and given.get("encrypted"):
-        raise MountError("Oss parameters error: ossfs2 does not support encrypted", "InvalidArgument")
+        raise MountError(
+            "Oss parameters error: ossfs2 does not support encrypted", "InvalidArgument"
+        )
     other = check_other_opts(fuse, given.get("otheropts", ""))
     endpoint, region = _endpoint(given["url"])
     options = OssOptions(
@@ -117,7 +144,9 @@ def parse(volume: Object, secret: dict[str, str], read_only: bool) -> OssOptions
         provider_arn=given.get("oidcproviderarn", ""),
         service_account=given.get("serviceaccountname") or "csi-fuse-ossfs",
         key_id=secrets.get("akid") or secrets.get("accesskeyid") or given.get("akid", ""),
-        key_secret=secrets.get("aksecret") or secrets.get("accesskeysecret") or given.get("aksecret", ""),
+        key_secret=secrets.get("aksecret")
+        or secrets.get("accesskeysecret")
+        or given.get("aksecret", ""),
         token=secrets.get("securitytoken", ""),
         read_only=read_only or _turns_read_only(other),
     )
@@ -128,13 +157,23 @@ def parse(volume: Object, secret: dict[str, str], read_only: bool) -> OssOptions
 def _check_identity(options: OssOptions) -> None:
     if options.auth_type == "rrsa":
         if bool(options.role_arn) != bool(options.provider_arn):
-            raise MountError("Oss parameters error: use RRSA but roleArn or oidcProviderArn is empty", "InvalidArgument")
+            raise MountError(
+                "Oss parameters error: use RRSA but roleArn or oidcProviderArn is empty",
+                "InvalidArgument",
+            )
         if not options.role_arn and not options.role_name:
             raise MountError(
-                "Oss parameters error: use RRSA but neither roleName nor roleArn with oidcProviderArn is given", "InvalidArgument"
+                "Oss parameters error: use RRSA but neither roleName nor roleArn with oidcProviderArn is given",
+                "InvalidArgument",
             )
     elif options.auth_type == "":
         if not (options.key_id and options.key_secret):
-            raise MountError("Oss parameters error: AK and SK must be set (nodePublishSecretRef), or authType: rrsa", "InvalidArgument")
+            raise MountError(
+                "Oss parameters error: AK and SK must be set (nodePublishSecretRef), or authType: rrsa",
+                "InvalidArgument",
+            )
     elif options.auth_type != "public":
-        raise MountError(f"Oss parameters error: authType {options.auth_type} is not modelled by the lab; use rrsa", "Unimplemented")
+        raise MountError(
+            f"Oss parameters error: authType {options.auth_type} is not modelled by the lab; use rrsa",
+            "Unimplemented",
+        )

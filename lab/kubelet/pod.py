@@ -26,7 +26,9 @@ DEFAULT_GRACE = 30
 
 
 class Pod:
-    """Owned by its node; `start()` once, `update()` with every change, `kill()` when the machine or the object is gone."""
+    """Owned by its node; `start()` once, `update()` with every change, `kill()` when the machine or
+    the object is gone.
+    """
 
     def __init__(self, node: Node, pod: Object) -> None:
         self.node, self.pod = node, pod
@@ -42,9 +44,16 @@ class Pod:
         self.initialized = self.sandbox = self.gone = False
         spec = pod["spec"]
         self.policy: str = spec.get("restartPolicy") or "Always"
-        before = {entry["name"]: entry for entry in pod.get("status", {}).get("containerStatuses") or []}
-        self.init = [Container(self, one, self._init_policy(one)) for one in spec.get("initContainers") or []]
-        self.main = [Container(self, one, self.policy, _restarts(before.get(one["name"]))) for one in spec["containers"]]
+        before = {
+            entry["name"]: entry for entry in pod.get("status", {}).get("containerStatuses") or []
+        }
+        self.init = [
+            Container(self, one, self._init_policy(one)) for one in spec.get("initContainers") or []
+        ]
+        self.main = [
+            Container(self, one, self.policy, _restarts(before.get(one["name"])))
+            for one in spec["containers"]
+        ]
         if self.init:
             for container in self.main:
                 container.state.state = waiting("PodInitializing")
@@ -74,7 +83,9 @@ class Pod:
         """The variables of one container."""
 
         async def lookup(plural: str, name: str) -> Object | None:
-            return await self.api.find(f"/api/v1/namespaces/{self.pod['metadata']['namespace']}/{plural}/{name}")
+            return await self.api.find(
+                f"/api/v1/namespaces/{self.pod['metadata']['namespace']}/{plural}/{name}"
+            )
 
         return await environment(self.pod, spec, self.facts, lookup)
 
@@ -82,7 +93,11 @@ class Pod:
         """The image of one container, with the logins of the pod's pull secrets."""
 
         async def logins() -> dict[str, tuple[str, str]]:
-            names = [one["name"] for one in self.pod["spec"].get("imagePullSecrets") or [] if one.get("name")]
+            names = [
+                one["name"]
+                for one in self.pod["spec"].get("imagePullSecrets") or []
+                if one.get("name")
+            ]
             space = f"/api/v1/namespaces/{self.pod['metadata']['namespace']}/secrets"
             found = {name: await self.api.find(f"{space}/{name}") for name in names}
             if missing := [name for name, secret in found.items() if secret is None]:
@@ -115,7 +130,9 @@ class Pod:
         self.changed()
 
     async def _run_init(self, container: Container) -> bool:
-        """One init container to its end (a sidecar: until it is up); False if the pod has failed with it."""
+        """One init container to its end (a sidecar: until it is up); False if the pod has failed
+        with it.
+        """
         if container.restart == "Always":
             self._tasks.append(asyncio.ensure_future(container.run()))
             await container.up.wait()
@@ -127,8 +144,12 @@ class Pod:
         return container.state.exit_code == 0
 
     async def _mount_all(self) -> None:
-        """Every volume, each retried for ever with growing pauses; the reason is in the pod's events."""
-        await asyncio.gather(*(self._mount(volume) for volume in self.pod["spec"].get("volumes") or []))
+        """Every volume, each retried for ever with growing pauses; the reason is in the pod's
+        events.
+        """
+        await asyncio.gather(
+            *(self._mount(volume) for volume in self.pod["spec"].get("volumes") or [])
+        )
 
     async def _mount(self, volume: Object) -> None:
         name, pause = volume["name"], MOUNT_RETRY_FIRST
@@ -143,7 +164,12 @@ class Pod:
                     break
                 except Exception as reason:  # whatever it is, the pod waits and its events say why
                     shown = await self._volume_name(volume)
-                    self.events.pod(self.pod, "Warning", "FailedMount", f'MountVolume.SetUp failed for volume "{shown}" : {reason}')
+                    self.events.pod(
+                        self.pod,
+                        "Warning",
+                        "FailedMount",
+                        f'MountVolume.SetUp failed for volume "{shown}" : {reason}',
+                    )
                     await asyncio.sleep(pause)
                     pause = min(MOUNT_RETRY_LAST, pause * 2)
         self.volumes[name] = folder
@@ -161,20 +187,30 @@ class Pod:
     def _without_process(self) -> bool:
         """Whether nothing in the pod could read a token (pause containers only)."""
         try:
-            return all(images.resolve(container.spec["image"]).kind == "pause" for container in self.main)
+            return all(
+                images.resolve(container.spec["image"]).kind == "pause" for container in self.main
+            )
         except images.UnknownImage:
             return False
 
     def update(self, pod: Object) -> None:
-        """A newer object: its conditions, what others wrote over them (it is said again), and the wish to end."""
+        """A newer object: its conditions, what others wrote over them (it is said again), and the
+        wish to end.
+        """
         self.pod = pod
         self.conditions = pod.get("status", {}).get("conditions") or self.conditions
-        if int(pod["metadata"]["resourceVersion"]) > self._reported and overwritten(self._sent, self.conditions):
+        if int(pod["metadata"]["resourceVersion"]) > self._reported and overwritten(
+            self._sent, self.conditions
+        ):
             self._sent = {}
             self.changed()
         if pod["metadata"].get("deletionTimestamp") and not self.terminating:
             self.terminating = True
-            self._tasks.append(asyncio.ensure_future(self._terminate(float(pod["metadata"].get("deletionGracePeriodSeconds") or 0))))
+            self._tasks.append(
+                asyncio.ensure_future(
+                    self._terminate(float(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
+                )
+            )
 
     async def _terminate(self, grace: float) -> None:
         """Stops the containers within `grace`, reports the end, lets the object go."""
@@ -188,7 +224,12 @@ class Pod:
                 text = "The container could not be located when the pod was terminated"
                 container.state.state = terminated(137, now(), "", "ContainerStatusUnknown", text)
         await self._send()
-        body = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0, "preconditions": {"uid": self.pod["metadata"]["uid"]}}
+        body = {
+            "kind": "DeleteOptions",
+            "apiVersion": "v1",
+            "gracePeriodSeconds": 0,
+            "preconditions": {"uid": self.pod["metadata"]["uid"]},
+        }
         await self._persist(lambda: self.api.delete(pod_path(self.pod), body))
         self.clean()
 
@@ -252,10 +293,19 @@ class Pod:
 
 def _restarts(before: Object | None) -> int:
     """A pod met again after the agent was restarted: its containers died with the agent."""
-    return before["restartCount"] + 1 if before and ("running" in before.get("state", {}) or before.get("restartCount")) else 0
+    return (
+        before["restartCount"] + 1
+        if before and ("running" in before.get("state", {}) or before.get("restartCount"))
+        else 0
+    )
 
 
 async def evict(api: Any, pod: Object) -> None:
     """Deletes a pod whose machine is gone; ApiError if the API server cannot be reached."""
-    body = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
+    body = {
+        "kind": "DeleteOptions",
+        "apiVersion": "v1",
+        "gracePeriodSeconds": 0,
+        "preconditions": {"uid": pod["metadata"]["uid"]},
+    }
     await api.delete(pod_path(pod), body)

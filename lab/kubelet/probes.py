@@ -1,4 +1,6 @@
-"""Probes as the kubelet does them: HTTP, TCP, gRPC and exec, with its result texts and its thresholds."""
+"""Probes as the kubelet does them: HTTP, TCP, gRPC and exec, with its result texts and its
+thresholds.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ class Probe:
 
     @classmethod
     def of(cls, kind: str, spec: Object | None, clock: float = 1.0) -> Probe | None:
-        """The probe `kind` (startup, readiness, liveness) of a container, if it has one. Its pauses pass in the lab's time."""
+        """The probe `kind` (startup, readiness, liveness) of a container, if it has one. Its pauses
+        pass in the lab's time.
+        """
         if not spec:
             return None
         return cls(
@@ -46,7 +50,9 @@ class Probe:
 
 
 def port_number(port: int | str, container: Object) -> int:
-    """A port given as number or as name of a container port; ValueError if there is none of that name."""
+    """A port given as number or as name of a container port; ValueError if there is none of that
+    name.
+    """
     if isinstance(port, int) or str(port).isdigit():
         return int(port)
     for entry in container.get("ports") or []:
@@ -56,18 +62,28 @@ def port_number(port: int | str, container: Object) -> int:
 
 
 def _dial_error(reason: OSError, address: str) -> str:
-    names = {errno.ECONNREFUSED: "connection refused", errno.EHOSTUNREACH: "no route to host", errno.ENETUNREACH: "network is unreachable"}
+    names = {
+        errno.ECONNREFUSED: "connection refused",
+        errno.EHOSTUNREACH: "no route to host",
+        errno.ENETUNREACH: "network is unreachable",
+    }
     return f"dial tcp {address}: connect: {names.get(reason.errno or 0, (reason.strerror or str(reason)).lower())}"
 
 
-async def check(probe: Probe, container: Object, pod_ip: str, execute: Exec, session: aiohttp.ClientSession) -> tuple[bool, str]:
+async def check(
+    probe: Probe, container: Object, pod_ip: str, execute: Exec, session: aiohttp.ClientSession
+) -> tuple[bool, str]:
     """One attempt: (passed, the kubelet's text)."""
     spec = probe.spec
     try:
         if "httpGet" in spec:
             return await _http(spec["httpGet"], container, pod_ip, probe.timeout, session)
         if "tcpSocket" in spec:
-            return await _tcp(spec["tcpSocket"].get("host") or pod_ip, port_number(spec["tcpSocket"]["port"], container), probe.timeout)
+            return await _tcp(
+                spec["tcpSocket"].get("host") or pod_ip,
+                port_number(spec["tcpSocket"]["port"], container),
+                probe.timeout,
+            )
         if "grpc" in spec:
             return await _grpc(spec["grpc"], pod_ip, probe.timeout)
         if "exec" in spec:
@@ -77,7 +93,9 @@ async def check(probe: Probe, container: Object, pod_ip: str, execute: Exec, ses
     return True, ""
 
 
-async def _http(spec: Object, container: Object, pod_ip: str, timeout: float, session: aiohttp.ClientSession) -> tuple[bool, str]:
+async def _http(
+    spec: Object, container: Object, pod_ip: str, timeout: float, session: aiohttp.ClientSession
+) -> tuple[bool, str]:
     host, port = spec.get("host") or pod_ip, port_number(spec["port"], container)
     path = spec.get("path") or "/"
     url = f"{(spec.get('scheme') or 'HTTP').lower()}://{host}:{port}{path if path.startswith('/') else '/' + path}"
@@ -85,17 +103,25 @@ async def _http(spec: Object, container: Object, pod_ip: str, timeout: float, se
     headers |= {entry["name"]: entry.get("value", "") for entry in spec.get("httpHeaders") or []}
     try:
         limits = aiohttp.ClientTimeout(total=timeout)
-        async with session.get(url, headers=headers, timeout=limits, ssl=False, allow_redirects=True) as response:
+        async with session.get(
+            url, headers=headers, timeout=limits, ssl=False, allow_redirects=True
+        ) as response:
             await response.read()
             if 200 <= response.status < 400:
                 return True, ""
             return False, f"HTTP probe failed with statuscode: {response.status}"
     except TimeoutError:
-        return False, f'Get "{url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
+        return (
+            False,
+            f'Get "{url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)',
+        )
     except aiohttp.ClientConnectorError as reason:
         return False, f'Get "{url}": {_dial_error(reason.os_error, f"{host}:{port}")}'
     except aiohttp.ClientError as reason:
-        return False, f'Get "{url}": {"EOF" if isinstance(reason, aiohttp.ServerDisconnectedError) else reason}'
+        return (
+            False,
+            f'Get "{url}": {"EOF" if isinstance(reason, aiohttp.ServerDisconnectedError) else reason}',
+        )
 
 
 async def _tcp(host: str, port: int, timeout: float) -> tuple[bool, str]:
@@ -116,16 +142,27 @@ async def _grpc(spec: Object, pod_ip: str, timeout: float) -> tuple[bool, str]:
     body = b"\x0a" + bytes([len(service)]) + service if service else b""
     try:
         async with grpc.aio.insecure_channel(target) as channel:
-            answer = await channel.unary_unary("/grpc.health.v1.Health/Check")(body, timeout=timeout)
+            answer = await channel.unary_unary("/grpc.health.v1.Health/Check")(
+                body, timeout=timeout
+            )
     except grpc.aio.AioRpcError as reason:
         if reason.code() == grpc.StatusCode.UNIMPLEMENTED:
-            return False, "this server does not implement the grpc health protocol (grpc.health.v1.Health)"
+            return (
+                False,
+                "this server does not implement the grpc health protocol (grpc.health.v1.Health)",
+            )
         if reason.code() in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE):
-            return False, f'timeout: failed to connect service "{target}" within {timeout:g}s: context deadline exceeded'
+            return (
+                False,
+                f'timeout: failed to connect service "{target}" within {timeout:g}s: context deadline exceeded',
+            )
         return False, f"error: health rpc probe failed: {reason.details()}"
     if answer == b"\x08\x01":
         return True, ""
-    return False, f"service unhealthy (responded with {'NOT_SERVING' if answer == bytes([8, 2]) else 'UNKNOWN'})"
+    return (
+        False,
+        f"service unhealthy (responded with {'NOT_SERVING' if answer == bytes([8, 2]) else 'UNKNOWN'})",
+    )
 
 
 async def _exec(command: list[str], timeout: float, execute: Exec) -> tuple[bool, str]:
@@ -134,7 +171,10 @@ async def _exec(command: list[str], timeout: float, execute: Exec) -> tuple[bool
     except TimeoutError:
         return False, f'command timed out: "{" ".join(command)}" timed out after {timeout:g}s'
     except OSError as reason:
-        return False, f'OCI runtime exec failed: exec failed: unable to start container process: exec: "{command[0]}": {reason.strerror}'
+        return (
+            False,
+            f'OCI runtime exec failed: exec failed: unable to start container process: exec: "{command[0]}": {reason.strerror}',
+        )
     return code == 0, output
 
 
@@ -145,7 +185,9 @@ class Tracker:
         self.probe, self.result, self.last, self.row = probe, initial, None, 0
 
     def add(self, passed: bool) -> bool:
-        """Takes one result; True if `result` changed, or if a failed startup or liveness probe must now act."""
+        """Takes one result; True if `result` changed, or if a failed startup or liveness probe must
+        now act.
+        """
         self.row = self.row + 1 if passed == self.last else 1
         self.last = passed
         if self.row < (self.probe.success if passed else self.probe.failure):
@@ -155,5 +197,9 @@ class Tracker:
 
 
 async def first_delay(probe: Probe, age: float) -> None:
-    """Waits out the initial delay; a container just started is probed soon, many at once are spread."""
-    await asyncio.sleep(max(0.0, probe.initial_delay - age) + random.uniform(0, min(1.0, probe.period) / 4))
+    """Waits out the initial delay; a container just started is probed soon, many at once are
+    spread.
+    """
+    await asyncio.sleep(
+        max(0.0, probe.initial_delay - age) + random.uniform(0, min(1.0, probe.period) / 4)
+    )

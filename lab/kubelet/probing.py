@@ -42,9 +42,13 @@ class Probing:
 
     async def _attempt(self, probe: Probe) -> bool:
         container, around = self.container, self.container.around
-        passed, text = await check(probe, container.spec, around.pod_ip, container.execute, around.session)
+        passed, text = await check(
+            probe, container.spec, around.pod_ip, container.execute, around.session
+        )
         if not passed and container.state.running:
-            container.event("Warning", "Unhealthy", f"{probe.kind.capitalize()} probe failed: {text}")
+            container.event(
+                "Warning", "Unhealthy", f"{probe.kind.capitalize()} probe failed: {text}"
+            )
         return passed
 
     async def _until_started(self, probe: Probe) -> bool:
@@ -85,7 +89,11 @@ class Probing:
         container = self.container
         if container.around.terminating:
             return
-        container.event("Normal", "Killing", f"Container {container.name} failed {probe.kind} probe, will be restarted")
+        container.event(
+            "Normal",
+            "Killing",
+            f"Container {container.name} failed {probe.kind} probe, will be restarted",
+        )
         grace = probe.grace if probe.grace is not None else container.around.grace
         # Its own task: this one is cancelled as soon as the process ends.
         container.ending = asyncio.ensure_future(container.end(grace))

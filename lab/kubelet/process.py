@@ -1,4 +1,6 @@
-"""Real processes that stand for containers: own session, die with the agent, and treat SIGTERM as a container's process 1 does."""
+"""Real processes that stand for containers: own session, die with the agent, and treat SIGTERM as a
+container's process 1 does.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _before_exec() -> None:
-    """In the child: die with the agent; SIGTERM does nothing unless the program asks for it (process 1's rule)."""
+    """In the child: die with the agent; SIGTERM does nothing unless the program asks for it
+    (process 1's rule).
+    """
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
@@ -80,7 +84,9 @@ class Pause(Process):
 
 
 async def start(words: list[str], env: dict[str, str], folder: Path, log: Path) -> Process:
-    """Runs `words` in `folder`, output appended to `log`; OSError if it cannot be executed. [] gives a Pause."""
+    """Runs `words` in `folder`, output appended to `log`; OSError if it cannot be executed. []
+    gives a Pause.
+    """
     if not words:
         return Pause()
     with log.open("ab") as output:
@@ -91,8 +97,12 @@ async def start(words: list[str], env: dict[str, str], folder: Path, log: Path) 
     return Real(child)
 
 
-async def run(words: list[str], env: dict[str, str], folder: Path, seconds: float) -> tuple[int, str]:
-    """(exit code, output cut at 4 KiB) of a command in a container; TimeoutError after `seconds` (the command is killed)."""
+async def run(
+    words: list[str], env: dict[str, str], folder: Path, seconds: float
+) -> tuple[int, str]:
+    """(exit code, output cut at 4 KiB) of a command in a container; TimeoutError after `seconds`
+    (the command is killed).
+    """
     child = await asyncio.create_subprocess_exec(
         *words, env=env, cwd=folder, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT, start_new_session=True, preexec_fn=_before_exec,

@@ -1,4 +1,6 @@
-"""Pulling images on one node: what is there already, the pull policy, the scenario's failures and times, private registries."""
+"""Pulling images on one node: what is there already, the pull policy, the scenario's failures and
+times, private registries.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ class Pulled:
 
 
 class Puller:
-    """One node's containerd, as far as images go. What it has is kept in the node's directory: it outlives the agent, not the machine."""
+    """One node's containerd, as far as images go. What it has is kept in the node's directory: it
+    outlives the agent, not the machine.
+    """
 
     def __init__(self, node: str, folder: Path, world: World) -> None:
         self.node, self.world = node, world
@@ -60,16 +64,33 @@ class Puller:
             self._there = set(json.loads(self._file.read_text())) if self._file.exists() else set()
         return self._there
 
-    async def pull(self, spec: Object, logins: Callable[[], Awaitable[registry.Logins]], tell: Tell, tensorflow: str = "") -> Pulled:
-        """A container's image by its pull policy; UnknownImage when it is not to be had. `tensorflow` is what the pod says of the image."""
+    async def pull(
+        self,
+        spec: Object,
+        logins: Callable[[], Awaitable[registry.Logins]],
+        tell: Tell,
+        tensorflow: str = "",
+    ) -> Pulled:
+        """A container's image by its pull policy; UnknownImage when it is not to be had.
+        `tensorflow` is what the pod says of the image.
+        """
         reference = spec["image"]
         name, tag = images.split(reference)
-        policy = spec.get("imagePullPolicy") or ("Always" if tag == "latest" and "@" not in reference else "IfNotPresent")
+        policy = spec.get("imagePullPolicy") or (
+            "Always" if tag == "latest" and "@" not in reference else "IfNotPresent"
+        )
         full = registry.full(reference, name, tag) if name else ""
         if full in self.there and policy != "Always":
-            return Pulled(images.resolve(reference, tensorflow), f'Container image "{reference}" already present on machine', cached=True)
+            return Pulled(
+                images.resolve(reference, tensorflow),
+                f'Container image "{reference}" already present on machine',
+                cached=True,
+            )
         if name and policy == "Never":
-            raise images.UnknownImage(f'Container image "{reference}" is not present with pull policy of Never', "ErrImageNeverPull")
+            raise images.UnknownImage(
+                f'Container image "{reference}" is not present with pull policy of Never',
+                "ErrImageNeverPull",
+            )
         if name:
             tell("Normal", "Pulling", f'Pulling image "{reference}"')
         number, rule = self._rule(full)
@@ -83,15 +104,24 @@ class Puller:
             await self._take(reference, number, rule["seconds"])
         self._keep(full)
         took = f"{asyncio.get_running_loop().time() - began:.3f}".rstrip("0").rstrip(".") + "s"
-        return Pulled(image, f'Successfully pulled image "{reference}" in {took} ({took} including waiting).')
+        return Pulled(
+            image, f'Successfully pulled image "{reference}" in {took} ({took} including waiting).'
+        )
 
     def _rule(self, full: str) -> tuple[int, Object]:
         """(number, line) of the scenario that speaks of this image; {} for none."""
         lines = enumerate(self.world.scenario.images)
-        return next(((number, line) for number, line in lines if full and fnmatchcase(full, line["match"])), (-1, {}))
+        return next(
+            ((number, line) for number, line in lines if full and fnmatchcase(full, line["match"])),
+            (-1, {}),
+        )
 
     async def _obstacles(
-        self, number: int, rule: Object, asked: tuple[str, str, str], logins: Callable[[], Awaitable[registry.Logins]]
+        self,
+        number: int,
+        rule: Object,
+        asked: tuple[str, str, str],
+        logins: Callable[[], Awaitable[registry.Logins]],
     ) -> None:
         """UnknownImage where the scenario has the pull fail, now or for who brings no login."""
         if "fails" in rule and self.world.failed_pulls[number] < rule.get("times", float("inf")):
@@ -106,10 +136,14 @@ class Puller:
                 raise images.UnknownImage(registry.words("wrong_login", *asked))
 
     async def _take(self, reference: str, number: int, seconds: Any) -> None:
-        """As long as the scenario says; containerd shows how far it is, the kubelet does not: so does the agent's log."""
+        """As long as the scenario says; containerd shows how far it is, the kubelet does not: so
+        does the agent's log.
+        """
         scenario = self.world.scenario
         draw = zlib.crc32(f"{self.node} {reference}".encode())
-        total = distribution.draw(seconds, scenario.dice(f"image_pull/{number}", draw)) / clock_factor()
+        total = (
+            distribution.draw(seconds, scenario.dice(f"image_pull/{number}", draw)) / clock_factor()
+        )
         done = 0.0
         while done < total:
             step = min(PROGRESS_SECONDS, total - done)

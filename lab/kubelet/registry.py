@@ -1,4 +1,6 @@
-"""Image registries as a node's containerd meets them: their addresses, logins, and its words for each way in which a pull fails."""
+"""Image registries as a node's containerd meets them: their addresses, logins, and its words for
+each way in which a pull fails.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,21 @@ from typing import Any
 Object = dict[str, Any]
 HOSTS = {"docker.io": "registry-1.docker.io"}
 """Registries that are served under another name than images carry."""
-LOGIN_NAMES = {"https://index.docker.io/v1/": "docker.io", "index.docker.io": "docker.io", "registry-1.docker.io": "docker.io"}
-PUBLIC = ("docker.io", "registry.k8s.io", "quay.io", "ghcr.io", "gcr.io", "mcr.microsoft.com", "nvcr.io", "*.aliyuncs.com")
+LOGIN_NAMES = {
+    "https://index.docker.io/v1/": "docker.io",
+    "index.docker.io": "docker.io",
+    "registry-1.docker.io": "docker.io",
+}
+PUBLIC = (
+    "docker.io",
+    "registry.k8s.io",
+    "quay.io",
+    "ghcr.io",
+    "gcr.io",
+    "mcr.microsoft.com",
+    "nvcr.io",
+    "*.aliyuncs.com",
+)
 """Registries that answer, so that an image which they lack is told as theirs."""
 RESOLVER = "100.100.2.136:53"
 """The VPC's name server, which ACK's nodes ask."""
@@ -35,16 +50,19 @@ def known(name: str) -> bool:
 
 
 def full(reference: str, name: str, tag: str) -> str:
-    """The reference as containerd writes it: with its digest where it has one, else with its tag."""
+    """The reference as containerd writes it: with its digest where it has one, else with its
+    tag.
+    """
     _, at, digest = reference.partition("@")
     return f"{name}@{digest}" if at else f"{name}:{tag}"
 
 
 def words(kind: str, reference: str, name: str, tag: str) -> str:
-    """What containerd 2 says when this image is not pulled for the reason `kind` (one of lab.alicloud.scenario.IMAGE_FAILURES).
+    """What containerd 2 says when this image is not pulled for the reason `kind` (one of
+    lab.alicloud.scenario.IMAGE_FAILURES).
 
-    As reported in containerd's issues 1893, 3974, 11103 and in the issues of those who met the rest; kubelet 1.31 and newer print the
-    runtime's text without gRPC's prefix.
+    As reported in containerd's issues 1893, 3974, 11103 and in the issues of those who met the
+    rest; kubelet 1.31 and newer print the runtime's text without gRPC's prefix.
     """
     image = full(reference, name, tag)
     host, path = split(name)
@@ -52,7 +70,9 @@ def words(kind: str, reference: str, name: str, tag: str) -> str:
     url = f"https://{server}/v2/{path}/manifests/{image.removeprefix(name)[1:]}"
     unpack = f'failed to pull and unpack image "{image}": '
     resolve = f'{unpack}failed to resolve reference "{image}": '
-    layer, other = (hashlib.sha256(f"{image} {part}".encode()).hexdigest() for part in ("layer", "other"))
+    layer, other = (
+        hashlib.sha256(f"{image} {part}".encode()).hexdigest() for part in ("layer", "other")
+    )
     return {
         "not_found": f"{resolve}{image}: not found",
         "denied": f"{resolve}pull access denied, repository does not exist or may require authorization: server message: "
@@ -79,12 +99,20 @@ def _auth(host: str) -> str:
     if host == "docker.io":
         return "https://auth.docker.io/token"
     # Container Registry hands its tokens out by region: registry[-vpc].cn-shanghai.aliyuncs.com
-    region = re.search(r"(?:cn|ap|eu|us|me|na)-[a-z]+(?:-\d)?", host) if host.endswith(".aliyuncs.com") else None
-    return f"https://dockerauth.{region[0]}.aliyuncs.com/auth" if region else f"https://{host}/token"
+    region = (
+        re.search(r"(?:cn|ap|eu|us|me|na)-[a-z]+(?:-\d)?", host)
+        if host.endswith(".aliyuncs.com")
+        else None
+    )
+    return (
+        f"https://dockerauth.{region[0]}.aliyuncs.com/auth" if region else f"https://{host}/token"
+    )
 
 
 def logins_of(secrets: Iterable[Mapping[str, Any]]) -> Logins:
-    """Logins by registry of Secrets of both docker types; a Secret that can't be read gives none, as with the kubelet."""
+    """Logins by registry of Secrets of both docker types; a Secret that can't be read gives none,
+    as with the kubelet.
+    """
     found: Logins = {}
     for secret in secrets:
         data = secret.get("data") or {}
@@ -92,13 +120,17 @@ def logins_of(secrets: Iterable[Mapping[str, Any]]) -> Logins:
             if key in data:
                 with contextlib.suppress(ValueError, TypeError, AttributeError):
                     read = json.loads(base64.b64decode(data[key]))
-                    for server, entry in (read.get("auths", {}) if key == ".dockerconfigjson" else read).items():
+                    for server, entry in (
+                        read.get("auths", {}) if key == ".dockerconfigjson" else read
+                    ).items():
                         found[_registry(server)] = _pair(entry)
     return found
 
 
 def _registry(server: str) -> str:
-    return LOGIN_NAMES.get(server) or LOGIN_NAMES.get(bare := server.removeprefix("https://").removeprefix("http://").split("/")[0], bare)
+    return LOGIN_NAMES.get(server) or LOGIN_NAMES.get(
+        bare := server.removeprefix("https://").removeprefix("http://").split("/")[0], bare
+    )
 
 
 def _pair(entry: Mapping[str, str]) -> tuple[str, str]:

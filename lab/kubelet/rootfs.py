@@ -1,4 +1,6 @@
-"""A container's file tree: a directory in which every mount path leads to its volume's directory."""
+"""A container's file tree: a directory in which every mount path leads to its volume's
+directory.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ Object = dict[str, Any]
 
 
 def _open_up(place: Path) -> None:
-    """Turns a link to a directory into a directory of links, so that something can be mounted inside it."""
+    """Turns a link to a directory into a directory of links, so that something can be mounted
+    inside it.
+    """
     target = place.resolve()
     place.unlink()
     place.mkdir()
@@ -47,7 +51,9 @@ def build(root: Path, container: Object, volumes: dict[str, Path], env: dict[str
     root.mkdir(parents=True, exist_ok=True)
     for place in ("tmp", "etc", "var"):
         (root / place).mkdir(exist_ok=True)
-    for entry in sorted(container.get("volumeMounts") or [], key=lambda mounted: mounted["mountPath"].count("/")):
+    for entry in sorted(
+        container.get("volumeMounts") or [], key=lambda mounted: mounted["mountPath"].count("/")
+    ):
         source = volumes[entry["name"]]
         inside = expand(entry.get("subPathExpr") or "", env) or entry.get("subPath") or ""
         if inside:

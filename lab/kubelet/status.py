@@ -41,7 +41,9 @@ def waiting(reason: str, message: str = "") -> Object:
     return {"waiting": {"reason": reason, **({"message": message} if message else {})}}
 
 
-def terminated(exit_code: int, started: str, container_id: str, reason: str = "", message: str = "") -> Object:
+def terminated(
+    exit_code: int, started: str, container_id: str, reason: str = "", message: str = ""
+) -> Object:
     """A terminated state; the reason follows from the exit code unless given."""
     result = {
         "exitCode": exit_code,
@@ -74,17 +76,33 @@ def container_status(container: ContainerState) -> Object:
     }
 
 
-def _condition(kind: str, good: bool, old: list[Object], generation: int, reason: str = "", message: str = "") -> Object:
+def _condition(
+    kind: str, good: bool, old: list[Object], generation: int, reason: str = "", message: str = ""
+) -> Object:
     """A pod condition that keeps its transition time while its status stays."""
     status = "True" if good else "False"
     before = next((item for item in old if item["type"] == kind), {})
-    since = before["lastTransitionTime"] if before.get("status") == status and before.get("lastTransitionTime") else now()
-    result: Object = {"type": kind, "status": status, "lastProbeTime": None, "lastTransitionTime": since, "observedGeneration": generation}
+    since = (
+        before["lastTransitionTime"]
+        if before.get("status") == status and before.get("lastTransitionTime")
+        else now()
+    )
+    result: Object = {
+        "type": kind,
+        "status": status,
+        "lastProbeTime": None,
+        "lastTransitionTime": since,
+        "observedGeneration": generation,
+    }
     return {**result, "reason": reason or None, "message": message or None}
 
 
-def phase(restart_policy: str, init: list[ContainerState], main: list[ContainerState], initialized: bool) -> str:
-    """Pending until every init container is done and a container ran; then Running, Succeeded or Failed."""
+def phase(
+    restart_policy: str, init: list[ContainerState], main: list[ContainerState], initialized: bool
+) -> str:
+    """Pending until every init container is done and a container ran; then Running, Succeeded or
+    Failed.
+    """
     if not initialized:
         failed = any(c.exit_code not in (None, 0) for c in init)
         return "Failed" if failed and restart_policy == "Never" else "Pending"
@@ -107,17 +125,33 @@ def pod_status(pod: Object, init: list[ContainerState], main: list[ContainerStat
     generation = pod["metadata"].get("generation") or 1
     ended = current in ("Succeeded", "Failed")
     unready = [c.name for c in main if not c.ready]
-    reason, message = ("ContainersNotReady", f"containers with unready status: [{' '.join(unready)}]") if unready else ("", "")
+    reason, message = (
+        ("ContainersNotReady", f"containers with unready status: [{' '.join(unready)}]")
+        if unready
+        else ("", "")
+    )
     if ended:
         reason, message = ("PodCompleted", "") if current == "Succeeded" else ("PodFailed", "")
     gates = {gate["conditionType"] for gate in spec.get("readinessGates") or []}
     passed = {item["type"] for item in previous if item.get("status") == "True"}
     missing = sorted(gates - passed)
     gate_reason = (
-        ("ReadinessGatesNotReady", f'corresponding condition of pod readiness gate "{missing[0]}" does not exist.') if missing else ("", "")
+        (
+            "ReadinessGatesNotReady",
+            f'corresponding condition of pod readiness gate "{missing[0]}" does not exist.',
+        )
+        if missing
+        else ("", "")
     )
     not_init = [c.name for c in init if c.exit_code != 0]
-    init_reason = ("", "") if initialized else ("ContainersNotInitialized", f"containers with incomplete status: [{' '.join(not_init)}]")
+    init_reason = (
+        ("", "")
+        if initialized
+        else (
+            "ContainersNotInitialized",
+            f"containers with incomplete status: [{' '.join(not_init)}]",
+        )
+    )
     ready = not unready and not ended
     body: Object = {
         "phase": current,
@@ -129,7 +163,13 @@ def pod_status(pod: Object, init: list[ContainerState], main: list[ContainerStat
         "conditions": [
             _condition("PodReadyToStartContainers", sandbox and not ended, previous, generation),
             _condition("Initialized", initialized, previous, generation, *init_reason),
-            _condition("Ready", ready and not missing, previous, generation, *((reason, message) if not ready else gate_reason)),
+            _condition(
+                "Ready",
+                ready and not missing,
+                previous,
+                generation,
+                *((reason, message) if not ready else gate_reason),
+            ),
             _condition("ContainersReady", ready, previous, generation, reason, message),
         ],
         "containerStatuses": [container_status(c) for c in main],
@@ -142,7 +182,9 @@ def pod_status(pod: Object, init: list[ContainerState], main: list[ContainerStat
 
 
 def overwritten(sent: Object, conditions: list[Object]) -> bool:
-    """Whether a condition is not as last sent: the controllers take pods of a late node for unready, and leave the rest to its kubelet."""
+    """Whether a condition is not as last sent: the controllers take pods of a late node for
+    unready, and leave the rest to its kubelet.
+    """
     said = {item["type"]: item["status"] for item in sent.get("status", {}).get("conditions", [])}
     return any(said.get(item["type"], item["status"]) != item["status"] for item in conditions)
 
@@ -152,8 +194,15 @@ def qos(spec: Object) -> str:
     requests, limits, complete = set(), set(), True
     for container in [*(spec.get("initContainers") or []), *spec["containers"]]:
         given = container.get("resources") or {}
-        own_limits = {key: value for key, value in (given.get("limits") or {}).items() if key in ("cpu", "memory")}
-        own_requests = {**own_limits, **{k: v for k, v in (given.get("requests") or {}).items() if k in ("cpu", "memory")}}
+        own_limits = {
+            key: value
+            for key, value in (given.get("limits") or {}).items()
+            if key in ("cpu", "memory")
+        }
+        own_requests = {
+            **own_limits,
+            **{k: v for k, v in (given.get("requests") or {}).items() if k in ("cpu", "memory")},
+        }
         requests |= set(own_requests)
         limits |= set(own_limits)
         complete = complete and len(own_limits) == 2 and own_limits == own_requests

@@ -33,7 +33,9 @@ class Surroundings(Protocol):
         ...
 
     async def pull(self, spec: Object, tell: Tell) -> Pulled:
-        """The image of a container; UnknownImage if it can't be had now. `tell` is for its events."""
+        """The image of a container; UnknownImage if it can't be had now. `tell` is for its
+        events.
+        """
         ...
 
     async def environment(self, spec: Object) -> dict[str, str]:

@@ -1,4 +1,6 @@
-"""Prepares a pod's volumes as directories: config maps, secrets, projections, scratch space, claims on OSS."""
+"""Prepares a pod's volumes as directories: config maps, secrets, projections, scratch space, claims
+on OSS.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ class Volumes:
         return await asyncio.get_running_loop().run_in_executor(self.pool, work, *arguments)
 
     async def mount(self, pod: Object, volume: Object, folder: Path, facts: Object) -> None:
-        """Fills `folder` for one volume of the pod; MountError (or a kubelet's plain text in it) says why not."""
+        """Fills `folder` for one volume of the pod; MountError (or a kubelet's plain text in it)
+        says why not.
+        """
         kind = next((key for key in volume if key != "name"), "emptyDir")
         work = getattr(self, f"_{kind}", None)
         if work is None:
@@ -57,7 +61,9 @@ class Volumes:
     async def _configMap(self, pod: Object, spec: Object, folder: Path, facts: Object) -> None:
         found = await self._fetch(pod, "configmap", spec["name"], bool(spec.get("optional")))
         data = {key: text.encode() for key, text in (found.get("data") or {}).items()}
-        data |= {key: base64.b64decode(text) for key, text in (found.get("binaryData") or {}).items()}
+        data |= {
+            key: base64.b64decode(text) for key, text in (found.get("binaryData") or {}).items()
+        }
         write_items(folder, data, spec, "configmap references non-existent config key: {}")
 
     async def _secret(self, pod: Object, spec: Object, folder: Path, facts: Object) -> None:
@@ -69,7 +75,11 @@ class Volumes:
     async def _downwardAPI(self, pod: Object, spec: Object, folder: Path, facts: Object) -> None:
         for item in spec.get("items") or []:
             if "fieldRef" in item:
-                write(folder, item["path"], field_value(pod, item["fieldRef"]["fieldPath"], facts).encode())
+                write(
+                    folder,
+                    item["path"],
+                    field_value(pod, item["fieldRef"]["fieldPath"], facts).encode(),
+                )
 
     async def _projected(self, pod: Object, spec: Object, folder: Path, facts: Object) -> None:
         for source in spec.get("sources") or []:
@@ -79,39 +89,64 @@ class Volumes:
                 elif kind in ("configMap", "secret", "downwardAPI"):
                     await getattr(self, f"_{kind}")(pod, part, folder, facts)
                 else:
-                    raise MountError(f"projected volume source {kind} is not modelled by the lab", "Unimplemented")
+                    raise MountError(
+                        f"projected volume source {kind} is not modelled by the lab",
+                        "Unimplemented",
+                    )
 
     async def _token(self, pod: Object, spec: Object, folder: Path) -> None:
         meta = pod["metadata"]
         account = pod["spec"].get("serviceAccountName") or "default"
         bound = {"kind": "Pod", "apiVersion": "v1", "name": meta["name"], "uid": meta["uid"]}
-        request: Object = {"expirationSeconds": spec.get("expirationSeconds") or 3600, "boundObjectRef": bound}
+        request: Object = {
+            "expirationSeconds": spec.get("expirationSeconds") or 3600,
+            "boundObjectRef": bound,
+        }
         if spec.get("audience"):
             request["audiences"] = [spec["audience"]]
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": request}
         try:
-            answer = await self.api.post(f"/api/v1/namespaces/{meta['namespace']}/serviceaccounts/{account}/token", body)
+            answer = await self.api.post(
+                f"/api/v1/namespaces/{meta['namespace']}/serviceaccounts/{account}/token", body
+            )
         except ApiError as error:
             raise Unready(f"failed to fetch token: {error.message}") from None
         write(folder, spec.get("path") or "token", answer["status"]["token"].encode())
 
-    async def _persistentVolumeClaim(self, pod: Object, spec: Object, folder: Path, facts: Object) -> None:
+    async def _persistentVolumeClaim(
+        self, pod: Object, spec: Object, folder: Path, facts: Object
+    ) -> None:
         namespace = pod["metadata"]["namespace"]
-        claim = await self.api.find(f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{spec['claimName']}")
+        claim = await self.api.find(
+            f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{spec['claimName']}"
+        )
         name = (claim or {}).get("spec", {}).get("volumeName")
         if not claim or not name or claim.get("status", {}).get("phase") != "Bound":
-            raise Unready(f'PVC "{namespace}/{spec["claimName"]}" is {"not bound yet" if claim else "not found"}')
+            raise Unready(
+                f'PVC "{namespace}/{spec["claimName"]}" is {"not bound yet" if claim else "not found"}'
+            )
         volume = await self.api.find(f"/api/v1/persistentvolumes/{name}")
         if volume is None:
             raise Unready(f'PV "{name}" not found')
         csi = volume["spec"].get("csi")
         if not csi or csi["driver"] != ossoptions.DRIVER:
-            driver = csi["driver"] if csi else next((key for key in volume["spec"] if key in ("hostPath", "nfs", "local")), "unknown")
-            raise MountError(f"driver name {driver} not found in the list of registered CSI drivers", "NotFound")
+            driver = (
+                csi["driver"]
+                if csi
+                else next(
+                    (key for key in volume["spec"] if key in ("hostPath", "nfs", "local")),
+                    "unknown",
+                )
+            )
+            raise MountError(
+                f"driver name {driver} not found in the list of registered CSI drivers", "NotFound"
+            )
         modes = volume["spec"].get("accessModes") or []
         read_only = bool(csi.get("readOnly") or spec.get("readOnly")) or modes == ["ReadOnlyMany"]
         options = ossoptions.parse(csi, await self._publish_secret(csi), read_only)
-        account = Account(self.account.account_id, facts.get("cluster_id") or self.account.cluster_id)
+        account = Account(
+            self.account.account_id, facts.get("cluster_id") or self.account.cluster_id
+        )
         await ossmount.mount(self.api, options, account, folder, self.in_thread)
 
     async def _publish_secret(self, csi: Object) -> dict[str, str]:
@@ -119,11 +154,17 @@ class Volumes:
         reference = csi.get("nodePublishSecretRef")
         if not reference:
             return {}
-        found = await self.api.find(f"/api/v1/namespaces/{reference['namespace']}/secrets/{reference['name']}")
+        found = await self.api.find(
+            f"/api/v1/namespaces/{reference['namespace']}/secrets/{reference['name']}"
+        )
         if found is None:
             where = f"{reference['namespace']}/{reference['name']}"
-            raise MountError(f'fetching NodePublishSecretRef {where} failed: secrets "{reference["name"]}" not found')
-        return {key: base64.b64decode(text).decode() for key, text in (found.get("data") or {}).items()}
+            raise MountError(
+                f'fetching NodePublishSecretRef {where} failed: secrets "{reference["name"]}" not found'
+            )
+        return {
+            key: base64.b64decode(text).decode() for key, text in (found.get("data") or {}).items()
+        }
 
 
 class Unready(MountError):

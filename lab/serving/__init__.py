@@ -1,1 +1,3 @@
-"""The process that stands for the TensorFlow Serving image: its flags, its REST and gRPC API, its log lines; TensorFlow runs the model."""
+"""The process that stands for the TensorFlow Serving image: its flags, its REST and gRPC API, its
+log lines; TensorFlow runs the model.
+"""

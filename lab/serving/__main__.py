@@ -1,8 +1,9 @@
 """`python -m lab.serving [tensorflow_model_server flags]`.
 
-Besides the flags it reads LAB_IMAGE_TAG (tag of the image that it stands for: it decides which TensorFlow computes, the newest without
-one), LAB_ROOTFS (directory that holds the container's file tree), LAB_POD_IP (address to listen on, all by default) and
-LAB_DEAF_TO_SIGTERM=1 (ignore SIGTERM and SIGINT, as the image's process 1 does).
+Besides the flags it reads LAB_IMAGE_TAG (tag of the image that it stands for: it decides which
+TensorFlow computes, the newest without one), LAB_ROOTFS (directory that holds the container's file
+tree), LAB_POD_IP (address to listen on, all by default) and LAB_DEAF_TO_SIGTERM=1 (ignore SIGTERM
+and SIGINT, as the image's process 1 does).
 """
 
 from __future__ import annotations
@@ -51,7 +52,13 @@ async def _serve_http(app: Rest, listener: socket.socket) -> None:
             yield
 
     settings = uvicorn.Config(
-        app, lifespan="off", access_log=False, log_level="error", timeout_keep_alive=600, ws="none", server_header=False
+        app,
+        lifespan="off",
+        access_log=False,
+        log_level="error",
+        timeout_keep_alive=600,
+        ws="none",
+        server_header=False,
     )
     await Server(settings).serve(sockets=[listener])
 
@@ -68,7 +75,9 @@ async def _watch_config(manager: Manager, options: Flags) -> None:
 
 
 def loader_of(options: Flags, version: str) -> Loader:
-    """What loads models, as the flags want it. The server's own default of threads is the machine's cores; the lab's is one."""
+    """What loads models, as the flags want it. The server's own default of threads is the machine's
+    cores; the lab's is one.
+    """
     common = options["tensorflow_session_parallelism"]
     return Loader(
         version,
@@ -87,7 +96,9 @@ def warm_up_of(options: Flags) -> Callable[[Model, Path], None]:
 
 
 async def run(options: Flags, version: str) -> None:
-    """Loads first, opens the ports after that, then serves indefinitely; StatusError if the start fails."""
+    """Loads first, opens the ports after that, then serves indefinitely; StatusError if the start
+    fails.
+    """
     check_flags(options)
     models = read_models(options)
     for model in models:
@@ -126,7 +137,11 @@ async def run(options: Flags, version: str) -> None:
             "Skipped exporting HTTP/REST API.")  # fmt: skip
     elif options["rest_api_port"]:
         listener = _listen(host, options["rest_api_port"])
-        log("I", _SERVER + "452", f"Exporting HTTP/REST API at:localhost:{options['rest_api_port']} ...")
+        log(
+            "I",
+            _SERVER + "452",
+            f"Exporting HTTP/REST API at:localhost:{options['rest_api_port']} ...",
+        )
         rest = Rest(
             manager,
             options["rest_api_num_threads"],
@@ -147,7 +162,9 @@ def main(arguments: list[str]) -> int:
     choice = tensorflow.choose(os.environ.get("LAB_IMAGE_TAG", ""))
     say_codes_in_words(tuple(map(int, choice.version.split(".")[:2])) < (2, 7))
     if options["version"]:
-        print(f"TensorFlow ModelServer: {choice.version}-lab (stand-in, computes with TensorFlow)\nTensorFlow Library: {choice.version}")
+        print(
+            f"TensorFlow ModelServer: {choice.version}-lab (stand-in, computes with TensorFlow)\nTensorFlow Library: {choice.version}"
+        )
         return 0
     if options.unknown:
         # The server goes on after this message; so does this one.
@@ -155,7 +172,11 @@ def main(arguments: list[str]) -> int:
     if os.environ.get("LAB_DEAF_TO_SIGTERM") == "1":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    log("I", "lab", choice.note or f"TensorFlow {choice.version} computes, as the image's tag has it")
+    log(
+        "I",
+        "lab",
+        choice.note or f"TensorFlow {choice.version} computes, as the image's tag has it",
+    )
     try:
         tensorflow.find(choice.version)
         import uvloop

@@ -1,4 +1,6 @@
-"""What to serve: from `--model_name/--model_base_path` or from a model config file (text protocol buffer)."""
+"""What to serve: from `--model_name/--model_base_path` or from a model config file (text protocol
+buffer).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ class ModelConfig:
 
 
 def read_text_proto(path: str, message: str) -> Any:
-    """A text protocol buffer file of the container; NOT_FOUND or INVALID_ARGUMENT as the server words them."""
+    """A text protocol buffer file of the container; NOT_FOUND or INVALID_ARGUMENT as the server
+    words them.
+    """
     try:
         text = container_path(path).read_text(encoding="utf-8")
     except OSError as reason:
@@ -68,32 +72,44 @@ def read_models(flags: Flags) -> list[ModelConfig]:
         raise invalid("Illegal to list model name multiple times in config list. ")
     for model in models:
         if not model.base_path.startswith("/"):
-            raise invalid(f"Expected model {model.name} to have an absolute path or URI; got base_path()={model.base_path}")
+            raise invalid(
+                f"Expected model {model.name} to have an absolute path or URI; got base_path()={model.base_path}"
+            )
     return models
 
 
 def check_flags(flags: Flags) -> None:
     """The contradictions that the server refuses before anything else."""
     if flags["port"] == 0 and not flags["grpc_socket_path"]:
-        raise invalid("At least one of server_options.grpc_port or server_options.grpc_socket_path must be set.")
+        raise invalid(
+            "At least one of server_options.grpc_port or server_options.grpc_socket_path must be set."
+        )
     if not flags["model_base_path"] and not flags["model_config_file"]:
-        raise invalid("Both server_options.model_base_path and server_options.model_config_file are empty!")
+        raise invalid(
+            "Both server_options.model_base_path and server_options.model_config_file are empty!"
+        )
     if flags["enable_batching"]:
         if flags["batching_parameters_file"]:
             read_text_proto(flags["batching_parameters_file"], "BatchingParameters")
     elif flags["batching_parameters_file"]:
-        raise invalid("server_options.batching_parameters_file is set without setting server_options.enable_batching to true.")
+        raise invalid(
+            "server_options.batching_parameters_file is set without setting server_options.enable_batching to true."
+        )
 
 
 def monitoring_path(flags: Flags) -> str | None:
     """The path of the metrics page, or None if it is off."""
     if not flags["monitoring_config_file"]:
         return None
-    prometheus = read_text_proto(flags["monitoring_config_file"], "MonitoringConfig").prometheus_config
+    prometheus = read_text_proto(
+        flags["monitoring_config_file"], "MonitoringConfig"
+    ).prometheus_config
     return (prometheus.path or "/monitoring/prometheus/metrics") if prometheus.enable else None
 
 
-def check_labels(labels: dict[str, int], name: str, available: set[int], allow_unavailable: bool) -> None:
+def check_labels(
+    labels: dict[str, int], name: str, available: set[int], allow_unavailable: bool
+) -> None:
     """A label may point at an available version only, unless the flag says otherwise."""
     for version in labels.values():
         if version not in available and not allow_unavailable:

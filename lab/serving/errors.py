@@ -10,7 +10,9 @@ HTTP = {
 
 
 class StatusError(Exception):
-    """A request or a load that ended with `code` (canonical name such as NOT_FOUND) and `message`."""
+    """A request or a load that ended with `code` (canonical name such as NOT_FOUND) and
+    `message`.
+    """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -25,7 +27,9 @@ _words = False
 
 
 def say_codes_in_words(words: bool) -> None:
-    """Whether codes are printed as TensorFlow before 2.7 prints them: "Not found", not "NOT_FOUND"."""
+    """Whether codes are printed as TensorFlow before 2.7 prints them: "Not found", not
+    "NOT_FOUND".
+    """
     global _words
     _words = words
 

@@ -41,14 +41,22 @@ def _fill(feature: Any, name: str, values: list[Any]) -> None:
         if kind and own and own != kind:
             raise invalid(f"Unexpected element type in feature: {name} expecting type: {kind}")
         kind, element = _element(name, value)
-        getattr(feature, _LISTS[kind]).value.append(_float32(element) if kind == "float" else element)
+        getattr(feature, _LISTS[kind]).value.append(
+            _float32(element) if kind == "float" else element
+        )
 
 
 def _kind(value: Any) -> str:
     """The kind of list that an element belongs to; "" for what belongs to none."""
     if isinstance(value, bool | int):
         return "int64"
-    return "float" if isinstance(value, float) else "bytes" if isinstance(value, str) or is_b64(value) else ""
+    return (
+        "float"
+        if isinstance(value, float)
+        else "bytes"
+        if isinstance(value, str) or is_b64(value)
+        else ""
+    )
 
 
 def _float32(value: float) -> float:
@@ -70,7 +78,9 @@ def _example(value: Any) -> bytes:
 
 
 def read_examples(body: bytes) -> tuple[str, Any]:
-    """(signature name, Input) of a classify or regress body; INVALID_ARGUMENT if it is malformed."""
+    """(signature name, Input) of a classify or regress body; INVALID_ARGUMENT if it is
+    malformed.
+    """
     parsed = parse(body)
     if not isinstance(parsed, dict):
         raise invalid(f"JSON Value: {debug(parsed)} Is not object")
@@ -78,7 +88,9 @@ def read_examples(body: bytes) -> tuple[str, Any]:
     context = _example(parsed["context"]) if "context" in parsed else None
     examples = parsed.get("examples")
     if "examples" not in parsed:
-        raise invalid(f"JSON Value: {debug(parsed)} When method is classify, key 'examples' is expected and was not found")
+        raise invalid(
+            f"JSON Value: {debug(parsed)} When method is classify, key 'examples' is expected and was not found"
+        )
     if not isinstance(examples, list):
         raise invalid(f"JSON Value: {debug(parsed)} Expecting 'examples' value to be an list/array")
     if not examples:
@@ -94,7 +106,9 @@ def read_examples(body: bytes) -> tuple[str, Any]:
 
 
 def _serialized(message: Any) -> np.ndarray:
-    """The examples of an Input as a string tensor; an example's context stands before it in the same message."""
+    """The examples of an Input as a string tensor; an example's context stands before it in the
+    same message.
+    """
     kind = message.WhichOneof("choice")
     if kind == "example_list_with_context":
         context = message.example_list_with_context.context
@@ -107,10 +121,14 @@ def _serialized(message: Any) -> np.ndarray:
 
 
 def _preprocess(model: Model, signature: Any, method: str) -> tuple[str, list[str]]:
-    """(input tensor, output tensors) of a signature that fits the method; INVALID_ARGUMENT if it doesn't."""
+    """(input tensor, output tensors) of a signature that fits the method; INVALID_ARGUMENT if it
+    doesn't.
+    """
     what = "classification" if method == CLASSIFY else "regression"
     if model.check_method and signature.method_name != method:
-        raise invalid(f"Expected {what} signature method_name to be {method}. Was: {signature.method_name}")
+        raise invalid(
+            f"Expected {what} signature method_name to be {method}. Was: {signature.method_name}"
+        )
     if len(signature.inputs) != 1:
         raise invalid("Expected one input Tensor.")
     if method == REGRESS and len(signature.outputs) != 1:
@@ -120,7 +138,9 @@ def _preprocess(model: Model, signature: Any, method: str) -> tuple[str, list[st
     if "inputs" not in signature.inputs:
         raise invalid(f"No {what} inputs found in SignatureDef: {signature}")
     found = [
-        signature.outputs[key].name for key in (("classes", "scores") if method == CLASSIFY else ("outputs",)) if key in signature.outputs
+        signature.outputs[key].name
+        for key in (("classes", "scores") if method == CLASSIFY else ("outputs",))
+        if key in signature.outputs
     ]
     if not found and method == CLASSIFY:
         raise invalid(
@@ -140,10 +160,14 @@ def _signature(model: Model, name: str, method: str) -> Any:
     return signature
 
 
-def _run(model: Model, inputs: set[str], message: Any, outputs: Sequence[str], timeout_ms: int) -> tuple[int, dict[str, Tensor]]:
+def _run(
+    model: Model, inputs: set[str], message: Any, outputs: Sequence[str], timeout_ms: int
+) -> tuple[int, dict[str, Tensor]]:
     """(number of examples, tensors by name)."""
     examples = _serialized(message)
-    tensors = model.saved.run({name: Tensor("DT_STRING", examples) for name in inputs}, outputs, timeout_ms)
+    tensors = model.saved.run(
+        {name: Tensor("DT_STRING", examples) for name in inputs}, outputs, timeout_ms
+    )
     return len(examples), dict(zip(outputs, tensors, strict=True))
 
 
@@ -171,7 +195,9 @@ def multi_inference(model: Model, request: Any, version: int, timeout_ms: int = 
         if not task.model_spec.name:
             raise invalid("Found ModelSpec with an empty model name.")
         if model_name and model_name != task.model_spec.name:
-            raise invalid("All ModelSpecs in a MultiInferenceRequest must access the same model name.")
+            raise invalid(
+                "All ModelSpecs in a MultiInferenceRequest must access the same model name."
+            )
         model_name = task.model_spec.name
         name = task.model_spec.signature_name or DEFAULT
         if name in seen:
@@ -181,7 +207,9 @@ def multi_inference(model: Model, request: Any, version: int, timeout_ms: int = 
         if signature is None:
             raise invalid(f"Requested signature not found in model graph: {name}")
         if task.method_name not in (CLASSIFY, REGRESS):
-            raise StatusError("UNIMPLEMENTED", f"Unsupported signature method_name: {task.method_name}")
+            raise StatusError(
+                "UNIMPLEMENTED", f"Unsupported signature method_name: {task.method_name}"
+            )
         tensor, wanted = _preprocess(model, signature, task.method_name)
         inputs.add(tensor)
         outputs.update(wanted)
@@ -212,15 +240,21 @@ def _classifications(signature: Any, count: int, tensors: dict[str, Tensor]) -> 
         if tensor is None:
             continue
         if tensor.values.ndim != 2:
-            raise invalid(f"Expected Tensor shape: [batch_size num_classes] but got {_shape_text(tensor.values)}")
+            raise invalid(
+                f"Expected Tensor shape: [batch_size num_classes] but got {_shape_text(tensor.values)}"
+            )
         if tensor.kind != kind:
             raise invalid(f"Expected {key} Tensor of {kind}. Got: {tensor.kind}")
         if tensor.values.shape[0] != count:
-            raise invalid(f"Expected {key} output batch size of {count}. Got: {tensor.values.shape[0]}")
+            raise invalid(
+                f"Expected {key} output batch size of {count}. Got: {tensor.values.shape[0]}"
+            )
         parts[key] = tensor.values
     classes, scores = parts.get("classes"), parts.get("scores")
     if classes is not None and scores is not None and classes.shape[1] != scores.shape[1]:
-        raise invalid(f"Tensors class and score should match in dim_size(1). Got {classes.shape[1]} vs. {scores.shape[1]}")
+        raise invalid(
+            f"Tensors class and score should match in dim_size(1). Got {classes.shape[1]} vs. {scores.shape[1]}"
+        )
     result = protos.new("ClassificationResult")
     width = next((values.shape[1] for values in parts.values()), 0)
     for row in range(count):
@@ -239,9 +273,13 @@ def _regressions(signature: Any, count: int, tensors: dict[str, Tensor]) -> Any:
     tensor = tensors[signature.outputs["outputs"].name]
     values = tensor.values
     if not (values.ndim == 1 or (values.ndim == 2 and values.shape[1] == 1)):
-        raise invalid(f"Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got {_shape_text(values)}")
+        raise invalid(
+            f"Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got {_shape_text(values)}"
+        )
     if values.shape[0] != count:
-        raise invalid(f"Input batch size did not match output batch size: {count} vs. {values.shape[0]}")
+        raise invalid(
+            f"Input batch size did not match output batch size: {count} vs. {values.shape[0]}"
+        )
     if tensor.kind != "DT_FLOAT":
         raise invalid(f"Expected output Tensor of DT_FLOAT.  Got: {tensor.kind}")
     result = protos.new("RegressionResult")

@@ -19,7 +19,9 @@ from lab.serving.tensors import from_proto, to_proto
 
 
 class Services:
-    """The calls, without gRPC around them. `as_content` is --enable_serialization_as_tensor_content."""
+    """The calls, without gRPC around them. `as_content` is
+    --enable_serialization_as_tensor_content.
+    """
 
     def __init__(self, manager: Manager, as_content: bool = False) -> None:
         self.manager, self.as_content = manager, as_content
@@ -34,7 +36,9 @@ class Services:
         """The version that a model_spec means."""
         choice = spec.WhichOneof("choice")
         return self.manager.find(
-            spec.name, spec.version.value if choice == "version" else None, spec.version_label if choice == "version_label" else None
+            spec.name,
+            spec.version.value if choice == "version" else None,
+            spec.version_label if choice == "version_label" else None,
         )
 
     def predict(self, request: Any) -> Any:
@@ -43,7 +47,9 @@ class Services:
         assert found.model
         inputs = {alias: from_proto(tensor, alias) for alias, tensor in request.inputs.items()}
         began = time.perf_counter()
-        outputs = found.model.predict(request.model_spec.signature_name, inputs, list(request.output_filter))
+        outputs = found.model.predict(
+            request.model_spec.signature_name, inputs, list(request.output_filter)
+        )
         response = self.response("PredictResponse", request, found, began, "Predict")
         for key, tensor in outputs.items():
             response.outputs[key].CopyFrom(to_proto(tensor, self.as_content))
@@ -71,7 +77,9 @@ class Services:
 
     def multi_inference(self, request: Any) -> Any:
         """MultiInference: the first task's model answers for all."""
-        found = self.find_spec(request.tasks[0].model_spec if request.tasks else protos.new("ModelSpec"))
+        found = self.find_spec(
+            request.tasks[0].model_spec if request.tasks else protos.new("ModelSpec")
+        )
         assert found.model
         return multi_inference(found.model, request, found.number)
 
@@ -80,7 +88,10 @@ class Services:
         spec = request.model_spec
         self.manager.metrics.runtime(spec.name, time.perf_counter() - began, api)
         response = protos.new(name)
-        response.model_spec.name, response.model_spec.signature_name = spec.name, spec.signature_name or DEFAULT
+        response.model_spec.name, response.model_spec.signature_name = (
+            spec.name,
+            spec.signature_name or DEFAULT,
+        )
         response.model_spec.version.value = found.number
         return response
 
@@ -109,7 +120,11 @@ class Services:
         if not request.HasField("model_spec"):
             raise invalid("Missing ModelSpec")
         spec = request.model_spec
-        return version_status(self.manager.status(spec.name, spec.version.value if spec.WhichOneof("choice") == "version" else None))
+        return version_status(
+            self.manager.status(
+                spec.name, spec.version.value if spec.WhichOneof("choice") == "version" else None
+            )
+        )
 
 
 def _bytes(message: Any) -> bytes:
@@ -128,22 +143,37 @@ def _handler(manager: Manager, api: str, call: Callable[[Any], Any], request: st
             context.abort(getattr(grpc.StatusCode, code), error.message)
         finally:
             if api:
-                manager.metrics.request(message.model_spec.name, api, "GRPC", code, time.perf_counter() - began)
+                manager.metrics.request(
+                    message.model_spec.name, api, "GRPC", code, time.perf_counter() - began
+                )
 
-    return grpc.unary_unary_rpc_method_handler(answer, request_deserializer=protos.cls(request).FromString, response_serializer=_bytes)
+    return grpc.unary_unary_rpc_method_handler(
+        answer, request_deserializer=protos.cls(request).FromString, response_serializer=_bytes
+    )
 
 
 def _serve_health(server: grpc.Server) -> None:
-    """grpc.health.v1.Health: a server that listens has loaded its models, so what it knows is SERVING for good."""
+    """grpc.health.v1.Health: a server that listens has loaded its models, so what it knows is
+    SERVING for good.
+    """
     from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-    servicer = health.HealthServicer(experimental_non_blocking=True)  # or every Watch would hold a thread
+    servicer = health.HealthServicer(
+        experimental_non_blocking=True
+    )  # or every Watch would hold a thread
     for service in ("", "ModelService", "PredictionService"):
         servicer.set(service, health_pb2.HealthCheckResponse.SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
 
 
-def start_grpc(manager: Manager, host: str, port: int, health: bool, threads: int = 16, as_content: bool = False) -> grpc.Server:
+def start_grpc(
+    manager: Manager,
+    host: str,
+    port: int,
+    health: bool,
+    threads: int = 16,
+    as_content: bool = False,
+) -> grpc.Server:
     """Listens on host:port; raises RuntimeError if the port is taken."""
     services = Services(manager, as_content)
     server = grpc.server(

@@ -1,4 +1,5 @@
-"""Reads JSON as the server's parser does: same leniency (NaN, text after the value) and same error texts and offsets.
+"""Reads JSON as the server's parser does: same leniency (NaN, text after the value) and same error
+texts and offsets.
 
 The usual request goes through orjson; what orjson refuses is read again here, byte by byte.
 """
@@ -14,10 +15,26 @@ import orjson
 
 from lab.serving.errors import StatusError, invalid
 
-_TYPES = {type(None): "Null", dict: "Object", list: "Array", str: "String", int: "Number", float: "Number"}
+_TYPES = {
+    type(None): "Null",
+    dict: "Object",
+    list: "Array",
+    str: "String",
+    int: "Number",
+    float: "Number",
+}
 _SPACE = re.compile(rb"[ \n\r\t]*")
 _NUMBER = re.compile(rb"-?(0|[1-9]\d*)")
-_ESCAPES = {0x22: '"', 0x2F: "/", 0x5C: "\\", 0x62: "\b", 0x66: "\f", 0x6E: "\n", 0x72: "\r", 0x74: "\t"}
+_ESCAPES = {
+    0x22: '"',
+    0x2F: "/",
+    0x5C: "\\",
+    0x62: "\b",
+    0x66: "\f",
+    0x6E: "\n",
+    0x72: "\r",
+    0x74: "\t",
+}
 _MISSING_NAME = "Missing a name for object member."
 _COMMA_OR_CURLY = "Missing a comma or } after an object member."
 _COMMA_OR_SQUARE = "Missing a comma or ] after an array element."
@@ -48,7 +65,9 @@ def is_b64(value: Any) -> bool:
 
 
 def decode_base64(text: str) -> bytes:
-    """The bytes; padding may be missing, and white space is skipped, as absl::Base64Unescape has it. INVALID_ARGUMENT otherwise."""
+    """The bytes; padding may be missing, and white space is skipped, as absl::Base64Unescape has
+    it. INVALID_ARGUMENT otherwise.
+    """
     kept = "".join(text.split()).rstrip("=") if text.rstrip().count("=") <= 2 else "="
     try:
         return base64.b64decode(kept + "=" * (-len(kept) % 4), validate=True)
@@ -66,7 +85,9 @@ def _parse_slowly(body: bytes) -> Any:
     except _Bad as bad:
         raise _error(*bad.args) from None
     except RecursionError:
-        raise invalid("JSON Parse error: Terminate parsing due to Handler error. at offset: 0") from None
+        raise invalid(
+            "JSON Parse error: Terminate parsing due to Handler error. at offset: 0"
+        ) from None
 
 
 def _error(text: str, offset: int) -> StatusError:
@@ -74,7 +95,9 @@ def _error(text: str, offset: int) -> StatusError:
 
 
 class _Reader:
-    """A cursor over the body; every method raises _Bad at the offset where the server would stop."""
+    """A cursor over the body; every method raises _Bad at the offset where the server would
+    stop.
+    """
 
     def __init__(self, body: bytes) -> None:
         self.body, self.at = body, 3 if body.startswith(b"\xef\xbb\xbf") else 0
@@ -87,7 +110,9 @@ class _Reader:
         self.at = found.end() if found else self.at
 
     def value(self, top: bool = False) -> Any:
-        """The value at the cursor (`top`: what stands first decides between "empty" and "invalid")."""
+        """The value at the cursor (`top`: what stands first decides between "empty" and
+        "invalid").
+        """
         first = self.peek()
         if first == 0x7B:
             return self.members()
@@ -164,13 +189,20 @@ class _Reader:
             raise _Bad("Invalid value.", start + (1 if self.body[start : start + 1] == b"-" else 0))
         self.at, text = whole.end(), whole.group()
         real = False
-        for mark, name in ((rb"\.", "Miss fraction part in number."), (rb"[eE][+-]?", "Miss exponent in number.")):
+        for mark, name in (
+            (rb"\.", "Miss fraction part in number."),
+            (rb"[eE][+-]?", "Miss exponent in number."),
+        ):
             found = re.compile(mark).match(self.body, self.at)
             if found:
                 digits = re.compile(rb"\d+").match(self.body, found.end())
                 if not digits:
                     raise _Bad(name, found.end())
-                text, self.at, real = text + self.body[found.start() : digits.end()], digits.end(), True
+                text, self.at, real = (
+                    text + self.body[found.start() : digits.end()],
+                    digits.end(),
+                    True,
+                )
         result = float(text) if real or not -(2**63) <= int(text) < 2**64 else int(text)
         if result in (float("inf"), float("-inf")):
             raise _Bad("Number too big to be stored in double.", start)
@@ -190,7 +222,12 @@ class _Reader:
                 return b"".join(parts).decode("utf-8", "surrogatepass")
             if here != 0x5C:
                 missing = self.at >= len(self.body)
-                raise _Bad("Missing a closing quotation mark in string." if missing else "Invalid encoding in string.", self.at)
+                raise _Bad(
+                    "Missing a closing quotation mark in string."
+                    if missing
+                    else "Invalid encoding in string.",
+                    self.at,
+                )
             parts.append(self.escape().encode("utf-8", "surrogatepass"))
 
     def escape(self) -> str:

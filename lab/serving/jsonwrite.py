@@ -13,7 +13,9 @@ LIMIT = 256
 
 
 def decimal(value: float, kind: Any = np.float32) -> str:
-    """Shortest six-digit form that reads back as the same number, else all digits; whole numbers get '.0'."""
+    """Shortest six-digit form that reads back as the same number, else all digits; whole numbers
+    get '.0'.
+    """
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
@@ -28,13 +30,23 @@ def quote(text: str) -> str:
     """A JSON string, non-ASCII characters as they are."""
     parts = []
     for character in text:
-        short = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(character)
+        short = {
+            '"': '\\"',
+            "\\": "\\\\",
+            "\b": "\\b",
+            "\f": "\\f",
+            "\n": "\\n",
+            "\r": "\\r",
+            "\t": "\\t",
+        }.get(character)
         parts.append(short or (f"\\u{ord(character):04X}" if ord(character) < 0x20 else character))
     return '"' + "".join(parts) + '"'
 
 
 class Writer:
-    """A pretty printer with the server's rules: 4 spaces; `one_line` puts the elements of a list on one line."""
+    """A pretty printer with the server's rules: 4 spaces; `one_line` puts the elements of a list on
+    one line.
+    """
 
     def __init__(self, limit: int | None = None) -> None:
         self.parts: list[str] = []
@@ -136,7 +148,9 @@ def scalar(value: Any) -> str:
 
 
 def write_tensor(writer: Writer, value: Any, kind: str, as_bytes: bool) -> None:
-    """A tensor's values (nested lists, or one scalar) as nested lists; strings as {"b64"} if `as_bytes`. `kind` is its type, "DT_FLOAT"."""
+    """A tensor's values (nested lists, or one scalar) as nested lists; strings as {"b64"} if
+    `as_bytes`. `kind` is its type, "DT_FLOAT".
+    """
     if isinstance(value, list):
         writer.start("[")
         for part in value:

@@ -1,4 +1,6 @@
-"""Finds, loads and unloads versions as the server's manager does: a new version is up before the old one goes."""
+"""Finds, loads and unloads versions as the server's manager does: a new version is up before the
+old one goes.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ LOADED = ("START", "LOADING", "AVAILABLE")
 
 @dataclass
 class Version:
-    """One version and its state: START, LOADING, AVAILABLE, UNLOADING or END (with the error that ended it)."""
+    """One version and its state: START, LOADING, AVAILABLE, UNLOADING or END (with the error that
+    ended it).
+    """
 
     number: int
     state: str = "START"
@@ -39,7 +43,9 @@ class Served:
 
     def available(self) -> list[Version]:
         """Loaded versions, newest first."""
-        return sorted((v for v in self.versions.values() if v.state == "AVAILABLE"), key=lambda v: -v.number)
+        return sorted(
+            (v for v in self.versions.values() if v.state == "AVAILABLE"), key=lambda v: -v.number
+        )
 
 
 class Manager:
@@ -47,16 +53,25 @@ class Manager:
 
     def __init__(self, models: list[ModelConfig], *, poll_seconds: float, retries: int, retry_seconds: float, allow_labels: bool,
                  metrics: Metrics, loader: Callable[[Path], Model], warmup: Callable[[Model, Path], None] = warm_up) -> None:  # fmt: skip
-        """`loader` and then `warmup` are called in a thread for each version directory; a StatusError of either fails the load."""
+        """`loader` and then `warmup` are called in a thread for each version directory; a
+        StatusError of either fails the load.
+        """
         self.models = {model.name: Served(model) for model in models}
         self.poll_seconds, self.retries, self.retry_seconds = poll_seconds, retries, retry_seconds
-        self.allow_labels, self.metrics, self.loader, self.warmup = allow_labels, metrics, loader, warmup
+        self.allow_labels, self.metrics, self.loader, self.warmup = (
+            allow_labels,
+            metrics,
+            loader,
+            warmup,
+        )
         self.changed = asyncio.Condition()
         self.tasks: set[asyncio.Task[None]] = set()
         self.keep: list[object] = []
 
     def find(self, name: str, version: int | None = None, label: str | None = None) -> Version:
-        """The version that answers a request; NOT_FOUND or INVALID_ARGUMENT in the server's words."""
+        """The version that answers a request; NOT_FOUND or INVALID_ARGUMENT in the server's
+        words.
+        """
         served = self.models.get(name)
         if label is not None:
             if served is None or label not in served.config.labels:
@@ -82,10 +97,16 @@ class Manager:
         return [known[number] for number in sorted(known, reverse=True)]
 
     def aspire(self, config: ModelConfig) -> set[int]:
-        """The version numbers that should be loaded, from the directory as it is now; StatusError if it cannot be read."""
+        """The version numbers that should be loaded, from the directory as it is now; StatusError
+        if it cannot be read.
+        """
         base = container_path(config.base_path)
         try:
-            found = {int(entry.name) for entry in base.iterdir() if entry.name.isdigit() and entry.is_dir()}
+            found = {
+                int(entry.name)
+                for entry in base.iterdir()
+                if entry.name.isdigit() and entry.is_dir()
+            }
         except OSError as reason:
             raise invalid(f"Could not find base path {config.base_path} for servable {config.name} with error "
                           f"{code_text('NOT_FOUND')}: {config.base_path} not found ({reason.strerror})") from None  # fmt: skip
@@ -93,7 +114,11 @@ class Manager:
             for number in config.specific:
                 if number not in found:
                     asked = "which was requested to be served as a 'specific' version in the servable's version policy"
-                    log("W", _SOURCE + "238", f"Version {number} of servable {config.name}, {asked}, was not found in the file system")
+                    log(
+                        "W",
+                        _SOURCE + "238",
+                        f"Version {number} of servable {config.name}, {asked}, was not found in the file system",
+                    )
             wanted = found & set(config.specific)
         else:
             wanted = found if config.every else set(sorted(found)[-config.latest :])
@@ -108,12 +133,18 @@ class Manager:
             try:
                 served.aspired = await asyncio.to_thread(self.aspire, served.config)
             except StatusError as error:
-                log("E", _SOURCE + "416", f"FileSystemStoragePathSource encountered a filesystem access error: {error.message}")
+                log(
+                    "E",
+                    _SOURCE + "416",
+                    f"FileSystemStoragePathSource encountered a filesystem access error: {error.message}",
+                )
                 continue
             await self.reconcile(served)
 
     async def reconcile(self, served: Served) -> None:
-        """Starts the loads that are missing and, once something wanted is up, unloads what is no longer wanted."""
+        """Starts the loads that are missing and, once something wanted is up, unloads what is no
+        longer wanted.
+        """
         for number in sorted(served.aspired):
             known = served.versions.get(number)
             if known is None or (known.state == "END" and known.error is None):
@@ -143,7 +174,11 @@ class Manager:
         for attempt in range(self.retries + 1):
             if attempt:
                 await asyncio.sleep(max(0.0, self.retry_seconds))
-                log("I", "tensorflow_serving/util/retrier.cc:46", f"Retrying of Loading servable: {name} retry: {attempt}")
+                log(
+                    "I",
+                    "tensorflow_serving/util/retrier.cc:46",
+                    f"Retrying of Loading servable: {name} retry: {attempt}",
+                )
             log(
                 "I",
                 "external/org_tensorflow/tensorflow/cc/saved_model/reader.cc:83",
@@ -154,13 +189,22 @@ class Manager:
                     version.model = await asyncio.to_thread(self.load_one, folder)
                     error = None
                 except Exception as reason:
-                    # Whatever it is: without a line that says how the load ended, the log would stop at "Reading SavedModel".
+                    # Whatever it is: without a line that says how the load ended, the log would
+                    # stop at "Reading SavedModel".
                     known = isinstance(reason, StatusError)
-                    error = reason if known else StatusError("INTERNAL", f"{type(reason).__name__}: {reason}")
+                    error = (
+                        reason
+                        if known
+                        else StatusError("INTERNAL", f"{type(reason).__name__}: {reason}")
+                    )
                     outcome.ok = False
             if error is None:
                 break
-            log("E", "tensorflow_serving/util/retrier.cc:37", f"Loading servable: {name} failed: {error}")
+            log(
+                "E",
+                "tensorflow_serving/util/retrier.cc:37",
+                f"Loading servable: {name} failed: {error}",
+            )
         version.error, version.state = error, "AVAILABLE" if error is None else "END"
         if error is None:
             log("I", _HARNESS + "95", f"Successfully loaded servable version {name}")
@@ -199,16 +243,31 @@ class Manager:
         await self.poll()
 
     async def start(self) -> None:
-        """Polls and waits, without limit, until every model has an answerable version; StatusError if one never will."""
+        """Polls and waits, without limit, until every model has an answerable version; StatusError
+        if one never will.
+        """
         await self.poll()
         if self.poll_seconds > 0:
             self.spawn(self.poll_for_ever())
         async with self.changed:
-            await self.changed.wait_for(lambda: all(self.settled(served) for served in self.models.values()))
-        failed = [(s, v) for s in self.models.values() if not s.available() for v in s.versions.values() if v.error]
+            await self.changed.wait_for(
+                lambda: all(self.settled(served) for served in self.models.values())
+            )
+        failed = [
+            (s, v)
+            for s in self.models.values()
+            if not s.available()
+            for v in s.versions.values()
+            if v.error
+        ]
         if failed:
-            listed = "".join(f"{{{{name: {s.config.name} version: {v.number}}} due to error: {v.error}}}, " for s, v in failed)
-            raise StatusError("UNKNOWN", f"{len(failed)} servable(s) did not become available: {{{listed}}}")
+            listed = "".join(
+                f"{{{{name: {s.config.name} version: {v.number}}} due to error: {v.error}}}, "
+                for s, v in failed
+            )
+            raise StatusError(
+                "UNKNOWN", f"{len(failed)} servable(s) did not become available: {{{listed}}}"
+            )
         for served in self.models.values():
             available = {version.number for version in served.available()}
             check_labels(served.config.labels, served.config.name, available, self.allow_labels)
@@ -216,7 +275,11 @@ class Manager:
     @staticmethod
     def settled(served: Served) -> bool:
         """Whether a model is up, or can no longer come up."""
-        return bool(served.available()) or bool(served.versions) and all(v.state == "END" for v in served.versions.values())
+        return (
+            bool(served.available())
+            or bool(served.versions)
+            and all(v.state == "END" for v in served.versions.values())
+        )
 
     async def poll_for_ever(self) -> None:
         """The file system poll."""

@@ -41,7 +41,9 @@ class Metrics:
 
     def __init__(self) -> None:
         self.counters: dict[str, dict[Labels, float]] = defaultdict(lambda: defaultdict(float))
-        self.histograms: dict[str, dict[Labels, _Histogram]] = defaultdict(lambda: defaultdict(_Histogram))
+        self.histograms: dict[str, dict[Labels, _Histogram]] = defaultdict(
+            lambda: defaultdict(_Histogram)
+        )
 
     def request(self, model: str, api: str, entry: str, code: str, seconds: float) -> None:
         """Counts one request; only successes enter the latency histogram."""
@@ -52,15 +54,21 @@ class Metrics:
 
     def runtime(self, model: str, seconds: float, api: str = "Predict") -> None:
         """Time inside the model, for one call of Predict, Classify or Regress."""
-        self.histograms[RUNTIME_LATENCY][(("model_name", model), ("API", api), ("runtime", "TF1"))].add(seconds * 1e6)
+        self.histograms[RUNTIME_LATENCY][
+            (("model_name", model), ("API", api), ("runtime", "TF1"))
+        ].add(seconds * 1e6)
 
     @contextmanager
     def load(self, path: str) -> Iterator[Outcome]:
         """Counts one load attempt and its time."""
         outcome, began = Outcome(), time.perf_counter()
         yield outcome
-        self.counters[LOADS][(("model_path", path), ("status", "success" if outcome.ok else "fail"))] += 1
-        self.counters[LOAD_LATENCY][(("model_path", path),)] += int((time.perf_counter() - began) * 1e6)
+        self.counters[LOADS][
+            (("model_path", path), ("status", "success" if outcome.ok else "fail"))
+        ] += 1
+        self.counters[LOAD_LATENCY][(("model_path", path),)] += int(
+            (time.perf_counter() - began) * 1e6
+        )
 
     def page(self) -> str:
         """The text page: `# TYPE` lines, no help lines."""
@@ -72,7 +80,9 @@ class Metrics:
             lines.append(f"# TYPE {name} histogram")
             for labels, histogram in histograms.items():
                 seen = 0
-                for bound, count in zip((*map("{:g}".format, BUCKETS), "+Inf"), histogram.counts, strict=True):
+                for bound, count in zip(
+                    (*map("{:g}".format, BUCKETS), "+Inf"), histogram.counts, strict=True
+                ):
                     seen += count
                     lines.append(f"{name}_bucket{_labels((*labels, ('le', bound)))} {seen}")
                 lines.append(f"{name}_sum{_labels(labels)} {histogram.total:g}")

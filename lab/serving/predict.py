@@ -1,4 +1,6 @@
-"""Predict bodies to tensors and back (row and column format), with the server's texts for what is wrong."""
+"""Predict bodies to tensors and back (row and column format), with the server's texts for what is
+wrong.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,15 @@ from lab.serving.tensors import type_name
 
 _RANGES = {"DT_INT32": 31, "DT_INT16": 31, "DT_INT8": 31, "DT_UINT8": 31, "DT_INT64": 63}
 _JSON_KINDS = (*_RANGES, "DT_FLOAT", "DT_DOUBLE", "DT_STRING", "DT_BOOL", "DT_UINT32", "DT_UINT64")
-"""What the server converts between JSON and tensors; half, bfloat16, complex and quantized numbers it does not."""
+"""What the server converts between JSON and tensors; half, bfloat16, complex and quantized numbers
+it does not.
+"""
 
 
 def _type_error(value: Any, kind: str) -> StatusError:
-    return invalid(f"JSON Value: {debug(value)} Type: {json_type(value)} is not of expected type: {type_name(kind)}")
+    return invalid(
+        f"JSON Value: {debug(value)} Type: {json_type(value)} is not of expected type: {type_name(kind)}"
+    )
 
 
 def _accepts(value: Any, kind: str) -> bool:
@@ -50,7 +56,9 @@ def _shape(value: Any) -> list[int]:
 
 def _scalar(value: Any, level: int, rank: int, kind: str) -> Any:
     if level != rank:
-        raise invalid(f"JSON Value: {debug(value)} found at incorrect level: {level + 1} in the JSON DOM. Expected at level: {rank}")
+        raise invalid(
+            f"JSON Value: {debug(value)} found at incorrect level: {level + 1} in the JSON DOM. Expected at level: {rank}"
+        )
     if isinstance(value, dict):
         if kind != "DT_STRING":
             raise _type_error(value, kind)
@@ -58,7 +66,9 @@ def _scalar(value: Any, level: int, rank: int, kind: str) -> Any:
             raise invalid(f"JSON Value: {debug(value)} not formatted correctly for base64 data")
         return decode_base64(value["b64"])
     if kind not in _JSON_KINDS:
-        raise StatusError("UNIMPLEMENTED", f"Conversion of JSON Value: {debug(value)} to type: {type_name(kind)}")
+        raise StatusError(
+            "UNIMPLEMENTED", f"Conversion of JSON Value: {debug(value)} to type: {type_name(kind)}"
+        )
     if not _accepts(value, kind):
         raise _type_error(value, kind)
     return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
@@ -72,17 +82,23 @@ def _fill(value: Any, level: int, shape: list[int], kind: str, into: list[Any]) 
     if level >= len(shape):
         raise invalid(f"Encountered list at unexpected level: {level} expected < {len(shape)}")
     if len(value) != shape[level]:
-        raise invalid(f"Encountered list at unexpected size: {len(value)} at level: {level} expected size: {shape[level]}")
+        raise invalid(
+            f"Encountered list at unexpected size: {len(value)} at level: {level} expected size: {shape[level]}"
+        )
     for item in value:
         _fill(item, level + 1, shape, kind, into)
 
 
 def to_array(value: Any, kind: str) -> np.ndarray:
-    """A JSON value as an array of a TensorFlow type; ragged or wrongly typed values raise INVALID_ARGUMENT."""
+    """A JSON value as an array of a TensorFlow type; ragged or wrongly typed values raise
+    INVALID_ARGUMENT.
+    """
     shape = _shape(value)
     if kind == "DT_INT32" and 0 < len(shape) <= 2 and 0 not in shape:
         rows = value if len(shape) == 2 else [value]
-        if all(type(row) is list and len(row) == shape[-1] for row in rows) and set(map(type, chain.from_iterable(rows))) == {int}:
+        if all(type(row) is list and len(row) == shape[-1] for row in rows) and set(
+            map(type, chain.from_iterable(rows))
+        ) == {int}:
             array = np.array(value, np.int64)
             if array.min() >= -(2**31) and array.max() < 2**31:
                 return array.astype(np.int32)
@@ -122,7 +138,9 @@ def _kind(info: Any) -> str:
 
 def _from_instances(rows: list[Any], infos: Any) -> dict[str, Tensor]:
     if not isinstance(rows[0], dict) and len(infos) > 1:
-        raise invalid("instances is a plain list, but expecting list of objects as multiple input tensors required as per tensorinfo_map")
+        raise invalid(
+            "instances is a plain list, but expecting list of objects as multiple input tensors required as per tensorinfo_map"
+        )
     objects = isinstance(rows[0], dict) and not is_b64(rows[0])
     collected, names = _Rows(infos), sorted(infos)
     for number, row in enumerate(rows):
@@ -135,23 +153,33 @@ def _from_instances(rows: list[Any], infos: Any) -> dict[str, Tensor]:
                 collected.add(value, name)
             except StatusError as error:
                 key = f" key: {name}" if objects else ""
-                raise invalid(f"Failed to process element: {number}{key} of 'instances' list. Error: {error}") from None
+                raise invalid(
+                    f"Failed to process element: {number}{key} of 'instances' list. Error: {error}"
+                ) from None
         if objects and sorted(row) != names:
             raise invalid(f"Failed to process element: {number} of 'instances' list. JSON object: {debug(row)} "
                           f"keys must be equal to: {','.join(names)}")  # fmt: skip
-    return {name: Tensor(_kind(infos[name]), np.stack(arrays)) for name, arrays in collected.arrays.items()}
+    return {
+        name: Tensor(_kind(infos[name]), np.stack(arrays))
+        for name, arrays in collected.arrays.items()
+    }
 
 
 def _from_inputs(value: Any, infos: Any) -> dict[str, Tensor]:
     if not isinstance(value, dict) or is_b64(value):
         if len(infos) > 1:
-            raise invalid("inputs is a plain value/list, but expecting an object as multiple input tensors required as per tensorinfo_map")
+            raise invalid(
+                "inputs is a plain value/list, but expecting an object as multiple input tensors required as per tensorinfo_map"
+            )
         name = next(iter(infos))
         return {name: Tensor(_kind(infos[name]), to_array(value, _kind(infos[name])))}
     for name in sorted(infos):
         if name not in value:
             raise invalid(f"Missing named input: {name} in 'inputs' object.")
-    return {name: Tensor(_kind(infos[name]), to_array(value[name], _kind(infos[name]))) for name in sorted(infos)}
+    return {
+        name: Tensor(_kind(infos[name]), to_array(value[name], _kind(infos[name])))
+        for name in sorted(infos)
+    }
 
 
 def signature_name(body: Any) -> str:
@@ -159,7 +187,9 @@ def signature_name(body: Any) -> str:
     if "signature_name" not in body:
         return ""
     if not isinstance(body["signature_name"], str):
-        raise invalid(f"JSON Value: {debug(body)} not formatted correctly. 'signature_name' key must be a string value.")
+        raise invalid(
+            f"JSON Value: {debug(body)} not formatted correctly. 'signature_name' key must be a string value."
+        )
     return body["signature_name"]
 
 
@@ -170,7 +200,9 @@ def read_body(body: Any, infos: Any, name: str) -> tuple[dict[str, Tensor], bool
     if "instances" in body:
         rows = body["instances"]
         if "inputs" in body:
-            raise invalid(f"JSON Value: {debug(body)} Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist ")
+            raise invalid(
+                f"JSON Value: {debug(body)} Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist "
+            )
         if not isinstance(rows, list):
             raise invalid(f"JSON Value: {debug(body)} Expecting 'instances' to be an list/array")
         if not rows:
@@ -182,9 +214,11 @@ def read_body(body: Any, infos: Any, name: str) -> tuple[dict[str, Tensor], bool
 
 
 def write_body(outputs: dict[str, Tensor], rows: bool) -> bytes:
-    """The answer: `predictions` for rows, `outputs` for columns; one output stands bare, several as an object.
+    """The answer: `predictions` for rows, `outputs` for columns; one output stands bare, several as
+    an object.
 
-    Raises INVALID_ARGUMENT for types that the server does not write as JSON (half, bfloat16), and for rows of unequal number.
+    Raises INVALID_ARGUMENT for types that the server does not write as JSON (half, bfloat16), and
+    for rows of unequal number.
     """
     if not outputs:
         raise invalid("Cannot convert empty tensor map to JSON")
@@ -233,6 +267,8 @@ def _batch(outputs: dict[str, Tensor]) -> int:
         if not array.ndim:
             raise invalid(f"Tensor name: {name} has no shape information ")
         if size not in (-1, array.shape[0]):
-            raise invalid(f"Tensor name: {name} has inconsistent batch size: {array.shape[0]} expecting: {size}")
+            raise invalid(
+                f"Tensor name: {name} has inconsistent batch size: {array.shape[0]} expecting: {size}"
+            )
         size = array.shape[0]
     return size

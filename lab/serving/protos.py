@@ -1,7 +1,8 @@
 """The protocol buffer messages used here, built at import from the listing below.
 
-They are wire-compatible subsets of TensorFlow's and TensorFlow Serving's messages: field numbers are theirs, fields
-nobody reads here are left out (the parser keeps or skips them). No code generator and no TensorFlow are needed.
+They are wire-compatible subsets of TensorFlow's and TensorFlow Serving's messages: field numbers
+are theirs, fields nobody reads here are left out (the parser keeps or skips them). No code
+generator and no TensorFlow are needed.
 """
 
 from __future__ import annotations
@@ -101,7 +102,10 @@ def _set_type(field: Any, kind: str) -> None:
     if scalar is not None and kind.islower():
         field.type = scalar
     elif kind in ENUMS:
-        field.type, field.type_name = _Field.TYPE_ENUM, "." + ".".join(filter(None, (PACKAGE, _HOMES.get(kind), kind)))
+        field.type, field.type_name = (
+            _Field.TYPE_ENUM,
+            "." + ".".join(filter(None, (PACKAGE, _HOMES.get(kind), kind))),
+        )
     elif kind.startswith("@"):
         field.type, field.type_name = _Field.TYPE_MESSAGE, f".{kind[1:]}"
     else:
@@ -112,11 +116,17 @@ def _add_field(message: Any, number: str, name: str, kind: str) -> None:
     """Adds a plain, exclusive (`?`), repeated (`*`) or map (`{}`) field to a message."""
     field = message.field.add(name=name, number=int(number), label=_Field.LABEL_OPTIONAL)
     if kind.startswith("{"):
-        entry = message.nested_type.add(name="".join(part.capitalize() for part in name.split("_")) + "Entry")
+        entry = message.nested_type.add(
+            name="".join(part.capitalize() for part in name.split("_")) + "Entry"
+        )
         entry.options.map_entry = True
         entry.field.add(name="key", number=1, label=_Field.LABEL_OPTIONAL, type=_Field.TYPE_STRING)
         _set_type(entry.field.add(name="value", number=2, label=_Field.LABEL_OPTIONAL), kind[1:-1])
-        field.label, field.type, field.type_name = _Field.LABEL_REPEATED, _Field.TYPE_MESSAGE, f".{PACKAGE}.{message.name}.{entry.name}"
+        field.label, field.type, field.type_name = (
+            _Field.LABEL_REPEATED,
+            _Field.TYPE_MESSAGE,
+            f".{PACKAGE}.{message.name}.{entry.name}",
+        )
         return
     if kind.startswith("?"):
         if not message.oneof_decl:
@@ -129,7 +139,9 @@ def _add_field(message: Any, number: str, name: str, kind: str) -> None:
 
 def _file() -> Any:
     """The whole listing as one file description."""
-    result = descriptor_pb2.FileDescriptorProto(name="lab/serving.proto", package=PACKAGE, syntax="proto3")
+    result = descriptor_pb2.FileDescriptorProto(
+        name="lab/serving.proto", package=PACKAGE, syntax="proto3"
+    )
     result.dependency.extend([wrappers_pb2.DESCRIPTOR.name, any_pb2.DESCRIPTOR.name])
     for line in re.sub(r"\\\n", "", LISTING).strip().splitlines():
         name, fields = line.split(":", 1)
@@ -137,7 +149,9 @@ def _file() -> Any:
         for field in filter(None, (part.strip() for part in fields.split(";"))):
             _add_field(message, *field.split())
     for name, values in ENUMS.items():
-        home = next((message for message in result.message_type if message.name == _HOMES.get(name)), result)
+        home = next(
+            (message for message in result.message_type if message.name == _HOMES.get(name)), result
+        )
         enum = home.enum_type.add(name=name)
         for key, number in values.items():
             enum.value.add(name=key, number=number)
@@ -150,7 +164,10 @@ def _build() -> dict[str, Any]:
         pool.AddSerializedFile(needed.DESCRIPTOR.serialized_pb)
     pool.AddSerializedFile(_file().SerializeToString())
     names = (line.split(":")[0] for line in re.sub(r"\\\n", "", LISTING).strip().splitlines())
-    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{PACKAGE}.{name}")) for name in names}
+    return {
+        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{PACKAGE}.{name}"))
+        for name in names
+    }
 
 
 _CLASSES = _build()

@@ -16,14 +16,22 @@ from google.protobuf import json_format
 
 from lab.serving import predict, protos
 from lab.serving.errors import HTTP, StatusError, invalid
-from lab.serving.examples import classification_body, classify, read_examples, regress, regression_body
+from lab.serving.examples import (
+    classification_body,
+    classify,
+    read_examples,
+    regress,
+    regression_body,
+)
 from lab.serving.jsonread import parse
 from lab.serving.jsonwrite import debug, error_body
 from lab.serving.manager import Manager, Version
 from lab.serving.tensorflow import DEFAULT
 
 _VERSION = r"(?:(?:/versions/(\d+))|(?:/labels/([^/:]+)))?"
-_POST = re.compile(r"/v1/models/([^/:]+)" + _VERSION + r":(classify|regress|predict)", re.IGNORECASE)
+_POST = re.compile(
+    r"/v1/models/([^/:]+)" + _VERSION + r":(classify|regress|predict)", re.IGNORECASE
+)
 _GET = re.compile(r"/v1/models(?:/([^/:]+))?" + _VERSION + r"(?:/(metadata))?", re.IGNORECASE)
 _JSON = [(b"content-type", b"application/json")]
 _NOT_FOUND = b"<HTML><HEAD>\n<TITLE>404 Not Found</TITLE>\n</HEAD><BODY>\n<H1>Not Found</H1>\n</BODY></HTML>\n"
@@ -39,7 +47,9 @@ def version_status(versions: list[Version]) -> Any:
     """GetModelStatusResponse for these versions."""
     response = protos.new("GetModelStatusResponse")
     for version in versions:
-        entry = response.model_version_status.add(version=version.number, state=protos.ENUMS["State"][version.state])
+        entry = response.model_version_status.add(
+            version=version.number, state=protos.ENUMS["State"][version.state]
+        )
         if version.error:
             entry.status.error_code = protos.ENUMS["ErrorCode"][version.error.code]
             entry.status.error_message = version.error.message
@@ -51,7 +61,11 @@ def version_status(versions: list[Version]) -> Any:
 
 def _pretty(message: Any, **options: Any) -> str:
     return json_format.MessageToJson(
-        message, indent=1, preserving_proto_field_name=True, always_print_fields_with_no_presence=True, **options
+        message,
+        indent=1,
+        preserving_proto_field_name=True,
+        always_print_fields_with_no_presence=True,
+        **options,
     )
 
 
@@ -61,27 +75,47 @@ def metadata_body(name: str, version: Version) -> bytes:
     signatures = protos.new("SignatureDefMap")
     for key, signature in version.model.signatures.items():
         signatures.signature_def[key].CopyFrom(signature)
-    spec = json.dumps({"name": name, "signature_name": "", "version": str(version.number)}, indent=1)
+    spec = json.dumps(
+        {"name": name, "signature_name": "", "version": str(version.number)}, indent=1
+    )
     return f'{{\n"model_spec":{spec},\n"metadata": {{"signature_def": {_pretty(signatures, sort_keys=True)}}}\n}}\n'.encode()
 
 
 class Rest:
-    """The ASGI application. `monitoring` is the path of the metrics page, or None; `timeout_ms` ends a call's time in the model."""
+    """The ASGI application. `monitoring` is the path of the metrics page, or None; `timeout_ms`
+    ends a call's time in the model.
+    """
 
     def __init__(
-        self, manager: Manager, threads: int = 16, monitoring: str | None = None, cors: bool = False, timeout_ms: int = 30_000
+        self,
+        manager: Manager,
+        threads: int = 16,
+        monitoring: str | None = None,
+        cors: bool = False,
+        timeout_ms: int = 30_000,
     ) -> None:
-        self.manager, self.monitoring, self.cors, self.timeout_ms = manager, monitoring, cors, timeout_ms
+        self.manager, self.monitoring, self.cors, self.timeout_ms = (
+            manager,
+            monitoring,
+            cors,
+            timeout_ms,
+        )
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="predict")
 
-    async def __call__(self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Send) -> None:
+    async def __call__(
+        self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Send
+    ) -> None:
         """One request."""
         if scope["type"] != "http":
             return
-        path = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0].decode("latin-1")
+        path = (
+            (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0].decode("latin-1")
+        )
         body = _uncompressed(await _body(receive), scope["headers"])
         if path == self.monitoring:
-            await _reply(send, 200, self.manager.metrics.page().encode(), [(b"content-type", b"text/plain")])
+            await _reply(
+                send, 200, self.manager.metrics.page().encode(), [(b"content-type", b"text/plain")]
+            )
         elif not path.lower().startswith("/v1/"):
             await _reply(send, 404, _NOT_FOUND, [(b"content-type", b"text/html")])
         elif scope["method"] == "OPTIONS":
@@ -99,10 +133,18 @@ class Rest:
         """Routes, computes, counts, replies."""
         began, found, api, code = time.perf_counter(), None, "", "OK"
         try:
-            found = (_POST if method == "POST" else _GET).fullmatch(path) if method in ("POST", "GET") else None
+            found = (
+                (_POST if method == "POST" else _GET).fullmatch(path)
+                if method in ("POST", "GET")
+                else None
+            )
             if not found:
                 raise invalid(f"Malformed request: {method} {path}")
-            name, number, label = unquote(found[1] or ""), found[2], unquote(found[3]) if found[3] else None
+            name, number, label = (
+                unquote(found[1] or ""),
+                found[2],
+                unquote(found[3]) if found[3] else None,
+            )
             if number is not None and int(number) >= 2**63:
                 raise invalid(f"Failed to convert version: {number} to numeric.")
             version = int(number) if number is not None else None
@@ -127,24 +169,36 @@ class Rest:
             return metadata_body(name, self.manager.find(name, version, label))
         return (_pretty(version_status(self.manager.status(name, version))) + "\n").encode()
 
-    async def post(self, path: str, name: str, version: int | None, label: str | None, api: str, body: bytes) -> bytes:
-        """Predict, classify or regress; the path is matched in any case, but only lower-case methods are known."""
+    async def post(
+        self, path: str, name: str, version: int | None, label: str | None, api: str, body: bytes
+    ) -> bytes:
+        """Predict, classify or regress; the path is matched in any case, but only lower-case
+        methods are known.
+        """
         if api not in ("predict", "classify", "regress"):
             raise invalid(f"Malformed request: POST {path}")
         call = self.predict if api == "predict" else self.examples
-        return await asyncio.get_running_loop().run_in_executor(self.pool, call, name, version, label, body, api)
+        return await asyncio.get_running_loop().run_in_executor(
+            self.pool, call, name, version, label, body, api
+        )
 
-    def examples(self, name: str, version: int | None, label: str | None, body: bytes, api: str) -> bytes:
+    def examples(
+        self, name: str, version: int | None, label: str | None, body: bytes, api: str
+    ) -> bytes:
         """One classify or regress call, in a worker thread."""
         wanted, message = read_examples(body)
         model = self.manager.find(name, version, label).model
         assert model
         began = time.perf_counter()
-        result = (classify if api == "classify" else regress)(model, wanted, message, self.timeout_ms)
+        result = (classify if api == "classify" else regress)(
+            model, wanted, message, self.timeout_ms
+        )
         self.manager.metrics.runtime(name, time.perf_counter() - began, api.capitalize())
         return (classification_body if api == "classify" else regression_body)(result)
 
-    def predict(self, name: str, version: int | None, label: str | None, body: bytes, api: str) -> bytes:
+    def predict(
+        self, name: str, version: int | None, label: str | None, body: bytes, api: str
+    ) -> bytes:
         """One predict call, in a worker thread."""
         parsed = parse(body)
         if not isinstance(parsed, dict):
@@ -155,7 +209,9 @@ class Rest:
         assert model
         signature = model.signature(wanted)
         if signature is None:
-            raise invalid(f'Serving signature name: "{wanted or DEFAULT}" not found in signature def')
+            raise invalid(
+                f'Serving signature name: "{wanted or DEFAULT}" not found in signature def'
+            )
         tensors, rows = predict.read_body(parsed, signature.inputs, wanted)
         began = time.perf_counter()
         outputs = model.predict(wanted, tensors, timeout_ms=self.timeout_ms)
@@ -164,11 +220,15 @@ class Rest:
 
 
 MOST_UNCOMPRESSED = 100 * 2**20
-"""Bytes that a compressed body may grow to (ZLib::kMaxUncompressedBytes of the server's library)."""
+"""Bytes that a compressed body may grow to (ZLib::kMaxUncompressedBytes of the server's
+library).
+"""
 
 
 def _uncompressed(body: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:
-    """The body behind `Content-Encoding: gzip`; b"" (as the server has it) when it isn't gzip or becomes too large."""
+    """The body behind `Content-Encoding: gzip`; b"" (as the server has it) when it isn't gzip or
+    becomes too large.
+    """
     if b"gzip" not in dict(headers).get(b"content-encoding", b"").lower():
         return body
     reader = zlib.decompressobj(16 + zlib.MAX_WBITS)

@@ -1,4 +1,5 @@
-"""TensorFlow's loader and runtime through its C API, by ctypes: no TensorFlow for Python is imported.
+"""TensorFlow's loader and runtime through its C API, by ctypes: no TensorFlow for Python is
+imported.
 
     from lab.serving import tensorflow
     library = tensorflow.open_library("1.15.0")          # once per process; the libraries come from toolchain.tensorflow
@@ -7,14 +8,17 @@
     answer = model.predict("serving_default", {"input_ids": np.zeros((1, 128), np.int32), ...})
     answer["probabilities"]                              # numpy array
 
-What the loader refuses, and what a run ends with, is a `StatusError` with TensorFlow's code ("NOT_FOUND") and message.
+What the loader refuses, and what a run ends with, is a `StatusError` with TensorFlow's code
+("NOT_FOUND") and message.
 
-Arrays: every numeric type is numpy's own; half is float16; bfloat16 is a float32 array that holds its exact values (what is fed is rounded
-to nearest even); strings are arrays of `bytes` objects (dtype object); quantized types are plain integers. `run` takes and gives tensors by
-graph name ("x:0") with their type, for whoever has no signature.
+Arrays: every numeric type is numpy's own; half is float16; bfloat16 is a float32 array that holds
+its exact values (what is fed is rounded to nearest even); strings are arrays of `bytes` objects
+(dtype object); quantized types are plain integers. `run` takes and gives tensors by graph name
+("x:0") with their type, for whoever has no signature.
 
-One process holds one version: two versions of TensorFlow in one process share symbols and crash. Runs may overlap in any number of threads,
-and a model that is dropped while a run uses it is freed after that run.
+One process holds one version: two versions of TensorFlow in one process share symbols and crash.
+Runs may overlap in any number of threads, and a model that is dropped while a run uses it is freed
+after that run.
 """
 
 from __future__ import annotations
@@ -47,14 +51,20 @@ NUMPY: dict[str, Any] = {
     "DT_QUINT8": np.uint8, "DT_QINT32": np.int32, "DT_BFLOAT16": np.float32, "DT_QINT16": np.int16, "DT_QUINT16": np.uint16,
     "DT_UINT16": np.uint16, "DT_COMPLEX128": np.complex128, "DT_HALF": np.float16, "DT_UINT32": np.uint32, "DT_UINT64": np.uint64,
 }  # fmt: skip
-"""The arrays that stand for each type; resources, variants and 4- and 8-bit floats can't leave a graph here."""
+"""The arrays that stand for each type; resources, variants and 4- and 8-bit floats can't leave a
+graph here.
+"""
 _NUMBERS = protos.ENUMS["DataType"]
 _TSTRING_BYTES = 24
-"""sizeof(TF_TString), the string of TensorFlow 2.4 and newer (tensorflow/core/platform/ctstring.h)."""
+"""sizeof(TF_TString), the string of TensorFlow 2.4 and newer
+(tensorflow/core/platform/ctstring.h).
+"""
 _POINTER = ctypes.c_void_p
 _SMALL, _LARGE, _OFFSET, _VIEW = range(4)
-"""The forms of a TF_TString by the two low bits of its first byte: the text within it, behind a pointer that it owns, behind an offset
-from itself, behind a pointer that it doesn't own (ctstring_internal.h)."""
+"""The forms of a TF_TString by the two low bits of its first byte: the text within it, behind a
+pointer that it owns, behind an offset from itself, behind a pointer that it doesn't own
+(ctstring_internal.h).
+"""
 _SMALL_BYTES = 22
 
 
@@ -78,7 +88,13 @@ class _Output(ctypes.Structure):
 
 
 _Deallocator = ctypes.CFUNCTYPE(None, _POINTER, ctypes.c_size_t, _POINTER)
-_P, _S, _N, _I, _L = _POINTER, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int, ctypes.POINTER(ctypes.c_int64)
+_P, _S, _N, _I, _L = (
+    _POINTER,
+    ctypes.c_char_p,
+    ctypes.c_size_t,
+    ctypes.c_int,
+    ctypes.POINTER(ctypes.c_int64),
+)
 _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "TF_Version": (_S, ()),
     "TF_NewStatus": (_P, ()), "TF_DeleteStatus": (None, (_P,)), "TF_GetCode": (_I, (_P,)), "TF_Message": (_S, (_P,)),
@@ -104,8 +120,11 @@ class Library:
     """TensorFlow in this process. Make it with `open_library`."""
 
     def __init__(self, files: Sequence[Path]) -> None:
-        """Loads the shared libraries in their order (up to 0.4 s). OSError if one can't be loaded."""
-        # TensorFlow's own chatter (processor features, "Reading SavedModel from") would stand between the server's log lines.
+        """Loads the shared libraries in their order (up to 0.4 s). OSError if one can't be
+        loaded.
+        """
+        # TensorFlow's own chatter (processor features, "Reading SavedModel from") would stand
+        # between the server's log lines.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         for file in files[:-2]:  # the library of Python's symbols must be seen by those after it
             ctypes.CDLL(str(file), os.RTLD_GLOBAL | os.RTLD_LAZY)
@@ -113,7 +132,9 @@ class Library:
         for file in files[-2:]:
             self.api = ctypes.CDLL(str(file), os.RTLD_LAZY)
         exported = hasattr(self.api, "TF_StringInit")
-        for name, (result, arguments) in (_FUNCTIONS | (_STRING_FUNCTIONS if exported else {})).items():
+        for name, (result, arguments) in (
+            _FUNCTIONS | (_STRING_FUNCTIONS if exported else {})
+        ).items():
             function = getattr(self.api, name)
             function.restype, function.argtypes = result, arguments
         self.version: str = self.api.TF_Version().decode()
@@ -126,10 +147,19 @@ class Library:
         self._free_strings = _Deallocator(self._deallocate)
         _give_back_pages(files)
 
-    def load(self, folder: Path, tags: Sequence[str] = ("serve",), intra_threads: int = 1, inter_threads: int = 1) -> SavedModel:
-        """The graph of a SavedModel directory that carries exactly these tags, with its variables. StatusError if the loader refuses it."""
+    def load(
+        self,
+        folder: Path,
+        tags: Sequence[str] = ("serve",),
+        intra_threads: int = 1,
+        inter_threads: int = 1,
+    ) -> SavedModel:
+        """The graph of a SavedModel directory that carries exactly these tags, with its variables.
+        StatusError if the loader refuses it.
+        """
         api = self.api
-        # A ConfigProto of two fields: intra_op_parallelism_threads = 2, inter_op_parallelism_threads = 5.
+        # A ConfigProto of two fields: intra_op_parallelism_threads = 2,
+        # inter_op_parallelism_threads = 5.
         config = b"\x10" + varint(intra_threads) + b"\x28" + varint(inter_threads)
         names = (ctypes.c_char_p * len(tags))(*(tag.encode() for tag in tags))
         options, graph, meta = api.TF_NewSessionOptions(), api.TF_NewGraph(), api.TF_NewBuffer()
@@ -137,8 +167,12 @@ class Library:
             with self._status() as status:
                 api.TF_SetConfig(options, config, len(config), status)
             with self._status() as status:
-                session = api.TF_LoadSessionFromSavedModel(options, None, str(folder).encode(), names, len(tags), graph, meta, status)
-            meta_graph = protos.cls("MetaGraph").FromString(ctypes.string_at(meta.contents.data, meta.contents.length))
+                session = api.TF_LoadSessionFromSavedModel(
+                    options, None, str(folder).encode(), names, len(tags), graph, meta, status
+                )
+            meta_graph = protos.cls("MetaGraph").FromString(
+                ctypes.string_at(meta.contents.data, meta.contents.length)
+            )
         except BaseException:
             api.TF_DeleteGraph(graph)
             raise
@@ -155,7 +189,10 @@ class Library:
             yield status
             code = self.api.TF_GetCode(status)
             if code:
-                raise StatusError(CODES[code] if code < len(CODES) else "UNKNOWN", self.api.TF_Message(status).decode(errors="replace"))
+                raise StatusError(
+                    CODES[code] if code < len(CODES) else "UNKNOWN",
+                    self.api.TF_Message(status).decode(errors="replace"),
+                )
         finally:
             self.api.TF_DeleteStatus(status)
 
@@ -167,18 +204,27 @@ class Library:
         shape = tensor.values.shape
         dims = (ctypes.c_int64 * len(shape))(*shape)
         if kind == "DT_STRING":
-            values = [item.encode() if isinstance(item, str) else bytes(item) for item in tensor.values.ravel().tolist()]
+            values = [
+                item.encode() if isinstance(item, str) else bytes(item)
+                for item in tensor.values.ravel().tolist()
+            ]
             if self.strings_are_structures:
                 return self._to_string_tensor(number, dims, values)
             data = _encode_strings(values)
         else:
-            data = _bfloat16_bytes(tensor.values) if kind == "DT_BFLOAT16" else np.ascontiguousarray(tensor.values, NUMPY[kind]).tobytes()
+            data = (
+                _bfloat16_bytes(tensor.values)
+                if kind == "DT_BFLOAT16"
+                else np.ascontiguousarray(tensor.values, NUMPY[kind]).tobytes()
+            )
         handle = self.api.TF_AllocateTensor(number, dims, len(shape), len(data))
         ctypes.memmove(self.api.TF_TensorData(handle), data, len(data))
         return handle
 
     def _to_string_tensor(self, number: int, dims: Any, values: list[bytes]) -> int:
-        """Strings as structures that own their bytes; freed by TensorFlow when nothing in the graph holds the tensor any more."""
+        """Strings as structures that own their bytes; freed by TensorFlow when nothing in the graph
+        holds the tensor any more.
+        """
         size = len(values) * _TSTRING_BYTES
         memory = ctypes.create_string_buffer(max(size, 1))
         at = ctypes.addressof(memory)
@@ -192,7 +238,9 @@ class Library:
         return self.api.TF_NewTensor(number, dims, len(dims), at, size, self._free_strings, token)
 
     def _deallocate(self, data: int | None, length: int, token: int) -> None:
-        """Called by TensorFlow, from any of its threads, when the last holder of a string tensor is gone."""
+        """Called by TensorFlow, from any of its threads, when the last holder of a string tensor is
+        gone.
+        """
         if data:
             for place in range(data, data + length, _TSTRING_BYTES):
                 self.strings.TF_StringDealloc(place)
@@ -211,19 +259,30 @@ class Library:
             count = size // _TSTRING_BYTES
             places = [at + place * _TSTRING_BYTES for place in range(count)] if at else []
             values = [
-                ctypes.string_at(self.strings.TF_StringGetDataPointer(place), self.strings.TF_StringGetSize(place)) for place in places
+                ctypes.string_at(
+                    self.strings.TF_StringGetDataPointer(place),
+                    self.strings.TF_StringGetSize(place),
+                )
+                for place in places
             ]
             return Tensor(kind, object_array(values).reshape(shape))
         data = ctypes.string_at(at, size) if size else b""
         if kind == "DT_STRING":
-            return Tensor(kind, object_array(_decode_strings(data, int(np.prod(shape, dtype=np.int64)))).reshape(shape))
+            return Tensor(
+                kind,
+                object_array(_decode_strings(data, int(np.prod(shape, dtype=np.int64)))).reshape(
+                    shape
+                ),
+            )
         if kind == "DT_BFLOAT16":
             return Tensor(kind, bfloat16_to_float(np.frombuffer(data, np.uint16)).reshape(shape))
         return Tensor(kind, np.frombuffer(data, NUMPY[kind]).reshape(shape))
 
 
 class _Strings:
-    """The functions for TF_TString where TensorFlow has the structure and doesn't export them, on a little-endian machine."""
+    """The functions for TF_TString where TensorFlow has the structure and doesn't export them, on a
+    little-endian machine.
+    """
 
     def __init__(self) -> None:
         libc = ctypes.CDLL(None)
@@ -236,7 +295,9 @@ class _Strings:
         ctypes.memset(at, 0, _TSTRING_BYTES)
 
     def TF_StringCopy(self, at: int, text: bytes, length: int) -> None:  # noqa: N802
-        """Sets an empty string. Long ones lie in memory of malloc's: TensorFlow may grow a string in place, with realloc."""
+        """Sets an empty string. Long ones lie in memory of malloc's: TensorFlow may grow a string
+        in place, with realloc.
+        """
         if length <= _SMALL_BYTES:
             ctypes.memmove(at, bytes([length << 2 | _SMALL]) + text, length + 1)
             return
@@ -245,7 +306,9 @@ class _Strings:
         if not memory:
             raise MemoryError(f"a string of {length} bytes")
         ctypes.memmove(memory, text + b"\0", length + 1)
-        ctypes.memmove(at, struct.pack("<QQQ", length << 2 | _LARGE, capacity, memory), _TSTRING_BYTES)
+        ctypes.memmove(
+            at, struct.pack("<QQQ", length << 2 | _LARGE, capacity, memory), _TSTRING_BYTES
+        )
 
     def TF_StringGetSize(self, at: int) -> int:  # noqa: N802
         """Length in bytes."""
@@ -254,7 +317,10 @@ class _Strings:
         return (
             head[0] >> 2
             if form == _SMALL
-            else struct.unpack("<I" if form == _OFFSET else "<Q", head[: 4 if form == _OFFSET else 8])[0] >> 2
+            else struct.unpack(
+                "<I" if form == _OFFSET else "<Q", head[: 4 if form == _OFFSET else 8]
+            )[0]
+            >> 2
         )
 
     def TF_StringGetDataPointer(self, at: int) -> int:  # noqa: N802
@@ -275,7 +341,9 @@ class _Strings:
 
 
 class SavedModel:
-    """A loaded graph with its session. `signatures` are the SignatureDefs by name, as the loader gave them."""
+    """A loaded graph with its session. `signatures` are the SignatureDefs by name, as the loader
+    gave them.
+    """
 
     def __init__(self, library: Library, graph: int, session: int, meta_graph: Any) -> None:
         self.library, self.meta_graph = library, meta_graph
@@ -286,34 +354,52 @@ class SavedModel:
         self._release.atexit = False
 
     def predict(
-        self, signature: str, inputs: Mapping[str, np.ndarray], wanted: Sequence[str] | None = None, timeout_ms: int = 0
+        self,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        wanted: Sequence[str] | None = None,
+        timeout_ms: int = 0,
     ) -> dict[str, np.ndarray]:
-        """Outputs by alias ("" is serving_default): all of them, or the `wanted` ones. The arrays are taken as the signature's types.
+        """Outputs by alias ("" is serving_default): all of them, or the `wanted` ones. The arrays
+        are taken as the signature's types.
 
-        Raises StatusError: FAILED_PRECONDITION for an unknown signature, INVALID_ARGUMENT for an unknown alias, else TensorFlow's own.
+        Raises StatusError: FAILED_PRECONDITION for an unknown signature, INVALID_ARGUMENT for an
+        unknown alias, else TensorFlow's own.
         """
         found = self.signatures.get(signature or DEFAULT)
         if found is None:
-            raise StatusError("FAILED_PRECONDITION", f'Serving signature key "{signature or DEFAULT}" not found.')
+            raise StatusError(
+                "FAILED_PRECONDITION", f'Serving signature key "{signature or DEFAULT}" not found.'
+            )
         aliases = list(wanted) if wanted is not None else sorted(found.outputs)
         for names, known in ((inputs, found.inputs), (aliases, found.outputs)):
             for name in names:
                 if name not in known:
-                    raise invalid(f"{name}: the signature has no such tensor, only {', '.join(sorted(known))}")
+                    raise invalid(
+                        f"{name}: the signature has no such tensor, only {', '.join(sorted(known))}"
+                    )
         feeds = {
-            found.inputs[alias].name: Tensor(protos.DTYPE_NAMES.get(found.inputs[alias].dtype, "?"), np.asarray(values))
+            found.inputs[alias].name: Tensor(
+                protos.DTYPE_NAMES.get(found.inputs[alias].dtype, "?"), np.asarray(values)
+            )
             for alias, values in inputs.items()
         }
         outputs = self.run(feeds, [found.outputs[alias].name for alias in aliases], timeout_ms)
         return {alias: tensor.values for alias, tensor in zip(aliases, outputs, strict=True)}
 
-    def run(self, feeds: Mapping[str, Tensor], fetches: Sequence[str], timeout_ms: int = 0) -> list[Tensor]:
-        """Runs the graph once: `feeds` by tensor name, the `fetches` in their order. 0 ms is no limit. StatusError if it fails."""
+    def run(
+        self, feeds: Mapping[str, Tensor], fetches: Sequence[str], timeout_ms: int = 0
+    ) -> list[Tensor]:
+        """Runs the graph once: `feeds` by tensor name, the `fetches` in their order. 0 ms is no
+        limit. StatusError if it fails.
+        """
         api = self.library.api
         inputs = (_Output * len(feeds))(*map(self._output, feeds))
         outputs = (_Output * len(fetches))(*map(self._output, fetches))
         given, results = (_POINTER * len(feeds))(), (_POINTER * len(fetches))()
-        options = b"\x10" + varint(timeout_ms) if timeout_ms > 0 else b""  # RunOptions.timeout_in_ms = 2
+        options = (
+            b"\x10" + varint(timeout_ms) if timeout_ms > 0 else b""
+        )  # RunOptions.timeout_in_ms = 2
         held = ctypes.create_string_buffer(options, len(options)) if options else None
         buffer = _Buffer(ctypes.addressof(held), len(options), None) if held else None
         try:
@@ -331,7 +417,9 @@ class SavedModel:
                     api.TF_DeleteTensor(handle)
 
     def close(self) -> None:
-        """Frees graph and session now. Only when no run is under way; otherwise drop the object, and the last run frees them."""
+        """Frees graph and session now. Only when no run is under way; otherwise drop the object,
+        and the last run frees them.
+        """
         self._release()
 
     def _output(self, name: str) -> _Output:
@@ -339,12 +427,16 @@ class SavedModel:
         if known := self._outputs.get(name):
             return known
         operation, _, index = name.rpartition(":")
-        if not operation or not index.isdecimal():  # as TensorFlow's ParseTensorName: what has no number behind it is a node's name
+        if (
+            not operation or not index.isdecimal()
+        ):  # as TensorFlow's ParseTensorName: what has no number behind it is a node's name
             operation, index = name, "0"
         handle = self.library.api.TF_GraphOperationByName(self._graph, operation.encode())
         number = int(index)
         if not handle or number >= self.library.api.TF_OperationNumOutputs(handle):
-            raise StatusError("NOT_FOUND", f"FetchOutputs node {name or '(without a name)'}: not found")
+            raise StatusError(
+                "NOT_FOUND", f"FetchOutputs node {name or '(without a name)'}: not found"
+            )
         return self._outputs.setdefault(name, _Output(handle, number))
 
 
@@ -353,14 +445,17 @@ _opening = threading.Lock()
 
 
 def open_library(version: str) -> Library:
-    """TensorFlow of this version in this process. Raises toolchain.ToolchainError if its libraries are not unpacked yet, RuntimeError if
-    another version is open already."""
+    """TensorFlow of this version in this process. Raises toolchain.ToolchainError if its libraries
+    are not unpacked yet, RuntimeError if another version is open already.
+    """
     from lab.toolchain import tensorflow
 
     with _opening:
         if version not in _opened:
             if _opened:
-                raise RuntimeError(f"TensorFlow {next(iter(_opened))} is open in this process; {version} needs a process of its own")
+                raise RuntimeError(
+                    f"TensorFlow {next(iter(_opened))} is open in this process; {version} needs a process of its own"
+                )
             _opened[version] = Library(tensorflow.find(version).files)
         return _opened[version]
 
@@ -371,7 +466,9 @@ def bfloat16_to_float(bits: np.ndarray) -> np.ndarray:
 
 
 def float_to_bfloat16(values: np.ndarray) -> np.ndarray:
-    """The bits (uint16) of the bfloat16 numbers nearest to `values`, ties to even; a NaN stays one."""
+    """The bits (uint16) of the bfloat16 numbers nearest to `values`, ties to even; a NaN stays
+    one.
+    """
     bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
     rounded = ((bits.astype(np.uint64) + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
     return np.where(np.isnan(values), np.uint16(0x7FC0), rounded)
@@ -401,9 +498,13 @@ def varint(number: int) -> bytes:
 
 
 def _encode_strings(values: list[bytes]) -> bytes:
-    """A string tensor as TensorFlow before 2.4 has it: a table of uint64 offsets, then every string behind its length (a varint)."""
+    """A string tensor as TensorFlow before 2.4 has it: a table of uint64 offsets, then every string
+    behind its length (a varint).
+    """
     parts = [varint(len(value)) + value for value in values]
-    offsets = np.cumsum([0, *map(len, parts[:-1])], dtype=np.uint64) if parts else np.empty(0, np.uint64)
+    offsets = (
+        np.cumsum([0, *map(len, parts[:-1])], dtype=np.uint64) if parts else np.empty(0, np.uint64)
+    )
     return offsets.tobytes() + b"".join(parts)
 
 
@@ -422,17 +523,21 @@ def _decode_strings(data: bytes, count: int) -> list[bytes]:
 
 
 def object_array(values: list[bytes]) -> np.ndarray:
-    """A flat array of objects; numpy's own constructor would make fixed-width strings, which lose trailing zeros."""
+    """A flat array of objects; numpy's own constructor would make fixed-width strings, which lose
+    trailing zeros.
+    """
     array = np.empty(len(values), np.object_)
     array[:] = values
     return array
 
 
 def _give_back_pages(files: Sequence[Path]) -> None:
-    """Unmaps the untouched pages that relocating the libraries brought in: files' pages, which come back from the page cache when needed.
+    """Unmaps the untouched pages that relocating the libraries brought in: files' pages, which come
+    back from the page cache when needed.
 
-    Only read-only mappings without a page of this process's own are meant: nothing can be lost in them. TensorFlow 2.21 is 250 MiB smaller
-    by it. Where the kernel doesn't tell, everything stays as it is.
+    Only read-only mappings without a page of this process's own are meant: nothing can be lost in
+    them. TensorFlow 2.21 is 250 MiB smaller by it. Where the kernel doesn't tell, everything stays
+    as it is.
     """
     wanted = {str(file.resolve()) for file in files}
     libc = ctypes.CDLL(None)

@@ -8,7 +8,14 @@ import numpy as np
 
 from lab.serving import protos
 from lab.serving.errors import invalid
-from lab.serving.tensorflow import NUMPY, Tensor, bfloat16_to_float, float_to_bfloat16, object_array, varint
+from lab.serving.tensorflow import (
+    NUMPY,
+    Tensor,
+    bfloat16_to_float,
+    float_to_bfloat16,
+    object_array,
+    varint,
+)
 
 _FIELDS = {
     "DT_FLOAT": "float_val", "DT_DOUBLE": "double_val", "DT_INT32": "int_val", "DT_INT16": "int_val", "DT_INT8": "int_val",
@@ -26,15 +33,23 @@ def type_name(kind: str) -> str:
 
 
 def from_proto(message: Any, alias: str) -> Tensor:
-    """The tensor that `message` describes: no values are zeros, too few are filled up with the last one, too many are cut.
+    """The tensor that `message` describes: no values are zeros, too few are filled up with the last
+    one, too many are cut.
 
     Raises StatusError as the server words it: "tensor parsing error: <alias>".
     """
-    kind, shape = protos.DTYPE_NAMES.get(message.dtype, ""), [dim.size for dim in message.tensor_shape.dim]
+    kind, shape = (
+        protos.DTYPE_NAMES.get(message.dtype, ""),
+        [dim.size for dim in message.tensor_shape.dim],
+    )
     if kind not in NUMPY or message.tensor_shape.unknown_rank or any(size < 0 for size in shape):
         raise invalid(f"tensor parsing error: {alias}")
     size = int(np.prod(shape, dtype=np.int64))
-    values = _from_content(kind, message.tensor_content, size) if message.tensor_content else _from_field(kind, message, size)
+    values = (
+        _from_content(kind, message.tensor_content, size)
+        if message.tensor_content
+        else _from_field(kind, message, size)
+    )
     if values is None:
         raise invalid(f"tensor parsing error: {alias}")
     return Tensor(kind, values.reshape(shape))

@@ -1,4 +1,5 @@
-"""Warm-up: requests that a model brings along, answered before it is AVAILABLE (assets.extra/tf_serving_warmup_requests).
+"""Warm-up: requests that a model brings along, answered before it is AVAILABLE
+(assets.extra/tf_serving_warmup_requests).
 
 A TFRecord file of PredictionLog messages, at most 1000 of them:
 https://www.tensorflow.org/tfx/serving/saved_model_warmup
@@ -42,7 +43,9 @@ _TABLE = _table()
 
 
 def masked_crc(data: bytes) -> int:
-    """The check sum of a TFRecord: CRC-32C, rotated and shifted (tensorflow/core/lib/hash/crc32c.h)."""
+    """The check sum of a TFRecord: CRC-32C, rotated and shifted
+    (tensorflow/core/lib/hash/crc32c.h).
+    """
     crc = 0xFFFFFFFF
     for byte in data:
         crc = crc >> 8 ^ _TABLE[(crc ^ byte) & 0xFF]
@@ -60,7 +63,10 @@ def read_records(data: bytes) -> Iterator[bytes]:
         length, check = struct.unpack("<QI", head)
         if masked_crc(head[:8]) != check:
             raise _lost(f"corrupted record at {at}")
-        content, check_bytes = data[at + 12 : at + 12 + length], data[at + 12 + length : at + 16 + length]
+        content, check_bytes = (
+            data[at + 12 : at + 12 + length],
+            data[at + 12 + length : at + 16 + length],
+        )
         if len(check_bytes) < 4:
             raise _lost(f"truncated record at {at}")
         if masked_crc(content) != struct.unpack("<I", check_bytes)[0]:
@@ -70,17 +76,25 @@ def read_records(data: bytes) -> Iterator[bytes]:
 
 
 def _lost(text: str) -> StatusError:
-    return StatusError("DATA_LOSS", f"{text}. Please verify your warmup data is in TFRecord format.")
+    return StatusError(
+        "DATA_LOSS", f"{text}. Please verify your warmup data is in TFRecord format."
+    )
 
 
 def warm_up(model: Model, folder: Path, iterations: int = 1) -> None:
-    """Answers every request of the file `iterations` times. StatusError, which fails the load, if one can't be."""
+    """Answers every request of the file `iterations` times. StatusError, which fails the load, if
+    one can't be.
+    """
     path = folder / FILE
     shown = in_container(str(path))
     if not path.is_file():
         log("I", _SOURCE + "80", f"No warmup data file found at {shown}")
         return
-    log("I", _SOURCE + "92", f"Starting to read warmup data for model at {shown} with model-warmup-options ")
+    log(
+        "I",
+        _SOURCE + "92",
+        f"Starting to read warmup data for model at {shown} with model-warmup-options ",
+    )
     began, count = time.perf_counter(), 0
     for record in read_records(path.read_bytes()):
         try:

@@ -21,7 +21,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("error: interrupted; nothing half-built is kept, the same command goes on", file=sys.stderr)
+        print(
+            "error: interrupted; nothing half-built is kept, the same command goes on",
+            file=sys.stderr,
+        )
         return 130
     return 0
 
@@ -32,15 +35,22 @@ def _terminated(number: int, _: object) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m lab.toolchain", description="The tools this project runs, in their pinned versions.")
+    parser = argparse.ArgumentParser(
+        prog="python -m lab.toolchain",
+        description="The tools this project runs, in their pinned versions.",
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    ensuring = commands.add_parser("ensure", help="provide tools, building what is missing (all of them by default)")
+    ensuring = commands.add_parser(
+        "ensure", help="provide tools, building what is missing (all of them by default)"
+    )
     ensuring.add_argument("names", nargs="*", metavar="NAME")
     ensuring.set_defaults(run=_ensure)
     path = commands.add_parser("path", help="print the path of a tool that is there")
     path.add_argument("name", metavar="NAME")
     path.set_defaults(run=lambda options: print(find(options.name).path))
-    listing = commands.add_parser("list", help="show every tool, its version and where it comes from")
+    listing = commands.add_parser(
+        "list", help="show every tool, its version and where it comes from"
+    )
     listing.set_defaults(run=_list)
     return parser
 
@@ -55,7 +65,9 @@ def _list(_: argparse.Namespace) -> None:
         *TOOL_NAMES,
         *(
             tensorflow.PREFIX + version
-            for version in sorted({*tensorflow.TESTED, *tensorflow.there()}, key=list(tensorflow.RELEASES).index)
+            for version in sorted(
+                {*tensorflow.TESTED, *tensorflow.there()}, key=list(tensorflow.RELEASES).index
+            )
         ),
     ):
         try:

@@ -30,11 +30,14 @@ _STALE = '{{if and .Stale (ne .Name "main")}}{{.ImportPath}}{{end}}'
 """Template of `go list` for what Go would have to compile."""
 
 
-def build(specs: Sequence[Spec], board: Board, ended: threading.Event | None = None) -> dict[str, Tool]:
-    """Tools of one module, built for the pins of this checkout: from the cache, or all together now. Ends early once `ended` is set.
+def build(
+    specs: Sequence[Spec], board: Board, ended: threading.Event | None = None
+) -> dict[str, Tool]:
+    """Tools of one module, built for the pins of this checkout: from the cache, or all together
+    now. Ends early once `ended` is set.
 
-    One `go build` for all of them compiles what they share once. Raises ToolchainError when Go, disk space or a module can't be had,
-    the build fails or is ended.
+    One `go build` for all of them compiles what they share once. Raises ToolchainError when Go,
+    disk space or a module can't be had, the build fails or is ended.
     """
     ended = ended or threading.Event()
     go = require_go(specs[0].name)
@@ -43,7 +46,9 @@ def build(specs: Sequence[Spec], board: Board, ended: threading.Event | None = N
         with contextlib.ExitStack() as locks:
             for spec in sorted(specs, key=lambda spec: spec.name):
                 locks.enter_context(exclusive(_home(spec) / ".lock", step, board, ended))
-            missing = [spec for spec in specs if not cache.load(spec, cache.key_of(spec, go.version))]
+            missing = [
+                spec for spec in specs if not cache.load(spec, cache.key_of(spec, go.version))
+            ]
             if missing:
                 _build_missing(missing, go, step, board, ended)
     finally:
@@ -52,14 +57,22 @@ def build(specs: Sequence[Spec], board: Board, ended: threading.Event | None = N
 
 
 def announce(groups: Sequence[Sequence[Spec]], asked: Collection[str], board: Board) -> None:
-    """Says before the first build what will be built, for how long, and where it will lie; `asked` may be downloaded instead."""
+    """Says before the first build what will be built, for how long, and where it will lie; `asked`
+    may be downloaded instead.
+    """
     board.line("to build, this time only:")
     for group in groups:
         module = _module(group[0])
         names = ", ".join(f"{spec.name} {spec.version}" for spec in group)
         instead = " (unless it can be downloaded)" if group[0].name in asked else ""
-        board.line(f"  {names}{instead}: {about(estimate.seconds([module]))}, up to {module.needs_gib:g} GiB of disk")
-        for line in (found for spec in group for found in (*onpath.refused(spec), *(published.others(spec) if spec.plugin else ()))):
+        board.line(
+            f"  {names}{instead}: {about(estimate.seconds([module]))}, up to {module.needs_gib:g} GiB of disk"
+        )
+        for line in (
+            found
+            for spec in group
+            for found in (*onpath.refused(spec), *(published.others(spec) if spec.plugin else ()))
+        ):
             board.line(f"    not used: {line}")
     modules = [_module(group[0]) for group in groups]
     board.line(
@@ -70,7 +83,9 @@ def announce(groups: Sequence[Sequence[Spec]], asked: Collection[str], board: Bo
 
 def _go_caches() -> str:
     go = require_go("the tools")
-    done = subprocess.run([go.command, "env", "GOCACHE", "GOMODCACHE"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [go.command, "env", "GOCACHE", "GOMODCACHE"], capture_output=True, text=True, check=False
+    )
     return " and ".join(done.stdout.split()) or "where `go env GOCACHE GOMODCACHE` says"
 
 
@@ -88,11 +103,15 @@ def _built(spec: Spec, go: Go) -> Tool:
     key = cache.key_of(spec, go.version)
     tool = cache.load(spec, key)
     if tool is None:
-        raise ToolchainError(f"{spec.name}: was built, but {cache.directory_of(spec, key)} is gone again. Run the same command again.")
+        raise ToolchainError(
+            f"{spec.name}: was built, but {cache.directory_of(spec, key)} is gone again. Run the same command again."
+        )
     return tool
 
 
-def _build_missing(specs: Sequence[Spec], go: Go, step: Step, board: Board, ended: threading.Event) -> None:
+def _build_missing(
+    specs: Sequence[Spec], go: Go, step: Step, board: Board, ended: threading.Event
+) -> None:
     for spec in specs:
         _remove_leftovers(_home(spec))
     module = _module(specs[0])
@@ -120,7 +139,9 @@ def _put_in_place(spec: Spec, go: Go, temporary: Path, cost: Cost) -> None:
     own = temporary / f"{spec.name}.d"
     own.mkdir(mode=0o755)
     (temporary / spec.name).rename(own / spec.name)
-    cache.write_ready(spec, key, own, go.version, cpu_seconds=cost.cpu, nominal_cpu_seconds=cost.nominal)
+    cache.write_ready(
+        spec, key, own, go.version, cpu_seconds=cost.cpu, nominal_cpu_seconds=cost.nominal
+    )
     if final.exists():  # damaged: it had no .ready, or no executable
         shutil.rmtree(final)
     own.rename(final)
@@ -136,7 +157,9 @@ class Cost:
     """CPU seconds that the figures in `specs` say for as many packages."""
 
 
-def _go_build(specs: Sequence[Spec], go: Go, into: Path, step: Step, ended: threading.Event) -> Cost:
+def _go_build(
+    specs: Sequence[Spec], go: Go, into: Path, step: Step, ended: threading.Event
+) -> Cost:
     module = _module(specs[0])
     log = cache_root() / "log" / f"build-{specs[0].name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -161,13 +184,18 @@ class _Work:
 
     def download_and_count(self, sink: BinaryIO) -> int:
         """Downloads the modules; how many packages are to be compiled."""
-        with tempfile.TemporaryFile() as listed, self._start("list", *cache.BUILD_FLAGS, "-deps", "-f", _STALE, stdout=listed) as child:
+        with (
+            tempfile.TemporaryFile() as listed,
+            self._start("list", *cache.BUILD_FLAGS, "-deps", "-f", _STALE, stdout=listed) as child,
+        ):
             downloaded = 0
             for chunk in child.output():
                 sink.write(chunk)
                 sink.flush()
                 downloaded += chunk.count(b"go: downloading ")
-                self.step.show("downloading", downloaded, unit="modules") if downloaded else self.step.show("looking what to compile")
+                self.step.show(
+                    "downloading", downloaded, unit="modules"
+                ) if downloaded else self.step.show("looking what to compile")
             self._finish(child)
             listed.seek(0)
             return sum(1 for line in listed if line.strip())
@@ -176,31 +204,48 @@ class _Work:
         """Builds; the CPU seconds that took."""
         expected = estimate.cpu_seconds(self.module) * min(1.0, to_compile / self.module.packages)
         compiled = 0
-        with self._start("build", "-v", *cache.BUILD_FLAGS, "-ldflags", self.module.ldflags, "-o", str(output)) as child:
+        with self._start(
+            "build", "-v", *cache.BUILD_FLAGS, "-ldflags", self.module.ldflags, "-o", str(output)
+        ) as child:
             for chunk in child.output():
                 sink.write(chunk)
                 sink.flush()
                 compiled += chunk.count(b"\n") - chunk.count(b"go: ")
                 at = min(compiled, to_compile)
-                self.step.show("compiling" if at < to_compile else "linking", at, to_compile, "packages", child.seconds_left(expected))
+                self.step.show(
+                    "compiling" if at < to_compile else "linking",
+                    at,
+                    to_compile,
+                    "packages",
+                    child.seconds_left(expected),
+                )
             self._finish(child)
             return child.cpu_seconds
 
     def _start(self, command: str, *options: str, stdout: BinaryIO | None = None) -> Child:
         arguments = [str(self.go.command), command, *options, *self.packages]
         variables = {**cache.BUILD_ENVIRONMENT, **cache.BUILD_PACE}
-        return Child(arguments, self.ended, directory=self.module.directory, variables=variables, stdout=stdout)
+        return Child(
+            arguments,
+            self.ended,
+            directory=self.module.directory,
+            variables=variables,
+            stdout=stdout,
+        )
 
     def _finish(self, child: Child) -> None:
         code = child.wait()
         if self.ended.is_set():
-            raise ToolchainError(f"{self.step.name}: the build was ended. The same command builds it again.")
+            raise ToolchainError(
+                f"{self.step.name}: the build was ended. The same command builds it again."
+            )
         if code != 0:
             raise ToolchainError(explain(self.step.name, code, self.log))
 
 
 def check_space(name: str, module: GoModule) -> None:
-    """Raises ToolchainError if the disk of the cache has less space than the build takes on an empty Go cache.
+    """Raises ToolchainError if the disk of the cache has less space than the build takes on an
+    empty Go cache.
 
     A warm Go cache needs less, so a quarter of the full amount is enough to try.
     """
@@ -220,7 +265,10 @@ def available_memory() -> float:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:
         return math.inf
-    return next((int(line.split()[1]) / 2**20 for line in lines if line.startswith("MemAvailable:")), math.inf)
+    return next(
+        (int(line.split()[1]) / 2**20 for line in lines if line.startswith("MemAvailable:")),
+        math.inf,
+    )
 
 
 def _warn_of_memory(name: str, module: GoModule, board: Board) -> None:

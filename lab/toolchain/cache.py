@@ -1,4 +1,6 @@
-"""The cache of built tools: `<cache>/bin/<name>/<version>-<key>/`, complete exactly when it holds a `.ready` file."""
+"""The cache of built tools: `<cache>/bin/<name>/<version>-<key>/`, complete exactly when it holds a
+`.ready` file.
+"""
 
 import hashlib
 import json
@@ -21,8 +23,10 @@ BUILD_ENVIRONMENT = {
 }
 """The environment of every build: the pinned modules only, no download of another Go."""
 BUILD_PACE = {"GOGC": "400", "GOMEMLIMIT": "4GiB"}
-"""Lets compiler and linker collect garbage less often: 0.83x the time, measured on etcd. The limit holds each of them to what the largest
-package, alicloud's, takes anyway. What is built is the same, so no key depends on it."""
+"""Lets compiler and linker collect garbage less often: 0.83x the time, measured on etcd. The limit
+holds each of them to what the largest package, alicloud's, takes anyway. What is built is the same,
+so no key depends on it.
+"""
 _SOURCES = ("go.mod", "go.sum", "*.go")
 
 
@@ -35,11 +39,20 @@ class Key:
 
 
 def key_of(spec: Spec, go_version: str) -> Key:
-    """The cache key of a tool: pins, sums, our sources, flags, platform, and the Go version (may be "")."""
+    """The cache key of a tool: pins, sums, our sources, flags, platform, and the Go version (may be
+    "").
+    """
     if spec.module is None:
         raise ValueError(f"{spec.name} is not built from a module")
     digest = hashlib.sha256()
-    parts = [spec.name, spec.version, spec.module.package, spec.module.ldflags, *BUILD_FLAGS, *BUILD_ENVIRONMENT.values()]
+    parts = [
+        spec.name,
+        spec.version,
+        spec.module.package,
+        spec.module.ldflags,
+        *BUILD_FLAGS,
+        *BUILD_ENVIRONMENT.values(),
+    ]
     parts += [platform.system(), platform.machine()]
     digest.update("\0".join(parts).encode())
     for path in _source_files(spec.module.directory):
@@ -66,7 +79,9 @@ def load(spec: Spec, key: Key) -> Tool | None:
 
 
 def load_by_inputs(spec: Spec, key: Key) -> Tool | None:
-    """The tool built from the same inputs by any Go version: what is used where there is no Go any more."""
+    """The tool built from the same inputs by any Go version: what is used where there is no Go any
+    more.
+    """
     for directory in sorted((cache_root() / "bin" / spec.name).glob(f"{spec.version}-*")):
         tool = _load_from(spec, directory)
         if tool and _metadata(directory).get("inputs") == key.inputs:
@@ -75,9 +90,18 @@ def load_by_inputs(spec: Spec, key: Key) -> Tool | None:
 
 
 def write_ready(spec: Spec, key: Key, directory: Path, go_version: str, **figures: float) -> None:
-    """Marks a directory that holds the finished tool; its last file. `figures` are what its build took."""
+    """Marks a directory that holds the finished tool; its last file. `figures` are what its build
+    took.
+    """
     final = directory_of(spec, key) / spec.name
-    data = {"path": str(final), "version": spec.version, "origin": "built", "go": go_version, "inputs": key.inputs, **figures}
+    data = {
+        "path": str(final),
+        "version": spec.version,
+        "origin": "built",
+        "go": go_version,
+        "inputs": key.inputs,
+        **figures,
+    }
     (directory / READY).write_text(json.dumps(data, indent=1) + "\n")
 
 

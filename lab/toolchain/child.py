@@ -19,10 +19,11 @@ _TICK_SECONDS = 0.5
 
 
 class Child:
-    """Runs a command in a process group of its own; `output` gives what it writes to stderr, and to stdout without `stdout`.
+    """Runs a command in a process group of its own; `output` gives what it writes to stderr, and to
+    stdout without `stdout`.
 
-    It is ended with all its children when the event `ended` is set, and when its `with` block is left by an exception: a compiler that Go
-    has started would otherwise go on for minutes.
+    It is ended with all its children when the event `ended` is set, and when its `with` block is
+    left by an exception: a compiler that Go has started would otherwise go on for minutes.
     """
 
     def __init__(
@@ -51,7 +52,12 @@ class Child:
     def __enter__(self) -> Child:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if kind is not None:
             self.end()
         for stream in (self._process.stdout, self._process.stderr):
@@ -64,7 +70,9 @@ class Child:
         return self._process.pid
 
     def output(self) -> Iterator[bytes]:
-        """What it writes, as it comes; an empty text every half second while it is silent. Ends with its output, or with `ended`."""
+        """What it writes, as it comes; an empty text every half second while it is silent. Ends
+        with its output, or with `ended`.
+        """
         stream = self._process.stderr or self._process.stdout
         assert stream is not None
         with selectors.DefaultSelector() as selector:
@@ -78,7 +86,9 @@ class Child:
         self.end()
 
     def seconds_left(self, expected_cpu: float) -> float | None:
-        """Wall time until it has used `expected_cpu` seconds of CPU, at the pace so far; None while that can't be told."""
+        """Wall time until it has used `expected_cpu` seconds of CPU, at the pace so far; None while
+        that can't be told.
+        """
         elapsed = time.monotonic() - self._began
         if elapsed < 5 or self.cpu_seconds < 0.02 * expected_cpu:
             return None
@@ -87,7 +97,9 @@ class Child:
     def wait(self) -> int:
         """Its exit status."""
         with contextlib.suppress(ChildProcessError):
-            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)  # ended and still there to be asked
+            os.waitid(
+                os.P_PID, self.pid, os.WEXITED | os.WNOWAIT
+            )  # ended and still there to be asked
         self._measure()
         return self._process.wait()
 

@@ -1,4 +1,6 @@
-"""How long builds take on this machine: measured CPU time, corrected by the builds that this machine has done already."""
+"""How long builds take on this machine: measured CPU time, corrected by the builds that this
+machine has done already.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +29,16 @@ def cpu_seconds(module: GoModule) -> float:
 
 
 def seconds(modules: Iterable[GoModule]) -> float:
-    """Wall time of building all of these, with nothing of them in Go's cache and nothing else running; downloads not counted."""
+    """Wall time of building all of these, with nothing of them in Go's cache and nothing else
+    running; downloads not counted.
+    """
     return sum(map(cpu_seconds, modules)) / (_BUSY * cores())
 
 
 def slowness() -> float:
-    """CPU time that builds took here, relative to where the figures of `specs` were measured; 1 before the first build."""
+    """CPU time that builds took here, relative to where the figures of `specs` were measured; 1
+    before the first build.
+    """
     measured = [record for path in cache_root().glob("bin/*/*/.ready") if (record := _record(path))]
     expected = sum(nominal for _, nominal in measured)
     return sum(taken for taken, _ in measured) / expected if expected >= 30 else 1.0

@@ -21,8 +21,16 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
         "a module could not be downloaded",
         "Check the network and GOPROXY (`go env GOPROXY`); modules already downloaded are kept",
     ),
-    (r"signal: killed|cannot allocate memory|out of memory", "there was not enough memory", "Close other programs (6 GiB free is enough)"),
-    (r"permission denied", "a file could not be written", "Check who owns the directories of EI_CACHE, GOCACHE and GOMODCACHE"),
+    (
+        r"signal: killed|cannot allocate memory|out of memory",
+        "there was not enough memory",
+        "Close other programs (6 GiB free is enough)",
+    ),
+    (
+        r"permission denied",
+        "a file could not be written",
+        "Check who owns the directories of EI_CACHE, GOCACHE and GOMODCACHE",
+    ),
 )
 
 

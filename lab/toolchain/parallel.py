@@ -14,8 +14,11 @@ Work = Callable[[Group, threading.Event, dict[str, Tool]], dict[str, Tool]]
 """Gets one group. It ends early when the event is set; the mapping holds what is there already."""
 
 
-def side_by_side(groups: Sequence[Group], work: Work, after: Callable[[Group], str | None] = lambda group: None) -> dict[str, Tool]:
-    """Every tool by its name, two groups at a time in the order given; one that comes `after` a tool is left until that is there.
+def side_by_side(
+    groups: Sequence[Group], work: Work, after: Callable[[Group], str | None] = lambda group: None
+) -> dict[str, Tool]:
+    """Every tool by its name, two groups at a time in the order given; one that comes `after` a
+    tool is left until that is there.
 
     Raises what the first failure raised. On a failure, Ctrl-C or SIGTERM nothing is left running.
     """
@@ -27,7 +30,9 @@ def side_by_side(groups: Sequence[Group], work: Work, after: Callable[[Group], s
     def take() -> Group | None:
         with changed:
             while waiting and not ended.is_set():
-                ready = next((group for group in waiting if after(group) not in coming - set(there)), None)
+                ready = next(
+                    (group for group in waiting if after(group) not in coming - set(there)), None
+                )
                 if ready is not None:
                     waiting.remove(ready)
                     return ready
@@ -39,7 +44,9 @@ def side_by_side(groups: Sequence[Group], work: Work, after: Callable[[Group], s
             try:
                 found = work(group, ended, there)
             except BaseException as error:
-                failures.append(error)  # the first of them is the cause; the others were ended by it
+                failures.append(
+                    error
+                )  # the first of them is the cause; the others were ended by it
                 ended.set()
                 raise
             with changed:

@@ -1,4 +1,6 @@
-"""Where things are: this repository's tool chain, and the cache of built tools outside any checkout."""
+"""Where things are: this repository's tool chain, and the cache of built tools outside any
+checkout.
+"""
 
 import os
 from collections.abc import Iterator
@@ -9,7 +11,9 @@ REPOSITORY = TOOLCHAIN.parent
 
 
 def cache_root() -> Path:
-    """The cache directory: `EI_CACHE`, else `elastic-inference` under the user's cache directory."""
+    """The cache directory: `EI_CACHE`, else `elastic-inference` under the user's cache
+    directory.
+    """
     if configured := os.environ.get("EI_CACHE"):
         return Path(configured).expanduser()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
@@ -17,7 +21,9 @@ def cache_root() -> Path:
 
 
 def bytes_below(*directories: Path) -> int:
-    """Size of all files below the directories, from which files and directories may vanish meanwhile."""
+    """Size of all files below the directories, from which files and directories may vanish
+    meanwhile.
+    """
     return sum(_sizes(directories))
 
 
@@ -32,7 +38,9 @@ def _sizes(directories: tuple[Path, ...]) -> Iterator[int]:
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a file belongs to the cache or to this repository (so that finding it on `PATH` proves nothing)."""
+    """Whether a file belongs to the cache or to this repository (so that finding it on `PATH`
+    proves nothing).
+    """
     real = path.resolve()
     return real.is_relative_to(cache_root().resolve()) or real.is_relative_to(REPOSITORY)
 
@@ -40,4 +48,6 @@ def is_ours(path: Path) -> bool:
 def pulumi_homes() -> list[Path]:
     """Where a user's Pulumi keeps its programs and plugins: `PULUMI_HOME` and `~/.pulumi`."""
     configured = os.environ.get("PULUMI_HOME")
-    return list(dict.fromkeys(Path(home).expanduser() for home in (configured, "~/.pulumi") if home))
+    return list(
+        dict.fromkeys(Path(home).expanduser() for home in (configured, "~/.pulumi") if home)
+    )

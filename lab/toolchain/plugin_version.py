@@ -1,4 +1,6 @@
-"""Which version a resource plugin is: asked as the engine asks, since published plugins know no `-version` and end with status 2."""
+"""Which version a resource plugin is: asked as the engine asks, since published plugins know no
+`-version` and end with status 2.
+"""
 
 import os
 import selectors
@@ -11,11 +13,15 @@ from lab.toolchain import versions
 START_SECONDS = 60.0
 """For a start on a busy machine; the largest plugin takes under two on an idle one."""
 _ENGINE = "127.0.0.1:1"
-"""Where the plugin is told its engine is. Nothing listens there: a plugin calls its engine only once it works."""
+"""Where the plugin is told its engine is. Nothing listens there: a plugin calls its engine only
+once it works.
+"""
 
 
 def ask(command: Path) -> str | None:
-    """The version as `1.2.3`; "" if this is no plugin or tells none, None if it says nothing within `START_SECONDS`."""
+    """The version as `1.2.3`; "" if this is no plugin or tells none, None if it says nothing within
+    `START_SECONDS`.
+    """
     try:
         process = subprocess.Popen(
             [command, _ENGINE],
@@ -28,7 +34,9 @@ def ask(command: Path) -> str | None:
         return ""
     try:
         port = _first_line(process)
-        return port if not port else versions.number(_get_plugin_info(port)) if port.isdigit() else ""
+        return (
+            port if not port else versions.number(_get_plugin_info(port)) if port.isdigit() else ""
+        )
     finally:
         process.terminate()
         try:
@@ -41,7 +49,9 @@ def ask(command: Path) -> str | None:
 
 
 def _first_line(process: subprocess.Popen[bytes]) -> str | None:
-    """What a plugin prints first: its port. "" if it ends without one, None if it takes too long."""
+    """What a plugin prints first: its port. "" if it ends without one, None if it takes too
+    long.
+    """
     assert process.stdout is not None
     text, deadline = b"", time.monotonic() + START_SECONDS
     with selectors.DefaultSelector() as selector:
@@ -66,7 +76,8 @@ def _get_plugin_info(port: str) -> str:
         call = channel.unary_unary(
             "/pulumirpc.ResourceProvider/GetPluginInfo",
             request_serializer=empty_pb2.Empty.SerializeToString,
-            # PluginInfo is `string version = 1`, on the wire the same as StringValue; the SDK's own stubs take half a second to import.
+            # PluginInfo is `string version = 1`, on the wire the same as StringValue; the SDK's own
+            # stubs take half a second to import.
             response_deserializer=wrappers_pb2.StringValue.FromString,
         )
         try:

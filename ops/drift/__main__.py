@@ -1,9 +1,12 @@
-"""`make drift`: what differs from what was deployed, by resource; autoscalers' differences are told from real ones. Changes nothing.
+"""`make drift`: what differs from what was deployed, by resource; autoscalers' differences are told
+from real ones. Changes nothing.
 
-Every resource is read and compared with the stack's state. The program runs only where a difference is found, to tell what `up` would do
-about it, or with --program, which also finds what the program asks for and nobody has deployed.
+Every resource is read and compared with the stack's state. The program runs only where a difference
+is found, to tell what `up` would do about it, or with --program, which also finds what the program
+asks for and nobody has deployed.
 
-Exit status: 0 no real difference, 7 at least one (as of the CLI's own --expect-no-changes), 1 it could not be told.
+Exit status: 0 no real difference, 7 at least one (as of the CLI's own --expect-no-changes), 1 it
+could not be told.
 """
 
 from __future__ import annotations
@@ -32,15 +35,31 @@ TITLES = {
     "owned": "moved by its autoscaler: no up and no refresh sets it back",
     "other": "not set by this program: no up changes it",
 }
-COUNTED = {"changed": "changed", "gone": "gone", "undeployed": "not deployed", "owned": "moved by autoscalers", "other": "not ours"}
+COUNTED = {
+    "changed": "changed",
+    "gone": "gone",
+    "undeployed": "not deployed",
+    "owned": "moved by autoscalers",
+    "other": "not ours",
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Asks, compares, shows."""
-    parser = argparse.ArgumentParser(prog="python -m ops.drift", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m ops.drift",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--stack", default="local")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the differences there as well")
-    parser.add_argument("--program", action="store_true", help="find what the program asks for and is not deployed, too")
+    parser.add_argument(
+        "--json", type=pathlib.Path, metavar="FILE", help="write the differences there as well"
+    )
+    parser.add_argument(
+        "--program",
+        action="store_true",
+        help="find what the program asks for and is not deployed, too",
+    )
     options = parser.parse_args(arguments)
     stack = Stack(options.stack)
     try:
@@ -64,7 +83,8 @@ def report(stack: str, read: int, found: list[Difference]) -> str:
             lines.append(f"  {one.name} ({one.kind}){f': up would {one.op} it' if one.op else ''}")
             verb = "the program says" if one.op else "is now"
             lines += [
-                f"    {part.path}: {part.was}, {verb} {part.now}{f' ({part.owner})' if part.owner else ''}" for part in one.properties
+                f"    {part.path}: {part.was}, {verb} {part.now}{f' ({part.owner})' if part.owner else ''}"
+                for part in one.properties
             ]
     counts = Counter(one.sort for one in found)
     listed = ", ".join(f"{counts[sort]} {said}" for sort, said in COUNTED.items() if counts[sort])
@@ -72,7 +92,9 @@ def report(stack: str, read: int, found: list[Difference]) -> str:
 
 
 def looked_at(stack: Stack, program: bool) -> tuple[list[Difference], int]:
-    """The differences, and how many resources were read. Raises NotAPreview when it can't be told what differs."""
+    """The differences, and how many resources were read. Raises NotAPreview when it can't be told
+    what differs.
+    """
     require_good(stack.name)
     if stack.in_lab:
         from ops.lab import start
@@ -86,9 +108,15 @@ def looked_at(stack: Stack, program: bool) -> tuple[list[Difference], int]:
         _fail_on(alone)
         if is_settled(alone):
             return without_program(alone), len(alone.reads)
-        print("something differs; asking the program what it wants of it …", file=sys.stderr, flush=True)
+        print(
+            "something differs; asking the program what it wants of it …",
+            file=sys.stderr,
+            flush=True,
+        )
     found = _ask(stack, "preview", "--refresh")
-    if found.errors and alone is not None:  # the program, or a plugin's preview, fails on what was found: it is told all the same
+    if (
+        found.errors and alone is not None
+    ):  # the program, or a plugin's preview, fails on what was found: it is told all the same
         _say(found)
         print("warning: what `up` would do about these can't be told, see above", file=sys.stderr)
         return without_program(alone), len(alone.reads)
@@ -114,7 +142,12 @@ def _ask(stack: Stack, *command: str) -> Events:
     with removed_afterwards() as place:
         process = subprocess.Popen(
             stack.command(*command, "--stack", stack.name, "--json", "--non-interactive"),
-            env={**environment(), **TAKE_BACK, **place, "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"},
+            env={
+                **environment(),
+                **TAKE_BACK,
+                **place,
+                "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true",
+            },
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -124,11 +157,17 @@ def _ask(stack: Stack, *command: str) -> Events:
             lines.append(line)
             if time.monotonic() - told > PROGRESS:
                 told = time.monotonic()
-                print(f"  {sum('resOutputsEvent' in one for one in lines)} answers", file=sys.stderr, flush=True)
+                print(
+                    f"  {sum('resOutputsEvent' in one for one in lines)} answers",
+                    file=sys.stderr,
+                    flush=True,
+                )
         code = process.wait()
     found = events("".join(lines))
     if code != 0 and not found.errors:
-        raise NotAPreview(f"`pulumi {' '.join(command)}` ended with exit status {code}, see above; is the stack there (make up)?")
+        raise NotAPreview(
+            f"`pulumi {' '.join(command)}` ended with exit status {code}, see above; is the stack there (make up)?"
+        )
     return found
 
 

@@ -1,4 +1,6 @@
-"""Sorts every difference: changed by hand, gone, not deployed yet, an autoscaler's, or nobody's that we know."""
+"""Sorts every difference: changed by hand, gone, not deployed yet, an autoscaler's, or nobody's
+that we know.
+"""
 
 from __future__ import annotations
 
@@ -55,19 +57,34 @@ def is_real(one: Difference) -> bool:
 
 
 def is_settled(found: Events) -> bool:
-    """Whether the resources alone tell all: nothing differs that the program, as it was deployed, sends. Of anything else only the
-    program can say what `up` would do about it."""
+    """Whether the resources alone tell all: nothing differs that the program, as it was deployed,
+    sends. Of anything else only the program can say what `up` would do about it.
+    """
     return not any(map(is_real, without_program(found)))
 
 
 def without_program(found: Events) -> list[Difference]:
-    """Every difference as far as the resources alone tell: one of a property that the program sent is a change by somebody else."""
+    """Every difference as far as the resources alone tell: one of a property that the program sent
+    is a change by somebody else.
+    """
     sorted_: list[Difference] = []
     for read in found.reads.values():
         for one in _of(read, None):
-            sent = tuple(part for part in one.properties if look_up(read.was.inputs, part.path) is not ABSENT)
+            sent = tuple(
+                part for part in one.properties if look_up(read.was.inputs, part.path) is not ABSENT
+            )
             kept = tuple(part for part in one.properties if part not in sent)
-            sorted_ += [replace(one, sort="changed", properties=tuple(replace(part, owner="") for part in sent))] if sent else []
+            sorted_ += (
+                [
+                    replace(
+                        one,
+                        sort="changed",
+                        properties=tuple(replace(part, owner="") for part in sent),
+                    )
+                ]
+                if sent
+                else []
+            )
             sorted_ += [replace(one, properties=kept)] if kept or not one.properties else []
     return sorted_
 
@@ -86,10 +103,21 @@ def _of(read: Read | None, step: Step | None) -> Iterator[Difference]:
     moved = _moved(kind, read) if read and read.now else {}
     put_back = _planned(step) if step and op else {}
     if op:
-        foreign = any(not owner(kind, path) or any(_touches(path, other) for other in put_back) for path in moved)
-        yield Difference("changed" if foreign else "undeployed", name, kind, op, tuple(put_back.values()))
-    left = [one for path, one in moved.items() if not any(_touches(path, other) for other in put_back)]
-    owned = tuple(Property(one.path, one.was, one.now, owner(kind, one.path)) for one in left if owner(kind, one.path))
+        foreign = any(
+            not owner(kind, path) or any(_touches(path, other) for other in put_back)
+            for path in moved
+        )
+        yield Difference(
+            "changed" if foreign else "undeployed", name, kind, op, tuple(put_back.values())
+        )
+    left = [
+        one for path, one in moved.items() if not any(_touches(path, other) for other in put_back)
+    ]
+    owned = tuple(
+        Property(one.path, one.was, one.now, owner(kind, one.path))
+        for one in left
+        if owner(kind, one.path)
+    )
     other = tuple(one for one in left if not owner(kind, one.path))
     if owned:
         yield Difference("owned", name, kind, "", owned)
@@ -107,14 +135,27 @@ def _moved(kind: str, read: Read) -> dict[str, Property]:
     assert read.now is not None
     was = leaves(read.was.outputs) | leaves(read.was.inputs)
     now = leaves(read.now.outputs) | leaves(read.now.inputs)
-    paths = sorted(path for path in was | now if was.get(path) != now.get(path) and not reported(kind, path))
-    return {path: Property(path, _text(path, was.get(path), read.was), _text(path, now.get(path), read.now)) for path in paths}
+    paths = sorted(
+        path for path in was | now if was.get(path) != now.get(path) and not reported(kind, path)
+    )
+    return {
+        path: Property(
+            path, _text(path, was.get(path), read.was), _text(path, now.get(path), read.now)
+        )
+        for path in paths
+    }
 
 
 def leaves(value: Any, path: str = "") -> dict[str, Any]:
-    """Everything that is set, by path: nothing, and an empty text, list or object, are not. JSON in a text is compared as what it says."""
+    """Everything that is set, by path: nothing, and an empty text, list or object, are not. JSON in
+    a text is compared as what it says.
+    """
     if isinstance(value, dict) and SENTINEL not in value:
-        return {one: leaf for key, inner in value.items() for one, leaf in leaves(inner, joined(path, key)).items()}
+        return {
+            one: leaf
+            for key, inner in value.items()
+            for one, leaf in leaves(inner, joined(path, key)).items()
+        }
     if isinstance(value, str) and value[:1] in ("{", "["):
         with contextlib.suppress(ValueError):
             value = json.loads(value)
@@ -127,7 +168,14 @@ def _planned(step: Step) -> dict[str, Property]:
         return {}
     paths = step.detailed or compare(step.old.inputs, step.new.inputs)
     wanted = sorted(path for path in paths if not path.startswith("__"))
-    return {path: Property(path, _text(path, _at(step.old, path), step.old), _text(path, _at(step.new, path), step.new)) for path in wanted}
+    return {
+        path: Property(
+            path,
+            _text(path, _at(step.old, path), step.old),
+            _text(path, _at(step.new, path), step.new),
+        )
+        for path in wanted
+    }
 
 
 def _at(state: State, path: str) -> Any:
@@ -141,7 +189,9 @@ def _text(path: str, value: Any, state: State) -> str:
     if value is None:
         return "nothing"
     hide = path.split(".")[0] in state.secret_outputs
-    text = json.dumps(redacted(value, path.rpartition(".")[2], hide=hide), ensure_ascii=False, default=str)
+    text = json.dumps(
+        redacted(value, path.rpartition(".")[2], hide=hide), ensure_ascii=False, default=str
+    )
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 

@@ -1,4 +1,6 @@
-"""Who else changes what this program has made, rightly: autoscalers; and what the servers only report."""
+"""Who else changes what this program has made, rightly: autoscalers; and what the servers only
+report.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,15 @@ import re
 OWNERS = (
     ("alicloud:cs/nodePool:NodePool", r"desiredSize|nodeCount|instances", "the node scaler"),
     ("kubernetes:apps/v1:Deployment", r"spec\.replicas", "the HPA"),
-    ("kubernetes:autoscaling/v2:HorizontalPodAutoscaler", r"spec\.minReplicas", "the interruption handler (autoscaler.floors)"),
+    (
+        "kubernetes:autoscaling/v2:HorizontalPodAutoscaler",
+        r"spec\.minReplicas",
+        "the interruption handler (autoscaler.floors)",
+    ),
 )
-"""Kind, property, owner. It counts only where `up` would leave the property alone: what the program sends is the program's."""
+"""Kind, property, owner. It counts only where `up` would leave the property alone: what the program
+sends is the program's.
+"""
 
 REPORTED = re.compile(
     r"(status|metadata\.(resourceVersion|generation|uid|creationTimestamp|managedFields|selfLink|finalizers)|__\w+)\b.*"
@@ -23,14 +31,21 @@ OF_OTHERS = {
     "alicloud:ram/role:Role": r"updateDate",
     "kubernetes:core/v1:PersistentVolume": r"spec\.claimRef\b.*",
 }
-"""Properties that the provider tells here and that another resource of the stack sets, where they are compared; or a counter."""
+"""Properties that the provider tells here and that another resource of the stack sets, where they
+are compared; or a counter.
+"""
 
 
 def owner(kind: str, path: str) -> str:
     """Who moves this property of a resource, or "" when no autoscaler does."""
-    return next((who for type_, pattern, who in OWNERS if kind == type_ and re.fullmatch(pattern, path)), "")
+    return next(
+        (who for type_, pattern, who in OWNERS if kind == type_ and re.fullmatch(pattern, path)), ""
+    )
 
 
 def reported(kind: str, path: str) -> bool:
     """Whether the property says only how things are going, or is looked at elsewhere."""
-    return REPORTED.fullmatch(path) is not None or re.fullmatch(OF_OTHERS.get(kind, r"(?!)"), path) is not None
+    return (
+        REPORTED.fullmatch(path) is not None
+        or re.fullmatch(OF_OTHERS.get(kind, r"(?!)"), path) is not None
+    )

@@ -1,7 +1,8 @@
 """`make drill`: loses all preemptible nodes under load and says what the users noticed.
 
-In the lab the spot market takes them, with the notice that is asked for. On a real stack they are cordoned and drained, after the pool's
-id has been typed, and opened again in the end: nothing is bought or released, the scaler replaces what the pods need.
+In the lab the spot market takes them, with the notice that is asked for. On a real stack they are
+cordoned and drained, after the pool's id has been typed, and opened again in the end: nothing is
+bought or released, the scaler replaces what the pods need.
 """
 
 from __future__ import annotations
@@ -43,7 +44,10 @@ def main() -> int:
         print(f"error: {error}; is the stack up? (make up STACK={stack.name})", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\ninterrupted; in the lab the market goes on as it was told, the stack heals by itself", file=sys.stderr)
+        print(
+            "\ninterrupted; in the lab the market goes on as it was told, the stack heals by itself",
+            file=sys.stderr,
+        )
         return 130
     print("\n".join(verdict.lines))
     print(f"drill {'passed' if verdict.passed else 'NOT passed'}; see: make report RUN={run}")
@@ -54,11 +58,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ops.drill", description=__doc__)
     parser.add_argument("kind", nargs="?", default="loss", choices=("loss", "metric-outage"))
     parser.add_argument("--stack", default="local")
-    parser.add_argument("--notice", type=float, default=300.0, help="seconds between notice and release, in the lab (default 300)")
+    parser.add_argument(
+        "--notice",
+        type=float,
+        default=300.0,
+        help="seconds between notice and release, in the lab (default 300)",
+    )
     parser.add_argument("--qps", type=float, default=200.0, help="steady load (default 200)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--run", type=Path)
-    parser.add_argument("--yes", metavar="POOL", help="the pool's id, instead of typing it (real stacks)")
+    parser.add_argument(
+        "--yes", metavar="POOL", help="the pool's id, instead of typing it (real stacks)"
+    )
     target.options(parser)
     return parser
 
@@ -68,19 +79,30 @@ def _asked(stack: Stack, options: argparse.Namespace) -> list[str]:
     if stack.in_lab:
         return []
     if options.kind != "loss":
-        raise SessionError(f"drill {options.kind} works in the lab only: nobody can make the metric of a real cluster fail from here")
+        raise SessionError(
+            f"drill {options.kind} works in the lab only: nobody can make the metric of a real cluster fail from here"
+        )
     pool = stack.outputs()["nodePoolId"].split(":")[-1]
     nodes = real.open_spot_nodes(pool)
     real.confirm(pool, nodes, options.yes)
     return nodes
 
 
-def _hold(session: Session, options: argparse.Namespace, base: str | None, nodes: list[str]) -> Verdict:
+def _hold(
+    session: Session, options: argparse.Namespace, base: str | None, nodes: list[str]
+) -> Verdict:
     """Load, wait until the stack carries it, take away, watch."""
     load = session.load(steady(options.qps, 4 * 3600), base)
     try:
-        print(f"{options.qps:g} requests per second; waiting until the ready pods carry them", flush=True)
-        _until(session, lambda row: row["capacity_qps"] >= options.qps and row["nodes"]["booting"] == 0, 3600)
+        print(
+            f"{options.qps:g} requests per second; waiting until the ready pods carry them",
+            flush=True,
+        )
+        _until(
+            session,
+            lambda row: row["capacity_qps"] >= options.qps and row["nodes"]["booting"] == 0,
+            3600,
+        )
         _pause(session, RAMP / 2)
         begin = session.now
         if options.kind == "loss":
@@ -103,7 +125,11 @@ def _hold(session: Session, options: argparse.Namespace, base: str | None, nodes
 def _lose(session: Session, notice: float, nodes: list[str]) -> tuple[int, str]:
     """Take all preemptible nodes; how many, and what a drain left on them."""
     if session.meta["lab"]:
-        return len(session.region("reclaim", {"pool": session.meta["node_pool"], "notice": notice})["instances"]), ""
+        return len(
+            session.region("reclaim", {"pool": session.meta["node_pool"], "notice": notice})[
+                "instances"
+            ]
+        ), ""
     return len(nodes), real.drain(nodes, notice)
 
 
@@ -120,7 +146,10 @@ def _until(session: Session, what: Any, seconds: float) -> None:
         if rows and session.now - told > 60:
             told = session.now
             row = rows[-1]
-            print(f"{row['t']:7.0f} s  pods {row['pods']['ready']}/{row['pods']['desired']}  booting {row['nodes']['booting']}", flush=True)
+            print(
+                f"{row['t']:7.0f} s  pods {row['pods']['ready']}/{row['pods']['desired']}  booting {row['nodes']['booting']}",
+                flush=True,
+            )
         time.sleep(0.3)
     raise SessionError(
         f"the stack does not carry the load within {seconds:g} s: raise autoscaler.maxReplicas and nodePool.maxSize, or give --qps"

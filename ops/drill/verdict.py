@@ -8,7 +8,9 @@ from ops.report import figures
 from ops.report.run import Run
 
 BOUNDS = {300: 1.0, 120: 0.985, 0: 0.965}
-"""Share of requests that must be answered in time in the hour after all preemptible nodes were lost, by seconds of notice."""
+"""Share of requests that must be answered in time in the hour after all preemptible nodes were
+lost, by seconds of notice.
+"""
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,12 @@ class Verdict:
     passed: bool
 
 
-def of_loss(run: Run, begin: float, lost: int, notice: float, demand_qps: float, left: str = "") -> Verdict:
-    """All preemptible nodes lost at `begin`, with so many seconds of notice; `left`: what a drain could not move in that time."""
+def of_loss(
+    run: Run, begin: float, lost: int, notice: float, demand_qps: float, left: str = ""
+) -> Verdict:
+    """All preemptible nodes lost at `begin`, with so many seconds of notice; `left`: what a drain
+    could not move in that time.
+    """
     after = run.between(begin)
     found, served = figures.requests(after), figures.served_next_hour(run, begin)
     short = figures.shortfall(after, demand_qps)
@@ -33,10 +39,19 @@ def of_loss(run: Run, begin: float, lost: int, notice: float, demand_qps: float,
         f"ready capacity {'never below demand' if short <= 0 else f'up to {short:.0f} requests per second below demand'}",
     ]
     back = figures.time_to_capacity(run, begin, demand_qps)
-    lines.append("capacity is not back yet" if back is None else f"capacity met demand for good after {back:.0f} s")
+    lines.append(
+        "capacity is not back yet"
+        if back is None
+        else f"capacity met demand for good after {back:.0f} s"
+    )
     if left:
         lines.append(f"not drained in time: {left}")
-    passed = not left and served >= bound and back is not None and (bound < 1 or (found["failed"] == 0 and short <= 0))
+    passed = (
+        not left
+        and served >= bound
+        and back is not None
+        and (bound < 1 or (found["failed"] == 0 and short <= 0))
+    )
     return Verdict(lines, passed)
 
 

@@ -1,4 +1,6 @@
-"""`make load PROFILE=tutorial`: sends predictions at the profile's rate, records what the stack does, shows both as they go."""
+"""`make load PROFILE=tutorial`: sends predictions at the profile's rate, records what the stack
+does, shows both as they go.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +25,21 @@ def main() -> int:
     """Run a profile; 0 when it ran to its end."""
     options = _parser().parse_args()
     if options.list:
-        print("\n".join(f"{made.name:<10} {made.seconds:6g} s, up to {made.peak:3g}/s  {made.description}" for made in shipped()))
+        print(
+            "\n".join(
+                f"{made.name:<10} {made.seconds:6g} s, up to {made.peak:3g}/s  {made.description}"
+                for made in shipped()
+            )
+        )
         return 0
     stack = Stack(options.stack)
     try:
         profile = _profile(options)
         base = target.base(stack, options)
         run = options.run or runs() / f"{time.strftime('%Y%m%d-%H%M%S')}-{profile.name}"
-        with Session(stack, run.absolute(), profile.name, options.seed, deadline=options.deadline) as session:
+        with Session(
+            stack, run.absolute(), profile.name, options.seed, deadline=options.deadline
+        ) as session:
             pace = f"{profile.seconds:g} s at clock x{session.clock:g}: {profile.seconds / session.clock:.0f} s"
             print(f"{profile.name}: up to {profile.peak:g} requests per second, {pace}")
             print(f"run directory: {run}", flush=True)
@@ -54,14 +63,34 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ops.load", description=__doc__)
     parser.add_argument("--stack", default="local")
-    parser.add_argument("--profile", default="tutorial", help="a name of the folder profiles, or a file (points, or a trace)")
-    parser.add_argument("--qps", type=float, help="the same rate all the time, instead of a profile")
-    parser.add_argument("--seconds", type=float, default=600, help="how long, with --qps (modelled seconds, default 600)")
-    parser.add_argument("--deadline", type=float, default=1.0, help="answers that take longer are late (seconds, default 1)")
+    parser.add_argument(
+        "--profile",
+        default="tutorial",
+        help="a name of the folder profiles, or a file (points, or a trace)",
+    )
+    parser.add_argument(
+        "--qps", type=float, help="the same rate all the time, instead of a profile"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=600,
+        help="how long, with --qps (modelled seconds, default 600)",
+    )
+    parser.add_argument(
+        "--deadline",
+        type=float,
+        default=1.0,
+        help="answers that take longer are late (seconds, default 1)",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--run", type=Path, help="run directory (default: a new one)")
-    parser.add_argument("--web", action="store_true", help=f"Locust's web page too, on http://127.0.0.1:{WEB_PORT}")
-    parser.add_argument("--list", action="store_true", help="the profiles there are, and nothing else")
+    parser.add_argument(
+        "--web", action="store_true", help=f"Locust's web page too, on http://127.0.0.1:{WEB_PORT}"
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="the profiles there are, and nothing else"
+    )
     target.options(parser)
     return parser
 
@@ -69,7 +98,9 @@ def _parser() -> argparse.ArgumentParser:
 def _profile(options: argparse.Namespace) -> Profile:
     from ops.load.profile import check
 
-    made = steady(options.qps, options.seconds) if options.qps is not None else load(options.profile)
+    made = (
+        steady(options.qps, options.seconds) if options.qps is not None else load(options.profile)
+    )
     if problems := check(made):
         raise ProfileError("\n".join(problems))
     return made
@@ -88,7 +119,9 @@ def _follow(process: subprocess.Popen, session: Session) -> None:
         return
     if process.returncode:
         log = session.run / "locust.log"
-        raise SessionError(f"Locust ended with exit status {process.returncode}; the end of {log} says why:\n{tail(log, 3)}")
+        raise SessionError(
+            f"Locust ended with exit status {process.returncode}; the end of {log} says why:\n{tail(log, 3)}"
+        )
 
 
 def tail(log: Path, lines: int) -> str:
@@ -99,7 +132,10 @@ def tail(log: Path, lines: int) -> str:
 def _line(run: Run) -> str:
     if not run.samples:
         return "waiting for the first sample"
-    row, last = run.samples[-1], run.requests[-1] if run.requests else {"count": 0, "failed": 0, "p99": 0.0}
+    row, last = (
+        run.samples[-1],
+        run.requests[-1] if run.requests else {"count": 0, "failed": 0, "p99": 0.0},
+    )
     pods, nodes, billed = row["pods"], row["nodes"], row["billed"]
     return (
         f"{row['t']:7.0f} s  {last['count']:4d} req/s  {last['failed']} failed  p99 {last['p99'] * 1000:.0f} ms  "

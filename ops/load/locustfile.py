@@ -1,7 +1,9 @@
-"""What Locust runs: users that send predictions at random moments, as many as the profile's rate needs.
+"""What Locust runs: users that send predictions at random moments, as many as the profile's rate
+needs.
 
-Locust's users wait for their answers; a population whose members each send one request in two seconds on average, and subtract the time
-an answer took, sends independently of the answers as long as these take less than that.
+Locust's users wait for their answers; a population whose members each send one request in two
+seconds on average, and subtract the time an answer took, sends independently of the answers as long
+as these take less than that.
 """
 
 from __future__ import annotations
@@ -25,7 +27,10 @@ PLACE = Order(Path(os.environ["LOAD_ORDER"]))
 ORDER: dict[str, Any] = PLACE.read()
 PER_USER = 0.5  # requests a second of one user
 DICE = random.Random(ORDER["seed"])
-HEADERS = {**ORDER["headers"], **authorization(credentials())}  # in no file: the order is kept with the run
+HEADERS = {
+    **ORDER["headers"],
+    **authorization(credentials()),
+}  # in no file: the order is kept with the run
 
 
 class Client(FastHttpUser):
@@ -55,7 +60,11 @@ class Shape(LoadTestShape):
 
     def tick(self) -> tuple[int, float] | None:
         """(users, users that may come or go in a second)."""
-        since = self.get_run_time() if ORDER["begun"] is None else max(0.0, time.time() - ORDER["begun"])
+        since = (
+            self.get_run_time()
+            if ORDER["begun"] is None
+            else max(0.0, time.time() - ORDER["begun"])
+        )
         profile, modelled = PLACE.profile(), since * ORDER["clock"]
         if modelled >= profile.seconds:
             return None
@@ -79,4 +88,6 @@ def on_request(response_time: float, exception: Exception | None, response: Any,
 def on_quit(**_: Any) -> None:
     """Write what is left."""
     COUNTS.close()
-    Path(ORDER["requests"]).with_name("failures.json").write_text(json.dumps(dict(REASONS), indent=1, ensure_ascii=False))
+    Path(ORDER["requests"]).with_name("failures.json").write_text(
+        json.dumps(dict(REASONS), indent=1, ensure_ascii=False)
+    )

@@ -1,4 +1,6 @@
-"""What Locust is asked to do: a file that the run writes, and may write again with another curve."""
+"""What Locust is asked to do: a file that the run writes, and may write again with another
+curve.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +27,10 @@ class Order:
         stamp = self._place.stat().st_mtime_ns
         if stamp != self._stamp:
             found = self.read()
-            self._profile = Profile(found["name"], tuple((float(second), float(rate)) for second, rate in found["points"]), found["steps"])
+            self._profile = Profile(
+                found["name"],
+                tuple((float(second), float(rate)) for second, rate in found["points"]),
+                found["steps"],
+            )
             self._stamp = stamp
         return self._profile

@@ -23,7 +23,9 @@ class ProfileError(ValueError):
 
 @dataclass(frozen=True)
 class Profile:
-    """A curve. Seconds are modelled seconds, which a lab with clock factor k runs through k times faster; rates stay as they are."""
+    """A curve. Seconds are modelled seconds, which a lab with clock factor k runs through k times
+    faster; rates stay as they are.
+    """
 
     name: str
     points: tuple[tuple[float, float], ...]
@@ -46,7 +48,10 @@ class Profile:
         if second >= self.seconds:
             return 0.0
         index = max(0, bisect_right(self.points, (second, float("inf"))) - 1)
-        (begin, low), (end, high) = self.points[index], self.points[min(index + 1, len(self.points) - 1)]
+        (begin, low), (end, high) = (
+            self.points[index],
+            self.points[min(index + 1, len(self.points) - 1)],
+        )
         if self.steps or end == begin:
             return low
         return low + (high - low) * (second - begin) / (end - begin)
@@ -63,14 +68,18 @@ def shipped() -> list[Profile]:
 
 
 def load(name: str) -> Profile:
-    """A profile of the folder `profiles`, or a file: YAML with points, or a trace (CSV or JSON rows of seconds and qps)."""
+    """A profile of the folder `profiles`, or a file: YAML with points, or a trace (CSV or JSON rows
+    of seconds and qps).
+    """
     own, given = FOLDER / f"{name}.yaml", Path(name)
     path = own if own.is_file() else given
     if not path.is_file():
         names = sorted(found.stem for found in FOLDER.glob("*.yaml"))
         near = difflib.get_close_matches(name, names, 1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise ProfileError(f"profile {name}: there is none of that name and no such file; there are {', '.join(names)}{hint}")
+        raise ProfileError(
+            f"profile {name}: there is none of that name and no such file; there are {', '.join(names)}{hint}"
+        )
     try:
         made = _trace(path) if path.suffix in (".csv", ".json") else _curve(path)
     except (OSError, UnicodeDecodeError) as error:
@@ -86,13 +95,19 @@ def check(profile: Profile) -> list[str]:
     times, rates = zip(*profile.points, strict=True)
     problems = []
     if times[0] != 0 or list(times) != sorted(set(times)):
-        problems.append(f"seconds {list(times)[:6]}: expected 0 first and then each later than the one before")
+        problems.append(
+            f"seconds {list(times)[:6]}: expected 0 first and then each later than the one before"
+        )
     if min(rates) < 0:
         problems.append(f"a rate of {min(rates):g}: expected requests per second, 0 or more")
     if profile.peak > MOST_QPS:
-        problems.append(f"a rate of {profile.peak:g}: expected at most {MOST_QPS:g}; more is not a test of a model but of the network")
+        problems.append(
+            f"a rate of {profile.peak:g}: expected at most {MOST_QPS:g}; more is not a test of a model but of the network"
+        )
     if len(times) < 2 or profile.seconds > LONGEST:
-        problems.append(f"{profile.seconds:g} seconds: expected at least two points and at most {LONGEST:g} seconds")
+        problems.append(
+            f"{profile.seconds:g} seconds: expected at least two points and at most {LONGEST:g} seconds"
+        )
     return problems
 
 
@@ -107,19 +122,35 @@ def _curve(path: Path) -> Profile:
         raise ProfileError(f"profile {path}: expected points: [[seconds, requests per second], …]")
     unknown = [key for key in data if key not in KEYS]
     if unknown or data.get("interpolation", "linear") not in ("linear", "steps"):
-        raise ProfileError(f"profile {path}: {unknown or data['interpolation']}: expected {', '.join(KEYS)}; interpolation linear or steps")
-    return Profile(path.stem, _points(path, data["points"]), data.get("interpolation") == "steps", data.get("description", ""))
+        raise ProfileError(
+            f"profile {path}: {unknown or data['interpolation']}: expected {', '.join(KEYS)}; interpolation linear or steps"
+        )
+    return Profile(
+        path.stem,
+        _points(path, data["points"]),
+        data.get("interpolation") == "steps",
+        data.get("description", ""),
+    )
 
 
 def _trace(path: Path) -> Profile:
     """A recorded trace; its last row lasts as long as the one before."""
     if path.suffix == ".json":
         try:
-            rows: list[Any] = [(row["seconds"], row["qps"]) if isinstance(row, dict) else row for row in json.loads(path.read_text())]
+            rows: list[Any] = [
+                (row["seconds"], row["qps"]) if isinstance(row, dict) else row
+                for row in json.loads(path.read_text())
+            ]
         except (ValueError, KeyError, TypeError) as error:
-            raise ProfileError(f'profile {path}: expected a list of {{"seconds": …, "qps": …}}, found {error}') from None
+            raise ProfileError(
+                f'profile {path}: expected a list of {{"seconds": …, "qps": …}}, found {error}'
+            ) from None
     else:
-        rows = [row for row in csv.reader(path.open()) if row and row[0].strip().replace(".", "", 1).isdigit()]
+        rows = [
+            row
+            for row in csv.reader(path.open())
+            if row and row[0].strip().replace(".", "", 1).isdigit()
+        ]
     points = _points(path, rows)
     if len(points) > 1:
         points = (*points, (2 * points[-1][0] - points[-2][0], points[-1][1]))
@@ -130,7 +161,9 @@ def _points(path: Path, rows: list[Any]) -> tuple[tuple[float, float], ...]:
     try:
         points = tuple((float(second), float(rate)) for second, rate in rows)
     except (TypeError, ValueError):
-        raise ProfileError(f"profile {path}: expected pairs of seconds and requests per second, found {rows[:2]}") from None
+        raise ProfileError(
+            f"profile {path}: expected pairs of seconds and requests per second, found {rows[:2]}"
+        ) from None
     if not points:
         raise ProfileError(f"profile {path}: it has no points")
     return points

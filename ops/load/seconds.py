@@ -7,7 +7,8 @@ from pathlib import Path
 
 
 class Seconds:
-    """Writes one line per wall second: {"t", "count", "failed", "late", "p50", "p95", "p99"}; `t` modelled, latencies in wall seconds.
+    """Writes one line per wall second: {"t", "count", "failed", "late", "p50", "p95", "p99"}; `t`
+    modelled, latencies in wall seconds.
 
     Failed requests are not late as well, and their times are in no percentile.
     """
@@ -41,7 +42,10 @@ class Seconds:
                 "count": len(good) + self._failed,
                 "failed": self._failed,
                 "late": sum(value > self._deadline for value in good),
-                **{name: round(percentile(good, share), 4) for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))},
+                **{
+                    name: round(percentile(good, share), 4)
+                    for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+                },
             }
             self._file.write(json.dumps(row) + "\n")
         self._good, self._failed = [], 0

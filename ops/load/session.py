@@ -55,7 +55,14 @@ class Session:
         self.meta = self._meta()
         (self.run / "meta.json").write_text(json.dumps(self.meta, indent=1, ensure_ascii=False))
         command = [*self.inside(), sys.executable, "-m", "ops.record", "--run", str(self.run)]
-        self.recorder = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True, start_new_session=True)
+        self.recorder = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
         assert self.recorder.stdout is not None
         try:
             begun = self.recorder.stdout.readline()
@@ -66,7 +73,12 @@ class Session:
             raise SessionError("the recorder could not start; its message is above")
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self.recorder is not None:
             self.recorder.send_signal(signal.SIGTERM)
             self.recorder.wait(timeout=60)
@@ -87,16 +99,27 @@ class Session:
 
     def output(self, *command: str) -> str:
         """What a command prints, run where the cluster is in reach."""
-        done = subprocess.run([*self.inside(), *command], cwd=ROOT, env=environment(), capture_output=True, text=True)
+        done = subprocess.run(
+            [*self.inside(), *command], cwd=ROOT, env=environment(), capture_output=True, text=True
+        )
         if done.returncode != 0:
-            raise SessionError(f"{' '.join(command[:4])} … failed: {done.stderr.strip() or done.stdout.strip()}")
+            raise SessionError(
+                f"{' '.join(command[:4])} … failed: {done.stderr.strip() or done.stdout.strip()}"
+            )
         return done.stdout
 
     def region(self, path: str, body: Any = None) -> Any:
         """One call to the lab's control API."""
         command = ["curl", "-sS", "--max-time", "30", f"http://10.0.0.2:9090/_lab/{path}"]
         if body is not None:
-            command += ["-X", "POST", "-H", "content-type: application/json", "-d", json.dumps(body)]
+            command += [
+                "-X",
+                "POST",
+                "-H",
+                "content-type: application/json",
+                "-d",
+                json.dumps(body),
+            ]
         return json.loads(self.output(*command))
 
     def load(
@@ -109,9 +132,9 @@ class Session:
     ) -> subprocess.Popen:
         """Start the load; the process ends when the profile does.
 
-        The profile's second 0 is when Locust is ready, or `begun` (epoch seconds). `web`: Locust shows its page on WEB_PORT of this
-        machine, and reaches a lab through its relay. EI_USER and EI_PASSWORD answer an endpoint that asks who is there.
-        Raises SessionError.
+        The profile's second 0 is when Locust is ready, or `begun` (epoch seconds). `web`: Locust
+        shows its page on WEB_PORT of this machine, and reaches a lab through its relay. EI_USER and
+        EI_PASSWORD answer an endpoint that asks who is there. Raises SessionError.
         """
         request = self._trial()
         self._order = {
@@ -121,14 +144,31 @@ class Session:
             "started": self.meta["started"], "requests": str(self.run / "requests.jsonl"),
         }  # fmt: skip
         place = self.change(profile)
-        mode = ["--web-host", "127.0.0.1", "--web-port", str(WEB_PORT), "--autostart", "--autoquit", "1"] if web else ["--headless"]
+        mode = (
+            [
+                "--web-host",
+                "127.0.0.1",
+                "--web-port",
+                str(WEB_PORT),
+                "--autostart",
+                "--autoquit",
+                "1",
+            ]
+            if web
+            else ["--headless"]
+        )
         command = [
             *([] if web else self.inside()), sys.executable, "-m", "locust", "-f", str(ROOT / "ops/load/locustfile.py"), *mode,
             "--only-summary", "--stop-timeout", "12", "--loglevel", "WARNING", "--exit-code-on-error", "0",
         ]  # fmt: skip
         log = (self.run / "locust.log").open("a")
         return subprocess.Popen(
-            command, cwd=ROOT, env={**environment(), "LOAD_ORDER": str(place)}, stdout=log, stderr=log, start_new_session=True
+            command,
+            cwd=ROOT,
+            env={**environment(), "LOAD_ORDER": str(place)},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
 
     def _trial(self) -> Trial:
@@ -140,29 +180,53 @@ class Session:
             raise SessionError(str(reason)) from None
 
     def change(self, profile: Profile) -> Path:
-        """Another curve for the load under way, with the same second 0; the file that Locust reads it from."""
+        """Another curve for the load under way, with the same second 0; the file that Locust reads
+        it from.
+        """
         place = self.run / "order.json"
         fresh = place.with_suffix(".new")
         fresh.touch(mode=0o600)
-        fresh.write_text(json.dumps({**self._order, "name": profile.name, "points": profile.points, "steps": profile.steps}))
+        fresh.write_text(
+            json.dumps(
+                {
+                    **self._order,
+                    "name": profile.name,
+                    "points": profile.points,
+                    "steps": profile.steps,
+                }
+            )
+        )
         fresh.replace(place)
         return place
 
     def _headers(self) -> dict[str, str]:
-        return {"Content-Type": "application/json", **({"Host": self.meta["host"]} if self.meta["host"] else {})}
+        return {
+            "Content-Type": "application/json",
+            **({"Host": self.meta["host"]} if self.meta["host"] else {}),
+        }
 
     def _meta(self) -> dict[str, Any]:
         from urllib.parse import urlsplit
 
         outputs = self.stack.outputs()
-        predict, space, name = urlsplit(outputs["predictUrl"]), outputs["namespace"], outputs["deployment"]
-        deployment = json.loads(self.output("kubectl", "get", "deployment", name, "-n", space, "-o", "json"))
-        hpa = json.loads(self.output("kubectl", "get", "hpa", outputs["hpaName"], "-n", space, "-o", "json"))
+        predict, space, name = (
+            urlsplit(outputs["predictUrl"]),
+            outputs["namespace"],
+            outputs["deployment"],
+        )
+        deployment = json.loads(
+            self.output("kubectl", "get", "deployment", name, "-n", space, "-o", "json")
+        )
+        hpa = json.loads(
+            self.output("kubectl", "get", "hpa", outputs["hpaName"], "-n", space, "-o", "json")
+        )
         labels = deployment["spec"]["selector"]["matchLabels"]
         target = float(hpa["spec"]["metrics"][0]["external"]["target"]["averageValue"])
         prices, route = self._prices(), route_of(hpa)
         if self.watch and route is None:
-            raise SessionError(f"HPA {outputs['hpaName']} counts no route of an ingress log: there is nothing to read answers from")
+            raise SessionError(
+                f"HPA {outputs['hpaName']} counts no route of an ingress log: there is nothing to read answers from"
+            )
         return {
             "title": self.title, "stack": self.stack.name, "lab": self.stack.in_lab, "seed": self.seed, "started": time.time(),
             "clock": float(self.region("clock")["factor"]) if self.stack.in_lab else 1.0,
@@ -185,7 +249,12 @@ class Session:
         table, wrong = load(self.prices, self._region_name())
         if wrong:
             raise SessionError("\n".join(str(mistake) for mistake in wrong))
-        return {"prices": table.on_demand, "spot_fraction": table.spot_fraction, "date": table.date, "source": table.source}
+        return {
+            "prices": table.on_demand,
+            "spot_fraction": table.spot_fraction,
+            "date": table.date,
+            "source": table.source,
+        }
 
     def _region_name(self) -> str:
         """The stack's region."""

@@ -19,7 +19,9 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def base(stack: Stack, chosen: argparse.Namespace) -> str | None:
-    """The base URL of a real stack, None in the lab. Raises SessionError: load on somebody else's machine is an attack."""
+    """The base URL of a real stack, None in the lab. Raises SessionError: load on somebody else's
+    machine is an attack.
+    """
     if stack.in_lab:
         return None
     found = urlsplit(stack.outputs()["predictUrl"])
@@ -39,7 +41,9 @@ def base(stack: Stack, chosen: argparse.Namespace) -> str | None:
 
 
 def public(host: str) -> bool:
-    """Whether a host name leads to an address that is neither loopback nor private. What can't be resolved counts as public."""
+    """Whether a host name leads to an address that is neither loopback nor private. What can't be
+    resolved counts as public.
+    """
     if host == "localhost" or host.endswith(".localhost"):
         return False
     try:

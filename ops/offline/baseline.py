@@ -1,8 +1,11 @@
-"""From a preview of a tree to the state that deploying it would have left: what another tree's preview is compared with.
+"""From a preview of a tree to the state that deploying it would have left: what another tree's
+preview is compared with.
 
-A fork has no state to compare with, so its preview would show everything as new. Here the base branch is previewed first, its planned
-resources are put into an empty state as if they had been made, and the pull request's own tree is previewed against that: the engine
-and the plugins then say what is updated and, above all, what is replaced. Values that only the cloud gives out are placeholders.
+A fork has no state to compare with, so its preview would show everything as new. Here the base
+branch is previewed first, its planned resources are put into an empty state as if they had been
+made, and the pull request's own tree is previewed against that: the engine and the plugins then say
+what is updated and, above all, what is replaced. Values that only the cloud gives out are
+placeholders.
 """
 
 from __future__ import annotations
@@ -17,12 +20,24 @@ Resource = dict[str, Any]
 
 
 def state_of(document: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any]:
-    """A checkpoint, as `pulumi stack import` takes it, of what `pulumi preview --json --show-sames` planned.
+    """A checkpoint, as `pulumi stack import` takes it, of what `pulumi preview --json --show-sames`
+    planned.
 
-    `plan` is what `--save-plan --show-secrets` wrote when everything was new: the document hides secret inputs, the plan doesn't.
+    `plan` is what `--save-plan --show-secrets` wrote when everything was new: the document hides
+    secret inputs, the plan doesn't.
     """
-    planned = [step["newState"] for step in document["steps"] if step.get("newState") and not step["op"].startswith(("delete", "discard"))]
-    planned = [{**resource, "inputs": _revealed(resource.get("inputs") or {}, _inputs(plan, resource["urn"]))} for resource in planned]
+    planned = [
+        step["newState"]
+        for step in document["steps"]
+        if step.get("newState") and not step["op"].startswith(("delete", "discard"))
+    ]
+    planned = [
+        {
+            **resource,
+            "inputs": _revealed(resource.get("inputs") or {}, _inputs(plan, resource["urn"])),
+        }
+        for resource in planned
+    ]
     providers = _default_providers(planned)
     resources = [_made(resource) for resource in (*providers, *_once(planned))]
     return {"version": 3, "deployment": {"manifest": {}, "resources": _ordered(resources)}}
@@ -39,9 +54,15 @@ def _revealed(shown: Any, known: Any) -> Any:
     if shown == "[secret]":
         return known if known is not None else shown
     if isinstance(shown, dict):
-        return {key: _revealed(value, known.get(key) if isinstance(known, dict) else None) for key, value in shown.items()}
+        return {
+            key: _revealed(value, known.get(key) if isinstance(known, dict) else None)
+            for key, value in shown.items()
+        }
     if isinstance(shown, list):
-        return [_revealed(value, known[at] if isinstance(known, list) and at < len(known) else None) for at, value in enumerate(shown)]
+        return [
+            _revealed(value, known[at] if isinstance(known, list) and at < len(known) else None)
+            for at, value in enumerate(shown)
+        ]
     return shown
 
 
@@ -51,7 +72,9 @@ def _once(planned: list[Resource]) -> list[Resource]:
 
 
 def _default_providers(planned: list[Resource]) -> list[Resource]:
-    """The providers that the engine makes by itself: no step tells of them, only the resources that use them."""
+    """The providers that the engine makes by itself: no step tells of them, only the resources that
+    use them.
+    """
     known = {resource["urn"] for resource in planned}
     found: dict[str, Resource] = {}
     for resource in planned:
@@ -66,14 +89,22 @@ def _default_providers(planned: list[Resource]) -> list[Resource]:
 
 def _made(resource: Resource) -> Resource:
     """The resource as it would stand in the state after its creation."""
-    kept = {key: value for key, value in resource.items() if key not in ("stackTrace", "sourcePosition", "pendingReplacement")}
+    kept = {
+        key: value
+        for key, value in resource.items()
+        if key not in ("stackTrace", "sourcePosition", "pendingReplacement")
+    }
     if resource.get("provider"):
         urn = resource["provider"].rpartition("::")[0]
         kept["provider"] = f"{urn}::{_provider_id(urn)}"
     if not resource.get("custom"):
         return kept
     inputs = resource.get("inputs") or {}
-    identity = _provider_id(resource["urn"]) if resource["type"].startswith("pulumi:providers:") else _id(resource, inputs)
+    identity = (
+        _provider_id(resource["urn"])
+        if resource["type"].startswith("pulumi:providers:")
+        else _id(resource, inputs)
+    )
     return {**kept, "id": identity, "outputs": _outputs(resource["type"], inputs)}
 
 
@@ -95,30 +126,56 @@ def _id(resource: Resource, inputs: dict[str, Any]) -> str:
 
 
 def _outputs(kind: str, inputs: dict[str, Any]) -> dict[str, Any]:
-    """The provider's view after creation: the inputs, and placeholders for what only the cloud knows and the program reads."""
+    """The provider's view after creation: the inputs, and placeholders for what only the cloud
+    knows and the program reads.
+    """
     plain = {key: value for key, value in inputs.items() if key not in ("__internal", "__defaults")}
     if kind == "alicloud:cs/nodePool:NodePool":
         return {**plain, "nodePoolId": "np-offline", "scalingGroupId": "asg-offline"}
     if kind == "ossmodel:index:Model":
         sizes = [file["size"] for file in (inputs.get("files") or {}).values()]
         path = f"{inputs['prefix']}/{inputs['version']}"
-        return {**plain, "path": path, "bytes": sum(sizes), "fileCount": len(sizes), "owner": "offline"}
+        return {
+            **plain,
+            "path": path,
+            "bytes": sum(sizes),
+            "fileCount": len(sizes),
+            "owner": "offline",
+        }
     if kind.startswith("kubernetes:"):
-        status = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}} if kind.endswith(":Ingress") else {}
-        return {**plain, "status": status, "__inputs": plain, "__initialApiVersion": plain.get("apiVersion"), "__fieldManager": "offline"}
+        status = (
+            {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}
+            if kind.endswith(":Ingress")
+            else {}
+        )
+        return {
+            **plain,
+            "status": status,
+            "__inputs": plain,
+            "__initialApiVersion": plain.get("apiVersion"),
+            "__fieldManager": "offline",
+        }
     return plain
 
 
 def _ordered(resources: list[Resource]) -> list[Resource]:
-    """Providers before their users, parents before children, dependencies first: what the CLI asks of a state."""
+    """Providers before their users, parents before children, dependencies first: what the CLI asks
+    of a state.
+    """
     by_urn = {resource["urn"]: resource for resource in resources}
     done: dict[str, Resource] = {}
 
     def put(resource: Resource) -> None:
         if resource["urn"] in done:
             return
-        needs = [resource.get("parent"), (resource.get("provider") or "").rpartition("::")[0], *(resource.get("dependencies") or ())]
-        needs += [urn for urns in (resource.get("propertyDependencies") or {}).values() for urn in urns]
+        needs = [
+            resource.get("parent"),
+            (resource.get("provider") or "").rpartition("::")[0],
+            *(resource.get("dependencies") or ()),
+        ]
+        needs += [
+            urn for urns in (resource.get("propertyDependencies") or {}).values() for urn in urns
+        ]
         for urn in needs:
             if urn in by_urn:
                 put(by_urn[urn])
@@ -131,4 +188,6 @@ def _ordered(resources: list[Resource]) -> list[Resource]:
 
 def settled(document: dict[str, Any]) -> bool:
     """Whether nothing in the plan waits for the cloud any more."""
-    return UNKNOWN not in json.dumps([step.get("newState", {}).get("inputs") for step in document["steps"]])
+    return UNKNOWN not in json.dumps(
+        [step.get("newState", {}).get("inputs") for step in document["steps"]]
+    )

@@ -18,7 +18,9 @@ from ops.pulumi import ROOT
 
 PREVIEW = ("preview", "--json", "--show-sames")
 ROUNDS = 3
-"""How often the base is previewed at most until no value in its plan waits for the cloud; two are enough today."""
+"""How often the base is previewed at most until no value in its plan waits for the cloud; two are
+enough today.
+"""
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,12 @@ class Previewed:
 
 
 def preview(stack: str, base: str = "", *, policies: bool = False) -> Previewed:
-    """Previews this checkout. With `base` (a commit or branch) what differs from that; else everything is new. With `policies` the CLI
-    runs the policy pack as well and tells of it; the document then has the form of events, the only one that holds that.
+    """Previews this checkout. With `base` (a commit or branch) what differs from that; else
+    everything is new. With `policies` the CLI runs the policy pack as well and tells of it; the
+    document then has the form of events, the only one that holds that.
 
-    A base that can't be previewed itself is no obstacle: the log says why, and all is shown as new. Raises OfflineError, NoEnvironment.
+    A base that can't be previewed itself is no obstacle: the log says why, and all is shown as new.
+    Raises OfflineError, NoEnvironment.
     """
     with tempfile.TemporaryDirectory(prefix=f"preview-{stack}-") as name:
         directory = pathlib.Path(name)
@@ -49,17 +53,30 @@ def preview(stack: str, base: str = "", *, policies: bool = False) -> Previewed:
         if base:
             commit = _commit(base)
             problem = _lay_base(workspace, _extract(commit, directory / "base"))
-            said, against = (f"the base {commit[:12]} can't be compared with: {problem}\n", "") if problem else ("", commit[:12])
+            said, against = (
+                (f"the base {commit[:12]} can't be compared with: {problem}\n", "")
+                if problem
+                else ("", commit[:12])
+            )
         program = workspace.lay_tree(ROOT, "head")
         if policies:
             from policy.environment import PACK, ensure
 
             ensure()
             pack = ("--policy-pack", str(PACK))
-            done = workspace.pulumi(program, *PREVIEW, "--stack", stack, *pack, PULUMI_ENABLE_STREAMING_JSON_PREVIEW="true")
+            done = workspace.pulumi(
+                program,
+                *PREVIEW,
+                "--stack",
+                stack,
+                *pack,
+                PULUMI_ENABLE_STREAMING_JSON_PREVIEW="true",
+            )
         else:
             done = workspace.pulumi(program, *PREVIEW, "--stack", stack)
-        return Previewed(done.returncode, done.stdout, said + done.stderr.replace(name, "…"), against)
+        return Previewed(
+            done.returncode, done.stdout, said + done.stderr.replace(name, "…"), against
+        )
 
 
 def _lay_base(workspace: Workspace, source: pathlib.Path) -> str:
@@ -75,7 +92,9 @@ def _lay_base(workspace: Workspace, source: pathlib.Path) -> str:
         if done.returncode != 0:
             return f"its own preview fails ({_first_error(done)})"
         document = json.loads(done.stdout)
-        problem = _import(workspace, program, baseline.state_of(document, json.loads(plan.read_text())))
+        problem = _import(
+            workspace, program, baseline.state_of(document, json.loads(plan.read_text()))
+        )
         if problem or baseline.settled(document):
             return problem
     return "values in its plan still wait for the cloud"
@@ -87,36 +106,53 @@ def _import(workspace: Workspace, program: pathlib.Path, state: dict[str, Any]) 
     state["deployment"]["secrets_providers"] = {"type": "passphrase", "state": {"salt": salt}}
     path = workspace.directory / "state.json"
     path.write_text(json.dumps(state))
-    done = workspace.pulumi(program, "stack", "import", "--stack", workspace.stack, "--file", str(path))
+    done = workspace.pulumi(
+        program, "stack", "import", "--stack", workspace.stack, "--file", str(path)
+    )
     return "" if done.returncode == 0 else _first_error(done)
 
 
 def _first_error(done: subprocess.CompletedProcess[str]) -> str:
     """The first line that tells what is wrong."""
     try:
-        messages = [one["message"] for one in json.loads(done.stdout).get("diagnostics") or [] if one.get("severity") == "error"]
+        messages = [
+            one["message"]
+            for one in json.loads(done.stdout).get("diagnostics") or []
+            if one.get("severity") == "error"
+        ]
     except ValueError:
         messages = []
     return next(iter("".join([*messages, done.stderr]).strip().splitlines()), "no message")
 
 
 def _commit(reference: str) -> str:
-    done = subprocess.run(["git", "rev-parse", "--verify", "--quiet", f"{reference}^{{commit}}"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        ["git", "rev-parse", "--verify", "--quiet", f"{reference}^{{commit}}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     if done.returncode != 0:
-        raise OfflineError(f"--base {reference}: git knows no such commit here; fetch it, or leave --base out")
+        raise OfflineError(
+            f"--base {reference}: git knows no such commit here; fetch it, or leave --base out"
+        )
     return done.stdout.strip()
 
 
 def _extract(commit: str, directory: pathlib.Path) -> pathlib.Path:
     """The committed files of a commit."""
-    archive = subprocess.run(["git", "archive", "--format=tar", commit], cwd=ROOT, capture_output=True, check=True).stdout
+    archive = subprocess.run(
+        ["git", "archive", "--format=tar", commit], cwd=ROOT, capture_output=True, check=True
+    ).stdout
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
         files.extractall(directory, filter="data")
     return directory
 
 
 def write(found: Previewed, json_path: str, log_path: str) -> None:
-    """Puts document and log where they were asked for; "-" is standard output, "" nowhere (the log: standard error)."""
+    """Puts document and log where they were asked for; "-" is standard output, "" nowhere (the log:
+    standard error).
+    """
     if json_path == "-":
         sys.stdout.write(found.document)
     elif json_path:

@@ -1,7 +1,9 @@
-"""A directory in which the real CLI previews a tree of this project: own backend, own plugins' home, own stack file.
+"""A directory in which the real CLI previews a tree of this project: own backend, own plugins'
+home, own stack file.
 
-Every answer that the program would ask the cloud for is written into the stack's settings (`lookups`, `kubeconfig`), every secret is a
-placeholder. The program, the engine and the plugins are the ones that deploy. The checkout itself is only read.
+Every answer that the program would ask the cloud for is written into the stack's settings
+(`lookups`, `kubeconfig`), every secret is a placeholder. The program, the engine and the plugins
+are the ones that deploy. The checkout itself is only read.
 """
 
 from __future__ import annotations
@@ -20,7 +22,19 @@ PASSPHRASE = "offline"
 """Of stack files in a directory that is gone after the preview. It guards placeholders."""
 ACCOUNT = "1000000000000000"
 VERSION = "1.36.1-aliyun.1"
-KEPT = ("HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TMPDIR", "TZ", "EI_CACHE", "XDG_CACHE_HOME", "GOPATH", "GOCACHE")
+KEPT = (
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "TZ",
+    "EI_CACHE",
+    "XDG_CACHE_HOME",
+    "GOPATH",
+    "GOCACHE",
+)
 
 
 class OfflineError(Exception):
@@ -28,7 +42,9 @@ class OfflineError(Exception):
 
 
 class Workspace:
-    """One previewing place. Several trees can be previewed in it one after the other, against the same state."""
+    """One previewing place. Several trees can be previewed in it one after the other, against the
+    same state.
+    """
 
     def __init__(self, directory: pathlib.Path, stack: str) -> None:
         self.directory, self.stack = directory, stack
@@ -38,13 +54,17 @@ class Workspace:
         without_logs(self._home)
 
     def lay_plugins(self) -> None:
-        """Links the CLI's plugins from the tool chain's cache; builds what is missing there, with progress. Raises ToolchainError."""
+        """Links the CLI's plugins from the tool chain's cache; builds what is missing there, with
+        progress. Raises ToolchainError.
+        """
         from lab.toolchain import plugins
 
         plugins.install_into(self._home)
 
     def lay_tree(self, source: pathlib.Path, name: str) -> pathlib.Path:
-        """A program directory that is `source` by links, but for the stack's settings, which are made fit for a preview offline."""
+        """A program directory that is `source` by links, but for the stack's settings, which are
+        made fit for a preview offline.
+        """
         program = self.directory / "trees" / name
         program.mkdir()
         for entry in source.iterdir():
@@ -58,24 +78,42 @@ class Workspace:
         self._say(program, "config", "set-all", "--stack", self.stack, *words)
         return program
 
-    def pulumi(self, program: pathlib.Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Runs the CLI in `program`, with more environment variables if need be; what it prints is the caller's to show."""
+    def pulumi(
+        self, program: pathlib.Path, *arguments: str, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs the CLI in `program`, with more environment variables if need be; what it prints is
+        the caller's to show.
+        """
         from lab import toolchain
 
         command = [str(toolchain.find("pulumi").path), *arguments, "--non-interactive"]
-        return subprocess.run(command, cwd=program, env={**self._environment(program), **variables}, capture_output=True, text=True)
+        return subprocess.run(
+            command,
+            cwd=program,
+            env={**self._environment(program), **variables},
+            capture_output=True,
+            text=True,
+        )
 
     def _say(self, program: pathlib.Path, *arguments: str) -> None:
         done = self.pulumi(program, *arguments)
         if done.returncode != 0:
-            raise OfflineError(f"pulumi {arguments[0]} {arguments[1]} failed: {(done.stderr or done.stdout).strip()}")
+            raise OfflineError(
+                f"pulumi {arguments[0]} {arguments[1]} failed: {(done.stderr or done.stdout).strip()}"
+            )
 
     def _environment(self, program: pathlib.Path) -> dict[str, str]:
-        """Nothing of the caller's but where things are: no credentials, no backend, no proxy of a cloud that isn't asked."""
+        """Nothing of the caller's but where things are: no credentials, no backend, no proxy of a
+        cloud that isn't asked.
+        """
         from lab import toolchain
 
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-        paths = [str(toolchain.find("pulumi").path.parent), str(pathlib.Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+        paths = [
+            str(toolchain.find("pulumi").path.parent),
+            str(pathlib.Path(sys.executable).parent),
+            os.environ.get("PATH", os.defpath),
+        ]
         return {
             "LANG": "C.UTF-8",
             **kept,
@@ -112,19 +150,28 @@ def write_settings(path: pathlib.Path, settings: dict[str, Any]) -> None:
 
 
 def offline_settings(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """(the stack file without what only its owners can read, the secrets to set instead by full key)."""
+    """(the stack file without what only its owners can read, the secrets to set instead by full
+    key).
+    """
     config = dict(document.get("config") or {})
     hidden = {key for key, value in config.items() if stack_file.is_encrypted(value)}
     config = {key: stack_file.readable(value) for key, value in config.items() if key not in hidden}
     own = {key.removeprefix(f"{PROJECT}:"): value for key, value in config.items()}
     config[f"{PROJECT}:lookups"] = {**_lookups(own), **(own.get("lookups") or {})}
-    wanted = {f"{PROJECT}:{name}" for name in ("kubeconfig", *_entry_secrets(own.get("entry") or {}))}
-    secrets = {key: stack_file.PLACEHOLDERS.get(key.removeprefix(f"{PROJECT}:"), stack_file.UNREADABLE) for key in sorted(hidden | wanted)}
+    wanted = {
+        f"{PROJECT}:{name}" for name in ("kubeconfig", *_entry_secrets(own.get("entry") or {}))
+    }
+    secrets = {
+        key: stack_file.PLACEHOLDERS.get(key.removeprefix(f"{PROJECT}:"), stack_file.UNREADABLE)
+        for key in sorted(hidden | wanted)
+    }
     return {"config": config}, secrets
 
 
 def _lookups(own: dict[str, Any]) -> dict[str, str]:
-    """What the cloud would answer, as far as names tell; the rest is a placeholder in the right form."""
+    """What the cloud would answer, as far as names tell; the rest is a placeholder in the right
+    form.
+    """
     cluster = own.get("cluster") or {}
     identity, account = cluster.get("id") or "c" + "0" * 32, cluster.get("accountId") or ACCOUNT
     region = own.get("alicloud:region") or "cn-shanghai"
@@ -138,4 +185,6 @@ def _lookups(own: dict[str, Any]) -> dict[str, str]:
 
 def _entry_secrets(entry: dict[str, Any]) -> list[str]:
     """Secrets that the entry's settings call for."""
-    return ["htpasswd"] * (entry.get("auth") == "basic") + ["tlsCertificate", "tlsPrivateKey"] * (entry.get("tls") == "provided")
+    return ["htpasswd"] * (entry.get("auth") == "basic") + ["tlsCertificate", "tlsPrivateKey"] * (
+        entry.get("tls") == "provided"
+    )

@@ -1,1 +1,3 @@
-"""The planner: which pool and autoscaler settings a load needs, by simulation, before anything is bought."""
+"""The planner: which pool and autoscaler settings a load needs, by simulation, before anything is
+bought.
+"""

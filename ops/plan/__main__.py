@@ -1,4 +1,6 @@
-"""`python -m ops.plan`: tries settings on a load, and names the cheapest that keep the promise. See docs/planner.md."""
+"""`python -m ops.plan`: tries settings on a load, and names the cheapest that keep the promise. See
+docs/planner.md.
+"""
 
 from __future__ import annotations
 
@@ -15,42 +17,90 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m ops.plan", description=__doc__)
     load = made.add_argument_group("the load")
     load.add_argument(
-        "--trace", default="S3", help="a built-in load (--list) or a CSV file with the columns seconds,qps (default: S3, a day curve)"
+        "--trace",
+        default="S3",
+        help="a built-in load (--list) or a CSV file with the columns seconds,qps (default: S3, a day curve)",
     )
-    load.add_argument("--peak", type=float, help="highest minute, requests/s; built-in loads: 20 pods' worth; files: as they are")
+    load.add_argument(
+        "--peak",
+        type=float,
+        help="highest minute, requests/s; built-in loads: 20 pods' worth; files: as they are",
+    )
     load.add_argument("--hours", type=float, help="length of a built-in load")
     load.add_argument("--list", action="store_true", help="list the built-in loads and markets")
     load.add_argument("--export", type=Path, metavar="FILE", help="write the load as CSV and stop")
     market = made.add_argument_group("the surroundings")
-    market.add_argument("--market", default="calm", help="preemptible nodes: always, calm, moderate or harsh (default: calm)")
-    market.add_argument("--prices", type=Path, metavar="FILE", help="price table (JSON); default: the shipped one")
     market.add_argument(
-        "--world", type=Path, metavar="FILE", help="what differs from the model's defaults (YAML): pod_qps, boot, load, notice ..."
+        "--market",
+        default="calm",
+        help="preemptible nodes: always, calm, moderate or harsh (default: calm)",
     )
-    market.add_argument("--pod-qps", type=float, help="requests/s one ready pod serves at most; measure it (default: 14.3)")
+    market.add_argument(
+        "--prices", type=Path, metavar="FILE", help="price table (JSON); default: the shipped one"
+    )
+    market.add_argument(
+        "--world",
+        type=Path,
+        metavar="FILE",
+        help="what differs from the model's defaults (YAML): pod_qps, boot, load, notice ...",
+    )
+    market.add_argument(
+        "--pod-qps",
+        type=float,
+        help="requests/s one ready pod serves at most; measure it (default: 14.3)",
+    )
     tries = made.add_argument_group("what is tried")
     tries.add_argument("--stack", help="start from the settings of this stack")
-    tries.add_argument("--candidates", type=Path, metavar="FILE", help="settings to try (YAML); default: a grid of 64")
+    tries.add_argument(
+        "--candidates",
+        type=Path,
+        metavar="FILE",
+        help="settings to try (YAML); default: a grid of 64",
+    )
     tries.add_argument("--baselines", action="store_true", help="also simulate the peers' policies")
-    tries.add_argument("--seeds", type=int, default=5, help="lives of the random parts (default: 5)")
+    tries.add_argument(
+        "--seeds", type=int, default=5, help="lives of the random parts (default: 5)"
+    )
     tries.add_argument("--first-seed", type=int, default=0)
-    tries.add_argument("--step", type=float, default=5.0, help="seconds of one step: 1, 2.5 or 5 (default: 5)")
+    tries.add_argument(
+        "--step", type=float, default=5.0, help="seconds of one step: 1, 2.5 or 5 (default: 5)"
+    )
     out = made.add_argument_group("what comes out")
-    out.add_argument("--slo", type=float, default=99.9, help="percent of requests in time, in the worst seed (default: 99.9)")
+    out.add_argument(
+        "--slo",
+        type=float,
+        default=99.9,
+        help="percent of requests in time, in the worst seed (default: 99.9)",
+    )
     out.add_argument("--picture", type=Path, metavar="FILE", help="the frontier as SVG")
     out.add_argument("--json", type=Path, metavar="FILE", help="all figures as JSON")
-    out.add_argument("--record", type=Path, metavar="DIR", help="the chosen candidate's first seed as a run directory")
-    out.add_argument("--write", metavar="STACK", help="put the chosen settings into Pulumi.STACK.yaml")
+    out.add_argument(
+        "--record",
+        type=Path,
+        metavar="DIR",
+        help="the chosen candidate's first seed as a run directory",
+    )
+    out.add_argument(
+        "--write", metavar="STACK", help="put the chosen settings into Pulumi.STACK.yaml"
+    )
     out.add_argument("--quiet", action="store_true", help="no progress")
-    made.add_argument("--check", type=Path, metavar="RUN", help="simulate what a recorded run did, and compare")
     made.add_argument(
-        "--since", type=float, default=0.0, metavar="SECONDS", help="leave out what the run did before (its rise from nothing)"
+        "--check", type=Path, metavar="RUN", help="simulate what a recorded run did, and compare"
+    )
+    made.add_argument(
+        "--since",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="leave out what the run did before (its rise from nothing)",
     )
     return made
 
 
 def main(arguments: list[str]) -> int:
-    """Plan, or check. 0: done; 1: no candidate keeps the promise, or the check fails; 2: the input can't be used."""
+    """Plan, or check. 0: done; 1: no candidate keeps the promise, or the check fails; 2: the input
+    can't be used.
+    """
     options = parser().parse_args(arguments)
     try:
         if options.list:

@@ -21,7 +21,13 @@ def baselines(like: Candidate, trace: Trace) -> list[Candidate]:
         plain, name="stock HPA, no handler", scale_up_pods=4, scale_up_percent=100, scale_up_period=15, stable_down=300,
         scale_down_percent=100, scale_down_period=15, tolerance_up=0.1, tolerance_down=0.1,
     )  # fmt: skip
-    fixed = {"policy": "static", "min_replicas": pods, "max_replicas": pods, "min_size": pods, "max_size": max(size, pods + 1)}
+    fixed = {
+        "policy": "static",
+        "min_replicas": pods,
+        "max_replicas": pods,
+        "min_size": pods,
+        "max_size": max(size, pods + 1),
+    }
     return [
         replace(stock, name="static peak, on demand", spot=False, remedy=False, **fixed),
         replace(stock, name="static peak, pool's mix, no handler", **fixed),

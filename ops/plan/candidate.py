@@ -1,4 +1,6 @@
-"""One set of settings to be tried, under the names the stack's settings have, with the program's own defaults and bounds."""
+"""One set of settings to be tried, under the names the stack's settings have, with the program's
+own defaults and bounds.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 @dataclass(frozen=True)
 class Floor:
-    """At least `pods` pods from each firing of a cron schedule until another floor's fires. A trace begins on a Monday at midnight."""
+    """At least `pods` pods from each firing of a cron schedule until another floor's fires. A trace
+    begins on a Monday at midnight.
+    """
 
     schedule: str
     time_zone: str
@@ -27,7 +31,9 @@ class Floor:
 
 @lru_cache(maxsize=200_000)
 def floor_at(floors: tuple[Floor, ...], minute: int) -> int | None:
-    """The floor that holds `minute` minutes after the start: that of the schedule that fired last, by the handler's own calendar."""
+    """The floor that holds `minute` minutes after the start: that of the schedule that fired last,
+    by the handler's own calendar.
+    """
     from interruption_handler.cron import Cron
 
     fired = []
@@ -41,9 +47,11 @@ def floor_at(floors: tuple[Floor, ...], minute: int) -> int | None:
 
 @dataclass(frozen=True)
 class Candidate:
-    """Settings of one simulation. Defaults are the program's; `settings` keeps the stack keys that were given.
+    """Settings of one simulation. Defaults are the program's; `settings` keeps the stack keys that
+    were given.
 
-    As in a stack: what Kubernetes and the handler count is in wall seconds, what the cloud and its node scaler count in modelled ones.
+    As in a stack: what Kubernetes and the handler count is in wall seconds, what the cloud and its
+    node scaler count in modelled ones.
     """
 
     name: str = "tutorial"
@@ -93,8 +101,16 @@ class Candidate:
         return world.ranked(self.instance_types, True)[: self.spot_pools]
 
     def policies(self) -> tuple[float, ...]:
-        """(up pods, up percent, up period, down percent, down period), as the HPA's behaviour has them."""
-        return self.scale_up_pods, self.scale_up_percent, self.scale_up_period, self.scale_down_percent, self.scale_down_period
+        """(up pods, up percent, up period, down percent, down period), as the HPA's behaviour has
+        them.
+        """
+        return (
+            self.scale_up_pods,
+            self.scale_up_percent,
+            self.scale_up_period,
+            self.scale_down_percent,
+            self.scale_down_period,
+        )
 
     def low(self, now: float) -> int:
         """Fewest pods at `now` seconds since the start."""
@@ -102,8 +118,12 @@ class Candidate:
         return self.min_replicas if floor is None else min(floor, self.max_replicas)
 
     def metric(self, clock: float) -> tuple[int, int]:
-        """Window of the metric and how far it lies back: wall seconds, shortened by the clock, whole and at least one."""
-        return max(1, math.ceil(self.query_interval / clock)), max(1, math.ceil(self.query_delay / clock))
+        """Window of the metric and how far it lies back: wall seconds, shortened by the clock,
+        whole and at least one.
+        """
+        return max(1, math.ceil(self.query_interval / clock)), max(
+            1, math.ceil(self.query_delay / clock)
+        )
 
 
 def seconds(text: str) -> float:

@@ -1,4 +1,6 @@
-"""`--check RUN`: the same trace with the same settings in the simulation, beside what the recorded run came to."""
+"""`--check RUN`: the same trace with the same settings in the simulation, beside what the recorded
+run came to.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,16 @@ from ops.plan.job import stack_path
 from ops.plan.keys import KEYS, candidate
 from ops.plan.market import Disturbances
 from ops.plan.mistake import Collector, Mistake
-from ops.plan.recorded import Figures, Recorded, dispersion, events_of, of_run, read, since, trace_of
+from ops.plan.recorded import (
+    Figures,
+    Recorded,
+    dispersion,
+    events_of,
+    of_run,
+    read,
+    since,
+    trace_of,
+)
 from ops.plan.simulate import Run, Totals
 from ops.plan.trace import Trace
 from ops.plan.world import Points, World, uniform
@@ -41,24 +52,40 @@ def check(options: argparse.Namespace) -> int:
     load = trace_of(run)
     totals = simulate(run, one, load, world, options.seeds)
     lab, model = of_run(run), of_totals(totals)
-    print(f"run {options.check}: {load.seconds / 60:.1f} modelled minutes at clock {run.clock:g}; {len(load.rates)} counts of requests")
+    print(
+        f"run {options.check}: {load.seconds / 60:.1f} modelled minutes at clock {run.clock:g}; {len(load.rates)} counts of requests"
+    )
     print(report(lab, model))
     if lab.slo < 0.98:
         print(
             "note: the load generator waits for answers: counts of an overloaded run are what was answered, not what would have been asked"
         )
     holds = abs(model.cost / lab.cost - 1) <= COST_BOUND and abs(model.slo - lab.slo) <= SLO_BOUND
-    print(f"bounds: cost {100 * COST_BOUND:g} %, SLO {100 * SLO_BOUND:g} points: {'both hold' if holds else 'NOT within'}")
+    print(
+        f"bounds: cost {100 * COST_BOUND:g} %, SLO {100 * SLO_BOUND:g} points: {'both hold' if holds else 'NOT within'}"
+    )
     return 0 if holds else 1
 
 
 def settings_of(run: Recorded, base: dict[str, Any]) -> tuple[Candidate, list[Mistake]]:
-    """The run's settings as a candidate: those of the stack it ran, those it noted, and its HPA as it was."""
-    noted = {str(key).removeprefix("elastic-inference:"): value for key, value in (run.meta.get("settings") or {}).items()}
+    """The run's settings as a candidate: those of the stack it ran, those it noted, and its HPA as
+    it was.
+    """
+    noted = {
+        str(key).removeprefix("elastic-inference:"): value
+        for key, value in (run.meta.get("settings") or {}).items()
+    }
     hpa = noted.pop("hpa", None)
-    flat = {f"{group}.{key}": value for group, rest in noted.items() if isinstance(rest, dict) for key, value in rest.items()}
+    flat = {
+        f"{group}.{key}": value
+        for group, rest in noted.items()
+        if isinstance(rest, dict)
+        for key, value in rest.items()
+    }
     known = {key: value for key, value in {**base, **flat, **noted}.items() if key in KEYS}
-    return candidate({**known, **(_of_hpa(hpa) if isinstance(hpa, dict) else {})}, "the run's settings")
+    return candidate(
+        {**known, **(_of_hpa(hpa) if isinstance(hpa, dict) else {})}, "the run's settings"
+    )
 
 
 def _of_hpa(spec: dict[str, Any]) -> dict[str, Any]:
@@ -67,14 +94,27 @@ def _of_hpa(spec: dict[str, Any]) -> dict[str, Any]:
     up, down = behavior.get("scaleUp") or {}, behavior.get("scaleDown") or {}
     more = {rule["type"]: rule for rule in up.get("policies") or ()}
     less = next((rule for rule in down.get("policies") or () if rule["type"] == "Percent"), None)
-    target = next((m["external"]["target"]["averageValue"] for m in spec.get("metrics") or () if m.get("external")), None)
+    target = next(
+        (
+            m["external"]["target"]["averageValue"]
+            for m in spec.get("metrics") or ()
+            if m.get("external")
+        ),
+        None,
+    )
     made = {
         "autoscaler.minReplicas": spec.get("minReplicas"),
         "autoscaler.maxReplicas": spec.get("maxReplicas"),
         "autoscaler.targetQps": int(float(target)) if target else None,
         "autoscaler.scaleUpPods": more["Pods"]["value"] if "Pods" in more else None,
-        "autoscaler.scaleUpPercent": more["Percent"]["value"] if "Percent" in more else 0 if more else None,
-        "autoscaler.scaleUpPeriodSeconds": next(iter(more.values()))["periodSeconds"] if more else None,
+        "autoscaler.scaleUpPercent": more["Percent"]["value"]
+        if "Percent" in more
+        else 0
+        if more
+        else None,
+        "autoscaler.scaleUpPeriodSeconds": next(iter(more.values()))["periodSeconds"]
+        if more
+        else None,
         "autoscaler.scaleDownSeconds": down.get("stabilizationWindowSeconds"),
         "autoscaler.scaleDownPercent": less["value"] if less else None,
         "autoscaler.scaleDownPeriodSeconds": less["periodSeconds"] if less else None,
@@ -90,16 +130,33 @@ def world_of(run: Recorded, table: prices.Prices) -> World:
     own = {k: float(v) for k, v in (shown or {}).items() if isinstance(v, int | float)}
     scenario = scenario_of(meta.get("scenario") or ("elastic" if meta.get("lab") else None))
     delays = scenario.get("delays") or {}
-    parts = [_points(delays[name]) for name in ("scaling_activity", "instance_pending", "instance_starting") if name in delays]
+    parts = [
+        _points(delays[name])
+        for name in ("scaling_activity", "instance_pending", "instance_starting")
+        if name in delays
+    ]
     world = World(
         clock=run.clock, prices={**table.on_demand, **own}, spot_fraction={**table.spot_fraction, **(scenario.get("spot_fraction") or {})},
         vcpus=table.vcpus, bursty=dispersion(run) > 0.5,
     )  # fmt: skip
     if parts:
-        world = replace(world, boot=tuple(zip((0.0, 1.0), (sum(p[0][1] for p in parts), sum(p[-1][1] for p in parts)), strict=True)))
+        world = replace(
+            world,
+            boot=tuple(
+                zip(
+                    (0.0, 1.0),
+                    (sum(p[0][1] for p in parts), sum(p[-1][1] for p in parts)),
+                    strict=True,
+                )
+            ),
+        )
     if "model_load" in delays:
         world = replace(world, load=_points(delays["model_load"]))
-    seen = [s["capacity_qps"] / s["pods"]["ready"] for s in run.samples if s.get("capacity_qps") and s["pods"]["ready"]]
+    seen = [
+        s["capacity_qps"] / s["pods"]["ready"]
+        for s in run.samples
+        if s.get("capacity_qps") and s["pods"]["ready"]
+    ]
     capacities = [float(meta["pod_qps"])] if meta.get("pod_qps") else seen
     return replace(
         world, notice=float(delays.get("reclaim_notice", world.notice)), protected=float(delays.get("spot_protection", world.protected)),
@@ -130,7 +187,10 @@ def _points(spec: Any) -> Points:
 
         law = spec["lognormal"]
         shares = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
-        return tuple((p, law["median"] * float(np.exp(law["sigma"] * NormalDist().inv_cdf(p)))) for p in shares)
+        return tuple(
+            (p, law["median"] * float(np.exp(law["sigma"] * NormalDist().inv_cdf(p))))
+            for p in shares
+        )
     return uniform(*([float(str(spec))] * 2))
 
 
@@ -169,6 +229,12 @@ def report(lab: Figures, model: Figures) -> str:
         ("on-demand share, %", lambda f: 100 * f.on_demand_share, "{:.2f}", False),
     ):
         mine, theirs = value(lab), value(model)
-        gap = f"{100 * (theirs / mine - 1):+.2f} %" if relative and mine else f"{theirs - mine:+.3f} points" if not relative else "-"
+        gap = (
+            f"{100 * (theirs / mine - 1):+.2f} %"
+            if relative and mine
+            else f"{theirs - mine:+.3f} points"
+            if not relative
+            else "-"
+        )
         lines.append(f"{name:<22}{shape.format(mine):>12}{shape.format(theirs):>12}   {gap}")
     return "\n".join(lines)

@@ -38,7 +38,8 @@ def plan(options: argparse.Namespace) -> int:
     kept, chosen = outcome.frontier(own), outcome.choose(own, options.slo / 100)
     print(_head(job, len(everyone), time.monotonic() - begun))
     print(
-        "\nfrontier (cheapest first; < is chosen):\n" + outcome.table(kept if chosen in kept or chosen is None else [*kept, chosen], chosen)
+        "\nfrontier (cheapest first; < is chosen):\n"
+        + outcome.table(kept if chosen in kept or chosen is None else [*kept, chosen], chosen)
     )
     if others:
         print("\npeers in the same simulation:\n" + outcome.table(others))
@@ -59,7 +60,12 @@ def _peers(job: Job) -> list[Candidate]:
     from ops.plan.baselines import baselines
 
     like, _ = candidate(
-        inputs.resolved({**job.base, "nodePool.maxSize": "auto", "autoscaler.maxReplicas": "auto"}, job.load, job.world), "peers"
+        inputs.resolved(
+            {**job.base, "nodePool.maxSize": "auto", "autoscaler.maxReplicas": "auto"},
+            job.load,
+            job.world,
+        ),
+        "peers",
     )
     if not job.base:
         like = replace(like, target_qps=math.floor(0.7 * job.world.pod_qps))
@@ -68,7 +74,13 @@ def _peers(job: Job) -> list[Candidate]:
 
 def _head(job: Job, simulations: int, took: float) -> str:
     load, options, world = job.load, job.options, job.world
-    shares = sorted({f"{world.spot_price(k) / world.prices[k]:g}" for c in job.candidates for k in c.spot_types(world)})
+    shares = sorted(
+        {
+            f"{world.spot_price(k) / world.prices[k]:g}"
+            for c in job.candidates
+            for k in c.spot_types(world)
+        }
+    )
     return (
         f"load {load.name}: {load.seconds / 3600:.1f} h, highest minute {load.peak:.0f}, mean {load.mean:.0f} requests/s; "
         f"a pod serves {world.pod_qps:g}\n"
@@ -86,11 +98,20 @@ def _verdict(job: Job, own: list[Row], chosen: Row | None) -> int:
             "  remedy: more headroom, a lower target, floors for the known hours; or a lower --slo"
         )
         return 1
-    print(f"\nchosen: {chosen.name}: {chosen.cost:.0f} CNY, {chosen.relative_static:.3f} of a static on-demand fleet")
-    settings = {key: value for key, value in chosen.settings.items() if job.base.get(key) != value and key not in PRIVATE}
+    print(
+        f"\nchosen: {chosen.name}: {chosen.cost:.0f} CNY, {chosen.relative_static:.3f} of a static on-demand fleet"
+    )
+    settings = {
+        key: value
+        for key, value in chosen.settings.items()
+        if job.base.get(key) != value and key not in PRIVATE
+    }
     if options.write:
         changes = stackfile.write(stack_path(options.write), settings)
-        print(f"Pulumi.{options.write}.yaml: " + ("; ".join(changes) if changes else "nothing to change"))
+        print(
+            f"Pulumi.{options.write}.yaml: "
+            + ("; ".join(changes) if changes else "nothing to change")
+        )
     else:
         print("\n".join(stackfile.commands(settings, options.stack)))
     return 0
@@ -101,12 +122,15 @@ def _files(job: Job, own: list[Row], kept: list[Row], chosen: Row | None, peers:
     if options.picture:
         from ops.plan.picture import draw
 
-        title = (
-            f"{job.load.name}, {job.load.seconds / 3600:.0f} h, peak {job.load.peak:.0f}/s, market {options.market}, {options.seeds} seeds"
-        )
+        title = f"{job.load.name}, {job.load.seconds / 3600:.0f} h, peak {job.load.peak:.0f}/s, market {options.market}, {options.seeds} seeds"
         draw(options.picture, own, kept, chosen, peers, options.slo / 100, title)
     if options.json:
-        load = {"name": job.load.name, "seconds": job.load.seconds, "peak": job.load.peak, "mean": job.load.mean}
+        load = {
+            "name": job.load.name,
+            "seconds": job.load.seconds,
+            "peak": job.load.peak,
+            "mean": job.load.mean,
+        }
         document = {
             "load": load, "market": options.market, "slo": options.slo, "seeds": options.seeds,
             "prices": {"date": job.table.date, "source": job.table.source}, "chosen": chosen.plain() if chosen else None,
@@ -129,10 +153,17 @@ def _export(load: Trace, path: Path) -> int:
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["seconds", "qps"])
-        writer.writerows([(f"{t:g}", f"{r:.4f}") for t, r in zip(load.times, load.rates, strict=True)])
+        writer.writerows(
+            [(f"{t:g}", f"{r:.4f}") for t, r in zip(load.times, load.rates, strict=True)]
+        )
     print(f"{path}: {len(load.times)} rates of {load.seconds / 3600:g} h")
     return 0
 
 
 def _progress(share: float) -> None:
-    print(f"\rsimulating: {100 * share:3.0f} %", end="" if share < 0.98 else "\n", file=sys.stderr, flush=True)
+    print(
+        f"\rsimulating: {100 * share:3.0f} %",
+        end="" if share < 0.98 else "\n",
+        file=sys.stderr,
+        flush=True,
+    )

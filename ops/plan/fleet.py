@@ -1,6 +1,8 @@
-"""The nodes and pods of all lanes: arrays of lanes × slots, a slot being a place for one node with at most one serving pod.
+"""The nodes and pods of all lanes: arrays of lanes × slots, a slot being a place for one node with
+at most one serving pod.
 
-Only lanes in which something is due are touched (`due`): gathered, moved on to `now` by the steps of `ops.plan.life`, and put back.
+Only lanes in which something is due are touched (`due`): gathered, moved on to `now` by the steps
+of `ops.plan.life`, and put back.
 """
 
 from __future__ import annotations
@@ -15,14 +17,34 @@ from ops.plan.world import World, draw
 
 NONE, SPOT, ON_DEMAND = 0, 1, 2
 ATTACHED, DETACHED = 1, 2
-SLOTS = ("kind", "pod", "shut", "up", "at", "end", "told", "idle", "born", "price", "group", "notice")
+SLOTS = (
+    "kind",
+    "pod",
+    "shut",
+    "up",
+    "at",
+    "end",
+    "told",
+    "idle",
+    "born",
+    "price",
+    "group",
+    "notice",
+)
 INF = np.inf
 
 
 class Fleet:
     """State of all lanes. Times are seconds since the start; `inf` is never."""
 
-    def __init__(self, lanes: Lanes, world: World, markets: list[Market], step: float = 1.0, record: bool = False) -> None:
+    def __init__(
+        self,
+        lanes: Lanes,
+        world: World,
+        markets: list[Market],
+        step: float = 1.0,
+        record: bool = False,
+    ) -> None:
         self.lanes, self.world, self.markets, self.step = lanes, world, markets, step
         count, slots = lanes.count, int(lanes.max_size.max())
         shape = (count, slots)
@@ -31,11 +53,21 @@ class Fleet:
         self.group = np.zeros(shape, np.int16)
         self.price = np.zeros(shape)
         self.notice = np.full(shape, world.notice)
-        self.up, self.at, self.end, self.told, self.idle, self.born = (np.full(shape, INF) for _ in range(6))
+        self.up, self.at, self.end, self.told, self.idle, self.born = (
+            np.full(shape, INF) for _ in range(6)
+        )
         self.desired = np.zeros(count, np.int64)
-        self.ready, self.ready_spot, self.ghosts, self.counter, self.ordered = (np.zeros(count, np.int64) for _ in range(5))
-        self.nodes, self.nodes_on_demand, self.expiring, self.booting, self.waiting = (np.zeros(count, np.int64) for _ in range(5))
-        self.up_spot, self.detached, self.rate_list = np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count)
+        self.ready, self.ready_spot, self.ghosts, self.counter, self.ordered = (
+            np.zeros(count, np.int64) for _ in range(5)
+        )
+        self.nodes, self.nodes_on_demand, self.expiring, self.booting, self.waiting = (
+            np.zeros(count, np.int64) for _ in range(5)
+        )
+        self.up_spot, self.detached, self.rate_list = (
+            np.zeros(count, np.int64),
+            np.zeros(count, np.int64),
+            np.zeros(count),
+        )
         self.rate, self.rate_spot, self.due, self.cut = (np.zeros(count) for _ in range(4))
         self.since, self.mix_at = np.full(count, INF), np.full(count, INF)
         self.grown = np.full(count, -INF)
@@ -54,7 +86,9 @@ class Fleet:
         return self.random_at(rows, np.ones((len(rows), 1), bool))
 
     def random_at(self, rows: Array, where: Array) -> Array:
-        """Numbers of [0, 1) for the true places of `where` (rows × slots), row by row. What a lane draws depends on no other lane."""
+        """Numbers of [0, 1) for the true places of `where` (rows × slots), row by row. What a lane
+        draws depends on no other lane.
+        """
         number = np.cumsum(where, axis=1)
         index = (self.counter[rows, None] + number - 1) % DRAWS
         self.counter[rows] += number[:, -1]
@@ -66,7 +100,9 @@ class Fleet:
         heapq.heappush(self._haunted, (float(self.near(np.array(until))), lane, count))
 
     def near(self, times: Array) -> Array:
-        """Times rounded to the nearest step: what is due falls on a step, too early as often as too late."""
+        """Times rounded to the nearest step: what is due falls on a step, too early as often as too
+        late.
+        """
         return np.round(times / self.step) * self.step
 
     def tick(self, now: float) -> None:
@@ -76,7 +112,10 @@ class Fleet:
             self.ghosts[lane] -= count
             self.due[lane] = now
         for seed, market in enumerate(self.markets):
-            while self._pointer[seed] < len(market.events) and market.events[self._pointer[seed]].at <= now:
+            while (
+                self._pointer[seed] < len(market.events)
+                and market.events[self._pointer[seed]].at <= now
+            ):
                 self._strike(seed, market, market.events[self._pointer[seed]], now)
                 self._pointer[seed] += 1
         rows = np.flatnonzero(self.due <= now)
@@ -94,7 +133,10 @@ class Fleet:
 
     def _strike(self, seed: int, market: Market, event: Event, now: float) -> None:
         """A market event: stock changes, or notices to a share of the preemptible nodes."""
-        where = (slice(None) if event.type is None else event.type % self.types, slice(None) if event.zone is None else event.zone)
+        where = (
+            slice(None) if event.type is None else event.type % self.types,
+            slice(None) if event.zone is None else event.zone,
+        )
         if event.kind in ("out", "back"):
             self.stock[(seed, *where)] = event.kind == "back"
             self.due[self.lanes.seed == seed] = now
@@ -116,15 +158,22 @@ class Fleet:
         self.due[lanes[hit.any(axis=1)]] = now
 
     def start(self, pods: Array, on_demand: Array | None = None, spot: Array | None = None) -> None:
-        """Begin in a steady state: `pods` ready pods, and nodes for them, the headroom and the minimum, by the mix unless given."""
+        """Begin in a steady state: `pods` ready pods, and nodes for them, the headroom and the
+        minimum, by the mix unless given.
+        """
         lanes = self.lanes
         self.desired = pods.astype(np.int64)
-        nodes = np.clip(np.maximum(pods + lanes.headroom, lanes.min_size), 0, lanes.max_size).astype(np.int64)
+        nodes = np.clip(
+            np.maximum(pods + lanes.headroom, lanes.min_size), 0, lanes.max_size
+        ).astype(np.int64)
         wanted = on_demand_of(nodes, lanes.base, lanes.percent, lanes.spot, self.world.rounding)
         first = wanted if on_demand is None else on_demand
         second = nodes - wanted if spot is None else spot
         slot = np.arange(self.kind.shape[1])[None, :]
-        demand, preempt = slot < first[:, None], (slot >= first[:, None]) & (slot < (first + second)[:, None])
+        demand, preempt = (
+            slot < first[:, None],
+            (slot >= first[:, None]) & (slot < (first + second)[:, None]),
+        )
         held = demand | preempt
         self.kind[:] = np.where(demand, ON_DEMAND, np.where(preempt, SPOT, NONE))
         used = np.maximum((lanes.spot_price < INF).sum(axis=1), 1)[:, None]
@@ -156,7 +205,15 @@ def _lifetimes(shares: Array, hazard: Array) -> Array:
 
 
 def on_demand_of(total: Array, base: Array, percent: Array, spot: Array, rounding: str) -> Array:
-    """How many of `total` nodes are on demand: the base first, then the rounded share of the rest; all where the pool has no spot."""
+    """How many of `total` nodes are on demand: the base first, then the rounded share of the rest;
+    all where the pool has no spot.
+    """
     exact = np.maximum(0, total - base) * percent / 100
-    rounded = {"ceil": np.ceil(exact - 1e-9), "floor": np.floor(exact + 1e-9), "round": np.floor(exact + 0.5)}[rounding]
-    return np.where(spot, np.minimum(total, np.minimum(total, base) + rounded), total).astype(np.int64)
+    rounded = {
+        "ceil": np.ceil(exact - 1e-9),
+        "floor": np.floor(exact + 1e-9),
+        "round": np.floor(exact + 0.5),
+    }[rounding]
+    return np.where(spot, np.minimum(total, np.minimum(total, base) + rounded), total).astype(
+        np.int64
+    )

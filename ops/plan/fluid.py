@@ -1,7 +1,9 @@
-"""How many requests are answered in time: a fluid queue in front of all ready pods, first come, first served.
+"""How many requests are answered in time: a fluid queue in front of all ready pods, first come,
+first served.
 
-A request that finds a queue longer than `deadline` seconds of work is late, one that finds more than `patience` seconds is refused.
-Within a step rates are constant, so the step's counts are exact, whatever its length.
+A request that finds a queue longer than `deadline` seconds of work is late, one that finds more
+than `patience` seconds is refused. Within a step rates are constant, so the step's counts are
+exact, whatever its length.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ GRID = 201
 
 @dataclass
 class Served:
-    """Counts of requests, one per lane. `in_time` and `late` are booked on arrival; what of them still waits is the queue."""
+    """Counts of requests, one per lane. `in_time` and `late` are booked on arrival; what of them
+    still waits is the queue.
+    """
 
     in_time: np.ndarray
     late: np.ndarray
@@ -27,12 +31,16 @@ class Served:
 def serve(
     queue: np.ndarray, rate: np.ndarray, capacity: np.ndarray, seconds: float, deadline: float, patience: float
 ) -> Served:  # fmt: skip
-    """One step: `rate` requests/s meet `capacity` requests/s and a queue of `queue` requests, for `seconds`. All in the same seconds.
+    """One step: `rate` requests/s meet `capacity` requests/s and a queue of `queue` requests, for
+    `seconds`. All in the same seconds.
 
-    Where capacity fell, the end of the queue is refused after all: it was booked late before, so `late` may be negative.
+    Where capacity fell, the end of the queue is refused after all: it was booked late before, so
+    `late` may be negative.
     """
     arrived = rate * seconds
-    made = Served(arrived.copy(), np.zeros_like(arrived), np.zeros_like(arrived), np.zeros_like(arrived))
+    made = Served(
+        arrived.copy(), np.zeros_like(arrived), np.zeros_like(arrived), np.zeros_like(arrived)
+    )
     busy = np.flatnonzero((queue > 0) | (rate > capacity))
     if busy.size:
         _busy(made, busy, queue[busy], rate[busy], capacity[busy], seconds, deadline, patience)
@@ -48,7 +56,11 @@ def _busy(made: Served, lanes, queue, rate, capacity, seconds, deadline, patienc
     steep = np.where(np.abs(slope) < 1e-12, -1e-12, slope)
     to_mark = np.clip((mark - held) / steep, 0.0, seconds)
     growing = slope > 0
-    good = np.where(growing, np.where(held < mark, to_mark, 0.0), np.where(held > mark, seconds - to_mark, seconds))
+    good = np.where(
+        growing,
+        np.where(held < mark, to_mark, 0.0),
+        np.where(held > mark, seconds - to_mark, seconds),
+    )
     to_cap = np.clip((cap - held) / steep, 0.0, seconds)
     refused = np.where(growing, slope * (seconds - to_cap), 0.0)
     in_time = rate * good
@@ -61,11 +73,12 @@ def _busy(made: Served, lanes, queue, rate, capacity, seconds, deadline, patienc
 
 
 def late_table(deadline: float, pod_qps: float) -> np.ndarray:
-    """Share of requests that wait too long at one pod though the load is below capacity: row by number of pods (SIZES), column by load
-    (0 to 1 in GRID steps).
+    """Share of requests that wait too long at one pod though the load is below capacity: row by
+    number of pods (SIZES), column by load (0 to 1 in GRID steps).
 
-    Poisson arrivals dealt round robin to n pods reach each as an Erlang-n process; with a constant service time the wait's tail falls as
-    exp(-theta t), theta the root of E[exp(theta (service - gap))] = 1 (Kingman's bound, exact in its exponent).
+    Poisson arrivals dealt round robin to n pods reach each as an Erlang-n process; with a constant
+    service time the wait's tail falls as exp(-theta t), theta the root of E[exp(theta (service -
+    gap))] = 1 (Kingman's bound, exact in its exponent).
     """
     service = 1.0 / pod_qps
     room = max(deadline - service, 0.0)
@@ -84,11 +97,15 @@ def _theta(size: int, load: float) -> float:
         high *= 2
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if middle < size * np.log1p(middle / (size * load)) else (low, middle)
+        low, high = (
+            (middle, high) if middle < size * np.log1p(middle / (size * load)) else (low, middle)
+        )
     return low
 
 
-def late_share(table: np.ndarray, rate: np.ndarray, capacity: np.ndarray, pods: np.ndarray) -> np.ndarray:
+def late_share(
+    table: np.ndarray, rate: np.ndarray, capacity: np.ndarray, pods: np.ndarray
+) -> np.ndarray:
     """The table's share for each lane; 0 where the fluid queue itself is at work."""
     load = np.divide(rate, capacity, out=np.zeros_like(rate), where=capacity > 0)
     column = np.minimum((load * (GRID - 1)).astype(np.int64), GRID - 1)

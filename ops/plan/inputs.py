@@ -1,4 +1,6 @@
-"""Which candidates are tried: from a YAML file (a list, a grid, or both), or the default grid for the load at hand."""
+"""Which candidates are tried: from a YAML file (a list, a grid, or both), or the default grid for
+the load at hand.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ MOST = 500
 PARTS = ("base", "grid", "candidates")
 
 
-def read(path: Path, base: Mapping[str, Any], trace: Trace, world: World) -> tuple[list[Candidate], list[Mistake]]:
+def read(
+    path: Path, base: Mapping[str, Any], trace: Trace, world: World
+) -> tuple[list[Candidate], list[Mistake]]:
     """The candidates of a file, on top of the settings `base`, and what is wrong with it."""
     import yaml
 
@@ -29,12 +33,25 @@ def read(path: Path, base: Mapping[str, Any], trace: Trace, world: World) -> tup
         why = str(getattr(error, "strerror", None) or error).splitlines()[0]
         return [], [_mistake(path, None, why, "a readable YAML file")]
     if not isinstance(data, dict) or not data:
-        return [], [_mistake(path, None, data, "a mapping with grid or candidates, and perhaps base")]
-    mistakes = [_mistake(path, key, data[key], f"one of {', '.join(PARTS)}") for key in data if key not in PARTS]
+        return [], [
+            _mistake(path, None, data, "a mapping with grid or candidates, and perhaps base")
+        ]
+    mistakes = [
+        _mistake(path, key, data[key], f"one of {', '.join(PARTS)}")
+        for key in data
+        if key not in PARTS
+    ]
     own, grid, rows = data.get("base") or {}, data.get("grid") or {}, data.get("candidates") or []
     for key, value, kind in (("base", own, dict), ("grid", grid, dict), ("candidates", rows, list)):
         if not isinstance(value, kind):
-            mistakes.append(_mistake(path, key, value, "a mapping of settings" if kind is dict else "a list of mappings"))
+            mistakes.append(
+                _mistake(
+                    path,
+                    key,
+                    value,
+                    "a mapping of settings" if kind is dict else "a list of mappings",
+                )
+            )
     for key, values in grid.items() if isinstance(grid, dict) else ():
         if not isinstance(values, list) or not values:
             mistakes.append(_mistake(path, f"grid.{key}", values, "a list of values to try"))
@@ -51,10 +68,14 @@ def read(path: Path, base: Mapping[str, Any], trace: Trace, world: World) -> tup
     return _all(named, trace, world)
 
 
-def default_grid(base: Mapping[str, Any], trace: Trace, world: World) -> tuple[list[Candidate], list[Mistake]]:
+def default_grid(
+    base: Mapping[str, Any], trace: Trace, world: World
+) -> tuple[list[Candidate], list[Mistake]]:
     """Targets, headroom, share and patience around what the load needs: 64 candidates."""
     low = max(2, math.floor(0.6 * world.pod_qps))
-    targets = sorted({max(low, math.floor(share * world.pod_qps)) for share in (0.6, 0.7, 0.78, 0.85)})
+    targets = sorted(
+        {max(low, math.floor(share * world.pod_qps)) for share in (0.6, 0.7, 0.78, 0.85)}
+    )
     spare = sorted({0, 1, 2, max(3, math.ceil(0.1 * trace.peak / targets[0]))})
     grid = {
         "autoscaler.targetQps": targets,
@@ -62,37 +83,71 @@ def default_grid(base: Mapping[str, Any], trace: Trace, world: World) -> tuple[l
         "nodePool.onDemandPercent": sorted({int(base.get("nodePool.onDemandPercent", 30)), 20}),
         "autoscaler.scaleDownSeconds": [300, 900],
     }
-    start = {"nodePool.maxSize": AUTO, "autoscaler.maxReplicas": AUTO, "autoscaler.scaleUpPods": AUTO}
-    return _all([("default grid", {**base, **start, **row}) for row in _product(grid)], trace, world)
+    start = {
+        "nodePool.maxSize": AUTO,
+        "autoscaler.maxReplicas": AUTO,
+        "autoscaler.scaleUpPods": AUTO,
+    }
+    return _all(
+        [("default grid", {**base, **start, **row}) for row in _product(grid)], trace, world
+    )
 
 
 def _product(grid: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
-    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())] if grid else []
+    return (
+        [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+        if grid
+        else []
+    )
 
 
-def _all(named: list[tuple[str, dict[str, Any]]], trace: Trace, world: World) -> tuple[list[Candidate], list[Mistake]]:
+def _all(
+    named: list[tuple[str, dict[str, Any]]], trace: Trace, world: World
+) -> tuple[list[Candidate], list[Mistake]]:
     if len(named) > MOST:
-        return [], [Mistake("candidates", f"{len(named)} of them", f"at most {MOST}", "the simulation takes very long", "try fewer values")]
-    varied = [key for key in (named[0][1] if named else {}) if len({repr(row.get(key)) for _, row in named}) > 1 and key != "name"]
+        return [], [
+            Mistake(
+                "candidates",
+                f"{len(named)} of them",
+                f"at most {MOST}",
+                "the simulation takes very long",
+                "try fewer values",
+            )
+        ]
+    varied = [
+        key
+        for key in (named[0][1] if named else {})
+        if len({repr(row.get(key)) for _, row in named}) > 1 and key != "name"
+    ]
     made: list[Candidate] = []
     mistakes: dict[str, Mistake] = {}
     for where, row in named:
         one, wrong = candidate(resolved(row, trace, world), where)
         if "name" not in row:
-            one = replace(one, name=" ".join(f"{_short(key)}={row[key]}" for key in varied if key in row) or "as given")
+            one = replace(
+                one,
+                name=" ".join(f"{_short(key)}={row[key]}" for key in varied if key in row)
+                or "as given",
+            )
         made.append(one)
         mistakes.update({str(m): m for m in wrong})
     return made, list(mistakes.values())
 
 
 def resolved(row: Mapping[str, Any], trace: Trace, world: World) -> dict[str, Any]:
-    """`row` with `auto` replaced: pods for 1.15 times the peak, growth to the peak within two periods, and nodes for them and the headroom
-    twice over: nodes under notice count until they are gone, so a full fleet can only be replaced where the maximum leaves room."""
+    """`row` with `auto` replaced: pods for 1.15 times the peak, growth to the peak within two
+    periods, and nodes for them and the headroom twice over: nodes under notice count until they are
+    gone, so a full fleet can only be replaced where the maximum leaves room.
+    """
     target = row.get("autoscaler.targetQps", default().target_qps)
     target = target if isinstance(target, int) and target > 0 else default().target_qps
-    pods = max(math.ceil(trace.peak * 1.15 / target), int(row.get("autoscaler.minReplicas", 1) or 1))
+    pods = max(
+        math.ceil(trace.peak * 1.15 / target), int(row.get("autoscaler.minReplicas", 1) or 1)
+    )
     spare = row.get("headroom.nodes", 0)
-    spare = max(1, math.ceil(0.1 * pods)) if spare == AUTO else spare if isinstance(spare, int) else 0
+    spare = (
+        max(1, math.ceil(0.1 * pods)) if spare == AUTO else spare if isinstance(spare, int) else 0
+    )
     given = row.get("autoscaler.maxReplicas", default().max_replicas)
     most = pods if given == AUTO else given if isinstance(given, int) else pods
     automatic = {
@@ -101,7 +156,10 @@ def resolved(row: Mapping[str, Any], trace: Trace, world: World) -> dict[str, An
         "autoscaler.scaleUpPods": min(100, max(4, math.ceil(pods / 2))),
         "nodePool.maxSize": min(1000, max(2, 2 * (most + spare))),
     }
-    return {key: automatic[key] if value == AUTO and key in AUTOMATIC else value for key, value in row.items()}
+    return {
+        key: automatic[key] if value == AUTO and key in AUTOMATIC else value
+        for key, value in row.items()
+    }
 
 
 def of_stack(path: Path) -> tuple[dict[str, Any], str, list[Mistake]]:
@@ -117,9 +175,22 @@ def of_stack(path: Path) -> tuple[dict[str, Any], str, list[Mistake]]:
         return (
             {},
             "",
-            [Mistake(f"stack file {path}", why, "a stack's configuration", "there is no stack to plan for", "name an existing stack")],
+            [
+                Mistake(
+                    f"stack file {path}",
+                    why,
+                    "a stack's configuration",
+                    "there is no stack to plan for",
+                    "name an existing stack",
+                )
+            ],
         )
-    flat = {f"{group}.{key}": value for group, rest in rows.items() if isinstance(rest, dict) for key, value in rest.items()}
+    flat = {
+        f"{group}.{key}": value
+        for group, rest in rows.items()
+        if isinstance(rest, dict)
+        for key, value in rest.items()
+    }
     known = {key: value for key, value in {**flat, **rows}.items() if key in KEYS}
     return known, str(config.get("alicloud:region", "")), []
 
@@ -130,5 +201,9 @@ def _short(key: str) -> str:
 
 def _mistake(path: Path, key: str | None, found: Any, expected: str) -> Mistake:
     return Mistake(
-        f"candidates {path}" + (f": {key}" if key else ""), found, expected, "nothing can be tried", "mend the file; see docs/planner.md"
+        f"candidates {path}" + (f": {key}" if key else ""),
+        found,
+        expected,
+        "nothing can be tried",
+        "mend the file; see docs/planner.md",
     )

@@ -40,7 +40,11 @@ class Job:
         self.base = base
         self.table, wrong = prices.load(options.prices, region)
         mistakes += wrong
-        self.world = World(prices=self.table.on_demand, spot_fraction=self.table.spot_fraction, vcpus=self.table.vcpus)
+        self.world = World(
+            prices=self.table.on_demand,
+            spot_fraction=self.table.spot_fraction,
+            vcpus=self.table.vcpus,
+        )
         self.world, wrong = world_of(options.world, self.world)
         mistakes += wrong
         if options.pod_qps and options.pod_qps > 0:
@@ -52,7 +56,11 @@ class Job:
         if options.write and not stack_path(options.write).is_file():
             mistakes.append(
                 Mistake(
-                    "--write", options.write, f"the name of a stack: {_stacks()}", "there is no file to write to", "name an existing stack"
+                    "--write",
+                    options.write,
+                    f"the name of a stack: {_stacks()}",
+                    "there is no file to write to",
+                    "name an existing stack",
                 )
             )
         mistakes.check()
@@ -62,14 +70,30 @@ class Job:
         if options.trace in synthetic.TRACES:
             peak = options.peak or 20 * math.floor(0.7 * self.world.pod_qps)
             seconds = options.hours * 3600 if options.hours else None
-            return synthetic.make(options.trace, peak, seconds) if peak > 0 and (seconds is None or seconds >= 60) else None
+            return (
+                synthetic.make(options.trace, peak, seconds)
+                if peak > 0 and (seconds is None or seconds >= 60)
+                else None
+            )
         if options.trace not in profiles() and not Path(options.trace).exists():
             names = [*synthetic.TRACES, *profiles()]
             known = f"a CSV file, or one of {', '.join(names)}" + nearest(options.trace, names)
-            mistakes.append(Mistake("--trace", options.trace, known, "there is no load to plan for", "python -m ops.plan --list"))
+            mistakes.append(
+                Mistake(
+                    "--trace",
+                    options.trace,
+                    known,
+                    "there is no load to plan for",
+                    "python -m ops.plan --list",
+                )
+            )
             return None
         try:
-            read = of_profile(options.trace) if not options.trace.endswith(".csv") else trace.read(Path(options.trace))
+            read = (
+                of_profile(options.trace)
+                if not options.trace.endswith(".csv")
+                else trace.read(Path(options.trace))
+            )
         except PlanError as error:
             mistakes += error.mistakes
             return None
@@ -81,11 +105,15 @@ class Job:
         else:
             made, wrong = inputs.default_grid(base, self.load, self.world)
         mistakes += wrong
-        unpriced = {kind for c in made for kind in c.instance_types if kind not in self.world.prices}
+        unpriced = {
+            kind for c in made for kind in c.instance_types if kind not in self.world.prices
+        }
         known = f"a type with a price: {', '.join(sorted(self.world.prices))}"
         for kind in sorted(unpriced):
             remedy = f"give a table with {kind}: --prices FILE"
-            mistakes.append(Mistake("nodePool.instanceTypes", kind, known, "its cost is unknown", remedy))
+            mistakes.append(
+                Mistake("nodePool.instanceTypes", kind, known, "its cost is unknown", remedy)
+            )
         return made
 
 
@@ -101,13 +129,21 @@ def of_profile(name: str) -> Trace:
     try:
         found = load(name)
     except ProfileError as error:
-        raise PlanError([Mistake("--trace", name, str(error), "there is no load to plan for", "mend the profile")]) from None
+        raise PlanError(
+            [
+                Mistake(
+                    "--trace", name, str(error), "there is no load to plan for", "mend the profile"
+                )
+            ]
+        ) from None
     times = np.arange(0.0, found.seconds, 1.0)
     return Trace(found.name, times, np.array([found.rate(t + 0.5) for t in times]), found.seconds)
 
 
 def world_of(path: Path | None, world: World) -> tuple[World, list[Mistake]]:
-    """`world` with what the YAML file `path` says; distributions as [low, high] or {share: seconds}."""
+    """`world` with what the YAML file `path` says; distributions as [low, high] or {share:
+    seconds}.
+    """
     if path is None:
         return world, []
     import yaml
@@ -115,33 +151,65 @@ def world_of(path: Path | None, world: World) -> tuple[World, list[Mistake]]:
     try:
         data = yaml.safe_load(path.read_text()) or {}
     except (OSError, yaml.YAMLError) as error:
-        return world, [_world_mistake(path, "", getattr(error, "strerror", None) or "not YAML", "a readable YAML file")]
+        return world, [
+            _world_mistake(
+                path, "", getattr(error, "strerror", None) or "not YAML", "a readable YAML file"
+            )
+        ]
     if not isinstance(data, dict):
         return world, [_world_mistake(path, "", data, "a mapping")]
     known, made, mistakes = {f.name for f in fields(World)}, {}, []
     for key, value in data.items():
         wanted = type(getattr(world, key)) if key in known else None
         if wanted is None:
-            mistakes.append(_world_mistake(path, key, value, f"one of {', '.join(sorted(known))}" + nearest(str(key), known)))
-        elif key in ("boot", "load") and isinstance(value, list) and len(value) == 2 and all(isinstance(v, int | float) for v in value):
+            mistakes.append(
+                _world_mistake(
+                    path,
+                    key,
+                    value,
+                    f"one of {', '.join(sorted(known))}" + nearest(str(key), known),
+                )
+            )
+        elif (
+            key in ("boot", "load")
+            and isinstance(value, list)
+            and len(value) == 2
+            and all(isinstance(v, int | float) for v in value)
+        ):
             made[key] = uniform(*value)
         elif key in ("boot", "load") and isinstance(value, dict):
             made[key] = tuple(sorted((float(p), float(v)) for p, v in value.items()))
-        elif wanted in (int, float) and isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        elif (
+            wanted in (int, float)
+            and isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and value >= 0
+        ):
             made[key] = wanted(value)
         elif wanted in (bool, str, dict) and isinstance(value, wanted):
             made[key] = value
         else:
             mistakes.append(
                 _world_mistake(
-                    path, key, value, "two seconds [low, high]" if key in ("boot", "load") else f"a {wanted.__name__}, 0 or more"
+                    path,
+                    key,
+                    value,
+                    "two seconds [low, high]"
+                    if key in ("boot", "load")
+                    else f"a {wanted.__name__}, 0 or more",
                 )
             )
     return replace(world, **made), mistakes
 
 
 def _world_mistake(path: Path, key: str, found: Any, expected: str) -> Mistake:
-    return Mistake(f"world {path}" + (f": {key}" if key else ""), found, expected, "another world would be simulated", "mend the file")
+    return Mistake(
+        f"world {path}" + (f": {key}" if key else ""),
+        found,
+        expected,
+        "another world would be simulated",
+        "mend the file",
+    )
 
 
 def _numbers(options: argparse.Namespace) -> list[Mistake]:
@@ -150,9 +218,24 @@ def _numbers(options: argparse.Namespace) -> list[Mistake]:
         ("--slo", options.slo, 0 < options.slo <= 100, "a percentage above 0, at most 100"),
         ("--seeds", options.seeds, 1 <= options.seeds <= 100, "1 to 100"),
         ("--step", options.step, options.step in STEPS, "1, 2.5 or 5 seconds"),
-        ("--peak", options.peak, options.peak is None or 0 < options.peak <= 1e7, "requests per second above 0"),
-        ("--hours", options.hours, options.hours is None or 1 / 60 <= options.hours <= 24 * 62, "hours: a minute to two months"),
-        ("--pod-qps", options.pod_qps, options.pod_qps is None or 0 < options.pod_qps <= 1e6, "requests per second above 0"),
+        (
+            "--peak",
+            options.peak,
+            options.peak is None or 0 < options.peak <= 1e7,
+            "requests per second above 0",
+        ),
+        (
+            "--hours",
+            options.hours,
+            options.hours is None or 1 / 60 <= options.hours <= 24 * 62,
+            "hours: a minute to two months",
+        ),
+        (
+            "--pod-qps",
+            options.pod_qps,
+            options.pod_qps is None or 0 < options.pod_qps <= 1e6,
+            "requests per second above 0",
+        ),
         (
             "--market",
             options.market,
@@ -161,7 +244,9 @@ def _numbers(options: argparse.Namespace) -> list[Mistake]:
         ),
     )
     return [
-        Mistake(name, value, expected, "the plan has no meaning", f"correct {name}") for name, value, good, expected in checks if not good
+        Mistake(name, value, expected, "the plan has no meaning", f"correct {name}")
+        for name, value, good, expected in checks
+        if not good
     ]
 
 

@@ -1,6 +1,7 @@
 """The stack settings the planner understands, and how they become a `Candidate`.
 
-Defaults and bounds are the program's own where it declares the setting, so that what is planned can be deployed.
+Defaults and bounds are the program's own where it declares the setting, so that what is planned can
+be deployed.
 """
 
 from __future__ import annotations
@@ -41,13 +42,19 @@ KEYS: dict[str, Key] = {
     "autoscaler.scaleUpPods": Key("scale_up_pods"),
     "autoscaler.scaleUpPercent": Key("scale_up_percent"),
     "autoscaler.scaleUpPeriodSeconds": Key("scale_up_period"),
-    "autoscaler.scaleUpTolerance": Key("tolerance_up", lambda value: 0.1 if value is None else value),
-    "autoscaler.scaleDownTolerance": Key("tolerance_down", lambda value: 0.1 if value is None else value),
+    "autoscaler.scaleUpTolerance": Key(
+        "tolerance_up", lambda value: 0.1 if value is None else value
+    ),
+    "autoscaler.scaleDownTolerance": Key(
+        "tolerance_down", lambda value: 0.1 if value is None else value
+    ),
     "autoscaler.scaleDownSeconds": Key("stable_down"),
     "autoscaler.scaleDownPercent": Key("scale_down_percent"),
     "autoscaler.scaleDownPeriodSeconds": Key("scale_down_period"),
     "autoscaler.metricWindowSeconds": Key("query_interval", lambda value: value or 15),
-    "autoscaler.metricDelaySeconds": Key("query_delay", lambda value: 10 if value is None else value),
+    "autoscaler.metricDelaySeconds": Key(
+        "query_delay", lambda value: 10 if value is None else value
+    ),
     "autoscaler.floors": Key("floors", lambda rows: tuple(floor(row) for row in rows)),
     "autoscaler.outageReplicas": Key("outage_replicas", lambda value: value or 0),
     "autoscaler.outageSeconds": Key("outage_seconds"),
@@ -62,7 +69,12 @@ PRIVATE = {"name": Key("name"), "policy": Key("policy"), "lookahead": Key("looka
 """Keys of a candidates file that are no setting of a stack."""
 POLICIES = ("hpa", "static", "kpa", "skyserve")
 AUTO = "auto"
-AUTOMATIC = ("nodePool.maxSize", "autoscaler.maxReplicas", "autoscaler.scaleUpPods", "headroom.nodes")
+AUTOMATIC = (
+    "nodePool.maxSize",
+    "autoscaler.maxReplicas",
+    "autoscaler.scaleUpPods",
+    "headroom.nodes",
+)
 
 
 def floor(row: Mapping[str, Any]) -> Floor:
@@ -73,7 +85,9 @@ def floor(row: Mapping[str, Any]) -> Floor:
     return Floor(row["schedule"], row.get("timeZone", "Asia/Shanghai"), int(row["minReplicas"]))
 
 
-def candidate(values: Mapping[str, Any], where: str, defaults: Candidate | None = None) -> tuple[Candidate, list[Mistake]]:
+def candidate(
+    values: Mapping[str, Any], where: str, defaults: Candidate | None = None
+) -> tuple[Candidate, list[Mistake]]:
     """The candidate that `values` (by dotted key) describe, and what is wrong with them."""
     made, mistakes, fields = defaults or default(), [], {}
     for name, value in values.items():
@@ -82,7 +96,13 @@ def candidate(values: Mapping[str, Any], where: str, defaults: Candidate | None 
             guess = nearest(name, KEYS)
             known = "a setting the planner knows" + (guess or f": {', '.join(KEYS)}")
             mistakes.append(
-                Mistake(f"{where}: {name}", value, known, "it would have no effect on the plan", f"remove {name} or correct its name")
+                Mistake(
+                    f"{where}: {name}",
+                    value,
+                    known,
+                    "it would have no effect on the plan",
+                    f"remove {name} or correct its name",
+                )
             )
             continue
         wrong = _refused(name, value)
@@ -90,7 +110,13 @@ def candidate(values: Mapping[str, Any], where: str, defaults: Candidate | None 
             try:
                 fields[key.attribute] = key.convert(value)
             except (ValueError, KeyError, TypeError, AttributeError):
-                wrong = Mistake(f"{where}: {name}", value, _expected(name), "the plan has no meaning", f"correct {name}")
+                wrong = Mistake(
+                    f"{where}: {name}",
+                    value,
+                    _expected(name),
+                    "the plan has no meaning",
+                    f"correct {name}",
+                )
         if wrong is not None:
             mistakes.append(replace(wrong, where=f"{where}: {name}"))
     kept = {**made.settings, **{name: value for name, value in values.items() if name in KEYS}}
@@ -103,13 +129,29 @@ def _together(made: Candidate, where: str) -> list[Mistake]:
     for name, value, bound, other in (
         ("nodePool.maxSize", made.max_size, made.min_size + 1, "more than nodePool.minSize"),
         ("nodePool.maxSize", made.max_size, made.on_demand_base, "at least nodePool.onDemandBase"),
-        ("nodePool.maxSize", made.max_size, made.max_replicas + made.headroom, "room for autoscaler.maxReplicas pods and headroom.nodes"),
-        ("autoscaler.maxReplicas", made.max_replicas, made.min_replicas, "at least autoscaler.minReplicas"),
+        (
+            "nodePool.maxSize",
+            made.max_size,
+            made.max_replicas + made.headroom,
+            "room for autoscaler.maxReplicas pods and headroom.nodes",
+        ),
+        (
+            "autoscaler.maxReplicas",
+            made.max_replicas,
+            made.min_replicas,
+            "at least autoscaler.minReplicas",
+        ),
     ):
         if value < bound:
             text = f"{other}: {bound} or more"
             found.append(
-                Mistake(f"{where}: {name}", value, text, "the cluster refuses it or pods wait without end", f"set {name} to {bound}")
+                Mistake(
+                    f"{where}: {name}",
+                    value,
+                    text,
+                    "the cluster refuses it or pods wait without end",
+                    f"set {name} to {bound}",
+                )
             )
     return found
 
@@ -127,10 +169,20 @@ def _refused(name: str, value: Any) -> Mistake | None:
 
     field, said = declared
     try:
-        kind: Any = Annotated.__class_getitem__((field.annotation, *field.metadata)) if field.metadata else field.annotation  # type: ignore
+        kind: Any = (
+            Annotated.__class_getitem__((field.annotation, *field.metadata))
+            if field.metadata
+            else field.annotation
+        )  # type: ignore
         TypeAdapter(kind).validate_python(value, strict=True)
     except ValidationError:
-        return Mistake(name, value, said.get("expected", ""), said.get("otherwise", ""), f"correct {name}, e.g. {said.get('example', '')}")
+        return Mistake(
+            name,
+            value,
+            said.get("expected", ""),
+            said.get("otherwise", ""),
+            f"correct {name}, e.g. {said.get('example', '')}",
+        )
     return None
 
 
@@ -142,27 +194,39 @@ _BOUNDS: dict[str, Callable[[Any], bool]] = {
 
 
 def _expected(name: str) -> str:
-    words = {"name": "a name", "policy": f"one of {', '.join(POLICIES)}", "autoscaler.floors": "cron schedules such as 0 8 * * mon-fri"}
+    words = {
+        "name": "a name",
+        "policy": f"one of {', '.join(POLICIES)}",
+        "autoscaler.floors": "cron schedules such as 0 8 * * mon-fri",
+    }
     return words.get(name, "a number of seconds, 0 to 3600")
 
 
 @cache
 def _declared(name: str) -> tuple[Any, dict[str, str]] | None:
-    """The program's declaration of a setting: pydantic's field and its sentences; None where it has none."""
+    """The program's declaration of a setting: pydantic's field and its sentences; None where it has
+    none.
+    """
     from settings.core.field import Group
     from settings.root import Settings
 
     group: type[Any] = Settings
     steps = name.split(".")
     for depth, step in enumerate(steps):
-        found = next(((key, f) for key, f in group.model_fields.items() if step in (f.alias, key)), None)
+        found = next(
+            ((key, f) for key, f in group.model_fields.items() if step in (f.alias, key)), None
+        )
         if found is None:
             return None
         if depth == len(steps) - 1:
             extra = found[1].json_schema_extra
-            return found[1], {k: str(v) for k, v in extra.items()} if isinstance(extra, dict) else {}
+            return found[1], {k: str(v) for k, v in extra.items()} if isinstance(
+                extra, dict
+            ) else {}
         kinds = (found[1].annotation, *get_args(found[1].annotation))
-        inner = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Group)), None)
+        inner = next(
+            (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Group)), None
+        )
         if inner is None:
             return None
         group = inner

@@ -1,4 +1,6 @@
-"""The settings of all simulations of one run as arrays: one entry per lane, a lane being one candidate with one seed."""
+"""The settings of all simulations of one run as arrays: one entry per lane, a lane being one
+candidate with one seed.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ class Lanes:
     seed: Array
     """Index of the seed (0 ... seeds-1)."""
     table: Array
-    """Random numbers of [0, 1) by seed: all candidates meet the same luck, and a candidate's result doesn't depend on the others."""
+    """Random numbers of [0, 1) by seed: all candidates meet the same luck, and a candidate's result
+    doesn't depend on the others.
+    """
     min_size: Array
     max_size: Array
     base: Array
@@ -88,7 +92,9 @@ def build(candidates: Sequence[Candidate], seeds: int, world: World, first_seed:
         headroom=column(lambda c: c.headroom, int),
         drain=column(lambda c: c.drain * world.clock),
         buffer=column(lambda c: _buffer(c, world)),
-        look=column(lambda c: 1.0 if world.scan_on_events or c.policy == "skyserve" else c.scan_seconds),
+        look=column(
+            lambda c: 1.0 if world.scan_on_events or c.policy == "skyserve" else c.scan_seconds
+        ),
         scan=column(lambda c: 1.0 if c.policy == "skyserve" else c.scan_seconds),
         unneeded=column(lambda c: c.unneeded_seconds),
         od_price=column(lambda c: world.prices[world.ranked(c.instance_types, False)[0]]),
@@ -98,7 +104,9 @@ def build(candidates: Sequence[Candidate], seeds: int, world: World, first_seed:
 
 
 def _prices(candidates: Sequence[Candidate], world: World) -> tuple[Array, Array]:
-    """Preemptible and on-demand prices of the types each candidate's preemptible nodes are spread over."""
+    """Preemptible and on-demand prices of the types each candidate's preemptible nodes are spread
+    over.
+    """
     kinds = [c.spot_types(world) for c in candidates]
     spot = np.full((len(kinds), max(map(len, kinds))), np.inf)
     full = spot.copy()

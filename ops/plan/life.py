@@ -1,4 +1,6 @@
-"""What happens in a lane between two moments: notices, losses, pods bound and taken away, orders, releases, return to spot."""
+"""What happens in a lane between two moments: notices, losses, pods bound and taken away, orders,
+releases, return to spot.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ ABRUPT = 10.0  # seconds of notice below which nothing can be moved in time
 
 def advance(fleet: Fleet, rows: Array, now: float) -> None:
     """Move the lanes `rows` on to `now`."""
-    view = SimpleNamespace(rows=rows, now=now, **{name: getattr(fleet, name)[rows] for name in SLOTS})
+    view = SimpleNamespace(
+        rows=rows, now=now, **{name: getattr(fleet, name)[rows] for name in SLOTS}
+    )
     _notices(fleet, view)
     _ends(fleet, view)
     _pods(fleet, view)
@@ -29,7 +33,9 @@ def advance(fleet: Fleet, rows: Array, now: float) -> None:
 
 
 def _notices(fleet: Fleet, view: SimpleNamespace) -> None:
-    """The market announces the end of nodes: the handler cordons and detaches, remedy orders a replacement."""
+    """The market announces the end of nodes: the handler cordons and detaches, remedy orders a
+    replacement.
+    """
     told = view.told <= view.now
     if not told.any():
         return
@@ -43,7 +49,11 @@ def _notices(fleet: Fleet, view: SimpleNamespace) -> None:
 
 def _ends(fleet: Fleet, view: SimpleNamespace) -> None:
     """Nodes whose time is over go; pods nobody moved are lost, and Kubernetes notices later."""
-    spent = (view.pod == DETACHED) & (view.end - fleet.lanes.drain[view.rows, None] <= view.now) & (view.notice > ABRUPT)
+    spent = (
+        (view.pod == DETACHED)
+        & (view.end - fleet.lanes.drain[view.rows, None] <= view.now)
+        & (view.notice > ABRUPT)
+    )
     view.pod[spent] = NONE
     view.at[spent] = INF
     gone = view.end <= view.now
@@ -57,7 +67,11 @@ def _ends(fleet: Fleet, view: SimpleNamespace) -> None:
         world, handled = fleet.world, bool(fleet.lanes.handler[row])
         low, high = world.pod_gc
         collector = (low + (high - low) * float(fleet.random(np.array([row]))[0])) * world.clock
-        fleet.haunt(row, int(missing[index]), view.now + world.gone + (world.handler_seconds if handled else collector))
+        fleet.haunt(
+            row,
+            int(missing[index]),
+            view.now + world.gone + (world.handler_seconds if handled else collector),
+        )
     close(fleet, view, gone)
 
 
@@ -66,7 +80,15 @@ def close(fleet: Fleet, view: SimpleNamespace, gone: Array) -> None:
     if fleet.bills is not None:
         for index, slot in zip(*np.nonzero(gone), strict=True):
             row = int(view.rows[index])
-            fleet.bills.append((row, int(view.kind[index, slot]), float(view.born[index, slot]), view.now, float(view.price[index, slot])))
+            fleet.bills.append(
+                (
+                    row,
+                    int(view.kind[index, slot]),
+                    float(view.born[index, slot]),
+                    view.now,
+                    float(view.price[index, slot]),
+                )
+            )
     view.kind[gone], view.pod[gone], view.shut[gone], view.price[gone] = NONE, NONE, False, 0.0
     for name in ("up", "at", "end", "told", "idle", "born"):
         getattr(view, name)[gone] = INF
@@ -74,18 +96,30 @@ def close(fleet: Fleet, view: SimpleNamespace, gone: Array) -> None:
 
 
 def _pods(fleet: Fleet, view: SimpleNamespace) -> None:
-    """The ReplicaSet holds its number; the scheduler binds what waits to free nodes, on demand first (spread over charge types)."""
+    """The ReplicaSet holds its number; the scheduler binds what waits to free nodes, on demand
+    first (spread over charge types).
+    """
     _drained_by_remedy(fleet, view)
     attached = view.pod == ATTACHED
     need = fleet.desired[view.rows] - fleet.ghosts[view.rows] - attached.sum(axis=1)
     if (need < 0).any():
         surplus = np.maximum(-need, 0)[:, None]
-        key = np.where(attached, np.where(view.at > view.now, 1e12, 0.0) + _first_to_go(fleet, view, attached), -INF)
+        key = np.where(
+            attached,
+            np.where(view.at > view.now, 1e12, 0.0) + _first_to_go(fleet, view, attached),
+            -INF,
+        )
         rank = np.argsort(np.argsort(-key, axis=1, kind="stable"), axis=1, kind="stable")
         leave = attached & (rank < surplus)
         view.pod[leave], view.at[leave] = NONE, INF
     if (need > 0).any():
-        free = (view.kind != NONE) & (view.up <= view.now) & (view.pod == NONE) & (view.end == INF) & ~view.shut
+        free = (
+            (view.kind != NONE)
+            & (view.up <= view.now)
+            & (view.pod == NONE)
+            & (view.end == INF)
+            & ~view.shut
+        )
         if free.any():
             demand, spot = free & (view.kind == ON_DEMAND), free & (view.kind == SPOT)
             first = np.cumsum(demand, axis=1)
@@ -97,25 +131,38 @@ def _pods(fleet: Fleet, view: SimpleNamespace) -> None:
 
 
 def _drained_by_remedy(fleet: Fleet, view: SimpleNamespace) -> None:
-    """Without our handler: ACK drains an expiring node when its replacement is up; the disruption budget lets one pod go at a time."""
+    """Without our handler: ACK drains an expiring node when its replacement is up; the disruption
+    budget lets one pod go at a time.
+    """
     alone = (fleet.lanes.remedy & ~fleet.lanes.handler)[view.rows]
     doomed = (view.pod == ATTACHED) & (view.end < INF) & alone[:, None]
     if not doomed.any():
         return
-    healthy = ((view.pod == ATTACHED) & (view.at <= view.now)).sum(axis=1) >= fleet.desired[view.rows]
-    free = ((view.kind != NONE) & (view.up <= view.now) & (view.pod == NONE) & (view.end == INF) & ~view.shut).any(axis=1)
+    healthy = ((view.pod == ATTACHED) & (view.at <= view.now)).sum(axis=1) >= fleet.desired[
+        view.rows
+    ]
+    free = (
+        (view.kind != NONE)
+        & (view.up <= view.now)
+        & (view.pod == NONE)
+        & (view.end == INF)
+        & ~view.shut
+    ).any(axis=1)
     leave = doomed & (healthy & free)[:, None] & (np.cumsum(doomed, axis=1) == 1)
     view.pod[leave], view.at[leave] = NONE, INF
 
 
 def _first_to_go(fleet: Fleet, view: SimpleNamespace, attached: Array) -> Array:
-    """Larger goes first. The handler ranks pods so that what is left keeps the mix: by the fleet size from which the mix wants the pod.
-    Otherwise the youngest goes."""
+    """Larger goes first. The handler ranks pods so that what is left keeps the mix: by the fleet
+    size from which the mix wants the pod. Otherwise the youngest goes.
+    """
     lanes, rows = fleet.lanes, view.rows
     base, share = lanes.base[rows, None], np.clip(lanes.percent[rows, None] / 100, 1e-9, 1 - 1e-9)
     demand, spot = attached & (view.kind == ON_DEMAND), attached & (view.kind == SPOT)
     number, other = np.cumsum(demand, axis=1), np.cumsum(spot, axis=1)
-    place = np.where(number <= base, number, base + np.floor((number - base - 1) / share + 1e-9) + 1)
+    place = np.where(
+        number <= base, number, base + np.floor((number - base - 1) / share + 1e-9) + 1
+    )
     place = np.where(spot, base + np.ceil(other / (1 - share) - 1e-9), place)
     return np.where((lanes.mix[rows] & lanes.spot[rows])[:, None], place, np.minimum(view.at, 1e11))
 
@@ -133,7 +180,9 @@ def _evict_detached(fleet: Fleet, view: SimpleNamespace) -> None:
 
 
 def _return_to_spot(fleet: Fleet, view: SimpleNamespace) -> None:
-    """The handler replaces surplus on-demand nodes through detaching, one as a probe, then a few at a time; failure doubles its wait."""
+    """The handler replaces surplus on-demand nodes through detaching, one as a probe, then a few at
+    a time; failure doubles its wait.
+    """
     lanes, rows, world = fleet.lanes, view.rows, fleet.world
     if not (lanes.mix[rows] & lanes.spot[rows]).any():
         return
@@ -141,7 +190,12 @@ def _return_to_spot(fleet: Fleet, view: SimpleNamespace) -> None:
     held, total = (used & (view.kind == ON_DEMAND)).sum(axis=1), used.sum(axis=1)
     wanted = orders.target(fleet, rows, total)
     busy = ((view.pod == DETACHED).sum(axis=1) > 0) | (fleet.since[rows] < INF)
-    over = lanes.mix[rows] & lanes.spot[rows] & (held > wanted) & (held - wanted > lanes.mix_points[rows] / 100 * np.maximum(total, 1))
+    over = (
+        lanes.mix[rows]
+        & lanes.spot[rows]
+        & (held > wanted)
+        & (held - wanted > lanes.mix_points[rows] / 100 * np.maximum(total, 1))
+    )
     fleet.mix_at[rows[~over]] = INF
     fresh = over & ~busy & (fleet.mix_at[rows] == INF)
     failed = fresh & (fleet.mix_held[rows] >= 0) & (held >= fleet.mix_held[rows])
@@ -150,7 +204,11 @@ def _return_to_spot(fleet: Fleet, view: SimpleNamespace) -> None:
     fleet.mix_pause[rows[failed]] = np.minimum(fleet.mix_pause[rows[failed]] * 2, 2 * after[failed])
     fleet.mix_pause[rows[worked | ~over]] = after[worked | ~over] / 2
     wait = np.where(worked, after / 10, np.where(failed, fleet.mix_pause[rows], after))
-    fleet.mix_batch[rows] = np.where(worked, fleet.mix_batch[rows] * world.mix_growth, np.where(failed | ~over, 1, fleet.mix_batch[rows]))
+    fleet.mix_batch[rows] = np.where(
+        worked,
+        fleet.mix_batch[rows] * world.mix_growth,
+        np.where(failed | ~over, 1, fleet.mix_batch[rows]),
+    )
     fleet.mix_held[rows[fresh | ~over]] = -1
     fleet.mix_at[rows[fresh]] = view.now + wait[fresh]
     room = lanes.max_size[rows] - (view.kind != NONE).sum(axis=1)
@@ -180,7 +238,14 @@ def _settle(fleet: Fleet, rows: Array, now: float) -> None:
     end = fleet.end[rows]
     drain = np.where(pod == DETACHED, end - fleet.lanes.drain[rows, None], INF)
     due = fleet.due[rows]  # left by the orders: their next look
-    for times in (at, fleet.up[rows], end, drain, fleet.told[rows], fleet.born[rows] + fleet.world.billed_after):
+    for times in (
+        at,
+        fleet.up[rows],
+        end,
+        drain,
+        fleet.told[rows],
+        fleet.born[rows] + fleet.world.billed_after,
+    ):
         due = np.minimum(due, np.where(times > now, times, INF).min(axis=1))
     due = np.minimum(due, np.where(fleet.mix_at[rows] > now, fleet.mix_at[rows], INF))
     fleet.due[rows] = due
@@ -196,7 +261,9 @@ def _count(fleet: Fleet, rows: Array, now: float) -> None:
     fleet.booting[rows] = (held & (fleet.up[rows] > now)).sum(axis=1)
     fleet.up_spot[rows] = ((kind == SPOT) & (fleet.up[rows] <= now)).sum(axis=1)
     fleet.detached[rows] = (fleet.pod[rows] == DETACHED).sum(axis=1)
-    full = np.take_along_axis(fleet.lanes.list_price[rows], np.maximum(fleet.group[rows] // fleet.world.zones, 0), axis=1)
+    full = np.take_along_axis(
+        fleet.lanes.list_price[rows], np.maximum(fleet.group[rows] // fleet.world.zones, 0), axis=1
+    )
     fleet.rate_list[rows] = np.where(kind == SPOT, full, fleet.price[rows]).sum(axis=1)
     attached = (fleet.pod[rows] == ATTACHED).sum(axis=1)
     fleet.waiting[rows] = np.maximum(fleet.desired[rows] - fleet.ghosts[rows] - attached, 0)

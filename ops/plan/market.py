@@ -1,14 +1,18 @@
-"""Spot availability as stated random processes: when preemptible nodes are lost and when none can be bought.
+"""Spot availability as stated random processes: when preemptible nodes are lost and when none can
+be bought.
 
-calm      each node is lost independently with 3 % probability in 30 days (lowest class DescribeSpotAdvice publishes); never out of stock.
-moderate  10 % in 30 days; 90 % of the losses hit all nodes of one (type, zone) within 3 minutes, which is then out of stock for a time
+calm      each node is lost independently with 3 % probability in 30 days (lowest class
+DescribeSpotAdvice publishes); never out of stock. moderate  10 % in 30 days; 90 % of the losses hit
+all nodes of one (type, zone) within 3 minutes, which is then out of stock for a time
           drawn lognormally (median 23 min, mean 40 min).
-harsh     all (type, zone) pools at once: up for Exp(mean 3.1 h), then everything is lost within a minute and nothing can be bought for a
+harsh     all (type, zone) pools at once: up for Exp(mean 3.1 h), then everything is lost within a
+minute and nothing can be bought for a
           lognormal time (median 45 min, mean 4.1 h); in between, 0.54 times an hour, U(0.1, 0.7) of the nodes are lost. Mean availability
           0.43, one loss per node in 1.8 h. No protected first hour.
 always    spot can always be bought and is never lost.
 
-`kill`, `stockout` and `outage` are single events at stated times, for drills and for comparison with runs.
+`kill`, `stockout` and `outage` are single events at stated times, for drills and for comparison
+with runs.
 """
 
 from __future__ import annotations
@@ -53,7 +57,9 @@ class Market:
 
 @dataclass
 class Disturbances:
-    """Events stated by the user or by a synthetic trace, the same for all seeds. Times in seconds."""
+    """Events stated by the user or by a synthetic trace, the same for all seeds. Times in
+    seconds.
+    """
 
     events: list[Event] = field(default_factory=list)
     outages: list[tuple[float, float]] = field(default_factory=list)
@@ -65,12 +71,25 @@ def rate_of(share: float, seconds: float) -> float:
     return -float(np.log1p(-share)) / seconds
 
 
-def draw_market(scenario: str, seconds: float, seed: int, types: int, zones: int, protected: float, stated: Sequence[Event] = ()) -> Market:
+def draw_market(
+    scenario: str,
+    seconds: float,
+    seed: int,
+    types: int,
+    zones: int,
+    protected: float,
+    stated: Sequence[Event] = (),
+) -> Market:
     """The market of one seed for a trace of `seconds`."""
     rng = np.random.default_rng([11, seed])
     if scenario == "moderate":
         total = rate_of(0.10, MONTH)
-        events = [e for kind in range(types) for zone in range(zones) for e in _pool_losses(rng, 0.9 * total, seconds, kind, zone)]
+        events = [
+            e
+            for kind in range(types)
+            for zone in range(zones)
+            for e in _pool_losses(rng, 0.9 * total, seconds, kind, zone)
+        ]
         return Market(_sorted([*events, *stated]), 0.1 * total, protected)
     if scenario == "harsh":
         return Market(_sorted([*_harsh(rng, seconds), *stated]), 0.0, 0.0)
@@ -81,14 +100,19 @@ def _sorted(events: Sequence[Event]) -> tuple[Event, ...]:
     return tuple(sorted(events, key=lambda e: e.at))
 
 
-def _pool_losses(rng: np.random.Generator, rate: float, seconds: float, kind: int, zone: int) -> list[Event]:
+def _pool_losses(
+    rng: np.random.Generator, rate: float, seconds: float, kind: int, zone: int
+) -> list[Event]:
     """All nodes of one (type, zone) within three minutes, then out of stock."""
     made: list[Event] = []
     at = rng.exponential(1 / rate)
     while at < seconds:
         back = at + _lognormal(rng, 23 * 60, 40 * 60)
         made.append(Event(at, "out", zone=zone, type=kind))
-        made += [Event(at + delay, "kill", share, zone, kind) for delay, share in ((0.0, 0.4), (60.0, 0.6), (180.0, 1.0))]
+        made += [
+            Event(at + delay, "kill", share, zone, kind)
+            for delay, share in ((0.0, 0.4), (60.0, 0.6), (180.0, 1.0))
+        ]
         made.append(Event(back, "back", zone=zone, type=kind))
         at = back + rng.exponential(1 / rate)
     return made
@@ -104,7 +128,12 @@ def _harsh(rng: np.random.Generator, seconds: float) -> list[Event]:
             made.append(Event(part, "kill", float(rng.uniform(0.1, 0.7))))
             part += rng.exponential(3600 / 0.54)
         at = end + _lognormal(rng, 45 * 60, 4.1 * 3600)
-        made += [Event(end, "out"), Event(end, "kill", 0.5), Event(end + 60, "kill"), Event(at, "back")]
+        made += [
+            Event(end, "out"),
+            Event(end, "kill", 0.5),
+            Event(end + 60, "kill"),
+            Event(at, "back"),
+        ]
     return [e for e in made if e.at < seconds]
 
 

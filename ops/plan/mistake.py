@@ -1,4 +1,6 @@
-"""What a user of the planner is told about wrong input: all mistakes at once, one sentence group each."""
+"""What a user of the planner is told about wrong input: all mistakes at once, one sentence group
+each.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Mistake:
-    """One mistake: where, what was found, what was expected, what would go wrong, how to mend it."""
+    """One mistake: where, what was found, what was expected, what would go wrong, how to mend
+    it.
+    """
 
     where: str
     found: Any
@@ -31,7 +35,14 @@ class PlanError(Exception):
         self.mistakes = tuple(mistakes)
         count = "1 input" if len(self.mistakes) == 1 else f"{len(self.mistakes)} inputs"
         lines = [f"{count} of the planner can't be used; nothing was simulated or written."]
-        super().__init__("\n".join([*lines, *(f"  {number}. {mistake}" for number, mistake in enumerate(self.mistakes, 1))]))
+        super().__init__(
+            "\n".join(
+                [
+                    *lines,
+                    *(f"  {number}. {mistake}" for number, mistake in enumerate(self.mistakes, 1)),
+                ]
+            )
+        )
 
 
 class Collector(list[Mistake]):

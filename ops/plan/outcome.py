@@ -1,4 +1,6 @@
-"""What a simulation says: one row per candidate, the frontier, and the cheapest that keeps the promise."""
+"""What a simulation says: one row per candidate, the frontier, and the cheapest that keeps the
+promise.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ class Row:
     """Median."""
     cost_worst: float
     relative_static: float
-    """Cost over that of a static fleet, on demand, sized for the highest minute at this candidate's target."""
+    """Cost over that of a static fleet, on demand, sized for the highest minute at this candidate's
+    target.
+    """
     relative_on_demand: float
     """Cost over that of the same autoscaler with on-demand nodes only."""
     slo: float
@@ -45,17 +49,31 @@ class Row:
 
 def twin(candidate: Candidate) -> Candidate:
     """The same settings without preemptible nodes."""
-    return replace(candidate, name=f"{candidate.name} (on demand only)", spot=False, mix=False, remedy=False, on_demand_base=0)
+    return replace(
+        candidate,
+        name=f"{candidate.name} (on demand only)",
+        spot=False,
+        mix=False,
+        remedy=False,
+        on_demand_base=0,
+    )
 
 
 def twin_key(candidate: Candidate) -> Candidate:
     """What twins differ in: candidates with equal keys have the same twin."""
-    return replace(twin(candidate), name="", on_demand_percent=0, compensate=True, spot_pools=1, settings={})
+    return replace(
+        twin(candidate), name="", on_demand_percent=0, compensate=True, spot_pools=1, settings={}
+    )
 
 
 def static_cost(candidate: Candidate, trace: Trace, world: World) -> float:
     """CNY of enough on-demand nodes for the highest minute, always on."""
-    return static_pods(candidate, trace) * world.prices[world.ranked(candidate.instance_types, False)[0]] * trace.seconds / 3600
+    return (
+        static_pods(candidate, trace)
+        * world.prices[world.ranked(candidate.instance_types, False)[0]]
+        * trace.seconds
+        / 3600
+    )
 
 
 def static_pods(candidate: Candidate, trace: Trace) -> int:
@@ -66,7 +84,11 @@ def static_pods(candidate: Candidate, trace: Trace) -> int:
 def rows(totals: Totals, candidates: Sequence[Candidate], trace: Trace, world: World) -> list[Row]:
     """The figures of `candidates`, which come first in `totals`; their twins are among the rest."""
     lanes = totals.lanes
-    cost_of_twin = {twin_key(c): _of(totals.cost, lanes.candidate == index) for index, c in enumerate(lanes.candidates) if not c.spot}
+    cost_of_twin = {
+        twin_key(c): _of(totals.cost, lanes.candidate == index)
+        for index, c in enumerate(lanes.candidates)
+        if not c.spot
+    }
     made = []
     for index, candidate in enumerate(candidates):
         mine = lanes.candidate == index
@@ -81,7 +103,9 @@ def rows(totals: Totals, candidates: Sequence[Candidate], trace: Trace, world: W
                 relative_on_demand=float(np.median(cost)) / beside if beside else math.nan,
                 slo=float(np.median(slo)),
                 slo_worst=float(slo.min()),
-                on_demand_share=_of(totals.on_demand_seconds / np.maximum(totals.node_seconds, 1e-9), mine),
+                on_demand_share=_of(
+                    totals.on_demand_seconds / np.maximum(totals.node_seconds, 1e-9), mine
+                ),
                 nodes=_of(totals.node_seconds / totals.seconds, mine),
                 failed=_of((totals.refused + totals.cut) / np.maximum(totals.requests, 1e-9), mine),
                 settings=dict(candidate.settings),
@@ -113,9 +137,7 @@ def choose(found: Sequence[Row], slo: float) -> Row | None:
 def table(found: Sequence[Row], chosen: Row | None = None) -> str:
     """The rows as text."""
     width = max([len(r.name) for r in found] + [9])
-    head = (
-        f"{'candidate':<{width}}  {'CNY':>9}  {'of static':>9}  {'of on-dem.':>10}  {'SLO':>8}  {'worst':>8}  {'on-dem.':>7}  {'nodes':>6}"
-    )
+    head = f"{'candidate':<{width}}  {'CNY':>9}  {'of static':>9}  {'of on-dem.':>10}  {'SLO':>8}  {'worst':>8}  {'on-dem.':>7}  {'nodes':>6}"
     lines = [head]
     for r in found:
         mark = " <" if chosen is not None and r is chosen else ""

@@ -8,8 +8,18 @@ from pathlib import Path
 from ops.plan.outcome import Row
 
 
-def draw(path: Path, found: Sequence[Row], kept: Sequence[Row], chosen: Row | None, peers: Sequence[Row], slo: float, title: str) -> None:
-    """Write cost against requests too late or failed (worst seed, logarithmic; down is better, left is cheaper) as SVG."""
+def draw(
+    path: Path,
+    found: Sequence[Row],
+    kept: Sequence[Row],
+    chosen: Row | None,
+    peers: Sequence[Row],
+    slo: float,
+    title: str,
+) -> None:
+    """Write cost against requests too late or failed (worst seed, logarithmic; down is better, left
+    is cheaper) as SVG.
+    """
     import matplotlib
 
     matplotlib.use("svg")
@@ -17,18 +27,55 @@ def draw(path: Path, found: Sequence[Row], kept: Sequence[Row], chosen: Row | No
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(9, 5.5))
-    axes.scatter([r.cost for r in found], [_missed(r) for r in found], s=22, color="#9aa5b1", label="candidates", zorder=2)
-    axes.plot([r.cost for r in kept], [_missed(r) for r in kept], color="#1f6feb", marker="o", ms=5, label="frontier", zorder=3)
+    axes.scatter(
+        [r.cost for r in found],
+        [_missed(r) for r in found],
+        s=22,
+        color="#9aa5b1",
+        label="candidates",
+        zorder=2,
+    )
+    axes.plot(
+        [r.cost for r in kept],
+        [_missed(r) for r in kept],
+        color="#1f6feb",
+        marker="o",
+        ms=5,
+        label="frontier",
+        zorder=3,
+    )
     for peer in peers:
         axes.scatter(peer.cost, _missed(peer), marker="D", s=36, color="#b35900", zorder=3)
         left = peer.cost > 0.4 * max(p.cost for p in peers)
         place = {"xytext": (-7, 5) if left else (7, 5), "ha": "right" if left else "left"}
-        axes.annotate(peer.name, (peer.cost, _missed(peer)), textcoords="offset points", fontsize=7, color="#b35900", **place)
+        axes.annotate(
+            peer.name,
+            (peer.cost, _missed(peer)),
+            textcoords="offset points",
+            fontsize=7,
+            color="#b35900",
+            **place,
+        )
     axes.axhline(1 - slo, color="#cf222e", lw=1, ls="--", zorder=1)
-    words = {"color": "#cf222e", "fontsize": 8, "ha": "right", "va": "bottom", "transform": axes.get_yaxis_transform()}
+    words = {
+        "color": "#cf222e",
+        "fontsize": 8,
+        "ha": "right",
+        "va": "bottom",
+        "transform": axes.get_yaxis_transform(),
+    }
     axes.text(0.995, 1 - slo, f"promise: {100 * slo:g} % in time", **words)
     if chosen is not None:
-        axes.scatter(chosen.cost, _missed(chosen), s=150, facecolors="none", edgecolors="#1a7f37", lw=2, label="chosen", zorder=4)
+        axes.scatter(
+            chosen.cost,
+            _missed(chosen),
+            s=150,
+            facecolors="none",
+            edgecolors="#1a7f37",
+            lw=2,
+            label="chosen",
+            zorder=4,
+        )
     axes.set_yscale("log")
     axes.set_xscale("log")
     axes.set_xlabel("cost of the whole load, CNY")

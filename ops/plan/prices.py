@@ -15,7 +15,9 @@ TABLE = ROOT / "lab" / "alicloud" / "prices.json"
 
 @dataclass(frozen=True)
 class Prices:
-    """On-demand prices (CNY per hour), preemptible prices as a share of them, vCPUs; when and where they were read."""
+    """On-demand prices (CNY per hour), preemptible prices as a share of them, vCPUs; when and where
+    they were read.
+    """
 
     on_demand: dict[str, float]
     spot_fraction: dict[str, float]
@@ -27,13 +29,20 @@ class Prices:
 def load(path: Path | None = None, region: str = "") -> tuple[Prices, list[Mistake]]:
     """The table in `path` for `region`, or the one the lab sells by; and what is wrong with it.
 
-    `prices` maps types to prices, or regions to such maps; `elsewhere` names the region whose prices stand for one not listed.
+    `prices` maps types to prices, or regions to such maps; `elsewhere` names the region whose
+    prices stand for one not listed.
     """
     from lab.alicloud.catalog import TYPES
 
     vcpus = {name: kind.cpu for name, kind in TYPES.items()}
     if path is None and not TABLE.exists():
-        return Prices({name: kind.price for name, kind in TYPES.items()}, {}, vcpus, "2024-10", "Alibaba Cloud's public price list"), []
+        return Prices(
+            {name: kind.price for name, kind in TYPES.items()},
+            {},
+            vcpus,
+            "2024-10",
+            "Alibaba Cloud's public price list",
+        ), []
     path = path or TABLE
     try:
         data: Any = json.loads(path.read_text())
@@ -42,8 +51,18 @@ def load(path: Path | None = None, region: str = "") -> tuple[Prices, list[Mista
         return _EMPTY, [_mistake(path, "", why, "a readable JSON file")]
     rows = data.get("prices", data.get("types")) if isinstance(data, dict) else None
     if not isinstance(rows, dict) or not rows:
-        return _EMPTY, [_mistake(path, "", type(data).__name__, 'an object {"date", "source", "prices": {instance type: CNY per hour}}')]
-    if all(isinstance(value, dict) and not {"on_demand", "price"} & set(value) for value in rows.values()):
+        return _EMPTY, [
+            _mistake(
+                path,
+                "",
+                type(data).__name__,
+                'an object {"date", "source", "prices": {instance type: CNY per hour}}',
+            )
+        ]
+    if all(
+        isinstance(value, dict) and not {"on_demand", "price"} & set(value)
+        for value in rows.values()
+    ):
         place = region if region in rows else data.get("elsewhere", next(iter(rows)))
         rows = {**rows.get(data.get("elsewhere"), {}), **rows.get(place, {})}
     mistakes, prices, fractions = [], {}, {}
@@ -57,9 +76,17 @@ def load(path: Path | None = None, region: str = "") -> tuple[Prices, list[Mista
         if share is not None:
             fractions[kind] = float(share)
     fractions |= (
-        {str(k): float(v) for k, v in (data.get("spot_fraction") or {}).items()} if isinstance(data.get("spot_fraction"), dict) else {}
+        {str(k): float(v) for k, v in (data.get("spot_fraction") or {}).items()}
+        if isinstance(data.get("spot_fraction"), dict)
+        else {}
     )
-    return Prices(prices, fractions, vcpus, str(data.get("date", "undated")), str(data.get("source", path.name))), mistakes
+    return Prices(
+        prices,
+        fractions,
+        vcpus,
+        str(data.get("date", "undated")),
+        str(data.get("source", path.name)),
+    ), mistakes
 
 
 _EMPTY = Prices({}, {}, {}, "", "")
@@ -67,4 +94,10 @@ _EMPTY = Prices({}, {}, {}, "", "")
 
 def _mistake(path: Path, key: str, found: object, expected: str) -> Mistake:
     where = f"prices {path}" + (f": {key}" if key else "")
-    return Mistake(where, found, expected, "the plan has no costs", "mend the file, or leave --prices away for the shipped table")
+    return Mistake(
+        where,
+        found,
+        expected,
+        "the plan has no costs",
+        "mend the file, or leave --prices away for the shipped table",
+    )

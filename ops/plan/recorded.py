@@ -30,7 +30,9 @@ class Figures:
 
 
 def read(path: Path) -> Recorded:
-    """Read a run directory; raises PlanError with everything that is missing, unreadable or empty."""
+    """Read a run directory; raises PlanError with everything that is missing, unreadable or
+    empty.
+    """
     try:
         return directory.read(path, needed=("samples", "requests"))
     except directory.RunError as error:
@@ -38,17 +40,27 @@ def read(path: Path) -> Recorded:
 
 
 def since(run: Recorded, begin: float) -> Recorded:
-    """The part from `begin` (modelled seconds) on; raises PlanError if nothing was recorded there."""
+    """The part from `begin` (modelled seconds) on; raises PlanError if nothing was recorded
+    there.
+    """
     part = run.between(begin)
     if not (part.samples and part.requests):
         last = min(float(rows[-1]["t"]) for rows in (run.samples, run.requests))
         effect, remedy = "there is nothing to compare with", "give an earlier second"
-        raise PlanError([Mistake("--since", begin, f"a second of the run (it ends at {last:.0f})", effect, remedy)])
+        raise PlanError(
+            [
+                Mistake(
+                    "--since", begin, f"a second of the run (it ends at {last:.0f})", effect, remedy
+                )
+            ]
+        )
     return part
 
 
 def trace_of(run: Recorded) -> Trace:
-    """The requests, as counted in each wall second; a second without a row had none. Rates are of the wall."""
+    """The requests, as counted in each wall second; a second without a row had none. Rates are of
+    the wall.
+    """
     seconds = np.array([round(float(row["t"]) / run.clock) for row in run.requests])
     counts = np.zeros(seconds.max() - seconds.min() + every(run))
     np.add.at(counts, seconds - seconds.min(), [float(row["count"]) for row in run.requests])
@@ -65,15 +77,25 @@ def every(run: Recorded) -> int:
 
 
 def dispersion(run: Recorded) -> float:
-    """Variance of the counts from one second to the next over their mean: 1 for requests at random, near 0 for evenly sent ones."""
+    """Variance of the counts from one second to the next over their mean: 1 for requests at random,
+    near 0 for evenly sent ones.
+    """
     counts = np.array([float(row["count"]) for row in run.requests])
-    return float(np.mean(np.diff(counts) ** 2) / 2 / max(counts.mean(), 1e-9)) if len(counts) > 1 else 0.0
+    return (
+        float(np.mean(np.diff(counts) ** 2) / 2 / max(counts.mean(), 1e-9))
+        if len(counts) > 1
+        else 0.0
+    )
 
 
 def events_of(run: Recorded, begin: float) -> list[Event]:
-    """Notices to nodes and changes of stock, as events of the market; `begin` is the load's first moment."""
+    """Notices to nodes and changes of stock, as events of the market; `begin` is the load's first
+    moment.
+    """
     made, told, lengths = [], [], {}
-    gone = {str(row["detail"]): float(row["t"]) for row in run.events if row.get("kind") == "node gone"}
+    gone = {
+        str(row["detail"]): float(row["t"]) for row in run.events if row.get("kind") == "node gone"
+    }
     for row in run.events:
         at, kind, detail = float(row.get("t", 0.0)), str(row.get("kind", "")), row.get("detail")
         if kind == "node notice":
@@ -82,7 +104,13 @@ def events_of(run: Recorded, begin: float) -> list[Event]:
         elif kind == "reclaim" and isinstance(detail, dict):
             length = detail.get("notice")
             made.append(
-                Event(at - begin, "kill", float(detail.get("share", 1.0)), notice=None if length is None else float(length), forced=True)
+                Event(
+                    at - begin,
+                    "kill",
+                    float(detail.get("share", 1.0)),
+                    notice=None if length is None else float(length),
+                    forced=True,
+                )
             )
         elif kind in ("stock-out", "stock-back"):
             made.append(Event(at - begin, "out" if kind == "stock-out" else "back"))
@@ -90,10 +118,20 @@ def events_of(run: Recorded, begin: float) -> list[Event]:
         first = min(told)
         group = [at for at in told if at < first + TOGETHER]
         told = [at for at in told if at >= first + TOGETHER]
-        spot = max([row["billed"]["spot"] for row in run.samples if row["t"] <= first][-1:] or [len(group)])
+        spot = max(
+            [row["billed"]["spot"] for row in run.samples if row["t"] <= first][-1:] or [len(group)]
+        )
         length = float(np.median([lengths[at] for at in group]))
         notice = length if length < 1e6 else None
-        made.append(Event(first - begin, "kill", min(1.0, len(group) / max(spot, 1)), notice=notice, forced=True))
+        made.append(
+            Event(
+                first - begin,
+                "kill",
+                min(1.0, len(group) / max(spot, 1)),
+                notice=notice,
+                forced=True,
+            )
+        )
     return made
 
 
@@ -120,5 +158,8 @@ def of_run(run: Recorded) -> Figures:
 
 
 def _mistake(problem: directory.Problem) -> Mistake:
-    effect, remedy = "there is nothing to compare with", "name a run directory; `make load` and `make drill` say theirs"
+    effect, remedy = (
+        "there is nothing to compare with",
+        "name a run directory; `make load` and `make drill` say theirs",
+    )
     return Mistake(f"run {problem.file}", problem.found, problem.expected, effect, remedy)

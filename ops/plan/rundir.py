@@ -1,4 +1,6 @@
-"""A simulation as a run directory, in the format the recorder writes, so that the same report draws both."""
+"""A simulation as a run directory, in the format the recorder writes, so that the same report draws
+both.
+"""
 
 from __future__ import annotations
 
@@ -34,20 +36,33 @@ def write(path: Path, run: Run, made: Totals, lane: int, meta: dict[str, Any]) -
             part = slice(index, index + every)
             bad = series["refused"][part].sum() + series["cut"][part].sum()
             wait = float(series["wait"][part].max())
-            counts = {"count": series["requests"][part].sum(), "failed": bad, "late": series["late"][part].sum()}
+            counts = {
+                "count": series["requests"][part].sum(),
+                "failed": bad,
+                "late": series["late"][part].sum(),
+            }
             row = {"t": index * run.step, **counts, "p50": wait, "p95": wait, "p99": wait}
-            file.write(json.dumps({name: round(float(value), 3) for name, value in row.items()}) + "\n")
-    (path / "events.jsonl").write_text("".join(json.dumps(row) + "\n" for row in _events(run, lane)))
+            file.write(
+                json.dumps({name: round(float(value), 3) for name, value in row.items()}) + "\n"
+            )
+    (path / "events.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in _events(run, lane))
+    )
 
 
-def _sample(series: dict[str, np.ndarray], index: int, step: float, first: float, world: World) -> dict[str, Any]:
+def _sample(
+    series: dict[str, np.ndarray], index: int, step: float, first: float, world: World
+) -> dict[str, Any]:
     def whole(name: str) -> int:
         """A count of this moment."""
         return int(series[name][index])
 
     t, spot = index * step, whole("nodes") - whole("on_demand")
     ready, ready_spot, up = whole("ready"), whole("ready_spot"), whole("nodes") - whole("booting")
-    paid = {"cny_per_hour": round(float(series["cost"][index]), 6), "cny_per_hour_on_demand": round(float(series["list"][index]), 6)}
+    paid = {
+        "cny_per_hour": round(float(series["cost"][index]), 6),
+        "cny_per_hour_on_demand": round(float(series["list"][index]), 6),
+    }
     return {
         "t": round(t, 3),
         "wall": round(first + t / world.clock, 3),
@@ -67,7 +82,18 @@ def _sample(series: dict[str, np.ndarray], index: int, step: float, first: float
 
 
 def _totals(made: Totals, lane: int) -> dict[str, float]:
-    names = ("requests", "in_time", "late", "refused", "cut", "queued", "cost", "cost_spot", "node_seconds", "on_demand_seconds")
+    names = (
+        "requests",
+        "in_time",
+        "late",
+        "refused",
+        "cut",
+        "queued",
+        "cost",
+        "cost_spot",
+        "node_seconds",
+        "on_demand_seconds",
+    )
     return {name: round(float(getattr(made, name)[lane]), 6) for name in names}
 
 
@@ -75,6 +101,10 @@ def _events(run: Run, lane: int) -> list[dict[str, Any]]:
     market = run.markets[int(run.lanes.seed[lane])]
     words = {"kill": "reclaim", "out": "stock-out", "back": "stock-back"}
     return [
-        {"t": e.at, "kind": words[e.kind], "detail": {"share": e.share, "zone": e.zone, "type": e.type, "notice": e.notice}}
+        {
+            "t": e.at,
+            "kind": words[e.kind],
+            "detail": {"share": e.share, "zone": e.zone, "type": e.type, "notice": e.notice},
+        }
         for e in market.events
     ]

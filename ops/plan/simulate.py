@@ -31,7 +31,9 @@ class Totals:
     late: Array
     refused: Array
     cut: Array
-    """Requests broken off when a node was lost under them; part of `requests`, taken from `in_time`."""
+    """Requests broken off when a node was lost under them; part of `requests`, taken from
+    `in_time`.
+    """
     queued: Array
     """What still waited at the end; booked already as in time or late."""
     cost: Array
@@ -64,7 +66,16 @@ class Run:
         self.lanes = build(candidates, seeds, world, first_seed)
         types = self.lanes.spot_price.shape[1]
         self.markets = [
-            draw_market(scenario, trace.seconds, first_seed + s, types, world.zones, world.protected, stated.events) for s in range(seeds)
+            draw_market(
+                scenario,
+                trace.seconds,
+                first_seed + s,
+                types,
+                world.zones,
+                world.protected,
+                stated.events,
+            )
+            for s in range(seeds)
         ]
         self.fleet = Fleet(self.lanes, world, self.markets, step, record)
         self.deciders = deciders(self.lanes, world, stated.outages)
@@ -72,11 +83,23 @@ class Run:
         self.arrivals = _arrivals(trace, step, self.steps, seeds, first_seed, world)
         self.so_far = np.concatenate([np.zeros((1, seeds)), np.cumsum(self.arrivals, axis=0)])
         self.table = fluid.late_table(world.deadline, world.pod_qps) if world.bursty else None
-        begin = self._first_pods() if start is None else np.broadcast_to(start, (self.lanes.count,)).astype(np.int64)
-        self.fleet.start(begin, *(None if v is None else np.broadcast_to(v, begin.shape) for v in (start_on_demand, start_spot)))
+        begin = (
+            self._first_pods()
+            if start is None
+            else np.broadcast_to(start, (self.lanes.count,)).astype(np.int64)
+        )
+        self.fleet.start(
+            begin,
+            *(
+                None if v is None else np.broadcast_to(v, begin.shape)
+                for v in (start_on_demand, start_spot)
+            ),
+        )
 
     def _first_pods(self) -> Array:
-        rate = self.arrivals[: max(1, int(60 / self.step))].mean(axis=0) / self.step * self.world.clock
+        rate = (
+            self.arrivals[: max(1, int(60 / self.step))].mean(axis=0) / self.step * self.world.clock
+        )
         wanted = []
         for lane, index in enumerate(self.lanes.candidate):
             c = self.lanes.candidates[index]
@@ -86,12 +109,18 @@ class Run:
         return np.array(wanted, np.int64)
 
     def counts(self, seed: Array, begin: Array, end: Array) -> Array:
-        """Requests that arrived between two moments; before the start the first minute's mean is assumed."""
+        """Requests that arrived between two moments; before the start the first minute's mean is
+        assumed.
+        """
         return self._until(seed, end) - self._until(seed, begin)
 
     def _until(self, seed: Array, time: Array) -> Array:
         place = np.asarray(time, float) / self.step
-        before = np.minimum(place, 0.0) * self.so_far[min(self.steps, max(1, int(60 / self.step)))][seed] / max(1, int(60 / self.step))
+        before = (
+            np.minimum(place, 0.0)
+            * self.so_far[min(self.steps, max(1, int(60 / self.step)))][seed]
+            / max(1, int(60 / self.step))
+        )
         inside = np.clip(place, 0, self.steps)
         low = np.minimum(inside.astype(np.int64), self.steps - 1)
         part = inside - low
@@ -100,14 +129,23 @@ class Run:
     def go(self, progress: Progress | None = None) -> Totals:
         """Run to the end."""
         made = _nothing(self.lanes, self.steps * self.step)
-        queue, series = np.zeros(self.lanes.count), _series(self.steps, self.lanes.count) if self.record else {}
-        target = np.array([c.target_qps for c in self.lanes.candidates], float)[self.lanes.candidate]
+        queue, series = (
+            np.zeros(self.lanes.count),
+            _series(self.steps, self.lanes.count) if self.record else {},
+        )
+        target = np.array([c.target_qps for c in self.lanes.candidates], float)[
+            self.lanes.candidate
+        ]
         for index in range(self.steps):
             now = index * self.step
             self._decide(now)
             self.fleet.tick(now)
             rate = self.arrivals[index][self.lanes.seed] / self.step
-            before = (made.requests.copy(), made.late.copy(), made.refused.copy(), made.cut.copy()) if self.record else ()
+            before = (
+                (made.requests.copy(), made.late.copy(), made.refused.copy(), made.cut.copy())
+                if self.record
+                else ()
+            )
             queue = self._serve(made, rate, queue)
             self._account(made, rate, target)
             if self.record:
@@ -125,15 +163,28 @@ class Run:
         for decider in self.deciders:
             if now % max(decider.every, self.step) < self.step / 2:
                 rows = decider.rows
-                wanted[rows] = decider.decide(now, self.fleet.desired[rows], self.fleet.ready[rows], self.counts)
+                wanted[rows] = decider.decide(
+                    now, self.fleet.desired[rows], self.fleet.ready[rows], self.counts
+                )
         self.fleet.want(wanted, now)
 
     def _serve(self, made: Totals, rate: Array, queue: Array) -> Array:
-        """Requests of this step. Deadlines are of the wall: k times as long in modelled seconds, and rates a k-th."""
+        """Requests of this step. Deadlines are of the wall: k times as long in modelled seconds,
+        and rates a k-th.
+        """
         world, fleet = self.world, self.fleet
         capacity = fleet.ready * (world.pod_qps / world.clock)
-        served = fluid.serve(queue, rate, capacity, self.step, world.deadline * world.clock, world.patience * world.clock)
-        broken = np.minimum(fleet.cut * np.minimum(rate / np.maximum(capacity, 1e-9), 1.0), served.in_time)
+        served = fluid.serve(
+            queue,
+            rate,
+            capacity,
+            self.step,
+            world.deadline * world.clock,
+            world.patience * world.clock,
+        )
+        broken = np.minimum(
+            fleet.cut * np.minimum(rate / np.maximum(capacity, 1e-9), 1.0), served.in_time
+        )
         served.in_time -= broken
         if self.table is not None:
             slow = served.in_time * fluid.late_share(self.table, rate, capacity, fleet.ready)
@@ -181,13 +232,22 @@ def _series(steps: int, lanes: int) -> dict[str, Array]:
 
 
 def _nothing(lanes: Lanes, seconds: float) -> Totals:
-    names = [f.name for f in fields(Totals) if f.name not in ("lanes", "seconds", "history", "bills")]
+    names = [
+        f.name for f in fields(Totals) if f.name not in ("lanes", "seconds", "history", "bills")
+    ]
     return Totals(lanes, seconds, **{name: np.zeros(lanes.count) for name in names})  # type: ignore[arg-type]
 
 
-def _arrivals(trace: Trace, step: float, steps: int, seeds: int, first_seed: int, world: World) -> Array:
-    """Requests in each step, by seed: at random around the trace's rate, or exactly it where the world isn't bursty."""
+def _arrivals(
+    trace: Trace, step: float, steps: int, seeds: int, first_seed: int, world: World
+) -> Array:
+    """Requests in each step, by seed: at random around the trace's rate, or exactly it where the
+    world isn't bursty.
+    """
     expected = trace.per_step(step, steps) / world.clock
     if not world.bursty or trace.exact:
         return np.repeat(expected[:, None], seeds, axis=1)
-    return np.stack([np.random.default_rng([13, first_seed + s]).poisson(expected) for s in range(seeds)], axis=1).astype(float)
+    return np.stack(
+        [np.random.default_rng([13, first_seed + s]).poisson(expected) for s in range(seeds)],
+        axis=1,
+    ).astype(float)

@@ -1,4 +1,6 @@
-"""The chosen settings as stack configuration: as commands, or written into the stack's file with its comments kept."""
+"""The chosen settings as stack configuration: as commands, or written into the stack's file with
+its comments kept.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def commands(settings: Mapping[str, Any], stack: str | None = None) -> list[str]
     for key, value in sorted(settings.items()):
         if isinstance(value, (list, dict)):
             made += commands(
-                {f"{key}[{i}]": v for i, v in enumerate(value)} if isinstance(value, list) else {f"{key}.{k}": v for k, v in value.items()},
+                {f"{key}[{i}]": v for i, v in enumerate(value)}
+                if isinstance(value, list)
+                else {f"{key}.{k}": v for k, v in value.items()},
                 stack,
             )
             continue
@@ -31,9 +35,11 @@ def commands(settings: Mapping[str, Any], stack: str | None = None) -> list[str]
 
 
 def write(path: Path, settings: Mapping[str, Any]) -> list[str]:
-    """Put the settings into the stack file `path`, comments and order kept, and return what changed, one line each.
+    """Put the settings into the stack file `path`, comments and order kept, and return what
+    changed, one line each.
 
-    The whole file is checked by the program's own rules first; raises PlanError, and then nothing was written.
+    The whole file is checked by the program's own rules first; raises PlanError, and then nothing
+    was written.
     """
     yaml = _round_trip()
     before = path.read_text()
@@ -77,7 +83,12 @@ def _check(path: Path, before: str, after: str) -> None:
     known = {problem.field for problem in _problems(path, before)}
     new = [problem for problem in _problems(path, after) if problem.field not in known]
     if new:
-        raise PlanError([Mistake(f"{path.name}: {p.field}", p.value, p.expected, p.consequence, p.remedy) for p in new])
+        raise PlanError(
+            [
+                Mistake(f"{path.name}: {p.field}", p.value, p.expected, p.consequence, p.remedy)
+                for p in new
+            ]
+        )
 
 
 def _problems(path: Path, text: str) -> Sequence[Any]:

@@ -15,7 +15,9 @@ HOUR, DAY = 3600.0, 86400.0
 
 @dataclass(frozen=True)
 class Synthetic:
-    """A named load: what it is, how long it lasts by default, how its rate (share of the peak) runs, and its disturbances."""
+    """A named load: what it is, how long it lasts by default, how its rate (share of the peak)
+    runs, and its disturbances.
+    """
 
     about: str
     seconds: float
@@ -36,7 +38,9 @@ def _bursts(t: np.ndarray) -> np.ndarray:
 
 
 def _day(t: np.ndarray) -> np.ndarray:
-    """Mean and peak of a public production trace of a generative service: highest hour 3.2 times the mean, lowest 0.06 of it."""
+    """Mean and peak of a public production trace of a generative service: highest hour 3.2 times
+    the mean, lowest 0.06 of it.
+    """
     hour = t / HOUR % 24.0
     day = np.minimum(np.exp(-(((hour - 11.0 + 12) % 24 - 12) ** 2) / (2 * 1.9**2)), 1.0)
     evening = 0.62 * np.exp(-(((hour - 20.5 + 12) % 24 - 12) ** 2) / (2 * 1.3**2))
@@ -44,13 +48,19 @@ def _day(t: np.ndarray) -> np.ndarray:
 
 
 def _kill(notice: float, zone: int | None = None) -> Callable[[float], Disturbances]:
-    return lambda seconds: Disturbances([Event(seconds / 2, "kill", notice=notice, zone=zone, forced=True)])
+    return lambda seconds: Disturbances(
+        [Event(seconds / 2, "kill", notice=notice, zone=zone, forced=True)]
+    )
 
 
 def _stock_out(seconds: float) -> Disturbances:
-    """Spot is lost and out of stock for an hour (a third of the trace when it is shorter than three)."""
+    """Spot is lost and out of stock for an hour (a third of the trace when it is shorter than
+    three).
+    """
     begin, length = seconds / 3, min(HOUR, seconds / 3)
-    return Disturbances([Event(begin, "out"), Event(begin, "kill", 0.5, forced=True), Event(begin + length, "back")])
+    return Disturbances(
+        [Event(begin, "out"), Event(begin, "kill", 0.5, forced=True), Event(begin + length, "back")]
+    )
 
 
 def _outage(seconds: float) -> Disturbances:
@@ -61,21 +71,36 @@ TRACES: dict[str, Synthetic] = {
     "S1": Synthetic("step x2 after 10 min", HOUR, lambda t: np.where(t < 600, 0.5, 1.0)),
     "S2": Synthetic("bursts: up to x4 for 5 min in each 30 min", DAY, _bursts),
     "S3": Synthetic("day curve: highest hour 3.2 x mean, lowest 0.06 x mean", DAY, _day, grid=60.0),
-    "S4": Synthetic("flat; all spot nodes get 300 s notice at half time", 2 * HOUR, _flat, _kill(300.0)),
-    "S4-120": Synthetic("flat; all spot nodes get 120 s notice at half time", 2 * HOUR, _flat, _kill(120.0)),
+    "S4": Synthetic(
+        "flat; all spot nodes get 300 s notice at half time", 2 * HOUR, _flat, _kill(300.0)
+    ),
+    "S4-120": Synthetic(
+        "flat; all spot nodes get 120 s notice at half time", 2 * HOUR, _flat, _kill(120.0)
+    ),
     "S4-0": Synthetic("flat; all spot nodes vanish at half time", 2 * HOUR, _flat, _kill(0.0)),
-    "S5": Synthetic("flat; the spot nodes of one zone vanish at half time", 2 * HOUR, _flat, _kill(0.0, zone=0)),
-    "S6": Synthetic("flat; half the spot nodes get notice, none can be bought for 60 min", 3 * HOUR, _flat, _stock_out),
+    "S5": Synthetic(
+        "flat; the spot nodes of one zone vanish at half time", 2 * HOUR, _flat, _kill(0.0, zone=0)
+    ),
+    "S6": Synthetic(
+        "flat; half the spot nodes get notice, none can be bought for 60 min",
+        3 * HOUR,
+        _flat,
+        _stock_out,
+    ),
     "S7": Synthetic("flat; the metric can't be read for 10 min", HOUR, _flat, _outage),
     "S8": Synthetic(
-        "ramp: +10 % of the first load each minute for 20 min", HOUR, lambda t: (1 + 0.1 * np.clip((t - 600) // 60, 0, 20)) / 3
+        "ramp: +10 % of the first load each minute for 20 min",
+        HOUR,
+        lambda t: (1 + 0.1 * np.clip((t - 600) // 60, 0, 20)) / 3,
     ),
     "S9": Synthetic("flat, random arrivals only", 6 * HOUR, _flat),
 }
 
 
 def make(name: str, peak: float, seconds: float | None = None) -> tuple[Trace, Disturbances]:
-    """The trace `name` with a highest minute of `peak` requests/s, lasting `seconds` (default: its own length)."""
+    """The trace `name` with a highest minute of `peak` requests/s, lasting `seconds` (default: its
+    own length).
+    """
     entry = TRACES[name]
     length = seconds or entry.seconds
     times = np.arange(0.0, length, entry.grid)

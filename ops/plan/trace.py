@@ -26,7 +26,9 @@ class Trace:
 
     def per_step(self, step: float, steps: int) -> np.ndarray:
         """Expected requests in each step of `step` seconds."""
-        total = np.concatenate([[0.0], np.cumsum(self.rates * np.diff(np.append(self.times, self.seconds)))])
+        total = np.concatenate(
+            [[0.0], np.cumsum(self.rates * np.diff(np.append(self.times, self.seconds)))]
+        )
         edges = np.minimum(np.arange(steps + 1) * step, self.seconds)
         return np.diff(np.interp(edges, np.append(self.times, self.seconds), total))
 
@@ -44,11 +46,15 @@ class Trace:
 
     def scaled(self, peak: float) -> Trace:
         """The same shape with this highest rate of a minute."""
-        return Trace(self.name, self.times, self.rates * (peak / self.peak), self.seconds, self.exact)
+        return Trace(
+            self.name, self.times, self.rates * (peak / self.peak), self.seconds, self.exact
+        )
 
 
 def read(path: Path) -> Trace:
-    """A CSV file with the columns seconds and qps, rising times; the last row lasts as long as the one before. Raises PlanError."""
+    """A CSV file with the columns seconds and qps, rising times; the last row lasts as long as the
+    one before. Raises PlanError.
+    """
     mistakes = Collector()
     rows: list[tuple[float, float]] = []
     try:
@@ -56,14 +62,27 @@ def read(path: Path) -> Trace:
             reader = csv.DictReader(line for line in file if not line.startswith("#"))
             header = [name.strip() for name in reader.fieldnames or []]
             if "seconds" not in header or "qps" not in header:
-                mistakes.append(_mistake(path, 1, ",".join(header) or None, "a first line naming the columns seconds and qps"))
+                mistakes.append(
+                    _mistake(
+                        path,
+                        1,
+                        ",".join(header) or None,
+                        "a first line naming the columns seconds and qps",
+                    )
+                )
             else:
                 reader.fieldnames = header
                 rows = _rows(path, reader, mistakes)
     except (OSError, UnicodeDecodeError) as error:
-        mistakes.append(_mistake(path, None, getattr(error, "strerror", None) or "not text", "a readable CSV file"))
+        mistakes.append(
+            _mistake(
+                path, None, getattr(error, "strerror", None) or "not text", "a readable CSV file"
+            )
+        )
     if not mistakes and len(rows) < 2:
-        mistakes.append(_mistake(path, None, f"{len(rows)} rows", "at least two rows of seconds,qps"))
+        mistakes.append(
+            _mistake(path, None, f"{len(rows)} rows", "at least two rows of seconds,qps")
+        )
     mistakes.check()
     times, rates = np.array([t for t, _ in rows]), np.array([q for _, q in rows])
     times -= times[0]
@@ -77,12 +96,22 @@ def _rows(path: Path, reader: csv.DictReader, mistakes: Collector) -> list[tuple
         try:
             time, rate = float(row["seconds"]), float(row["qps"])
         except (TypeError, ValueError):
-            mistakes.append(_mistake(path, line, f"{row.get('seconds')},{row.get('qps')}", "two numbers"))
+            mistakes.append(
+                _mistake(path, line, f"{row.get('seconds')},{row.get('qps')}", "two numbers")
+            )
             continue
         if not (np.isfinite(time) and np.isfinite(rate)) or rate < 0:
-            mistakes.append(_mistake(path, line, f"{time:g},{rate:g}", "finite numbers, and a rate of 0 or more"))
+            mistakes.append(
+                _mistake(
+                    path, line, f"{time:g},{rate:g}", "finite numbers, and a rate of 0 or more"
+                )
+            )
         elif rows and time <= rows[-1][0]:
-            mistakes.append(_mistake(path, line, f"{time:g}", f"a time after {rows[-1][0]:g}, that of the row before"))
+            mistakes.append(
+                _mistake(
+                    path, line, f"{time:g}", f"a time after {rows[-1][0]:g}, that of the row before"
+                )
+            )
         else:
             rows.append((time, rate))
         if len(mistakes) >= 10:
@@ -92,4 +121,10 @@ def _rows(path: Path, reader: csv.DictReader, mistakes: Collector) -> list[tuple
 
 def _mistake(path: Path, line: int | None, found: object, expected: str) -> Mistake:
     where = f"trace {path}" + (f", line {line}" if line else "")
-    return Mistake(where, found, expected, "there is no load to plan for", "mend the file, or use a built-in trace: --trace S3")
+    return Mistake(
+        where,
+        found,
+        expected,
+        "there is no load to plan for",
+        "mend the file, or use a built-in trace: --trace S3",
+    )

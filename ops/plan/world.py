@@ -1,7 +1,9 @@
-"""What the settings can't change: how fast nodes boot and models load, what a pod can serve, how the cloud and Kubernetes behave.
+"""What the settings can't change: how fast nodes boot and models load, what a pod can serve, how
+the cloud and Kubernetes behave.
 
-All times are modelled seconds. With `clock` k one wall second is k modelled seconds: request rates and request latencies are those of the
-wall, so a trace of a lab run at k = 10 keeps its rates while every modelled delay passes ten times faster.
+All times are modelled seconds. With `clock` k one wall second is k modelled seconds: request rates
+and request latencies are those of the wall, so a trace of a lab run at k = 10 keeps its rates while
+every modelled delay passes ten times faster.
 """
 
 from __future__ import annotations
@@ -28,12 +30,16 @@ def draw(points: Points, shares: np.ndarray) -> np.ndarray:
 def mean(points: Points) -> float:
     """Expected seconds."""
     pairs = zip(points, points[1:], strict=False)
-    return points[0][0] * points[0][1] + sum((p2 - p1) * (v1 + v2) / 2 for (p1, v1), (p2, v2) in pairs)
+    return points[0][0] * points[0][1] + sum(
+        (p2 - p1) * (v1 + v2) / 2 for (p1, v1), (p2, v2) in pairs
+    )
 
 
 @dataclass(frozen=True)
 class World:
-    """The surroundings of one simulation. Defaults: GPU nodes of ACK, the lab's light pods, Kubernetes' defaults."""
+    """The surroundings of one simulation. Defaults: GPU nodes of ACK, the lab's light pods,
+    Kubernetes' defaults.
+    """
 
     clock: float = 1.0
     """Modelled seconds in a wall second."""
@@ -56,7 +62,9 @@ class World:
     quick_buffer: float = 1.0
     """The same with nodeScaler.skipGpuWait."""
     scan_on_events: bool = True
-    """Whether the node autoscaler also looks when a pod starts to wait, as upstream's does, not only each nodeScaler.scanInterval."""
+    """Whether the node autoscaler also looks when a pod starts to wait, as upstream's does, not
+    only each nodeScaler.scanInterval.
+    """
     bulk: int = 10
     """Empty nodes given back at most in one look."""
     sync: float = 15.0
@@ -72,7 +80,9 @@ class World:
     billed_after: float = 0.0
     """Seconds from the order to the first billed one."""
     mix_growth: int = 4
-    """How many times more nodes it replaces at a time after each success, a first one being a probe."""
+    """How many times more nodes it replaces at a time after each success, a first one being a
+    probe.
+    """
     bursty: bool = True
     """Whether requests come at random (Poisson) or evenly."""
     zones: int = 3
@@ -89,4 +99,7 @@ class World:
 
     def ranked(self, kinds: Sequence[str], spot: bool) -> list[str]:
         """Instance types, cheapest per vCPU first."""
-        return sorted(kinds, key=lambda k: (self.spot_price(k) if spot else self.prices[k]) / self.vcpus.get(k, 1))
+        return sorted(
+            kinds,
+            key=lambda k: (self.spot_price(k) if spot else self.prices[k]) / self.vcpus.get(k, 1),
+        )

@@ -1,5 +1,6 @@
-"""`python -m ops.preview_comment --stack NAME PREVIEW.json > comment.md`; `… post` posts it; `… build` and `… publish` are CI's;
-`… page` shows one."""
+"""`python -m ops.preview_comment --stack NAME PREVIEW.json > comment.md`; `… post` posts it; `…
+build` and `… publish` are CI's; `… page` shows one.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +15,38 @@ from ops.preview_comment.render import Given, marker, render
 
 def main(arguments: list[str]) -> int:
     """Renders; or does what the first word says."""
-    commands = {"post": post.main, "build": build.build, "publish": build.publish, "page": page.main}
+    commands = {
+        "post": post.main,
+        "build": build.build,
+        "publish": build.publish,
+        "page": page.main,
+    }
     if arguments[:1] and arguments[0] in commands:
         return commands[arguments[0]](arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m ops.preview_comment", description=__doc__)
-    parser.add_argument("preview", type=pathlib.Path, metavar="PREVIEW.json", help="what `pulumi preview --json` printed")
+    parser.add_argument(
+        "preview",
+        type=pathlib.Path,
+        metavar="PREVIEW.json",
+        help="what `pulumi preview --json` printed",
+    )
     parser.add_argument("--stack", required=True)
-    parser.add_argument("--policy", type=pathlib.Path, metavar="POLICY.json", help="what `python -m policy --json` wrote")
-    parser.add_argument("--failed", type=pathlib.Path, metavar="LOG", help="the preview failed; this is what it said")
+    parser.add_argument(
+        "--policy",
+        type=pathlib.Path,
+        metavar="POLICY.json",
+        help="what `python -m policy --json` wrote",
+    )
+    parser.add_argument(
+        "--failed",
+        type=pathlib.Path,
+        metavar="LOG",
+        help="the preview failed; this is what it said",
+    )
     parser.add_argument("--note", default="", help="a line at the foot: how the preview was made")
-    parser.add_argument("--region", default="", help="region to take prices for when the preview doesn't name one")
+    parser.add_argument(
+        "--region", default="", help="region to take prices for when the preview doesn't name one"
+    )
     options = parser.parse_args(arguments)
     try:
         marker(options.stack)
@@ -37,14 +60,20 @@ def main(arguments: list[str]) -> int:
 def given(options: argparse.Namespace) -> Given:
     """Reads the files. A failed preview may have left no document, or a part of one."""
     failed = options.failed.read_text(errors="replace") if options.failed else None
-    text = options.preview.read_text(errors="replace") if options.preview.exists() or failed is None else ""
+    text = (
+        options.preview.read_text(errors="replace")
+        if options.preview.exists() or failed is None
+        else ""
+    )
     try:
         preview = parse(text)
     except NotAPreview:
         if failed is None:
             raise
         preview = Preview()
-    results = policies.gather(preview, options.policy.read_text(errors="replace") if options.policy else "")
+    results = policies.gather(
+        preview, options.policy.read_text(errors="replace") if options.policy else ""
+    )
     return Given(options.stack, preview, results, failed, options.note, options.region)
 
 

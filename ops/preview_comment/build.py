@@ -1,8 +1,9 @@
 """What CI does for a stack of a pull request, in one command that works on a desk as well.
 
-`build` previews offline, checks the policies, and makes the comment; it leaves preview.json, preview.log, policy.json, facts.json and
-comment.md in a directory. It runs the pull request's own code, so it is given nothing worth having.
-`publish` renders such directories again, with the code it is run from, and posts. It reads them as data made by anybody.
+`build` previews offline, checks the policies, and makes the comment; it leaves preview.json,
+preview.log, policy.json, facts.json and comment.md in a directory. It runs the pull request's own
+code, so it is given nothing worth having. `publish` renders such directories again, with the code
+it is run from, and posts. It reads them as data made by anybody.
 """
 
 from __future__ import annotations
@@ -24,10 +25,19 @@ LARGEST = 64 << 20
 
 
 def build(arguments: list[str]) -> int:
-    """Exit status 1 when the preview fails or a mandatory policy is broken; the comment is made all the same."""
-    parser = argparse.ArgumentParser(prog="python -m ops.preview_comment build", description=__doc__)
+    """Exit status 1 when the preview fails or a mandatory policy is broken; the comment is made all
+    the same.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m ops.preview_comment build", description=__doc__
+    )
     parser.add_argument("--stack", required=True)
-    parser.add_argument("--base", default="", metavar="COMMIT", help="what to compare with; without it everything is new")
+    parser.add_argument(
+        "--base",
+        default="",
+        metavar="COMMIT",
+        help="what to compare with; without it everything is new",
+    )
     parser.add_argument("--out", type=pathlib.Path, required=True, metavar="DIRECTORY")
     options = parser.parse_args(arguments)
     from lab.toolchain import ToolchainError
@@ -46,7 +56,9 @@ def build(arguments: list[str]) -> int:
     code = found.code
     if code == 0:
         preview = str(options.out / "preview.json")
-        code = check.main([preview, "--stack", options.stack, "--json", str(options.out / "policy.json")])
+        code = check.main(
+            [preview, "--stack", options.stack, "--json", str(options.out / "policy.json")]
+        )
     facts = {"stack": options.stack, "failed": found.code != 0, "base": found.base}
     (options.out / "facts.json").write_text(json.dumps(facts) + "\n")
     (options.out / "comment.md").write_text(render(read(options.out)))
@@ -55,25 +67,42 @@ def build(arguments: list[str]) -> int:
 
 
 def publish(arguments: list[str]) -> int:
-    """Posts a comment for each directory below one. Exit status 1 when one can't be read or posted; the others are."""
-    parser = argparse.ArgumentParser(prog="python -m ops.preview_comment publish", description=__doc__)
+    """Posts a comment for each directory below one. Exit status 1 when one can't be read or posted;
+    the others are.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m ops.preview_comment publish", description=__doc__
+    )
     parser.add_argument("directory", type=pathlib.Path)
-    parser.add_argument("--repository", default=os.environ.get("GITHUB_REPOSITORY", ""), metavar="OWNER/NAME")
-    parser.add_argument("--head", required=True, metavar="OWNER:BRANCH", help="where the pull request comes from")
+    parser.add_argument(
+        "--repository", default=os.environ.get("GITHUB_REPOSITORY", ""), metavar="OWNER/NAME"
+    )
+    parser.add_argument(
+        "--head", required=True, metavar="OWNER:BRANCH", help="where the pull request comes from"
+    )
     parser.add_argument("--sha", required=True, help="the commit that was previewed")
     parser.add_argument("--author", default=post.AUTHOR)
     options = parser.parse_args(arguments)
     token = os.environ.get("GITHUB_TOKEN", "")
     if not token or not options.repository:
         parser.error("needs GITHUB_TOKEN and --repository")
-    hub = GitHub(os.environ.get("GITHUB_API_URL", "https://api.github.com"), options.repository, token)
+    hub = GitHub(
+        os.environ.get("GITHUB_API_URL", "https://api.github.com"), options.repository, token
+    )
     failed = 0
-    for directory in sorted(one for one in options.directory.iterdir() if one.is_dir() and not one.is_symlink()):
+    for directory in sorted(
+        one for one in options.directory.iterdir() if one.is_dir() and not one.is_symlink()
+    ):
         try:
             given = read(directory)
-            print(f"{given.stack}: {post.post(hub, render(given), given.stack, options.author, None, options.head, options.sha)}")
+            print(
+                f"{given.stack}: {post.post(hub, render(given), given.stack, options.author, None, options.head, options.sha)}"
+            )
         except (NotAPreview, GitHubError, ValueError, OSError, RecursionError) as error:
-            print(f"error: {post.one_line(directory.name)}: {post.one_line(str(error))}", file=sys.stderr)
+            print(
+                f"error: {post.one_line(directory.name)}: {post.one_line(str(error))}",
+                file=sys.stderr,
+            )
             failed = 1
     return failed
 
@@ -99,7 +128,9 @@ def read(directory: pathlib.Path) -> Given:
 
 
 def _text(path: pathlib.Path) -> str:
-    """A file's text; "" when there is none. Raises ValueError for what is no ordinary file of an ordinary size."""
+    """A file's text; "" when there is none. Raises ValueError for what is no ordinary file of an
+    ordinary size.
+    """
     if not path.exists() and not path.is_symlink():
         return ""
     if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST:

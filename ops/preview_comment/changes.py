@@ -11,7 +11,14 @@ from ops.preview_comment.paths import ABSENT, compare, look_up
 from ops.preview_comment.redact import HIDDEN, redacted, scrub
 
 LATER = "(known after the deployment)"
-INTERNAL = ("__defaults", "__internal", "__meta", "__inputs", "__initialApiVersion", "__fieldManager")
+INTERNAL = (
+    "__defaults",
+    "__internal",
+    "__meta",
+    "__inputs",
+    "__initialApiVersion",
+    "__fieldManager",
+)
 MOST_LINES = 120
 """Of one resource: the rest is counted."""
 LONGEST_LINE = 400
@@ -27,7 +34,9 @@ def shown_inputs(kind: str, state: State | None) -> dict[str, Any]:
 def _clean(kind: str, state: State, values: dict[str, Any]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key, value in _without_internal(values).items():
-        whole = key in state.secret_outputs or (kind.startswith("kubernetes:core/v1:Secret") and key in ("data", "stringData"))
+        whole = key in state.secret_outputs or (
+            kind.startswith("kubernetes:core/v1:Secret") and key in ("data", "stringData")
+        )
         result[key] = redacted(value, key, hide=whole)
     return result
 
@@ -36,9 +45,15 @@ def lines(step: Step) -> list[str]:
     """The step's differences: `-` what was, `+` what will be."""
     if step.old is None or step.new is None:
         side, mark = (step.new, "+") if step.new else (step.old, "-")
-        found = [line for key, value in shown_inputs(step.kind, side).items() for line in _whole(mark, key, value)]
+        found = [
+            line
+            for key, value in shown_inputs(step.kind, side).items()
+            for line in _whole(mark, key, value)
+        ]
     else:
-        found = [line for path, kind in _differing(step).items() for line in _changed(step, path, kind)]
+        found = [
+            line for path, kind in _differing(step).items() for line in _changed(step, path, kind)
+        ]
     return _bounded(found)
 
 
@@ -55,7 +70,11 @@ def _differing(step: Step) -> dict[str, str]:
         return {path: kind for path, kind in kinds.items() if not _has_details(path, kinds)}
     assert step.old is not None and step.new is not None
     found = compare(_without_internal(step.old.inputs), _without_internal(step.new.inputs))
-    return found | {key: "update" for key in step.diff_reasons if not any(path.startswith(key) for path in found)}
+    return found | {
+        key: "update"
+        for key in step.diff_reasons
+        if not any(path.startswith(key) for path in found)
+    }
 
 
 def _has_details(path: str, kinds: dict[str, str]) -> bool:
@@ -64,7 +83,11 @@ def _has_details(path: str, kinds: dict[str, str]) -> bool:
 
 def _changed(step: Step, path: str, kind: str) -> list[str]:
     old, new = _value(step.kind, step.old, path), _value(step.kind, step.new, path)
-    note = "  # forces the replacement" if kind.endswith("-replace") or path in step.replaced_by else ""
+    note = (
+        "  # forces the replacement"
+        if kind.endswith("-replace") or path in step.replaced_by
+        else ""
+    )
     if old == new and HIDDEN in json.dumps(old if old is not ABSENT else None):
         return [f"~ {path}: {HIDDEN} (another value){note}"]
     old = ABSENT if kind.startswith("add") and step.detailed else old
@@ -87,7 +110,9 @@ def _whole(mark: str, path: str, value: Any, note: str = "") -> list[str]:
 
 
 def _value(kind: str, state: State | None, path: str) -> Any:
-    """The value in the inputs, else in the outputs: some differences are of what the cloud reports."""
+    """The value in the inputs, else in the outputs: some differences are of what the cloud
+    reports.
+    """
     if state is None:
         return ABSENT
     found = look_up(_clean(kind, state, state.inputs), path)
@@ -104,17 +129,27 @@ def _text(value: Any) -> str:
                 return _text(json.loads(value))
             except (ValueError, RecursionError):
                 pass
-        return value.replace(UNKNOWN, LATER) if "\n" in value or value in (UNKNOWN, HIDDEN) else _dumped(value)
+        return (
+            value.replace(UNKNOWN, LATER)
+            if "\n" in value or value in (UNKNOWN, HIDDEN)
+            else _dumped(value)
+        )
     return _dumped(value)
 
 
 def _dumped(value: Any) -> str:
     short = json.dumps(value, ensure_ascii=False)
     laid_out = short if len(short) <= 100 else json.dumps(value, ensure_ascii=False, indent=2)
-    return laid_out.replace(f'"{UNKNOWN}"', LATER).replace(UNKNOWN, LATER).replace(f'"{HIDDEN}"', HIDDEN)
+    return (
+        laid_out.replace(f'"{UNKNOWN}"', LATER)
+        .replace(UNKNOWN, LATER)
+        .replace(f'"{HIDDEN}"', HIDDEN)
+    )
 
 
 def _without_internal(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_internal(inner) for key, inner in value.items() if key not in INTERNAL}
+        return {
+            key: _without_internal(inner) for key, inner in value.items() if key not in INTERNAL
+        }
     return [_without_internal(inner) for inner in value] if isinstance(value, list) else value

@@ -35,28 +35,45 @@ def section(preview: Preview, default_region: str = "") -> str:
     table, _ = load(region=region)
     rows, notes = [], []
     for step in pools:
-        before, after = of_pool(step.old, table), of_pool(None if step.op == "delete" else step.new, table)
+        before, after = (
+            of_pool(step.old, table),
+            of_pool(None if step.op == "delete" else step.new, table),
+        )
         if before == after and isinstance(after, Range):
-            notes.append(f"{code(step.name)} stays at {after.low:.2f} to {after.high:.2f} CNY/h ({_nodes(after)} of `{after.kind}`).")
+            notes.append(
+                f"{code(step.name)} stays at {after.low:.2f} to {after.high:.2f} CNY/h ({_nodes(after)} of `{after.kind}`)."
+            )
         else:
             rows.append(_row(step, before, after))
     if not pools:
         return ""
     head = "| pool | now, CNY/h | after, CNY/h | difference at the most, a month |\n|---|---|---|---|\n"
-    parts = [" ".join(["**Cost of GPU nodes.**", *notes]), head + "".join(rows).rstrip() if rows else "", _source(table, region)]
+    parts = [
+        " ".join(["**Cost of GPU nodes.**", *notes]),
+        head + "".join(rows).rstrip() if rows else "",
+        _source(table, region),
+    ]
     return "\n\n".join(filter(None, parts))
 
 
 def _row(step: Step, before: Range | str, after: Range | str) -> str:
     most = "can't be told"
-    if not (isinstance(before, str) and before != "none") and not (isinstance(after, str) and after != "none"):
-        difference = (after.high if isinstance(after, Range) else 0) - (before.high if isinstance(before, Range) else 0)
+    if not (isinstance(before, str) and before != "none") and not (
+        isinstance(after, str) and after != "none"
+    ):
+        difference = (after.high if isinstance(after, Range) else 0) - (
+            before.high if isinstance(before, Range) else 0
+        )
         most = f"{'+' if difference >= 0 else '−'}{abs(difference) * HOURS:,.0f} CNY"
     return f"| {code(step.name)} | {_cell(before)} | {_cell(after)} | {most} |\n"
 
 
 def _cell(side: Range | str) -> str:
-    return side if isinstance(side, str) else f"{side.low:.2f} to {side.high:.2f} ({_nodes(side)}, `{side.kind}`)"
+    return (
+        side
+        if isinstance(side, str)
+        else f"{side.low:.2f} to {side.high:.2f} ({_nodes(side)}, `{side.kind}`)"
+    )
 
 
 def _nodes(side: Range) -> str:
@@ -69,7 +86,10 @@ def of_pool(state: State | None, table: Prices) -> Range | str:
         return "none"
     inputs = state.inputs or state.outputs
     kinds = [one for one in inputs.get("instanceTypes") or () if isinstance(one, str)]
-    priced = sorted((one for one in kinds if one in table.on_demand), key=lambda one: table.on_demand[one] / table.vcpus.get(one, 1))
+    priced = sorted(
+        (one for one in kinds if one in table.on_demand),
+        key=lambda one: table.on_demand[one] / table.vcpus.get(one, 1),
+    )
     if not priced:
         return f"no price known for {code(line(', '.join(kinds) or '(no type)'), 80)}"
     sizes = _sizes(inputs)
@@ -82,12 +102,16 @@ def of_pool(state: State | None, table: Prices) -> Range | str:
 def _sizes(inputs: dict[str, Any]) -> tuple[int, int] | None:
     scaling = inputs.get("scalingConfig")
     scaling = scaling if isinstance(scaling, dict) and scaling.get("enable") is True else {}
-    low, high = (_number(scaling.get(key, inputs.get("desiredSize"))) for key in ("minSize", "maxSize"))
+    low, high = (
+        _number(scaling.get(key, inputs.get("desiredSize"))) for key in ("minSize", "maxSize")
+    )
     return None if low is None or high is None else (low, high)
 
 
 def _hourly(inputs: dict[str, Any], nodes: int, table: Prices, kind: str) -> float:
-    """Pay-as-you-go share as the pool asks for it, the rest at the preemptible share of the list price."""
+    """Pay-as-you-go share as the pool asks for it, the rest at the preemptible share of the list
+    price.
+    """
     price = table.on_demand[kind]
     if inputs.get("spotStrategy", "NoSpot") == "NoSpot":
         return nodes * price

@@ -1,7 +1,7 @@
 """What `pulumi preview --json` printed, in either of its forms, as plain steps.
 
-One form is a single document; with PULUMI_ENABLE_STREAMING_JSON_PREVIEW the CLI prints an event a line instead. Both may hold
-anything a pull request can put there: nothing here trusts a type.
+One form is a single document; with PULUMI_ENABLE_STREAMING_JSON_PREVIEW the CLI prints an event a
+line instead. Both may hold anything a pull request can put there: nothing here trusts a type.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ class State:
             _mapping(raw.get("outputs")),
             raw.get("protect") is True,
             raw.get("retainOnDelete") is True,
-            frozenset(one for one in raw.get("additionalSecretOutputs") or () if isinstance(one, str)),
+            frozenset(
+                one for one in raw.get("additionalSecretOutputs") or () if isinstance(one, str)
+            ),
         )
 
 
@@ -90,7 +92,9 @@ class Preview:
 
 
 def parse(text: str) -> Preview:
-    """Either form, told apart by the first line. An empty text is an empty preview. Raises NotAPreview."""
+    """Either form, told apart by the first line. An empty text is an empty preview. Raises
+    NotAPreview.
+    """
     if not text.strip():
         return Preview()
     try:
@@ -110,7 +114,9 @@ def _lines(text: str) -> list[dict[str, Any]]:
         try:
             event = json.loads(line)
         except ValueError as error:
-            raise NotAPreview(f"line {number} is no JSON ({error}): expected what `pulumi preview --json` prints, unchanged") from None
+            raise NotAPreview(
+                f"line {number} is no JSON ({error}): expected what `pulumi preview --json` prints, unchanged"
+            ) from None
         if isinstance(event, dict):
             found.append(event)
     return found
@@ -118,10 +124,17 @@ def _lines(text: str) -> list[dict[str, Any]]:
 
 def _from_document(whole: dict[str, Any]) -> Preview:
     if not isinstance(whole.get("steps", []), list):
-        raise NotAPreview("`steps` is no list: expected what `pulumi preview --json` prints, unchanged")
-    steps = [_step(one, one.get("oldState"), one.get("newState"), "replaceReasons") for one in _mappings(whole.get("steps"))]
+        raise NotAPreview(
+            "`steps` is no list: expected what `pulumi preview --json` prints, unchanged"
+        )
+    steps = [
+        _step(one, one.get("oldState"), one.get("newState"), "replaceReasons")
+        for one in _mappings(whole.get("steps"))
+    ]
     messages = tuple(_message(one) for one in _mappings(whole.get("diagnostics")))
-    return Preview(*_settled(steps, whole.get("changeSummary")), messages, region=_region(whole.get("config")))
+    return Preview(
+        *_settled(steps, whole.get("changeSummary")), messages, region=_region(whole.get("config"))
+    )
 
 
 def _from_events(events: Iterable[dict[str, Any]]) -> Preview:
@@ -140,8 +153,14 @@ def _from_events(events: Iterable[dict[str, Any]]) -> Preview:
     return Preview(*_settled(steps, summary), tuple(messages), tuple(violations), _region(config))
 
 
-def _step(raw: dict[str, Any], old: Any, new: Any, replaced_by: str, reasons: str = "diffReasons") -> Step:
-    detailed = {path: kind for path, kind in _mapping(raw.get("detailedDiff")).items() if isinstance(kind, dict)}
+def _step(
+    raw: dict[str, Any], old: Any, new: Any, replaced_by: str, reasons: str = "diffReasons"
+) -> Step:
+    detailed = {
+        path: kind
+        for path, kind in _mapping(raw.get("detailedDiff")).items()
+        if isinstance(kind, dict)
+    }
     return Step(
         str(raw.get("op", "")), str(raw.get("urn", "")), State.of(old), State.of(new), detailed,
         _texts(raw.get(replaced_by)), _texts(raw.get(reasons)),
@@ -149,16 +168,30 @@ def _step(raw: dict[str, Any], old: Any, new: Any, replaced_by: str, reasons: st
 
 
 def _settled(steps: list[Step], summary: Any) -> tuple[tuple[Step, ...], dict[str, int]]:
-    """One step a resource and operation: the parts that a replacement is told in are left out where the whole is told."""
+    """One step a resource and operation: the parts that a replacement is told in are left out where
+    the whole is told.
+    """
     whole = {step.urn for step in steps if step.op == "replace"}
-    parts = ("create-replacement", "delete-replaced", "discard-replaced", "read-replacement", "import-replacement")
+    parts = (
+        "create-replacement",
+        "delete-replaced",
+        "discard-replaced",
+        "read-replacement",
+        "import-replacement",
+    )
     kept = tuple(step for step in steps if not (step.op in parts and step.urn in whole))
-    counts = {str(op): number for op, number in _mapping(summary).items() if isinstance(number, int)}
+    counts = {
+        str(op): number for op, number in _mapping(summary).items() if isinstance(number, int)
+    }
     return kept, counts or dict(Counter(step.op for step in kept))
 
 
 def _message(raw: dict[str, Any]) -> Message:
-    return Message(str(raw.get("severity", "info")), f"{raw.get('prefix') or ''}{raw.get('message') or ''}", str(raw.get("urn") or ""))
+    return Message(
+        str(raw.get("severity", "info")),
+        f"{raw.get('prefix') or ''}{raw.get('message') or ''}",
+        str(raw.get("urn") or ""),
+    )
 
 
 def _region(config: Any) -> str:

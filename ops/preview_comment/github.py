@@ -30,14 +30,18 @@ class GitHub:
     def pages(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
         """Every item of a list, page by page."""
         for page in range(1, MOST_PAGES + 1):
-            items = self.call("GET", f"{path}?{urllib.parse.urlencode({**query, 'per_page': '100', 'page': str(page)})}")
+            items = self.call(
+                "GET",
+                f"{path}?{urllib.parse.urlencode({**query, 'per_page': '100', 'page': str(page)})}",
+            )
             yield from items
             if len(items) < 100:
                 return
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """One request, repeated when the server or the way to it fails. Raises GitHubError. A repeated POST may post twice;
-        the next run removes the second."""
+        """One request, repeated when the server or the way to it fails. Raises GitHubError. A
+        repeated POST may post twice; the next run removes the second.
+        """
         for left in range(TRIES - 1, -1, -1):
             try:
                 return self._once(method, path, body)
@@ -46,7 +50,9 @@ class GitHub:
                     raise GitHubError(_refused(method, path, error)) from None
             except (OSError, http.client.HTTPException) as error:
                 if not left:
-                    raise GitHubError(f"{method} {path}: {error}: is {urllib.parse.urlsplit(self._base).netloc} reachable?") from None
+                    raise GitHubError(
+                        f"{method} {path}: {error}: is {urllib.parse.urlsplit(self._base).netloc} reachable?"
+                    ) from None
             time.sleep(WAIT_SECONDS * (TRIES - left))
         raise AssertionError("unreachable")
 

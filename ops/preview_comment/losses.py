@@ -1,7 +1,9 @@
-"""What is gone for good, or for a while, when a resource is replaced or deleted: the sentence that has to be read before merging.
+"""What is gone for good, or for a while, when a resource is replaced or deleted: the sentence that
+has to be read before merging.
 
-What is replaced by a new thing under another name before the old one goes is no loss: a new model's volume comes, the pods roll to it, and
-then the old volume goes. Shouting at every such roll would teach people not to listen.
+What is replaced by a new thing under another name before the old one goes is no loss: a new model's
+volume comes, the pods roll to it, and then the old volume goes. Shouting at every such roll would
+teach people not to listen.
 """
 
 from __future__ import annotations
@@ -31,15 +33,29 @@ class Loss:
 
 def losses(steps: tuple[Step, ...]) -> list[Loss]:
     """Every stateful resource that is replaced or deleted; those nothing guards first."""
-    found = [Loss(step, LOST[step.kind](shown_inputs(step.kind, step.old)), _guard(step)) for step in steps if is_loss(step)]
+    found = [
+        Loss(step, LOST[step.kind](shown_inputs(step.kind, step.old)), _guard(step))
+        for step in steps
+        if is_loss(step)
+    ]
     return sorted(found, key=lambda loss: (bool(loss.mitigation), list(LOST).index(loss.step.kind)))
 
 
 def interruptions(steps: tuple[Step, ...]) -> list[Loss]:
-    """Every resource that serves and is away for a while, or for good, though nothing is stored in it."""
-    gone = [step for step in steps if step.kind in INTERRUPTED and step.op in GOING and not _comes_first(step)]
+    """Every resource that serves and is away for a while, or for good, though nothing is stored in
+    it.
+    """
+    gone = [
+        step
+        for step in steps
+        if step.kind in INTERRUPTED and step.op in GOING and not _comes_first(step)
+    ]
     until = {"delete": ""}
-    said = [INTERRUPTED[step.kind](shown_inputs(step.kind, step.old)) + until.get(step.op, " before there is another") for step in gone]
+    said = [
+        INTERRUPTED[step.kind](shown_inputs(step.kind, step.old))
+        + until.get(step.op, " before there is another")
+        for step in gone
+    ]
     return [Loss(step, what, "") for step, what in zip(gone, said, strict=True)]
 
 
@@ -49,7 +65,9 @@ def is_loss(step: Step) -> bool:
 
 
 def _comes_first(step: Step) -> bool:
-    """Whether the new one is there, under another name, before the old one goes, and the old one holds nothing of its own."""
+    """Whether the new one is there, under another name, before the old one goes, and the old one
+    holds nothing of its own.
+    """
     if step.op != "replace" or step.kind == "kubernetes:core/v1:Namespace":
         return False
     if step.kind == "ossmodel:index:Model":
@@ -59,7 +77,11 @@ def _comes_first(step: Step) -> bool:
 
 def _place(state: Any) -> tuple[Any, Any]:
     metadata = (state.inputs if state else {}).get("metadata")
-    return (metadata.get("namespace"), metadata.get("name")) if isinstance(metadata, dict) else (None, None)
+    return (
+        (metadata.get("namespace"), metadata.get("name"))
+        if isinstance(metadata, dict)
+        else (None, None)
+    )
 
 
 def _guard(step: Step) -> str:
@@ -76,31 +98,63 @@ def _guard(step: Step) -> str:
 def _about(sentence: str, key: str, *otherwise: str) -> Callable[[Inputs], str]:
     def say(inputs: Inputs) -> str:
         metadata = inputs.get("metadata")
-        flat = {**inputs, **({"metadata.name": metadata.get("name")} if isinstance(metadata, dict) else {})}
+        flat = {
+            **inputs,
+            **({"metadata.name": metadata.get("name")} if isinstance(metadata, dict) else {}),
+        }
         names = (flat.get(one) for one in (key, *otherwise))
-        return sentence.replace("{}", next((code(name, 80) for name in names if isinstance(name, str) and name), "(unnamed)"))
+        return sentence.replace(
+            "{}",
+            next((code(name, 80) for name in names if isinstance(name, str) and name), "(unnamed)"),
+        )
 
     return say
 
 
 _META = "metadata.name"
 LOST: dict[str, Callable[[Inputs], str]] = {
-    "alicloud:oss/bucket:Bucket": _about("**every object in bucket {}**, old versions included", "bucket"),
-    "alicloud:cs/managedKubernetes:ManagedKubernetes": _about("**the whole cluster {}** with everything that runs in it", "name"),
-    "alicloud:kms/key:Key": _about("**key {}, and with it everything encrypted by it**", "description"),
-    "alicloud:log/project:Project": _about("all logs in project {}, and the metric that the autoscaler reads", "projectName", "name"),
-    "alicloud:log/store:Store": _about("all logs in store {}, and the metric that the autoscaler reads", "logstoreName", "name"),
-    "kubernetes:core/v1:Namespace": _about("**everything in namespace {}**, whoever made it", _META),
-    "alicloud:cs/nodePool:NodePool": _about("every node of pool {}: its pods are evicted and wait for other nodes", "nodePoolName"),
-    "alicloud:ram/role:Role": _about("role {}: its credentials end, mounts of the model fail until another works", "roleName"),
-    "alicloud:ram/policy:Policy": _about("policy {}: whoever relies on it is refused", "policyName"),
-    "kubernetes:core/v1:PersistentVolume": _about("volume {}: pods can't start with it any more; what OSS holds stays", _META),
-    "kubernetes:core/v1:PersistentVolumeClaim": _about("claim {}: pods can't start with it any more", _META),
-    "ossmodel:index:Model": _about("the model below {} with all versions of its objects; the repository still has it", "prefix"),
+    "alicloud:oss/bucket:Bucket": _about(
+        "**every object in bucket {}**, old versions included", "bucket"
+    ),
+    "alicloud:cs/managedKubernetes:ManagedKubernetes": _about(
+        "**the whole cluster {}** with everything that runs in it", "name"
+    ),
+    "alicloud:kms/key:Key": _about(
+        "**key {}, and with it everything encrypted by it**", "description"
+    ),
+    "alicloud:log/project:Project": _about(
+        "all logs in project {}, and the metric that the autoscaler reads", "projectName", "name"
+    ),
+    "alicloud:log/store:Store": _about(
+        "all logs in store {}, and the metric that the autoscaler reads", "logstoreName", "name"
+    ),
+    "kubernetes:core/v1:Namespace": _about(
+        "**everything in namespace {}**, whoever made it", _META
+    ),
+    "alicloud:cs/nodePool:NodePool": _about(
+        "every node of pool {}: its pods are evicted and wait for other nodes", "nodePoolName"
+    ),
+    "alicloud:ram/role:Role": _about(
+        "role {}: its credentials end, mounts of the model fail until another works", "roleName"
+    ),
+    "alicloud:ram/policy:Policy": _about(
+        "policy {}: whoever relies on it is refused", "policyName"
+    ),
+    "kubernetes:core/v1:PersistentVolume": _about(
+        "volume {}: pods can't start with it any more; what OSS holds stays", _META
+    ),
+    "kubernetes:core/v1:PersistentVolumeClaim": _about(
+        "claim {}: pods can't start with it any more", _META
+    ),
+    "ossmodel:index:Model": _about(
+        "the model below {} with all versions of its objects; the repository still has it", "prefix"
+    ),
     "kubernetes:core/v1:Secret": _about("secret {}", _META),
     "alicloud:vpc/network:Network": _about("**network {}** and every address in it", "vpcName"),
     "alicloud:vpc/switch:Switch": _about("vSwitch {} and every address in it", "vswitchName"),
-    "alicloud:ecs/eipAddress:EipAddress": _about("public address {}: it is not given back", "addressName"),
+    "alicloud:ecs/eipAddress:EipAddress": _about(
+        "public address {}: it is not given back", "addressName"
+    ),
 }
 """Stateful kinds, worst first."""
 INTERRUPTED: dict[str, Callable[[Inputs], str]] = {

@@ -1,4 +1,6 @@
-"""Putting foreign text into Markdown so that it stays text: no HTML, no links, no mentions, no hidden characters."""
+"""Putting foreign text into Markdown so that it stays text: no HTML, no links, no mentions, no
+hidden characters.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,24 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
 def visible(text: str) -> str:
-    """Control, direction-changing and zero-width characters as their code points; terminal colours gone; line ends kept."""
-    return "".join(character if _harmless(character) else f"\\u{ord(character):04x}" for character in _ESCAPES.sub("", text))
+    """Control, direction-changing and zero-width characters as their code points; terminal colours
+    gone; line ends kept.
+    """
+    return "".join(
+        character if _harmless(character) else f"\\u{ord(character):04x}"
+        for character in _ESCAPES.sub("", text)
+    )
 
 
 def _harmless(character: str) -> bool:
-    return character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+    return character in "\n\t" or unicodedata.category(character) not in (
+        "Cc",
+        "Cf",
+        "Cs",
+        "Co",
+        "Zl",
+        "Zp",
+    )
 
 
 def line(text: str, limit: int = 200) -> str:

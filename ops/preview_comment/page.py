@@ -1,7 +1,9 @@
-"""A comment as a page that looks about as GitHub shows it: for a look before it is posted, and for the picture in docs/operations.md.
+"""A comment as a page that looks about as GitHub shows it: for a look before it is posted, and for
+the picture in docs/operations.md.
 
-python -m ops.preview_comment page preview/prod/comment.md > comment.html
-chromium --headless --no-sandbox --hide-scrollbars --window-size=920,1000 --screenshot=docs/preview-comment.png comment.html
+python -m ops.preview_comment page preview/prod/comment.md > comment.html chromium --headless
+--no-sandbox --hide-scrollbars --window-size=920,1000 --screenshot=docs/preview-comment.png
+comment.html
 """
 
 from __future__ import annotations
@@ -31,13 +33,20 @@ blockquote { border-left: .25em solid #d1d9e0; padding: 0 1em; margin: 0 0 16px;
 
 
 def page(comment: str) -> str:
-    """The comment as an HTML page, its first changes opened. Takes what `render` makes, which holds no markup of others."""
+    """The comment as an HTML page, its first changes opened. Takes what `render` makes, which holds
+    no markup of others.
+    """
     from markdown_it import MarkdownIt
 
     body = MarkdownIt("commonmark").enable("table").render(comment)
     for kind in ("caution", "warning"):
-        body = body.replace(f"<blockquote>\n<p>[!{kind.upper()}]\n", f'<blockquote class="{kind}">\n<p><b>{kind.title()}</b></p><p>')
-    body = re.sub(r'(<pre><code class="language-diff">)(.*?)(</code></pre>)', _coloured, body, flags=re.DOTALL)
+        body = body.replace(
+            f"<blockquote>\n<p>[!{kind.upper()}]\n",
+            f'<blockquote class="{kind}">\n<p><b>{kind.title()}</b></p><p>',
+        )
+    body = re.sub(
+        r'(<pre><code class="language-diff">)(.*?)(</code></pre>)', _coloured, body, flags=re.DOTALL
+    )
     body = body.replace("<details>", "<details open>", 1)
     head = '<div class="head"><b>github-actions</b> commented now</div>'
     return f'<!doctype html><meta charset="utf-8"><style>{STYLE}</style>\n<div class="box">{head}<div class="body">\n{body}</div></div>\n'
@@ -46,13 +55,18 @@ def page(comment: str) -> str:
 def _coloured(found: re.Match[str]) -> str:
     """A diff with its lines marked as added and removed."""
     marks = {"+": "add", "-": "del"}
-    lines = [f'<span class="{marks[line[0]]}">{line}</span>' if line[:1] in marks else f"{line}\n" for line in found[2].splitlines()]
+    lines = [
+        f'<span class="{marks[line[0]]}">{line}</span>' if line[:1] in marks else f"{line}\n"
+        for line in found[2].splitlines()
+    ]
     return f"{found[1]}{''.join(lines)}{found[3]}"
 
 
 def main(arguments: list[str]) -> int:
     """Prints the page of a comment's file."""
-    parser = argparse.ArgumentParser(prog="python -m ops.preview_comment page", description="A comment as an HTML page.")
+    parser = argparse.ArgumentParser(
+        prog="python -m ops.preview_comment page", description="A comment as an HTML page."
+    )
     parser.add_argument("comment", type=pathlib.Path, metavar="COMMENT.md")
     print(page(parser.parse_args(arguments).comment.read_text()), end="")
     return 0

@@ -1,4 +1,6 @@
-"""Property paths as the engine writes them: spec.containers[0].image, metadata.annotations["a.b/c"]."""
+"""Property paths as the engine writes them: spec.containers[0].image,
+metadata.annotations["a.b/c"].
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ _PART = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.\[\]]+)')
 
 def parts(path: str) -> list[str | int]:
     """The steps of a path."""
-    return [int(index) if index else (quoted or plain) for quoted, index, plain in _PART.findall(path)]
+    return [
+        int(index) if index else (quoted or plain) for quoted, index, plain in _PART.findall(path)
+    ]
 
 
 def look_up(value: Any, path: str) -> Any:
@@ -30,7 +34,9 @@ def look_up(value: Any, path: str) -> Any:
 
 
 def compare(old: Any, new: Any, path: str = "") -> dict[str, str]:
-    """Paths at which two values differ, each with add, delete or update: for steps the engine gives no detail of."""
+    """Paths at which two values differ, each with add, delete or update: for steps the engine gives
+    no detail of.
+    """
     if isinstance(old, dict) and isinstance(new, dict):
         found: dict[str, str] = {}
         for key in [*old, *(key for key in new if key not in old)]:

@@ -1,4 +1,6 @@
-"""What the policies say of the preview: ours (`python -m policy --json`) and the CLI's own policy host's, in one list."""
+"""What the policies say of the preview: ours (`python -m policy --json`) and the CLI's own policy
+host's, in one list.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ class Results:
 
 
 def gather(preview: Preview, text: str = "") -> Results:
-    """Both sources together. Raises NotAPreview when the text isn't what `python -m policy --json` writes."""
+    """Both sources together. Raises NotAPreview when the text isn't what `python -m policy --json`
+    writes.
+    """
     reported = [_from_event(one) for one in preview.violations]
     if not text.strip():
         return Results(tuple(reported), ran=bool(reported))
@@ -50,20 +54,28 @@ def gather(preview: Preview, text: str = "") -> Results:
         own = [_from_ours(one) for one in data["violations"]]
         counts = (int(data["policies"]), int(data["resources"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NotAPreview(f"the policy results can't be read ({error}): expected what `python -m policy --json FILE` writes") from None
+        raise NotAPreview(
+            f"the policy results can't be read ({error}): expected what `python -m policy --json FILE` writes"
+        ) from None
     return Results((*own, *reported), *counts, ran=True)
 
 
 def _from_ours(raw: dict[str, Any]) -> Violation:
     return Violation(
-        str(raw["policy"]), raw["level"] != "advisory", str(raw.get("resource", "")), str(raw["message"]), str(raw.get("waiver") or "")
+        str(raw["policy"]),
+        raw["level"] != "advisory",
+        str(raw.get("resource", "")),
+        str(raw["message"]),
+        str(raw.get("waiver") or ""),
     )
 
 
 def _from_event(raw: dict[str, Any]) -> Violation:
     urn = str(raw.get("resourceUrn") or "")
     mandatory = raw.get("enforcementLevel") != "advisory"
-    return Violation(str(raw.get("policyName", "")), mandatory, urn.split("::")[-1], str(raw.get("message", "")))
+    return Violation(
+        str(raw.get("policyName", "")), mandatory, urn.split("::")[-1], str(raw.get("message", ""))
+    )
 
 
 def section(results: Results) -> str:

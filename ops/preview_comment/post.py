@@ -1,7 +1,9 @@
-"""Puts a comment on its pull request, or renews the one that is there. Asks GitHub only; nothing else has to be installed.
+"""Puts a comment on its pull request, or renews the one that is there. Asks GitHub only; nothing
+else has to be installed.
 
-The pull request is named by number, or found by head branch and commit: for a fork's run GitHub tells those and not the number.
-A run for a commit that isn't the head any more posts nothing, so that an old result never covers a new one.
+The pull request is named by number, or found by head branch and commit: for a fork's run GitHub
+tells those and not the number. A run for a commit that isn't the head any more posts nothing, so
+that an old result never covers a new one.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from ops.preview_comment.github import GitHub, GitHubError
 from ops.preview_comment.render import marker
 
 AUTHOR = "github-actions[bot]"
-"""Only this account's comments are renewed: anybody may write a comment that starts with our marker, and edit it later."""
+"""Only this account's comments are renewed: anybody may write a comment that starts with our
+marker, and edit it later.
+"""
 LARGEST = 65_536
 
 
@@ -25,19 +29,31 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m ops.preview_comment post", description=__doc__)
     parser.add_argument("comment", type=pathlib.Path, metavar="COMMENT.md")
     parser.add_argument("--stack", required=True)
-    parser.add_argument("--repository", default=os.environ.get("GITHUB_REPOSITORY", ""), metavar="OWNER/NAME")
+    parser.add_argument(
+        "--repository", default=os.environ.get("GITHUB_REPOSITORY", ""), metavar="OWNER/NAME"
+    )
     parser.add_argument("--pull", type=int, metavar="NUMBER")
-    parser.add_argument("--head", metavar="OWNER:BRANCH", help="instead of --pull: where the pull request comes from")
+    parser.add_argument(
+        "--head",
+        metavar="OWNER:BRANCH",
+        help="instead of --pull: where the pull request comes from",
+    )
     parser.add_argument("--sha", help="with --head: the commit that was previewed")
-    parser.add_argument("--author", default=AUTHOR, help=f"account whose comment is renewed (default {AUTHOR})")
+    parser.add_argument(
+        "--author", default=AUTHOR, help=f"account whose comment is renewed (default {AUTHOR})"
+    )
     options = parser.parse_args(arguments)
     token = os.environ.get("GITHUB_TOKEN", "")
     if not token or not options.repository or not (options.pull or (options.head and options.sha)):
         parser.error("needs GITHUB_TOKEN, --repository, and --pull or --head with --sha")
     try:
         body = _body(options.comment, options.stack)
-        hub = GitHub(os.environ.get("GITHUB_API_URL", "https://api.github.com"), options.repository, token)
-        print(post(hub, body, options.stack, options.author, options.pull, options.head, options.sha))
+        hub = GitHub(
+            os.environ.get("GITHUB_API_URL", "https://api.github.com"), options.repository, token
+        )
+        print(
+            post(hub, body, options.stack, options.author, options.pull, options.head, options.sha)
+        )
     except (GitHubError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -47,13 +63,25 @@ def main(arguments: list[str]) -> int:
 def _body(path: pathlib.Path, stack: str) -> str:
     body = path.read_text()
     if not body.startswith(marker(stack) + "\n"):
-        raise ValueError(f"{path}: doesn't start with {marker(stack)}: it is not this stack's comment, and would never be found again")
+        raise ValueError(
+            f"{path}: doesn't start with {marker(stack)}: it is not this stack's comment, and would never be found again"
+        )
     if len(body) > LARGEST:
-        raise ValueError(f"{path}: {len(body)} characters: expected at most {LARGEST}, which is what GitHub takes")
+        raise ValueError(
+            f"{path}: {len(body)} characters: expected at most {LARGEST}, which is what GitHub takes"
+        )
     return body
 
 
-def post(hub: GitHub, body: str, stack: str, author: str, pull: int | None, head: str | None = None, sha: str | None = None) -> str:
+def post(
+    hub: GitHub,
+    body: str,
+    stack: str,
+    author: str,
+    pull: int | None,
+    head: str | None = None,
+    sha: str | None = None,
+) -> str:
     """Creates or renews; returns what was done."""
     number = pull or _pull_of(hub, head or "", sha or "")
     if number is None:
@@ -81,4 +109,6 @@ def one_line(text: str) -> str:
 
 
 def _is_ours(comment: dict[str, Any], stack: str, author: str) -> bool:
-    return (comment.get("user") or {}).get("login") == author and str(comment.get("body") or "").startswith(marker(stack))
+    return (comment.get("user") or {}).get("login") == author and str(
+        comment.get("body") or ""
+    ).startswith(marker(stack))

@@ -15,9 +15,15 @@ NAMES = re.compile(
     r"((client|app)?secret|.*(password|passwd|passphrase|secretkey|secretdata|accesskey(id|secret)?|token|apikey|privatekey|keydata|kubeconfig"
     r"|htpasswd|authorization|cookie|connectionstring|credentials?))"
 )
-"""Names of properties, lower case and letters only, whose text is a secret. Names of what holds secrets (tlsSecret) are none."""
-REFERENCES = re.compile(r".*(-secret|secret-?name|secret-?ref|token-?path|key-?name)$", re.IGNORECASE)
-"""Names that end so point at a secret: an annotation such as nginx.ingress.kubernetes.io/auth-secret."""
+"""Names of properties, lower case and letters only, whose text is a secret. Names of what holds
+secrets (tlsSecret) are none.
+"""
+REFERENCES = re.compile(
+    r".*(-secret|secret-?name|secret-?ref|token-?path|key-?name)$", re.IGNORECASE
+)
+"""Names that end so point at a secret: an annotation such as
+nginx.ingress.kubernetes.io/auth-secret.
+"""
 SHAPES = re.compile(
     r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)"
     r"|\b(LTAI|STS\.|TMP\.)[A-Za-z0-9]{12,}\b|\b(AKIA|ASIA)[A-Z0-9]{16}\b|\b(ghp|gho|ghu|ghs|ghr)_[A-Za-z0-9]{20,}\b"
@@ -36,13 +42,22 @@ WORD = re.compile(r"[A-Za-z0-9+/_=-]{28,}")
 
 
 def redacted(value: Any, name: str = "", *, hide: bool = False) -> Any:
-    """`value` with every secret in it replaced by [secret]. `name` is the property it stands under; with `hide` all texts go."""
+    """`value` with every secret in it replaced by [secret]. `name` is the property it stands under;
+    with `hide` all texts go.
+    """
     if isinstance(value, dict):
         if SENTINEL in value:
             return HIDDEN
         entry = value.get("name")
-        own = entry if isinstance(entry, str) and set(value) <= {"name", "value"} else ""  # a container's environment
-        return {_scrub(str(key)): redacted(inner, own if own and key == "value" else str(key), hide=hide) for key, inner in value.items()}
+        own = (
+            entry if isinstance(entry, str) and set(value) <= {"name", "value"} else ""
+        )  # a container's environment
+        return {
+            _scrub(str(key)): redacted(
+                inner, own if own and key == "value" else str(key), hide=hide
+            )
+            for key, inner in value.items()
+        }
     if isinstance(value, list):
         return [redacted(inner, name, hide=hide) for inner in value]
     if isinstance(value, str):
@@ -51,7 +66,11 @@ def redacted(value: Any, name: str = "", *, hide: bool = False) -> Any:
 
 
 def _text(value: str, name: str, hide: bool) -> str:
-    if hide or (value and NAMES.fullmatch(re.sub(r"[^a-z]", "", name.lower())) and not REFERENCES.fullmatch(name)):
+    if hide or (
+        value
+        and NAMES.fullmatch(re.sub(r"[^a-z]", "", name.lower()))
+        and not REFERENCES.fullmatch(name)
+    ):
         return HIDDEN
     if value[:1] in ("{", "["):
         try:
@@ -74,15 +93,23 @@ def _scrub(text: str) -> str:
 
 
 def _random(word: str) -> bool:
-    """Whether a word is as mixed as a key is: upper case, lower case, digits, and no repetition. Digests (hex) are none."""
+    """Whether a word is as mixed as a key is: upper case, lower case, digits, and no repetition.
+    Digests (hex) are none.
+    """
     core = word.strip("=")
     parts = [part for part in re.split(r"[/_-]", core) if part]
     longest = max(parts, key=len, default="")
     if len(longest) < 20 or re.fullmatch(r"[0-9a-fA-F]+", core):
         return False
-    mixed = re.search(r"[a-z]", longest) and re.search(r"[A-Z]", longest) and len(re.findall(r"\d", longest)) >= 2
+    mixed = (
+        re.search(r"[a-z]", longest)
+        and re.search(r"[A-Z]", longest)
+        and len(re.findall(r"\d", longest)) >= 2
+    )
     return bool(mixed) and _bits(longest) > 3.6
 
 
 def _bits(word: str) -> float:
-    return -sum(count / len(word) * math.log2(count / len(word)) for count in Counter(word).values())
+    return -sum(
+        count / len(word) * math.log2(count / len(word)) for count in Counter(word).values()
+    )

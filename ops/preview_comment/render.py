@@ -1,4 +1,6 @@
-"""The comment: verdict, what would be lost, counts, cost, policies, and then the differences as far as there is room."""
+"""The comment: verdict, what would be lost, counts, cost, policies, and then the differences as far
+as there is room.
+"""
 
 from __future__ import annotations
 
@@ -41,9 +43,13 @@ class Given:
 
 
 def marker(stack: str) -> str:
-    """The hidden first line by which the stack's comment is found again. Raises ValueError on a name no stack can have."""
+    """The hidden first line by which the stack's comment is found again. Raises ValueError on a
+    name no stack can have.
+    """
     if not STACK_NAME.fullmatch(stack) or "--" in stack:
-        raise ValueError(f"stack {stack!r}: expected up to 100 letters, digits, dots, hyphens (not two in a row) and underscores")
+        raise ValueError(
+            f"stack {stack!r}: expected up to 100 letters, digits, dots, hyphens (not two in a row) and underscores"
+        )
     return f"<!-- pulumi-preview:{stack} -->"
 
 
@@ -54,8 +60,15 @@ def render(given: Given) -> str:
     if given.failed is not None:
         head.append(_failure(given))
     away = interruptions(given.preview.steps)
-    head += [_box("CAUTION", "Lost when this is deployed:", gone), _box("WARNING", "Interrupted while this is deployed:", away)]
-    head += [_counts(given.preview), cost.section(given.preview, given.region), policies.section(given.results)]
+    head += [
+        _box("CAUTION", "Lost when this is deployed:", gone),
+        _box("WARNING", "Interrupted while this is deployed:", away),
+    ]
+    head += [
+        _counts(given.preview),
+        cost.section(given.preview, given.region),
+        policies.section(given.results),
+    ]
     head += [_messages(given.preview)]
     text = "\n\n".join(part for part in head if part)
     foot = f"\n\n<sub>{summary(given.note, 400)}</sub>" if given.note else ""
@@ -85,16 +98,31 @@ def _verdict(given: Given, gone: list[Loss]) -> str:
     counts = _counted(given.preview)
     if gone:
         what = Counter("replaced" if loss.step.op != "delete" else "deleted" for loss in gone)
-        said = " and ".join(f"{number} stateful {_plural('resource', number)} {verb}" for verb, number in what.items())
+        said = " and ".join(
+            f"{number} stateful {_plural('resource', number)} {verb}"
+            for verb, number in what.items()
+        )
         return f"## 🛑 {name}: {said}"
     blocking = len({one.policy for one in given.results.blocking})
-    broken = f", and {blocking} {'policy says' if blocking == 1 else 'policies say'} no" if blocking else ""
+    broken = (
+        f", and {blocking} {'policy says' if blocking == 1 else 'policies say'} no"
+        if blocking
+        else ""
+    )
     if counts.get("replace") or counts.get("delete"):
-        parts = [f"{counts[op]} {word}" for op, word in (("replace", "replaced"), ("delete", "deleted")) if counts.get(op)]
+        parts = [
+            f"{counts[op]} {word}"
+            for op, word in (("replace", "replaced"), ("delete", "deleted"))
+            if counts.get(op)
+        ]
         return f"## ⚠️ {name}: {' and '.join(parts)}, nothing stateful among them{broken}"
     if not any(counts.get(op) for op in VERBS):
         return f"## {'❌' if broken else '✅'} {name}: nothing changes{broken}"
-    parts = [f"{counts[op]} to {VERBS[op][1]}" for op in ("create", "import", "update", "read", "refresh") if counts.get(op)]
+    parts = [
+        f"{counts[op]} to {VERBS[op][1]}"
+        for op in ("create", "import", "update", "read", "refresh")
+        if counts.get(op)
+    ]
     return f"## {'❌' if broken else '🟢'} {name}: {', '.join(parts)}, nothing is lost{broken}"
 
 
@@ -118,7 +146,11 @@ def _loss(loss: Loss) -> str:
 
 
 def _reasons(step: Step) -> list[str]:
-    forced = [path for path, kind in step.detailed.items() if str(kind.get("kind", "")).endswith("-replace")]
+    forced = [
+        path
+        for path, kind in step.detailed.items()
+        if str(kind.get("kind", "")).endswith("-replace")
+    ]
     return sorted({*step.replaced_by, *forced})
 
 
@@ -131,35 +163,52 @@ def _counted(preview: Preview) -> Counter[str]:
 
 def _counts(preview: Preview) -> str:
     counts = _counted(preview)
-    parts = [f"**{sign} {counts[op]} to {verb}**" for op, (sign, verb) in VERBS.items() if counts[op]]
+    parts = [
+        f"**{sign} {counts[op]} to {verb}**" for op, (sign, verb) in VERBS.items() if counts[op]
+    ]
     same = counts["same"]
-    return " · ".join([*parts, *([f"{same} unchanged"] if same or not parts else [])]) if preview.counts or preview.steps else ""
+    return (
+        " · ".join([*parts, *([f"{same} unchanged"] if same or not parts else [])])
+        if preview.counts or preview.steps
+        else ""
+    )
 
 
 def _failure(given: Given) -> str:
-    """The errors, without colours and secrets: those the CLI attributes to something, else the end of what it printed."""
+    """The errors, without colours and secrets: those the CLI attributes to something, else the end
+    of what it printed.
+    """
     errors = [message.text for message in given.preview.messages if message.severity == "error"]
     text = scrub("\n".join(errors) or given.failed or "the CLI said nothing")
     lines = [entry[:400] for entry in text.strip().splitlines()]
     cut = lines if len(lines) <= MOST_ERROR_LINES else ["…", *lines[-MOST_ERROR_LINES:]]
-    return fenced("\n".join(cut)) + "\n\nWhat is shown below is as far as the preview came: nothing follows from what is missing."
+    return (
+        fenced("\n".join(cut))
+        + "\n\nWhat is shown below is as far as the preview came: nothing follows from what is missing."
+    )
 
 
 def _messages(preview: Preview) -> str:
     """Warnings, each once."""
     said = list(
         dict.fromkeys(
-            line(scrub(message.text).removeprefix("warning: "), 400) for message in preview.messages if message.severity == "warning"
+            line(scrub(message.text).removeprefix("warning: "), 400)
+            for message in preview.messages
+            if message.severity == "warning"
         )
     )
     rows = [f"- ⚠ {code(text, 400)}" for text in said[:10]]
-    return "\n".join([*rows, *([f"- … and {len(said) - 10} more warnings"] if len(said) > 10 else [])])
+    return "\n".join(
+        [*rows, *([f"- … and {len(said) - 10} more warnings"] if len(said) > 10 else [])]
+    )
 
 
 def _sections(steps: tuple[Step, ...]) -> list[tuple[Step, str]]:
     """One folded section a changed resource, the ones to look at first first."""
     known = [step for step in steps if step.op in ORDER]
-    ranked = sorted(known, key=lambda step: (not is_loss(step), ORDER.index(step.op), step.kind, step.name))
+    ranked = sorted(
+        known, key=lambda step: (not is_loss(step), ORDER.index(step.op), step.kind, step.name)
+    )
     return [(step, _section(step)) for step in ranked]
 
 
@@ -168,8 +217,15 @@ def _section(step: Step) -> str:
     title = f"<b>{sign} {verb}</b> {summary(scrub(step.name), 80)} <i>{summary(_short(step.kind), 60)}</i>"
     found = changes.lines(step)
     paths = [entry for entry in found if entry[:1] in "~+-"]
-    number = f" · {len(paths)} {_plural('line', len(paths))}" if step.op in ("update", "replace") and paths else ""
-    return details(title + number, fenced("\n".join(found), "diff") if found else "No property is known to differ.")
+    number = (
+        f" · {len(paths)} {_plural('line', len(paths))}"
+        if step.op in ("update", "replace") and paths
+        else ""
+    )
+    return details(
+        title + number,
+        fenced("\n".join(found), "diff") if found else "No property is known to differ.",
+    )
 
 
 def _short(kind: str) -> str:

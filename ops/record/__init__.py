@@ -1,1 +1,3 @@
-"""Records what a stack does over time: pods, nodes, autoscaler, instances; the input of `make report`."""
+"""Records what a stack does over time: pods, nodes, autoscaler, instances; the input of `make
+report`.
+"""

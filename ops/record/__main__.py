@@ -1,4 +1,6 @@
-"""Records a stack into a run directory until it is told to stop (SIGTERM, Ctrl-C). Started by load, drill and report."""
+"""Records a stack into a run directory until it is told to stop (SIGTERM, Ctrl-C). Started by load,
+drill and report.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from ops.record.sample import POOL_LABEL, differences, sample
 
 CONTROL = "http://10.0.0.2:9090/_lab"
 EVENTS_SECONDS = 0.05
-"""An event's time is exact to this, on the wall's clock: with a fast lab half a second would be ten modelled ones."""
+"""An event's time is exact to this, on the wall's clock: with a fast lab half a second would be ten
+modelled ones.
+"""
 
 
 class Recorder:
@@ -35,13 +39,17 @@ class Recorder:
         self._instances: list[dict[str, Any]] = []
         cloud = cloud_of(meta)
         self._ecs = Instances(cloud, meta) if cloud and not meta.get("lab") else None
-        self._answers = Answers(cloud, meta, run / "requests.jsonl") if cloud and meta.get("route") else None
+        self._answers = (
+            Answers(cloud, meta, run / "requests.jsonl") if cloud and meta.get("route") else None
+        )
 
     def wait(self) -> None:
         """Until every list has been read once."""
         for mirror in (self.pods, self.nodes, self.deployments, self.hpas):
             if not mirror.filled.wait(30):
-                raise SystemExit("error: the cluster does not answer within 30 s; check the kubeconfig (KUBECONFIG)")
+                raise SystemExit(
+                    "error: the cluster does not answer within 30 s; check the kubeconfig (KUBECONFIG)"
+                )
 
     def _moment(self) -> dict[str, float]:
         """Now: modelled seconds since the run began, and the wall's clock."""
@@ -53,7 +61,12 @@ class Recorder:
         moment, pods, nodes = self._moment(), self.pods.objects, self.nodes.objects
         hpa = self.hpas.objects.get(self.meta["hpa"])
         row = sample(
-            pods.values(), nodes, self.deployments.objects.get(self.meta["deployment"]), hpa, self.instances(nodes), self.meta["pod_qps"]
+            pods.values(),
+            nodes,
+            self.deployments.objects.get(self.meta["deployment"]),
+            hpa,
+            self.instances(nodes),
+            self.meta["pod_qps"],
         )
         self._samples.write(json.dumps({**moment, **row}) + "\n")
 
@@ -67,10 +80,14 @@ class Recorder:
             self._before[kind] = now
 
     def instances(self, nodes: dict[str, Any]) -> list[dict[str, Any]]:
-        """The pool's instances: the region's in the lab; on a real stack ECS's, or without a key what the nodes tell (none of booting)."""
+        """The pool's instances: the region's in the lab; on a real stack ECS's, or without a key
+        what the nodes tell (none of booting).
+        """
         if not self.meta.get("lab"):
             found = self._ecs.now() if self._ecs else None
-            return [_of_node(node, self.meta) for node in nodes.values()] if found is None else found
+            return (
+                [_of_node(node, self.meta) for node in nodes.values()] if found is None else found
+            )
         import httpx
 
         try:
@@ -96,7 +113,11 @@ class Recorder:
 def _of_node(node: dict[str, Any], meta: dict[str, Any]) -> dict[str, Any]:
     labels = node["metadata"].get("labels") or {}
     kind = labels.get("node.kubernetes.io/instance-type", "")
-    row = {"status": "Running", "instance_type": kind, "spot_strategy": labels.get("node.alibabacloud.com/spot-strategy", "NoSpot")}
+    row = {
+        "status": "Running",
+        "instance_type": kind,
+        "spot_strategy": labels.get("node.alibabacloud.com/spot-strategy", "NoSpot"),
+    }
     return {**row, **price_of(row, meta)}
 
 
@@ -104,7 +125,9 @@ def main() -> int:
     """Record until told to stop."""
     parser = argparse.ArgumentParser(prog="python -m ops.record", description=__doc__)
     parser.add_argument("--run", type=Path, required=True, help="the run directory, with meta.json")
-    parser.add_argument("--interval", type=float, default=0.5, help="wall seconds between two samples (default 0.5)")
+    parser.add_argument(
+        "--interval", type=float, default=0.5, help="wall seconds between two samples (default 0.5)"
+    )
     options = parser.parse_args()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,4 +1,6 @@
-"""The two sources of a live stack that are not in its cluster: instances by ECS, answers by the ingress log."""
+"""The two sources of a live stack that are not in its cluster: instances by ECS, answers by the
+ingress log.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ LAG = 15.0
 
 
 class Instances:
-    """The pool's instances as ECS shows them, priced by the run's table; None while there is no answer."""
+    """The pool's instances as ECS shows them, priced by the run's table; None while there is no
+    answer.
+    """
 
     def __init__(self, cloud: Cloud, meta: dict[str, Any]) -> None:
         self._cloud, self._meta, self._group = cloud, meta, ""
@@ -34,7 +38,9 @@ class Instances:
         self._poll.stop()
 
     def _ask(self) -> list[dict[str, Any]]:
-        self._group = self._group or self._cloud.group(self._meta["cluster"], self._meta["node_pool"])
+        self._group = self._group or self._cloud.group(
+            self._meta["cluster"], self._meta["node_pool"]
+        )
         return [{**row, **price_of(row, self._meta)} for row in self._cloud.instances(self._group)]
 
 
@@ -65,10 +71,16 @@ class Answers:
 
 
 def price_of(row: dict[str, Any], meta: dict[str, Any]) -> dict[str, float]:
-    """CNY per hour of an instance, and what it would be on demand; 0 for a type that the table lacks."""
+    """CNY per hour of an instance, and what it would be on demand; 0 for a type that the table
+    lacks.
+    """
     kind = row["instance_type"]
     listed = float(meta["prices"].get(kind, 0.0))
-    share = float(meta.get("spot_fraction", {}).get(kind, 0.3)) if row.get("spot_strategy", "NoSpot") != "NoSpot" else 1.0
+    share = (
+        float(meta.get("spot_fraction", {}).get(kind, 0.3))
+        if row.get("spot_strategy", "NoSpot") != "NoSpot"
+        else 1.0
+    )
     return {"price_per_hour": listed * share, "list_price": listed}
 
 

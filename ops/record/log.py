@@ -1,4 +1,6 @@
-"""The ingress log as a source of answers by the second: which one, what to ask of it, what its rows mean. Pure functions."""
+"""The ingress log as a source of answers by the second: which one, what to ask of it, what its rows
+mean. Pure functions.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +30,20 @@ def route_of(hpa: Mapping[str, Any]) -> Route | None:
         found = (metric.get("external") or {}).get("metric") or {}
         labels = (found.get("selector") or {}).get("matchLabels") or {}
         if found.get("name") in FIELDS and labels.get("sls.ingress.route"):
-            return Route(labels["sls.project"], labels["sls.logstore"], FIELDS[found["name"]], labels["sls.ingress.route"])
+            return Route(
+                labels["sls.project"],
+                labels["sls.logstore"],
+                FIELDS[found["name"]],
+                labels["sls.ingress.route"],
+            )
     return None
 
 
 def statement(route: Route, deadline: float) -> str:
     """The query: one row for each second in which something was answered."""
     shares = ", ".join(
-        f"approx_percentile(request_time, {share}) as {name}" for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+        f"approx_percentile(request_time, {share}) as {name}"
+        for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
     )
     counts = f"count(1) as count, count_if(status >= 500) as failed, count_if(request_time > {deadline:g}) as late"
     return f"* and {route.field}: {route.name} | SELECT __time__ as t, {counts}, {shares} FROM log GROUP BY t ORDER BY t LIMIT {LIMIT}"
@@ -47,7 +55,15 @@ def rows(found: Iterable[Mapping[str, Any]]) -> list[Row]:
     for row in found:
         counts = {name: int(float(row[name])) for name in ("count", "failed", "late")}
         counts["late"] = min(counts["late"], counts["count"] - counts["failed"])
-        made.append((int(row["t"]), {**counts, **{name: round(_number(row[name]), 4) for name in ("p50", "p95", "p99")}}))
+        made.append(
+            (
+                int(row["t"]),
+                {
+                    **counts,
+                    **{name: round(_number(row[name]), 4) for name in ("p50", "p95", "p99")},
+                },
+            )
+        )
     return made
 
 

@@ -26,13 +26,27 @@ def client() -> httpx.Client:
         context.load_cert_chain(wanted.cert_file, wanted.key_file)
     token = (wanted.api_key or {}).get("authorization")
     headers = {"Authorization": token} if token else {}
-    return httpx.Client(base_url=wanted.host, verify=context, headers=headers, timeout=WATCH_SECONDS + 30, trust_env=False)
+    return httpx.Client(
+        base_url=wanted.host,
+        verify=context,
+        headers=headers,
+        timeout=WATCH_SECONDS + 30,
+        trust_env=False,
+    )
 
 
 class Mirror:
-    """The objects of one list, by name. `objects` may be read at any time; it is replaced, never changed."""
+    """The objects of one list, by name. `objects` may be read at any time; it is replaced, never
+    changed.
+    """
 
-    def __init__(self, api: httpx.Client, path: str, selector: str = "", wanted: Callable[[Any], bool] | None = None) -> None:
+    def __init__(
+        self,
+        api: httpx.Client,
+        path: str,
+        selector: str = "",
+        wanted: Callable[[Any], bool] | None = None,
+    ) -> None:
         """`wanted` keeps the objects for which it is true."""
         self._api, self._path, self._wanted = api, path, wanted or (lambda found: True)
         self._query = {"labelSelector": selector} if selector else {}
@@ -46,7 +60,11 @@ class Mirror:
                 version = self._list()
                 self.filled.set()
                 self._watch(version)
-            except (httpx.HTTPError, ValueError, KeyError):  # the API server is away, or the version is too old: list again
+            except (
+                httpx.HTTPError,
+                ValueError,
+                KeyError,
+            ):  # the API server is away, or the version is too old: list again
                 time.sleep(0.5)
 
     def _list(self) -> str:
@@ -56,7 +74,12 @@ class Mirror:
         return answer["metadata"]["resourceVersion"]
 
     def _watch(self, version: str) -> None:
-        query = {**self._query, "watch": "true", "resourceVersion": version, "timeoutSeconds": str(WATCH_SECONDS)}
+        query = {
+            **self._query,
+            "watch": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": str(WATCH_SECONDS),
+        }
         with self._api.stream("GET", self._path, params=query) as answer:
             answer.raise_for_status()
             for line in answer.iter_lines():

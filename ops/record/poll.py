@@ -1,4 +1,6 @@
-"""What is asked of a slow place again and again, in a thread of its own; the last answer is at hand at any time."""
+"""What is asked of a slow place again and again, in a thread of its own; the last answer is at hand
+at any time.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ T = TypeVar("T")
 
 
 class Poll(Generic[T]):
-    """Asks every so many wall seconds until `stop`. A failure is told once, and the last answer stays."""
+    """Asks every so many wall seconds until `stop`. A failure is told once, and the last answer
+    stays.
+    """
 
     def __init__(self, what: str, ask: Callable[[], T], every: float) -> None:
         self._what, self._ask, self._every = what, ask, every
@@ -35,7 +39,9 @@ class Poll(Generic[T]):
         """Ask now."""
         try:
             self.answer = self._ask()
-        except Exception as error:  # the SDKs raise what they like; a report goes on without this source
+        except (
+            Exception
+        ) as error:  # the SDKs raise what they like; a report goes on without this source
             text = f"{type(error).__name__}: {error}".splitlines()[0][:300]
             if text != self._told:
                 self._told = text

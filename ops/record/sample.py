@@ -1,4 +1,6 @@
-"""One look at a stack as one row, and what happened between two looks; pure functions of the objects."""
+"""One look at a stack as one row, and what happened between two looks; pure functions of the
+objects.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,18 @@ HASH_LABEL = "pod-template-hash"
 
 def is_spot(node: Object | None) -> bool:
     """Whether a node is preemptible."""
-    return node is not None and (node["metadata"].get("labels") or {}).get(SPOT_LABEL, "NoSpot") != "NoSpot"
+    return (
+        node is not None
+        and (node["metadata"].get("labels") or {}).get(SPOT_LABEL, "NoSpot") != "NoSpot"
+    )
 
 
 def condition(thing: Object, kind: str) -> bool:
     """Whether a condition is True."""
-    return any(c["type"] == kind and c["status"] == "True" for c in (thing.get("status") or {}).get("conditions") or [])
+    return any(
+        c["type"] == kind and c["status"] == "True"
+        for c in (thing.get("status") or {}).get("conditions") or []
+    )
 
 
 def sample(
@@ -29,10 +37,14 @@ def sample(
     instances: Iterable[Object],
     pod_qps: float,
 ) -> dict[str, Any]:
-    """The row of a moment, without its time. A pod is ready when it says so and its node is still there."""
+    """The row of a moment, without its time. A pod is ready when it says so and its node is still
+    there.
+    """
     pods = list(pods)
     living = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
-    ready = [pod for pod in pods if condition(pod, "Ready") and pod["spec"].get("nodeName") in nodes]
+    ready = [
+        pod for pod in pods if condition(pod, "Ready") and pod["spec"].get("nodeName") in nodes
+    ]
     spot = sum(is_spot(nodes[pod["spec"]["nodeName"]]) for pod in ready)
     return {
         "pods": {
@@ -42,7 +54,9 @@ def sample(
             "ready_spot": spot,
             "ready_on_demand": len(ready) - spot,
             "pending": sum(not pod["spec"].get("nodeName") for pod in living),
-            "detached": sum(HASH_LABEL not in (pod["metadata"].get("labels") or {}) for pod in living),
+            "detached": sum(
+                HASH_LABEL not in (pod["metadata"].get("labels") or {}) for pod in living
+            ),
         },
         "nodes": _nodes(nodes.values(), instances := list(instances)),
         "hpa": _hpa(hpa),
@@ -66,7 +80,14 @@ def _nodes(nodes: Iterable[Object], instances: list[Object]) -> dict[str, int]:
 
 def _hpa(hpa: Object | None) -> dict[str, Any]:
     status = (hpa or {}).get("status") or {}
-    current = next((m["external"]["current"] for m in status.get("currentMetrics") or [] if m and m.get("external")), {})
+    current = next(
+        (
+            m["external"]["current"]
+            for m in status.get("currentMetrics") or []
+            if m and m.get("external")
+        ),
+        {},
+    )
     return {
         "current": status.get("currentReplicas", 0),
         "desired": status.get("desiredReplicas", 0),
@@ -82,19 +103,28 @@ def _billed(instances: list[Object]) -> dict[str, Any]:
         "spot": len(spot),
         "on_demand": len(billed) - len(spot),
         "cny_per_hour": round(sum(float(i.get("price_per_hour") or 0) for i in billed), 4),
-        "cny_per_hour_on_demand": round(sum(float(i.get("list_price") or i.get("price_per_hour") or 0) for i in billed), 4),
+        "cny_per_hour_on_demand": round(
+            sum(float(i.get("list_price") or i.get("price_per_hour") or 0) for i in billed), 4
+        ),
     }
 
 
-def differences(before: Mapping[str, Object], after: Mapping[str, Object], kind: str) -> list[dict[str, Any]]:
-    """Events between two looks at objects by name: created, gone, ready, unready, notice (nodes)."""
+def differences(
+    before: Mapping[str, Object], after: Mapping[str, Object], kind: str
+) -> list[dict[str, Any]]:
+    """Events between two looks at objects by name: created, gone, ready, unready, notice
+    (nodes).
+    """
     found = []
     for name in after.keys() - before.keys():
         found.append({"kind": f"{kind} created", "detail": name})
     for name in before.keys() - after.keys():
         found.append({"kind": f"{kind} gone", "detail": name})
     for name in before.keys() & after.keys():
-        for state, yes, no in (("Ready", "ready", "unready"), ("InstanceExpired", "notice", "notice withdrawn")):
+        for state, yes, no in (
+            ("Ready", "ready", "unready"),
+            ("InstanceExpired", "notice", "notice withdrawn"),
+        ):
             was, now = condition(before[name], state), condition(after[name], state)
             if was != now:
                 found.append({"kind": f"{kind} {yes if now else no}", "detail": name})

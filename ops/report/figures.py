@@ -1,4 +1,6 @@
-"""Every figure of a run, as pure functions. Times are modelled seconds, rates wall requests per second, money CNY."""
+"""Every figure of a run, as pure functions. Times are modelled seconds, rates wall requests per
+second, money CNY.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ HOUR = 3600.0
 
 
 def share(samples: Sequence[dict[str, Any]], least_nodes: int = 1) -> tuple[float, float] | None:
-    """(lowest, highest) on-demand share of billed instances while there were at least so many; None if there never were."""
+    """(lowest, highest) on-demand share of billed instances while there were at least so many; None
+    if there never were.
+    """
     shares = [
         row["billed"]["on_demand"] / total
         for row in samples
@@ -22,31 +26,50 @@ def share(samples: Sequence[dict[str, Any]], least_nodes: int = 1) -> tuple[floa
 
 
 def requests(run: Run) -> dict[str, float]:
-    """How many requests, failed ones, late ones, and the shares answered in time and answered at all."""
-    count, failed, late = (sum(row[name] for row in run.requests) for name in ("count", "failed", "late"))
-    in_time, answered = ((count - failed - late) / count, (count - failed) / count) if count else (1.0, 1.0)
-    return {"count": count, "failed": failed, "late": late, "in_time": in_time, "answered": answered}
+    """How many requests, failed ones, late ones, and the shares answered in time and answered at
+    all.
+    """
+    count, failed, late = (
+        sum(row[name] for row in run.requests) for name in ("count", "failed", "late")
+    )
+    in_time, answered = (
+        ((count - failed - late) / count, (count - failed) / count) if count else (1.0, 1.0)
+    )
+    return {
+        "count": count,
+        "failed": failed,
+        "late": late,
+        "in_time": in_time,
+        "answered": answered,
+    }
 
 
 def served_next_hour(run: Run, begin: float) -> float:
     """Share of requests answered in time in the hour from `begin` on.
 
-    A run that ends earlier goes on, for what is left of the hour, as in its last tenth; the caller lets it end when it has recovered.
+    A run that ends earlier goes on, for what is left of the hour, as in its last tenth; the caller
+    lets it end when it has recovered.
     """
     return _next_hour(run, begin, "in_time")
 
 
 def answered_next_hour(run: Run, begin: float, demand_qps: float) -> float:
-    """Share of the requests of the hour from `begin` on that were answered without an error, late ones too; see `served_next_hour`.
+    """Share of the requests of the hour from `begin` on that were answered without an error, late
+    ones too; see `served_next_hour`.
 
-    Users who wait for answers ask less while capacity is short of demand: what they would have asked counts as not answered.
+    Users who wait for answers ask less while capacity is short of demand: what they would have
+    asked counts as not answered.
     """
-    unasked = _unasked(run.between(begin, begin + HOUR), demand_qps) / (demand_qps * HOUR / run.clock)
+    unasked = _unasked(run.between(begin, begin + HOUR), demand_qps) / (
+        demand_qps * HOUR / run.clock
+    )
     return _next_hour(run, begin, "answered") - unasked
 
 
 def _unasked(run: Run, demand_qps: float) -> float:
-    """Requests that a steady demand would have had more than were sent, over the seconds in which capacity was short."""
+    """Requests that a steady demand would have had more than were sent, over the seconds in which
+    capacity was short.
+    """
     short = {int(row["t"] / run.clock) for row in run.samples if row["capacity_qps"] < demand_qps}
     sent = [row["count"] for row in run.requests if int(row["t"] / run.clock) in short]
     return max(0.0, demand_qps * len(sent) - sum(sent))
@@ -58,12 +81,20 @@ def _next_hour(run: Run, begin: float, what: str) -> float:
     if watched <= 0:
         return 1.0
     last = requests(run.between(end - watched / 10))[what]
-    return (requests(run.between(begin, begin + HOUR))[what] * watched + last * (HOUR - watched)) / HOUR
+    return (
+        requests(run.between(begin, begin + HOUR))[what] * watched + last * (HOUR - watched)
+    ) / HOUR
 
 
 def shortfall(run: Run, demand_qps: float) -> float:
-    """The largest number of requests per second that ready capacity was below demand, at any sample; 0 if never."""
-    return max((demand_qps - row["capacity_qps"] for row in run.samples), default=0.0) if run.samples else 0.0
+    """The largest number of requests per second that ready capacity was below demand, at any
+    sample; 0 if never.
+    """
+    return (
+        max((demand_qps - row["capacity_qps"] for row in run.samples), default=0.0)
+        if run.samples
+        else 0.0
+    )
 
 
 def time_to_capacity(run: Run, begin: float, demand_qps: float) -> float | None:
@@ -76,16 +107,27 @@ def time_to_capacity(run: Run, begin: float, demand_qps: float) -> float | None:
 
 
 def climbs(run: Run) -> list[dict[str, Any]]:
-    """Each time more pods were wanted than before: when, from how many to how many, and after how many seconds they were ready.
+    """Each time more pods were wanted than before: when, from how many to how many, and after how
+    many seconds they were ready.
 
-    Wanting still more before they are ready is the same climb. `seconds` is None for one that had not ended when the run did.
+    Wanting still more before they are ready is the same climb. `seconds` is None for one that had
+    not ended when the run did.
     """
     found: list[dict[str, Any]] = []
     open_one: dict[str, Any] | None = None
     for before, row in zip(run.samples, run.samples[1:], strict=False):
         wanted = row["pods"]["desired"]
-        if open_one is None and wanted > before["pods"]["desired"] and row["pods"]["ready"] < wanted:
-            open_one = {"t": row["t"], "from": before["pods"]["desired"], "to": wanted, "seconds": None}
+        if (
+            open_one is None
+            and wanted > before["pods"]["desired"]
+            and row["pods"]["ready"] < wanted
+        ):
+            open_one = {
+                "t": row["t"],
+                "from": before["pods"]["desired"],
+                "to": wanted,
+                "seconds": None,
+            }
             found.append(open_one)
         if open_one is not None:
             open_one["to"] = max(open_one["to"], wanted)
@@ -96,19 +138,25 @@ def climbs(run: Run) -> list[dict[str, Any]]:
 
 
 def wanted_share(run: Run) -> tuple[float, float] | None:
-    """The band in which the on-demand share should be, by the stack's settings; None where the pool buys no preemptible instances."""
+    """The band in which the on-demand share should be, by the stack's settings; None where the pool
+    buys no preemptible instances.
+    """
     pool = (run.meta.get("settings") or {}).get("elastic-inference:nodePool") or {}
     if pool.get("spotStrategy") == "NoSpot" or pool.get("onDemandBase"):
         return None
     percent = float(pool.get("onDemandPercent", 30))
-    points = float(((run.meta.get("settings") or {}).get("elastic-inference:mix") or {}).get("points", 4))
+    points = float(
+        ((run.meta.get("settings") or {}).get("elastic-inference:mix") or {}).get("points", 4)
+    )
     return percent / 100, (percent + points) / 100
 
 
 def direction_changes(run: Run) -> int:
     """How often the number of wanted pods turned from growing to shrinking or back."""
     wanted = [row["pods"]["desired"] for row in run.samples]
-    moves = [after > before for before, after in zip(wanted, wanted[1:], strict=False) if after != before]
+    moves = [
+        after > before for before, after in zip(wanted, wanted[1:], strict=False) if after != before
+    ]
     return sum(one != other for one, other in zip(moves, moves[1:], strict=False))
 
 
@@ -119,7 +167,10 @@ def largest_step(run: Run, window: float) -> tuple[int, int]:
     for index, (moment, wanted) in enumerate(rows):
         while rows[start][0] < moment - window:
             start += 1
-        lowest, highest = min(w for _, w in rows[start : index + 1]), max(w for _, w in rows[start : index + 1])
+        lowest, highest = (
+            min(w for _, w in rows[start : index + 1]),
+            max(w for _, w in rows[start : index + 1]),
+        )
         up, down = max(up, wanted - lowest), max(down, highest - wanted)
     return up, down
 
@@ -133,17 +184,26 @@ def cost(run: Run) -> dict[str, float]:
         spent += billed["cny_per_hour"] * span
         full += billed["cny_per_hour_on_demand"] * span
         hours += (billed["spot"] + billed["on_demand"]) * span
-    return {"cny": spent, "cny_on_demand": full, "saving": 1 - spent / full if full else 0.0, "instance_hours": hours}
+    return {
+        "cny": spent,
+        "cny_on_demand": full,
+        "saving": 1 - spent / full if full else 0.0,
+        "instance_hours": hours,
+    }
 
 
 def replaced_after(run: Run, pods: int) -> list[float]:
-    """For each of the pods that ran on the nodes that went (one a node), seconds until one was created in its place; sorted.
+    """For each of the pods that ran on the nodes that went (one a node), seconds until one was
+    created in its place; sorted.
 
-    Events don't tell which nodes were empty: the first to go count as those with pods, so that no wait is shown too short.
+    Events don't tell which nodes were empty: the first to go count as those with pods, so that no
+    wait is shown too short.
     """
     created = iter(sorted(event["t"] for event in run.events if event["kind"] == "pod created"))
     gone = sorted(event["t"] for event in run.events if event["kind"] == "node gone")[:pods]
-    return sorted(next((moment for moment in created if moment >= lost), math.inf) - lost for lost in gone)
+    return sorted(
+        next((moment for moment in created if moment >= lost), math.inf) - lost for lost in gone
+    )
 
 
 def interruptions(run: Run) -> int:

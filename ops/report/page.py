@@ -17,7 +17,10 @@ table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:left
 def page(run: Run) -> str:
     """The whole page."""
     title = html.escape(f"{run.meta.get('title', 'run')} on stack {run.meta.get('stack', '?')}")
-    rows = "\n".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in lines(run))
+    rows = "\n".join(
+        f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
+        for name, value in lines(run)
+    )
     drawn = "\n".join(svg for _, svg in plots(run))
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
@@ -43,7 +46,10 @@ def lines(run: Run) -> list[tuple[str, str]]:
     asked, money, peak = found["requests"], found["cost"], found["peak"]
     share = found["on_demand_share_at_20_nodes"]
     return [
-        ("lasted", f"{found['modelled_seconds'] / 60:.1f} modelled minutes at clock x{run.clock:g}"),
+        (
+            "lasted",
+            f"{found['modelled_seconds'] / 60:.1f} modelled minutes at clock x{run.clock:g}",
+        ),
         (
             "requests",
             f"{asked['count']:.0f}, {asked['failed']:.0f} failed, {asked['late']:.0f} late, {100 * asked['in_time']:.2f} % in time",
@@ -52,10 +58,15 @@ def lines(run: Run) -> list[tuple[str, str]]:
         ("at the peak", f"{peak['pods']} ready pods, {peak['nodes']} nodes"),
         (
             "on-demand share",
-            "never 20 instances" if share is None else f"{100 * share[0]:.1f} to {100 * share[1]:.1f} % at 20 instances or more",
+            "never 20 instances"
+            if share is None
+            else f"{100 * share[0]:.1f} to {100 * share[1]:.1f} % at 20 instances or more",
         ),
         ("time to capacity", climbed(found["climbs"])),
-        ("cost", f"CNY {money['cny']:.2f} for {money['instance_hours']:.1f} instance hours; all on demand {money['cny_on_demand']:.2f}"),
+        (
+            "cost",
+            f"CNY {money['cny']:.2f} for {money['instance_hours']:.1f} instance hours; all on demand {money['cny_on_demand']:.2f}",
+        ),
         ("saving", f"{100 * money['saving']:.1f} %"),
         ("reclaim notices", str(found["interruptions"])),
         ("changes of direction", str(found["direction_changes"])),
@@ -66,6 +77,10 @@ def climbed(climbs: list[dict[str, Any]]) -> str:
     """How long it took to have the pods that were wanted."""
     done = sorted(climb["seconds"] for climb in climbs if climb["seconds"] is not None)
     if not done:
-        return "never more pods wanted than there were" if not climbs else "wanted pods were not ready before the end"
+        return (
+            "never more pods wanted than there were"
+            if not climbs
+            else "wanted pods were not ready before the end"
+        )
     middle, last, missing = done[(len(done) - 1) // 2], done[-1], len(climbs) - len(done)
     return f"{len(climbs)} times more pods wanted; ready after {middle:.0f} s (median), {last:.0f} s (longest), {missing} not yet"

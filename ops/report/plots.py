@@ -29,7 +29,9 @@ def plots(run: Run) -> list[tuple[str, str]]:
 
 
 def picture(run: Run) -> str:
-    """The picture of the tutorial's last step: pods and nodes on preemptible and pay-as-you-go instances over time."""
+    """The picture of the tutorial's last step: pods and nodes on preemptible and pay-as-you-go
+    instances over time.
+    """
     return _draw(run, f"Pods and the instances under them (clock x{run.clock:g})", _overview)
 
 
@@ -68,8 +70,21 @@ def _of(run: Run, group: str, name: str) -> list[float]:
 
 def _pods(axes: Any, run: Run) -> None:
     layers = _of(run, "pods", "ready_on_demand"), _of(run, "pods", "ready_spot")
-    axes.stackplot(_minutes(run.samples), *layers, labels=("ready, on demand", "ready, preemptible"), colors=(ON_DEMAND, SPOT), step="post")
-    axes.step(_minutes(run.samples), _of(run, "pods", "desired"), color=WANTED, linewidth=1, label="wanted", where="post")
+    axes.stackplot(
+        _minutes(run.samples),
+        *layers,
+        labels=("ready, on demand", "ready, preemptible"),
+        colors=(ON_DEMAND, SPOT),
+        step="post",
+    )
+    axes.step(
+        _minutes(run.samples),
+        _of(run, "pods", "desired"),
+        color=WANTED,
+        linewidth=1,
+        label="wanted",
+        where="post",
+    )
 
 
 def _nodes(axes: Any, run: Run) -> None:
@@ -80,12 +95,22 @@ def _nodes(axes: Any, run: Run) -> None:
 
 def _overview(axes: Any, run: Run) -> None:
     _nodes(axes, run)
-    axes.step(_minutes(run.samples), _of(run, "pods", "ready"), color=WANTED, linewidth=1.2, label="ready pods", where="post")
+    axes.step(
+        _minutes(run.samples),
+        _of(run, "pods", "ready"),
+        color=WANTED,
+        linewidth=1.2,
+        label="ready pods",
+        where="post",
+    )
 
 
 def _share(axes: Any, run: Run) -> None:
     rows = [row for row in run.samples if row["billed"]["spot"] + row["billed"]["on_demand"]]
-    shares = [row["billed"]["on_demand"] / (row["billed"]["spot"] + row["billed"]["on_demand"]) for row in rows]
+    shares = [
+        row["billed"]["on_demand"] / (row["billed"]["spot"] + row["billed"]["on_demand"])
+        for row in rows
+    ]
     if band := figures.wanted_share(run):
         axes.axhspan(*band, color=WANTED, alpha=0.2, label="wanted")
     axes.plot(_minutes(rows), shares, color=ON_DEMAND, linewidth=1, label="on-demand share")
@@ -93,34 +118,84 @@ def _share(axes: Any, run: Run) -> None:
 
 def _load(axes: Any, run: Run) -> None:
     second = run.clock
-    axes.plot(_minutes(run.requests), [row["count"] for row in run.requests], color=LOAD, linewidth=0.6, label="answered")
-    axes.plot(_minutes(run.samples), [row["capacity_qps"] for row in run.samples], color=WANTED, linewidth=1.2, label="ready capacity")
+    axes.plot(
+        _minutes(run.requests),
+        [row["count"] for row in run.requests],
+        color=LOAD,
+        linewidth=0.6,
+        label="answered",
+    )
+    axes.plot(
+        _minutes(run.samples),
+        [row["capacity_qps"] for row in run.samples],
+        color=WANTED,
+        linewidth=1.2,
+        label="ready capacity",
+    )
     axes.set_ylabel(f"per wall second ({second:g} modelled)", fontsize=7)
 
 
 def _latency(axes: Any, run: Run) -> None:
     for name, color in (("p99", BAD), ("p95", ON_DEMAND), ("p50", SPOT)):
-        axes.plot(_minutes(run.requests), [row[name] * 1000 for row in run.requests], color=color, linewidth=0.7, label=name)
+        axes.plot(
+            _minutes(run.requests),
+            [row[name] * 1000 for row in run.requests],
+            color=color,
+            linewidth=0.7,
+            label=name,
+        )
     axes.set_ylabel("wall ms", fontsize=7)
 
 
 def _errors(axes: Any, run: Run) -> None:
-    axes.plot(_minutes(run.requests), [row["failed"] for row in run.requests], color=BAD, linewidth=0.8, label="failed")
-    axes.plot(_minutes(run.requests), [row["late"] for row in run.requests], color=ON_DEMAND, linewidth=0.8, label="late")
+    axes.plot(
+        _minutes(run.requests),
+        [row["failed"] for row in run.requests],
+        color=BAD,
+        linewidth=0.8,
+        label="failed",
+    )
+    axes.plot(
+        _minutes(run.requests),
+        [row["late"] for row in run.requests],
+        color=ON_DEMAND,
+        linewidth=0.8,
+        label="late",
+    )
 
 
 def _climbs(axes: Any, run: Run) -> None:
     done = [climb for climb in figures.climbs(run) if climb["seconds"] is not None]
     for climb in done:
         axes.plot([climb["t"] / 60] * 2, [0, climb["seconds"]], color=LOAD, linewidth=1.5)
-        axes.annotate(f"{climb['from']}→{climb['to']}", (climb["t"] / 60, climb["seconds"]), fontsize=7)
-    axes.plot([climb["t"] / 60 for climb in done], [climb["seconds"] for climb in done], "o", color=WANTED, markersize=4)
+        axes.annotate(
+            f"{climb['from']}→{climb['to']}", (climb["t"] / 60, climb["seconds"]), fontsize=7
+        )
+    axes.plot(
+        [climb["t"] / 60 for climb in done],
+        [climb["seconds"] for climb in done],
+        "o",
+        color=WANTED,
+        markersize=4,
+    )
     if run.samples:
         axes.set_xlim(run.samples[0]["t"] / 60, run.samples[-1]["t"] / 60 + 0.01)
     axes.set_ylabel("modelled seconds", fontsize=7)
 
 
 def _cost(axes: Any, run: Run) -> None:
-    axes.plot(_minutes(run.samples), _of(run, "billed", "cny_per_hour"), color=SPOT, linewidth=1.2, label="this mix")
-    axes.plot(_minutes(run.samples), _of(run, "billed", "cny_per_hour_on_demand"), color=ON_DEMAND, linewidth=1, label="all on demand")
+    axes.plot(
+        _minutes(run.samples),
+        _of(run, "billed", "cny_per_hour"),
+        color=SPOT,
+        linewidth=1.2,
+        label="this mix",
+    )
+    axes.plot(
+        _minutes(run.samples),
+        _of(run, "billed", "cny_per_hour_on_demand"),
+        color=ON_DEMAND,
+        linewidth=1,
+        label="all on demand",
+    )
     axes.set_ylabel("CNY", fontsize=7)

@@ -45,14 +45,22 @@ class Run:
 
     def between(self, begin: float, end: float = float("inf")) -> Run:
         """The part from `begin` to `end` (modelled seconds, end excluded)."""
-        cut = [[row for row in rows if begin <= row["t"] < end] for rows in (self.samples, self.requests, self.events)]
+        cut = [
+            [row for row in rows if begin <= row["t"] < end]
+            for rows in (self.samples, self.requests, self.events)
+        ]
         return Run(self.meta, *cut)
 
 
 def read(path: Path, needed: Collection[str] = ("samples",)) -> Run:
-    """Read a run directory. Raises RunError with everything that is unreadable, or empty or missing of what is needed."""
+    """Read a run directory. Raises RunError with everything that is unreadable, or empty or missing
+    of what is needed.
+    """
     problems: list[Problem] = []
-    rows = {name: _rows(path / f"{name}.jsonl", name in needed, problems) for name in ("samples", "requests", "events")}
+    rows = {
+        name: _rows(path / f"{name}.jsonl", name in needed, problems)
+        for name in ("samples", "requests", "events")
+    }
     meta = _meta(path / "meta.json", problems)
     if problems:
         raise RunError(*problems)
@@ -69,7 +77,11 @@ def _rows(file: Path, needed: bool, problems: list[Problem]) -> list[dict[str, A
         problems.append(Problem(file, str(error), "one JSON object per line"))
         return []
     if needed and not rows:
-        problems.append(Problem(file, wrong, "what `make load` or `make drill` has recorded there after a second"))
+        problems.append(
+            Problem(
+                file, wrong, "what `make load` or `make drill` has recorded there after a second"
+            )
+        )
     return rows
 
 
@@ -78,7 +90,13 @@ def _meta(file: Path, problems: list[Problem]) -> dict[str, Any]:
     try:
         meta = json.loads(file.read_text())
     except (OSError, ValueError) as error:
-        problems.append(Problem(file, getattr(error, "strerror", None) or str(error), "the JSON object that a recorded run has there"))
+        problems.append(
+            Problem(
+                file,
+                getattr(error, "strerror", None) or str(error),
+                "the JSON object that a recorded run has there",
+            )
+        )
         return {}
     if not isinstance(meta, dict):
         problems.append(Problem(file, f"is a {type(meta).__name__}", "a JSON object"))
@@ -86,11 +104,15 @@ def _meta(file: Path, problems: list[Problem]) -> dict[str, Any]:
 
 
 class Growing:
-    """A run that is still being recorded: each look parses only what has come since the last one."""
+    """A run that is still being recorded: each look parses only what has come since the last
+    one.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._rows: dict[str, list[dict[str, Any]]] = {name: [] for name in ("samples", "requests", "events")}
+        self._rows: dict[str, list[dict[str, Any]]] = {
+            name: [] for name in ("samples", "requests", "events")
+        }
         self._offsets = dict.fromkeys(self._rows, 0)
         self._meta: dict[str, Any] = json.loads((path / "meta.json").read_text())
 

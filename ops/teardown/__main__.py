@@ -1,7 +1,8 @@
 """`make destroy STACK=…`: takes a stack down in order and looks for what is left.
 
-Exit status: 0 nothing is left; 1 something is left, could not be looked at, or did not go; 2 refused, nothing touched; 130 interrupted.
-The same command goes on where an earlier one was stopped, killed or failed.
+Exit status: 0 nothing is left; 1 something is left, could not be looked at, or did not go; 2
+refused, nothing touched; 130 interrupted. The same command goes on where an earlier one was
+stopped, killed or failed.
 """
 
 from __future__ import annotations
@@ -18,17 +19,50 @@ REFUSED, INTERRUPTED = 2, 130
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    made = argparse.ArgumentParser(prog="python -m ops.teardown", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = argparse.ArgumentParser(
+        prog="python -m ops.teardown",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     made.add_argument("--stack", default="local")
-    made.add_argument("--confirm", default="", metavar="NAME", help="the stack's name, where nobody is there to type it")
+    made.add_argument(
+        "--confirm",
+        default="",
+        metavar="NAME",
+        help="the stack's name, where nobody is there to type it",
+    )
     made.add_argument("--plan", action="store_true", help="show what would happen, and stop")
-    made.add_argument("--scan", action="store_true", help="delete nothing, only look for what is left")
-    made.add_argument("--keep-model", action="store_true", help="keep bucket and model, in the state as well: the next `up` finds them")
-    made.add_argument("--keep-nothing", action="store_true", help="what happens without an option; for commands that are put together")
-    made.add_argument("--keep-protected", action="store_true", help="leave what is protected, take down the rest")
-    made.add_argument("--unprotect", action="store_true", help="take down what is protected as well")
-    made.add_argument("--cluster-gone", action="store_true", help="the cluster will not answer again: forget the objects in it")
-    made.add_argument("--patience", type=float, default=PATIENCE, metavar="SECONDS", help="longest wait after a stage (%(default)g)")
+    made.add_argument(
+        "--scan", action="store_true", help="delete nothing, only look for what is left"
+    )
+    made.add_argument(
+        "--keep-model",
+        action="store_true",
+        help="keep bucket and model, in the state as well: the next `up` finds them",
+    )
+    made.add_argument(
+        "--keep-nothing",
+        action="store_true",
+        help="what happens without an option; for commands that are put together",
+    )
+    made.add_argument(
+        "--keep-protected", action="store_true", help="leave what is protected, take down the rest"
+    )
+    made.add_argument(
+        "--unprotect", action="store_true", help="take down what is protected as well"
+    )
+    made.add_argument(
+        "--cluster-gone",
+        action="store_true",
+        help="the cluster will not answer again: forget the objects in it",
+    )
+    made.add_argument(
+        "--patience",
+        type=float,
+        default=PATIENCE,
+        metavar="SECONDS",
+        help="longest wait after a stage (%(default)g)",
+    )
     made.add_argument("--report", default="", metavar="FILE", help="write the report as JSON, too")
     return made
 
@@ -38,7 +72,9 @@ def main() -> int:
     options = parser().parse_args()
     stack = Stack(options.stack)
     if options.keep_protected and options.unprotect:
-        parser().error("--keep-protected and --unprotect: expected one of them; which would count can't be told")
+        parser().error(
+            "--keep-protected and --unprotect: expected one of them; which would count can't be told"
+        )
     if stack.in_lab and not inside_lab():
         return into_lab()
     if not stack.in_lab:
@@ -57,10 +93,16 @@ def main() -> int:
     except CommandFailed as failure:
         return explain(failure)
     except CloudError as error:
-        print(f"error: {error}\nOnce the cause is gone the same command goes on from here.", file=sys.stderr)
+        print(
+            f"error: {error}\nOnce the cause is gone the same command goes on from here.",
+            file=sys.stderr,
+        )
         return 1
     except (KeyboardInterrupt, run.Interrupted):
-        print("\ninterrupted; what is gone is gone, and the same command goes on from here", file=sys.stderr)
+        print(
+            "\ninterrupted; what is gone is gone, and the same command goes on from here",
+            file=sys.stderr,
+        )
         return INTERRUPTED
 
 
@@ -70,7 +112,11 @@ def teardown(stack: Stack, options: argparse.Namespace) -> int:
     from ops.teardown.teardown import Options, Teardown
 
     names = ("confirm", "keep_model", "keep_protected", "unprotect", "cluster_gone", "patience")
-    work = Teardown(stack, Options(**{name: getattr(options, name) for name in names}), place.config_of(stack.name))
+    work = Teardown(
+        stack,
+        Options(**{name: getattr(options, name) for name in names}),
+        place.config_of(stack.name),
+    )
     wanted = work.plan()
     if not options.scan:
         print(work.show(wanted), flush=True)
@@ -78,7 +124,12 @@ def teardown(stack: Stack, options: argparse.Namespace) -> int:
         return 0
     if not options.scan:
         protected = any(one.protect for one in work.state.real)
-        guard.confirm(stack.name, options.confirm, protected=protected, quiet=stack.in_lab or not work.state.real)
+        guard.confirm(
+            stack.name,
+            options.confirm,
+            protected=protected,
+            quiet=stack.in_lab or not work.state.real,
+        )
         wanted = work.destroy()
     report = work.look(wanted)
     report.write(options.report)
@@ -92,10 +143,23 @@ def into_lab() -> int:
     from ops.lab import home
 
     if not is_running(home()):
-        print("error: the lab does not run, and with it goes everything in it\n  remedy: make up starts it again", file=sys.stderr)
+        print(
+            "error: the lab does not run, and with it goes everything in it\n  remedy: make up starts it again",
+            file=sys.stderr,
+        )
         return REFUSED
     os.chdir(ROOT)
-    words = [sys.executable, "-m", "lab", "exec", "--", sys.executable, "-m", "ops.teardown", *sys.argv[1:]]
+    words = [
+        sys.executable,
+        "-m",
+        "lab",
+        "exec",
+        "--",
+        sys.executable,
+        "-m",
+        "ops.teardown",
+        *sys.argv[1:],
+    ]
     sys.stdout.flush()
     os.execve(sys.executable, words, environment())
 

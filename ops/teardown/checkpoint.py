@@ -1,4 +1,6 @@
-"""What the stack's state says is there, as plain resources. Secrets in it stay encrypted and are never looked at."""
+"""What the stack's state says is there, as plain resources. Secrets in it stay encrypted and are
+never looked at.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ class Resource:
         return bool(self.id) and not self.kind.startswith("pulumi:")
 
     def get(self, key: str) -> str:
-        """A property that is a text, as the provider answered it or as it was asked for; "" when there is none."""
+        """A property that is a text, as the provider answered it or as it was asked for; "" when
+        there is none.
+        """
         for values in (self.outputs, self.inputs):
             if isinstance(values.get(key), str) and values[key]:
                 return values[key]
@@ -58,7 +62,11 @@ class Checkpoint:
 
     def of(self, kind: str) -> list[Resource]:
         """Those of a type, or of all types with this beginning."""
-        return [one for one in self.resources if one.kind == kind or (kind[-1:] in ":/" and one.kind.startswith(kind))]
+        return [
+            one
+            for one in self.resources
+            if one.kind == kind or (kind[-1:] in ":/" and one.kind.startswith(kind))
+        ]
 
     @property
     def real(self) -> list[Resource]:
@@ -84,7 +92,9 @@ class Checkpoint:
 
 
 def parse(deployment: Mapping[str, Any]) -> Checkpoint:
-    """From the `deployment` of `pulumi stack export`. What is being replaced counts once, under its URN."""
+    """From the `deployment` of `pulumi stack export`. What is being replaced counts once, under its
+    URN.
+    """
     rows = deployment.get("resources") or []
     return Checkpoint(tuple(resource(row) for row in rows))
 
@@ -92,7 +102,9 @@ def parse(deployment: Mapping[str, Any]) -> Checkpoint:
 def resource(row: Mapping[str, Any]) -> Resource:
     """One row of the state."""
     needs = {row.get("parent"), row.get("deletedWith"), *(row.get("dependencies") or ())}
-    needs |= {urn for urns in (row.get("propertyDependencies") or {}).values() for urn in urns or ()}
+    needs |= {
+        urn for urns in (row.get("propertyDependencies") or {}).values() for urn in urns or ()
+    }
     needs.add((row.get("provider") or "").rpartition("::")[0])
     return Resource(
         urn=row["urn"],

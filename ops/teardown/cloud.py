@@ -1,7 +1,8 @@
-"""Asks Alibaba Cloud, and only asks: every call here reads. The official OpenAPI client, with the credentials of the environment.
+"""Asks Alibaba Cloud, and only asks: every call here reads. The official OpenAPI client, with the
+credentials of the environment.
 
-The client is the base of all of Alibaba's product packages; with action and version written out it speaks to any product, so that
-eight products don't need eight more packages.
+The client is the base of all of Alibaba's product packages; with action and version written out it
+speaks to any product, so that eight products don't need eight more packages.
 """
 
 from __future__ import annotations
@@ -27,7 +28,11 @@ VERSIONS = {
     "alb": "2020-06-16",
     "nlb": "2022-04-30",
 }
-CENTRAL = {"ram": "ram.aliyuncs.com", "ims": "ims.aliyuncs.com", "location": "location.aliyuncs.com"}
+CENTRAL = {
+    "ram": "ram.aliyuncs.com",
+    "ims": "ims.aliyuncs.com",
+    "location": "location.aliyuncs.com",
+}
 DISCOVERED = ("ecs", "ess", "vpc", "slb", "alb", "nlb")
 """Products whose host differs from region to region; the location service tells it."""
 ATTEMPTS, PAGE = 5, 50
@@ -37,7 +42,9 @@ NOT_IN_USE = ("NotOpen", "NotActivated", "NotEnabled")
 
 
 class CloudError(Exception):
-    """The cloud refused, or did not answer; `code` is its own word for why, "" when there was no answer."""
+    """The cloud refused, or did not answer; `code` is its own word for why, "" when there was no
+    answer.
+    """
 
     def __init__(self, call: str, code: str, message: str, status: int = 0) -> None:
         super().__init__(f"{call}: {code + ': ' if code else ''}{message}")
@@ -46,7 +53,9 @@ class CloudError(Exception):
     @property
     def passing(self) -> bool:
         """Whether asking again may help."""
-        return not self.code or self.status >= 500 and self.status != 501 or "Throttling" in self.code
+        return (
+            not self.code or self.status >= 500 and self.status != 501 or "Throttling" in self.code
+        )
 
 
 @dataclass(frozen=True)
@@ -59,10 +68,16 @@ class Credentials:
 
 
 def credentials(environ: Mapping[str, str] = os.environ) -> Credentials:
-    """Those of the environment, under the provider's names or Alibaba's; else the first of Alibaba's default chain."""
+    """Those of the environment, under the provider's names or Alibaba's; else the first of
+    Alibaba's default chain.
+    """
     for key, secret, token in (
         ("ALICLOUD_ACCESS_KEY", "ALICLOUD_SECRET_KEY", "ALICLOUD_SECURITY_TOKEN"),
-        ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN"),
+        (
+            "ALIBABA_CLOUD_ACCESS_KEY_ID",
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+            "ALIBABA_CLOUD_SECURITY_TOKEN",
+        ),
     ):
         if environ.get(key) and environ.get(secret):
             return Credentials(environ[key], environ[secret], environ.get(token, ""))
@@ -71,8 +86,14 @@ def credentials(environ: Mapping[str, str] = os.environ) -> Credentials:
     try:
         found = Client().get_credential()
     except Exception as error:
-        raise CloudError("credentials", "none", f"set ALICLOUD_ACCESS_KEY and ALICLOUD_SECRET_KEY, or a profile ({error})") from None
-    return Credentials(found.access_key_id or "", found.access_key_secret or "", found.security_token or "")
+        raise CloudError(
+            "credentials",
+            "none",
+            f"set ALICLOUD_ACCESS_KEY and ALICLOUD_SECRET_KEY, or a profile ({error})",
+        ) from None
+    return Credentials(
+        found.access_key_id or "", found.access_key_secret or "", found.security_token or ""
+    )
 
 
 class Cloud:
@@ -99,16 +120,30 @@ class Cloud:
         """All clusters of the account in this region."""
         found: list[dict[str, Any]] = []
         while True:
-            rows = self.cs("/api/v1/clusters", page_size=PAGE, page_number=len(found) // PAGE + 1).get("clusters") or []
+            rows = (
+                self.cs("/api/v1/clusters", page_size=PAGE, page_number=len(found) // PAGE + 1).get(
+                    "clusters"
+                )
+                or []
+            )
             found += rows
             if len(rows) < PAGE:
                 return [row for row in found if row.get("region_id") in (None, self.region)]
 
-    def pages(self, product: str, action: str, outer: str, inner: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+    def pages(
+        self, product: str, action: str, outer: str, inner: str, **parameters: Any
+    ) -> Iterator[dict[str, Any]]:
         """All rows of a list that counts pages: `{outer: {inner: [...]}, TotalCount}`."""
         number, seen = 1, 0
         while True:
-            body = self.rpc(product, action, RegionId=self.region, PageNumber=number, PageSize=PAGE, **parameters)
+            body = self.rpc(
+                product,
+                action,
+                RegionId=self.region,
+                PageNumber=number,
+                PageSize=PAGE,
+                **parameters,
+            )
             rows = (body.get(outer) or {}).get(inner) or []
             yield from rows
             seen += len(rows)
@@ -116,30 +151,45 @@ class Cloud:
                 return
             number += 1
 
-    def tokens(self, product: str, action: str, outer: str, **parameters: Any) -> Iterator[dict[str, Any]]:
-        """All rows of a list that goes on by token; nothing for a product the account has never used."""
+    def tokens(
+        self, product: str, action: str, outer: str, **parameters: Any
+    ) -> Iterator[dict[str, Any]]:
+        """All rows of a list that goes on by token; nothing for a product the account has never
+        used.
+        """
         token = ""
         while True:
             try:
                 body = self.rpc(
-                    product, action, RegionId=self.region, MaxResults=PAGE, **parameters, **({"NextToken": token} if token else {})
+                    product,
+                    action,
+                    RegionId=self.region,
+                    MaxResults=PAGE,
+                    **parameters,
+                    **({"NextToken": token} if token else {}),
                 )
             except CloudError as error:
                 if error.code.endswith(NOT_IN_USE):
                     return
                 raise
             rows = body.get(outer) or []
-            yield from rows.get(outer.removesuffix("s")) or [] if isinstance(rows, Mapping) else rows
+            yield from (
+                rows.get(outer.removesuffix("s")) or [] if isinstance(rows, Mapping) else rows
+            )
             token = body.get("NextToken") or ""
             if not token:
                 return
 
     def host(self, product: str) -> str:
-        """Where the product answers in this region: as the location service says, else by the pattern all clients fall back to."""
+        """Where the product answers in this region: as the location service says, else by the
+        pattern all clients fall back to.
+        """
         if product in CENTRAL:
             return CENTRAL[product]
         if product in DISCOVERED:
-            body = self.rpc("location", "DescribeEndpoints", ServiceCode=product, Id=self.region, Type="openAPI")
+            body = self.rpc(
+                "location", "DescribeEndpoints", ServiceCode=product, Id=self.region, Type="openAPI"
+            )
             found = (body.get("Endpoints") or {}).get("Endpoint") or []
             if found:
                 return found[0]["Endpoint"]
@@ -162,7 +212,9 @@ class Cloud:
             connect_timeout=CONNECT_MS, read_timeout=READ_MS,
         )  # fmt: skip
 
-    def _call(self, product: str, name: str, style: str, method: str, path: str, query: Mapping[str, Any]) -> Any:
+    def _call(
+        self, product: str, name: str, style: str, method: str, path: str, query: Mapping[str, Any]
+    ) -> Any:
         from alibabacloud_tea_openapi.models import OpenApiRequest, Params
 
         roa = style == "ROA"
@@ -170,7 +222,9 @@ class Cloud:
             action="" if roa else name, version=VERSIONS[product], protocol="HTTPS", pathname=path, method=method, auth_type="AK",
             style=style, req_body_type="json" if roa else "formData", body_type="json",
         )  # fmt: skip
-        request = OpenApiRequest(query={key: str(value) for key, value in query.items()}, headers={})
+        request = OpenApiRequest(
+            query={key: str(value) for key, value in query.items()}, headers={}
+        )
         with explained(f"{product} {name}"):
             return self._client(product).call_api(params, request, runtime())["body"]
 
@@ -195,7 +249,12 @@ class explained:
         if error is None or isinstance(error, CloudError) or not isinstance(error, Exception):
             return False
         code = str(getattr(error, "code", "") or "")
-        status = int(getattr(error, "status_code", 0) or getattr(error, "statusCode", 0) or getattr(error, "status", 0) or 0)
+        status = int(
+            getattr(error, "status_code", 0)
+            or getattr(error, "statusCode", 0)
+            or getattr(error, "status", 0)
+            or 0
+        )
         text = str(getattr(error, "message", "") or error)
         raise CloudError(self._call, code if status > 0 else "", text, status) from None
 
@@ -215,7 +274,9 @@ def patiently(call: Callable[[], T], pause: Callable[[float], None] = time.sleep
 def tag_filter(tags: Mapping[str, str]) -> dict[str, str]:
     """Parameters by which a list is narrowed to what carries these tags."""
     pairs = list(enumerate(tags.items(), 1))
-    return {f"Tag.{n}.Key": key for n, (key, _) in pairs} | {f"Tag.{n}.Value": value for n, (_, value) in pairs}
+    return {f"Tag.{n}.Key": key for n, (key, _) in pairs} | {
+        f"Tag.{n}.Value": value for n, (_, value) in pairs
+    }
 
 
 def tags_of(row: Mapping[str, Any]) -> dict[str, str]:

@@ -10,8 +10,15 @@ from ops.preview_comment.document import State
 from ops.teardown.checkpoint import Resource
 from ops.teardown.place import BUCKET, MADE_CLUSTER, POOL
 
-PER_GIB_MONTH = {("Standard", "LRS"): 0.12, ("Standard", "ZRS"): 0.15, ("IA", "LRS"): 0.08, ("IA", "ZRS"): 0.10}
-"""CNY, by storage class and redundancy: Alibaba Cloud's public price list for the Chinese mainland, 2024."""
+PER_GIB_MONTH = {
+    ("Standard", "LRS"): 0.12,
+    ("Standard", "ZRS"): 0.15,
+    ("IA", "LRS"): 0.08,
+    ("IA", "ZRS"): 0.10,
+}
+"""CNY, by storage class and redundancy: Alibaba Cloud's public price list for the Chinese mainland,
+2024.
+"""
 Contents = Callable[[str], tuple[int, int, bool]]
 """Bucket: (number of object versions, bytes, whether there are more)."""
 
@@ -45,14 +52,20 @@ class Costs:
             return self._bucket(one)
         if one.kind == POOL:
             price = of_pool(State(inputs=dict(one.inputs)), self._table)
-            return f"{price.low * HOURS:,.0f} to {price.high * HOURS:,.0f} CNY a month" if isinstance(price, Range) else price
+            return (
+                f"{price.low * HOURS:,.0f} to {price.high * HOURS:,.0f} CNY a month"
+                if isinstance(price, Range)
+                else price
+            )
         if one.kind == MADE_CLUSTER:
             return "the control plane of an ACK Pro cluster and its load balancers, by the hour"
         return "costs nothing by itself"
 
     def _bucket(self, one: Resource) -> str:
         found = self._inside(one.id)
-        price = PER_GIB_MONTH.get((one.get("storageClass") or "Standard", one.get("redundancyType") or "LRS"))
+        price = PER_GIB_MONTH.get(
+            (one.get("storageClass") or "Standard", one.get("redundancyType") or "LRS")
+        )
         if not found or price is None:
             return "storage is billed by size; how much is in it could not be looked up"
         return f"{self.held(one)}: about {found[1] / 2**30 * price:,.2f} CNY a month for storage"

@@ -85,8 +85,18 @@ class Unseen:
     why: str
 
 
-def found(kind: str, identity: str, why: str, region: str, *, of: str = "", first: str = "") -> Found:
-    """A thing with its command; `of` is what it is in (a node pool's cluster), `first` a command that has to come before."""
+def found(
+    kind: str, identity: str, why: str, region: str, *, of: str = "", first: str = ""
+) -> Found:
+    """A thing with its command; `of` is what it is in (a node pool's cluster), `first` a command
+    that has to come before.
+    """
     words = {"id": shlex.quote(identity), "region": region, "of": of}
     remove = _COMMANDS[kind].format(**words)
-    return Found(kind, identity, why, f"{first} && {remove}" if first else remove, CONSOLES.get(kind, "").format(region=region))
+    return Found(
+        kind,
+        identity,
+        why,
+        f"{first} && {remove}" if first else remove,
+        CONSOLES.get(kind, "").format(region=region),
+    )

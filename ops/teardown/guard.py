@@ -1,5 +1,6 @@
-"""Whether these credentials are the ones the stack was made with. With others everything would look deleted, and what a destroy then
-forgets runs on and costs."""
+"""Whether these credentials are the ones the stack was made with. With others everything would look
+deleted, and what a destroy then forgets runs on and costs.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +14,18 @@ from ops.teardown.place import PROJECT, Place
 
 
 class Refused(Exception):
-    """The teardown stops before anything is touched; the text says everything that is wrong, and what to do."""
+    """The teardown stops before anything is touched; the text says everything that is wrong, and
+    what to do.
+    """
 
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
 
 
 def region_of(place: Place, environ: Mapping[str, str] = os.environ) -> str:
-    """The region to work in. Raises Refused when the records and the environment don't agree on one."""
+    """The region to work in. Raises Refused when the records and the environment don't agree on
+    one.
+    """
     used = environ.get("ALICLOUD_REGION") or environ.get("ALIBABA_CLOUD_REGION") or ""
     known = sorted(place.regions)
     if len(known) > 1:
@@ -36,7 +41,9 @@ def region_of(place: Place, environ: Mapping[str, str] = os.environ) -> str:
             f"  remedy: ALICLOUD_REGION={known[0]}"
         )
     if not known and not used:
-        raise Refused(f"region: neither state nor settings of stack {place.stack} name one.\n  remedy: set ALICLOUD_REGION")
+        raise Refused(
+            f"region: neither state nor settings of stack {place.stack} name one.\n  remedy: set ALICLOUD_REGION"
+        )
     return known[0] if known else used
 
 
@@ -63,8 +70,12 @@ def check_account(place: Place, cloud: Cloud) -> None:
         )
 
 
-def check_cluster(place: Place, cloud: Cloud, way_in: Inside | NoCluster, cluster_gone: bool) -> None:
-    """The cluster the records name is this account's, in this region, and answers, or the user says that it is gone. Raises Refused."""
+def check_cluster(
+    place: Place, cloud: Cloud, way_in: Inside | NoCluster, cluster_gone: bool
+) -> None:
+    """The cluster the records name is this account's, in this region, and answers, or the user says
+    that it is gone. Raises Refused.
+    """
     if not place.cluster:
         return
     if isinstance(way_in, NoCluster):
@@ -91,7 +102,11 @@ def _missing(place: Place, cloud: Cloud, why: NoCluster, cluster_gone: bool) -> 
         )
     if cluster_gone:
         return
-    state = f"account {cloud.account} has none in region {cloud.region}" if why.gone else f"it does not answer: {why}"
+    state = (
+        f"account {cloud.account} has none in region {cloud.region}"
+        if why.gone
+        else f"it does not answer: {why}"
+    )
     raise Refused(
         f"cluster {place.cluster}: {state}. Nothing was touched.\n"
         "  otherwise: each object in it would be waited for in vain\n"
@@ -101,17 +116,26 @@ def _missing(place: Place, cloud: Cloud, why: NoCluster, cluster_gone: bool) -> 
 
 
 def confirm(stack: str, given: str, *, protected: bool, quiet: bool) -> None:
-    """Whoever runs this means this stack. `given`: its name from the command line; `quiet`: nobody needs to be asked. Raises Refused."""
+    """Whoever runs this means this stack. `given`: its name from the command line; `quiet`: nobody
+    needs to be asked. Raises Refused.
+    """
     if given:
         if given != stack:
-            raise Refused(f"--confirm {given}: expected {stack}, the name of the stack. Nothing was touched.")
+            raise Refused(
+                f"--confirm {given}: expected {stack}, the name of the stack. Nothing was touched."
+            )
         return
     if quiet and not protected:
         return
     if not sys.stdin.isatty():
-        raise Refused(f"nobody is there to confirm it.\n  remedy: make destroy STACK={stack} CONFIRM={stack}")
+        raise Refused(
+            f"nobody is there to confirm it.\n  remedy: make destroy STACK={stack} CONFIRM={stack}"
+        )
     if protected:
-        if input(f"Parts of stack {stack} are protected. Type its name to go on: ").strip() != stack:
+        if (
+            input(f"Parts of stack {stack} are protected. Type its name to go on: ").strip()
+            != stack
+        ):
             raise Refused("that is not its name. Nothing was touched.")
     elif input(f"Destroy stack {stack}? [y/N] ").strip().lower() not in ("y", "yes"):
         raise Refused("Nothing was touched.")

@@ -1,4 +1,6 @@
-"""The inside of the cluster, as its own API server tells it. A teardown only reads; every call ends within seconds."""
+"""The inside of the cluster, as its own API server tells it. A teardown only reads; every call ends
+within seconds.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ GONE = ("ErrorClusterNotFound", "ErrorClusterDeleted")
 
 
 class NoCluster(Exception):
-    """Nobody can look inside; the text says why. `gone`: the container service knows no such cluster."""
+    """Nobody can look inside; the text says why. `gone`: the container service knows no such
+    cluster.
+    """
 
     def __init__(self, why: str, gone: bool = False) -> None:
         super().__init__(why)
@@ -29,17 +33,23 @@ class Inside:
         from kubernetes import client, config, dynamic
 
         configuration = client.Configuration()
-        config.load_kube_config_from_dict(yaml.safe_load(kubeconfig), client_configuration=configuration, persist_config=False)
+        config.load_kube_config_from_dict(
+            yaml.safe_load(kubeconfig), client_configuration=configuration, persist_config=False
+        )
         configuration.retries = False  # type: ignore[assignment]
         # Its own discovery would ask for every kind there is before the first question.
-        self._client = dynamic.DynamicClient(client.ApiClient(configuration), discoverer=lambda *_: None)
+        self._client = dynamic.DynamicClient(
+            client.ApiClient(configuration), discoverer=lambda *_: None
+        )
 
     def get(self, path: str) -> dict[str, Any]:
         """One GET; {} for what isn't there. Raises NoCluster when nothing answers, or refuses."""
         return json.loads(self._call("get", path) or "{}")
 
     def delete(self, path: str) -> None:
-        """One DELETE; nothing for what isn't there. Raises NoCluster when nothing answers, or refuses."""
+        """One DELETE; nothing for what isn't there. Raises NoCluster when nothing answers, or
+        refuses.
+        """
         self._call("delete", path)
 
     def _call(self, method: str, path: str) -> str:
@@ -47,7 +57,9 @@ class Inside:
         from kubernetes.dynamic.exceptions import DynamicApiError
 
         try:
-            answer = self._client.request(method, path, serialize=False, _request_timeout=(CONNECT_SECONDS, READ_SECONDS))
+            answer = self._client.request(
+                method, path, serialize=False, _request_timeout=(CONNECT_SECONDS, READ_SECONDS)
+            )
             return answer.data.decode("utf-8", "replace")
         except (ApiException, DynamicApiError) as error:
             if error.status == 404:
@@ -57,7 +69,9 @@ class Inside:
             raise NoCluster(f"{path}: {_short(error)}") from None
 
     def text(self, path: str) -> str:
-        """One GET whose answer is not JSON, such as a log; "" for what isn't there. Raises NoCluster."""
+        """One GET whose answer is not JSON, such as a log; "" for what isn't there. Raises
+        NoCluster.
+        """
         return self._call("get", path)
 
     def items(self, path: str) -> list[dict[str, Any]]:
@@ -66,19 +80,26 @@ class Inside:
 
 
 def reach(cloud: Cloud, cluster: str, kubeconfig: str | None = None) -> Inside:
-    """A way into the cluster: by `kubeconfig`, or by a temporary one that the container service issues. Raises NoCluster."""
+    """A way into the cluster: by `kubeconfig`, or by a temporary one that the container service
+    issues. Raises NoCluster.
+    """
     if not cluster and kubeconfig is None:
         raise NoCluster("neither state nor settings name a cluster", gone=True)
     try:
         if cluster:
             cloud.cs(f"/clusters/{cluster}")
-        text = kubeconfig or cloud.cs(f"/k8s/{cluster}/user_config", TemporaryDurationMinutes=60)["config"]
+        text = (
+            kubeconfig
+            or cloud.cs(f"/k8s/{cluster}/user_config", TemporaryDurationMinutes=60)["config"]
+        )
     except CloudError as error:
         raise NoCluster(str(error), gone=error.code in GONE or error.status == 404) from None
     try:
         inside = Inside(text)
     except Exception as error:
-        raise NoCluster(f"the kubeconfig of cluster {cluster} can't be used: {_short(error)}") from None
+        raise NoCluster(
+            f"the kubeconfig of cluster {cluster} can't be used: {_short(error)}"
+        ) from None
     if not inside.get("/version"):
         raise NoCluster("/version: the API server does not know it")
     return inside

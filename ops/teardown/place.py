@@ -1,4 +1,6 @@
-"""Where a stack lives and how what it made is known: from its state, and from its settings for what the state has forgotten."""
+"""Where a stack lives and how what it made is known: from its state, and from its settings for what
+the state has forgotten.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ KUBERNETES_PROVIDER, ALICLOUD_PROVIDER = "pulumi:providers:kubernetes", "pulumi:
 
 @dataclass(frozen=True)
 class Place:
-    """What the stack's records say of account, region and cluster, and the names by which its things are found."""
+    """What the stack's records say of account, region and cluster, and the names by which its
+    things are found.
+    """
 
     stack: str
     accounts: frozenset[str] = frozenset()
@@ -59,10 +63,25 @@ class Place:
 
 
 def without(place: Place, things: Collection[tuple[str, str]]) -> Place:
-    """The place without what is (or becomes) somebody else's, so that nobody waits for it or takes it for left behind."""
-    ids = {kind: frozenset(identity for one, identity in things if one == kind) for kind, _ in things}
-    fields = {"bucket": "buckets", "RAM role": "roles", "RAM policy": "policies", "node pool": "pools", "scaling group": "groups"}
-    return dataclasses.replace(place, **{name: getattr(place, name) - ids.get(kind, frozenset()) for kind, name in fields.items()})
+    """The place without what is (or becomes) somebody else's, so that nobody waits for it or takes
+    it for left behind.
+    """
+    ids = {
+        kind: frozenset(identity for one, identity in things if one == kind) for kind, _ in things
+    }
+    fields = {
+        "bucket": "buckets",
+        "RAM role": "roles",
+        "RAM policy": "policies",
+        "node pool": "pools",
+        "scaling group": "groups",
+    }
+    return dataclasses.replace(
+        place,
+        **{
+            name: getattr(place, name) - ids.get(kind, frozenset()) for kind, name in fields.items()
+        },
+    )
 
 
 def place(stack: str, checkpoint: Checkpoint, config: dict[str, Any]) -> Place:
@@ -75,7 +94,9 @@ def place(stack: str, checkpoint: Checkpoint, config: dict[str, Any]) -> Place:
         regions=frozenset(filter(None, [*_regions(checkpoint), config.get("alicloud:region")])),
         cluster=_cluster(checkpoint) or cluster.get("id") or "",
         cluster_made=bool(cluster.get("create")) or bool(checkpoint.of(MADE_CLUSTER)),
-        namespace=_named(checkpoint, NAMESPACE) or config.get(f"{PROJECT}:namespace") or "inference",
+        namespace=_named(checkpoint, NAMESPACE)
+        or config.get(f"{PROJECT}:namespace")
+        or "inference",
         buckets=frozenset(one.get("bucket") for one in checkpoint.of(BUCKET)),
         roles=frozenset(one.get("roleName") for one in checkpoint.of(ROLE)),
         policies=frozenset(one.get("policyName") for one in checkpoint.of(POLICY)),
@@ -89,7 +110,8 @@ def place(stack: str, checkpoint: Checkpoint, config: dict[str, Any]) -> Place:
     return dataclasses.replace(
         found,
         buckets=found.buckets | {settings.bucket_name},
-        roles=found.roles | ({settings.ram_name("reader")} if not settings.adopt.role_name else set()),
+        roles=found.roles
+        | ({settings.ram_name("reader")} if not settings.adopt.role_name else set()),
         policies=found.policies | {settings.ram_name("read"), settings.ram_name("metrics")},
         kept=_kept(settings),
     )
@@ -107,14 +129,18 @@ def _kept(settings: Any) -> frozenset[tuple[str, str]]:
 
 
 def config_of(stack: str) -> dict[str, Any]:
-    """The stack's file, {} when there is none. Encrypted values stay encrypted. Raises StackFileError when it can't be read."""
+    """The stack's file, {} when there is none. Encrypted values stay encrypted. Raises
+    StackFileError when it can't be read.
+    """
     from settings.core.stack_file import read
 
     return read(ROOT, stack).config if (ROOT / f"Pulumi.{stack}.yaml").is_file() else {}
 
 
 def settings_of(stack: str, config: dict[str, Any]) -> Any:
-    """The program's own view of the settings; None when it would refuse them: a teardown goes by the state then."""
+    """The program's own view of the settings; None when it would refuse them: a teardown goes by
+    the state then.
+    """
     from settings.core.problem import SettingsError
     from settings.core.stack_file import StackFile
 
@@ -137,8 +163,12 @@ def _cluster(checkpoint: Checkpoint) -> str:
     made = [one.id for one in checkpoint.of(MADE_CLUSTER)]
     inside = [one.get("clusterIdentifier") for one in checkpoint.of(KUBERNETES_PROVIDER)]
     output = checkpoint.outputs.get("clusterId")
-    named = [one.get("clusterId") for one in checkpoint.resources if one.kind.startswith("alicloud:cs/")]
-    return next(filter(None, [*made, *inside, *named, output if isinstance(output, str) else ""]), "")
+    named = [
+        one.get("clusterId") for one in checkpoint.resources if one.kind.startswith("alicloud:cs/")
+    ]
+    return next(
+        filter(None, [*made, *inside, *named, output if isinstance(output, str) else ""]), ""
+    )
 
 
 def _named(checkpoint: Checkpoint, kind: str) -> str:

@@ -1,4 +1,6 @@
-"""What a teardown will do, before it does it: what goes and when, what is lost, what is protected, what stays and what that costs."""
+"""What a teardown will do, before it does it: what goes and when, what is lost, what is protected,
+what stays and what that costs.
+"""
 
 from __future__ import annotations
 
@@ -58,28 +60,47 @@ class Plan:
 
     @property
     def things(self) -> frozenset[tuple[str, str]]:
-        """(kind, id) of what stays, as a look for remains would call it, with what comes along with it."""
+        """(kind, id) of what stays, as a look for remains would call it, with what comes along with
+        it.
+        """
         return found_as(self.stays)
 
     @property
     def of_others(self) -> frozenset[tuple[str, str]]:
-        """The same of what the state forgets: from then on it is nobody's here, whatever happens in it."""
+        """The same of what the state forgets: from then on it is nobody's here, whatever happens in
+        it.
+        """
         return found_as([*self.adopted, *self.retained])
 
 
 def found_as(resources: Iterable[Resource]) -> frozenset[tuple[str, str]]:
     """(kind, id) as a look for remains would call them; a node pool brings its scaling group."""
     resources = list(resources)
-    named = {(FOUND_AS[one.kind], one.id.rpartition(":")[2]) for one in resources if one.kind in FOUND_AS}
-    return frozenset(named | {("scaling group", one.get("scalingGroupId")) for one in resources if one.kind == POOL})
+    named = {
+        (FOUND_AS[one.kind], one.id.rpartition(":")[2]) for one in resources if one.kind in FOUND_AS
+    }
+    return frozenset(
+        named
+        | {("scaling group", one.get("scalingGroupId")) for one in resources if one.kind == POOL}
+    )
 
 
-def make(checkpoint: Checkpoint, *, keep_model: bool = False, keep_protected: bool = False, unprotect: bool = False) -> Plan:
-    """The plan. Raises Refused when protected things would have to go and nothing says whether they may."""
+def make(
+    checkpoint: Checkpoint,
+    *,
+    keep_model: bool = False,
+    keep_protected: bool = False,
+    unprotect: bool = False,
+) -> Plan:
+    """The plan. Raises Refused when protected things would have to go and nothing says whether they
+    may.
+    """
     adopted = tuple(one for one in checkpoint.real if one.protect and one.retained)
     retained = tuple(one for one in checkpoint.real if one.retained and not one.protect)
     kept = kept_for_model(checkpoint) if keep_model else frozenset()
-    protected = [one for one in checkpoint.real if one.protect and not one.retained and one.urn not in kept]
+    protected = [
+        one for one in checkpoint.real if one.protect and not one.retained and one.urn not in kept
+    ]
     if protected and keep_protected:
         kept |= checkpoint.with_needs(one.urn for one in protected)
     elif protected and not unprotect:
@@ -108,15 +129,36 @@ def _protected(protected: Iterable[Resource]) -> str:
 def show(plan: Plan, place: Place, region: str, account: str, costs: Costs) -> str:
     """The plan as text."""
     made = "made by the stack" if place.cluster_made else "given to the stack, stays"
-    lines = [f"Stack {place.stack}: account {account}, region {region}, cluster {place.cluster or 'none'} ({made})", ""]
-    lines += ["Goes, in this order:"] if plan.going else ["The state names nothing that could go; a look for remains follows."]
-    lines += [f"  {number} {stage.name:<10} {_counted(stage, plan)}" for number, stage in enumerate(plan.stages, 1) if stage.real]
-    lines += _block("Lost for good:", [_lost(one, costs) for one in plan.going if one.kind in LOST and _worth_saying(one)])
+    lines = [
+        f"Stack {place.stack}: account {account}, region {region}, cluster {place.cluster or 'none'} ({made})",
+        "",
+    ]
+    lines += (
+        ["Goes, in this order:"]
+        if plan.going
+        else ["The state names nothing that could go; a look for remains follows."]
+    )
+    lines += [
+        f"  {number} {stage.name:<10} {_counted(stage, plan)}"
+        for number, stage in enumerate(plan.stages, 1)
+        if stage.real
+    ]
+    lines += _block(
+        "Lost for good:",
+        [_lost(one, costs) for one in plan.going if one.kind in LOST and _worth_saying(one)],
+    )
     lines += _block("No longer paid for:", filter(None, (costs.saved(one) for one in plan.going)))
-    lines += _block("Protection is given up:", [f"{kind_of(one)} {one.id}" for one in plan.unprotect])
+    lines += _block(
+        "Protection is given up:", [f"{kind_of(one)} {one.id}" for one in plan.unprotect]
+    )
     lines += _block(f"Stays, in the state as well ({plan.kept_by}):", _staying(plan.staying, costs))
-    lines += _block("Adopted once, left in place, forgotten by the state:", _staying(plan.adopted, costs))
-    lines += _block("Retained by the settings, forgotten by the state (adopt takes it over again):", _staying(plan.retained, costs))
+    lines += _block(
+        "Adopted once, left in place, forgotten by the state:", _staying(plan.adopted, costs)
+    )
+    lines += _block(
+        "Retained by the settings, forgotten by the state (adopt takes it over again):",
+        _staying(plan.retained, costs),
+    )
     return "\n".join(lines) + "\n"
 
 
@@ -128,11 +170,21 @@ def _block(title: str, rows: Iterable[str]) -> list[str]:
 def _counted(stage: Stage, plan: Plan) -> str:
     stays = {one.urn for one in (*plan.adopted, *plan.retained)}
     kinds = Counter(kind_of(one) for one in stage.real if one.urn not in stays)
-    return ", ".join(f"{number} {kind}" if number > 1 else kind for kind, number in kinds.items()) or "nothing but what the state forgets"
+    return (
+        ", ".join(f"{number} {kind}" if number > 1 else kind for kind, number in kinds.items())
+        or "nothing but what the state forgets"
+    )
 
 
 def _worth_saying(one: Resource) -> bool:
-    return one.kind in (BUCKET, MADE_CLUSTER, NAMESPACE, POOL, "alicloud:log/project:Project", "alicloud:log/store:Store")
+    return one.kind in (
+        BUCKET,
+        MADE_CLUSTER,
+        NAMESPACE,
+        POOL,
+        "alicloud:log/project:Project",
+        "alicloud:log/store:Store",
+    )
 
 
 def _lost(one: Resource, costs: Costs) -> str:

@@ -36,19 +36,35 @@ class Report:
         """For people."""
         lines = [f"\nLooked at {self.where}."]
         if self.kept:
-            lines += ["Stays on purpose:", *(f"  {kind_of(one)} {one.id}" for one in self.kept if one.kind in FOUND_AS)]
+            lines += [
+                "Stays on purpose:",
+                *(f"  {kind_of(one)} {one.id}" for one in self.kept if one.kind in FOUND_AS),
+            ]
         if self.in_state:
-            lines += [f"Still in the state ({len(self.in_state)}):", *(f"  {kind_of(one)} {one.id}" for one in self.in_state)]
+            lines += [
+                f"Still in the state ({len(self.in_state)}):",
+                *(f"  {kind_of(one)} {one.id}" for one in self.in_state),
+            ]
             lines += ["    make destroy deletes it"]
         if self.remains.found:
-            lines += [f"Left ({len(self.remains.found)}):", *(row for one in self.remains.found for row in _rows(one))]
+            lines += [
+                f"Left ({len(self.remains.found)}):",
+                *(row for one in self.remains.found for row in _rows(one)),
+            ]
         if self.remains.unseen:
-            lines += [f"Not looked at ({len(self.remains.unseen)}), so nobody knows whether something is left:"]
+            lines += [
+                f"Not looked at ({len(self.remains.unseen)}), so nobody knows whether something is left:"
+            ]
             lines += [row for gap in self.remains.unseen for row in _gap(gap)]
         if self.clean:
-            lines += [f"{self.stack}: nothing is left" + (" but what stays on purpose" if self.kept else "")]
+            lines += [
+                f"{self.stack}: nothing is left"
+                + (" but what stays on purpose" if self.kept else "")
+            ]
         else:
-            lines += [f"{self.stack}: {len(self.remains.found) + len(self.in_state)} left, {len(self.remains.unseen)} not looked at"]
+            lines += [
+                f"{self.stack}: {len(self.remains.found) + len(self.in_state)} left, {len(self.remains.unseen)} not looked at"
+            ]
         return "\n".join(lines)
 
     def document(self) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""Runs the CLI for one part of a destroy: again if it fails once, cleanly interrupted when we are."""
+"""Runs the CLI for one part of a destroy: again if it fails once, cleanly interrupted when we
+are.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,14 @@ from ops.pulumi import ROOT, CommandFailed, Stack, environment, removed_afterwar
 from ops.teardown.checkpoint import Resource
 
 ATTEMPTS = 3
-"""Of one part: clouds throttle and fail for moments, and deleting what is gone already is no error."""
+"""Of one part: clouds throttle and fail for moments, and deleting what is gone already is no
+error.
+"""
 PAUSE = 2.0
 UNREACHABLE = {"PULUMI_K8S_DELETE_UNREACHABLE": "true", "PULUMI_K8S_CLIENT_TIMEOUT": "10"}
-"""Has the Kubernetes plugin forget objects of a cluster that does not answer, and find that out within seconds."""
+"""Has the Kubernetes plugin forget objects of a cluster that does not answer, and find that out
+within seconds.
+"""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -27,12 +33,28 @@ class Interrupted(Exception):
     """Somebody pressed Ctrl-C; the CLI has ended its update by then."""
 
 
-def destroy(stack: Stack, targets: Iterable[Resource] | None, extra: Mapping[str, str], settle: Callable[[], None]) -> None:
-    """Deletes the targets, or everything for None. `settle` runs before another attempt. Raises CommandFailed or Interrupted."""
+def destroy(
+    stack: Stack,
+    targets: Iterable[Resource] | None,
+    extra: Mapping[str, str],
+    settle: Callable[[], None],
+) -> None:
+    """Deletes the targets, or everything for None. `settle` runs before another attempt. Raises
+    CommandFailed or Interrupted.
+    """
     targeted = [word for one in targets or () for word in ("--target", one.urn)]
     for attempt in range(1, ATTEMPTS + 1):
         with events.recorded() as (options, log):
-            words = ["destroy", "--stack", stack.name, "--yes", "--skip-preview", "--suppress-outputs", *targeted, *options]
+            words = [
+                "destroy",
+                "--stack",
+                stack.name,
+                "--yes",
+                "--skip-preview",
+                "--suppress-outputs",
+                *targeted,
+                *options,
+            ]
             code = _run(stack.command(*words), {**extra, **events.KNOWN})
             if code == 0:
                 return
@@ -40,7 +62,11 @@ def destroy(stack: Stack, targets: Iterable[Resource] | None, extra: Mapping[str
                 print(line, file=sys.stderr)
         if attempt == ATTEMPTS:
             raise CommandFailed(["pulumi", "destroy"], code)
-        print(f"That did not finish; once more ({attempt + 1} of {ATTEMPTS}).", file=sys.stderr, flush=True)
+        print(
+            f"That did not finish; once more ({attempt + 1} of {ATTEMPTS}).",
+            file=sys.stderr,
+            flush=True,
+        )
         time.sleep(PAUSE)
         settle()
 
@@ -49,7 +75,9 @@ def _run(command: list[str], extra: Mapping[str, str]) -> int:
     """The CLI's exit status. Raises Interrupted, once the CLI is done with what it was about."""
     interrupted = False
     with removed_afterwards() as place:
-        process = subprocess.Popen(command, cwd=ROOT, env={**environment(), **extra, **place}, preexec_fn=_end_with_us)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**environment(), **extra, **place}, preexec_fn=_end_with_us
+        )
         while True:
             try:
                 code = process.wait()
@@ -64,7 +92,9 @@ def _run(command: list[str], extra: Mapping[str, str]) -> int:
 
 
 def _end_with_us() -> None:
-    """In the child: a CLI whose teardown was killed ends its update in order and gives its lock back."""
+    """In the child: a CLI whose teardown was killed ends its update in order and gives its lock
+    back.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 

@@ -1,4 +1,6 @@
-"""One look over region and cluster for whatever of the stack is still there. A part that can't be looked at is said to be unseen."""
+"""One look over region and cluster for whatever of the stack is still there. A part that can't be
+looked at is said to be unseen.
+"""
 
 from __future__ import annotations
 
@@ -41,8 +43,16 @@ class Remains:
         return not self.found and not self.unseen
 
 
-def look(cloud: Cloud, place: Place, inside: Inside | None, known: Sequence[Resource] = (), kept: Kept | None = None) -> Remains:
-    """Looks at everything, several things at a time. `known`: what the state named; `inside`: None when the cluster is gone."""
+def look(
+    cloud: Cloud,
+    place: Place,
+    inside: Inside | None,
+    known: Sequence[Resource] = (),
+    kept: Kept | None = None,
+) -> Remains:
+    """Looks at everything, several things at a time. `known`: what the state named; `inside`: None
+    when the cluster is gone.
+    """
     kept = kept or Kept()
     shared = bool(kept.of("Namespace"))
     parts: dict[str, Callable[[], Iterator[Found]]] = {
@@ -71,11 +81,18 @@ def look(cloud: Cloud, place: Place, inside: Inside | None, known: Sequence[Reso
         }
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda part: _looked(*part), parts.items()))
-    found = {(thing.kind, thing.id): thing for things, _ in answers for thing in things if thing not in kept}
+    found = {
+        (thing.kind, thing.id): thing
+        for things, _ in answers
+        for thing in things
+        if thing not in kept
+    }
     return Remains(tuple(found.values()), tuple(gap for _, gap in answers if gap))
 
 
-def _looked(what: str, look_for: Callable[[], Iterator[Found]]) -> tuple[list[Found], Unseen | None]:
+def _looked(
+    what: str, look_for: Callable[[], Iterator[Found]]
+) -> tuple[list[Found], Unseen | None]:
     try:
         return list(look_for()), None
     except (CloudError, NoCluster) as error:

@@ -20,7 +20,12 @@ def clusters(cloud: Cloud, place: Place) -> Iterator[Found]:
         return
     for row in cloud.clusters():
         if row.get("cluster_id") == place.cluster or carries(row, place.tags):
-            yield found("cluster", row["cluster_id"], f"{row.get('name')} is {row.get('state')}; made by this stack", cloud.region)
+            yield found(
+                "cluster",
+                row["cluster_id"],
+                f"{row.get('name')} is {row.get('state')}; made by this stack",
+                cloud.region,
+            )
 
 
 def node_pools(cloud: Cloud, place: Place) -> Iterator[Found]:
@@ -28,7 +33,11 @@ def node_pools(cloud: Cloud, place: Place) -> Iterator[Found]:
     for pool in pools_of(cloud, place.cluster):
         info, group = pool["nodepool_info"], pool.get("scaling_group") or {}
         named = str(info.get("name", "")).startswith(place.pool_name)
-        if info["nodepool_id"] in place.pools or carries({"Tags": group.get("tags") or []}, place.tags) or named:
+        if (
+            info["nodepool_id"] in place.pools
+            or carries({"Tags": group.get("tags") or []}, place.tags)
+            or named
+        ):
             why = f"{info.get('name')} in cluster {place.cluster} is {(pool.get('status') or {}).get('state')}"
             yield found("node pool", info["nodepool_id"], why, cloud.region, of=place.cluster)
 
@@ -50,22 +59,42 @@ def scaling_groups(cloud: Cloud, place: Place) -> Iterator[Found]:
     marks = [*by_tags(place)]
     for row in cloud.pages("ess", "DescribeScalingGroups", "ScalingGroups", "ScalingGroup"):
         identity = row["ScalingGroupId"]
-        why = "behind a node pool of this stack" if identity in place.groups else next((w for tags, w in marks if carries(row, tags)), "")
+        why = (
+            "behind a node pool of this stack"
+            if identity in place.groups
+            else next((w for tags, w in marks if carries(row, tags)), "")
+        )
         if why:
             yield found("scaling group", identity, why, cloud.region)
 
 
 def instances(cloud: Cloud, place: Place) -> Iterator[Found]:
-    """Instances with the stack's tags, those of its own cluster, and those its cluster's vanished scaling groups left."""
+    """Instances with the stack's tags, those of its own cluster, and those its cluster's vanished
+    scaling groups left.
+    """
     seen: set[str] = set()
     for tags, why in by_tags(place):
-        for row in cloud.pages("ecs", "DescribeInstances", "Instances", "Instance", **tag_filter(tags)):
+        for row in cloud.pages(
+            "ecs", "DescribeInstances", "Instances", "Instance", **tag_filter(tags)
+        ):
             if row["InstanceId"] not in seen and carries(row, tags):
                 seen.add(row["InstanceId"])
-                yield found("instance", row["InstanceId"], f"{row.get('InstanceType')}, {row.get('Status')}, {why}", cloud.region)
+                yield found(
+                    "instance",
+                    row["InstanceId"],
+                    f"{row.get('InstanceType')}, {row.get('Status')}, {why}",
+                    cloud.region,
+                )
     tags = {CLUSTER_TAG: place.cluster}
-    held = {(pool.get("scaling_group") or {}).get("scaling_group_id") for pool in pools_of(cloud, place.cluster)}
-    for row in cloud.pages("ecs", "DescribeInstances", "Instances", "Instance", **tag_filter(tags)) if place.cluster else ():
+    held = {
+        (pool.get("scaling_group") or {}).get("scaling_group_id")
+        for pool in pools_of(cloud, place.cluster)
+    }
+    for row in (
+        cloud.pages("ecs", "DescribeInstances", "Instances", "Instance", **tag_filter(tags))
+        if place.cluster
+        else ()
+    ):
         group = tags_of(row).get(GROUP_TAG)
         if group and group not in held and row["InstanceId"] not in seen and carries(row, tags):
             why = f"ordered for cluster {place.cluster} by scaling group {group}, which is behind none of its node pools"
@@ -77,4 +106,9 @@ def disks(cloud: Cloud, place: Place) -> Iterator[Found]:
     for tags, why in by_tags(place):
         for row in cloud.pages("ecs", "DescribeDisks", "Disks", "Disk", **tag_filter(tags)):
             if carries(row, tags) and not row.get("DeleteWithInstance"):
-                yield found("disk", row["DiskId"], f"{row.get('Size')} GiB, {row.get('Status')}, {why}", cloud.region)
+                yield found(
+                    "disk",
+                    row["DiskId"],
+                    f"{row.get('Size')} GiB, {row.get('Status')}, {why}",
+                    cloud.region,
+                )

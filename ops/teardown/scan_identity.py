@@ -20,7 +20,9 @@ def roles(cloud: Cloud, place: Place) -> Iterator[Found]:
         worker = f"KubernetesWorkerRole-{place.cluster[1:]}"
         ours |= {worker: f"of the nodes of cluster {place.cluster}"} if worker in listed else {}
     for name, why in {**_tagged(cloud, "role", place), **ours}.items():
-        policies = (cloud.rpc("ram", "ListPoliciesForRole", RoleName=name).get("Policies") or {}).get("Policy") or []
+        policies = (
+            cloud.rpc("ram", "ListPoliciesForRole", RoleName=name).get("Policies") or {}
+        ).get("Policy") or []
         role = shlex.quote(name)
         detach = " && ".join(
             f"aliyun ram DetachPolicyFromRole --RoleName {role} --PolicyType {row['PolicyType']} --PolicyName {row['PolicyName']}"
@@ -31,7 +33,10 @@ def roles(cloud: Cloud, place: Place) -> Iterator[Found]:
 
 def policies(cloud: Cloud, place: Place) -> Iterator[Found]:
     """Policies of the account's own by name or tags."""
-    listed = {row["PolicyName"] for row in _all(cloud, "ListPolicies", "Policies", "Policy", PolicyType="Custom")}
+    listed = {
+        row["PolicyName"]
+        for row in _all(cloud, "ListPolicies", "Policies", "Policy", PolicyType="Custom")
+    }
     ours = {name: "named as this stack names it" for name in sorted(place.policies & listed)}
     for name, why in {**_tagged(cloud, "policy", place), **ours}.items():
         yield found("RAM policy", name, why, cloud.region)
@@ -52,16 +57,24 @@ def _tagged(cloud: Cloud, kind: str, place: Place) -> dict[str, str]:
     """Names of what carries the stack's tags."""
     wanted = json.dumps([{"Key": key, "Value": value} for key, value in place.tags.items()])
     held: dict[str, dict[str, str]] = {}
-    for row in cloud.tokens("ram", "ListTagResources", "TagResources", ResourceType=kind, Tag=wanted, PageSize=PAGE):
-        held.setdefault(str(row.get("ResourceName") or row.get("ResourceId")), {})[row["TagKey"]] = row.get("TagValue", "")
+    for row in cloud.tokens(
+        "ram", "ListTagResources", "TagResources", ResourceType=kind, Tag=wanted, PageSize=PAGE
+    ):
+        held.setdefault(str(row.get("ResourceName") or row.get("ResourceId")), {})[
+            row["TagKey"]
+        ] = row.get("TagValue", "")
     why = f"tags project={place.tags['project']}, stack={place.stack}"
     return {name: why for name, tags in sorted(held.items()) if place.tags.items() <= tags.items()}
 
 
-def _all(cloud: Cloud, action: str, outer: str, inner: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+def _all(
+    cloud: Cloud, action: str, outer: str, inner: str, **parameters: Any
+) -> Iterator[dict[str, Any]]:
     marker = ""
     while True:
-        body = cloud.rpc("ram", action, MaxItems=100, **parameters, **({"Marker": marker} if marker else {}))
+        body = cloud.rpc(
+            "ram", action, MaxItems=100, **parameters, **({"Marker": marker} if marker else {})
+        )
         yield from (body.get(outer) or {}).get(inner) or []
         marker = body.get("Marker") or ""
         if not body.get("IsTruncated") or not marker:

@@ -1,4 +1,6 @@
-"""Looks for load balancers, public addresses, security groups and networks of the stack or of its cluster."""
+"""Looks for load balancers, public addresses, security groups and networks of the stack or of its
+cluster.
+"""
 
 from __future__ import annotations
 
@@ -17,18 +19,29 @@ FAMILIES = {"alb": "application load balancer", "nlb": "network load balancer"}
 
 
 def by_tags(place: Place) -> list[tuple[dict[str, str], str]]:
-    """The marks to look for, each with how the report says it. What the whole cluster carries counts only if the stack made the cluster."""
+    """The marks to look for, each with how the report says it. What the whole cluster carries
+    counts only if the stack made the cluster.
+    """
     own = [(place.tags, f"tags project={place.tags['project']}, stack={place.stack}")]
     if place.cluster and place.cluster_made:
-        own.append(({CLUSTER_TAG: place.cluster}, f"tag {CLUSTER_TAG}={place.cluster}, a cluster of this stack"))
+        own.append(
+            (
+                {CLUSTER_TAG: place.cluster},
+                f"tag {CLUSTER_TAG}={place.cluster}, a cluster of this stack",
+            )
+        )
     return own
 
 
 def load_balancers(cloud: Cloud, place: Place, inside: Inside | None) -> Iterator[Found]:
-    """Those with the stack's tags, those of its own cluster, and in a shared cluster those whose Service is gone."""
+    """Those with the stack's tags, those of its own cluster, and in a shared cluster those whose
+    Service is gone.
+    """
     marks = dict.fromkeys((frozenset(tags.items()), why) for tags, why in by_tags(place))
     if place.cluster:
-        marks[frozenset({(CLUSTER_TAG, place.cluster)}), f"tag {CLUSTER_TAG}={place.cluster}"] = None
+        marks[frozenset({(CLUSTER_TAG, place.cluster)}), f"tag {CLUSTER_TAG}={place.cluster}"] = (
+            None
+        )
     services = _services(inside)
     seen: set[str] = set()
     for pairs, why in marks:
@@ -43,7 +56,9 @@ def load_balancers(cloud: Cloud, place: Place, inside: Inside | None) -> Iterato
 
 def _balancers(cloud: Cloud, tags: dict[str, str]) -> Iterator[tuple[str, str, dict[str, str]]]:
     narrowed = tag_filter(tags)
-    for row in cloud.pages("slb", "DescribeLoadBalancers", "LoadBalancers", "LoadBalancer", **narrowed):
+    for row in cloud.pages(
+        "slb", "DescribeLoadBalancers", "LoadBalancers", "LoadBalancer", **narrowed
+    ):
         if carries(row, tags):
             yield "load balancer", row["LoadBalancerId"], tags_of(row)
     for product, kind in FAMILIES.items():
@@ -65,7 +80,9 @@ def service_mark(uid: str) -> str:
 
 
 def _unused(held: dict[str, str], services: set[str] | None) -> str:
-    """Why a load balancer of a shared cluster is nobody's any more, "" when it isn't, or when that can't be told."""
+    """Why a load balancer of a shared cluster is nobody's any more, "" when it isn't, or when that
+    can't be told.
+    """
     mark = held.get(SERVICE_TAG)
     if not mark or services is None or mark in services:
         return ""
@@ -75,22 +92,42 @@ def _unused(held: dict[str, str], services: set[str] | None) -> str:
 def addresses(cloud: Cloud, place: Place) -> Iterator[Found]:
     """Public addresses."""
     for tags, why in by_tags(place):
-        for row in cloud.pages("vpc", "DescribeEipAddresses", "EipAddresses", "EipAddress", **tag_filter(tags)):
+        for row in cloud.pages(
+            "vpc", "DescribeEipAddresses", "EipAddresses", "EipAddress", **tag_filter(tags)
+        ):
             if carries(row, tags):
-                yield found("public address", row["AllocationId"], f"{row.get('IpAddress', '')}, {why}", cloud.region)
+                yield found(
+                    "public address",
+                    row["AllocationId"],
+                    f"{row.get('IpAddress', '')}, {why}",
+                    cloud.region,
+                )
 
 
 def security_groups(cloud: Cloud, place: Place) -> Iterator[Found]:
     """Security groups; ACK names its own after the cluster."""
     for tags, why in by_tags(place):
-        for row in cloud.pages("ecs", "DescribeSecurityGroups", "SecurityGroups", "SecurityGroup", **tag_filter(tags)):
+        for row in cloud.pages(
+            "ecs", "DescribeSecurityGroups", "SecurityGroups", "SecurityGroup", **tag_filter(tags)
+        ):
             if carries(row, tags):
                 yield found("security group", row["SecurityGroupId"], why, cloud.region)
     if place.cluster_made and place.cluster:
         name = f"alicloud-cs-auto-created-security-group-{place.cluster}"
-        for row in cloud.pages("ecs", "DescribeSecurityGroups", "SecurityGroups", "SecurityGroup", SecurityGroupName=name):
+        for row in cloud.pages(
+            "ecs",
+            "DescribeSecurityGroups",
+            "SecurityGroups",
+            "SecurityGroup",
+            SecurityGroupName=name,
+        ):
             if row.get("SecurityGroupName") == name:
-                yield found("security group", row["SecurityGroupId"], f"named after cluster {place.cluster}", cloud.region)
+                yield found(
+                    "security group",
+                    row["SecurityGroupId"],
+                    f"named after cluster {place.cluster}",
+                    cloud.region,
+                )
 
 
 def networks(cloud: Cloud, place: Place) -> Iterator[Found]:

@@ -10,11 +10,15 @@ from ops.teardown.found import Found, found
 from ops.teardown.place import Place
 
 MANY = 10_000
-"""Object versions are counted up to here: the report needs to say that there are some, not how many millions."""
+"""Object versions are counted up to here: the report needs to say that there are some, not how many
+millions.
+"""
 
 
 def buckets(cloud: Cloud, place: Place, kept: frozenset[str] = frozenset()) -> Iterator[Found]:
-    """Buckets by name or tags, their object versions and their unfinished uploads. Of a kept one only the uploads count."""
+    """Buckets by name or tags, their object versions and their unfinished uploads. Of a kept one
+    only the uploads count.
+    """
     for name, why in _ours(cloud, place).items():
         if name not in kept:
             number, size, more = contents(cloud, name)
@@ -29,11 +33,18 @@ def buckets(cloud: Cloud, place: Place, kept: frozenset[str] = frozenset()) -> I
 
 
 def contents(cloud: Cloud, name: str) -> tuple[int, int, bool]:
-    """(number, bytes, whether there are more) of the object versions and delete markers in a bucket; nothing in one that is gone."""
+    """(number, bytes, whether there are more) of the object versions and delete markers in a
+    bucket; nothing in one that is gone.
+    """
     number = size = 0
     key = version = ""
     while True:
-        page = _asked("ListObjectVersions", bucket(cloud, name).list_object_versions, key_marker=key, versionid_marker=version)
+        page = _asked(
+            "ListObjectVersions",
+            bucket(cloud, name).list_object_versions,
+            key_marker=key,
+            versionid_marker=version,
+        )
         if page is None:
             return 0, 0, False
         number += len(page.versions) + len(page.delete_marker)
@@ -47,13 +58,19 @@ def bucket(cloud: Cloud, name: str) -> Any:
     """The client of one bucket."""
     import oss2
 
-    return oss2.Bucket(_auth(cloud), _endpoint(cloud), name, region=cloud.region, connect_timeout=CONNECT_MS / 1000)
+    return oss2.Bucket(
+        _auth(cloud), _endpoint(cloud), name, region=cloud.region, connect_timeout=CONNECT_MS / 1000
+    )
 
 
 def _ours(cloud: Cloud, place: Place) -> dict[str, str]:
     listed = list(names(cloud))
     named = {name: "named as this stack names it" for name in listed if name in place.buckets}
-    tagged = {name: f"tags project={place.tags['project']}, stack={place.stack}" for name in listed if _has_tags(cloud, name, place)}
+    tagged = {
+        name: f"tags project={place.tags['project']}, stack={place.stack}"
+        for name in listed
+        if _has_tags(cloud, name, place)
+    }
     return {**tagged, **named}
 
 
@@ -61,7 +78,12 @@ def names(cloud: Cloud) -> Iterator[str]:
     """Names of the account's buckets in this region."""
     import oss2
 
-    service, marker = oss2.Service(_auth(cloud), _endpoint(cloud), region=cloud.region, connect_timeout=CONNECT_MS / 1000), ""
+    service, marker = (
+        oss2.Service(
+            _auth(cloud), _endpoint(cloud), region=cloud.region, connect_timeout=CONNECT_MS / 1000
+        ),
+        "",
+    )
     while True:
         page = _asked("ListBuckets", service.list_buckets, marker=marker)
         for one in page.buckets if page else ():
@@ -81,7 +103,12 @@ def _has_tags(cloud: Cloud, name: str, place: Place) -> bool:
 def _uploads(cloud: Cloud, name: str) -> Iterator[Any]:
     key = upload = ""
     while True:
-        page = _asked("ListMultipartUploads", bucket(cloud, name).list_multipart_uploads, key_marker=key, upload_id_marker=upload)
+        page = _asked(
+            "ListMultipartUploads",
+            bucket(cloud, name).list_multipart_uploads,
+            key_marker=key,
+            upload_id_marker=upload,
+        )
         if page is None:
             return
         yield from page.upload_list
@@ -110,7 +137,9 @@ def _auth(cloud: Cloud) -> Any:
 
     own = cloud.credentials
     if own.token:
-        return oss2.ProviderAuthV4(oss2.credentials.StaticCredentialsProvider(own.key, own.secret, own.token))
+        return oss2.ProviderAuthV4(
+            oss2.credentials.StaticCredentialsProvider(own.key, own.secret, own.token)
+        )
     return oss2.AuthV4(own.key, own.secret)
 
 
@@ -120,7 +149,10 @@ def _endpoint(cloud: Cloud) -> str:
 
 def log_projects(cloud: Cloud, place: Place) -> Iterator[Found]:
     """Log projects by tags, and that of a cluster the stack made."""
-    names = {name: f"tags project={place.tags['project']}, stack={place.stack}" for name in _tagged_projects(cloud, place)}
+    names = {
+        name: f"tags project={place.tags['project']}, stack={place.stack}"
+        for name in _tagged_projects(cloud, place)
+    }
     if place.cluster_made and place.cluster:
         own = f"k8s-log-{place.cluster}"
         names |= {own: f"of cluster {place.cluster}"} if own in _projects(cloud, own) else {}
@@ -131,9 +163,13 @@ def log_projects(cloud: Cloud, place: Place) -> Iterator[Found]:
 def _tagged_projects(cloud: Cloud, place: Place) -> list[str]:
     from alibabacloud_sls20201230.models import ListTagResourcesRequest, ListTagResourcesRequestTags
 
-    wanted = [ListTagResourcesRequestTags(key=key, value=value) for key, value in place.tags.items()]
+    wanted = [
+        ListTagResourcesRequestTags(key=key, value=value) for key, value in place.tags.items()
+    ]
     held: dict[str, dict[str, str]] = {}
-    request = ListTagResourcesRequest(resource_type="project", tags=wanted)  # the package's request has no token: one page it is
+    request = ListTagResourcesRequest(
+        resource_type="project", tags=wanted
+    )  # the package's request has no token: one page it is
     for row in _logs(cloud, "ListTagResources", request).body.tag_resources or []:
         held.setdefault(row.resource_id, {})[row.tag_key] = row.tag_value
     return [name for name, tags in sorted(held.items()) if place.tags.items() <= tags.items()]
@@ -151,7 +187,9 @@ def _logs(cloud: Cloud, call: str, request: Any) -> Any:
     from alibabacloud_sls20201230.client import Client
 
     client = Client(cloud.config(f"{cloud.region}.log.aliyuncs.com"))
-    asked = {"ListTagResources": client.list_tag_resources, "ListProject": client.list_project}[call]
+    asked = {"ListTagResources": client.list_tag_resources, "ListProject": client.list_project}[
+        call
+    ]
 
     def once() -> Any:
         with explained(f"sls {call}"):

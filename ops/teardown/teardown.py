@@ -1,4 +1,6 @@
-"""One teardown from the first look to the last: what `python -m ops.teardown` does between its options and its exit status."""
+"""One teardown from the first look to the last: what `python -m ops.teardown` does between its
+options and its exit status.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,19 @@ from typing import Any
 
 from ops import recover
 from ops.pulumi import ROOT, CommandFailed, Stack
-from ops.teardown import checkpoint, cost, edits, guard, place, plan, run, scan, scan_inside, scan_store, waits
+from ops.teardown import (
+    checkpoint,
+    cost,
+    edits,
+    guard,
+    place,
+    plan,
+    run,
+    scan,
+    scan_inside,
+    scan_store,
+    waits,
+)
 from ops.teardown.cloud import Cloud, credentials
 from ops.teardown.found import Unseen
 from ops.teardown.inside import Inside, NoCluster, reach
@@ -32,7 +46,9 @@ class Options:
 
 @dataclass
 class Teardown:
-    """One stack, its records, and the ways to its cloud. Everything that can be wrong is found out while this is made."""
+    """One stack, its records, and the ways to its cloud. Everything that can be wrong is found out
+    while this is made.
+    """
 
     stack: Stack
     options: Options
@@ -53,19 +69,29 @@ class Teardown:
     def _check_name(self) -> None:
         self.there = self.stack.exists()
         if not self.there and not self.config:
-            known = ", ".join(sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml")))
+            known = ", ".join(
+                sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
+            )
             raise guard.Refused(
                 f"stack {self.stack.name}: the backend knows none, nor is there Pulumi.{self.stack.name}.yaml; expected one of {known}"
             )
 
     def _read(self) -> checkpoint.Checkpoint:
-        """The state; an empty one of a stack that is not there (any more): what it left behind is looked for all the same."""
-        return checkpoint.parse(recover.export(self.stack)["deployment"]) if self.there else checkpoint.Checkpoint()
+        """The state; an empty one of a stack that is not there (any more): what it left behind is
+        looked for all the same.
+        """
+        return (
+            checkpoint.parse(recover.export(self.stack)["deployment"])
+            if self.there
+            else checkpoint.Checkpoint()
+        )
 
     def _way_in(self) -> Inside | NoCluster:
         given = None
         if f"{place.PROJECT}:kubeconfig" in self.config:
-            given = self.stack.capture("config", "get", f"{place.PROJECT}:kubeconfig", "--stack", self.stack.name).stdout
+            given = self.stack.capture(
+                "config", "get", f"{place.PROJECT}:kubeconfig", "--stack", self.stack.name
+            ).stdout
         try:
             return reach(self.cloud, self.place.cluster, given)
         except NoCluster as error:
@@ -74,7 +100,12 @@ class Teardown:
     def plan(self) -> plan.Plan:
         """What would go now. Raises Refused."""
         own = self.options
-        return plan.make(self.state, keep_model=own.keep_model, keep_protected=own.keep_protected, unprotect=own.unprotect)
+        return plan.make(
+            self.state,
+            keep_model=own.keep_model,
+            keep_protected=own.keep_protected,
+            unprotect=own.unprotect,
+        )
 
     def show(self, wanted: plan.Plan) -> str:
         """The plan as text."""
@@ -82,7 +113,9 @@ class Teardown:
         return plan.show(wanted, self.place, self.cloud.region, self.cloud.account, costs)
 
     def destroy(self) -> plan.Plan:
-        """Takes everything down, part by part; returns what was planned. Raises CommandFailed, Interrupted or Refused."""
+        """Takes everything down, part by part; returns what was planned. Raises CommandFailed,
+        Interrupted or Refused.
+        """
         if not self.state.resources:
             return self.plan()
         self._settle()
@@ -96,20 +129,38 @@ class Teardown:
         for number, part in enumerate(parts, 1):
             print(f"\n{number}/{len(parts)} {', '.join(stage.name for stage in part)}", flush=True)
             whole = number == len(parts) and not wanted.kept
-            run.destroy(self.stack, None if whole else self._targets(part), self._environment(), self._settle)
-            going = replace(watch, place=place.without(watch.place, pools_of(chain.from_iterable(parts[number:]))))
+            run.destroy(
+                self.stack,
+                None if whole else self._targets(part),
+                self._environment(),
+                self._settle,
+            )
+            going = replace(
+                watch,
+                place=place.without(watch.place, pools_of(chain.from_iterable(parts[number:]))),
+            )
             waited = dict(wait for stage in part for wait in going.after(stage.name))
             for what, pending in waited.items():
-                waits.until_nothing(what, pending, lambda line: print(line, flush=True), self.options.patience)
+                waits.until_nothing(
+                    what, pending, lambda line: print(line, flush=True), self.options.patience
+                )
         return wanted
 
     def _targets(self, part: Iterable[Stage]) -> list[checkpoint.Resource]:
         return [one for stage in part for one in stage.resources if one.kind != checkpoint.STACK]
 
     def _watch(self, wanted: plan.Plan) -> waits.Watch:
-        stays = {kind: {identity for one, identity in wanted.things if one == kind} for kind in ("bucket", "node pool", "Namespace")}
+        stays = {
+            kind: {identity for one, identity in wanted.things if one == kind}
+            for kind in ("bucket", "node pool", "Namespace")
+        }
         return waits.Watch(
-            self.cloud, self._own(wanted), self.inside, bool(stays["Namespace"]), frozenset(stays["bucket"]), frozenset(stays["node pool"])
+            self.cloud,
+            self._own(wanted),
+            self.inside,
+            bool(stays["Namespace"]),
+            frozenset(stays["bucket"]),
+            frozenset(stays["node pool"]),
         )
 
     def _own(self, wanted: plan.Plan) -> place.Place:
@@ -123,14 +174,19 @@ class Teardown:
         recover.settle_killed_update(self.stack, "kubernetes:" if self.options.cluster_gone else "")
 
     def _prepare(self, wanted: plan.Plan) -> None:
-        """Edits the state where the engine would stand still: protection, and a kubeconfig that may have run out."""
+        """Edits the state where the engine would stand still: protection, and a kubeconfig that may
+        have run out.
+        """
         urns = {one.urn for one in (*wanted.adopted, *wanted.unprotect)}
         temporary = (self.config.get(f"{place.PROJECT}:cluster") or {}).get("credentialMinutes")
         kubeconfig = self.inside.kubeconfig if self.inside and temporary else ""
         if not urns and not kubeconfig:
             return
         state = recover.export(self.stack)
-        changed = [edits.unprotect(state, urns), bool(kubeconfig) and edits.renew(state, kubeconfig)]
+        changed = [
+            edits.unprotect(state, urns),
+            bool(kubeconfig) and edits.renew(state, kubeconfig),
+        ]
         if any(changed):
             recover.write(self.stack, state)
 
@@ -138,11 +194,20 @@ class Teardown:
         """What is left."""
         kept = scan.Kept(wanted.things | self.place.kept)
         gone = self.place.cluster_made and not self._watch(wanted).clusters()
-        remains = scan.look(self.cloud, self._own(wanted), None if gone else self.inside, self._forgotten(wanted), kept)
+        remains = scan.look(
+            self.cloud,
+            self._own(wanted),
+            None if gone else self.inside,
+            self._forgotten(wanted),
+            kept,
+        )
         if self.outside is not None and not self.outside.gone:
             why = f"{self.outside}; when it answers again, the same command without --cluster-gone looks at it"
             there = tuple(scan_inside.forgotten(self._forgotten(wanted)))
-            remains = scan.Remains((*remains.found, *there), (*remains.unseen, Unseen(f"the inside of cluster {self.place.cluster}", why)))
+            remains = scan.Remains(
+                (*remains.found, *there),
+                (*remains.unseen, Unseen(f"the inside of cluster {self.place.cluster}", why)),
+            )
         left = tuple(one for one in self._read().real if one.urn not in wanted.kept)
         where = f"account {self.cloud.account}, region {self.cloud.region}, cluster {self.place.cluster or 'none'}"
         return Report(self.stack.name, where, remains, left, tuple(wanted.stays))
@@ -153,10 +218,13 @@ class Teardown:
 
 
 def pools_of(stages: Iterable[Stage]) -> set[tuple[str, str]]:
-    """Node pools that go in these stages, and their scaling groups: a pool that other things stand on goes later than the rest, and what
-    goes later is not waited for now."""
+    """Node pools that go in these stages, and their scaling groups: a pool that other things stand
+    on goes later than the rest, and what goes later is not waited for now.
+    """
     pools = [one for stage in stages for one in stage.resources if one.kind.startswith(place.POOL)]
-    return {("node pool", one.id.rpartition(":")[2]) for one in pools} | {("scaling group", one.get("scalingGroupId")) for one in pools}
+    return {("node pool", one.id.rpartition(":")[2]) for one in pools} | {
+        ("scaling group", one.get("scalingGroupId")) for one in pools
+    }
 
 
 def explain(failure: CommandFailed) -> int:

@@ -23,7 +23,8 @@ def until_nothing(
     patience: float = PATIENCE,
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Asks until `pending` names nothing; tells what it waits for whenever that changes, and every quarter of a minute.
+    """Asks until `pending` names nothing; tells what it waits for whenever that changes, and every
+    quarter of a minute.
 
     False when patience (seconds) ran out: what is left then is for the report to name.
     """
@@ -52,7 +53,9 @@ def until_nothing(
 
 @dataclass
 class Watch:
-    """What is to be seen going. `marks`: what load balancers of the stack's Services carry, noted before those went."""
+    """What is to be seen going. `marks`: what load balancers of the stack's Services carry, noted
+    before those went.
+    """
 
     cloud: Cloud
     place: Place
@@ -63,50 +66,89 @@ class Watch:
     marks: frozenset[str] = field(default_factory=frozenset)
 
     def note_services(self) -> None:
-        """Remembers the stack's Services with a load balancer of their own, before they are deleted."""
-        services = self.inside.items(f"/api/v1/namespaces/{self.place.namespace}/services") if self.inside else []
+        """Remembers the stack's Services with a load balancer of their own, before they are
+        deleted.
+        """
+        services = (
+            self.inside.items(f"/api/v1/namespaces/{self.place.namespace}/services")
+            if self.inside
+            else []
+        )
         balanced = [item for item in services if item["spec"].get("type") == "LoadBalancer"]
         self.marks = frozenset(service_mark(item["metadata"]["uid"]) for item in balanced)
 
     def after(self, stage: str) -> list[tuple[str, Callable[[], list[str]]]]:
-        """(what is waited for, who tells what is pending) once the stage's resources are deleted."""
+        """(what is waited for, who tells what is pending) once the stage's resources are
+        deleted.
+        """
         return {
             "server": [("pods draining", self.pods), ("load balancers", self.balancers)],
             "volume": [("volumes released", self.volumes)],
-            "node pool": [("scaling activity", self.activities), ("instances released", self.instances)],
+            "node pool": [
+                ("scaling activity", self.activities),
+                ("instances released", self.instances),
+            ],
             "store": [("buckets", self.buckets)],
             "cluster": [("cluster", self.clusters), ("load balancers", self.balancers)],
         }.get(stage, [])
 
     def balancers(self) -> list[str]:
-        """Load balancers of the stack's Services; once the stack's own cluster is gone, that cluster's too.
+        """Load balancers of the stack's Services; once the stack's own cluster is gone, that
+        cluster's too.
 
-        Others are waited for in vain: nothing that was deleted takes them along. They are for the look for remains.
+        Others are waited for in vain: nothing that was deleted takes them along. They are for the
+        look for remains.
         """
-        found = [row["LoadBalancerId"] for mark in self.marks for row in self._classic({SERVICE_TAG: mark})]
+        found = [
+            row["LoadBalancerId"]
+            for mark in self.marks
+            for row in self._classic({SERVICE_TAG: mark})
+        ]
         if self.place.cluster_made and self.place.cluster and not self.clusters():
-            found += [row["LoadBalancerId"] for row in self._classic({CLUSTER_TAG: self.place.cluster})]
+            found += [
+                row["LoadBalancerId"] for row in self._classic({CLUSTER_TAG: self.place.cluster})
+            ]
         return [f"load balancer {one}" for one in dict.fromkeys(found)]
 
     def _classic(self, tags: dict[str, str]) -> Iterator[dict]:
-        rows = self.cloud.pages("slb", "DescribeLoadBalancers", "LoadBalancers", "LoadBalancer", **tag_filter(tags))
+        rows = self.cloud.pages(
+            "slb", "DescribeLoadBalancers", "LoadBalancers", "LoadBalancer", **tag_filter(tags)
+        )
         return (row for row in rows if carries(row, tags))
 
     def pods(self) -> list[str]:
         """Pods that still end what they had begun."""
-        items = self.inside.items(f"/api/v1/namespaces/{self.place.namespace}/pods") if self.inside else []
-        ours = [item for item in items if not self.namespace_stays or item["metadata"].get("deletionTimestamp")]
-        ours = [item for item in ours if (item.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
+        items = (
+            self.inside.items(f"/api/v1/namespaces/{self.place.namespace}/pods")
+            if self.inside
+            else []
+        )
+        ours = [
+            item
+            for item in items
+            if not self.namespace_stays or item["metadata"].get("deletionTimestamp")
+        ]
+        ours = [
+            item
+            for item in ours
+            if (item.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
+        ]
         return [f"pod {item['metadata']['name']} ends" for item in ours if _owned(item)]
 
     def volumes(self) -> list[str]:
         """Volumes that are still there, or still attached somewhere."""
         if self.inside is None:
             return []
-        names = {item["metadata"]["name"] for item in self.inside.items("/api/v1/persistentvolumes")} & self.place.volumes
+        names = {
+            item["metadata"]["name"] for item in self.inside.items("/api/v1/persistentvolumes")
+        } & self.place.volumes
         attached = self.inside.items("/apis/storage.k8s.io/v1/volumeattachments")
-        held = {one["spec"]["source"].get("persistentVolumeName") for one in attached} & self.place.volumes
-        return [f"volume {name}" for name in sorted(names)] + [f"volume {name} is attached" for name in sorted(filter(None, held))]
+        held = {
+            one["spec"]["source"].get("persistentVolumeName") for one in attached
+        } & self.place.volumes
+        return [f"volume {name}" for name in sorted(names)] + [
+            f"volume {name} is attached" for name in sorted(filter(None, held))
+        ]
 
     def activities(self) -> list[str]:
         """What the scaling groups are still about."""
@@ -114,22 +156,41 @@ class Watch:
         for group in sorted(self.place.groups):
             try:
                 rows = list(
-                    self.cloud.pages("ess", "DescribeScalingActivities", "ScalingActivities", "ScalingActivity", ScalingGroupId=group)
+                    self.cloud.pages(
+                        "ess",
+                        "DescribeScalingActivities",
+                        "ScalingActivities",
+                        "ScalingActivity",
+                        ScalingGroupId=group,
+                    )
                 )
             except CloudError as error:
                 if "NotFound" in error.code or error.status == 404:
                     continue
                 raise
-            found += [f"scaling activity {row['ScalingActivityId']}" for row in rows if row.get("StatusCode") == "InProgress"]
+            found += [
+                f"scaling activity {row['ScalingActivityId']}"
+                for row in rows
+                if row.get("StatusCode") == "InProgress"
+            ]
         return found
 
     def instances(self) -> list[str]:
         """Node pools that are being deleted, and instances their groups still have."""
-        pools = [pool["nodepool_info"]["nodepool_id"] for pool in pools_of(self.cloud, self.place.cluster)]
+        pools = [
+            pool["nodepool_info"]["nodepool_id"]
+            for pool in pools_of(self.cloud, self.place.cluster)
+        ]
         going = [f"node pool {one}" for one in pools if one in self.place.pools - self.pools_stay]
         tags = self.place.tags
-        rows = self.cloud.pages("ecs", "DescribeInstances", "Instances", "Instance", **tag_filter(tags))
-        left = [row for row in rows if carries(row, tags) and tags_of(row).get(GROUP_TAG) in self.place.groups]
+        rows = self.cloud.pages(
+            "ecs", "DescribeInstances", "Instances", "Instance", **tag_filter(tags)
+        )
+        left = [
+            row
+            for row in rows
+            if carries(row, tags) and tags_of(row).get(GROUP_TAG) in self.place.groups
+        ]
         return going + [f"instance {row['InstanceId']} is {row.get('Status')}" for row in left]
 
     def buckets(self) -> list[str]:
@@ -144,7 +205,11 @@ class Watch:
         if not self.place.cluster_made or not self.place.cluster:
             return []
         rows = self.cloud.clusters()
-        return [f"cluster {row['cluster_id']} is {row.get('state')}" for row in rows if row.get("cluster_id") == self.place.cluster]
+        return [
+            f"cluster {row['cluster_id']} is {row.get('state')}"
+            for row in rows
+            if row.get("cluster_id") == self.place.cluster
+        ]
 
 
 def _owned(item: dict) -> bool:

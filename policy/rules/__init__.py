@@ -3,4 +3,10 @@
 from policy.rule import Rule
 from policy.rules import entry, identity, pool, storage, workloads
 
-ALL: tuple[Rule, ...] = (*storage.RULES, *identity.RULES, *pool.RULES, *workloads.RULES, *entry.RULES)
+ALL: tuple[Rule, ...] = (
+    *storage.RULES,
+    *identity.RULES,
+    *pool.RULES,
+    *workloads.RULES,
+    *entry.RULES,
+)

@@ -24,7 +24,9 @@ def tls(resource: Resource, stack: str) -> Iterator[str]:
         return
     if resource.kind == INGRESS and not listed(resource.at("spec", "tls")):
         yield f"no TLS at an Internet-facing entry: inputs and predictions cross it in the clear; set entry.tls, or say why in {WAIVER}"
-    if resource.kind == INGRESS and '"HTTP":' in str(annotations.get("alb.ingress.kubernetes.io/listen-ports", "")):
+    if resource.kind == INGRESS and '"HTTP":' in str(
+        annotations.get("alb.ingress.kubernetes.io/listen-ports", "")
+    ):
         yield "alb.ingress.kubernetes.io/listen-ports opens plain HTTP: leave HTTPS only"
     internal = any(annotations.get(key) == value for key, value in INTERNAL.items())
     if resource.kind == SERVICE and resource.at("spec", "type") == "LoadBalancer" and not internal:
@@ -35,8 +37,17 @@ def known_host(resource: Resource, stack: str) -> Iterator[str]:
     """TLS for another name than the one that is served."""
     if resource.kind != INGRESS:
         return
-    hosts = {str(rule["host"]) for rule in listed(resource.at("spec", "rules")) if isinstance(rule, dict) and rule.get("host")}
-    covered = {host for entry in listed(resource.at("spec", "tls")) if isinstance(entry, dict) for host in listed(entry.get("hosts"))}
+    hosts = {
+        str(rule["host"])
+        for rule in listed(resource.at("spec", "rules"))
+        if isinstance(rule, dict) and rule.get("host")
+    }
+    covered = {
+        host
+        for entry in listed(resource.at("spec", "tls"))
+        if isinstance(entry, dict)
+        for host in listed(entry.get("hosts"))
+    }
     for host in sorted(hosts - covered) if covered else ():
         yield f"host {host} is served, but TLS is for {', '.join(sorted(covered))}: browsers refuse the certificate"
 

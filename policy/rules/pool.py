@@ -19,14 +19,22 @@ TAGGABLE = (
     "alicloud:vpc/switch:Switch",
 )
 MOST_MARKS = 12
-"""Labels, taints and tags of a pool together: the scaling group has 20 tags, and ACK takes some for each."""
+"""Labels, taints and tags of a pool together: the scaling group has 20 tags, and ACK takes some for
+each.
+"""
 PAID_SHARE = {"prod": (20, 100), "staging": (10, 100)}
-"""Least and most pay-as-you-go nodes, per cent of the pool's largest size. Elsewhere only the base's bounds hold."""
+"""Least and most pay-as-you-go nodes, per cent of the pool's largest size. Elsewhere only the
+base's bounds hold.
+"""
 
 
 def no_desired_size(resource: Resource, stack: str) -> Iterator[str]:
     """A size next to an autoscaler: each deployment would set it back."""
-    if resource.kind == POOL and resource.at("scalingConfig", "enable") is True and resource.at("desiredSize") is not None:
+    if (
+        resource.kind == POOL
+        and resource.at("scalingConfig", "enable") is True
+        and resource.at("desiredSize") is not None
+    ):
         yield "desiredSize beside auto scaling: each deployment would take away the nodes that load has ordered; leave it out"
 
 
@@ -34,7 +42,10 @@ def spot_mix(resource: Resource, stack: str) -> Iterator[str]:
     """Preemptible pools that could lose everything at once, or cost what they were to save."""
     if resource.kind != POOL or resource.at("spotStrategy") in (None, "NoSpot", UNKNOWN):
         return
-    base, percent = _number(resource.at("onDemandBaseCapacity")), _number(resource.at("onDemandPercentageAboveBaseCapacity"))
+    base, percent = (
+        _number(resource.at("onDemandBaseCapacity")),
+        _number(resource.at("onDemandPercentageAboveBaseCapacity")),
+    )
     most = _number(resource.at("scalingConfig", "maxSize"))
     if base is None or percent is None or not 0 <= percent <= 100:
         yield "onDemandBaseCapacity and onDemandPercentageAboveBaseCapacity (0 to 100) have to be said: the defaults are no mix"
@@ -55,7 +66,11 @@ def spot_mix(resource: Resource, stack: str) -> Iterator[str]:
 
 
 def _limits(resource: Resource) -> Iterator[str]:
-    priced = {one.get("instanceType") for one in listed(resource.at("spotPriceLimits")) if isinstance(one, Mapping)}
+    priced = {
+        one.get("instanceType")
+        for one in listed(resource.at("spotPriceLimits"))
+        if isinstance(one, Mapping)
+    }
     for kind in listed(resource.at("instanceTypes")):
         if kind not in priced:
             yield f"spotPriceLimits has none for {kind}: its price would have no bound"
@@ -78,7 +93,11 @@ def few_marks(resource: Resource, stack: str) -> Iterator[str]:
     """Pools that ACK can't mark completely."""
     if resource.kind == POOL:
         tags = resource.at("tags")
-        number = len(listed(resource.at("labels"))) + len(listed(resource.at("taints"))) + (len(tags) if isinstance(tags, Mapping) else 0)
+        number = (
+            len(listed(resource.at("labels")))
+            + len(listed(resource.at("taints")))
+            + (len(tags) if isinstance(tags, Mapping) else 0)
+        )
         if number > MOST_MARKS:
             yield f"{number} labels, taints and tags: expected at most {MOST_MARKS}; the node scaler would order nodes without the rest"
 
@@ -92,7 +111,15 @@ def _number(value: Any) -> int | None:
 
 RULES = (
     Rule("no-desired-size", "A pool that scales by itself has no size.", each=no_desired_size),
-    Rule("spot-mix", "A preemptible pool keeps a paid share within the stack's bounds, and pays when no stock is left.", each=spot_mix),
+    Rule(
+        "spot-mix",
+        "A preemptible pool keeps a paid share within the stack's bounds, and pays when no stock is left.",
+        each=spot_mix,
+    ),
     Rule("tags-are-there", f"Everything taggable has the tags {', '.join(TAGS)}.", each=tagged),
-    Rule("pool-has-few-marks", f"Labels, taints and tags of a pool are at most {MOST_MARKS}.", each=few_marks),
+    Rule(
+        "pool-has-few-marks",
+        f"Labels, taints and tags of a pool are at most {MOST_MARKS}.",
+        each=few_marks,
+    ),
 )

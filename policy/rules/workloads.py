@@ -11,7 +11,10 @@ from policy.rule import ADVISORY, Finding, Rule
 
 HPA = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
 SERVICE = "kubernetes:core/v1:Service"
-SCALED = {"Deployment": "kubernetes:apps/v1:Deployment", "StatefulSet": "kubernetes:apps/v1:StatefulSet"}
+SCALED = {
+    "Deployment": "kubernetes:apps/v1:Deployment",
+    "StatefulSet": "kubernetes:apps/v1:StatefulSet",
+}
 POD_PLACES = {
     "kubernetes:core/v1:Pod": ("spec",),
     "kubernetes:batch/v1:CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
@@ -47,8 +50,15 @@ def fixed_image(resource: Resource, stack: str) -> Iterator[str]:
 def bounded(resource: Resource, stack: str) -> Iterator[str]:
     """Containers that the scheduler can't place or the kernel can't stop."""
     for container in containers(resource):
-        asked, limits = dig(container, "resources", "requests"), dig(container, "resources", "limits")
-        wanted = {"requests.cpu": dig(asked, "cpu"), "requests.memory": dig(asked, "memory"), "limits.memory": dig(limits, "memory")}
+        asked, limits = (
+            dig(container, "resources", "requests"),
+            dig(container, "resources", "limits"),
+        )
+        wanted = {
+            "requests.cpu": dig(asked, "cpu"),
+            "requests.memory": dig(asked, "memory"),
+            "limits.memory": dig(limits, "memory"),
+        }
         missing = [name for name, value in wanted.items() if value is None]
         if missing:
             yield f"container {container.get('name')}: no {', '.join(missing)}: nodes are ordered by requests, and one pod can starve all"
@@ -59,7 +69,10 @@ def hardened(resource: Resource, stack: str) -> Iterator[str]:
     spec = resource.at(*POD_PLACES.get(resource.kind, ("",)))
     for container in containers(resource):
         own, pods = container.get("securityContext"), dig(spec, "securityContext")
-        if dig(own, "allowPrivilegeEscalation") is not False or True not in (dig(own, "runAsNonRoot"), dig(pods, "runAsNonRoot")):
+        if dig(own, "allowPrivilegeEscalation") is not False or True not in (
+            dig(own, "runAsNonRoot"),
+            dig(pods, "runAsNonRoot"),
+        ):
             yield f"container {container.get('name')}: set allowPrivilegeEscalation to false and runAsNonRoot to true"
 
 
@@ -68,7 +81,10 @@ def no_replicas(deployment: Deployment) -> Iterator[Finding]:
     for hpa in deployment.of(HPA):
         target = hpa.at("spec", "scaleTargetRef")
         for workload in deployment.of(SCALED.get(str(dig(target, "kind")), "")):
-            if _place(workload) == (hpa.at("metadata", "namespace"), dig(target, "name")) and workload.at("spec", "replicas") is not None:
+            if (
+                _place(workload) == (hpa.at("metadata", "namespace"), dig(target, "name"))
+                and workload.at("spec", "replicas") is not None
+            ):
                 yield (
                     workload,
                     f"spec.replicas under the HPA {hpa.name}: each deployment would undo what load has ordered; leave it out",
@@ -94,7 +110,10 @@ def route_label(deployment: Deployment) -> Iterator[Finding]:
                     f"{ROUTE} is no label value (at most 63 letters, digits, -, . and _): shorten server.name or namespace",
                 )
             elif routes and route not in routes:
-                yield hpa, f"{ROUTE} is {route}: no Service and port of this stack has it; expected <namespace>-<service>-<port>"
+                yield (
+                    hpa,
+                    f"{ROUTE} is {route}: no Service and port of this stack has it; expected <namespace>-<service>-<port>",
+                )
 
 
 def _place(resource: Resource) -> tuple[Any, Any]:
@@ -102,9 +121,21 @@ def _place(resource: Resource) -> tuple[Any, Any]:
 
 
 RULES = (
-    Rule("no-latest-image", "Every image has a tag that isn't latest, or a digest.", each=fixed_image),
-    Rule("containers-are-bounded", "Every container requests CPU and memory and has a memory limit.", each=bounded),
+    Rule(
+        "no-latest-image", "Every image has a tag that isn't latest, or a digest.", each=fixed_image
+    ),
+    Rule(
+        "containers-are-bounded",
+        "Every container requests CPU and memory and has a memory limit.",
+        each=bounded,
+    ),
     Rule("containers-are-hardened", "No container can become root.", each=hardened, level=ADVISORY),
-    Rule("no-replicas-under-hpa", "Who is scaled by an HPA has no number of pods.", whole=no_replicas),
-    Rule("route-label-is-valid", "The route an HPA scales by is a label value, and that of a Service here.", whole=route_label),
+    Rule(
+        "no-replicas-under-hpa", "Who is scaled by an HPA has no number of pods.", whole=no_replicas
+    ),
+    Rule(
+        "route-label-is-valid",
+        "The route an HPA scales by is a label value, and that of a Service here.",
+        whole=route_label,
+    ),
 )

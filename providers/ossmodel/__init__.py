@@ -1,4 +1,6 @@
-"""`ossmodel`: a Pulumi provider with one resource, a TensorFlow SavedModel version directory kept in an OSS bucket."""
+"""`ossmodel`: a Pulumi provider with one resource, a TensorFlow SavedModel version directory kept
+in an OSS bucket.
+"""
 
 NAME = "ossmodel"
 VERSION = "0.1.0"

@@ -1,4 +1,6 @@
-"""Records of unfinished multipart uploads, kept outside the checkout, so that an interrupted upload goes on where it was."""
+"""Records of unfinished multipart uploads, kept outside the checkout, so that an interrupted upload
+goes on where it was.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,8 @@ def root(environ: Any = os.environ) -> Path:
 class Checkpoints:
     """The store `oss2.resumable_upload` asks for, for one object and one content.
 
-    The content's SHA-256 is part of the record's name: a file that changed without changing its size or time stamp never
-    continues the upload of its old content.
+    The content's SHA-256 is part of the record's name: a file that changed without changing its
+    size or time stamp never continues the upload of its old content.
     """
 
     def __init__(self, bucket: str, key: str, sha256: str, directory: Path | None = None) -> None:
@@ -47,10 +49,16 @@ class Checkpoints:
         except (OSError, ValueError):
             return None
         upload = record.get("upload_id") if isinstance(record, dict) else None
-        return record if isinstance(upload, str) and re.fullmatch(r"[0-9A-Za-z._~-]+", upload) else None
+        return (
+            record
+            if isinstance(upload, str) and re.fullmatch(r"[0-9A-Za-z._~-]+", upload)
+            else None
+        )
 
     def put(self, key: str, record: dict[str, Any]) -> None:
-        """Write the record whole or not at all. Raises `Problem` when the disk is full or not writable."""
+        """Write the record whole or not at all. Raises `Problem` when the disk is full or not
+        writable.
+        """
         partial = self._directory / f".{key}.{os.getpid()}"
         try:
             partial.write_text(json.dumps(record), encoding="utf-8")
@@ -69,7 +77,9 @@ class Checkpoints:
         self.delete(self._name)
 
     def take_others(self) -> list[str]:
-        """Upload ids of the same object's other contents: they will never be finished. Their records are removed."""
+        """Upload ids of the same object's other contents: they will never be finished. Their
+        records are removed.
+        """
         uploads = []
         for path in self._directory.glob(f"{self._place}-*.json"):
             if path.name != self._name:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def connect(settings: Settings, layout: Layout, parallel: int) -> Callable[[Control], Remote]:
-    """A function that gives the `Remote` under an operation's control. Raises `Problem` when keys or region are missing."""
+    """A function that gives the `Remote` under an operation's control. Raises `Problem` when keys
+    or region are missing.
+    """
     import oss2
 
     from . import credentials
@@ -25,7 +27,9 @@ def connect(settings: Settings, layout: Layout, parallel: int) -> Callable[[Cont
     auth = oss2.ProviderAuthV4(keys)
 
     def opened(control: Control) -> Remote:
-        bucket = TransferBucket(auth, endpoint_url(settings, region), layout.bucket, region, parallel)
+        bucket = TransferBucket(
+            auth, endpoint_url(settings, region), layout.bucket, region, parallel
+        )
         bucket.control = control
         return Remote(bucket, layout, control, parallel)
 

@@ -20,7 +20,9 @@ LONGEST_WAIT = 15.0
 
 
 class Control:
-    """Tells an operation to stop: the engine's cancellation, or the operation's own time limit (seconds, 0 = none)."""
+    """Tells an operation to stop: the engine's cancellation, or the operation's own time limit
+    (seconds, 0 = none).
+    """
 
     def __init__(self, cancelled: threading.Event | None = None, timeout: float = 0) -> None:
         self._cancelled = cancelled or threading.Event()
@@ -34,7 +36,9 @@ class Control:
     def check(self) -> None:
         """Raise `Cancelled`, or `Problem` when the time is over; else return at once."""
         if self._cancelled.is_set():
-            raise Cancelled("the update was cancelled; what is uploaded stays, and the same command goes on from there")
+            raise Cancelled(
+                "the update was cancelled; what is uploaded stays, and the same command goes on from there"
+            )
         if self._deadline is not None and time.monotonic() > self._deadline:
             raise Problem(
                 f"the operation is not done after {self._timeout:g} s, the time limit set for it (customTimeouts). "
@@ -50,7 +54,9 @@ class Control:
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether the same request may succeed a moment later: transport faults, 5xx, throttling, a damaged transfer."""
+    """Whether the same request may succeed a moment later: transport faults, 5xx, throttling, a
+    damaged transfer.
+    """
     from oss2 import exceptions
 
     if isinstance(error, exceptions.RequestError):
@@ -58,12 +64,22 @@ def is_transient(error: Exception) -> bool:
     if isinstance(error, exceptions.InconsistentError):
         return True
     if isinstance(error, exceptions.ServerError):
-        return error.status >= 500 or error.status == 429 or error.code in ("RequestTimeout", "Throttling", "OperationAborted")
+        return (
+            error.status >= 500
+            or error.status == 429
+            or error.code in ("RequestTimeout", "Throttling", "OperationAborted")
+        )
     return False
 
 
-def retrying(call: Callable[[], T], control: Control, on_retry: Callable[[Exception, int], None] | None = None) -> T:
-    """`call()`, repeated after transient faults with growing, jittered pauses; oss2 itself repeats nothing."""
+def retrying(
+    call: Callable[[], T],
+    control: Control,
+    on_retry: Callable[[Exception, int], None] | None = None,
+) -> T:
+    """`call()`, repeated after transient faults with growing, jittered pauses; oss2 itself repeats
+    nothing.
+    """
     for attempt in range(1, RETRIES + 1):
         control.check()
         try:
@@ -73,7 +89,9 @@ def retrying(call: Callable[[], T], control: Control, on_retry: Callable[[Except
                 raise
             if on_retry:
                 on_retry(error, attempt)
-            control.wait(min(LONGEST_WAIT, FIRST_WAIT * 2 ** (attempt - 1)) * random.uniform(0.7, 1.3))
+            control.wait(
+                min(LONGEST_WAIT, FIRST_WAIT * 2 ** (attempt - 1)) * random.uniform(0.7, 1.3)
+            )
     raise AssertionError("unreachable")
 
 

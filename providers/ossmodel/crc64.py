@@ -1,7 +1,7 @@
 """CRC-64 as OSS computes it (ECMA-182, reflected): fast through liblzma, else through crcmod.
 
-liblzma's `lzma_crc64` is the same function and runs at several GB/s without holding the interpreter lock; crcmod's C
-extension manages about 0.4 GB/s while holding it.
+liblzma's `lzma_crc64` is the same function and runs at several GB/s without holding the interpreter
+lock; crcmod's C extension manages about 0.4 GB/s while holding it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,16 @@ Update = Callable[[bytes, int], int]
 
 @cache
 def implementation() -> tuple[str, Update]:
-    """Name and `update(data, crc) -> crc` of the fastest implementation that computes the right value here."""
+    """Name and `update(data, crc) -> crc` of the fastest implementation that computes the right
+    value here.
+    """
     for make in (_liblzma, _crcmod):
         name, update = make()
         if update is not None and update(b"123456789", 0) == 0x995DC9BBDF1939FA:
             return name, update
-    raise RuntimeError("no CRC-64 implementation works here: neither liblzma nor crcmod gives the check value")
+    raise RuntimeError(
+        "no CRC-64 implementation works here: neither liblzma nor crcmod gives the check value"
+    )
 
 
 def update(data: bytes, crc: int = 0) -> int:

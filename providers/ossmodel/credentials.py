@@ -62,7 +62,9 @@ class Provider:
 
 
 def resolve(settings: Settings) -> tuple[str, Provider]:
-    """(region, keys) from all sources. Raises one `Problem` that says what was looked for when something is missing."""
+    """(region, keys) from all sources. Raises one `Problem` that says what was looked for when
+    something is missing.
+    """
     profile = profiles.load(settings)
     region = settings.get("region") or (profile.region if profile else "")
     if not region:
@@ -109,15 +111,26 @@ def _from_url(url: str, field: str) -> Keys:
 
     try:
         answer = requests.get(url, timeout=_TIMEOUT)
-        body: Any = answer.json() if answer.status_code == 200 else {"Code": f"HTTP {answer.status_code}"}
+        body: Any = (
+            answer.json() if answer.status_code == 200 else {"Code": f"HTTP {answer.status_code}"}
+        )
     except (requests.RequestException, ValueError) as error:
         body = {"Code": redact(str(error))}
-    if body.get("Code") != "Success" or not body.get("AccessKeyId") or not body.get("AccessKeySecret"):
+    if (
+        body.get("Code") != "Success"
+        or not body.get("AccessKeyId")
+        or not body.get("AccessKeySecret")
+    ):
         raise Problem(
             f"{field}: {url} gave no keys ({body.get('Code')}); expected keys from that address. No request can be signed. "
             "Check that the address answers from this machine and that the role exists."
         )
-    return Keys(body["AccessKeyId"], body["AccessKeySecret"], body.get("SecurityToken", ""), sts.expiry(body.get("Expiration")))
+    return Keys(
+        body["AccessKeyId"],
+        body["AccessKeySecret"],
+        body.get("SecurityToken", ""),
+        sts.expiry(body.get("Expiration")),
+    )
 
 
 def _nothing_found() -> str:

@@ -36,7 +36,9 @@ class FileEntry:
     @staticmethod
     def from_plain(plain: Mapping[str, Any]) -> FileEntry:
         """The entry that `plain()` wrote; fields that are missing count as unknown."""
-        return FileEntry(int(plain.get("size", -1)), str(plain.get("sha256", "")), str(plain.get("crc64", "")))
+        return FileEntry(
+            int(plain.get("size", -1)), str(plain.get("sha256", "")), str(plain.get("crc64", ""))
+        )
 
     def same_content(self, other: FileEntry) -> bool:
         """Equal by SHA-256 where both have one, else by size and CRC-64."""
@@ -59,8 +61,12 @@ def of_entries(files: Mapping[str, FileEntry]) -> str:
     return total.hexdigest()
 
 
-def of_files(root: Path, paths: Iterable[str], progress: Progress | None = None) -> dict[str, FileEntry]:
-    """Entries of `paths` under `root`, sorted; a file that did not change since it was last hashed here is not read again."""
+def of_files(
+    root: Path, paths: Iterable[str], progress: Progress | None = None
+) -> dict[str, FileEntry]:
+    """Entries of `paths` under `root`, sorted; a file that did not change since it was last hashed
+    here is not read again.
+    """
     return {path: of_file(root / path, path, progress) for path in sorted(paths)}
 
 

@@ -19,7 +19,9 @@ class Log(Protocol):
 
 
 class EngineLog:
-    """Sends to the engine's gRPC service. A message that cannot be delivered is dropped: it must not stop the work."""
+    """Sends to the engine's gRPC service. A message that cannot be delivered is dropped: it must
+    not stop the work.
+    """
 
     def __init__(self, address: str) -> None:
         import grpc
@@ -32,14 +34,18 @@ class EngineLog:
     def send(self, severity: str, message: str, urn: str = "", ephemeral: bool = False) -> None:
         """See `Log`; secrets are removed here, whatever the caller passed."""
         level = self._pb.LogSeverity.Value(severity.upper())
-        request = self._pb.LogRequest(severity=level, message=redact(message), urn=urn, ephemeral=ephemeral)
+        request = self._pb.LogRequest(
+            severity=level, message=redact(message), urn=urn, ephemeral=ephemeral
+        )
         call = self._stub.Log.future(request, timeout=5)
         self._calls.add(call)  # a call that nobody holds is cancelled
         call.add_done_callback(self._calls.discard)
 
 
 class Reporter:
-    """Progress of one resource: what is being done, how many files, how many MiB, how fast. Thread-safe."""
+    """Progress of one resource: what is being done, how many files, how many MiB, how fast.
+    Thread-safe.
+    """
 
     INTERVAL = 2.0
 
@@ -51,14 +57,18 @@ class Reporter:
         self._began = self._told = clock()
 
     def begin(self, verb: str, files: int, size: int) -> None:
-        """Start a phase such as "uploading" of so many files and bytes (0: not known); silent until it takes longer than the interval."""
+        """Start a phase such as "uploading" of so many files and bytes (0: not known); silent until
+        it takes longer than the interval.
+        """
         with self._lock:
             self._verb, self._files, self._bytes = verb, files, size
             self._done_files = self._done_bytes = self._moved_bytes = 0
             self._began = self._told = self._clock()
 
     def advance(self, size: int, moved: bool = True) -> None:
-        """Count bytes; negative takes back what has to be sent again. `moved` is False for bytes that were there already."""
+        """Count bytes; negative takes back what has to be sent again. `moved` is False for bytes
+        that were there already.
+        """
         with self._lock:
             self._done_bytes += size
             self._moved_bytes += size if moved else 0

@@ -1,4 +1,6 @@
-"""What can go wrong, said once: field, value, what was expected, what would happen, and what to do."""
+"""What can go wrong, said once: field, value, what was expected, what would happen, and what to
+do.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ class Cancelled(Problem):
 
 
 class PartialFailure(Exception):
-    """A create or update that stopped half-way: the resource exists and the next run takes it up again.
+    """A create or update that stopped half-way: the resource exists and the next run takes it up
+    again.
 
     `outputs` are the properties known so far, `cause` is what stopped the work.
     """

@@ -22,7 +22,9 @@ _VERSION_ACTIONS = "oss:ListObjectVersions, oss:DeleteObjectVersion, oss:ListMul
 
 
 def explained(error: Exception, bucket: str, endpoint: str, doing: str) -> Problem:
-    """The message for `error`, which happened while `doing` (such as "uploading") with `bucket` at `endpoint`."""
+    """The message for `error`, which happened while `doing` (such as "uploading") with `bucket` at
+    `endpoint`.
+    """
     from oss2 import exceptions
 
     if isinstance(error, Problem):
@@ -32,14 +34,20 @@ def explained(error: Exception, bucket: str, endpoint: str, doing: str) -> Probl
         return Problem(f"{where}: {_transport(error, endpoint)}")
     if isinstance(error, exceptions.InconsistentError):
         reason = "what OSS stored differs from what was sent, after several attempts"
-        return Problem(f"{where}: {reason} ({redact(str(error.body))}). Check this machine's memory and network and run the command again.")
+        return Problem(
+            f"{where}: {reason} ({redact(str(error.body))}). Check this machine's memory and network and run the command again."
+        )
     if isinstance(error, exceptions.ServerError):
         return Problem(f"{where}: {_service(error, bucket)}")
     if isinstance(error, exceptions.OssError):
         return Problem(f"{where}: {redact(str(error.body))}")
     if isinstance(error, OSError):
-        return Problem(f"{where}: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}")
-    return Problem(f"{where}: unexpected {type(error).__name__}: {redact(str(error))}. This is a fault of the ossmodel provider.")
+        return Problem(
+            f"{where}: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}"
+        )
+    return Problem(
+        f"{where}: unexpected {type(error).__name__}: {redact(str(error))}. This is a fault of the ossmodel provider."
+    )
 
 
 def _service(error, bucket: str) -> str:
@@ -70,6 +78,9 @@ def _transport(error, endpoint: str) -> str:
         return f"the host name of {endpoint} cannot be resolved. Check region ({endpoint}) and this machine's DNS."
     if re.search(r"timed? ?out", text, re.IGNORECASE):
         return "no answer in time, after several attempts. What is uploaded stays; check the network and run the same command again."
-    reason = re.search(r"(Connection refused|Connection reset|Network is unreachable|No route to host|Remote end closed)", text)
+    reason = re.search(
+        r"(Connection refused|Connection reset|Network is unreachable|No route to host|Remote end closed)",
+        text,
+    )
     short = reason[1] if reason else text[:200]
     return f"the service cannot be reached ({short}), after several attempts. Check the endpoint, the proxy and the network."

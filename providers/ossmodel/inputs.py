@@ -1,4 +1,6 @@
-"""The model's inputs: read, checked all at once, and completed by what the directory itself says."""
+"""The model's inputs: read, checked all at once, and completed by what the directory itself
+says.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ DEFAULT_PARALLEL = 4
 
 @dataclass
 class Checked:
-    """Result of a check: inputs to keep, failures as (property, message), and what the user is told beside them."""
+    """Result of a check: inputs to keep, failures as (property, message), and what the user is told
+    beside them.
+    """
 
     inputs: dict[str, Any]
     failures: list[tuple[str, str]] = field(default_factory=list)
@@ -36,15 +40,31 @@ class Checked:
 
 
 def check(news: dict[str, Any], olds: dict[str, Any], progress: Progress | None = None) -> Checked:
-    """Check everything the user wrote; no network is used. `olds` are the checked inputs of the last run."""
+    """Check everything the user wrote; no network is used. `olds` are the checked inputs of the
+    last run.
+    """
     result = Checked({name: news[name] for name in PROPERTIES if name in news})
     for name in sorted(set(news) - set(PROPERTIES)):
         if name not in DERIVED or name not in olds:
             result.fail(name, unknown_key("ossmodel:index:Model", name, PROPERTIES))
     result.fail("bucket", _bucket_fault(news.get("bucket")))
     result.fail("prefix", _prefix_fault(news.get("prefix")))
-    result.fail("partSizeMib", _number_fault("partSizeMib", news.get("partSizeMib"), 1, 5120, "uploads are cut into parts of this size"))
-    result.fail("parallel", _number_fault("parallel", news.get("parallel"), 1, 32, "it is the number of uploads at one time"))
+    result.fail(
+        "partSizeMib",
+        _number_fault(
+            "partSizeMib",
+            news.get("partSizeMib"),
+            1,
+            5120,
+            "uploads are cut into parts of this size",
+        ),
+    )
+    result.fail(
+        "parallel",
+        _number_fault(
+            "parallel", news.get("parallel"), 1, 32, "it is the number of uploads at one time"
+        ),
+    )
     result.fail("tensorflow", _tensorflow_fault(news.get("tensorflow")))
     _check_source(result, news, progress)
     return result
@@ -59,11 +79,19 @@ def entries_of(plain: Any) -> dict[str, FileEntry]:
     """The `files` of inputs or state as entries; nothing if they are not known."""
     if not isinstance(plain, dict):
         return {}
-    return {path: FileEntry.from_plain(entry) for path, entry in plain.items() if isinstance(entry, dict)}
+    return {
+        path: FileEntry.from_plain(entry)
+        for path, entry in plain.items()
+        if isinstance(entry, dict)
+    }
 
 
-def read_again(inputs: dict[str, Any], progress: Progress | None = None) -> tuple[Path, dict[str, FileEntry]]:
-    """Directory and content at the moment of the upload; raises `Problem` if it is no longer what was checked."""
+def read_again(
+    inputs: dict[str, Any], progress: Progress | None = None
+) -> tuple[Path, dict[str, FileEntry]]:
+    """Directory and content at the moment of the upload; raises `Problem` if it is no longer what
+    was checked.
+    """
     root = Path(os.path.abspath(inputs["source"]))
     fault = savedmodel.directory_fault(root, inputs["source"])
     paths, found = ([], [fault]) if fault else savedmodel.list_files(root, inputs["source"])
@@ -81,8 +109,19 @@ def _check_source(result: Checked, news: dict[str, Any], progress: Progress | No
         result.inputs.update(dict.fromkeys(DERIVED, UNKNOWN))
         return
     if not isinstance(source, str) or not source:
-        expected = "the path of a SavedModel version directory, such as 'models/chnsenticorp/1623831335'"
-        result.fail("source", describe("source", source, expected, "there is nothing to upload", "set source to that directory"))
+        expected = (
+            "the path of a SavedModel version directory, such as 'models/chnsenticorp/1623831335'"
+        )
+        result.fail(
+            "source",
+            describe(
+                "source",
+                source,
+                expected,
+                "there is nothing to upload",
+                "set source to that directory",
+            ),
+        )
         return
     root = Path(os.path.abspath(source))
     fault = savedmodel.directory_fault(root, source)
@@ -92,7 +131,9 @@ def _check_source(result: Checked, news: dict[str, Any], progress: Progress | No
         return
     result.fail("source", savedmodel.version_fault(root, source))
     try:
-        examined = savedmodel.examine(root, source, tensorflow if isinstance(tensorflow, str) else None)
+        examined = savedmodel.examine(
+            root, source, tensorflow if isinstance(tensorflow, str) else None
+        )
     except OSError as error:
         raise digest.changed(source) from error  # it was there a moment ago
     result.warnings += examined.warnings
@@ -109,17 +150,35 @@ def _check_source(result: Checked, news: dict[str, Any], progress: Progress | No
 
 
 def _tensorflow_fault(value: Any) -> str | None:
-    if value is None or is_unknown(value) or (isinstance(value, str) and savedmodel.is_version(value)):
+    if (
+        value is None
+        or is_unknown(value)
+        or (isinstance(value, str) and savedmodel.is_version(value))
+    ):
         return None
     expected = "a version as in the tags of tensorflow/serving, such as 1.15.0 or 2.15.1-gpu"
-    return describe("tensorflow", value, expected, "the model could not be compared with its server", "leave it out or correct it")
+    return describe(
+        "tensorflow",
+        value,
+        expected,
+        "the model could not be compared with its server",
+        "leave it out or correct it",
+    )
 
 
 def _bucket_fault(bucket: Any) -> str | None:
-    if is_unknown(bucket) or (isinstance(bucket, str) and re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", bucket)):
+    if is_unknown(bucket) or (
+        isinstance(bucket, str) and re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", bucket)
+    ):
         return None
     expected = "3 to 63 lower-case letters, digits and hyphens, with a letter or digit at both ends"
-    return describe("bucket", bucket, expected, "no such bucket can exist", "give the name of the bucket, without oss:// or a path")
+    return describe(
+        "bucket",
+        bucket,
+        expected,
+        "no such bucket can exist",
+        "give the name of the bucket, without oss:// or a path",
+    )
 
 
 def _prefix_fault(prefix: Any) -> str | None:
@@ -130,13 +189,25 @@ def _prefix_fault(prefix: Any) -> str | None:
     if not isinstance(prefix, str) or not prefix:
         return describe("prefix", prefix, "a path inside the bucket", consequence, remedy)
     if prefix.startswith("/") or prefix.endswith("/"):
-        return describe("prefix", prefix, "no slash at its ends", consequence, f"write {prefix.strip('/')!r}")
+        return describe(
+            "prefix", prefix, "no slash at its ends", consequence, f"write {prefix.strip('/')!r}"
+        )
     if any(segment in ("", ".", "..") for segment in prefix.split("/")):
-        return describe("prefix", prefix, "segments that are not empty, '.' or '..'", consequence, remedy)
+        return describe(
+            "prefix", prefix, "segments that are not empty, '.' or '..'", consequence, remedy
+        )
     if "\\" in prefix or any(ord(char) < 32 or ord(char) == 127 for char in prefix):
-        return describe("prefix", prefix, "no backslashes or control characters", consequence, remedy)
+        return describe(
+            "prefix", prefix, "no backslashes or control characters", consequence, remedy
+        )
     if len(prefix.encode()) > savedmodel.MAX_KEY_BYTES:
-        return describe("prefix", prefix, f"at most {savedmodel.MAX_KEY_BYTES} bytes", "OSS refuses longer keys", remedy)
+        return describe(
+            "prefix",
+            prefix,
+            f"at most {savedmodel.MAX_KEY_BYTES} bytes",
+            "OSS refuses longer keys",
+            remedy,
+        )
     return None
 
 
@@ -147,12 +218,28 @@ def _key_fault(prefix: Any, version: str, path: str) -> str | None:
     if length <= savedmodel.MAX_KEY_BYTES or len(prefix.encode()) > savedmodel.MAX_KEY_BYTES:
         return None
     expected = f"a prefix with which every key has at most {savedmodel.MAX_KEY_BYTES} bytes ({path} would have {length})"
-    return describe("prefix", prefix, expected, "OSS refuses longer keys", "shorten the prefix or the file's path")
+    return describe(
+        "prefix",
+        prefix,
+        expected,
+        "OSS refuses longer keys",
+        "shorten the prefix or the file's path",
+    )
 
 
 def _number_fault(name: str, value: Any, low: int, high: int, what: str) -> str | None:
-    if value is None or is_unknown(value) or (isinstance(value, int) and not isinstance(value, bool) and low <= value <= high):
+    if (
+        value is None
+        or is_unknown(value)
+        or (isinstance(value, int) and not isinstance(value, bool) and low <= value <= high)
+    ):
         return None
     default = DEFAULT_PART_SIZE_MIB if name == "partSizeMib" else DEFAULT_PARALLEL
     remedy = f"leave it out (default {default}) or correct it"
-    return describe(name, value, f"a whole number from {low} to {high}", f"{what}, and this one cannot be used", remedy)
+    return describe(
+        name,
+        value,
+        f"a whole number from {low} to {high}",
+        f"{what}, and this one cannot be used",
+        remedy,
+    )

@@ -29,7 +29,9 @@ class Layout:
 
     @property
     def manifest_key(self) -> str:
-        """Key of the manifest: beside the versions, under a name that TensorFlow Serving cannot take for one."""
+        """Key of the manifest: beside the versions, under a name that TensorFlow Serving cannot
+        take for one.
+        """
         return f"{self.prefix}/.ossmodel/{self.version}.json"
 
     @property
@@ -43,7 +45,9 @@ class Layout:
 
     @staticmethod
     def parse(resource_id: str) -> Layout:
-        """The layout an id names; the `oss://` may be left out. Raises `Problem` for anything else."""
+        """The layout an id names; the `oss://` may be left out. Raises `Problem` for anything
+        else.
+        """
         parts = resource_id.removeprefix("oss://").strip("/").split("/")
         if len(parts) < 3 or not all(parts) or not parts[-1].isdecimal():
             raise Problem(

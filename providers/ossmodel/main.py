@@ -1,4 +1,6 @@
-"""Entry point of the plugin process: puts the repository on the path and serves until the engine is done."""
+"""Entry point of the plugin process: puts the repository on the path and serves until the engine is
+done.
+"""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""The manifest: written last, it says what a complete model version consists of and which resource put it there."""
+"""The manifest: written last, it says what a complete model version consists of and which resource
+put it there.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Manifest:
-    """What was uploaded. `owner` is drawn once per resource: only the resource it names deletes the objects."""
+    """What was uploaded. `owner` is drawn once per resource: only the resource it names deletes the
+    objects.
+    """
 
     source: str
     owner: str
@@ -47,5 +51,9 @@ class Manifest:
             return None
         if not isinstance(plain, dict) or plain.get("schema") != SCHEMA:
             return None
-        manifest = Manifest(str(plain.get("source", "")), str(plain.get("owner", "")), entries_of(plain.get("files")))
+        manifest = Manifest(
+            str(plain.get("source", "")),
+            str(plain.get("owner", "")),
+            entries_of(plain.get("files")),
+        )
         return manifest if manifest.digest == plain.get("digest") else None

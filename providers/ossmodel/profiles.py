@@ -1,4 +1,6 @@
-"""Profiles of the Aliyun CLI (`~/.aliyun/config.json`): used only when one is named, as the alicloud provider does."""
+"""Profiles of the Aliyun CLI (`~/.aliyun/config.json`): used only when one is named, as the
+alicloud provider does.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ class Profile:
 
 
 def load(settings: Settings) -> Profile | None:
-    """The profile that is named in the settings, or None if none is. Raises `Problem` if it cannot be used."""
+    """The profile that is named in the settings, or None if none is. Raises `Problem` if it cannot
+    be used.
+    """
     name = settings.get("profile")
     if not name:
         return None
@@ -36,11 +40,27 @@ def load(settings: Settings) -> Profile | None:
     if found is None:
         names = ", ".join(sorted(str(profile.get("name")) for profile in _profiles(path))) or "none"
         expected = f"one of the profiles in {path} ({names})"
-        raise Problem(describe("profile", name, expected, "there are no keys to use", "correct it, or run: aliyun configure"))
+        raise Problem(
+            describe(
+                "profile",
+                name,
+                expected,
+                "there are no keys to use",
+                "correct it, or run: aliyun configure",
+            )
+        )
     mode = found.get("mode", "AK")
     if mode not in MODES:
         remedy = "use another profile, or set accessKey, secretKey and securityToken"
-        raise Problem(describe("profile", name, f"mode {', '.join(MODES)}; it has {mode!r}", "its keys cannot be fetched", remedy))
+        raise Problem(
+            describe(
+                "profile",
+                name,
+                f"mode {', '.join(MODES)}; it has {mode!r}",
+                "its keys cannot be fetched",
+                remedy,
+            )
+        )
     return _of_mode(mode, found)
 
 
@@ -59,7 +79,13 @@ def _of_mode(mode: str, found: dict[str, Any]) -> Profile:
             "externalId": text.get("external_id", ""),
         }
     token = text.get("sts_token", "") if mode != "AK" else ""
-    return Profile(region, text.get("access_key_id", ""), text.get("access_key_secret", ""), token, assume_role=role)
+    return Profile(
+        region,
+        text.get("access_key_id", ""),
+        text.get("access_key_secret", ""),
+        token,
+        assume_role=role,
+    )
 
 
 def _profiles(path: str) -> list[dict[str, Any]]:
@@ -69,7 +95,17 @@ def _profiles(path: str) -> list[dict[str, Any]]:
         return [profile for profile in body["profiles"] if isinstance(profile, dict)]
     except OSError as error:
         remedy = "run: aliyun configure, or correct sharedCredentialsFile"
-        raise Problem(describe("profile", path, f"a readable file ({error.strerror})", "there are no keys to use", remedy)) from None
+        raise Problem(
+            describe(
+                "profile",
+                path,
+                f"a readable file ({error.strerror})",
+                "there are no keys to use",
+                remedy,
+            )
+        ) from None
     except (ValueError, KeyError, TypeError):
         expected = "the Aliyun CLI's JSON with a list of profiles"
-        raise Problem(describe("profile", path, expected, "there are no keys to use", "run: aliyun configure")) from None
+        raise Problem(
+            describe("profile", path, expected, "there are no keys to use", "run: aliyun configure")
+        ) from None

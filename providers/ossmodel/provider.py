@@ -1,4 +1,6 @@
-"""The provider: Pulumi's calls on one side, a bucket on the other. Check, diff and previews use no network."""
+"""The provider: Pulumi's calls on one side, a bucket on the other. Check, diff and previews use no
+network.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ from .schema import schema_text
 from .values import UNKNOWN, is_unknown, plain_map, value_map
 
 if TYPE_CHECKING:
-    from . import sync  # at run time only where the cloud is needed: it brings oss2, a third of a second
+    from . import (
+        sync,
+    )  # at run time only where the cloud is needed: it brings oss2, a third of a second
 
 T = TypeVar("T")
 READ_AS_INPUTS = ("bucket", "prefix", "source", "version", "digest", "files", "signatures")
@@ -31,9 +35,13 @@ GRACE = 0.6
 
 
 class ModelProvider(pulumi_provider.Provider):
-    """`ossmodel:index:Model`. The log and the way to a bucket are passed in, so that tests can watch both."""
+    """`ossmodel:index:Model`. The log and the way to a bucket are passed in, so that tests can
+    watch both.
+    """
 
-    def __init__(self, log: Log, connect: Callable[[settings.Settings, Layout, int], Any] | None = None) -> None:
+    def __init__(
+        self, log: Log, connect: Callable[[settings.Settings, Layout, int], Any] | None = None
+    ) -> None:
         from .connect import connect as default
 
         self._log = log
@@ -51,17 +59,27 @@ class ModelProvider(pulumi_provider.Provider):
         """All faults of the configuration; keys and tokens become secrets in the state."""
         plain = plain_map(request.new_inputs)
         failures = [CheckFailure(name, reason) for name, reason in settings.check(plain)]
-        kept = {name: value.with_secret(True) if name in settings.SECRET else value for name, value in request.new_inputs.items()}
+        kept = {
+            name: value.with_secret(True) if name in settings.SECRET else value
+            for name, value in request.new_inputs.items()
+        }
         return CheckResponse(kept, failures)
 
     async def configure(self, request):
         """Take the configuration; keys are looked for when the first request is to be signed."""
-        plain = plain_map(request.args) or {name.split(":")[-1]: value for name, value in request.variables.items()}
+        plain = plain_map(request.args) or {
+            name.split(":")[-1]: value for name, value in request.variables.items()
+        }
         self._settings = settings.load(plain)
         self._settled = not any(is_unknown(value) for value in plain.values())
         redact.add(self._settings.get("secretKey"), self._settings.get("securityToken"))
         redact.add(str((self._settings.assume_role_with_oidc or {}).get("oidcToken") or ""))
-        return ConfigureResponse(accept_secrets=False, supports_preview=True, accept_resources=False, accept_outputs=False)
+        return ConfigureResponse(
+            accept_secrets=False,
+            supports_preview=True,
+            accept_resources=False,
+            accept_outputs=False,
+        )
 
     async def check(self, request):
         """All faults of the model's inputs, and what the directory contains."""
@@ -69,14 +87,21 @@ class ModelProvider(pulumi_provider.Provider):
         news, olds = plain_map(request.new_inputs), plain_map(request.old_inputs)
         reporter = Reporter(self._log, request.urn)
         reporter.begin("reading the model", 0, 0)
-        result = await self._run(lambda: inputs.check(news, olds, lambda _, size: reporter.advance(size)))
+        result = await self._run(
+            lambda: inputs.check(news, olds, lambda _, size: reporter.advance(size))
+        )
         for warning in result.warnings:
             reporter.warning(warning)
-        return CheckResponse(value_map(result.inputs), [CheckFailure(name, reason) for name, reason in result.failures])
+        return CheckResponse(
+            value_map(result.inputs),
+            [CheckFailure(name, reason) for name, reason in result.failures],
+        )
 
     async def diff(self, request):
         """Differences by content; see `diff.compare`."""
-        return diff.compare(plain_map(request.old_state), plain_map(request.new_inputs), request.ignore_changes)
+        return diff.compare(
+            plain_map(request.old_state), plain_map(request.new_inputs), request.ignore_changes
+        )
 
     async def create(self, request):
         """Upload everything that is not there yet."""
@@ -85,7 +110,9 @@ class ModelProvider(pulumi_provider.Provider):
             self._warn_if_keyless(request.urn)
             return pulumi_provider.CreateResponse("", value_map(_planned(plain, UNKNOWN)))
         outputs = await self._apply(request.urn, plain, "", request.timeout)
-        return pulumi_provider.CreateResponse(inputs.layout_of(plain).resource_id, value_map(outputs))
+        return pulumi_provider.CreateResponse(
+            inputs.layout_of(plain).resource_id, value_map(outputs)
+        )
 
     async def update(self, request):
         """Upload what differs, delete what is no longer in the source."""
@@ -94,7 +121,9 @@ class ModelProvider(pulumi_provider.Provider):
         if request.preview:
             self._warn_if_keyless(request.urn)
             return pulumi_provider.UpdateResponse(value_map(_planned(plain, owner)))
-        return pulumi_provider.UpdateResponse(value_map(await self._apply(request.urn, plain, owner, request.timeout)))
+        return pulumi_provider.UpdateResponse(
+            value_map(await self._apply(request.urn, plain, owner, request.timeout))
+        )
 
     async def read(self, request):
         """What the bucket holds; an empty id when the model is gone."""
@@ -102,21 +131,27 @@ class ModelProvider(pulumi_provider.Provider):
 
         layout = Layout.parse(request.resource_id)
         state, olds = plain_map(request.properties), plain_map(request.inputs)
-        outputs = await self._cloud(layout, Control(self._cancelled), 8, "reading", lambda remote: sync.read(remote, state))
+        outputs = await self._cloud(
+            layout, Control(self._cancelled), 8, "reading", lambda remote: sync.read(remote, state)
+        )
         if outputs is None:
             return pulumi_provider.ReadResponse("")
         kept = olds or {name: outputs[name] for name in READ_AS_INPUTS if name in outputs}
         return pulumi_provider.ReadResponse(layout.resource_id, value_map(outputs), value_map(kept))
 
     async def delete(self, request):
-        """Remove every object, version and unfinished upload; a model or bucket that is gone is fine."""
+        """Remove every object, version and unfinished upload; a model or bucket that is gone is
+        fine.
+        """
         from . import sync
 
         layout = Layout.parse(request.resource_id)
         owner = str(plain_map(request.properties).get("owner", ""))
         reporter = Reporter(self._log, request.urn)
         control = Control(self._cancelled, request.timeout)
-        await self._cloud(layout, control, 4, "deleting from", lambda remote: sync.delete(remote, owner, reporter))
+        await self._cloud(
+            layout, control, 4, "deleting from", lambda remote: sync.delete(remote, owner, reporter)
+        )
 
     @property
     def cancelled(self) -> bool:
@@ -137,7 +172,9 @@ class ModelProvider(pulumi_provider.Provider):
         except Problem as problem:
             Reporter(self._log, urn).warning(f"an update would fail: {problem}")
 
-    async def _apply(self, urn: str, plain: dict[str, Any], owner: str, timeout: float) -> dict[str, Any]:
+    async def _apply(
+        self, urn: str, plain: dict[str, Any], owner: str, timeout: float
+    ) -> dict[str, Any]:
         from . import sync
 
         layout = inputs.layout_of(plain)
@@ -160,7 +197,9 @@ class ModelProvider(pulumi_provider.Provider):
             partial = sync.outputs(plain, started[0].present, started[0].owner)
             raise PartialFailure(layout.resource_id, partial, error) from error
 
-    async def _cloud(self, layout: Layout, control: Control, parallel: int, doing: str, work: Callable[[Any], T]) -> T:
+    async def _cloud(
+        self, layout: Layout, control: Control, parallel: int, doing: str, work: Callable[[Any], T]
+    ) -> T:
         current = self._settings
 
         def connected() -> T:
@@ -175,7 +214,9 @@ class ModelProvider(pulumi_provider.Provider):
         return await self._run(connected)
 
     async def _run(self, work: Callable[[], T]) -> T:
-        """`work()` on a thread of its own; answered soon after a cancellation even if it hangs in a system call."""
+        """`work()` on a thread of its own; answered soon after a cancellation even if it hangs in a
+        system call.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         wake = asyncio.Event()
@@ -213,9 +254,15 @@ def _planned(plain: dict[str, Any], owner: str) -> dict[str, Any]:
     known = dict(plain)
     known["owner"] = owner
     known["drift"] = []
-    known["path"] = UNKNOWN if is_unknown(plain["prefix"]) or is_unknown(plain["version"]) else f"{plain['prefix']}/{plain['version']}"
+    known["path"] = (
+        UNKNOWN
+        if is_unknown(plain["prefix"]) or is_unknown(plain["version"])
+        else f"{plain['prefix']}/{plain['version']}"
+    )
     files = plain["files"]
-    known["bytes"] = UNKNOWN if is_unknown(files) else sum(entry["size"] for entry in files.values())
+    known["bytes"] = (
+        UNKNOWN if is_unknown(files) else sum(entry["size"] for entry in files.values())
+    )
     known["fileCount"] = UNKNOWN if is_unknown(files) else len(files)
     return known
 
@@ -223,5 +270,3 @@ def _planned(plain: dict[str, Any], owner: str) -> dict[str, Any]:
 def _only_model(kind: str) -> None:
     if kind and kind.split("$")[-1] != MODEL_TYPE:
         raise Problem(unknown_key("the ossmodel provider", kind.split("$")[-1], [MODEL_TYPE]))
-
-

@@ -7,7 +7,9 @@ import re
 import threading
 
 MARK = "[secret]"
-_AUTHORIZATION = re.compile(r"(?i)(authorization['\"]?\s*[:=]\s*['\"]?)(OSS4?[^'\"}\n]*|acs [^'\"}\n]*|ACS3[^'\"}\n]*)")
+_AUTHORIZATION = re.compile(
+    r"(?i)(authorization['\"]?\s*[:=]\s*['\"]?)(OSS4?[^'\"}\n]*|acs [^'\"}\n]*|ACS3[^'\"}\n]*)"
+)
 _PARAMETER = re.compile(
     r"(?i)((?:x-oss-security-token|securitytoken|security-token|accesskeysecret|oidctoken|signature)['\"]?\s*[:=]\s*['\"]?)[^'\"&,\s}<]+"
 )
@@ -52,7 +54,9 @@ class RedactingFilter(logging.Filter):
 
 
 def install() -> None:
-    """Keep the libraries quiet: what they log (requests with their headers) is told in our own messages. The rest is redacted."""
+    """Keep the libraries quiet: what they log (requests with their headers) is told in our own
+    messages. The rest is redacted.
+    """
     handler = logging.StreamHandler()
     handler.addFilter(RedactingFilter())
     handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))

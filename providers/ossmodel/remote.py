@@ -31,11 +31,18 @@ class Remote:
     parallel: int = 4
 
     def sizes(self) -> dict[str, int]:
-        """Size by relative path of every object in the version directory; placeholders of directories are left out."""
+        """Size by relative path of every object in the version directory; placeholders of
+        directories are left out.
+        """
         found: dict[str, int] = {}
         token = ""
         while True:
-            listing = partial(self.bucket.list_objects_v2, self.layout.directory, continuation_token=token, max_keys=_PAGE)
+            listing = partial(
+                self.bucket.list_objects_v2,
+                self.layout.directory,
+                continuation_token=token,
+                max_keys=_PAGE,
+            )
             page: Any = retrying(listing, self.control)
             for item in page.object_list:
                 if not item.key.endswith("/"):
@@ -53,19 +60,25 @@ class Remote:
 
     def _entry(self, path: str) -> FileEntry | None:
         try:
-            head: Any = retrying(lambda: self.bucket.head_object(self.layout.key(path)), self.control)
+            head: Any = retrying(
+                lambda: self.bucket.head_object(self.layout.key(path)), self.control
+            )
         except exceptions.NotFound:
             return None
         except exceptions.ServerError as error:
             if error.status == 404:
                 return None
             raise
-        return FileEntry(head.content_length, "", str(head.server_crc if head.server_crc is not None else ""))
+        return FileEntry(
+            head.content_length, "", str(head.server_crc if head.server_crc is not None else "")
+        )
 
     def manifest(self) -> Manifest | None:
         """The manifest, or None if there is none that this provider wrote."""
         try:
-            body = retrying(lambda: self.bucket.get_object(self.layout.manifest_key).read(), self.control)
+            body = retrying(
+                lambda: self.bucket.get_object(self.layout.manifest_key).read(), self.control
+            )
         except exceptions.NoSuchKey:
             return None
         return Manifest.decode(body if isinstance(body, bytes) else b"")
@@ -73,7 +86,9 @@ class Remote:
     def put_manifest(self, manifest: Manifest) -> None:
         """Write the manifest; the last step of every upload."""
         headers = {"Content-Type": "application/json"}
-        self.bucket.put_object(self.layout.manifest_key, manifest.encode(self.layout.path), headers=headers)
+        self.bucket.put_object(
+            self.layout.manifest_key, manifest.encode(self.layout.path), headers=headers
+        )
 
     def delete(self, paths: Iterable[str]) -> None:
         """Delete objects of the version directory (in a versioned bucket their history stays)."""
@@ -83,7 +98,8 @@ class Remote:
             retrying(partial(self.bucket.batch_delete_objects, batch), self.control)
 
     def delete_everything(self) -> int:
-        """Delete every object, object version, delete marker and unfinished upload of this version; returns how many objects.
+        """Delete every object, object version, delete marker and unfinished upload of this version;
+        returns how many objects.
 
         A bucket that is gone counts as done.
         """
@@ -106,13 +122,19 @@ class Remote:
                 batch = BatchDeleteObjectVersionList(versions[start : start + _PAGE])
                 retrying(partial(self.bucket.delete_object_versions, batch), self.control)
             count += len(versions)
-        raise RuntimeError(f"objects under {prefix} keep appearing while they are deleted; something else writes there")
+        raise RuntimeError(
+            f"objects under {prefix} keep appearing while they are deleted; something else writes there"
+        )
 
     def _versions(self, prefix: str) -> Iterator[BatchDeleteObjectVersion]:
         marker, version_marker = "", ""
         while True:
             listing = partial(
-                self.bucket.list_object_versions, prefix, key_marker=marker, versionid_marker=version_marker, max_keys=_PAGE
+                self.bucket.list_object_versions,
+                prefix,
+                key_marker=marker,
+                versionid_marker=version_marker,
+                max_keys=_PAGE,
             )
             page: Any = retrying(listing, self.control)
             for item in [*page.versions, *page.delete_marker]:
@@ -124,7 +146,12 @@ class Remote:
     def _abort_uploads(self, prefix: str) -> None:
         marker, upload_marker = "", ""
         while True:
-            listing = partial(self.bucket.list_multipart_uploads, prefix, key_marker=marker, upload_id_marker=upload_marker)
+            listing = partial(
+                self.bucket.list_multipart_uploads,
+                prefix,
+                key_marker=marker,
+                upload_id_marker=upload_marker,
+            )
             page: Any = retrying(listing, self.control)
             for upload in page.upload_list:
                 self.abort(upload.key, upload.upload_id)

@@ -1,6 +1,8 @@
-"""Is a directory a SavedModel version that TensorFlow Serving can load? Every fault found is reported, not only the first.
+"""Is a directory a SavedModel version that TensorFlow Serving can load? Every fault found is
+reported, not only the first.
 
-Here are the rules on paths and files; what is in them, `tensorflow.check` compares with the TensorFlow that will load it.
+Here are the rules on paths and files; what is in them, `tensorflow.check` compares with the
+TensorFlow that will load it.
 """
 
 from __future__ import annotations
@@ -63,29 +65,57 @@ def version_fault(directory: Path, value: str) -> str | None:
         )
     if int(name) > MAX_VERSION:
         expected = f"a version of at most {MAX_VERSION} (64 bits)"
-        return describe("source", value, expected, consequence, "rename it to a smaller number, such as a Unix time")
+        return describe(
+            "source",
+            value,
+            expected,
+            consequence,
+            "rename it to a smaller number, such as a Unix time",
+        )
     return None
 
 
 def directory_fault(directory: Path, value: str) -> str | None:
-    """What is wrong with the path itself: missing, not a directory, not readable. None if it can be listed."""
+    """What is wrong with the path itself: missing, not a directory, not readable. None if it can be
+    listed.
+    """
     consequence = "there is nothing to upload"
     try:
         mode = os.stat(directory).st_mode
     except FileNotFoundError:
-        return describe("source", value, f"an existing directory ({directory} does not exist)", consequence, _where(directory))
+        return describe(
+            "source",
+            value,
+            f"an existing directory ({directory} does not exist)",
+            consequence,
+            _where(directory),
+        )
     except NotADirectoryError:
-        return describe("source", value, f"a directory ({directory} lies below a file)", consequence, _where(directory))
+        return describe(
+            "source",
+            value,
+            f"a directory ({directory} lies below a file)",
+            consequence,
+            _where(directory),
+        )
     except PermissionError as error:
         return _unreadable(value, str(directory), error)
     if not stat.S_ISDIR(mode):
         expected = "a SavedModel directory, not a file"
-        return describe("source", value, expected, consequence, f"give the directory that holds the file: {directory.parent}")
+        return describe(
+            "source",
+            value,
+            expected,
+            consequence,
+            f"give the directory that holds the file: {directory.parent}",
+        )
     return None
 
 
 def examine(directory: Path, value: str, tensorflow: str | None) -> Examined:
-    """Look at a directory that exists; `value` is how the user wrote it, `tensorflow` the version that will load it, if it is known."""
+    """Look at a directory that exists; `value` is how the user wrote it, `tensorflow` the version
+    that will load it, if it is known.
+    """
     files, faults = list_files(directory, value)
     result = Examined(files, faults)
     if faults:
@@ -99,20 +129,32 @@ def examine(directory: Path, value: str, tensorflow: str | None) -> Examined:
     report = content.check(directory, version, gpus=_GPUS if found and found["gpu"] else 0)
     for finding in content.condensed(report.refusals):
         remedy = finding.remedy or content.remedies(directory, version or "")
-        result.faults.append(describe("source", f"{value}: {finding.where}", finding.expected, finding.consequence, remedy))
+        result.faults.append(
+            describe(
+                "source", f"{value}: {finding.where}", finding.expected, finding.consequence, remedy
+            )
+        )
     for finding in content.condensed(report.failing):
         remedy = finding.remedy or content.remedies(directory, version or "")
-        result.warnings.append(describe("source", f"{value}: {finding.where}", finding.expected, finding.consequence, remedy))
+        result.warnings.append(
+            describe(
+                "source", f"{value}: {finding.where}", finding.expected, finding.consequence, remedy
+            )
+        )
     result.warnings += [f"{value}: {note}" for note in report.notes]
     for name in files:
         if name.startswith("assets/") and not (directory / name).stat().st_size:
-            result.warnings.append(f"{value}: {name} has 0 bytes, which is what an interrupted export leaves")
+            result.warnings.append(
+                f"{value}: {name} has 0 bytes, which is what an interrupted export leaves"
+            )
     result.signatures = report.signatures
     return result
 
 
 def list_files(directory: Path, value: str) -> tuple[list[str], list[str]]:
-    """(relative paths of all regular files, faults of their names and kinds) of a directory that exists."""
+    """(relative paths of all regular files, faults of their names and kinds) of a directory that
+    exists.
+    """
     return _walk(directory, value)
 
 
@@ -126,7 +168,13 @@ def _walk(root: Path, value: str) -> tuple[list[str], list[str]]:
     for folder, folders, names in os.walk(root, onerror=failed):
         for name in sorted(folders):
             if os.path.islink(os.path.join(folder, name)):
-                found.append(_link(value, os.path.relpath(os.path.join(folder, name), root), "a link to a directory"))
+                found.append(
+                    _link(
+                        value,
+                        os.path.relpath(os.path.join(folder, name), root),
+                        "a link to a directory",
+                    )
+                )
         for name in sorted(names):
             path = Path(folder, name)
             relative = path.relative_to(root).as_posix()
@@ -158,7 +206,13 @@ def _file_fault(root: Path, path: Path, relative: str, value: str) -> str | None
         return _link(value, relative, "a link to a file outside it")
     if not stat.S_ISREG(info.st_mode):
         consequence = "it has no content that could be uploaded"
-        return describe("source", f"{value}: {relative}", "regular files only, not a device, pipe or socket", consequence, "remove it")
+        return describe(
+            "source",
+            f"{value}: {relative}",
+            "regular files only, not a device, pipe or socket",
+            consequence,
+            "remove it",
+        )
     try:
         with open(path, "rb") as stream:
             stream.read(1)
@@ -168,9 +222,21 @@ def _file_fault(root: Path, path: Path, relative: str, value: str) -> str | None
 
 
 def _no_graph(root: Path, value: str) -> str:
-    inner = sorted(path.parent.name for path in root.glob("*/saved_model.pb*") if path.parent.name.isdecimal())
-    remedy = f"give the version directory: {root / inner[-1]}" if inner else "export with tf.saved_model.save(module, directory)"
-    return describe("source", value, "a SavedModel with saved_model.pb (or .pbtxt)", "TensorFlow Serving could not load it", remedy)
+    inner = sorted(
+        path.parent.name for path in root.glob("*/saved_model.pb*") if path.parent.name.isdecimal()
+    )
+    remedy = (
+        f"give the version directory: {root / inner[-1]}"
+        if inner
+        else "export with tf.saved_model.save(module, directory)"
+    )
+    return describe(
+        "source",
+        value,
+        "a SavedModel with saved_model.pb (or .pbtxt)",
+        "TensorFlow Serving could not load it",
+        remedy,
+    )
 
 
 def _clean_name(relative: str) -> bool:
@@ -183,18 +249,32 @@ def _clean_name(relative: str) -> bool:
 
 def _unreadable(value: str, relative: str, error: OSError) -> str:
     expected = f"files that this user may read ({error.strerror or error})"
-    return describe("source", f"{value}: {relative}", expected, "the model would be uploaded incomplete", f"run: chmod -R u+rX {value}")
+    return describe(
+        "source",
+        f"{value}: {relative}",
+        expected,
+        "the model would be uploaded incomplete",
+        f"run: chmod -R u+rX {value}",
+    )
 
 
 def _link(value: str, relative: str, what: str) -> str:
     expected = f"a directory whose content lies inside it; this is {what}"
-    return describe("source", f"{value}: {relative}", expected, "what it means depends on this machine", "replace the link by a copy")
+    return describe(
+        "source",
+        f"{value}: {relative}",
+        expected,
+        "what it means depends on this machine",
+        "replace the link by a copy",
+    )
 
 
 def _where(directory: Path) -> str:
     parent = directory.parent
     if parent.is_dir():
-        versions = sorted(entry.name for entry in parent.iterdir() if entry.is_dir() and entry.name.isdecimal())
+        versions = sorted(
+            entry.name for entry in parent.iterdir() if entry.is_dir() and entry.name.isdecimal()
+        )
         if versions:
             return f"there is {', '.join(str(parent / name) for name in versions[-3:])}"
     return "relative paths count from the project directory; export the model there or correct the path"

@@ -10,10 +10,22 @@ from .settings import BLOCKS, ENVIRONMENT, SECRET
 
 _INPUTS = {
     "bucket": ("string", "Name of the OSS bucket."),
-    "prefix": ("string", "Path inside the bucket under which the versions lie, such as models/tensorflow."),
-    "source": ("string", "Directory of one SavedModel version; its name is the version. Relative paths count from the project directory."),
-    "tensorflow": ("string", "TensorFlow of the server that will load it, as in its image's tag: 1.15.0-gpu. Not set: not compared."),
-    "partSizeMib": ("integer", "Size of the parts of a multipart upload in MiB; smaller files go in one request. Default 10."),
+    "prefix": (
+        "string",
+        "Path inside the bucket under which the versions lie, such as models/tensorflow.",
+    ),
+    "source": (
+        "string",
+        "Directory of one SavedModel version; its name is the version. Relative paths count from the project directory.",
+    ),
+    "tensorflow": (
+        "string",
+        "TensorFlow of the server that will load it, as in its image's tag: 1.15.0-gpu. Not set: not compared.",
+    ),
+    "partSizeMib": (
+        "integer",
+        "Size of the parts of a multipart upload in MiB; smaller files go in one request. Default 10.",
+    ),
     "parallel": ("integer", "Requests at one time. Default 4."),
 }
 _OUTPUTS = {
@@ -22,7 +34,10 @@ _OUTPUTS = {
     "digest": ("string", "SHA-256 over the sorted lines `<path> <sha256> <size>` of all files."),
     "bytes": ("integer", "Size of all files."),
     "fileCount": ("integer", "Number of files."),
-    "owner": ("string", "Drawn once per resource; only the owner named in the manifest deletes the objects."),
+    "owner": (
+        "string",
+        "Drawn once per resource; only the owner named in the manifest deletes the objects.",
+    ),
 }
 
 
@@ -30,19 +45,33 @@ def schema_text() -> str:
     """The schema as JSON."""
     entry = {
         "type": "object",
-        "properties": {"size": {"type": "integer"}, "sha256": {"type": "string"}, "crc64": {"type": "string"}},
+        "properties": {
+            "size": {"type": "integer"},
+            "sha256": {"type": "string"},
+            "crc64": {"type": "string"},
+        },
         "required": ["size", "sha256", "crc64"],
     }
     inputs = {name: {"type": kind, "description": text} for name, (kind, text) in _INPUTS.items()}
-    outputs: dict[str, Any] = inputs | {name: {"type": kind, "description": text} for name, (kind, text) in _OUTPUTS.items()}
+    outputs: dict[str, Any] = inputs | {
+        name: {"type": kind, "description": text} for name, (kind, text) in _OUTPUTS.items()
+    }
     reference = {"$ref": "#/types/ossmodel:index:File"}
-    outputs["files"] = {"type": "object", "additionalProperties": reference, "description": "Content by path."}
+    outputs["files"] = {
+        "type": "object",
+        "additionalProperties": reference,
+        "description": "Content by path.",
+    }
     outputs["signatures"] = {
         "type": "object",
         "additionalProperties": {"type": "string"},
         "description": "Inputs and outputs by signature.",
     }
-    outputs["drift"] = {"type": "array", "items": {"type": "string"}, "description": "How the bucket differs from what was uploaded."}
+    outputs["drift"] = {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "How the bucket differs from what was uploaded.",
+    }
     resource = {
         "description": "One SavedModel version directory in an OSS bucket. Import id: oss://<bucket>/<prefix>/<version>.",
         "properties": outputs,
@@ -51,7 +80,14 @@ def schema_text() -> str:
         "requiredInputs": ["bucket", "prefix", "source"],
     }
     config = {name: {"type": "string", "secret": name in SECRET} for name in ENVIRONMENT}
-    config |= {name: {"type": "object", "additionalProperties": {"type": "string"}, "secret": name in SECRET} for name in BLOCKS}
+    config |= {
+        name: {
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+            "secret": name in SECRET,
+        }
+        for name in BLOCKS
+    }
     body = {
         "name": NAME,
         "version": VERSION,

@@ -1,4 +1,6 @@
-"""The plugin process: serves the provider over gRPC, turns errors into plain messages, and ends with the engine."""
+"""The plugin process: serves the provider over gRPC, turns errors into plain messages, and ends
+with the engine.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ PARENT_CHECK = 0.5
 
 
 class Servicer(ProviderServicer):
-    """The SDK's servicer with this provider's error texts: one message, no traceback, no secrets."""
+    """The SDK's servicer with this provider's error texts: one message, no traceback, no
+    secrets.
+    """
 
     async def CheckConfig(self, request, context):  # noqa: N802 (names of the protocol)
         return await self._guarded(super().CheckConfig(request, context), context)
@@ -58,7 +62,9 @@ class Servicer(ProviderServicer):
         return await self._guarded(super().Delete(request, context), context)
 
     async def Invoke(self, request, context):  # noqa: N802
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{NAME} has no functions; {request.tok} does not exist")
+        await context.abort(
+            grpc.StatusCode.UNIMPLEMENTED, f"{NAME} has no functions; {request.tok} does not exist"
+        )
 
     async def _guarded(self, call: Awaitable[T], context: Any) -> T:
         try:
@@ -69,7 +75,8 @@ class Servicer(ProviderServicer):
         except Problem as problem:
             await context.abort(grpc.StatusCode.UNKNOWN, redact(str(problem)))
         except Exception as error:
-            # The SDK (3.272) raises a plain Exception with the call stack in its text in place of what the provider raised.
+            # The SDK (3.272) raises a plain Exception with the call stack in its text in place of
+            # what the provider raised.
             if type(error) is Exception and isinstance(error.__context__, PartialFailure | Problem):
                 return await self._guarded(_raises(error.__context__), context)
             print(redact(traceback.format_exc()), file=sys.stderr)
@@ -90,23 +97,34 @@ class _Status(grpc.Status):
 
 
 def _partial_status(failure: PartialFailure, message: str) -> grpc.Status:
-    """Tells the engine to keep the resource: a later run updates it, and a destroy removes what is there."""
+    """Tells the engine to keep the resource: a later run updates it, and a destroy removes what is
+    there.
+    """
     from pulumi.provider.experimental.property_value import PropertyValue
 
     detail = provider_pb2.ErrorResourceInitFailed(
-        id=failure.resource_id, properties=PropertyValue.marshal_map(value_map(failure.outputs)), reasons=[message]
+        id=failure.resource_id,
+        properties=PropertyValue.marshal_map(value_map(failure.outputs)),
+        reasons=[message],
     )
     packed = any_pb2.Any()
     packed.Pack(detail)
-    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=message, details=[packed])
+    status = status_pb2.Status(
+        code=grpc.StatusCode.UNKNOWN.value[0], message=message, details=[packed]
+    )
     return _Status(message, (("grpc-status-details-bin", status.SerializeToString()),))
 
 
 def serve(arguments: list[str]) -> int:
-    """Serve until the engine ends or asks to stop. The first argument that is no flag is the engine's address."""
+    """Serve until the engine ends or asks to stop. The first argument that is no flag is the
+    engine's address.
+    """
     addresses = [argument for argument in arguments if not argument.startswith("-")]
     if len(addresses) != 1:
-        print(f"pulumi-resource-{NAME} {VERSION} is started by the Pulumi CLI with the engine's address", file=sys.stderr)
+        print(
+            f"pulumi-resource-{NAME} {VERSION} is started by the Pulumi CLI with the engine's address",
+            file=sys.stderr,
+        )
         return 1
     install()
     if os.environ.get("SSL_CERT_FILE"):
@@ -119,7 +137,9 @@ def serve(arguments: list[str]) -> int:
 
 
 async def _serve(arguments: list[str], address: str) -> None:
-    engine = os.getppid()  # before anybody can know that we run: an engine that is killed right after the port is said has gone then
+    # before anybody can know that we run: an engine that is killed right after the port is said has
+    # gone then
+    engine = os.getppid()
     provider = ModelProvider(EngineLog(address))
     server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
     servicer = Servicer(arguments, VERSION, provider, engine_address=address)
@@ -128,8 +148,9 @@ async def _serve(arguments: list[str], address: str) -> None:
     await server.start()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    # An interrupt reaches the whole process group; the engine decides what it means and sends Cancel. An interrupt after that is how
-    # the engine ends its plugins: one that stays makes the engine wait five seconds and call all the others crashed.
+    # An interrupt reaches the whole process group; the engine decides what it means and sends
+    # Cancel. An interrupt after that is how the engine ends its plugins: one that stays makes the
+    # engine wait five seconds and call all the others crashed.
     loop.add_signal_handler(signal.SIGINT, lambda: stopping.set() if provider.cancelled else None)
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     print(port, flush=True)

@@ -1,6 +1,8 @@
-"""The provider's configuration: what may be set, where it is taken from when it is not, and what is secret.
+"""The provider's configuration: what may be set, where it is taken from when it is not, and what is
+secret.
 
-Names and environment variables are those of the alicloud provider, so that one set of them serves both.
+Names and environment variables are those of the alicloud provider, so that one set of them serves
+both.
 """
 
 from __future__ import annotations
@@ -15,9 +17,21 @@ from .errors import describe, unknown_key
 from .values import is_unknown
 
 ENVIRONMENT: dict[str, tuple[str, ...]] = {
-    "accessKey": ("ALICLOUD_ACCESS_KEY", "ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABACLOUD_ACCESS_KEY_ID"),
-    "secretKey": ("ALICLOUD_SECRET_KEY", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABACLOUD_ACCESS_KEY_SECRET"),
-    "securityToken": ("ALICLOUD_SECURITY_TOKEN", "ALIBABA_CLOUD_SECURITY_TOKEN", "ALIBABACLOUD_SECURITY_TOKEN"),
+    "accessKey": (
+        "ALICLOUD_ACCESS_KEY",
+        "ALIBABA_CLOUD_ACCESS_KEY_ID",
+        "ALIBABACLOUD_ACCESS_KEY_ID",
+    ),
+    "secretKey": (
+        "ALICLOUD_SECRET_KEY",
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+        "ALIBABACLOUD_ACCESS_KEY_SECRET",
+    ),
+    "securityToken": (
+        "ALICLOUD_SECURITY_TOKEN",
+        "ALIBABA_CLOUD_SECURITY_TOKEN",
+        "ALIBABACLOUD_SECURITY_TOKEN",
+    ),
     "region": ("ALICLOUD_REGION", "ALIBABA_CLOUD_REGION"),
     "profile": ("ALICLOUD_PROFILE", "ALIBABA_CLOUD_PROFILE"),
     "sharedCredentialsFile": ("ALICLOUD_SHARED_CREDENTIALS_FILE", "ALIBABA_CLOUD_CREDENTIALS_FILE"),
@@ -38,7 +52,15 @@ OIDC_ENVIRONMENT: dict[str, tuple[str, ...]] = {
 }
 BLOCKS: dict[str, tuple[str, ...]] = {
     "assumeRole": ("roleArn", "sessionName", "policy", "sessionExpiration", "externalId"),
-    "assumeRoleWithOidc": ("oidcProviderArn", "roleArn", "oidcToken", "oidcTokenFile", "roleSessionName", "policy", "sessionExpiration"),
+    "assumeRoleWithOidc": (
+        "oidcProviderArn",
+        "roleArn",
+        "oidcToken",
+        "oidcTokenFile",
+        "roleSessionName",
+        "policy",
+        "sessionExpiration",
+    ),
 }
 KNOWN = tuple(ENVIRONMENT) + tuple(BLOCKS)
 SECRET = ("accessKey", "secretKey", "securityToken", "assumeRoleWithOidc")
@@ -47,7 +69,9 @@ ENGINE_KEYS = ("version", "pluginDownloadURL", "__internal")
 
 @dataclass
 class Settings:
-    """Configuration with the environment filled in; a value that is missing everywhere is absent."""
+    """Configuration with the environment filled in; a value that is missing everywhere is
+    absent.
+    """
 
     values: dict[str, str] = field(default_factory=dict)
     assume_role: dict[str, Any] | None = None
@@ -59,7 +83,9 @@ class Settings:
 
 
 def load(config: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from plain provider configuration and the environment; configuration wins, value by value."""
+    """Settings from plain provider configuration and the environment; configuration wins, value by
+    value.
+    """
     settings = Settings()
     for name, variables in ENVIRONMENT.items():
         value = _first(config.get(name), variables, environ)
@@ -74,23 +100,44 @@ def load(config: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> 
 
 
 def check(config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Everything wrong with the provider configuration as (property, message). Values are never shown: they may be secret."""
+    """Everything wrong with the provider configuration as (property, message). Values are never
+    shown: they may be secret.
+    """
     failures = []
     for name in sorted(set(config) - set(KNOWN) - set(ENGINE_KEYS)):
         failures.append((name, unknown_key("the ossmodel provider", name, KNOWN)))
     for name in ENVIRONMENT:
         if name in config and not isinstance(config[name], str):
             kind = type(config[name]).__name__
-            failures.append((name, describe(name, f"<{kind}>", "a text", "the provider cannot use it", "write it as a text")))
-    if "endpoint" in config and isinstance(config["endpoint"], str) and not is_unknown(config["endpoint"]):
-        failures += [("endpoint", message) for message in [_endpoint_fault(config["endpoint"])] if message]
+            failures.append(
+                (
+                    name,
+                    describe(
+                        name,
+                        f"<{kind}>",
+                        "a text",
+                        "the provider cannot use it",
+                        "write it as a text",
+                    ),
+                )
+            )
+    if (
+        "endpoint" in config
+        and isinstance(config["endpoint"], str)
+        and not is_unknown(config["endpoint"])
+    ):
+        failures += [
+            ("endpoint", message) for message in [_endpoint_fault(config["endpoint"])] if message
+        ]
     for name, keys in BLOCKS.items():
         failures += _block_faults(name, config.get(name), keys)
     return failures
 
 
 def endpoint_url(settings: Settings, region: str) -> str:
-    """URL of the OSS service: the one set, else the region's public one; https unless http is written out."""
+    """URL of the OSS service: the one set, else the region's public one; https unless http is
+    written out.
+    """
     endpoint = settings.get("endpoint")
     if not endpoint:
         return f"https://oss-{region}.aliyuncs.com"
@@ -103,12 +150,36 @@ def _block_faults(name: str, value: Any, keys: tuple[str, ...]) -> list[tuple[st
     block = _block(value)
     if block is None:
         expected = f"an object with {', '.join(keys)}"
-        return [(name, describe(name, "<not an object>", expected, "no role can be assumed", "write it as an object"))]
-    failures = [(f"{name}.{key}", unknown_key(name, key, keys)) for key in sorted(set(block) - set(keys))]
+        return [
+            (
+                name,
+                describe(
+                    name,
+                    "<not an object>",
+                    expected,
+                    "no role can be assumed",
+                    "write it as an object",
+                ),
+            )
+        ]
+    failures = [
+        (f"{name}.{key}", unknown_key(name, key, keys)) for key in sorted(set(block) - set(keys))
+    ]
     variables = (ROLE_ENVIRONMENT if name == "assumeRole" else OIDC_ENVIRONMENT)["roleArn"]
     if not block.get("roleArn") and not any(os.environ.get(variable) for variable in variables):
         remedy = f"set {name}.roleArn, or one of {', '.join(variables)}"
-        failures.append((name, describe(f"{name}.roleArn", None, "acs:ram::<account>:role/<name>", "no role can be assumed", remedy)))
+        failures.append(
+            (
+                name,
+                describe(
+                    f"{name}.roleArn",
+                    None,
+                    "acs:ram::<account>:role/<name>",
+                    "no role can be assumed",
+                    remedy,
+                ),
+            )
+        )
     return failures
 
 
@@ -118,7 +189,13 @@ def _endpoint_fault(endpoint: str) -> str | None:
     if scheme in ("http", "https") and host and "/" not in host.rstrip("/") and " " not in host:
         return None
     expected = "a host such as oss-cn-shanghai.aliyuncs.com, without a path"
-    return describe("endpoint", endpoint, expected, "no request could be sent", "correct it, or leave it out to use the region's own")
+    return describe(
+        "endpoint",
+        endpoint,
+        expected,
+        "no request could be sent",
+        "correct it, or leave it out to use the region's own",
+    )
 
 
 def _first(value: Any, variables: tuple[str, ...], environ: Mapping[str, str]) -> str:
@@ -139,7 +216,9 @@ def _block(value: Any) -> dict[str, Any] | None:
     return dict(value) if isinstance(value, dict) else None
 
 
-def _with_environment(block: dict[str, Any], names: Mapping[str, tuple[str, ...]], environ: Mapping[str, str]) -> dict[str, Any]:
+def _with_environment(
+    block: dict[str, Any], names: Mapping[str, tuple[str, ...]], environ: Mapping[str, str]
+) -> dict[str, Any]:
     filled = {key: value for key, value in block.items() if not is_unknown(value)}
     for key, variables in names.items():
         value = filled.get(key) or _first(None, variables, environ)

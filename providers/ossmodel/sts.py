@@ -19,16 +19,22 @@ Fetched = tuple[str, str, str, float]
 
 
 def assume(region: str, role: dict[str, Any], keys: Any) -> Fetched:
-    """Keys of a RAM role (`AssumeRole`), signed with `keys`. Raises `Problem` with the service's own reason."""
+    """Keys of a RAM role (`AssumeRole`), signed with `keys`. Raises `Problem` with the service's
+    own reason.
+    """
     from aliyunsdkcore.acs_exception.exceptions import ClientException, ServerException
     from aliyunsdkcore.auth.credentials import AccessKeyCredential, StsTokenCredential
     from aliyunsdkcore.client import AcsClient
     from aliyunsdkcore.request import CommonRequest
 
     pair = (keys.access_key, keys.secret_key)
-    credential: Any = StsTokenCredential(*pair, keys.token) if keys.token else AccessKeyCredential(*pair)
+    credential: Any = (
+        StsTokenCredential(*pair, keys.token) if keys.token else AccessKeyCredential(*pair)
+    )
     client = AcsClient(region_id=region, credential=credential, timeout=_TIMEOUT, verify=_trust())
-    request = CommonRequest(domain=_host(region), version="2015-04-01", action_name="AssumeRole", product="Sts")
+    request = CommonRequest(
+        domain=_host(region), version="2015-04-01", action_name="AssumeRole", product="Sts"
+    )
     request.set_protocol_type("https")
     request.set_method("POST")
     for name, value in _parameters(role, role.get("sessionName")).items():
@@ -41,7 +47,9 @@ def assume(region: str, role: dict[str, Any], keys: Any) -> Fetched:
 
 
 def assume_with_oidc(region: str, block: dict[str, Any]) -> Fetched:
-    """Keys of a RAM role for an OpenID Connect token (`AssumeRoleWithOIDC`, which is not signed)."""
+    """Keys of a RAM role for an OpenID Connect token (`AssumeRoleWithOIDC`, which is not
+    signed).
+    """
     import requests
 
     token = str(block.get("oidcToken") or "")
@@ -50,18 +58,31 @@ def assume_with_oidc(region: str, block: dict[str, Any]) -> Fetched:
             with open(block["oidcTokenFile"], encoding="utf-8") as stream:
                 token = stream.read().strip()
         except OSError as error:
-            raise _refused("assumeRoleWithOidc", str(block["oidcTokenFile"]), f"{error.strerror}") from None
+            raise _refused(
+                "assumeRoleWithOidc", str(block["oidcTokenFile"]), f"{error.strerror}"
+            ) from None
     redact.add(token)
     form = _parameters(block, block.get("roleSessionName"))
-    form |= {"Action": "AssumeRoleWithOIDC", "Version": "2015-04-01", "Format": "JSON", "OIDCToken": token}
+    form |= {
+        "Action": "AssumeRoleWithOIDC",
+        "Version": "2015-04-01",
+        "Format": "JSON",
+        "OIDCToken": token,
+    }
     form |= {"OIDCProviderArn": str(block.get("oidcProviderArn", ""))}
     try:
         answer = requests.post(f"https://{_host(region)}/", data=form, timeout=_TIMEOUT)
         body = answer.json()
     except (requests.RequestException, ValueError) as error:
-        raise _refused("assumeRoleWithOidc", str(block.get("roleArn")), redact(str(error))) from None
+        raise _refused(
+            "assumeRoleWithOidc", str(block.get("roleArn")), redact(str(error))
+        ) from None
     if answer.status_code != 200:
-        raise _refused("assumeRoleWithOidc", str(block.get("roleArn")), f"{body.get('Code')}: {body.get('Message')}")
+        raise _refused(
+            "assumeRoleWithOidc",
+            str(block.get("roleArn")),
+            f"{body.get('Code')}: {body.get('Message')}",
+        )
     return _keys(body)
 
 
@@ -86,7 +107,12 @@ def _parameters(block: dict[str, Any], session: Any) -> dict[str, str]:
 
 def _keys(body: dict[str, Any]) -> Fetched:
     keys = body.get("Credentials") or {}
-    found = (keys.get("AccessKeyId", ""), keys.get("AccessKeySecret", ""), keys.get("SecurityToken", ""), expiry(keys.get("Expiration")))
+    found = (
+        keys.get("AccessKeyId", ""),
+        keys.get("AccessKeySecret", ""),
+        keys.get("SecurityToken", ""),
+        expiry(keys.get("Expiration")),
+    )
     redact.add(found[1], found[2])
     return found
 
@@ -103,5 +129,7 @@ def _host(region: str) -> str:
 
 
 def _trust() -> str | None:
-    """The CA bundle: requests honours these variables by itself, the copy inside aliyunsdkcore does not."""
+    """The CA bundle: requests honours these variables by itself, the copy inside aliyunsdkcore does
+    not.
+    """
     return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")

@@ -1,4 +1,6 @@
-"""An oss2 bucket whose uploads can be stopped, are counted as they flow, checked by CRC-64 and repeated part by part."""
+"""An oss2 bucket whose uploads can be stopped, are counted as they flow, checked by CRC-64 and
+repeated part by part.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ Moved = Callable[[int], None]
 
 
 class Body:
-    """A slice of a file as a request body: knows its length, its CRC-64 so far, and stops when told to."""
+    """A slice of a file as a request body: knows its length, its CRC-64 so far, and stops when told
+    to.
+    """
 
     def __init__(self, stream: BinaryIO, size: int, control: Control, moved: Moved) -> None:
         self._stream, self._size, self._control, self._moved = stream, size, control, moved
@@ -54,25 +58,47 @@ class Body:
 class TransferBucket(oss2.Bucket):
     """`oss2.Bucket` for uploads; everything else is oss2's own."""
 
-    def __init__(self, auth: Any, endpoint: str, name: str, region: str, connections: int = 4) -> None:
+    def __init__(
+        self, auth: Any, endpoint: str, name: str, region: str, connections: int = 4
+    ) -> None:
         session = oss2.Session(pool_size=connections + 2)
         timeout: Any = (CONNECT_TIMEOUT, READ_TIMEOUT)
-        super().__init__(auth, endpoint, name, session=session, connect_timeout=timeout, enable_crc=False, region=region)
+        super().__init__(
+            auth,
+            endpoint,
+            name,
+            session=session,
+            connect_timeout=timeout,
+            enable_crc=False,
+            region=region,
+        )
         self.control = Control()
         self.moved: Moved = lambda size: None
         self.on_retry: Callable[[Exception, int], None] | None = None
 
-    def upload_part(self, key: str, upload_id: str, part_number: int, data: Any, progress_callback=None, headers=None):
+    def upload_part(
+        self,
+        key: str,
+        upload_id: str,
+        part_number: int,
+        data: Any,
+        progress_callback=None,
+        headers=None,
+    ):
         """One part; `data` is the slice of an open file that `oss2.resumable_upload` passes."""
         upload = super().upload_part
         body = Body(data.file_object, data.size, self.control, self.moved)
-        return self._checked(body, "upload part", lambda: upload(key, upload_id, part_number, body, headers=headers))
+        return self._checked(
+            body, "upload part", lambda: upload(key, upload_id, part_number, body, headers=headers)
+        )
 
     def put_object(self, key: str, data: Any, headers=None, progress_callback=None):
         """A whole object from bytes or an open file."""
         put = super().put_object
         if isinstance(data, (bytes, str)):
-            return retrying(lambda: put(key, data, headers=headers), self.control, on_retry=self.on_retry)
+            return retrying(
+                lambda: put(key, data, headers=headers), self.control, on_retry=self.on_retry
+            )
         body = Body(data, utils.file_object_remaining_bytes(data), self.control, self.moved)
         return self._checked(body, "put object", lambda: put(key, body, headers=headers))
 
@@ -82,7 +108,10 @@ class TransferBucket(oss2.Bucket):
                 body.rewind()
             result = send()
             if result.crc is not None and result.crc != body.crc:
-                raise exceptions.InconsistentError(f"{what}: CRC-64 differs: sent {body.crc}, stored {result.crc}", result.request_id)
+                raise exceptions.InconsistentError(
+                    f"{what}: CRC-64 differs: sent {body.crc}, stored {result.crc}",
+                    result.request_id,
+                )
             return result
 
         try:

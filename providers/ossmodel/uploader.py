@@ -1,4 +1,6 @@
-"""Uploads: small files side by side, large ones in parts side by side, each resumable and verified."""
+"""Uploads: small files side by side, large ones in parts side by side, each resumable and
+verified.
+"""
 
 from __future__ import annotations
 
@@ -42,13 +44,18 @@ class Uploader:
         self._bucket.on_retry = self._retrying
 
     def upload(self, files: Mapping[str, FileEntry], part_size_mib: int, parallel: int) -> None:
-        """Upload `files`, at most `parallel` requests at a time. What was finished before an error is in `done`."""
+        """Upload `files`, at most `parallel` requests at a time. What was finished before an error
+        is in `done`.
+        """
         self._reporter.begin("uploading", len(files), sum(entry.size for entry in files.values()))
         part = part_size_mib * MIB
         small = {path: entry for path, entry in files.items() if entry.size < part}
         pool = ThreadPoolExecutor(max_workers=parallel)
         try:
-            futures = [pool.submit(self._one, path, entry, part, 1) for path, entry in sorted(small.items())]
+            futures = [
+                pool.submit(self._one, path, entry, part, 1)
+                for path, entry in sorted(small.items())
+            ]
             finished, _ = wait(futures, return_when=FIRST_EXCEPTION)
             for future in finished:
                 future.result()
@@ -88,13 +95,17 @@ class Uploader:
             try:
                 crc = self._resumable(key, file, store, part, threads)
                 if crc is not None and str(crc) != entry.crc64:
-                    raise exceptions.InconsistentError(f"{key}: CRC-64 of the object is {crc}, of the file {entry.crc64}")
+                    raise exceptions.InconsistentError(
+                        f"{key}: CRC-64 of the object is {crc}, of the file {entry.crc64}"
+                    )
                 return
             except exceptions.OssError as error:
                 if self._arrived(key, entry):
                     store.forget()
                     return
-                if attempt == _ROUNDS or not (is_transient(error) or isinstance(error, exceptions.NoSuchUpload)):
+                if attempt == _ROUNDS or not (
+                    is_transient(error) or isinstance(error, exceptions.NoSuchUpload)
+                ):
                     raise
                 if isinstance(error, (exceptions.InconsistentError, exceptions.NoSuchUpload)):
                     store.forget()

@@ -1,6 +1,7 @@
 """docs/settings.md and the `config:` block of Pulumi.yaml, written from the declarations.
 
-`python -m settings.core.doc` rewrites both and the README's table; `--check` only says whether they are current (exit 1 when not).
+`python -m settings.core.doc` rewrites both and the README's table; `--check` only says whether they
+are current (exit 1 when not).
 """
 
 import json
@@ -18,7 +19,10 @@ from settings.root import GROUPS, KEYS, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 BEGIN = "# Written by `python -m settings.core.doc` from settings/; edit there.\n"
-TABLE_BEGIN, TABLE_END = "<!-- settings: written by python -m settings.core.doc -->", "<!-- /settings -->"
+TABLE_BEGIN, TABLE_END = (
+    "<!-- settings: written by python -m settings.core.doc -->",
+    "<!-- /settings -->",
+)
 INTRO = f"""# Settings
 
 Written from the declarations in `settings/` by `python -m settings.core.doc`.
@@ -37,12 +41,23 @@ or from the command line: `pulumi config set --path '{PROJECT}:nodePool.maxSize'
 
 def markdown() -> str:
     """The whole of docs/settings.md."""
-    parts = [INTRO, "## Single settings\n", _table(Settings, [key for key in KEYS if key not in GROUPS])]
+    parts = [
+        INTRO,
+        "## Single settings\n",
+        _table(Settings, [key for key in KEYS if key not in GROUPS]),
+    ]
     for key in GROUPS:
         group = _group(_field(key)[1])
         parts += _section(key, group)
         for name, field in group.model_fields.items():
-            inner = next((kind for kind in get_args(field.annotation) if isinstance(kind, type) and issubclass(kind, Group)), None)
+            inner = next(
+                (
+                    kind
+                    for kind in get_args(field.annotation)
+                    if isinstance(kind, type) and issubclass(kind, Group)
+                ),
+                None,
+            )
             if inner is not None and field.default is None:
                 parts += _section(f"{key}.{field.alias or name}", inner)
     return "\n".join(parts)
@@ -56,21 +71,30 @@ def _section(key: str, group: type[Group]) -> list[str]:
 def schema() -> str:
     """The `config:` block of Pulumi.yaml.
 
-    Every key has a default, an empty one where it is required: the engine then leaves complaints to the program, which says more and
-    says all of it at once. Secrets can't be declared as such, because the engine takes the empty default for a secret in plain text.
+    Every key has a default, an empty one where it is required: the engine then leaves complaints to
+    the program, which says more and says all of it at once. Secrets can't be declared as such,
+    because the engine takes the empty default for a secret in plain text.
     """
     declared: dict[str, Any] = {}
     for key in KEYS:
         _, field = _field(key)
         is_object = key in GROUPS or key == "tags"
-        default: Any = {} if is_object else (field.default if isinstance(field.default, str) else "")
-        declared[key] = {"type": "object" if is_object else "string", "description": field.description, "default": default}
+        default: Any = (
+            {} if is_object else (field.default if isinstance(field.default, str) else "")
+        )
+        declared[key] = {
+            "type": "object" if is_object else "string",
+            "description": field.description,
+            "default": default,
+        }
     text = yaml.safe_dump({"config": declared}, sort_keys=False, allow_unicode=True, width=140)
     return BEGIN + text
 
 
 def project_file(current: str) -> str:
-    """`current` (the text of Pulumi.yaml) with its `config:` block replaced. The block is the last one."""
+    """`current` (the text of Pulumi.yaml) with its `config:` block replaced. The block is the last
+    one.
+    """
     return current[: current.index(BEGIN)] + schema()
 
 
@@ -79,7 +103,10 @@ def overview() -> str:
     lines = ["| group | what it sets | keys and defaults |", "|---|---|---|"]
     for key in GROUPS:
         group = _group(_field(key)[1])
-        keys = ", ".join(f"`{field.alias or name}` {_default(field)}".strip() for name, field in group.model_fields.items())
+        keys = ", ".join(
+            f"`{field.alias or name}` {_default(field)}".strip()
+            for name, field in group.model_fields.items()
+        )
         said = (group.__doc__ or key).splitlines()[0]
         lines.append(f"| `{key}` | {said} | {keys.replace('|', chr(92) + '|')} |")
     return "\n".join(lines)
@@ -97,7 +124,12 @@ def _table(group: type[BaseModel], keys: list[str]) -> str:
     for name, field in group.model_fields.items():
         if (field.alias or name) in keys:
             said = sentences(group, name)
-            cells = (f"`{field.alias or name}`", _default(field), field.description or "", said["expected"])
+            cells = (
+                f"`{field.alias or name}`",
+                _default(field),
+                field.description or "",
+                said["expected"],
+            )
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -114,7 +146,9 @@ def _default(field: FieldInfo) -> str:
 
 
 def _field(key: str) -> tuple[str, FieldInfo]:
-    return next((name, field) for name, field in Settings.model_fields.items() if field.alias == key)
+    return next(
+        (name, field) for name, field in Settings.model_fields.items() if field.alias == key
+    )
 
 
 def _group(field: FieldInfo) -> type[Group]:
@@ -134,7 +168,10 @@ def main(arguments: list[str]) -> int:
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     for path in stale:
         if "--check" in arguments:
-            print(f"{path.relative_to(ROOT)} is not current: run python -m settings.core.doc", file=sys.stderr)
+            print(
+                f"{path.relative_to(ROOT)} is not current: run python -m settings.core.doc",
+                file=sys.stderr,
+            )
         else:
             path.write_text(wanted[path])
             print(f"wrote {path.relative_to(ROOT)}")

@@ -1,4 +1,6 @@
-"""How a setting is declared: type, default and bounds for pydantic, and the sentences a user gets when it is wrong."""
+"""How a setting is declared: type, default and bounds for pydantic, and the sentences a user gets
+when it is wrong.
+"""
 
 from typing import Annotated, Any
 
@@ -9,7 +11,9 @@ REQUIRED: Any = ...
 
 
 def as_text(value: Any) -> Any:
-    """A number or a truth value as the text it was typed as: `pulumi config set --path` makes them of 2 and true, and YAML does too."""
+    """A number or a truth value as the text it was typed as: `pulumi config set --path` makes them
+    of 2 and true, and YAML does too.
+    """
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, int) else value
@@ -20,24 +24,36 @@ Text = Annotated[str, BeforeValidator(as_text)]
 
 
 class Group(BaseModel):
-    """A group of settings. Keys are camelCase in the stack file; unknown keys are mistakes; values are never coerced."""
+    """A group of settings. Keys are camelCase in the stack file; unknown keys are mistakes; values
+    are never coerced.
+    """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", alias_generator=to_camel)
 
     def plain(self, *without: str) -> dict[str, Any]:
-        """The settings by Python name, groups as dicts, as keyword arguments of the component of the same name; some may be left out."""
+        """The settings by Python name, groups as dicts, as keyword arguments of the component of
+        the same name; some may be left out.
+        """
         return {key: value for key, value in self.model_dump().items() if key not in without}
 
 
-def setting(default: Any, about: str, *, expected: str, otherwise: str, example: str, **bounds: Any) -> Any:
+def setting(
+    default: Any, about: str, *, expected: str, otherwise: str, example: str, **bounds: Any
+) -> Any:
     """Declare one setting.
 
-    about: what it means, for docs/settings.md. expected: the rule in words. otherwise: what goes wrong without it.
-    example: a value for the remedy's command. bounds: pydantic's own (ge, le, pattern, min_length ...).
+    about: what it means, for docs/settings.md. expected: the rule in words. otherwise: what goes
+    wrong without it. example: a value for the remedy's command. bounds: pydantic's own (ge, le,
+    pattern, min_length ...).
     """
     extra: dict[str, Any] = {"expected": expected, "otherwise": otherwise, "example": example}
     if isinstance(default, (dict, list)):
-        return Field(default_factory=lambda: type(default)(default), description=about, json_schema_extra=extra, **bounds)
+        return Field(
+            default_factory=lambda: type(default)(default),
+            description=about,
+            json_schema_extra=extra,
+            **bounds,
+        )
     return Field(default, description=about, json_schema_extra=extra, **bounds)
 
 

@@ -1,4 +1,6 @@
-"""From configuration values to one checked `Settings`. Knows no engine: commands check settings without one."""
+"""From configuration values to one checked `Settings`. Knows no engine: commands check settings
+without one.
+"""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -11,7 +13,8 @@ from settings.core.translate import translate
 from settings.root import GROUPS, SECRETS, Settings
 from settings.rules import broken_rules
 
-# What stands in for a value that is missing or wrong while the other rules are checked. Never leaves this module.
+# What stands in for a value that is missing or wrong while the other rules are checked. Never
+# leaves this module.
 _PLACEHOLDERS: dict[str, Any] = {
     "region": "cn-placeholder",
     "cluster": {},
@@ -20,15 +23,38 @@ _PLACEHOLDERS: dict[str, Any] = {
 }
 
 
-def load(values: Mapping[str, Any], secret_keys: Iterable[str], *, project: str, stack: str, environment: Mapping[str, str]) -> Settings:
-    """Check `values` (full keys as the engine hands them over) and return the settings, or raise SettingsError with every mistake."""
-    given = {key.removeprefix(f"{PROJECT}:"): value for key, value in values.items() if key.startswith(f"{PROJECT}:")}
-    data: dict[str, Any] = {key: _parsed(key, value) for key, value in given.items() if value not in ("", None)}
-    data |= {"project": project, "stack": stack, "region": values.get("alicloud:region") or environment.get("ALICLOUD_REGION")}
+def load(
+    values: Mapping[str, Any],
+    secret_keys: Iterable[str],
+    *,
+    project: str,
+    stack: str,
+    environment: Mapping[str, str],
+) -> Settings:
+    """Check `values` (full keys as the engine hands them over) and return the settings, or raise
+    SettingsError with every mistake.
+    """
+    given = {
+        key.removeprefix(f"{PROJECT}:"): value
+        for key, value in values.items()
+        if key.startswith(f"{PROJECT}:")
+    }
+    data: dict[str, Any] = {
+        key: _parsed(key, value) for key, value in given.items() if value not in ("", None)
+    }
+    data |= {
+        "project": project,
+        "stack": stack,
+        "region": values.get("alicloud:region") or environment.get("ALICLOUD_REGION"),
+    }
     if data["region"] is None:
         del data["region"]
     _mapped_port(data, environment)
-    problems = _misplaced(given) + _plain_secrets(data, set(secret_keys)) + _region_of_uploads(data, values)
+    problems = (
+        _misplaced(given)
+        + _plain_secrets(data, set(secret_keys))
+        + _region_of_uploads(data, values)
+    )
     settings, found = _validated(data)
     problems += found + broken_rules(settings, frozenset(problem.field for problem in found))
     if problems:
@@ -37,7 +63,9 @@ def load(values: Mapping[str, Any], secret_keys: Iterable[str], *, project: str,
 
 
 def _mapped_port(data: dict[str, Any], environment: Mapping[str, str]) -> None:
-    """Where entry.publicPort says that something maps a port to the entry, EI_PUBLIC_PORT says which one it is on this machine."""
+    """Where entry.publicPort says that something maps a port to the entry, EI_PUBLIC_PORT says
+    which one it is on this machine.
+    """
     entry, port = data.get("entry"), environment.get("EI_PUBLIC_PORT", "")
     if isinstance(entry, dict) and entry.get("publicPort") is not None and port.isdecimal():
         data["entry"] = {**entry, "publicPort": int(port)}
@@ -53,7 +81,9 @@ def _parsed(key: str, value: Any) -> Any:
 
 
 def _validated(data: dict[str, Any]) -> tuple[Settings, list[Problem]]:
-    """The settings and no problem, or settings with placeholders for what is wrong and the problems."""
+    """The settings and no problem, or settings with placeholders for what is wrong and the
+    problems.
+    """
     try:
         return Settings.model_validate(data), []
     except ValidationError as error:
@@ -62,13 +92,19 @@ def _validated(data: dict[str, Any]) -> tuple[Settings, list[Problem]]:
 
 
 def _mended(data: dict[str, Any], error: ValidationError) -> dict[str, Any]:
-    """`data` without what `error` complains about, and with placeholders where something is required."""
+    """`data` without what `error` complains about, and with placeholders where something is
+    required.
+    """
     mended = json.loads(json.dumps(data))
     for detail in error.errors():
         _drop(mended, [str(step) if isinstance(step, int) else step for step in detail["loc"][:2]])
     for key, value in _PLACEHOLDERS.items():
         present = mended.get(key)
-        mended[key] = {**value, **present} if isinstance(value, dict) and isinstance(present, dict) else present or value
+        mended[key] = (
+            {**value, **present}
+            if isinstance(value, dict) and isinstance(present, dict)
+            else present or value
+        )
     return mended
 
 
@@ -82,9 +118,19 @@ def _drop(data: dict[str, Any], path: list[str]) -> None:
 
 def _misplaced(given: Mapping[str, Any]) -> list[Problem]:
     """Keys that are fields of Settings but come from elsewhere."""
-    places = {"region": "alicloud:region", "project": "the project's name in Pulumi.yaml", "stack": "the stack's name"}
+    places = {
+        "region": "alicloud:region",
+        "project": "the project's name in Pulumi.yaml",
+        "stack": "the stack's name",
+    }
     return [
-        Problem(key, given[key], f"a setting of this project; it comes from {place}", "it is not read", remove_command(key))
+        Problem(
+            key,
+            given[key],
+            f"a setting of this project; it comes from {place}",
+            "it is not read",
+            remove_command(key),
+        )
         for key, place in places.items()
         if key in given
     ]

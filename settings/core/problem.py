@@ -11,10 +11,14 @@ PROJECT = "elastic-inference"
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake: where it is, what was found, what was expected, what would go wrong, and how to mend it."""
+    """One mistake: where it is, what was found, what was expected, what would go wrong, and how to
+    mend it.
+    """
 
     field: str
-    """Dotted path as written in the stack file, without the project's name space, e.g. `nodePool.maxSize`."""
+    """Dotted path as written in the stack file, without the project's name space, e.g.
+    `nodePool.maxSize`.
+    """
     value: Any
     """What was found; `None` stands for "nothing"."""
     expected: str

@@ -1,4 +1,5 @@
-"""A stack's settings as its file has them, checked without an engine: what `pulumi config` would hand to the program, read in milliseconds.
+"""A stack's settings as its file has them, checked without an engine: what `pulumi config` would
+hand to the program, read in milliseconds.
 
 Values that are encrypted cannot be read here: placeholders of the right form stand for them.
 """
@@ -23,16 +24,24 @@ PLACEHOLDERS = {
     "tlsCertificate": PEM.format("CERTIFICATE"),
     "tlsPrivateKey": PEM.format("PRIVATE KEY"),
 }
-"""Values for secrets that nobody outside has: shaped so that the program's checks take them, with no use to anybody."""
+"""Values for secrets that nobody outside has: shaped so that the program's checks take them, with
+no use to anybody.
+"""
 UNREADABLE = "offline"
 """Stands for any other encrypted value."""
 _TEXT = (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("int", r"[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)", "-+0123456789"),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+.0123456789"),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
     ("null", r"~|null|Null|NULL|", "~nN\0"),
 )
-"""Which plain words are no text to the CLI, which reads YAML 1.2: `yes`, `on` and `12:30` are text there, unlike in PyYAML."""
+"""Which plain words are no text to the CLI, which reads YAML 1.2: `yes`, `on` and `12:30` are text
+there, unlike in PyYAML.
+"""
 
 
 class StackFileError(Exception):
@@ -50,13 +59,20 @@ class _Loader(yaml.SafeLoader):
         for name, _ in node.value:
             key = self.construct_object(name, deep=True)
             if key in seen:
-                raise yaml.MarkedYAMLError(problem=f"the key {key!r} stands here for the second time", problem_mark=name.start_mark)
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {key!r} stands here for the second time",
+                    problem_mark=name.start_mark,
+                )
             seen.add(key)
         return super().construct_mapping(node, deep)
 
 
 for _name, _pattern, _first in _TEXT:
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(f"^(?:{_pattern})$"), [*_first.replace("\0", ""), ""])
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_name}",
+        re.compile(f"^(?:{_pattern})$"),
+        [*_first.replace("\0", ""), ""],
+    )
 
 
 @dataclass(frozen=True)
@@ -77,36 +93,61 @@ class StackFile:
         return {key for key, value in self.config.items() if is_encrypted(value)}
 
     def values(self) -> dict[str, str]:
-        """What the engine would hand over: text, objects as JSON; placeholders for what is encrypted."""
-        own = {key: PLACEHOLDERS.get(key.removeprefix(f"{PROJECT}:"), UNREADABLE) for key in self.secret}
-        return {key: own.get(key) or _as_text(readable(value)) for key, value in self.config.items()}
+        """What the engine would hand over: text, objects as JSON; placeholders for what is
+        encrypted.
+        """
+        own = {
+            key: PLACEHOLDERS.get(key.removeprefix(f"{PROJECT}:"), UNREADABLE)
+            for key in self.secret
+        }
+        return {
+            key: own.get(key) or _as_text(readable(value)) for key, value in self.config.items()
+        }
 
     def settings(self, environment: Mapping[str, str]) -> Settings:
         """The program's view of them. Raises SettingsError."""
-        return load(self.values(), self.secret, project=PROJECT, stack=self.stack, environment=environment)
+        return load(
+            self.values(), self.secret, project=PROJECT, stack=self.stack, environment=environment
+        )
 
     def problems(self, environment: Mapping[str, str]) -> tuple[Problem, ...]:
-        """Everything that the program would refuse, as far as this file tells: nothing is said of values that are encrypted, nor, where
-        values come from Pulumi ESC as well, of those that the file does not have."""
+        """Everything that the program would refuse, as far as this file tells: nothing is said of
+        values that are encrypted, nor, where values come from Pulumi ESC as well, of those that the
+        file does not have.
+        """
         try:
             self.settings(environment)
         except SettingsError as error:
-            hidden = {f"{key.removeprefix(f'{PROJECT}:')}{path}" for key, value in self.config.items() for path in _encrypted_paths(value)}
-            return tuple(one for one in error.problems if one.field not in hidden and not (self.imports and one.value is None))
+            hidden = {
+                f"{key.removeprefix(f'{PROJECT}:')}{path}"
+                for key, value in self.config.items()
+                for path in _encrypted_paths(value)
+            }
+            return tuple(
+                one
+                for one in error.problems
+                if one.field not in hidden and not (self.imports and one.value is None)
+            )
         return ()
 
 
 def read(root: Path, stack: str) -> StackFile:
-    """The stack's file below `root`. Raises StackFileError when there is none, or it can't be read."""
+    """The stack's file below `root`. Raises StackFileError when there is none, or it can't be
+    read.
+    """
     path = root / f"Pulumi.{stack}.yaml"
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         known = ", ".join(sorted(found.name.split(".")[1] for found in root.glob("Pulumi.*.yaml")))
-        raise StackFileError(f"stack {stack}: there is no {path.name}; expected one of {known}") from None
+        raise StackFileError(
+            f"stack {stack}: there is no {path.name}; expected one of {known}"
+        ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise StackFileError(f"{path.name} can't be read: {reason}; expected a text file in UTF-8 that you may read") from None
+        raise StackFileError(
+            f"{path.name} can't be read: {reason}; expected a text file in UTF-8 that you may read"
+        ) from None
     return parse(text, stack, path.name)
 
 
@@ -117,15 +158,22 @@ def parse(text: str, stack: str, name: str) -> StackFile:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise StackFileError(f"{name} is not YAML: {where}{getattr(error, 'problem', None) or error}; correct that line") from None
+        raise StackFileError(
+            f"{name} is not YAML: {where}{getattr(error, 'problem', None) or error}; correct that line"
+        ) from None
     except (ValueError, TypeError, RecursionError) as error:
         raise StackFileError(f"{name} can't be read as YAML: {error}") from None
     config = document.get("config") if isinstance(document, dict) else None
     if not isinstance(document, dict) or not isinstance(config, dict | None):
         found = type(document if not isinstance(document, dict) else config).__name__
-        raise StackFileError(f"{name}: expected `config:` with keys below it, found {found}; compare it with Pulumi.dev.yaml")
+        raise StackFileError(
+            f"{name}: expected `config:` with keys below it, found {found}; compare it with Pulumi.dev.yaml"
+        )
     # A key without a name space is one of the project's, as the CLI reads it.
-    full = {str(key) if ":" in str(key) else f"{PROJECT}:{key}": value for key, value in (config or {}).items()}
+    full = {
+        str(key) if ":" in str(key) else f"{PROJECT}:{key}": value
+        for key, value in (config or {}).items()
+    }
     return StackFile(stack, full, bool(document.get("environment")), document)
 
 
@@ -137,7 +185,11 @@ def is_encrypted(value: Any) -> bool:
 def readable(value: Any) -> Any:
     """The value with placeholders where it is encrypted."""
     if isinstance(value, dict):
-        return UNREADABLE if is_encrypted(value) else {key: readable(inner) for key, inner in value.items()}
+        return (
+            UNREADABLE
+            if is_encrypted(value)
+            else {key: readable(inner) for key, inner in value.items()}
+        )
     return [readable(inner) for inner in value] if isinstance(value, list) else value
 
 
@@ -146,10 +198,22 @@ def _encrypted_paths(value: Any) -> Iterable[str]:
     if is_encrypted(value):
         yield ""
     elif isinstance(value, dict):
-        yield from (f".{key}{path}" for key, inner in value.items() for path in _encrypted_paths(inner))
+        yield from (
+            f".{key}{path}" for key, inner in value.items() for path in _encrypted_paths(inner)
+        )
     elif isinstance(value, list):
-        yield from (f"[{number}]{path}" for number, inner in enumerate(value) for path in _encrypted_paths(inner))
+        yield from (
+            f"[{number}]{path}"
+            for number, inner in enumerate(value)
+            for path in _encrypted_paths(inner)
+        )
 
 
 def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
+    return (
+        value
+        if isinstance(value, str)
+        else ""
+        if value is None
+        else json.dumps(value, ensure_ascii=False)
+    )

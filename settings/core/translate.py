@@ -14,12 +14,16 @@ Step = str | int
 
 
 def translate(error: ValidationError, data: Mapping[str, Any]) -> list[Problem]:
-    """One problem per setting that `error` names; several complaints about one setting are one problem."""
+    """One problem per setting that `error` names; several complaints about one setting are one
+    problem.
+    """
     problems: dict[str, Problem] = {}
     for detail in error.errors():
         path: Sequence[Step] = [step for step in detail["loc"] if step != "[key]"]
         field = dotted(path)
-        problem = _unknown(path, data) if detail["type"] == "extra_forbidden" else _wrong(path, data)
+        problem = (
+            _unknown(path, data) if detail["type"] == "extra_forbidden" else _wrong(path, data)
+        )
         if detail["loc"][-1] == "[key]":  # the key itself is at fault, and no value mends it
             problem = replace(problem, remedy=remove_command(field))
         problems.setdefault(field, problem)
@@ -27,7 +31,9 @@ def translate(error: ValidationError, data: Mapping[str, Any]) -> list[Problem]:
 
 
 def dotted(path: Sequence[Step]) -> str:
-    """`nodePool.vswitchIds[0]` for ("nodePool", "vswitchIds", 0); a key with dots or blanks is quoted as the CLI wants it."""
+    """`nodePool.vswitchIds[0]` for ("nodePool", "vswitchIds", 0); a key with dots or blanks is
+    quoted as the CLI wants it.
+    """
     text = ""
     for step in path:
         if isinstance(step, int):
@@ -52,7 +58,9 @@ def _wrong(path: Sequence[Step], data: Mapping[str, Any]) -> Problem:
         inner = "[0]" if "list" in str(group.model_fields[name].annotation) else ".<key>"
         remedy = set_command(field + inner, said["example"])
     secret = "SecretStr" in str(group.model_fields[name].annotation)
-    return Problem(field, "<secret>" if secret else value, said["expected"], said["otherwise"], remedy)
+    return Problem(
+        field, "<secret>" if secret else value, said["expected"], said["otherwise"], remedy
+    )
 
 
 def _unknown(path: Sequence[Step], data: Mapping[str, Any]) -> Problem:
@@ -61,11 +69,19 @@ def _unknown(path: Sequence[Step], data: Mapping[str, Any]) -> Problem:
     word, field = str(path[-1]), dotted(path)
     guess = nearest(word, known)
     place = f"a key of {dotted(parent)}" if parent else "a setting of this project"
-    expected = f"{place}; did you mean {guess}?" if guess else f"{place}: {', '.join(sorted(known))}"
+    expected = (
+        f"{place}; did you mean {guess}?" if guess else f"{place}: {', '.join(sorted(known))}"
+    )
     remedy = remove_command(field)
     if guess:
         remedy += f" && {set_command(dotted([*parent, guess]), '<value>')}"
-    return Problem(field, _value(path, data), expected, "it is not read, and the default is used in its place", remedy)
+    return Problem(
+        field,
+        _value(path, data),
+        expected,
+        "it is not read, and the default is used in its place",
+        remedy,
+    )
 
 
 def _known_keys(parent: Sequence[Step]) -> list[str]:
@@ -77,13 +93,19 @@ def _known_keys(parent: Sequence[Step]) -> list[str]:
 
 
 def _declaration(path: Sequence[Step]) -> tuple[type[BaseModel], str, int]:
-    """The group and the attribute that declare the deepest declared setting on `path`, and how many steps that took."""
+    """The group and the attribute that declare the deepest declared setting on `path`, and how many
+    steps that took.
+    """
     group: type[BaseModel] = Settings
     found: tuple[type[BaseModel], str, int] | None = None
     for depth, step in enumerate(path, 1):
-        if isinstance(step, int):  # an item of a list; what its keys mean is declared by the group below
+        if isinstance(
+            step, int
+        ):  # an item of a list; what its keys mean is declared by the group below
             continue
-        name = next((key for key, field in group.model_fields.items() if step in (field.alias, key)), None)
+        name = next(
+            (key for key, field in group.model_fields.items() if step in (field.alias, key)), None
+        )
         if name is None:
             break
         found = (group, name, depth)
@@ -99,7 +121,9 @@ def _declaration(path: Sequence[Step]) -> tuple[type[BaseModel], str, int]:
 def _model_of(group: type[BaseModel], name: str) -> type[Group] | None:
     annotation = group.model_fields[name].annotation
     candidates = (annotation, *get_args(annotation))
-    return next((kind for kind in candidates if isinstance(kind, type) and issubclass(kind, Group)), None)
+    return next(
+        (kind for kind in candidates if isinstance(kind, type) and issubclass(kind, Group)), None
+    )
 
 
 def _is_group(group: type[BaseModel], name: str) -> bool:

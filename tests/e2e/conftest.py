@@ -31,4 +31,6 @@ def deployed(lab: Lab) -> Lab:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What ends the lab comes last."""
-    items.sort(key=lambda item: item.path.name == "test_teardown.py" and item.path.parent.name == "e2e")
+    items.sort(
+        key=lambda item: item.path.name == "test_teardown.py" and item.path.parent.name == "e2e"
+    )

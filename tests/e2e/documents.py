@@ -13,7 +13,9 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 def blocks(page: pathlib.Path, marker: str) -> list[str]:
     """The page's blocks with this info string, in order."""
-    return re.findall(rf"^```{re.escape(marker)}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    return re.findall(
+        rf"^```{re.escape(marker)}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL
+    )
 
 
 def commands(page: pathlib.Path, marker: str) -> list[str]:
@@ -30,7 +32,13 @@ def markers(page: pathlib.Path) -> set[str]:
 def typed(lab: Lab, page: pathlib.Path, line: str) -> None:
     """Runs a command as a reader of the page types it; it must end with 0."""
     lab.settled = lab.settled and line.startswith("curl ")
-    options = {"cwd": lab.program, "env": lab.env, "capture_output": True, "text": True, "timeout": 300}
+    options = {
+        "cwd": lab.program,
+        "env": lab.env,
+        "capture_output": True,
+        "text": True,
+        "timeout": 300,
+    }
     done = subprocess.run(["bash", "-c", line], stdin=subprocess.DEVNULL, **options)
     assert done.returncode == 0, f"{page.name}: {line}\n{done.stdout}\n{done.stderr}"
     lab.typed.add(line)

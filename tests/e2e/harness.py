@@ -1,4 +1,6 @@
-"""A lab of the tests' own and a copy of the checkout to run it from, so that neither the user's lab nor the checkout is touched."""
+"""A lab of the tests' own and a copy of the checkout to run it from, so that neither the user's lab
+nor the checkout is touched.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +37,9 @@ class Lab:
     extra: dict[str, str] = dataclasses.field(default_factory=dict)
     """More variables for everything that is run, e.g. LAB_CLOCK."""
     settled: bool = False
-    """Whether the last `up` has ended well and nothing has been done since that could change what it left. Whoever starts commands on the
-    lab without these methods sets it to False."""
+    """Whether the last `up` has ended well and nothing has been done since that could change what
+    it left. Whoever starts commands on the lab without these methods sets it to False.
+    """
     typed: set[str] = dataclasses.field(default_factory=set)
     """Command lines of the pages that have run here."""
 
@@ -45,7 +48,11 @@ class Lab:
         """Prepares directories and ports; starts nothing."""
         program = directory / "program"
         listing = subprocess.run(
-            ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+            ["git", "ls-files", "-co", "--exclude-standard"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         for name in listing.splitlines():
             (program / name).parent.mkdir(parents=True, exist_ok=True)
@@ -64,21 +71,38 @@ class Lab:
             "PYTHONPATH": str(self.program),
         }
 
-    def python(self, module: str, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    def python(
+        self, module: str, *arguments: str, timeout: float = 300
+    ) -> subprocess.CompletedProcess[str]:
         """Runs one of the project's commands as a user would."""
         self.settled = False
         command = [sys.executable, "-m", module, *arguments]
-        return subprocess.run(command, cwd=self.program, env=self.env, capture_output=True, text=True, timeout=timeout)
+        return subprocess.run(
+            command, cwd=self.program, env=self.env, capture_output=True, text=True, timeout=timeout
+        )
 
     def run(
-        self, *command: str, timeout: float = 300, check: bool = True, env: dict[str, str] | None = None
+        self,
+        *command: str,
+        timeout: float = 300,
+        check: bool = True,
+        env: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Runs a command inside the lab; with `check`, a failure shows what it printed."""
         self.settled = self.settled and _looks(command)
         full = [sys.executable, "-m", "lab", "exec", "--", *command]
-        done = subprocess.run(full, cwd=self.program, env={**self.env, **(env or {})}, capture_output=True, text=True, timeout=timeout)
+        done = subprocess.run(
+            full,
+            cwd=self.program,
+            env={**self.env, **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
         if check and done.returncode != 0:
-            raise AssertionError(f"{' '.join(command)}: exit status {done.returncode}\n{done.stdout}\n{done.stderr}")
+            raise AssertionError(
+                f"{' '.join(command)}: exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
+            )
         return done
 
     def popen(self, *command: str) -> subprocess.Popen[str]:
@@ -86,16 +110,26 @@ class Lab:
         self.settled = False
         full = [sys.executable, "-m", "lab", "exec", "--", *command]
         return subprocess.Popen(
-            full, cwd=self.program, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+            full,
+            cwd=self.program,
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         )
 
-    def pulumi(self, *arguments: str, check: bool = True, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    def pulumi(
+        self, *arguments: str, check: bool = True, timeout: float = 300
+    ) -> subprocess.CompletedProcess[str]:
         """Runs the Pulumi CLI on the program's copy."""
         return self.run("pulumi", *arguments, check=check, timeout=timeout)
 
     def up(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`pulumi up` without a question."""
-        done = self.pulumi("up", "--stack", STACK, "--yes", "--skip-preview", *arguments, check=check)
+        done = self.pulumi(
+            "up", "--stack", STACK, "--yes", "--skip-preview", *arguments, check=check
+        )
         self.settled = done.returncode == 0 and "--target" not in arguments
         return done
 
@@ -109,11 +143,15 @@ class Lab:
         """`pulumi destroy` without a question."""
         return self.pulumi("destroy", "--stack", STACK, "--yes", "--skip-preview", check=check)
 
-    def teardown(self, *arguments: str, timeout: float = 600) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+    def teardown(
+        self, *arguments: str, timeout: float = 600
+    ) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
         """`make destroy`: how it ended, and its report ({} when it refused)."""
         report = self.home / "teardown.json"
         report.unlink(missing_ok=True)
-        done = self.python("ops.teardown", "--stack", STACK, "--report", str(report), *arguments, timeout=timeout)
+        done = self.python(
+            "ops.teardown", "--stack", STACK, "--report", str(report), *arguments, timeout=timeout
+        )
         return done, json.loads(report.read_text()) if report.exists() else {}
 
     def outputs(self) -> dict[str, Any]:
@@ -126,7 +164,9 @@ class Lab:
 
     def state(self) -> list[dict[str, Any]]:
         """The resources in the checkpoint."""
-        return json.loads(self.pulumi("stack", "export", "--stack", STACK).stdout)["deployment"].get("resources", [])
+        return json.loads(self.pulumi("stack", "export", "--stack", STACK).stdout)[
+            "deployment"
+        ].get("resources", [])
 
     def kubectl(self, *arguments: str) -> Any:
         """`kubectl … -o json`, parsed."""
@@ -134,7 +174,15 @@ class Lab:
 
     def region(self, path: str, method: str = "GET", body: Any = None) -> Any:
         """One call to the region double's control interface."""
-        command = ["curl", "-sS", "--max-time", "30", "-X", method, f"http://10.0.0.2:9090/_lab/{path}"]
+        command = [
+            "curl",
+            "-sS",
+            "--max-time",
+            "30",
+            "-X",
+            method,
+            f"http://10.0.0.2:9090/_lab/{path}",
+        ]
         settled = self.settled and method == "GET"
         if body is not None:
             command += ["-H", "content-type: application/json", "-d", json.dumps(body)]
@@ -151,5 +199,9 @@ class Lab:
 
 
 def _looks(command: tuple[str, ...]) -> bool:
-    """Whether a command changes nothing: it asks, or it is an up that fails unless there is nothing to do."""
-    return "--expect-no-changes" in command or any(command[: len(start)] == start for start in LOOKS)
+    """Whether a command changes nothing: it asks, or it is an up that fails unless there is nothing
+    to do.
+    """
+    return "--expect-no-changes" in command or any(
+        command[: len(start)] == start for start in LOOKS
+    )

@@ -1,4 +1,6 @@
-"""`python -m tests.e2e.ram_user POLICY.json`, run inside the lab: makes a RAM user with this one policy and prints a key of theirs."""
+"""`python -m tests.e2e.ram_user POLICY.json`, run inside the lab: makes a RAM user with this one
+policy and prints a key of theirs.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What the pages under docs/ tell a reader to type: it runs, in the order in which it is read, or at least it exists."""
+"""What the pages under docs/ tell a reader to type: it runs, in the order in which it is read, or
+at least it exists.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,12 @@ def targets() -> dict[str, str]:
 
 def shown() -> list[tuple[pathlib.Path, str]]:
     """Every command of every page, whatever its block is for."""
-    return [(page, line) for page in PAGES for marker in sorted(markers(page)) for line in commands(page, marker)]
+    return [
+        (page, line)
+        for page in PAGES
+        for marker in sorted(markers(page))
+        for line in commands(page, marker)
+    ]
 
 
 def test_operations_shows_commands_for_every_task() -> None:
@@ -39,14 +46,20 @@ def test_operations_shows_commands_for_every_task() -> None:
         "Deploy", "Preview", "Roll back", "Drift", "Adopt", "Tear down", "Recover", "Exit statuses", "Which model goes with which image",
     ]  # fmt: skip
     assert all("```sh\n" in section for section in sections[:7])  # the others are for reference
-    figure(f"{sum(len(commands(page, 'sh')) for page in RUN)} commands of {len(RUN)} pages under docs/, and the README's")
+    figure(
+        f"{sum(len(commands(page, 'sh')) for page in RUN)} commands of {len(RUN)} pages under docs/, and the README's"
+    )
 
 
 def test_every_make_target_and_every_module_that_a_page_names_exists() -> None:
     made = [line.split()[1] for _, line in shown() if line.startswith("make ")]
     assert len(made) > 20 and set(made) <= set(targets())
-    modules = {module for _, line in shown() for module in re.findall(r"python3? -m ([\w.]+)", line)}
-    assert modules and all(importlib.util.find_spec(module) for module in modules if module != "venv")
+    modules = {
+        module for _, line in shown() for module in re.findall(r"python3? -m ([\w.]+)", line)
+    }
+    assert modules and all(
+        importlib.util.find_spec(module) for module in modules if module != "venv"
+    )
 
 
 def test_every_option_that_a_page_hands_to_a_make_target_is_known_to_its_command() -> None:
@@ -57,21 +70,33 @@ def test_every_option_that_a_page_hands_to_a_make_target_is_known_to_its_command
             continue
         module = targets()[given[1]]
         if module not in helps:
-            helps[module] = subprocess.run([sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True).stdout
-        words = [word.partition("=")[0] for word in shlex.split(given[2].strip("\"'")) if word.startswith("--")]
+            helps[module] = subprocess.run(
+                [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True
+            ).stdout
+        words = [
+            word.partition("=")[0]
+            for word in shlex.split(given[2].strip("\"'"))
+            if word.startswith("--")
+        ]
         wrong += [f"{page.name}: {line}: no {word}" for word in words if word not in helps[module]]
     assert wrong == []
 
 
 @pytest.fixture
 def repository(lab: Lab) -> Lab:
-    """The copy of the checkout as a repository of one commit, as a reader has it; what is deployed, the page says."""
+    """The copy of the checkout as a repository of one commit, as a reader has it; what is deployed,
+    the page says.
+    """
     if not (lab.program / ".git").exists():
         for command in (["init", "-q"], ["add", "-A"], [*IDENTITY, "commit", "-qm", "all"]):
             subprocess.run(["git", *command], cwd=lab.program, check=True)
         for key in ("user.name", "user.email"):
-            subprocess.run(["git", "config", key, "reader@example.com"], cwd=lab.program, check=True)
-    subprocess.run(["git", "commit", "-qam", "as it is now", "--allow-empty"], cwd=lab.program, check=True)
+            subprocess.run(
+                ["git", "config", key, "reader@example.com"], cwd=lab.program, check=True
+            )
+    subprocess.run(
+        ["git", "commit", "-qam", "as it is now", "--allow-empty"], cwd=lab.program, check=True
+    )
     return lab
 
 

@@ -16,26 +16,48 @@ SERVING = (*IN, "-l", "app=tensorflow-serving")
 
 @pytest.fixture
 def scaled(lab: Lab) -> Iterator[Lab]:
-    """One more pod than the state knows, and the node that the scaler ordered for it. The HPA, without its metric, leaves it at that."""
+    """One more pod than the state knows, and the node that the scaler ordered for it. The HPA,
+    without its metric, leaves it at that.
+    """
     lab.up("--refresh")
     name = lab.outputs()["deployment"]
     assert lab.python("lab", "metrics", "outage").returncode == 0
     try:
-        lab.run("kubectl", "wait", "hpa", "--all", *IN, "--for=condition=ScalingActive=false", "--timeout=60s")
+        lab.run(
+            "kubectl",
+            "wait",
+            "hpa",
+            "--all",
+            *IN,
+            "--for=condition=ScalingActive=false",
+            "--timeout=60s",
+        )
         lab.run("kubectl", "scale", "deployment", name, *IN, "--replicas=2")
         lab.run("kubectl", "rollout", "status", "deployment", name, *IN, "--timeout=120s")
         yield lab
     finally:
         lab.python("lab", "metrics", "normal")
         lab.run("kubectl", "scale", "deployment", name, *IN, "--replicas=1")
-        lab.run("kubectl", "wait", "deployment", name, *IN, "--for=jsonpath={.status.replicas}=1", "--timeout=60s")
+        lab.run(
+            "kubectl",
+            "wait",
+            "deployment",
+            name,
+            *IN,
+            "--for=jsonpath={.status.replicas}=1",
+            "--timeout=60s",
+        )
 
 
 def sizes(lab: Lab) -> tuple[int, int]:
     """Pods and nodes that are asked for."""
     pool = lab.outputs()["nodePoolId"].split(":")[-1]
     (deployment,) = lab.kubectl("get", "deployments", *SERVING)["items"]
-    nodes = [found for found in lab.region("instances")["instances"] if found["nodepool_id"] == pool and found["status"] != "Deleted"]
+    nodes = [
+        found
+        for found in lab.region("instances")["instances"]
+        if found["nodepool_id"] == pool and found["status"] != "Deleted"
+    ]
     return deployment["spec"]["replicas"], len(nodes)
 
 
@@ -47,31 +69,60 @@ def drift(lab: Lab, path: pathlib.Path, status: int) -> tuple[str, dict[tuple[st
 
 
 @pytest.mark.timeout(600)
-def test_autoscalers_differences_are_told_from_changes_by_hand_and_survive_a_refresh(scaled: Lab, tmp_path: pathlib.Path) -> None:
+def test_autoscalers_differences_are_told_from_changes_by_hand_and_survive_a_refresh(
+    scaled: Lab, tmp_path: pathlib.Path
+) -> None:
     before = sizes(scaled)
     assert before[0] == 2 and before[1] >= 2
     said, found = drift(scaled, tmp_path / "owned.json", 0)
     assert "spec.replicas: 1, is now 2 (the HPA)" in said
-    assert "(the node scaler)" in said and set(found) == {("owned", "server-deployment"), ("owned", "pool-pool")}, said
+    assert "(the node scaler)" in said and set(found) == {
+        ("owned", "server-deployment"),
+        ("owned", "pool-pool"),
+    }, said
     call = scaled.region("calls?since=-1")["last"]
 
     service = scaled.outputs()["deployment"]
-    scaled.run("kubectl", "label", "service", service, *IN, "heritage=hand", "--overwrite", "--field-manager=console")
+    scaled.run(
+        "kubectl",
+        "label",
+        "service",
+        service,
+        *IN,
+        "heritage=hand",
+        "--overwrite",
+        "--field-manager=console",
+    )
     scaled.run("kubectl", "delete", "pdb", "--all", *IN)
     said, found = drift(scaled, tmp_path / "changed.json", 7)
     (label,) = found["changed", "server-service"]["properties"]
-    assert label == {"path": "metadata.labels.heritage", "was": '"hand"', "now": '"pulumi"', "owner": ""}
+    assert label == {
+        "path": "metadata.labels.heritage",
+        "was": '"hand"',
+        "now": '"pulumi"',
+        "owner": "",
+    }
     assert ("gone", "server-budget") in found and ("owned", "server-deployment") in found
-    assert "make up STACK=local REFRESH=1" in said and said.splitlines()[-1].endswith("1 changed, 1 gone, 2 moved by autoscalers"), said
+    assert "make up STACK=local REFRESH=1" in said and said.splitlines()[-1].endswith(
+        "1 changed, 1 gone, 2 moved by autoscalers"
+    ), said
 
-    refused = scaled.pulumi("up", "--stack", STACK, "--yes", "--skip-preview", "--refresh", check=False)
+    refused = scaled.pulumi(
+        "up", "--stack", STACK, "--yes", "--skip-preview", "--refresh", check=False
+    )
     told = refused.stdout + refused.stderr
-    assert refused.returncode != 0 and 'conflict with "console"' in told, f"what others set is not overwritten unasked\n{told}"
+    assert refused.returncode != 0 and 'conflict with "console"' in told, (
+        f"what others set is not overwritten unasked\n{told}"
+    )
 
     again = scaled.python("ops.up", "--refresh")
     assert again.returncode == 0, again.stdout + again.stderr
     _, found = drift(scaled, tmp_path / "repaired.json", 0)
     assert found == {}, "the refresh has taken the pods into the state, too"
     assert sizes(scaled) == before, "the refresh gave back nothing that the autoscalers ordered"
-    writes = [one["call"] for one in scaled.region(f"calls?since={call}")["calls"] if one["call"].startswith(("Modify", "Scale", "Remove"))]
+    writes = [
+        one["call"]
+        for one in scaled.region(f"calls?since={call}")["calls"]
+        if one["call"].startswith(("Modify", "Scale", "Remove"))
+    ]
     assert writes == []

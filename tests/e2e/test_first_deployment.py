@@ -1,4 +1,6 @@
-"""The README's blocks for Alibaba Cloud, typed line by line by a user who has nothing else, against the lab under the real host names."""
+"""The README's blocks for Alibaba Cloud, typed line by line by a user who has nothing else, against
+the lab under the real host names.
+"""
 
 from __future__ import annotations
 
@@ -79,35 +81,63 @@ def run(user: User, commands: list[str]) -> dict[str, str]:
 
 
 @pytest.mark.timeout(1800)
-def test_the_readmes_blocks_bring_a_stack_up_with_users_with_a_certificate_with_another_model_and_down_again(user: User) -> None:
+def test_the_readmes_blocks_bring_a_stack_up_with_users_with_a_certificate_with_another_model_and_down_again(
+    user: User,
+) -> None:
     first, users, certificate, down = lines(user)
     said = run(user, first)
     up = said["make up STACK=dev"]
     assert "dev is up after" in up and "is positive" in up, up
     assert f"there is no DNS record for {HOST} yet" in up and f"{HOST}. A 10.0.0.80" in up
-    assert "FAIL" not in said["make doctor STACK=dev"] and "is positive" in said["make smoke STACK=dev"]
+    assert (
+        "FAIL" not in said["make doctor STACK=dev"]
+        and "is positive" in said["make smoke STACK=dev"]
+    )
 
     said = run(user, users)
-    assert "dev is up after" in said["make up STACK=dev"] and "Set EI_USER and EI_PASSWORD" in said["make up STACK=dev"]
-    assert "is positive" in said["make smoke STACK=dev"] and '-u "$EI_USER"' in said["make smoke STACK=dev"]
+    assert (
+        "dev is up after" in said["make up STACK=dev"]
+        and "Set EI_USER and EI_PASSWORD" in said["make up STACK=dev"]
+    )
+    assert (
+        "is positive" in said["make smoke STACK=dev"]
+        and '-u "$EI_USER"' in said["make smoke STACK=dev"]
+    )
 
     leaf(user)
     said = run(user, [kubeconfig(user), *certificate])
-    assert "the ingress controller has no certificate" in said["make up STACK=dev"], said["make up STACK=dev"]
-    assert f"https://{HOST}/" in said["make smoke STACK=dev"] and "is positive" in said["make smoke STACK=dev"]
+    assert "the ingress controller has no certificate" in said["make up STACK=dev"], said[
+        "make up STACK=dev"
+    ]
+    assert (
+        f"https://{HOST}/" in said["make smoke STACK=dev"]
+        and "is positive" in said["make smoke STACK=dev"]
+    )
 
     source = another_model(user.lab.program)
-    said = run(user, [f"pulumi config set --stack dev --path elastic-inference:model.source {source}", "make up STACK=dev"])
+    said = run(
+        user,
+        [
+            f"pulumi config set --stack dev --path elastic-inference:model.source {source}",
+            "make up STACK=dev",
+        ],
+    )
     up = said["make up STACK=dev"]
-    assert "zeros for signature serving_default (my_input_ids int32[?,128]" in up and '"outputs"' in up, up
+    assert (
+        "zeros for signature serving_default (my_input_ids int32[?,128]" in up and '"outputs"' in up
+    ), up
 
     said = run(user, down)
     assert "nothing is left" in said["make destroy STACK=dev"], said["make destroy STACK=dev"]
-    figure("README's blocks for Alibaba Cloud end with 0: no DNS record, auth basic, a certificate made after the namespace, another model")
+    figure(
+        "README's blocks for Alibaba Cloud end with 0: no DNS record, auth basic, a certificate made after the namespace, another model"
+    )
 
 
 def kubeconfig(user: User) -> str:
-    """The line by which a user of kubectl says which cluster is meant; on a real cluster it comes from the console."""
+    """The line by which a user of kubectl says which cluster is meant; on a real cluster it comes
+    from the console.
+    """
     return f"export KUBECONFIG={user.lab.home}/kubeconfig"
 
 
@@ -122,5 +152,10 @@ def leaf(user: User) -> None:
 
 def test_the_blocks_are_of_a_form_that_the_test_understands() -> None:
     assert len(blocks(README, "sh real-cloud")) == 4
-    assert subprocess.run(["bash", "-n"], input="\n".join(blocks(README, "sh real-cloud")), text=True).returncode == 0
+    assert (
+        subprocess.run(
+            ["bash", "-n"], input="\n".join(blocks(README, "sh real-cloud")), text=True
+        ).returncode
+        == 0
+    )
     assert json.loads(POLICY.read_text())["Version"] == "1" and pathlib.Path(POLICY).is_file()

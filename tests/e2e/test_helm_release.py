@@ -1,4 +1,6 @@
-"""The metrics adapter's Helm release, from a chart on this machine: installed, and taken up again after a kill at each step."""
+"""The metrics adapter's Helm release, from a chart on this machine: installed, and taken up again
+after a kill at each step.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +22,20 @@ from components.serving.metrics_adapter import MetricsAdapter, MetricsAdapterArg
 
 MetricsAdapter("metrics", MetricsAdapterArgs(stack.region, chart="{CHART}"), inside)
 """
-"""What the program does for a cluster from nothing, put into the one that this lab's stack runs (`make prove ITEM=C2` runs it as it is)."""
+"""What the program does for a cluster from nothing, put into the one that this lab's stack runs
+(`make prove ITEM=C2` runs it as it is).
+"""
 NOT_TO_BE_HAD = "registry.example.com/nowhere:1"
-"""While a pod waits for its image, Helm waits for the pod: a release stays pending for as long as a test needs."""
+"""While a pod waits for its image, Helm waits for the pod: a release stays pending for as long as a
+test needs.
+"""
 
 
 @pytest.fixture
 def charted(deployed: Lab) -> Iterator[Lab]:
-    """The stack with the metrics adapter added to its program, not installed yet; afterwards it is as it was."""
+    """The stack with the metrics adapter added to its program, not installed yet; afterwards it is
+    as it was.
+    """
     program, values = deployed.program / "__main__.py", deployed.program / CHART / "values.yaml"
     before = {path: path.read_text() for path in (program, values)}
     program.write_text(before[program] + ADDED)
@@ -42,7 +50,10 @@ def charted(deployed: Lab) -> Iterator[Lab]:
 def image(lab: Lab, name: str) -> None:
     """Has the chart ask for another image."""
     path = lab.program / CHART / "values.yaml"
-    lines = [f"  image: {name}" if line.startswith("  image:") else line for line in path.read_text().splitlines()]
+    lines = [
+        f"  image: {name}" if line.startswith("  image:") else line
+        for line in path.read_text().splitlines()
+    ]
     path.write_text("\n".join(lines) + "\n")
 
 
@@ -63,7 +74,9 @@ def killed(lab: Lab, when: Callable[[dict[int, str]], bool]) -> None:
     process = lab.popen("pulumi", "up", "--stack", STACK, "--yes", "--skip-preview")
     deadline = time.monotonic() + 240
     while not when(records(lab)):
-        assert process.poll() is None and time.monotonic() < deadline, process.communicate(timeout=60)[0]
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate(
+            timeout=60
+        )[0]
     lab.run("pkill", "-KILL", "-x", "pulumi", check=False)
     lab.run("pkill", "-KILL", "-f", "/pulumi-resource-kubernetes", check=False)
     process.wait(timeout=60)
@@ -74,21 +87,27 @@ def goes_on(lab: Lab) -> str:
     again = lab.python("ops.up")
     assert again.returncode == 0, again.stdout + again.stderr
     (release,) = [one for one in lab.state() if one["type"] == RELEASE]
-    assert release["outputs"]["status"]["status"] == "deployed" and release["inputs"]["chart"] == str(CHART)
+    assert release["outputs"]["status"]["status"] == "deployed" and release["inputs"][
+        "chart"
+    ] == str(CHART)
     assert deployment(lab)["status"]["readyReplicas"] == 2
     lab.up("--expect-no-changes")
     return again.stderr
 
 
 @pytest.mark.timeout(600)
-def test_killed_while_it_is_installed_and_while_it_is_upgraded_and_after_its_answer_was_lost(charted: Lab) -> None:
+def test_killed_while_it_is_installed_and_while_it_is_upgraded_and_after_its_answer_was_lost(
+    charted: Lab,
+) -> None:
     image(charted, NOT_TO_BE_HAD)
     killed(charted, lambda found: found == {1: "pending-install"})
     first = deployment(charted)["metadata"]["uid"]
     image(charted, "registry.k8s.io/pause:3.10")
     said = goes_on(charted)
     assert "Helm was killed in it (pending-install)" in said, said
-    assert records(charted) == {1: "deployed"} and deployment(charted)["metadata"]["uid"] == first, "taken over, not made anew"
+    assert (
+        records(charted) == {1: "deployed"} and deployment(charted)["metadata"]["uid"] == first
+    ), "taken over, not made anew"
 
     image(charted, NOT_TO_BE_HAD)
     elsewhere(charted)
@@ -97,27 +116,42 @@ def test_killed_while_it_is_installed_and_while_it_is_upgraded_and_after_its_ans
     image(charted, "registry.k8s.io/pause:3.9")
     said = goes_on(charted)
     assert "Helm was killed in it (pending-upgrade)" in said, said
-    assert records(charted) == {1: "superseded", 2: "deployed"} and deployment(charted)["metadata"]["uid"] == first
+    assert (
+        records(charted) == {1: "superseded", 2: "deployed"}
+        and deployment(charted)["metadata"]["uid"] == first
+    )
 
     forgotten(charted)
     said = goes_on(charted)
     assert f"adopted as {NAMESPACE}/{NAME}" in said, said
-    assert records(charted) == {1: "superseded", 2: "deployed"}, "adopted as it is, without another revision"
+    assert records(charted) == {1: "superseded", 2: "deployed"}, (
+        "adopted as it is, without another revision"
+    )
 
 
 def elsewhere(lab: Lab) -> None:
     """Gives the release another value."""
     path = lab.program / "__main__.py"
-    path.write_text(path.read_text().replace("MetricsAdapterArgs(stack.region", 'MetricsAdapterArgs("cn-beijing"'))
+    path.write_text(
+        path.read_text().replace(
+            "MetricsAdapterArgs(stack.region", 'MetricsAdapterArgs("cn-beijing"'
+        )
+    )
 
 
 def forgotten(lab: Lab) -> None:
-    """The state as a kill after Helm's work and before its answer leaves it: the creation is pending."""
+    """The state as a kill after Helm's work and before its answer leaves it: the creation is
+    pending.
+    """
     (path,) = (lab.home / "pulumi" / "state" / ".pulumi" / "stacks").glob(f"**/{STACK}.json")
     document = json.loads(path.read_text())
     latest = document["checkpoint"]["latest"]
     (release,) = [one for one in latest["resources"] if one["type"] == RELEASE]
     latest["resources"].remove(release)
-    asked = {key: value for key, value in release.items() if key not in ("id", "outputs", "created", "modified")}
+    asked = {
+        key: value
+        for key, value in release.items()
+        if key not in ("id", "outputs", "created", "modified")
+    }
     latest["pending_operations"] = [{"resource": asked, "type": "creating"}]
     path.write_text(json.dumps(document))

@@ -1,4 +1,6 @@
-"""Ctrl-C during `make up`: once it ends cleanly, twice at once; what was under way then is shown and taken up by the next run."""
+"""Ctrl-C during `make up`: once it ends cleanly, twice at once; what was under way then is shown
+and taken up by the next run.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ ASKED = "press ^C again"
 
 @pytest.fixture
 def changing(deployed: Lab) -> Lab:
-    """A stack whose next up orders another pool, moves the pods over and gives the old pool back."""
+    """A stack whose next up orders another pool, moves the pods over and gives the old pool
+    back.
+    """
     deployed.config("nodePool.generation", str(next(GENERATIONS)))
     return deployed
 
@@ -58,11 +62,15 @@ def _until(process: subprocess.Popen[str], wanted: Callable[[str], bool]) -> str
 def pending(lab: Lab) -> list[str]:
     """Names of what the state says was under way."""
     deployment = json.loads(lab.pulumi("stack", "export", "--stack", STACK).stdout)["deployment"]
-    return [one["resource"]["urn"].split("::")[-1] for one in deployment.get("pending_operations") or []]
+    return [
+        one["resource"]["urn"].split("::")[-1] for one in deployment.get("pending_operations") or []
+    ]
 
 
 def goes_on(lab: Lab) -> str:
-    """The same command again ends with the stack as it was asked for: one pool, nothing doubled, nothing left to do."""
+    """The same command again ends with the stack as it was asked for: one pool, nothing doubled,
+    nothing left to do.
+    """
     again = lab.python("ops.up")
     assert again.returncode == 0, again.stdout + again.stderr
     assert len(lab.region("resources")["extra"]["node_pool"]) == 1
@@ -72,7 +80,10 @@ def goes_on(lab: Lab) -> str:
 
 def locks(lab: Lab) -> list[str]:
     """Lock files of the state."""
-    return [str(path) for path in (lab.home / "pulumi" / "state" / ".pulumi" / "locks").glob("**/*.json")]
+    return [
+        str(path)
+        for path in (lab.home / "pulumi" / "state" / ".pulumi" / "locks").glob("**/*.json")
+    ]
 
 
 @pytest.mark.timeout(300)
@@ -88,9 +99,12 @@ def test_once_ends_cleanly_and_the_same_command_goes_on(changing: Lab) -> None:
 def test_twice_ends_at_once_and_the_next_run_takes_up_what_was_under_way(changing: Lab) -> None:
     code, said = interrupted(changing, 2)
     assert code != 0, said
-    # At once: without the pool's answer, which a run that ends cleanly waits for (above: nothing is pending then).
+    # At once: without the pool's answer, which a run that ends cleanly waits for (above: nothing is
+    # pending then).
     assert "pool-pool" in pending(changing), said  # and whatever else had not been answered yet
     said = goes_on(changing)
     assert "the last update was killed while it made" in said
-    assert re.search(r"pool-pool \(alicloud:cs/nodePool:NodePool\): (adopted as|made again)", said), said  # ordered by then, or not yet
+    assert re.search(
+        r"pool-pool \(alicloud:cs/nodePool:NodePool\): (adopted as|made again)", said
+    ), said  # ordered by then, or not yet
     assert pending(changing) == []

@@ -1,4 +1,6 @@
-"""The CLI killed (-9) at many moments of up and of destroy; the same command again ends in the same state."""
+"""The CLI killed (-9) at many moments of up and of destroy; the same command again ends in the same
+state.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,16 @@ STEPS = ("resourcePreEvent", "resOutputsEvent", "resOpFailedEvent")
 
 
 def moments(whole: int) -> list[tuple[int, float]]:
-    """Moments spread over a run of so many steps, each somewhere in its own slice, drawn the same way at every call: the step after which
-    is killed, and the seconds until then, if no other step comes before. Told by what the run does, not by the clock: a machine that is
-    busy in one run and idle in the next would miss the moments of the second."""
+    """Moments spread over a run of so many steps, each somewhere in its own slice, drawn the same
+    way at every call: the step after which is killed, and the seconds until then, if no other step
+    comes before. Told by what the run does, not by the clock: a machine that is busy in one run and
+    idle in the next would miss the moments of the second.
+    """
     rng = random.Random(SEED)
-    return [(int((number + rng.random()) * whole / MOMENTS), 2 * rng.random()) for number in range(MOMENTS)]
+    return [
+        (int((number + rng.random()) * whole / MOMENTS), 2 * rng.random())
+        for number in range(MOMENTS)
+    ]
 
 
 def steps(log: pathlib.Path) -> int:
@@ -38,7 +45,9 @@ def steps(log: pathlib.Path) -> int:
 def begun(lab: Lab, command: str, options: list[str]) -> subprocess.Popen[str]:
     """A run of the CLI that writes its events down (`events.recorded`)."""
     known = [f"{name}={value}" for name, value in events.KNOWN.items()]
-    return lab.popen("env", *known, "pulumi", command, "--stack", STACK, "--yes", "--skip-preview", *options)
+    return lab.popen(
+        "env", *known, "pulumi", command, "--stack", STACK, "--yes", "--skip-preview", *options
+    )
 
 
 def length(lab: Lab, command: str) -> int:
@@ -51,7 +60,9 @@ def length(lab: Lab, command: str) -> int:
 
 
 def kill_during(lab: Lab, command: str, after: int, seconds: float) -> bool:
-    """Kills the CLI so many seconds after a step of a command, or at the next step if that comes first; False when it had ended by then."""
+    """Kills the CLI so many seconds after a step of a command, or at the next step if that comes
+    first; False when it had ended by then.
+    """
     with events.recorded() as (options, log):
         process = begun(lab, command, options)
         while steps(log) < after and process.poll() is None:
@@ -67,18 +78,33 @@ def kill_during(lab: Lab, command: str, after: int, seconds: float) -> bool:
 
 
 def shape(lab: Lab) -> dict[str, str]:
-    """What must be the same after every run: URNs in the state, resources by kind in the region, objects in the cluster.
+    """What must be the same after every run: URNs in the state, resources by kind in the region,
+    objects in the cluster.
 
-    How many instances the pool has is the node autoscaler's business (a rollout may have added one); that none is outside a pool is ours.
+    How many instances the pool has is the node autoscaler's business (a rollout may have added
+    one); that none is outside a pool is ours.
     """
-    names = lab.kubectl("get", "deployments,services,ingresses,hpa,pvc,configmaps,pdb", "-n", "inference")["items"]
+    names = lab.kubectl(
+        "get", "deployments,services,ingresses,hpa,pvc,configmaps,pdb", "-n", "inference"
+    )["items"]
     resources = lab.region("resources")["resources"]
     return {
         **{f"state {resource['urn']}": "is there" for resource in lab.state()},
-        **{f"region {kind}": str(len(found)) for kind, found in resources.items() if kind not in ("object_version", "instance")},
-        "region instances outside a pool": str(sum(found["nodepool_id"] not in resources["node_pool"] for found in living(lab))),
-        "region current objects": ", ".join(sorted({name.split("?")[0] for name in resources["object_version"]})),
-        **{f"cluster {item['kind']}/{without_random(item['metadata']['name'])}": "is there" for item in names},
+        **{
+            f"region {kind}": str(len(found))
+            for kind, found in resources.items()
+            if kind not in ("object_version", "instance")
+        },
+        "region instances outside a pool": str(
+            sum(found["nodepool_id"] not in resources["node_pool"] for found in living(lab))
+        ),
+        "region current objects": ", ".join(
+            sorted({name.split("?")[0] for name in resources["object_version"]})
+        ),
+        **{
+            f"cluster {item['kind']}/{without_random(item['metadata']['name'])}": "is there"
+            for item in names
+        },
     }
 
 
@@ -104,7 +130,9 @@ def test_up_killed_at_any_moment_ends_in_the_same_state_when_repeated(lab: Lab) 
         again = lab.python("ops.up", timeout=900)
         assert again.returncode == 0, f"killed at step {step}\n{again.stdout}{again.stderr}"
         assert shape(lab) == expected, f"killed at step {step}"
-    figure(f"up killed at {killed} of {MOMENTS} moments of {whole} steps: all went on to the same state")
+    figure(
+        f"up killed at {killed} of {MOMENTS} moments of {whole} steps: all went on to the same state"
+    )
     assert killed > MOMENTS / 2, "most runs had ended before their moment: nothing was shown"
 
 
@@ -118,6 +146,10 @@ def test_destroy_killed_at_any_moment_leaves_nothing_when_repeated(lab: Lab) -> 
         killed += kill_during(lab, "destroy", step, seconds)
         ended = lab.python("ops.teardown", timeout=900)
         assert ended.returncode == 0, f"killed at step {step}\n{ended.stdout}{ended.stderr}"
-        assert lab.state() == [] and lab.region("resources")["extra"] == {}, f"killed at step {step}"
-    figure(f"destroy killed at {killed} of {MOMENTS} moments of {whole} steps: nothing was left by the next")
+        assert lab.state() == [] and lab.region("resources")["extra"] == {}, (
+            f"killed at step {step}"
+        )
+    figure(
+        f"destroy killed at {killed} of {MOMENTS} moments of {whole} steps: nothing was left by the next"
+    )
     assert killed > MOMENTS / 2, "most runs had ended before their moment: nothing was shown"

@@ -1,4 +1,6 @@
-"""Pods that do not get ready, for real: the last screen of `make up` names the cause, shows the cluster's own words and says what to do."""
+"""Pods that do not get ready, for real: the last screen of `make up` names the cause, shows the
+cluster's own words and says what to do.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ PUT = (
 
 @pytest.fixture
 def broken(deployed: Lab) -> Iterator[Lab]:
-    """A stack that waits half a minute for its pods; what a test has broken is right again afterwards."""
+    """A stack that waits half a minute for its pods; what a test has broken is right again
+    afterwards.
+    """
     kept = (deployed.program / f"Pulumi.{STACK}.yaml").read_text()
     deployed.config("server.readySeconds", "30")
     deployed.config("server.cpu", next(CPUS))
@@ -34,7 +38,9 @@ def last_screen(lab: Lab) -> str:
     done = lab.python("ops.up", timeout=300)
     shown = done.stdout + done.stderr
     assert done.returncode != 0, shown
-    assert "Traceback (most recent call last)" not in done.stderr and "check the network" not in shown, shown
+    assert (
+        "Traceback (most recent call last)" not in done.stderr and "check the network" not in shown
+    ), shown
     assert "What the cluster says:" in shown, shown
     return shown.split("What the cluster says:")[1]
 
@@ -50,13 +56,22 @@ def another_image(lab: Lab) -> None:
 
 
 CASES: list[tuple[Callable[[Lab], None], str, str, str]] = [
-    (wrong_image, "its name or its tag is wrong", "docker.io/tensorflow/serving:2.15.0: not found", "server.image"),
+    (
+        wrong_image,
+        "its name or its tag is wrong",
+        "docker.io/tensorflow/serving:2.15.0: not found",
+        "server.image",
+    ),
     (another_image, "holds no /usr/bin/tensorflow_model_server", "StartError", "server.image"),
 ]
 
 
-@pytest.mark.parametrize(("wrong", "cause", "said", "remedy"), CASES, ids=[case[0].__name__ for case in CASES])
-def test_a_wrong_setting_is_named(broken: Lab, wrong: Callable[[Lab], None], cause: str, said: str, remedy: str) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "cause", "said", "remedy"), CASES, ids=[case[0].__name__ for case in CASES]
+)
+def test_a_wrong_setting_is_named(
+    broken: Lab, wrong: Callable[[Lab], None], cause: str, said: str, remedy: str
+) -> None:
     wrong(broken)
     shown = last_screen(broken)
     assert cause in shown and said in shown and remedy in shown, shown
@@ -68,12 +83,17 @@ def test_a_pod_larger_than_any_node_is_refused_before_anything_starts(broken: La
     done = broken.python("ops.up", timeout=300)
     shown = done.stdout + done.stderr
     assert done.returncode != 0 and "What the cluster says:" not in shown, shown
-    assert "server.cpu is" in shown and "at most 3920m, what ACK leaves for pods on ecs.gn6i-c4g1.xlarge" in shown, shown
+    assert (
+        "server.cpu is" in shown
+        and "at most 3920m, what ACK leaves for pods on ecs.gn6i-c4g1.xlarge" in shown
+    ), shown
 
 
 @contextmanager
 def stored(lab: Lab, name: str, code: str) -> Iterator[None]:
-    """Changes one object of the stored model while the block runs; the program does not look at it without --refresh."""
+    """Changes one object of the stored model while the block runs; the program does not look at it
+    without --refresh.
+    """
     outputs = lab.outputs()
     key = f"{outputs['modelPath']}/{name}"
     source = lab.program / "models" / "chnsenticorp" / "1623831335" / name
@@ -81,10 +101,19 @@ def stored(lab: Lab, name: str, code: str) -> Iterator[None]:
     try:
         yield
     finally:
-        lab.run("python", "-c", PUT + "b.put_object_from_file(sys.argv[2],sys.argv[3])", outputs["bucket"], key, str(source))
+        lab.run(
+            "python",
+            "-c",
+            PUT + "b.put_object_from_file(sys.argv[2],sys.argv[3])",
+            outputs["bucket"],
+            key,
+            str(source),
+        )
 
 
-def test_a_model_that_the_server_can_not_load_is_shown_with_the_servers_own_last_lines(broken: Lab) -> None:
+def test_a_model_that_the_server_can_not_load_is_shown_with_the_servers_own_last_lines(
+    broken: Lab,
+) -> None:
     with stored(broken, "saved_model.pb", "b.put_object(sys.argv[2], b'\\xff' * 1000)"):
         shown = last_screen(broken)
     assert "its last lines:" in shown and "Loading servable" in shown and "failed: " in shown, shown
@@ -108,4 +137,6 @@ def test_no_stock_is_named_with_the_clouds_own_words(broken: Lab) -> None:
     finally:
         broken.region("market", "POST", {"stock": []})
         broken.run("kubectl", "uncordon", *names)
-    assert "none of the pool's instance types left" in shown and "nodePool.instanceTypes" in shown, shown
+    assert (
+        "none of the pool's instance types left" in shown and "nodePool.instanceTypes" in shown
+    ), shown

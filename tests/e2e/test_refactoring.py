@@ -1,4 +1,6 @@
-"""Every component of a running stack renamed, moved and given another type, with a line in FORMERLY each: nothing changes."""
+"""Every component of a running stack renamed, moved and given another type, with a line in FORMERLY
+each: nothing changes.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from tests.figures import figure
 COMPONENT = re.compile(r'\b(?P<kind>[A-Z]\w+)\("(?P<name>\w+)", (?P=kind)Args')
 OUTSIDE = re.compile(r'\b(?:kubernetes_provider|serving_namespace)\("(?P<name>\w+)"')
 MAKERS = ("__main__.py", "components/compute/foundation.py")
-"""Where components are made; those of a cluster from nothing are renamed with the rest, though this stack has none."""
+"""Where components are made; those of a cluster from nothing are renamed with the rest, though this
+stack has none.
+"""
 GROUP = """
 class Everything(Component):
     def __init__(self):
@@ -29,9 +33,13 @@ def below(opts):
 
 
 def refactored(lab: Lab, directory: pathlib.Path) -> tuple[Lab, list[str]]:
-    """A copy of the program in which nothing is called or placed as before, and what its components are called now."""
+    """A copy of the program in which nothing is called or placed as before, and what its components
+    are called now.
+    """
     program = directory / "refactored"
-    shutil.copytree(lab.program, program, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        lab.program, program, symlinks=True, ignore=shutil.ignore_patterns("__pycache__")
+    )
     renamed, lines = [], []
     for source in MAKERS:
         text = (program / source).read_text()
@@ -45,7 +53,9 @@ def refactored(lab: Lab, directory: pathlib.Path) -> tuple[Lab, list[str]]:
             lines.append(f'FORMERLY["the-{name}"] = [pulumi.Alias(name="{name}"{old_type})]')
         (program / source).write_text(text)
     table = program / "components" / "component.py"
-    text = table.read_text().replace("token, name, None, with_history(opts)", "token, name, None, with_history(below(opts))")
+    text = table.read_text().replace(
+        "token, name, None, with_history(opts)", "token, name, None, with_history(below(opts))"
+    )
     text = text.replace("below(opts)", 'opts if name == "everything" else below(opts)')
     table.write_text(text + GROUP + "\n".join(lines) + "\n")
     return dataclasses.replace(lab, program=program), renamed
@@ -53,21 +63,39 @@ def refactored(lab: Lab, directory: pathlib.Path) -> tuple[Lab, list[str]]:
 
 def retyped(program: pathlib.Path, kind: str) -> str:
     """Gives a component another type; what it was."""
-    (source,) = [path for path in (program / "components").rglob("*.py") if f"class {kind}(Component)" in path.read_text()]
+    (source,) = [
+        path
+        for path in (program / "components").rglob("*.py")
+        if f"class {kind}(Component)" in path.read_text()
+    ]
     text = source.read_text()
     (token,) = re.findall(r'"(inference:\w+:\w+)"', text)
-    source.write_text(text.replace(f'"{token}"', f'"{token.replace("inference:", "inference:re")}"'))
+    source.write_text(
+        text.replace(f'"{token}"', f'"{token.replace("inference:", "inference:re")}"')
+    )
     return token
 
 
-def test_a_refactoring_of_the_whole_program_replaces_nothing(deployed: Lab, tmp_path: pathlib.Path) -> None:
+def test_a_refactoring_of_the_whole_program_replaces_nothing(
+    deployed: Lab, tmp_path: pathlib.Path
+) -> None:
     later, renamed = refactored(deployed, tmp_path)
     assert len(renamed) >= 18
     here = {resource["urn"].split("::")[-1] for resource in deployed.state()}
-    assert len(here & {name.removeprefix("the-") for name in renamed}) >= 13, "of what this stack has, too"
+    assert len(here & {name.removeprefix("the-") for name in renamed}) >= 13, (
+        "of what this stack has, too"
+    )
     document = json.loads(later.pulumi("preview", "--stack", STACK, "--json").stdout)
     created = [step["urn"].split("::")[-1] for step in document["steps"] if step["op"] == "create"]
     assert created == ["everything"], created
-    known = [resource for resource in deployed.state() if not resource["urn"].split("::")[2].startswith("pulumi:providers:")]
-    assert document["changeSummary"] == {"same": len(known) + 1, "create": 1}, "the kubernetes provider is counted, default ones are not"
-    figure(f"{len(renamed)} components renamed, moved and re-typed: {len(known)} resources the same, 0 replaced")
+    known = [
+        resource
+        for resource in deployed.state()
+        if not resource["urn"].split("::")[2].startswith("pulumi:providers:")
+    ]
+    assert document["changeSummary"] == {"same": len(known) + 1, "create": 1}, (
+        "the kubernetes provider is counted, default ones are not"
+    )
+    figure(
+        f"{len(renamed)} components renamed, moved and re-typed: {len(known)} resources the same, 0 replaced"
+    )

@@ -1,4 +1,6 @@
-"""A roll-out on the published kubernetes plugin: Ctrl-C while its pods are waited for, and in which order a volume is replaced."""
+"""A roll-out on the published kubernetes plugin: Ctrl-C while its pods are waited for, and in which
+order a volume is replaced.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ def full(deployed: Lab) -> Iterator[Lab]:
 
 
 @pytest.mark.timeout(900)
-def test_an_interrupted_wait_for_pods_is_still_to_do_and_the_same_command_goes_on(full: Lab) -> None:
+def test_an_interrupted_wait_for_pods_is_still_to_do_and_the_same_command_goes_on(
+    full: Lab,
+) -> None:
     before = grace_in_state(full)
     full.config("server.graceSeconds", str(before + 1))
     with tempfile.TemporaryFile("w+") as said:
@@ -94,11 +98,17 @@ def waits_in_vain(deployment: dict[str, Any]) -> bool:
 def still_to_do(lab: Lab) -> dict[str, str]:
     """Names and operations that a preview lists."""
     document = json.loads(lab.pulumi("preview", "--stack", STACK, "--json").stdout)
-    return {step["urn"].split("::")[-1]: step["op"] for step in document["steps"] if step["op"] != "same"}
+    return {
+        step["urn"].split("::")[-1]: step["op"]
+        for step in document["steps"]
+        if step["op"] != "same"
+    }
 
 
 @pytest.mark.timeout(900)
-def test_a_volume_is_replaced_after_the_pods_have_moved_and_no_pod_is_ever_without_one(deployed: Lab) -> None:
+def test_a_volume_is_replaced_after_the_pods_have_moved_and_no_pod_is_ever_without_one(
+    deployed: Lab,
+) -> None:
     before = claims(deployed)
     deployed.config("model.volumeSize", "6Gi")
     try:
@@ -113,22 +123,38 @@ def test_a_volume_is_replaced_after_the_pods_have_moved_and_no_pod_is_ever_witho
     assert made[-1] < places["update", "server-deployment"] < gone[0], steps
     after = claims(deployed)
     assert len(after) == len(before) == 1 and not after & before
-    assert seen.without == [] and seen.refused == [], "a pod was without its volume, or nobody answered"
-    assert seen.looks > 3 and {claim for claims in seen.claims for claim in claims} == before | after
+    assert seen.without == [] and seen.refused == [], (
+        "a pod was without its volume, or nobody answered"
+    )
+    assert (
+        seen.looks > 3 and {claim for claims in seen.claims for claim in claims} == before | after
+    )
     deployed.up()  # back as it was
     assert claims(deployed) == before
 
 
 def claims(lab: Lab) -> set[str]:
     """Names of the claims of the namespace."""
-    return {item["metadata"]["name"] for item in lab.kubectl("get", "pvc", "-n", NAMESPACE)["items"]}
+    return {
+        item["metadata"]["name"] for item in lab.kubectl("get", "pvc", "-n", NAMESPACE)["items"]
+    }
 
 
 def ordered(lab: Lab) -> list[tuple[str, str]]:
     """An up's steps, (operation, name) in the order in which they were done."""
     with tempfile.TemporaryDirectory() as directory:
         log = pathlib.Path(directory) / "events"
-        lab.run("pulumi", "up", "--stack", STACK, "--yes", "--skip-preview", "--event-log", str(log), env=events.KNOWN)
+        lab.run(
+            "pulumi",
+            "up",
+            "--stack",
+            STACK,
+            "--yes",
+            "--skip-preview",
+            "--event-log",
+            str(log),
+            env=events.KNOWN,
+        )
         done = [json.loads(line).get("resOutputsEvent") for line in log.read_text().splitlines()]
     return [(one["metadata"]["op"], one["metadata"]["urn"].split("::")[-1]) for one in done if one]
 
@@ -145,17 +171,29 @@ class Seen:
 
 @contextlib.contextmanager
 def watched(lab: Lab) -> Iterator[Seen]:
-    """Looks on, again and again: which claims the pods name, and whether each is bound; and asks the model."""
+    """Looks on, again and again: which claims the pods name, and whether each is bound; and asks
+    the model.
+    """
     seen, over = Seen(), threading.Event()
 
     def look() -> None:
         while not over.is_set():
             pods = lab.kubectl("get", "pods", *PODS)["items"]
-            bound = {item["metadata"]["name"] for item in lab.kubectl("get", "pvc", "-n", NAMESPACE)["items"] if bound_claim(item)}
-            missing = {pod["metadata"]["name"]: claim_of(pod) for pod in pods if claim_of(pod) not in bound}
+            bound = {
+                item["metadata"]["name"]
+                for item in lab.kubectl("get", "pvc", "-n", NAMESPACE)["items"]
+                if bound_claim(item)
+            }
+            missing = {
+                pod["metadata"]["name"]: claim_of(pod) for pod in pods if claim_of(pod) not in bound
+            }
             if missing:  # between the two looks a pod may have ended, and its claim with it
-                still = {pod["metadata"]["name"] for pod in lab.kubectl("get", "pods", *PODS)["items"]}
-                seen.without += [f"{name}: {claim}" for name, claim in missing.items() if name in still]
+                still = {
+                    pod["metadata"]["name"] for pod in lab.kubectl("get", "pods", *PODS)["items"]
+                }
+                seen.without += [
+                    f"{name}: {claim}" for name, claim in missing.items() if name in still
+                ]
             seen.claims.append({claim_of(pod) for pod in pods})
             status = lab.http("/v1/models/chnsenticorp", timeout=30).status_code
             seen.refused += [status] if status != 200 else []
@@ -177,5 +215,9 @@ def bound_claim(item: dict[str, Any]) -> bool:
 
 def claim_of(pod: dict[str, Any]) -> str:
     """The claim that the pod's model comes from."""
-    (found,) = [v["persistentVolumeClaim"]["claimName"] for v in pod["spec"]["volumes"] if "persistentVolumeClaim" in v]
+    (found,) = [
+        v["persistentVolumeClaim"]["claimName"]
+        for v in pod["spec"]["volumes"]
+        if "persistentVolumeClaim" in v
+    ]
     return found

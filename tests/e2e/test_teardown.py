@@ -1,4 +1,6 @@
-"""Destroy and down leave nothing: not in the region, not in the cluster, not on the machine. The lab ends here: this comes last."""
+"""Destroy and down leave nothing: not in the region, not in the cluster, not on the machine. The
+lab ends here: this comes last.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ def processes_of(lab: Lab) -> list[str]:
     found = []
     for process in psutil.process_iter(["cmdline", "environ"]):
         words = process.info["cmdline"] or []
-        if str(lab.home) in " ".join(words) or (process.info["environ"] or {}).get("LAB_HOME") == str(lab.home):
+        if str(lab.home) in " ".join(words) or (process.info["environ"] or {}).get(
+            "LAB_HOME"
+        ) == str(lab.home):
             found.append(" ".join(words))
     return found
 
@@ -32,13 +36,19 @@ def nothing_is_left(lab: Lab) -> None:
     answer = lab.region("resources")
     assert (lab.state(), answer["extra"], answer["missing"]) == ([], {}, {})
     left = lab.kubectl("get", "namespaces,pv,nodes")["items"]
-    names = [item["metadata"]["name"] for item in left if "inference" in json.dumps(item["metadata"])]
+    names = [
+        item["metadata"]["name"] for item in left if "inference" in json.dumps(item["metadata"])
+    ]
     assert names == []
 
 
 def deleted(output: str) -> list[str]:
     """Names of the resources in the order in which the CLI says that they are deleted."""
-    return [match[1] for line in output.splitlines() if (match := re.search(r"\S+:\S+ (\S+) deleted \(", line))]
+    return [
+        match[1]
+        for line in output.splitlines()
+        if (match := re.search(r"\S+:\S+ (\S+) deleted \(", line))
+    ]
 
 
 ORDER = (
@@ -51,9 +61,13 @@ ORDER = (
 """What may only go after what: nothing that pods stand on before the pods and their mounts."""
 
 
-def test_destroy_goes_in_order_and_finds_whatever_was_left_behind_and_down_leaves_nothing_at_all(lab: Lab) -> None:
+def test_destroy_goes_in_order_and_finds_whatever_was_left_behind_and_down_leaves_nothing_at_all(
+    lab: Lab,
+) -> None:
     lab.up()
-    planted = json.loads(lab.run(sys.executable, "-m", "tests.remains", "plant", STACK).stdout) | plant_in_cluster(lab)
+    planted = json.loads(
+        lab.run(sys.executable, "-m", "tests.remains", "plant", STACK).stdout
+    ) | plant_in_cluster(lab)
     ended, report = lab.teardown()
     assert ended.returncode == 1, ended.stdout + ended.stderr
     order = deleted(ended.stdout)
@@ -61,7 +75,9 @@ def test_destroy_goes_in_order_and_finds_whatever_was_left_behind_and_down_leave
     for line in ORDER:
         names = line.split(" < ")
         assert sorted(names, key=order.index) == names, f"expected {line}, went {order}"
-    assert sum("Destroying (" in line for line in ended.stdout.splitlines()) == 1, "one run of the engine where nothing fails"
+    assert sum("Destroying (" in line for line in ended.stdout.splitlines()) == 1, (
+        "one run of the engine where nothing fails"
+    )
     assert lab.state() == [] and report["unseen"] == report["inState"] == []
     assert all(one["remove"] in ended.stderr for one in report["left"])
     lab.run("kubectl", "create", "namespace", "inference")
@@ -74,10 +90,15 @@ def test_destroy_goes_in_order_and_finds_whatever_was_left_behind_and_down_leave
 
     down = lab.python("ops.down")
     assert down.returncode == 0, down.stdout + down.stderr
-    assert "local: nothing is left" in down.stdout and "down: no resource in the region, no object in the cluster" in down.stdout
+    assert (
+        "local: nothing is left" in down.stdout
+        and "down: no resource in the region, no object in the cluster" in down.stdout
+    )
     assert processes_of(lab) == []
     assert str(lab.home) not in pathlib.Path("/proc/self/mountinfo").read_text()
-    namespaces = subprocess.run(["lsns", "--output", "COMMAND", "--noheadings"], capture_output=True, text=True).stdout
+    namespaces = subprocess.run(
+        ["lsns", "--output", "COMMAND", "--noheadings"], capture_output=True, text=True
+    ).stdout
     assert str(lab.home) not in namespaces
     assert not (lab.home / "data").exists()
 
@@ -85,8 +106,17 @@ def test_destroy_goes_in_order_and_finds_whatever_was_left_behind_and_down_leave
 def plant_in_cluster(lab: Lab) -> dict[str, str]:
     """A volume and a node object that nobody deletes."""
     manifests = [
-        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "left-behind"}, "spec": VOLUME},
-        {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "left-behind", "labels": {"inference-stack": STACK}}},
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": "left-behind"},
+            "spec": VOLUME,
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {"name": "left-behind", "labels": {"inference-stack": STACK}},
+        },
     ]
     path = lab.home / "left-behind.json"
     path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}))
@@ -97,14 +127,21 @@ def plant_in_cluster(lab: Lab) -> dict[str, str]:
 VOLUME = {
     "capacity": {"storage": "1Gi"},
     "accessModes": ["ReadOnlyMany"],
-    "claimRef": {"namespace": "inference", "name": "gone", "apiVersion": "v1", "kind": "PersistentVolumeClaim"},
+    "claimRef": {
+        "namespace": "inference",
+        "name": "gone",
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+    },
     "csi": {"driver": "ossplugin.csi.alibabacloud.com", "volumeHandle": "left-behind"},
     "persistentVolumeReclaimPolicy": "Retain",
 }
 
 
 def remove(lab: Lab, left: list[dict[str, str]], planted: dict[str, str]) -> None:
-    """Removes what was left: in the cluster by the report's own commands, in the region by calls that do what its commands do."""
+    """Removes what was left: in the cluster by the report's own commands, in the region by calls
+    that do what its commands do.
+    """
     for one in left:
         if one["remove"].startswith("kubectl "):
             lab.run("bash", "-c", f"{one['remove']} --wait=true --timeout=60s")

@@ -1,4 +1,6 @@
-"""What an up waits for and does not get: told, kept in the state with its errors, and healed by the same command."""
+"""What an up waits for and does not get: told, kept in the state with its errors, and healed by the
+same command.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,12 @@ MISSING = "registry.example.com/nobody/serving:1.15.0"
 
 @pytest.fixture
 def wrong_image(deployed: Lab) -> Iterator[Lab]:
-    """A stack whose next pods can't get their image; whatever the test left is in order again afterwards."""
-    before = deployed.kubectl("get", "deployments", "-n", "inference", "-l", "app=tensorflow-serving")["items"][0]["metadata"]["uid"]
+    """A stack whose next pods can't get their image; whatever the test left is in order again
+    afterwards.
+    """
+    before = deployed.kubectl(
+        "get", "deployments", "-n", "inference", "-l", "app=tensorflow-serving"
+    )["items"][0]["metadata"]["uid"]
     deployed.config("server.image", MISSING)
     yield deployed
     deployed.config("server.readySeconds", "600")
@@ -22,7 +28,9 @@ def wrong_image(deployed: Lab) -> Iterator[Lab]:
     again = deployed.python("ops.up")
     assert again.returncode == 0, again.stdout + again.stderr
     healed = serving(deployed)
-    assert not healed.get("initErrors") and healed["outputs"]["metadata"]["uid"] == before, "healed, not replaced"
+    assert not healed.get("initErrors") and healed["outputs"]["metadata"]["uid"] == before, (
+        "healed, not replaced"
+    )
     deployed.up("--expect-no-changes")
 
 
@@ -32,7 +40,9 @@ def serving(lab: Lab) -> dict:
     return resource
 
 
-def test_pods_that_do_not_get_ready_are_told_with_their_reason_while_the_old_ones_go_on_answering(wrong_image: Lab) -> None:
+def test_pods_that_do_not_get_ready_are_told_with_their_reason_while_the_old_ones_go_on_answering(
+    wrong_image: Lab,
+) -> None:
     wrong_image.config("server.readySeconds", "30")
     failed = wrong_image.python("ops.up")
     told = failed.stdout + failed.stderr

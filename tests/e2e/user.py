@@ -1,7 +1,9 @@
-"""A user of a real stack: a clone, a Pulumi CLI with its plugins and an account of their own, and nothing of this repository's helpers.
+"""A user of a real stack: a clone, a Pulumi CLI with its plugins and an account of their own, and
+nothing of this repository's helpers.
 
-The lab stands for Alibaba Cloud, under the real host names. What the machine of such a user has and this one has not is put in its place:
-the plugins that their CLI would have fetched, and trust in the authority that signs the region's certificates.
+The lab stands for Alibaba Cloud, under the real host names. What the machine of such a user has and
+this one has not is put in its place: the plugins that their CLI would have fetched, and trust in
+the authority that signs the region's certificates.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ class User:
 
     @classmethod
     def create(cls, lab: Lab, home: pathlib.Path) -> User:
-        """With a home directory, a PATH and a clone; the clone is the lab's copy of the checkout."""
+        """With a home directory, a PATH and a clone; the clone is the lab's copy of the
+        checkout.
+        """
         programs = home / "bin"
         programs.mkdir(parents=True)
         tools = json.loads(lab.run(sys.executable, "-c", TOOLS).stdout)
@@ -55,20 +59,34 @@ class User:
             "HOME": str(home), "PATH": f"{programs}:{pathlib.Path(sys.executable).resolve().parent}:/usr/local/bin:/usr/bin:/bin",
             "LANG": "C.UTF-8", "TERM": "xterm", "EI_CACHE": str(cache_dir()), "SSL_CERT_FILE": trust, "REQUESTS_CA_BUNDLE": trust,
             "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "PULUMI_HOME": str(home / ".pulumi"),  # the CLI looks into the user database for it, not at HOME
+            # the CLI looks into the user database for it, not at HOME
+            "PULUMI_HOME": str(home / ".pulumi"),
         }  # fmt: skip
         return cls(lab, home, own)
 
     def type(self, line: str, secret: str = "", timeout: float = 400) -> tuple[int, str]:
-        """One line of a shell on a terminal; (exit status, all that was shown). Variables that it exports stay. `secret`: typed blindly."""
+        """One line of a shell on a terminal; (exit status, all that was shown). Variables that it
+        exports stay. `secret`: typed blindly.
+        """
         kept = self.home / "environment"
         script = f"{line}\nstatus=$?\nenv -0 > {kept}\nexit $status\n"
-        inside = ["env", "-i", *(f"{name}={value}" for name, value in self.env.items()), "bash", "-c", script]
+        inside = [
+            "env",
+            "-i",
+            *(f"{name}={value}" for name, value in self.env.items()),
+            "bash",
+            "-c",
+            script,
+        ]
         command = [sys.executable, "-m", "lab", "exec", "--", *inside]
         code, shown = on_a_terminal(command, self.lab.program, self.lab.env, secret, timeout)
         if kept.exists():
             pairs = (entry.partition("=") for entry in kept.read_text().split("\0") if entry)
-            self.env = {name: value for name, _, value in pairs if name not in ("SHLVL", "_", "PWD", "OLDPWD")}
+            self.env = {
+                name: value
+                for name, _, value in pairs
+                if name not in ("SHLVL", "_", "PWD", "OLDPWD")
+            }
         return code, shown
 
 
@@ -84,7 +102,15 @@ def on_a_terminal(
 ) -> tuple[int, str]:
     """Runs a command on a terminal of its own and answers what it asks."""
     here, there = pty.openpty()
-    process = subprocess.Popen(command, cwd=directory, env=env, stdin=there, stdout=there, stderr=there, start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        cwd=directory,
+        env=env,
+        stdin=there,
+        stdout=there,
+        stderr=there,
+        start_new_session=True,
+    )
     os.close(there)
     shown, answered, end = b"", 0, time.monotonic() + timeout
     if secret:
@@ -107,13 +133,17 @@ def on_a_terminal(
             break
     else:
         process.kill()
-        raise AssertionError(f"still running after {timeout:.0f} s:\n{shown.decode(errors='replace')}")
+        raise AssertionError(
+            f"still running after {timeout:.0f} s:\n{shown.decode(errors='replace')}"
+        )
     os.close(here)
     return process.wait(), plain(shown.decode(errors="replace")).replace("\r\n", "\n")
 
 
 def another_model(program: pathlib.Path, source: str = "models/mine/3") -> str:
-    """A model that is not the repository's: other names for its inputs and its output, no vocabulary. Its directory below the program."""
+    """A model that is not the repository's: other names for its inputs and its output, no
+    vocabulary. Its directory below the program.
+    """
     from ops.saved_model import _message
 
     place = program / source

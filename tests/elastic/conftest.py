@@ -20,5 +20,7 @@ def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labs]:
 
 @pytest.fixture
 def peak(labs: Labs) -> Live:
-    """The run that is at its peak: 20 pods serve steady load, in the wanted mix, with nothing going on."""
+    """The run that is at its peak: 20 pods serve steady load, in the wanted mix, with nothing going
+    on.
+    """
     return labs.peak()

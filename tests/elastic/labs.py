@@ -11,7 +11,9 @@ from tests.elastic.rig import Rig, deployed
 
 
 class Labs:
-    """Hands out labs. What has become of a lab is nobody else's beginning, but for `peak`, which restores its own."""
+    """Hands out labs. What has become of a lab is nobody else's beginning, but for `peak`, which
+    restores its own.
+    """
 
     def __init__(self, place: pathlib.Path) -> None:
         self._place, self._number = place, 0
@@ -19,7 +21,9 @@ class Labs:
         self._peak: Live | None = None
 
     def fresh(self, changes: dict[str, dict[str, Any]] | None = None, **delays: float) -> Rig:
-        """The stack as it is shipped, with these changes, in a lab of its own with these delays; the lab before is taken down."""
+        """The stack as it is shipped, with these changes, in a lab of its own with these delays;
+        the lab before is taken down.
+        """
         self.close()
         self._number += 1
         place = self._place / str(self._number)
@@ -29,10 +33,13 @@ class Labs:
     def peak(self) -> Live:
         """Steady load that needs 20 pods, which serve, in the wanted mix, with nothing going on.
 
-        One run for all tests that begin there, in whatever order: getting there takes half an hour, coming back to it minutes.
+        One run for all tests that begin there, in whatever order: getting there takes half an hour,
+        coming back to it minutes.
         """
         if self._peak is None:
-            self._peak = self._open.enter_context(self.fresh().load("peak", (0, QUIET), (LONG, QUIET)))
+            self._peak = self._open.enter_context(
+                self.fresh().load("peak", (0, QUIET), (LONG, QUIET))
+            )
         live = self._peak
         live.rig.market(stock=[])
         live.rig.metrics("normal")

@@ -1,4 +1,6 @@
-"""A run under way in the elastic tests: what to wait for, what to do to it; all times in modelled seconds."""
+"""A run under way in the elastic tests: what to wait for, what to do to it; all times in modelled
+seconds.
+"""
 
 from __future__ import annotations
 
@@ -57,15 +59,27 @@ class Live:
         raise AssertionError(f"not within {seconds} s; last seen: {self.row()}")
 
     def rise(self) -> None:
-        """The load rises within 20 minutes to what 20 pods are for, and stays; returns once they serve it. Nothing, if it has risen."""
+        """The load rises within 20 minutes to what 20 pods are for, and stays; returns once they
+        serve it. Nothing, if it has risen.
+        """
         if not self._high:
             begin = self.now
             self._load((0, QUIET), (begin + 60, QUIET), (begin + 1200, FULL), (begin + LONG, FULL))
             self._high = True
-            self.until(lambda row: at_twenty(row) or (self.now > begin + 1320 and self._still(120)), 3000)
-            if not at_twenty(self.row()):  # the autoscaler's tolerance lets 19 pods be: a tenth more load moves it on
+            self.until(
+                lambda row: at_twenty(row) or (self.now > begin + 1320 and self._still(120)), 3000
+            )
+            if not at_twenty(
+                self.row()
+            ):  # the autoscaler's tolerance lets 19 pods be: a tenth more load moves it on
                 now = self.now
-                self._load((0, FULL), (now, 1.1 * FULL), (now + 120, 1.1 * FULL), (now + 121, FULL), (begin + LONG, FULL))
+                self._load(
+                    (0, FULL),
+                    (now, 1.1 * FULL),
+                    (now + 120, 1.1 * FULL),
+                    (now + 121, FULL),
+                    (begin + LONG, FULL),
+                )
                 self.until(at_twenty, 2400)
             self.pause(420)
 
@@ -76,18 +90,37 @@ class Live:
         self._high = False
 
     def settle(self) -> None:
-        """Wait until what came before is over: 20 pods serve, there is no surplus that the handler would still replace, all is calm."""
-        self.until(lambda row: row["capacity_qps"] >= FULL and row["pods"]["ready"] >= 20 and row["pods"]["pending"] == 0, 1800)
+        """Wait until what came before is over: 20 pods serve, there is no surplus that the handler
+        would still replace, all is calm.
+        """
+        self.until(
+            lambda row: (
+                row["capacity_qps"] >= FULL
+                and row["pods"]["ready"] >= 20
+                and row["pods"]["pending"] == 0
+            ),
+            1800,
+        )
         self.until(_mixed, 3600)
         self.calm()
 
     def calm(self) -> None:
-        """Wait until nothing has moved for two minutes: the same pods wanted and ready, nothing booting, nothing expiring."""
+        """Wait until nothing has moved for two minutes: the same pods wanted and ready, nothing
+        booting, nothing expiring.
+        """
         self.until(lambda _: self._still(120), 2400)
 
     def _still(self, seconds: float) -> bool:
         rows = self.run().between(self.now - seconds).samples
-        seen = {(row["pods"]["desired"], row["pods"]["ready"], row["nodes"]["booting"], row["nodes"]["expiring"]) for row in rows}
+        seen = {
+            (
+                row["pods"]["desired"],
+                row["pods"]["ready"],
+                row["nodes"]["booting"],
+                row["nodes"]["expiring"],
+            )
+            for row in rows
+        }
         wanted, ready, booting, expiring = rows[-1]["pods"]["desired"], *list(seen)[0][1:]
         return len(seen) == 1 and wanted == ready and not booting and not expiring
 

@@ -1,4 +1,6 @@
-"""What the elastic tests drive: a lab that runs faster than life, load, the market, figures; all times in modelled seconds."""
+"""What the elastic tests drive: a lab that runs faster than life, load, the market, figures; all
+times in modelled seconds.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,9 @@ SEED = int(os.environ.get("ELASTIC_SEED", "1"))
 
 
 def settings(clock: int) -> dict[str, dict[str, Any]]:
-    """What differs from stack local: the delays of prod, room for three dozen pods and for their replacements beside
-    them, and the periods of the cluster's own objects in the lab's time."""
+    """What differs from stack local: the delays of prod, room for three dozen pods and for their
+    replacements beside them, and the periods of the cluster's own objects in the lab's time.
+    """
     return {
         "nodePool": {"maxSize": 80, "minSize": 1},
         "nodeScaler": {"scanInterval": "10s", "scaleDownDelay": "5m"},
@@ -42,12 +45,18 @@ def settings(clock: int) -> dict[str, dict[str, Any]]:
 
 
 @contextlib.contextmanager
-def deployed(place: pathlib.Path, changes: dict[str, dict[str, Any]] | None, delays: dict[str, float]) -> Iterator[Rig]:
-    """The stack in a lab of its own with light pods and minutes of boot, or these delays; taken down at the end."""
+def deployed(
+    place: pathlib.Path, changes: dict[str, dict[str, Any]] | None, delays: dict[str, float]
+) -> Iterator[Rig]:
+    """The stack in a lab of its own with light pods and minutes of boot, or these delays; taken
+    down at the end.
+    """
     lab = Lab.create(place)
     scenario = place / "scenario.yaml"
     wanted = yaml.safe_load((ROOT / "lab/scenarios/elastic.yaml").read_text())
-    scenario.write_text(yaml.safe_dump({**wanted, "seed": SEED, "delays": {**wanted["delays"], **delays}}))
+    scenario.write_text(
+        yaml.safe_dump({**wanted, "seed": SEED, "delays": {**wanted["delays"], **delays}})
+    )
     lab.extra = {"LAB_CLOCK": str(CLOCK), "LAB_LIGHT": "1", "LAB_SCENARIO": str(scenario)}
     configure(lab, settings(CLOCK), changes or {})
     before = dict(os.environ)
@@ -89,8 +98,12 @@ class Rig:
 
     @contextlib.contextmanager
     def load(self, name: str, *points: tuple[float, float], steps: bool = False) -> Iterator[Live]:
-        """Load along the points (seconds of the run, requests per second) while the block runs, recorded."""
-        with Session(Stack(STACK), self.runs / name, name, SEED, program=self.lab.program) as session:
+        """Load along the points (seconds of the run, requests per second) while the block runs,
+        recorded.
+        """
+        with Session(
+            Stack(STACK), self.runs / name, name, SEED, program=self.lab.program
+        ) as session:
             process = session.load(Profile(name, points, steps), begun=session.meta["started"])
             try:
                 yield Live(self, session)
@@ -100,7 +113,9 @@ class Rig:
 
     @contextlib.contextmanager
     def full(self, name: str) -> Iterator[Live]:
-        """Load that rises until it needs 20 pods, which serve, on nodes that are billed by then; the stack has calmed down."""
+        """Load that rises until it needs 20 pods, which serve, on nodes that are billed by then;
+        the stack has calmed down.
+        """
         with self.load(name, (0, QUIET), (LONG, QUIET)) as live:
             live.rise()
             live.calm()

@@ -14,19 +14,42 @@ from tests.elastic.live import FULL, QUIET
 from tests.figures import figure, measure
 
 BEGIN = 1800
-"""The half hour begins when the stack has come up to half the load and rests: while pods are short, a run records what was answered."""
+"""The half hour begins when the stack has come up to half the load and rests: while pods are short,
+a run records what was answered.
+"""
 
 
 @pytest.mark.timeout(1800)
 def test_the_planner_says_what_the_lab_does_within_its_bounds(labs: Labs) -> None:
     half = FULL / 2
-    points = ((0, QUIET), (900, half), (BEGIN + 600, half), (BEGIN + 1500, FULL), (BEGIN + 1800, FULL))
+    points = (
+        (0, QUIET),
+        (900, half),
+        (BEGIN + 600, half),
+        (BEGIN + 1500, FULL),
+        (BEGIN + 1800, FULL),
+    )
     with labs.fresh().load("common", *points) as live:
         live.pause(BEGIN + 1795)
         run = live.session.run
-    command = [sys.executable, "-m", "ops.plan", "--check", str(run), "--since", str(BEGIN), "--stack", "local", "--seeds", "5"]
+    command = [
+        sys.executable,
+        "-m",
+        "ops.plan",
+        "--check",
+        str(run),
+        "--since",
+        str(BEGIN),
+        "--stack",
+        "local",
+        "--seeds",
+        "5",
+    ]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
     figure(" ".join(done.stdout.split()))
     assert done.returncode == 0, done.stdout + done.stderr
-    for line, name in (("cost, CNY", "planner against the lab: % of cost"), ("in time, %", "planner against the lab: points in time")):
+    for line, name in (
+        ("cost, CNY", "planner against the lab: % of cost"),
+        ("in time, %", "planner against the lab: points in time"),
+    ):
         measure(name, abs(float(re.search(rf"{line}.* ([+-][0-9.]+) ", done.stdout)[1])))

@@ -1,4 +1,6 @@
-"""What peers do, in the same lab: the stock autoscaler with nobody to look after interruptions, and a fleet on demand."""
+"""What peers do, in the same lab: the stock autoscaler with nobody to look after interruptions, and
+a fleet on demand.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,15 @@ from tests.elastic.labs import Labs
 from tests.elastic.live import FULL, LONG, QUIET, at_twenty
 from tests.figures import measure
 
-NOBODY = {"interruption": {"enabled": False}, "mix": {"enabled": False}, "nodeScaler": {"skipGpuWait": False}}
-ON_DEMAND: dict[str, dict[str, Any]] = {**NOBODY, "nodePool": {"spotStrategy": "NoSpot", "spotInstanceRemedy": False}}
+NOBODY = {
+    "interruption": {"enabled": False},
+    "mix": {"enabled": False},
+    "nodeScaler": {"skipGpuWait": False},
+}
+ON_DEMAND: dict[str, dict[str, Any]] = {
+    **NOBODY,
+    "nodePool": {"spotStrategy": "NoSpot", "spotInstanceRemedy": False},
+}
 
 
 @pytest.mark.timeout(1800)

@@ -1,4 +1,6 @@
-"""Load moves replicas, replicas move instances; losing every preemptible node with ACK's notice costs nobody a request."""
+"""Load moves replicas, replicas move instances; losing every preemptible node with ACK's notice
+costs nobody a request.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,14 @@ def test_the_loop_closes_and_the_loss_of_all_preemptible_nodes_goes_unnoticed(pe
     after, short = figures.requests(recovered), figures.shortfall(recovered, FULL)
     most = figures.peak(whole.between(0, told))
 
-    figure(f"clock x{CLOCK}: {whole.samples[0]['pods']['ready']} to {most['pods']} pods on {most['nodes']} nodes")
+    figure(
+        f"clock x{CLOCK}: {whole.samples[0]['pods']['ready']} to {most['pods']} pods on {most['nodes']} nodes"
+    )
     measure("lowest on-demand share", low, worst=min)
     measure("highest on-demand share", high)
-    measure(f"failed requests, all of {lost} preemptible nodes lost with 300 s notice", after["failed"])
+    measure(
+        f"failed requests, all of {lost} preemptible nodes lost with 300 s notice", after["failed"]
+    )
     measure("requests per second short after the loss", short)
     assert whole.samples[0]["pods"]["desired"] == 1 and most["nodes"] >= 20
     assert low >= 0.30 and high <= 0.34

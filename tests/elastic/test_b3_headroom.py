@@ -17,12 +17,18 @@ STEP = 600.0
 @pytest.mark.timeout(1800)
 def test_a_step_within_the_headroom_waits_for_the_model_only(labs: Labs) -> None:
     points = ((0, QUIET), (60, 24), (STEP, 48), (2 * STEP, 48))
-    with labs.fresh({"headroom": {"nodes": WARM}}, model_load=LOAD).load("warm", *points, steps=True) as live:
+    with labs.fresh({"headroom": {"nodes": WARM}}, model_load=LOAD).load(
+        "warm", *points, steps=True
+    ) as live:
         live.pause(STEP + 120)
         run = live.run()
     before = run.between(0, STEP).samples[-1]
-    assert before["pods"]["ready"] == before["pods"]["desired"] and not before["nodes"]["booting"], f"not calm before the step: {before}"
+    assert (
+        before["pods"]["ready"] == before["pods"]["desired"] and not before["nodes"]["booting"]
+    ), f"not calm before the step: {before}"
     taken = figures.time_to_capacity(run.between(STEP), STEP, 48)
     assert taken is not None, "capacity did not come"
-    measure("seconds to full capacity within the headroom, less the model's load time", taken - LOAD)
+    measure(
+        "seconds to full capacity within the headroom, less the model's load time", taken - LOAD
+    )
     assert taken <= 35 + LOAD

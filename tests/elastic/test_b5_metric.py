@@ -13,7 +13,9 @@ STEP = 60.0
 
 
 @pytest.mark.timeout(1800)
-def test_an_outage_at_the_peak_takes_no_pod_away_and_garbage_moves_one_step_at_most(peak: Live) -> None:
+def test_an_outage_at_the_peak_takes_no_pod_away_and_garbage_moves_one_step_at_most(
+    peak: Live,
+) -> None:
     wanted, began = peak.row()["pods"]["desired"], peak.now
     try:
         peak.rig.metrics("outage")
@@ -32,7 +34,9 @@ def test_an_outage_at_the_peak_takes_no_pod_away_and_garbage_moves_one_step_at_m
 
 
 def _moved(live: Live, mode: str) -> int:
-    """By how many pods a minute of it moved the wanted number; one step of the HPA's policies at most."""
+    """By how many pods a minute of it moved the wanted number; one step of the HPA's policies at
+    most.
+    """
     live.rig.metrics("normal")
     live.pause(60)
     live.calm()

@@ -16,7 +16,9 @@ def test_scale_in_to_one_pod_fails_no_request(peak: Live) -> None:
     peak.until(lambda row: row["pods"]["ready"] == 1 and row["nodes"]["ready"] <= 2, 6000)
     inward = figures.requests(peak.run().between(began))
     last = peak.row()
-    figure(f"clock x{CLOCK}: {most['pods']['ready']} pods on {most['nodes']['ready']} nodes to 1 on {last['nodes']['ready']}")
+    figure(
+        f"clock x{CLOCK}: {most['pods']['ready']} pods on {most['nodes']['ready']} nodes to 1 on {last['nodes']['ready']}"
+    )
     measure("failed requests at scale-in", inward["failed"])
     measure("CNY an hour at the peak", most["billed"]["cny_per_hour"])
     measure("CNY an hour with work for one pod", last["billed"]["cny_per_hour"])

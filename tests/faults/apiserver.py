@@ -1,7 +1,8 @@
-"""Between the kubernetes plugin and the lab's API server: names its calls, strikes them on order, and sends creations as newer plugins do.
+"""Between the kubernetes plugin and the lab's API server: names its calls, strikes them on order,
+and sends creations as newer plugins do.
 
-The plugin finds it in the kubeconfig that the region hands out. Whatever it does not strike goes to the API server and back as it is, bytes
-and stream, under the administrator's certificate.
+The plugin finds it in the kubeconfig that the region hands out. Whatever it does not strike goes to
+the API server and back as it is, bytes and stream, under the administrator's certificate.
 """
 
 from __future__ import annotations
@@ -52,9 +53,13 @@ class ApiServer:
     def __init__(self, home: pathlib.Path) -> None:
         self.faults = Faults()
         self.known: set[tuple[str, str, str]] = set()
-        """Objects that the stack's state has, by (kind, namespace, name): an apply of any other one is a creation."""
+        """Objects that the stack's state has, by (kind, namespace, name): an apply of any other one
+        is a creation.
+        """
         self.refuses_existing = False
-        """Whether creations are sent as plugins from 4.29.0 on do: POST, which an object of the name refuses."""
+        """Whether creations are sent as plugins from 4.29.0 on do: POST, which an object of the
+        name refuses.
+        """
         self.calls: list[Call] = []
         self.taken_over: list[tuple[str, str, str]] = []
         """Objects that a creation found there and changed, as plugins before 4.29.0 do."""
@@ -78,7 +83,9 @@ class ApiServer:
         back = ssl.create_default_context(cafile=str(places.ca))
         back.load_cert_chain(places.cert("admin"), places.key("admin"))
         connector = TCPConnector(ssl=back, limit=0)
-        async with ClientSession(API_URL, connector=connector, timeout=ClientTimeout(), auto_decompress=False) as self._back:
+        async with ClientSession(
+            API_URL, connector=connector, timeout=ClientTimeout(), auto_decompress=False
+        ) as self._back:
             app = web.Application(client_max_size=64 * 2**20)
             app.router.add_route("*", "/{path:.*}", self._handle)
             # A handler ends with its client: a plugin that was killed leaves nothing held.
@@ -91,7 +98,9 @@ class ApiServer:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         if PLUGIN not in request.headers.get("User-Agent", ""):
-            return await self._forward(request, Call(request.method, request.path, request.query_string, ""), body)
+            return await self._forward(
+                request, Call(request.method, request.path, request.query_string, ""), body
+            )
         call = named(request, body, self.known)
         self.calls.append(call)
         fault = self.faults.take(call)  # type: ignore[arg-type]
@@ -105,23 +114,38 @@ class ApiServer:
             await asyncio.sleep(fault["seconds"])
         return cut(request)
 
-    async def _forward(self, request: web.Request, call: Call, body: bytes, answer: bool = True) -> web.StreamResponse:
-        """What the API server says, handed on as it comes; nothing is handed on without `answer`."""
+    async def _forward(
+        self, request: web.Request, call: Call, body: bytes, answer: bool = True
+    ) -> web.StreamResponse:
+        """What the API server says, handed on as it comes; nothing is handed on without
+        `answer`.
+        """
         method, target = request.method, request.raw_path
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP and name != "Authorization"}
+        headers = {
+            name: value
+            for name, value in request.headers.items()
+            if name.lower() not in _HOP and name != "Authorization"
+        }
         if call.call.startswith("Create") and method == "PATCH" and self.refuses_existing:
             method, target = "POST", f"{request.path.rpartition('/')[0]}?fieldManager={PLUGIN}"
             body, headers["Content-Type"] = json.dumps(call.document).encode(), "application/json"
         own = ("Accept-Encoding", "Content-Type", "User-Agent")  # the client's, or none
         async with self._back.request(
-            method, target, headers=headers, data=body or None, allow_redirects=False, skip_auto_headers=own
+            method,
+            target,
+            headers=headers,
+            data=body or None,
+            allow_redirects=False,
+            skip_auto_headers=own,
         ) as found:
             call.status = found.status
             if call.key[0] and found.status in (200, 201) and method in ("PATCH", "POST"):
                 if call.call.startswith("Create") and found.status == 200:
                     self.taken_over.append(call.key)
                 self.known.add(call.key)
-            shown = {name: value for name, value in found.headers.items() if name.lower() not in _HOP}
+            shown = {
+                name: value for name, value in found.headers.items() if name.lower() not in _HOP
+            }
             reply = web.StreamResponse(status=found.status, headers=shown)
             if answer:
                 await reply.prepare(request)
@@ -152,7 +176,9 @@ def cut(request: web.Request) -> web.StreamResponse:
 
 
 def named(request: web.Request, body: bytes, known: set[tuple[str, str, str]]) -> Call:
-    """The call by what it does to which kind of object: Create:configmaps, Update:deployments, Delete:namespaces, List:events …"""
+    """The call by what it does to which kind of object: Create:configmaps, Update:deployments,
+    Delete:namespaces, List:events …
+    """
     method, path, query = request.method, request.path, request.query_string
     parts = path.strip("/").split("/")
     rest = parts[2:] if parts[0] == "api" else parts[3:] if parts[0] == "apis" else []

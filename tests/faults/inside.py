@@ -1,6 +1,8 @@
-"""Inside a lab with a control plane: the program's cluster half, made, changed and removed by the commands' own code over the real plugin.
+"""Inside a lab with a control plane: the program's cluster half, made, changed and removed by the
+commands' own code over the real plugin.
 
-The cloud half is made once and stays. Each case starts where the last one has ended: what is made is what the next one changes or removes.
+The cloud half is made once and stays. Each case starts where the last one has ended: what is made
+is what the next one changes or removes.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ CHANGED = {
     "interruption": {"noticeSeconds": 290},
     "entry": {"timeoutSeconds": 61},
 }
-"""What an update changes, and the next one changes back: objects in place, and volume and claim by replacement."""
+"""What an update changes, and the next one changes back: objects in place, and volume and claim by
+replacement.
+"""
 HTPASSWD = "user:$2y$05$w9RaRDpSuWNNpQqBVmmEtOKb5CpjsqSvzfQTwtKNtJMm2vFuoJx5G"
 """A user for entry.auth basic, so that there is a Secret."""
 PATIENCE = 60.0
@@ -56,10 +60,14 @@ class ClusterWorld(World):
         self._paths: dict[str, str] = {}
 
     def clean_runs(self, operations: list[str]) -> dict[str, list[dict[str, Any]]]:
-        """Cloud and cluster made, then each operation without a fault: what it calls, and how things are afterwards."""
+        """Cloud and cluster made, then each operation without a fault: what it calls, and how
+        things are afterwards.
+        """
         self.api.start()
         self.stack.run("stack", "init", "local")
-        self.stack.run("config", "set", "--stack", "local", "--path", "elastic-inference:entry.auth", "basic")
+        self.stack.run(
+            "config", "set", "--stack", "local", "--path", "elastic-inference:entry.auth", "basic"
+        )
         self.stack.run("config", "set", "--stack", "local", "--secret", "htpasswd", HTPASSWD)
         self._good(super().run("up"))
         self._learn()
@@ -72,7 +80,13 @@ class ClusterWorld(World):
             self.api.calls.clear()
             self._good(self._once(operation))
             if operation in operations:
-                calls.setdefault(operation, [{"service": CLUSTER, "call": one.call, "host": "", "path": ""} for one in self.api.calls])
+                calls.setdefault(
+                    operation,
+                    [
+                        {"service": CLUSTER, "call": one.call, "host": "", "path": ""}
+                        for one in self.api.calls
+                    ],
+                )
             self.settle()
             name = operation if operation != "update" else f"update to {self._changed}"
             self.expected[name] = self.shape()
@@ -90,12 +104,18 @@ class ClusterWorld(World):
         for resource in self._resources():
             version, kind = resource["inputs"]["apiVersion"], resource["inputs"]["kind"]
             group = f"/apis/{version}" if "/" in version else f"/api/{version}"
-            (row,) = [r for r in self._kube.call("GET", group)["resources"] if r["kind"] == kind and "/" not in r["name"]]
+            (row,) = [
+                r
+                for r in self._kube.call("GET", group)["resources"]
+                if r["kind"] == kind and "/" not in r["name"]
+            ]
             self._paths[kind] = f"{group}/{row['name']}"
 
     def _resources(self) -> list[dict[str, Any]]:
         latest = json.loads(self.stack.checkpoint.read_text())["checkpoint"]["latest"] or {}
-        return [one for one in latest.get("resources") or [] if one["type"].startswith("kubernetes:")]
+        return [
+            one for one in latest.get("resources") or [] if one["type"].startswith("kubernetes:")
+        ]
 
     def _once(self, operation: str) -> Run:
         """One run of the command, after the settings are as the operation wants them."""
@@ -146,7 +166,9 @@ class ClusterWorld(World):
             self.ask("faults", "POST", case.order())
 
     def _bring(self, where: str) -> None:
-        """By the shortest way: a clean run from where the last case ended, or everything removed by hand where one did not end well."""
+        """By the shortest way: a clean run from where the last case ended, or everything removed by
+        hand where one did not end well.
+        """
         if self._at == where:
             return
         if self._at == "with":
@@ -181,26 +203,41 @@ class ClusterWorld(World):
         found = []
         for kind, path in self._paths.items():
             for item in self._kube.call("GET", path)["items"]:
-                managers = [row.get("manager", "") for row in item["metadata"].get("managedFields") or []]
+                managers = [
+                    row.get("manager", "") for row in item["metadata"].get("managedFields") or []
+                ]
                 if any(name.startswith(PLUGIN) for name in managers):
                     found.append((kind, item, path))
         return found
 
     def shape(self) -> shape.Shape:
         """State and cluster as they are now."""
-        return {**shape.of_state(self.stack.checkpoint), **shape.of_cluster([(kind, item) for kind, item, _ in self._objects()])}
+        return {
+            **shape.of_state(self.stack.checkpoint),
+            **shape.of_cluster([(kind, item) for kind, item, _ in self._objects()]),
+        }
 
     def differences(self, operation: str, patience: float = PATIENCE) -> list[str]:
-        """How things differ from those after a clean run; where they don't, the next case starts from here."""
+        """How things differ from those after a clean run; where they don't, the next case starts
+        from here.
+        """
         name = operation if operation != "update" else f"update to {self._changed}"
         same = "update to True" if self._changed else "update to False"
-        also = [self.expected[one] for one in (same, "create", "refresh objects", "up after refresh") if one in self.expected]
+        also = [
+            self.expected[one]
+            for one in (same, "create", "refresh objects", "up after refresh")
+            if one in self.expected
+        ]
         base = self.expected[name]
         if operation == "refresh objects" and self._changed:
             base = self.expected[same]
         end = time.monotonic() + patience
         while True:
-            found = shape.differences(base, self.shape(), also if operation != "delete" and not self._changed else [self.expected[same]])
+            found = shape.differences(
+                base,
+                self.shape(),
+                also if operation != "delete" and not self._changed else [self.expected[same]],
+            )
             if not found or time.monotonic() > end:
                 break
             time.sleep(0.3)
@@ -210,19 +247,29 @@ class ClusterWorld(World):
         return found
 
     def _of_two_names(self) -> list[str]:
-        """Objects with fields under a name that the plugin has drawn and the state does not know: their next change is a conflict."""
+        """Objects with fields under a name that the plugin has drawn and the state does not know:
+        their next change is a conflict.
+        """
         known = {keys(one)[0]: one["outputs"].get(KEPT_AS) for one in self._resources()}
         found = []
         for kind, item, _ in self._objects():
             key = (kind, item["metadata"].get("namespace", ""), item["metadata"]["name"])
-            managers = {row.get("manager", "") for row in item["metadata"].get("managedFields") or []}
-            others = sorted({name for name in managers if name.startswith(f"{PLUGIN}-")} - {known.get(key)})
+            managers = {
+                row.get("manager", "") for row in item["metadata"].get("managedFields") or []
+            }
+            others = sorted(
+                {name for name in managers if name.startswith(f"{PLUGIN}-")} - {known.get(key)}
+            )
             if others and key in known:
-                found.append(f"{'/'.join(key)}: written as {', '.join(others)}, in the state {known[key]}")
+                found.append(
+                    f"{'/'.join(key)}: written as {', '.join(others)}, in the state {known[key]}"
+                )
         return found
 
     def kill_when_struck(self, case: Case) -> Any:
-        """Kills the CLI, or the plugin alone, at the moment the case's fault strikes: before the call is done, or after."""
+        """Kills the CLI, or the plugin alone, at the moment the case's fault strikes: before the
+        call is done, or after.
+        """
 
         def watch(process: subprocess.Popen[Any]) -> None:
             while process.poll() is None:

@@ -1,6 +1,8 @@
-"""Runs cases side by side, each worker in a lab of its own: `python -m tests.faults.matrix RESULTS --help`.
+"""Runs cases side by side, each worker in a lab of its own: `python -m tests.faults.matrix RESULTS
+--help`.
 
-Results are a JSON line a case; what is in the file already is not run again, so that a run can be stopped at any time and taken up.
+Results are a JSON line a case; what is in the file already is not run again, so that a run can be
+stopped at any time and taken up.
 """
 
 from __future__ import annotations
@@ -36,9 +38,16 @@ SCENARIO = "delays: {task: 1, scaling_activity: 0.1, instance_pending: 0.1, inst
 
 
 class Worker:
-    """A lab, and the process in it that runs cases: a region only for the cloud half, with a control plane and light pods for the other."""
+    """A lab, and the process in it that runs cases: a region only for the cloud half, with a
+    control plane and light pods for the other.
+    """
 
-    def __init__(self, directory: pathlib.Path, operations: tuple[str, ...] = (), settings: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        directory: pathlib.Path,
+        operations: tuple[str, ...] = (),
+        settings: dict[str, Any] | None = None,
+    ) -> None:
         self._operations = operations
         inside = bool(operations) and set(operations) <= set(cases.IN_CLUSTER)
         directory.mkdir(parents=True, exist_ok=True)
@@ -47,7 +56,9 @@ class Worker:
         self._lab = Lab.create(directory)
         if settings:
             (self._lab.program / "Pulumi.local.yaml").write_text(yaml.safe_dump(settings))
-        self._lab.extra.update(LAB_WITHOUT=",".join(WITHOUT_METRICS if inside else OTHERS), LAB_SCENARIO=str(scenario))
+        self._lab.extra.update(
+            LAB_WITHOUT=",".join(WITHOUT_METRICS if inside else OTHERS), LAB_SCENARIO=str(scenario)
+        )
         if inside:
             self._lab.extra["LAB_LIGHT"] = "1"
         self._process: subprocess.Popen[str] | None = None
@@ -60,16 +71,35 @@ class Worker:
         self._lab.ports = {name: free_port() for name in self._lab.ports}
         started = self._lab.python("lab", "up")
         assert started.returncode == 0, started.stdout + started.stderr
-        command = [sys.executable, "-m", "lab", "exec", "--", sys.executable, "-m", "tests.faults.worker", *self._operations]
+        command = [
+            sys.executable,
+            "-m",
+            "lab",
+            "exec",
+            "--",
+            sys.executable,
+            "-m",
+            "tests.faults.worker",
+            *self._operations,
+        ]
         log = (self._lab.home / "worker.log").open("w")
-        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log, "text": True}
+        pipes: dict[str, Any] = {
+            "stdin": subprocess.PIPE,
+            "stdout": subprocess.PIPE,
+            "stderr": log,
+            "text": True,
+        }
         self._process = subprocess.Popen(command, cwd=self._lab.program, env=self._lab.env, **pipes)
         line = self._read()
         self.calls = json.loads(line)
 
     def cases(self) -> list[Case]:
         """All cases there are for the calls of the clean runs."""
-        return [case for operation, calls in self.calls.items() for case in cases.of_calls(operation, calls)]
+        return [
+            case
+            for operation, calls in self.calls.items()
+            for case in cases.of_calls(operation, calls)
+        ]
 
     def run(self, batch: list[Case]) -> list[dict[str, Any]]:
         """What became of the cases."""
@@ -82,7 +112,9 @@ class Worker:
         assert self._process and self._process.stdout
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError("the worker ended: " + (self._lab.home / "worker.log").read_text()[-4000:])
+            raise RuntimeError(
+                "the worker ended: " + (self._lab.home / "worker.log").read_text()[-4000:]
+            )
         return line
 
     def stop(self) -> None:
@@ -97,8 +129,12 @@ class Worker:
 
 
 @contextmanager
-def workers(directory: pathlib.Path, count: int, *operations: str, settings: dict[str, Any] | None = None) -> Iterator[list[Worker]]:
-    """So many running workers; with `operations`, for cases of these only; with `settings`, of a stack file other than the local one."""
+def workers(
+    directory: pathlib.Path, count: int, *operations: str, settings: dict[str, Any] | None = None
+) -> Iterator[list[Worker]]:
+    """So many running workers; with `operations`, for cases of these only; with `settings`, of a
+    stack file other than the local one.
+    """
     made = [Worker(directory / f"w{number}", operations, settings) for number in range(count)]
     with ExitStack() as ending:
         for one in made:
@@ -112,8 +148,15 @@ def workers(directory: pathlib.Path, count: int, *operations: str, settings: dic
         yield made
 
 
-def run(wanted: list[Case], running: list[Worker], minutes: float, keep: Callable[[dict[str, Any]], None], size: int = TOGETHER) -> None:
-    """Gives the cases to the workers, several of them a run, until none is left or the time is over; `keep` gets every result.
+def run(
+    wanted: list[Case],
+    running: list[Worker],
+    minutes: float,
+    keep: Callable[[dict[str, Any]], None],
+    size: int = TOGETHER,
+) -> None:
+    """Gives the cases to the workers, several of them a run, until none is left or the time is
+    over; `keep` gets every result.
 
     A case that was not hit in company, or whose company did not end well, is run once more alone.
     """
@@ -126,7 +169,11 @@ def run(wanted: list[Case], running: list[Worker], minutes: float, keep: Callabl
                 time.sleep(0.2)
                 continue
             results = one.run(batch)
-            one.at = cases.AFTER_IT.get(batch[0].operation, "") if all(well(result) for result in results) else ""
+            one.at = (
+                cases.AFTER_IT.get(batch[0].operation, "")
+                if all(well(result) for result in results)
+                else ""
+            )
             again = []
             for case, result in zip(batch, results, strict=True):
                 if len(batch) > 1 and not well(result):
@@ -155,11 +202,16 @@ class Waiting:
             return not self._listed and not self._running
 
     def take(self, at: str) -> list[Case] | None:
-        """The next to run for a worker that is there: the first that begins there, else the first of all. None: nothing just now."""
+        """The next to run for a worker that is there: the first that begins there, else the first
+        of all. None: nothing just now.
+        """
         with self._lock:
             if not self._listed:
                 return None
-            found = next((one for one in self._listed if cases.BEFORE.get(one[0].operation, "") == at), self._listed[0])
+            found = next(
+                (one for one in self._listed if cases.BEFORE.get(one[0].operation, "") == at),
+                self._listed[0],
+            )
             self._listed.remove(found)
             self._running += 1
             return found
@@ -173,11 +225,18 @@ class Waiting:
 
 def well(result: dict[str, Any]) -> bool:
     """Hit, converged, and with a word on what to do."""
-    return not result.get("broken") and bool(result["hits"]) and result["converged"] and not result["message"]
+    return (
+        not result.get("broken")
+        and bool(result["hits"])
+        and result["converged"]
+        and not result["message"]
+    )
 
 
 def load(path: pathlib.Path) -> dict[str, dict[str, Any]]:
-    """Results by key; of a case that was run twice, the later one. What broke in the harness itself is not a result."""
+    """Results by key; of a case that was run twice, the later one. What broke in the harness itself
+    is not a result.
+    """
     lines = path.read_text().splitlines() if path.exists() else []
     return {result["key"]: result for result in map(json.loads, lines) if not result.get("broken")}
 
@@ -210,8 +269,12 @@ def verdict(result: dict[str, Any]) -> str:
         return "made no difference"
     seconds = "+".join(f"{one:g}" for one in result["seconds"])
     if not result["converged"]:
-        return f"DOES NOT CONVERGE in {result['runs']} runs ({seconds} s): {'; '.join(result['left'])}"
-    return f"run {needed(result)} ({seconds} s)" + (f" MESSAGE {result['message']}" if result["message"] else "")
+        return (
+            f"DOES NOT CONVERGE in {result['runs']} runs ({seconds} s): {'; '.join(result['left'])}"
+        )
+    return f"run {needed(result)} ({seconds} s)" + (
+        f" MESSAGE {result['message']}" if result["message"] else ""
+    )
 
 
 def main() -> int:
@@ -219,17 +282,28 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=pathlib.Path)
     parser.add_argument("--labs", type=int, default=3)
-    parser.add_argument("--inside", action="store_true", help="the cluster half of the graph instead of the cloud half")
+    parser.add_argument(
+        "--inside",
+        action="store_true",
+        help="the cluster half of the graph instead of the cloud half",
+    )
     parser.add_argument("--minutes", type=float, default=1000.0)
     parser.add_argument(
-        "--cases", default="", help="only those whose key (operation/service:call#number/fault) contains one of these words"
+        "--cases",
+        default="",
+        help="only those whose key (operation/service:call#number/fault) contains one of these words",
     )
     options = parser.parse_args()
     known = load(options.results)
     half = cases.IN_CLUSTER if options.inside else ()
-    with tempfile.TemporaryDirectory(prefix="faults-") as directory, workers(pathlib.Path(directory), options.labs, *half) as running:
+    with (
+        tempfile.TemporaryDirectory(prefix="faults-") as directory,
+        workers(pathlib.Path(directory), options.labs, *half) as running,
+    ):
         listed = running[0].cases()
-        options.results.with_suffix(".cases.json").write_text(json.dumps([case.key for case in listed]))
+        options.results.with_suffix(".cases.json").write_text(
+            json.dumps([case.key for case in listed])
+        )
         wanted = [case for case in cases.chosen(listed, options.cases) if case.key not in known]
         print(f"{len(listed)} cases, {len(known)} done, {len(wanted)} to run", flush=True)
         size = TOGETHER_INSIDE if options.inside else TOGETHER

@@ -1,4 +1,6 @@
-"""docs/faults.md and docs/faults-cluster.md from results: `python -m tests.faults.table RESULTS`."""
+"""docs/faults.md and docs/faults-cluster.md from results: `python -m tests.faults.table
+RESULTS`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from ops import advice
-from tests.faults.cases import AFTER, FAULTS, FAULTS_IN_CLUSTER, IN_CLUSTER, KILLS, OPERATIONS, PLUGIN_KILLED
+from tests.faults.cases import (
+    AFTER,
+    FAULTS,
+    FAULTS_IN_CLUSTER,
+    IN_CLUSTER,
+    KILLS,
+    OPERATIONS,
+    PLUGIN_KILLED,
+)
 from tests.faults.matrix import load, needed
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "faults.md"
@@ -92,7 +102,12 @@ calls share a run; objects that wait for a refused one are hit in a later run th
 """
 
 
-def page(results: dict[str, dict[str, Any]], listed: list[str], head: str = HEAD, operations: Sequence[str] = OPERATIONS) -> str:
+def page(
+    results: dict[str, dict[str, Any]],
+    listed: list[str],
+    head: str = HEAD,
+    operations: Sequence[str] = OPERATIONS,
+) -> str:
     """The whole page."""
     parts = [head, summary(results, listed)]
     for operation in operations:
@@ -103,7 +118,10 @@ def page(results: dict[str, dict[str, Any]], listed: list[str], head: str = HEAD
 def summary(results: dict[str, dict[str, Any]], listed: list[str]) -> str:
     """Counts: cases, cases run, hit, converging."""
     known = [result for key, result in results.items() if key in set(listed)]
-    rows = ["| | cases | run | no difference | converging | in the run itself | in the next | later |", "|---|---|---|---|---|---|---|---|"]
+    rows = [
+        "| | cases | run | no difference | converging | in the run itself | in the next | later |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for title, kills in (("faults", False), ("kill -9", True)):
         mine = [one for one in known if (one["fault"] in KILLED) == kills]
         hit = [one for one in mine if one["hits"]]
@@ -115,12 +133,21 @@ def summary(results: dict[str, dict[str, Any]], listed: list[str]) -> str:
             f"| {title} | {count} | {len(mine)} | {len(mine) - len(hit)} | {share} | {runs[0]} | {runs[1]} | {len(good) - sum(runs)} |"
         )
     missing = len(set(listed) - results.keys())
-    return "\n".join([*rows, f"\n{missing} of {len(listed)} cases have not been run; their cells are blank." if missing else ""])
+    return "\n".join(
+        [
+            *rows,
+            f"\n{missing} of {len(listed)} cases have not been run; their cells are blank."
+            if missing
+            else "",
+        ]
+    )
 
 
 def grid(operation: str, results: dict[str, dict[str, Any]], listed: list[str]) -> list[str]:
     """Calls by faults."""
-    cells: dict[str, dict[str, list[dict[str, Any] | None]]] = defaultdict(lambda: defaultdict(list))
+    cells: dict[str, dict[str, list[dict[str, Any] | None]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     for key in listed:
         where, name, fault = key.split("/")
         if where == operation:
@@ -130,7 +157,10 @@ def grid(operation: str, results: dict[str, dict[str, Any]], listed: list[str]) 
     for name, by_fault in cells.items():
         times = max(len(found) for found in by_fault.values())
         same = AFTER if faults is FAULTS else ()
-        shown = [cell(by_fault[fault]) if fault in by_fault else "=" if fault in same else "–" for fault in faults]
+        shown = [
+            cell(by_fault[fault]) if fault in by_fault else "=" if fault in same else "–"
+            for fault in faults
+        ]
         rows.append(f"| `{name}`{f' ×{times}' if times > 1 else ''} | {' | '.join(shown)} |")
     return rows
 
@@ -143,16 +173,24 @@ def cell(found: list[dict[str, Any] | None]) -> str:
         return ""
     if not hit:
         return "–"
-    return "**no**" if not all(one["converged"] for one in hit) else str(max(needed(one) for one in hit))
+    return (
+        "**no**"
+        if not all(one["converged"] for one in hit)
+        else str(max(needed(one) for one in hit))
+    )
 
 
 def sayings(results: dict[str, dict[str, Any]]) -> list[str]:
-    """What failed runs said of each resource and step, by what they advised, with one of the messages."""
+    """What failed runs said of each resource and step, by what they advised, with one of the
+    messages.
+    """
     told: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for result in results.values():
         for number, text in enumerate(result["told"]):
             if result["codes"][number]:
-                for what, message, do in re.findall(r"^  (.*?): (\S.*)$\n    do: (.*)$", text, re.MULTILINE):
+                for what, message, do in re.findall(
+                    r"^  (.*?): (\S.*)$\n    do: (.*)$", text, re.MULTILINE
+                ):
                     told[what, do].append((_same(message), result["key"]))
     rows = ["| what failed | such as | what to do | runs |", "|---|---|---|---|"]
     for (what, do), found in sorted(told.items()):
@@ -173,7 +211,9 @@ def write(path: pathlib.Path) -> None:
     """Writes the page from a file of results."""
     listed = json.loads(path.with_suffix(".cases.json").read_text())
     inside = any(key.startswith(IN_CLUSTER[0]) for key in listed)
-    head, operations, target = (HEAD_CLUSTER, IN_CLUSTER, PAGE_CLUSTER) if inside else (HEAD, OPERATIONS, PAGE)
+    head, operations, target = (
+        (HEAD_CLUSTER, IN_CLUSTER, PAGE_CLUSTER) if inside else (HEAD, OPERATIONS, PAGE)
+    )
     target.write_text(page(load(path), listed, head, operations))
 
 

@@ -1,7 +1,8 @@
-"""`python -m tests.faults.worker [OPERATION…]`, inside a lab: reads a list of cases a line, writes what became of them as a line.
+"""`python -m tests.faults.worker [OPERATION…]`, inside a lab: reads a list of cases a line, writes
+what became of them as a line.
 
-The first line it writes lists the calls of a clean up, refresh and destroy, or of those operations alone: of the cloud half, or of the
-cluster half.
+The first line it writes lists the calls of a clean up, refresh and destroy, or of those operations
+alone: of the cloud half, or of the cluster half.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ NEIGHBOUR = {"cluster_id": "c0" + "0" * 31, "name": "neighbour", "vswitch_ids": 
 
 
 def clean_runs(world: World, operations: list[str]) -> dict[str, list[dict[str, Any]]]:
-    """The operations without a fault, in this order: what they call, and how things are afterwards."""
+    """The operations without a fault, in this order: what they call, and how things are
+    afterwards.
+    """
     world.ask("clusters", "POST", NEIGHBOUR)
     world.stack.run("stack", "init", "local")
     world.keep("empty")
@@ -47,10 +50,14 @@ def clean_run(world: World, operation: str) -> Shape:
 
 
 def attempt(world: World, batch: list[Case]) -> list[dict[str, Any]]:
-    """Runs cases of one operation: the command under their faults, then again until it has done what a clean run does."""
+    """Runs cases of one operation: the command under their faults, then again until it has done
+    what a clean run does.
+    """
     first = batch[0]
     world.begin(batch)
-    at_start = world.kill_when_struck(first) if first.fault in (*KILLS, PLUGIN_KILLED) else unwatched
+    at_start = (
+        world.kill_when_struck(first) if first.fault in (*KILLS, PLUGIN_KILLED) else unwatched
+    )
     runs: list[Run] = []
     left: list[str] = []
     hits: list[int] = []
@@ -74,14 +81,26 @@ def attempt(world: World, batch: list[Case]) -> list[dict[str, Any]]:
         "together": len(batch),
     }
     return [
-        {"key": case.key, **dataclasses.asdict(case), "hits": hits[place], "struck": struck.get(place, 1), **ended}
+        {
+            "key": case.key,
+            **dataclasses.asdict(case),
+            "hits": hits[place],
+            "struck": struck.get(place, 1),
+            **ended,
+        }
         for place, case in enumerate(batch)
     ]
 
 
 def next_command(first: Case, runs: list[Run]) -> str:
-    """The same command again; after a refresh that believed a wrong answer, an up: what a refresh has forgotten it does not learn again."""
-    return "up" if first.operation.startswith("refresh") and runs and runs[-1].code == 0 else first.operation
+    """The same command again; after a refresh that believed a wrong answer, an up: what a refresh
+    has forgotten it does not learn again.
+    """
+    return (
+        "up"
+        if first.operation.startswith("refresh") and runs and runs[-1].code == 0
+        else first.operation
+    )
 
 
 def unwatched(process: Any) -> None:
@@ -89,10 +108,16 @@ def unwatched(process: Any) -> None:
 
 
 def messages(first: Case, runs: list[Run]) -> str:
-    """What is wrong with the message of a failed run; empty when each names what failed and what to do."""
+    """What is wrong with the message of a failed run; empty when each names what failed and what to
+    do.
+    """
     for number, run in enumerate(runs):
         killed = first.fault in KILLS and number == 0
-        if run.code and not killed and not ("What did not finish:" in run.told and "    do: " in run.told):
+        if (
+            run.code
+            and not killed
+            and not ("What did not finish:" in run.told and "    do: " in run.told)
+        ):
             return f"run {number + 1} failed without a word on what to do: {run.told}"
     return ""
 
@@ -117,7 +142,9 @@ def main() -> int:
             results = attempt(world, batch)
         except Exception as error:
             broken = f"{type(error).__name__}: {error}"
-            results = [{"key": case.key, **dataclasses.asdict(case), "broken": broken} for case in batch]
+            results = [
+                {"key": case.key, **dataclasses.asdict(case), "broken": broken} for case in batch
+            ]
         print(json.dumps(results), file=answers, flush=True)
     return 0
 

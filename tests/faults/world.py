@@ -1,4 +1,6 @@
-"""Inside a lab that has the region and nothing else: the real program's cloud half, run by the commands' own code, from a known start."""
+"""Inside a lab that has the region and nothing else: the real program's cloud half, run by the
+commands' own code, from a known start.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ READ_TIMEOUT = 1500
 """Milliseconds that the plugin waits for an answer, in place of a minute."""
 PLUGIN = {"CLIENT_READ_TIMEOUT": str(READ_TIMEOUT)}
 NOT_HERE = ("--exclude", "**kubernetes**")
-"""There is no cluster behind this region: what lives in one is the part of tests/faults/inside.py."""
+"""There is no cluster behind this region: what lives in one is the part of
+tests/faults/inside.py.
+"""
 STARTS = {"up": "empty", "refresh": "deployed", "destroy": "deployed"}
 ARGUMENTS = {"up": NOT_HERE, "refresh": (), "destroy": ()}
 
@@ -57,10 +61,23 @@ class Inside(Stack):
 
     def code(self, *arguments: str) -> int:
         """Runs the CLI on the half of the program that is looked at."""
-        command = self.command(*arguments, *self._arguments.get(arguments[0], ()), "--non-interactive", "--color", "never")
+        command = self.command(
+            *arguments,
+            *self._arguments.get(arguments[0], ()),
+            "--non-interactive",
+            "--color",
+            "never",
+        )
         variables = {**environment(), "PULUMI_DEBUG_COMMANDS": "true", **self._variables}
         with (self.checkpoint.parents[4] / "last-run.log").open("w+") as log:
-            process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=variables,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
             try:
                 self.at_start(process)
                 code = process.wait(LONGEST)
@@ -75,11 +92,15 @@ class Inside(Stack):
         """Not where the lab has it."""
 
     def capture(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """What the CLI prints; a state with nothing to settle is read from its file, which takes no time."""
+        """What the CLI prints; a state with nothing to settle is read from its file, which takes no
+        time.
+        """
         if arguments[:2] == ("stack", "export"):
             latest = json.loads(self.checkpoint.read_text())["checkpoint"]["latest"] or {}
             if not latest.get("pending_operations"):
-                return subprocess.CompletedProcess(arguments, 0, json.dumps({"version": 3, "deployment": latest}), "")
+                return subprocess.CompletedProcess(
+                    arguments, 0, json.dumps({"version": 3, "deployment": latest}), ""
+                )
         return super().capture(*arguments)
 
 
@@ -96,7 +117,11 @@ def kill(process: subprocess.Popen[Any]) -> None:
 class World:
     """One region and one stack that can be brought back to where they were."""
 
-    def __init__(self, arguments: dict[str, tuple[str, ...]] = ARGUMENTS, variables: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        arguments: dict[str, tuple[str, ...]] = ARGUMENTS,
+        variables: dict[str, str] | None = None,
+    ) -> None:
         self.stack = Inside(arguments, PLUGIN if variables is None else variables)
         self._client = httpx.Client(base_url=f"{CONTROL_URL}/_lab/", trust_env=False, timeout=60)
         self._states: dict[str, str] = {}
@@ -155,7 +180,8 @@ class World:
     def differences(self, operation: str, patience: float = 4.0) -> list[str]:
         """How things differ from those after a clean run, once what is under way has ended.
 
-        A resource may be in the state as an up leaves it or as a refresh reads it: after a fault the commands read some of them.
+        A resource may be in the state as an up leaves it or as a refresh reads it: after a fault
+        the commands read some of them.
         """
         names = [name for name in ("up", "refresh", "up after refresh") if name in self.expected]
         also = [self.expected[name] for name in names] if operation != "destroy" else []
@@ -168,7 +194,9 @@ class World:
             time.sleep(0.2)
 
     def kill_when_struck(self, case: Case) -> Any:
-        """Kills a run's CLI at the moment the case's fault strikes: before the call is done, or after."""
+        """Kills a run's CLI at the moment the case's fault strikes: before the call is done, or
+        after.
+        """
         since = self.ask("calls?since=-1")["last"]
 
         def watch(process: subprocess.Popen[Any]) -> None:
@@ -176,7 +204,11 @@ class World:
                 struck = self.ask("faults")["faults"][0]["hits"] > 0
                 if struck and case.fault == "kill-after":
                     calls = self.ask(f"calls?since={since}")["calls"]
-                    struck = any((call["service"], call["call"], call["status"]) == (case.service, case.call, 0) for call in calls)
+                    struck = any(
+                        (call["service"], call["call"], call["status"])
+                        == (case.service, case.call, 0)
+                        for call in calls
+                    )
                 if struck:
                     return kill(process)
                 time.sleep(0.05)

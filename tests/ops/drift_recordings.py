@@ -1,10 +1,12 @@
-"""Event streams of the CLI for test_drift.py. To take one anew, in the state that its name says, inside the lab:
+"""Event streams of the CLI for test_drift.py. To take one anew, in the state that its name says,
+inside the lab:
 
     PULUMI_ENABLE_STREAMING_JSON_PREVIEW=true pulumi preview --stack local --refresh --json | python -m tests.ops.drift_recordings NAME
 
-autoscaled: the metric is away (`python -m lab metrics outage`), the Deployment is scaled to 2, its pods are ready. changed-by-hand:
-besides, the Service's label heritage has another value and the disruption budget is deleted. released-bridge: the first look after an up,
-with the plugin built with bridge 3.134.0. States that don't differ are left out.
+autoscaled: the metric is away (`python -m lab metrics outage`), the Deployment is scaled to 2, its
+pods are ready. changed-by-hand: besides, the Service's label heritage has another value and the
+disruption budget is deleted. released-bridge: the first look after an up, with the plugin built
+with bridge 3.134.0. States that don't differ are left out.
 """
 
 import gzip
@@ -23,12 +25,30 @@ def slim(event: dict[str, Any]) -> dict[str, Any] | None:
     read, step = event.get("resOutputsEvent"), event.get("resourcePreEvent")
     metadata = (read or step or {}).get("metadata") or {}
     if not (step or (read and metadata["op"] == "refresh")):
-        return event if "summaryEvent" in event or "diagnosticEvent" in event and event["diagnosticEvent"]["severity"] == "error" else None
-    sides = [metadata.get(side) and {key: metadata[side].get(key) for key in ("inputs", "outputs")} for side in ("old", "new")]
+        return (
+            event
+            if "summaryEvent" in event
+            or "diagnosticEvent" in event
+            and event["diagnosticEvent"]["severity"] == "error"
+            else None
+        )
+    sides = [
+        metadata.get(side) and {key: metadata[side].get(key) for key in ("inputs", "outputs")}
+        for side in ("old", "new")
+    ]
     if sides[0] == sides[1] or (step and metadata["op"] in ("same", "refresh")):
         sides = [{} if side is not None else None for side in sides]
-    kept = {"op": metadata["op"], "urn": metadata["urn"], "detailedDiff": metadata.get("detailedDiff"), "old": sides[0], "new": sides[1]}
-    return {"sequence": event["sequence"], "resOutputsEvent" if read else "resourcePreEvent": {"metadata": kept}}
+    kept = {
+        "op": metadata["op"],
+        "urn": metadata["urn"],
+        "detailedDiff": metadata.get("detailedDiff"),
+        "old": sides[0],
+        "new": sides[1],
+    }
+    return {
+        "sequence": event["sequence"],
+        "resOutputsEvent" if read else "resourcePreEvent": {"metadata": kept},
+    }
 
 
 def read(name: str) -> str:
@@ -39,7 +59,11 @@ def read(name: str) -> str:
 def main(name: str) -> None:
     """Writes the stream that comes in."""
     events = [slim(_without(json.loads(line))) for line in sys.stdin]
-    text = "".join(json.dumps(event, ensure_ascii=False, separators=(",", ":")) + "\n" for event in events if event)
+    text = "".join(
+        json.dumps(event, ensure_ascii=False, separators=(",", ":")) + "\n"
+        for event in events
+        if event
+    )
     DIRECTORY.mkdir(exist_ok=True)
     (DIRECTORY / f"{name}.json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
 

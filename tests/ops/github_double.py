@@ -23,10 +23,16 @@ class Hub:
             def log_message(self, *_: Any) -> None: ...
 
             def answer(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"] or 0)) or b"null")
+                body = json.loads(
+                    self.rfile.read(int(self.headers["Content-Length"] or 0)) or b"null"
+                )
                 path = urlsplit(self.path)
                 hub.asked.append(f"{self.command} {path.path.removeprefix('/repos/o/r/')}")
-                status, data = (hub.failing.pop(0), {"message": "no"}) if hub.failing else hub.serve(self.command, path, body)
+                status, data = (
+                    (hub.failing.pop(0), {"message": "no"})
+                    if hub.failing
+                    else hub.serve(self.command, path, body)
+                )
                 assert self.headers["Authorization"] == "Bearer t0ken"
                 self.send_response(status)
                 self.end_headers()
@@ -39,9 +45,14 @@ class Hub:
 
     def serve(self, method: str, path: Any, body: Any) -> tuple[int, Any]:
         """The few calls, as GitHub answers them."""
-        parts, query = path.path.split("/"), {key: values[0] for key, values in parse_qs(path.query).items()}
+        parts, query = (
+            path.path.split("/"),
+            {key: values[0] for key, values in parse_qs(path.query).items()},
+        )
         if parts[-1] == "pulls":
-            return 200, [{"number": 7, "head": {"sha": self.head}}] if query["head"] == "fork:branch" and query["state"] == "open" else []
+            return 200, [{"number": 7, "head": {"sha": self.head}}] if query[
+                "head"
+            ] == "fork:branch" and query["state"] == "open" else []
         if method == "GET":
             start = (int(query["page"]) - 1) * 100
             return 200, self.comments[start : start + 100]

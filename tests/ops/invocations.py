@@ -1,7 +1,9 @@
-"""Wrong invocations and interrupts of every command, as a table: what is run, in what surroundings, and how it has to end.
+"""Wrong invocations and interrupts of every command, as a table: what is run, in what surroundings,
+and how it has to end.
 
-`{tree}` in a word or variable stands for a copy of the checkout, `{empty}` for a directory with nothing in it. No lab runs and no CLI is on
-PATH, unless the surroundings say so. An interrupt comes when the command imports a module or has started the CLI: never at a time.
+`{tree}` in a word or variable stands for a copy of the checkout, `{empty}` for a directory with
+nothing in it. No lab runs and no CLI is on PATH, unless the surroundings say so. An interrupt comes
+when the command imports a module or has started the CLI: never at a time.
 """
 
 from __future__ import annotations
@@ -40,14 +42,21 @@ class Case:
     @property
     def name(self) -> str:
         """For people."""
-        parts = [self.words, *(f"{name}={value}" for name, value in self.env.items()), f"SIG{self.signal} at {self.at}" if self.at else ""]
+        parts = [
+            self.words,
+            *(f"{name}={value}" for name, value in self.env.items()),
+            f"SIG{self.signal} at {self.at}" if self.at else "",
+        ]
         return " ".join(filter(None, parts))
 
 
 NO_LAB, NO_CLI = "no lab runs", "no `pulumi` on PATH"
 REFUSED = [
     # A stack that is not there, or a file of it that can't be used.
-    *(Case(f"ops.{name} --stack nosuch", (1,), "there is no Pulumi.nosuch.yaml") for name in ("check", "up", "preview", "drift")),
+    *(
+        Case(f"ops.{name} --stack nosuch", (1,), "there is no Pulumi.nosuch.yaml")
+        for name in ("check", "up", "preview", "drift")
+    ),
     Case("ops.preview --offline --stack nosuch", (1,), "there is no Pulumi.nosuch.yaml"),
     Case("ops.teardown --stack nosuch", (1, 2), NO_CLI),
     Case("make check STACK=nosuch", (2,), "there is no Pulumi.nosuch.yaml"),
@@ -91,7 +100,12 @@ REFUSED = [
     Case("ops.prove Z9", (2,), "there is no such item"),
     Case("ops.prove A5", (1, 2), "PROVE_SEEDS", env={"PROVE_SEEDS": "some"}),
     Case("ops.bench --nonsense", (2,), "unrecognized arguments"),
-    Case("ops.teardown --stack dev --keep-protected --unprotect", (2,), "expected one of them", cli=True),
+    Case(
+        "ops.teardown --stack dev --keep-protected --unprotect",
+        (2,),
+        "expected one of them",
+        cli=True,
+    ),
     Case("ops.preview_comment {empty}/none.json --stack dev", (1,), "none.json"),
     Case("ops.preview_comment {tree}/Makefile --stack dev", (1,), "error:"),
     Case("ops.preview_comment post --nonsense", (1, 2), "error:"),
@@ -124,7 +138,10 @@ REFUSED = [
     Case("lab status", (3,), "does not run"),
     *(Case(f"lab {words}", (1,), "error:") for words in ("exec -- true", "shell", "faults list")),
     Case("ops.teardown", (2,), "the lab does not run"),
-    *(Case(f"ops.{words}", (1,), "error:") for words in ("smoke --wait 0", "load --qps 1", "drill", "recover")),
+    *(
+        Case(f"ops.{words}", (1,), "error:")
+        for words in ("smoke --wait 0", "load --qps 1", "drill", "recover")
+    ),
     # Variables.
     *(
         Case("ops.up", (1,), name, env={name: value})
@@ -135,7 +152,12 @@ REFUSED = [
             ("LAB_SCENARIO", "nosuch"),
         )
     ),
-    Case("ops.up", (1,), "three different ports", env={"LAB_API_PORT": "20001", "LAB_REGION_PORT": "20001"}),
+    Case(
+        "ops.up",
+        (1,),
+        "three different ports",
+        env={"LAB_API_PORT": "20001", "LAB_REGION_PORT": "20001"},
+    ),
     Case("lab up", (1,), "LAB_CLOCK", env={"LAB_CLOCK": "0"}),
     Case("lab status", (1, 3), "", env={"LAB_HOME": "{tree}/Makefile"}),
     Case("lab up", (1,), "error:", env={"LAB_HOME": "{tree}/Makefile"}),
@@ -175,7 +197,11 @@ INTERRUPTED = [
     ),
     *(
         Case(f"lab {name}", ENDED, "", at=at)
-        for name, at in (("status", "lab.environment"), ("up", "lab.up"), ("exec -- true", "lab.namespace"))
+        for name, at in (
+            ("status", "lab.environment"),
+            ("up", "lab.up"),
+            ("exec -- true", "lab.namespace"),
+        )
     ),
     Case("lab.toolchain list", ENDED, "", at="lab.toolchain.resolve"),
     *(
@@ -188,7 +214,9 @@ INTERRUPTED = [
         )
     ),
     *(
-        Case(f"ops.{name} --stack dev", (1, 2, 130, 143, 255), "", at="cli", signal=signal, cli=True)
+        Case(
+            f"ops.{name} --stack dev", (1, 2, 130, 143, 255), "", at="cli", signal=signal, cli=True
+        )
         for signal in ("INT", "TERM")
         for name in (
             "up",

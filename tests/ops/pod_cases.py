@@ -1,5 +1,6 @@
-"""Pods that do not get ready, as API servers show them: statuses, events, logs and orders with the words that kubelet, containerd, the OSS
-driver, the schedulers, TensorFlow Serving and ESS use."""
+"""Pods that do not get ready, as API servers show them: statuses, events, logs and orders with the
+words that kubelet, containerd, the OSS driver, the schedulers, TensorFlow Serving and ESS use.
+"""
 
 from __future__ import annotations
 
@@ -22,23 +23,61 @@ def deployment(annotations: Object | None = None) -> Object:
 def replica_set(uid: str = "r2", revision: int = 2, owner: str = "d1") -> Object:
     """A ReplicaSet of it."""
     annotations = {"deployment.kubernetes.io/revision": str(revision)}
-    return {"metadata": {"name": f"bert-{uid}", "uid": uid, "annotations": annotations, "ownerReferences": [{"uid": owner}]}}
-
-
-def pod(status: Object | None = None, node: str = NODE, owner: str = "r2", name: str = POD, ready: bool = False, **more: Any) -> Object:
-    """A pod whose only container has this status."""
-    containers = [{"name": "serving", "ready": ready, "restartCount": 0, "image": IMAGE, **status}] if status else []
-    conditions = [{"type": "Ready", "status": "True" if ready else "False"}, *more.pop("conditions", [])]
     return {
-        "metadata": {"name": name, "uid": f"p-{name}", "ownerReferences": [{"uid": owner}]},
-        "spec": {"nodeName": node} if node else {},
-        "status": {"phase": "Pending", "conditions": conditions, "containerStatuses": containers, **more},
+        "metadata": {
+            "name": f"bert-{uid}",
+            "uid": uid,
+            "annotations": annotations,
+            "ownerReferences": [{"uid": owner}],
+        }
     }
 
 
-def event(reason: str, message: str, uid: str = f"p-{POD}", kind: str = "Warning", at: str = "2026-11-30T05:00:00Z") -> Object:
+def pod(
+    status: Object | None = None,
+    node: str = NODE,
+    owner: str = "r2",
+    name: str = POD,
+    ready: bool = False,
+    **more: Any,
+) -> Object:
+    """A pod whose only container has this status."""
+    containers = (
+        [{"name": "serving", "ready": ready, "restartCount": 0, "image": IMAGE, **status}]
+        if status
+        else []
+    )
+    conditions = [
+        {"type": "Ready", "status": "True" if ready else "False"},
+        *more.pop("conditions", []),
+    ]
+    return {
+        "metadata": {"name": name, "uid": f"p-{name}", "ownerReferences": [{"uid": owner}]},
+        "spec": {"nodeName": node} if node else {},
+        "status": {
+            "phase": "Pending",
+            "conditions": conditions,
+            "containerStatuses": containers,
+            **more,
+        },
+    }
+
+
+def event(
+    reason: str,
+    message: str,
+    uid: str = f"p-{POD}",
+    kind: str = "Warning",
+    at: str = "2026-11-30T05:00:00Z",
+) -> Object:
     """An event about an object."""
-    return {"type": kind, "reason": reason, "message": message, "lastTimestamp": at, "involvedObject": {"uid": uid}}
+    return {
+        "type": kind,
+        "reason": reason,
+        "message": message,
+        "lastTimestamp": at,
+        "involvedObject": {"uid": uid},
+    }
 
 
 def waiting(reason: str, message: str = "") -> Object:
@@ -49,7 +88,11 @@ def waiting(reason: str, message: str = "") -> Object:
 def ended(code: int, reason: str = "Error", message: str = "", times: int = 4) -> Object:
     """A container that has ended and waits to be started again."""
     last = {"terminated": {"exitCode": code, "reason": reason, "message": message}}
-    return {**waiting("CrashLoopBackOff", "back-off 40s restarting failed container"), "lastState": last, "restartCount": times}
+    return {
+        **waiting("CrashLoopBackOff", "back-off 40s restarting failed container"),
+        "lastState": last,
+        "restartCount": times,
+    }
 
 
 RUNS: Object = {"state": {"running": {"startedAt": "2026-11-30T05:00:00Z"}}}
@@ -77,16 +120,23 @@ class Case:
         """As it is collected."""
         logs = {f"{POD}/serving": self.log} if self.log else {}
         pods = [pod(self.status, self.node, **self.more)]
-        return Evidence([deployment()], [replica_set()], pods, self.events, logs=logs, orders=self.orders)
+        return Evidence(
+            [deployment()], [replica_set()], pods, self.events, logs=logs, orders=self.orders
+        )
 
 
 def pull(reason: str, error: str = "ErrImagePull") -> dict[str, Any]:
-    """A pull that failed with containerd's words, as an old kubelet (only in events) and a new one (in the status) tell it."""
+    """A pull that failed with containerd's words, as an old kubelet (only in events) and a new one
+    (in the status) tell it.
+    """
     later = "2026-11-30T05:01:00Z"
     told = [("Failed", f'Failed to pull image "{IMAGE}": {reason}'), ("Failed", f"Error: {error}")]
     return {
         "status": waiting("ImagePullBackOff", f'Back-off pulling image "{IMAGE}"'),
-        "events": [*(event(*one) for one in told), event("Failed", "Error: ImagePullBackOff", at=later)],
+        "events": [
+            *(event(*one) for one in told),
+            event("Failed", "Error: ImagePullBackOff", at=later),
+        ],
     }
 
 
@@ -98,9 +148,22 @@ def mount(reason: str) -> dict[str, Any]:
 
 def unscheduled(scheduler: str, scaler: str = "", failed: str = "") -> dict[str, Any]:
     """A pod without a node: what the scheduler, the node scaler and ESS say."""
-    told = [event("NotTriggerScaleUp", f"pod didn't trigger scale-up: {scaler}", kind="Normal")] if scaler else []
-    orders = [{"StatusCode": "Failed", "StatusMessage": failed, "StartTime": "2026-11-30T05:00Z"}] if failed else []
-    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": scheduler}
+    told = (
+        [event("NotTriggerScaleUp", f"pod didn't trigger scale-up: {scaler}", kind="Normal")]
+        if scaler
+        else []
+    )
+    orders = (
+        [{"StatusCode": "Failed", "StatusMessage": failed, "StartTime": "2026-11-30T05:00Z"}]
+        if failed
+        else []
+    )
+    condition = {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": "Unschedulable",
+        "message": scheduler,
+    }
     return {"node": "", "events": told, "orders": orders, "more": {"conditions": [condition]}}
 
 
@@ -108,15 +171,28 @@ NO_GPU = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu. preemption: 0/
 TAG = "failed to pull and unpack image: failed to resolve reference: docker.io/tensorflow/serving:9: not found"
 LOADING = "2026-11-30 05:00:01.000001: E tensorflow_serving/util/retrier.cc:37] Loading servable: {name: m version: 1} failed: "
 CASES = (
-    Case("tag missing", "its name or its tag is wrong", "server.image", **pull(TAG), said="serving:9: not found"),
+    Case(
+        "tag missing",
+        "its name or its tag is wrong",
+        "server.image",
+        **pull(TAG),
+        said="serving:9: not found",
+    ),
     Case(
         "repository missing",
         "no such image, or shows it only to those who log in",
         "server.image",
         said="insufficient_scope",
-        **pull("pull access denied, repository does not exist or may require authorization: server message: insufficient_scope"),
+        **pull(
+            "pull access denied, repository does not exist or may require authorization: server message: insufficient_scope"
+        ),
     ),
-    Case("name is none", "the image's name is none", "server.image", waiting("InvalidImageName", 'couldn\'t parse image name "A:b"')),
+    Case(
+        "name is none",
+        "the image's name is none",
+        "server.image",
+        waiting("InvalidImageName", 'couldn\'t parse image name "A:b"'),
+    ),
     Case(
         "pull secret missing",
         "pull secret is not in the namespace",
@@ -140,28 +216,51 @@ CASES = (
         "registry out of reach",
         "do not reach the registry",
         "NAT gateway",
-        **pull('failed to do request: Head "https://registry-1.docker.io/v2/": dial tcp 1.2.3.4:443: i/o timeout'),
+        **pull(
+            'failed to do request: Head "https://registry-1.docker.io/v2/": dial tcp 1.2.3.4:443: i/o timeout'
+        ),
     ),
-    Case("pulls limited", "rate limit", "registry of your own", **pull("toomanyrequests: You have reached your pull rate limit")),
-    Case("disk full", "disks are too small", "nodePool.systemDiskSize", **pull("write /var/lib/containerd/x: no space left on device")),
+    Case(
+        "pulls limited",
+        "rate limit",
+        "registry of your own",
+        **pull("toomanyrequests: You have reached your pull rate limit"),
+    ),
+    Case(
+        "disk full",
+        "disks are too small",
+        "nodePool.systemDiskSize",
+        **pull("write /var/lib/containerd/x: no space left on device"),
+    ),
     Case(
         "image damaged",
         "damaged or replaced on the way",
         "by digest",
-        **pull('failed commit on ref "layer-sha256:1f": unexpected commit digest sha256:2e, expected sha256:1f: failed precondition'),
+        **pull(
+            'failed commit on ref "layer-sha256:1f": unexpected commit digest sha256:2e, expected sha256:1f: failed precondition'
+        ),
     ),
-    Case("wrong processor", "processors", "amd64", **pull("no match for platform in manifest: not found")),
+    Case(
+        "wrong processor",
+        "processors",
+        "amd64",
+        **pull("no match for platform in manifest: not found"),
+    ),
     Case(
         "no driver",
         "no OSS driver",
         "csi-plugin",
-        **mount("driver name ossplugin.csi.alibabacloud.com not found in the list of registered CSI drivers"),
+        **mount(
+            "driver name ossplugin.csi.alibabacloud.com not found in the list of registered CSI drivers"
+        ),
     ),
     Case(
         "role missing",
         "RAM role that the volume reads with does not exist",
         "REFRESH=1",
-        **mount(f"mount failed: {RRSA}: Code: EntityNotExist.Role, Message: The role not exists: acs:ram::123:role/reader"),
+        **mount(
+            f"mount failed: {RRSA}: Code: EntityNotExist.Role, Message: The role not exists: acs:ram::123:role/reader"
+        ),
     ),
     Case(
         "trust wrong",
@@ -174,7 +273,9 @@ CASES = (
         "policy wrong",
         "may not read the model",
         "REFRESH=1",
-        **mount("mount failed: oss://b/models: Code: AccessDenied, Message: You have no right to access this object, HTTP status: 403"),
+        **mount(
+            "mount failed: oss://b/models: Code: AccessDenied, Message: You have no right to access this object, HTTP status: 403"
+        ),
     ),
     Case(
         "bucket missing",
@@ -189,13 +290,18 @@ CASES = (
         **mount("mount failed: oss://b/m: the path does not exist in the bucket"),
     ),
     Case(
-        "mount options", "does not take the volume's options", "model.volumeOptions", **mount("Oss OtherOpts error: invalid otherOpts: 'x'")
+        "mount options",
+        "does not take the volume's options",
+        "model.volumeOptions",
+        **mount("Oss OtherOpts error: invalid otherOpts: 'x'"),
     ),
     Case(
         "option of the other client",
         "does not take the volume's options",
         "model.volumeOptions",
-        **mount("failed to mount: ossfs2 exited: exit status 1, with stderr: ERROR: unknown command line flag 'max_stat_cache_size'"),
+        **mount(
+            "failed to mount: ossfs2 exited: exit status 1, with stderr: ERROR: unknown command line flag 'max_stat_cache_size'"
+        ),
     ),
     Case(
         "OSS out of reach",
@@ -208,10 +314,19 @@ CASES = (
         "ConfigMap or Secret that the pod needs is not there",
         "REFRESH=1",
         CREATING,
-        [event("FailedMount", 'MountVolume.SetUp failed for volume "config" : configmap "bert-5f" not found')],
+        [
+            event(
+                "FailedMount",
+                'MountVolume.SetUp failed for volume "config" : configmap "bert-5f" not found',
+            )
+        ],
     ),
     Case(
-        "no addresses", "pod's network", "vSwitches", CREATING, [event("FailedCreatePodSandBox", "failed to allocate pod IP: no IP left")]
+        "no addresses",
+        "pod's network",
+        "vSwitches",
+        CREATING,
+        [event("FailedCreatePodSandBox", "failed to allocate pod IP: no IP left")],
     ),
     Case(
         "another image",
@@ -226,16 +341,27 @@ CASES = (
         "driver of the GPU",
         "GPU driver does not fit",
         "nodePool.driverVersion",
-        waiting("RunContainerError", "nvidia-container-cli: requirement error: unsatisfied condition: cuda>=12.5"),
+        waiting(
+            "RunContainerError",
+            "nvidia-container-cli: requirement error: unsatisfied condition: cuda>=12.5",
+        ),
     ),
-    Case("memory too small", "server.memory", "raise server.memory", ended(137, "OOMKilled"), log="loading\n", said="OOMKilled"),
+    Case(
+        "memory too small",
+        "server.memory",
+        "raise server.memory",
+        ended(137, "OOMKilled"),
+        log="loading\n",
+        said="OOMKilled",
+    ),
     Case("old processors", "AVX", "nodePool.instanceTypes", ended(132)),
     Case(
         "model too new",
         "another TensorFlow",
         "models/portable.py",
         RUNS,
-        log=LOADING + "Invalid argument: NodeDef mentions attr 'debug_name' not in Op<name=VarHandleOp>\n",
+        log=LOADING
+        + "Invalid argument: NodeDef mentions attr 'debug_name' not in Op<name=VarHandleOp>\n",
         said="debug_name",
     ),
     Case(
@@ -250,11 +376,25 @@ CASES = (
         "damaged or not complete",
         "model.source",
         RUNS,
-        log=LOADING + "Data loss: Can't parse /models/tensorflow/1/saved_model.pb as binary proto\n",
+        log=LOADING
+        + "Data loss: Can't parse /models/tensorflow/1/saved_model.pb as binary proto\n",
         said="Can't parse",
     ),
-    Case("model refused", "can't load the model", "model.source", RUNS, log=LOADING + "Internal: something new\n", said="something new"),
-    Case("GPU memory", "GPU has too little memory", "nodePool.instanceTypes", RUNS, log="E CUDA_ERROR_OUT_OF_MEMORY: out of memory\n"),
+    Case(
+        "model refused",
+        "can't load the model",
+        "model.source",
+        RUNS,
+        log=LOADING + "Internal: something new\n",
+        said="something new",
+    ),
+    Case(
+        "GPU memory",
+        "GPU has too little memory",
+        "nodePool.instanceTypes",
+        RUNS,
+        log="E CUDA_ERROR_OUT_OF_MEMORY: out of memory\n",
+    ),
     Case(
         "CUDA and driver",
         "can't use the node's GPU",
@@ -289,10 +429,22 @@ CASES = (
         "not loaded the model in time",
         "server.startupSeconds",
         RUNS,
-        [event("Unhealthy", "Startup probe failed: Get http://10.0.0.1:8501/v1/models/m: dial tcp: connect: connection refused")],
+        [
+            event(
+                "Unhealthy",
+                "Startup probe failed: Get http://10.0.0.1:8501/v1/models/m: dial tcp: connect: connection refused",
+            )
+        ],
         log="Loading\n",
     ),
-    Case("crash loop", "ends again and again", "last lines", ended(139, message="Segmentation fault"), log="fatal\n", said="exit code 139"),
+    Case(
+        "crash loop",
+        "ends again and again",
+        "last lines",
+        ended(139, message="Segmentation fault"),
+        log="fatal\n",
+        said="exit code 139",
+    ),
     Case(
         "evicted",
         "thrown the pod out",
@@ -305,20 +457,27 @@ CASES = (
         "none of the pool's instance types left",
         "nodePool.vswitchIds",
         **unscheduled(
-            NO_GPU, failed="Fail to scale out: OperationDenied.NoStock: The requested resource is sold out in the specified zone."
+            NO_GPU,
+            failed="Fail to scale out: OperationDenied.NoStock: The requested resource is sold out in the specified zone.",
         ),
     ),
     Case(
         "quota",
         "no more instances of these types",
         "Quota Center",
-        **unscheduled(NO_GPU, failed="QuotaExceed.ElasticQuota: No additional quota is available for the specified ECS instance type."),
+        **unscheduled(
+            NO_GPU,
+            failed="QuotaExceed.ElasticQuota: No additional quota is available for the specified ECS instance type.",
+        ),
     ),
     Case(
         "no money",
         "can't pay",
         "top up",
-        **unscheduled(NO_GPU, failed="InvalidAccountStatus.NotEnoughBalance: Your account does not have enough balance."),
+        **unscheduled(
+            NO_GPU,
+            failed="InvalidAccountStatus.NotEnoughBalance: Your account does not have enough balance.",
+        ),
     ),
     Case(
         "price limit",
@@ -326,17 +485,35 @@ CASES = (
         "nodePool.spotPriceLimits",
         **unscheduled(NO_GPU, failed="OperationDenied.PriceNotFit: the spot price limit is lower"),
     ),
-    Case("pool at its largest", "at its largest", "nodePool.maxSize", **unscheduled(NO_GPU, "1 max node group size reached")),
-    Case("no type has so many GPUs", "as many GPUs", "server.gpus", **unscheduled(NO_GPU, "1 Insufficient nvidia.com/gpu")),
+    Case(
+        "pool at its largest",
+        "at its largest",
+        "nodePool.maxSize",
+        **unscheduled(NO_GPU, "1 max node group size reached"),
+    ),
+    Case(
+        "no type has so many GPUs",
+        "as many GPUs",
+        "server.gpus",
+        **unscheduled(NO_GPU, "1 Insufficient nvidia.com/gpu"),
+    ),
     Case(
         "CPU too big",
         "asks for more than any instance type",
         "server.cpu",
         **unscheduled("0/3 nodes are available: 3 Insufficient cpu.", "1 Insufficient cpu"),
     ),
-    Case("taint", "taint", "nodePool.taint", **unscheduled(NO_GPU, "1 node(s) had untolerated taint {team: x}")),
     Case(
-        "labels", "labels the pods ask for", "nodePool.labels", **unscheduled(NO_GPU, "1 node(s) didn't match Pod's node affinity/selector")
+        "taint",
+        "taint",
+        "nodePool.taint",
+        **unscheduled(NO_GPU, "1 node(s) had untolerated taint {team: x}"),
+    ),
+    Case(
+        "labels",
+        "labels the pods ask for",
+        "nodePool.labels",
+        **unscheduled(NO_GPU, "1 node(s) didn't match Pod's node affinity/selector"),
     ),
     Case("scaler silent", "no node has a free GPU", "nodeScaler.mode", **unscheduled(NO_GPU)),
 )

@@ -10,9 +10,13 @@ BUCKET = f"{OSS}bucket:Bucket"
 TAGS = {"project": "p", "stack": "prod", "owner": "ml"}
 
 
-def one(kind: str, inputs: dict[str, Any], *, name: str = "thing", protect: bool = False) -> Resource:
+def one(
+    kind: str, inputs: dict[str, Any], *, name: str = "thing", protect: bool = False
+) -> Resource:
     """A resource of stack prod."""
-    return Resource(f"urn:pulumi:prod::elastic-inference::inference:x:Y${kind}::{name}", inputs, protect)
+    return Resource(
+        f"urn:pulumi:prod::elastic-inference::inference:x:Y${kind}::{name}", inputs, protect
+    )
 
 
 def bucket(**more: Any) -> Resource:
@@ -23,22 +27,43 @@ def bucket(**more: Any) -> Resource:
 def statement(**more: Any) -> str:
     """A policy of one statement."""
     return json.dumps(
-        {"Version": "1", "Statement": [{"Effect": "Allow", "Action": ["oss:GetObject"], "Resource": ["acs:oss:*:*:models/*"], **more}]}
+        {
+            "Version": "1",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Action": ["oss:GetObject"],
+                    "Resource": ["acs:oss:*:*:models/*"],
+                    **more,
+                }
+            ],
+        }
     )
 
 
 def guards(**changed: Any) -> list[Resource]:
     """A bucket with its four guards; `acl`, `block`, `sse`, `policy` change one."""
-    deny = statement(Effect="Deny", Principal=["*"], Condition={"Bool": {"acs:SecureTransport": ["false"]}})
+    deny = statement(
+        Effect="Deny", Principal=["*"], Condition={"Bool": {"acs:SecureTransport": ["false"]}}
+    )
     return [
         bucket(),
-        one(f"{OSS}bucketAcl:BucketAcl", {"bucket": changed.get("of", "models"), "acl": changed.get("acl", "private")}),
-        one(f"{OSS}bucketPublicAccessBlock:BucketPublicAccessBlock", {"bucket": "models", "blockPublicAccess": changed.get("block", True)}),
+        one(
+            f"{OSS}bucketAcl:BucketAcl",
+            {"bucket": changed.get("of", "models"), "acl": changed.get("acl", "private")},
+        ),
+        one(
+            f"{OSS}bucketPublicAccessBlock:BucketPublicAccessBlock",
+            {"bucket": "models", "blockPublicAccess": changed.get("block", True)},
+        ),
         one(
             f"{OSS}bucketServerSideEncryption:BucketServerSideEncryption",
             {"bucket": "models", "sseAlgorithm": changed.get("sse", "AES256")},
         ),
-        one(f"{OSS}bucketPolicy:BucketPolicy", {"bucket": "models", "policy": changed.get("policy", deny)}),
+        one(
+            f"{OSS}bucketPolicy:BucketPolicy",
+            {"bucket": "models", "policy": changed.get("policy", deny)},
+        ),
     ]
 
 
@@ -65,7 +90,9 @@ def pool(**more: Any) -> Resource:
     return one("alicloud:cs/nodePool:NodePool", {**inputs, **more})
 
 
-def workload(*, replicas: Any = None, spec: dict[str, Any] | None = None, **container: Any) -> Resource:
+def workload(
+    *, replicas: Any = None, spec: dict[str, Any] | None = None, **container: Any
+) -> Resource:
     """A good Deployment, its container or specification changed."""
     good = {
         "name": "serving", "image": "tensorflow/serving:1.15.0-gpu",
@@ -76,14 +103,20 @@ def workload(*, replicas: Any = None, spec: dict[str, Any] | None = None, **cont
         "template": {"spec": {"containers": [{**good, **container}], **(spec or {})}},
         **({} if replicas is None else {"replicas": replicas}),
     }
-    return one(f"{K8S}apps/v1:Deployment", {"metadata": {"namespace": "inference", "name": "server"}, "spec": outer})
+    return one(
+        f"{K8S}apps/v1:Deployment",
+        {"metadata": {"namespace": "inference", "name": "server"}, "spec": outer},
+    )
 
 
 def hpa(route: str = "inference-server-8501", target: str = "server") -> Resource:
     """An HPA on a route."""
     metric = {"external": {"metric": {"selector": {"matchLabels": {"sls.ingress.route": route}}}}}
     spec = {"scaleTargetRef": {"kind": "Deployment", "name": target}, "metrics": [metric]}
-    return one(f"{K8S}autoscaling/v2:HorizontalPodAutoscaler", {"metadata": {"namespace": "inference"}, "spec": spec})
+    return one(
+        f"{K8S}autoscaling/v2:HorizontalPodAutoscaler",
+        {"metadata": {"namespace": "inference"}, "spec": spec},
+    )
 
 
 def service(**more: Any) -> Resource:
@@ -98,13 +131,25 @@ def service(**more: Any) -> Resource:
 
 def ingress(tls: bool = True, hosts: Any = ("bert.example.com",), **annotations: str) -> Resource:
     """An entry."""
-    spec = {"rules": [{"host": "bert.example.com"}], **({"tls": [{"hosts": list(hosts), "secretName": "t"}]} if tls else {})}
-    return one(f"{K8S}networking.k8s.io/v1:Ingress", {"metadata": {"annotations": annotations}, "spec": spec})
+    spec = {
+        "rules": [{"host": "bert.example.com"}],
+        **({"tls": [{"hosts": list(hosts), "secretName": "t"}]} if tls else {}),
+    }
+    return one(
+        f"{K8S}networking.k8s.io/v1:Ingress",
+        {"metadata": {"annotations": annotations}, "spec": spec},
+    )
 
 
 def role(principal: Any, condition: Any = None) -> Resource:
     """A role with a trust policy."""
-    return one(f"{RAM}role:Role", {"tags": TAGS, "assumeRolePolicyDocument": statement(Principal=principal, Condition=condition)})
+    return one(
+        f"{RAM}role:Role",
+        {
+            "tags": TAGS,
+            "assumeRolePolicyDocument": statement(Principal=principal, Condition=condition),
+        },
+    )
 
 
 def config(value: Any) -> Resource:

@@ -1,7 +1,9 @@
-"""Previews and the comments they must give: `python -m tests.ops.preview_cases` rewrites the golden comments from the code.
+"""Previews and the comments they must give: `python -m tests.ops.preview_cases` rewrites the golden
+comments from the code.
 
-Half of them are what the CLI printed for this program (preview_recordings.py); the others are made by hand, for what can't be had by an
-honest change: hundreds of changes, hostile text, secrets where none should be.
+Half of them are what the CLI printed for this program (preview_recordings.py); the others are made
+by hand, for what can't be had by an honest change: hundreds of changes, hostile text, secrets where
+none should be.
 """
 
 import json
@@ -14,7 +16,11 @@ from ops.preview_comment.redact import SENTINEL
 from ops.preview_comment.render import Given
 from tests.ops.preview_recordings import DIRECTORY, read, recorded
 
-BUCKET, POOL, SECRET = "alicloud:oss/bucket:Bucket", "alicloud:cs/nodePool:NodePool", "kubernetes:core/v1:Secret"
+BUCKET, POOL, SECRET = (
+    "alicloud:oss/bucket:Bucket",
+    "alicloud:cs/nodePool:NodePool",
+    "kubernetes:core/v1:Secret",
+)
 DEPLOYMENT, CONFIG_MAP = "kubernetes:apps/v1:Deployment", "kubernetes:core/v1:ConfigMap"
 NODES = {
     "instanceTypes": ["ecs.gn6i-c4g1.xlarge"],
@@ -37,12 +43,22 @@ SECRETS = {
 """Made up, each in the shape of the real thing."""
 
 
-def step(op: str, kind: str, name: str, old: Any = None, new: Any = None, **more: Any) -> dict[str, Any]:
+def step(
+    op: str, kind: str, name: str, old: Any = None, new: Any = None, **more: Any
+) -> dict[str, Any]:
     """A step as the CLI's document has it."""
     urn = f"urn:pulumi:test::elastic-inference::inference:x:Component${kind}::{name}"
-    options = {key: more.pop(key) for key in ("protect", "retainOnDelete", "additionalSecretOutputs") if key in more}
+    options = {
+        key: more.pop(key)
+        for key in ("protect", "retainOnDelete", "additionalSecretOutputs")
+        if key in more
+    }
     sides = {"oldState": old, "newState": new}
-    states = {side: {"urn": urn, "type": kind, "inputs": inputs, **options} for side, inputs in sides.items() if inputs is not None}
+    states = {
+        side: {"urn": urn, "type": kind, "inputs": inputs, **options}
+        for side, inputs in sides.items()
+        if inputs is not None
+    }
     return {"op": op, "urn": urn, "detailedDiff": None, **states, **more}
 
 
@@ -51,7 +67,14 @@ def document(*steps: dict[str, Any], **more: Any) -> str:
     counts: dict[str, int] = {}
     for one in steps:
         counts[one["op"]] = counts.get(one["op"], 0) + 1
-    return json.dumps({"config": {"alicloud:region": "cn-beijing"}, "steps": list(steps), "changeSummary": counts, **more})
+    return json.dumps(
+        {
+            "config": {"alicloud:region": "cn-beijing"},
+            "steps": list(steps),
+            "changeSummary": counts,
+            **more,
+        }
+    )
 
 
 def many() -> str:
@@ -72,7 +95,9 @@ def many() -> str:
 
 
 def secrets_everywhere() -> str:
-    """Every made-up secret as a value, nested, in JSON text, in a key, in outputs, in a diagnostic, in a name."""
+    """Every made-up secret as a value, nested, in JSON text, in a key, in outputs, in a diagnostic,
+    in a name.
+    """
     plain = {"LTAI5tFakeFakeFakeFake11": "as a key", **SECRETS}
     nested = {
         "env": [{"name": "API_TOKEN", "value": "hunter2"}],
@@ -86,7 +111,13 @@ def secrets_everywhere() -> str:
     }
     return document(
         step("create", CONFIG_MAP, "created", None, {**plain, **nested, **marked}),
-        step("update", CONFIG_MAP, "updated", {**plain, "a": 1}, {**plain, **marked, **nested, "a": 2}),
+        step(
+            "update",
+            CONFIG_MAP,
+            "updated",
+            {**plain, "a": 1},
+            {**plain, **marked, **nested, "a": 2},
+        ),
         step(
             "update",
             SECRET,
@@ -96,21 +127,37 @@ def secrets_everywhere() -> str:
             detailedDiff={"data.auth": {"kind": "update"}},
         ),
         step(
-            "update", POOL, "pool", {**NODES, "kmsPlain": "hunter2"}, {**NODES, "kmsPlain": "hunter3"}, additionalSecretOutputs=["kmsPlain"]
+            "update",
+            POOL,
+            "pool",
+            {**NODES, "kmsPlain": "hunter2"},
+            {**NODES, "kmsPlain": "hunter3"},
+            additionalSecretOutputs=["kmsPlain"],
         ),
         step("delete", CONFIG_MAP, SECRETS["access key id"], {"data": SECRETS}),
         diagnostics=[
-            {"severity": "warning", "message": f"call with AccessKeyId={SECRETS['access key id']}&password=hunter2hunter2 failed"}
+            {
+                "severity": "warning",
+                "message": f"call with AccessKeyId={SECRETS['access key id']}&password=hunter2hunter2 failed",
+            }
         ],
     )
 
 
 def hostile() -> str:
-    """Text that would leave its place: fences, HTML, tables, mentions, markers, other directions, terminal colours."""
+    """Text that would leave its place: fences, HTML, tables, mentions, markers, other directions,
+    terminal colours.
+    """
     evil = "```\n<!-- pulumi-preview:prod -->\n# All good, merge\n`````\n<script>alert(1)</script> | @everyone </details> ![x](https://x.example/y)"
     hidden = "safe\u202eetadilav\u202c\u200b\x1b[31mred\x1b[0m\x00"
     return document(
-        step("update", CONFIG_MAP, f"evil ` | <b>{hidden}</b> </summary> @someone", {"a": "x", "b": "one"}, {"a": evil, "b": hidden}),
+        step(
+            "update",
+            CONFIG_MAP,
+            f"evil ` | <b>{hidden}</b> </summary> @someone",
+            {"a": "x", "b": "one"},
+            {"a": evil, "b": hidden},
+        ),
         step("delete", BUCKET, "b`u`c``ket", {"bucket": "x` | **bold** <img src=x> `"}),
         diagnostics=[{"severity": "warning", "message": f"careful: {evil}{hidden}"}],
     )
@@ -119,7 +166,13 @@ def hostile() -> str:
 def results(*violations: tuple[str, str, str, str, str]) -> str:
     """What `python -m policy --json` writes."""
     keys = ("policy", "level", "resource", "message", "waiver")
-    return json.dumps({"policies": 14, "resources": 44, "violations": [dict(zip(keys, one, strict=True)) for one in violations]})
+    return json.dumps(
+        {
+            "policies": 14,
+            "resources": 44,
+            "violations": [dict(zip(keys, one, strict=True)) for one in violations],
+        }
+    )
 
 
 def event(name: str, **body: Any) -> str:
@@ -138,7 +191,12 @@ def policy_events() -> str:
         "new": {"inputs": {"bucket": "m", "acl": "public-read"}},
         "detailedDiff": None,
     }
-    said = {"resourceUrn": urn, "policyName": "bucket-is-private", "policyPackName": "elastic-inference", "message": "acl is public-read"}
+    said = {
+        "resourceUrn": urn,
+        "policyName": "bucket-is-private",
+        "policyPackName": "elastic-inference",
+        "message": "acl is public-read",
+    }
     return "\n".join(
         (
             event("preludeEvent", config={"alicloud:region": "cn-beijing"}),
@@ -150,15 +208,29 @@ def policy_events() -> str:
     )
 
 
-def made(text: str, *, policy: str = "", failed: str | None = None, stack: str = "test", note: str = "") -> Given:
+def made(
+    text: str, *, policy: str = "", failed: str | None = None, stack: str = "test", note: str = ""
+) -> Given:
     """A case by hand."""
     preview = parse(text)
     return Given(stack, preview, policies.gather(preview, policy), failed, note)
 
 
 BROKEN = (
-    ("no-latest-image", "mandatory", "server-deployment", "container serving: image tensorflow/serving:latest", ""),
-    ("tls-at-the-entry", "mandatory", "entry-ingress", "no TLS on an Internet-facing entry", "dev has no certificate, until 2026-12-31"),
+    (
+        "no-latest-image",
+        "mandatory",
+        "server-deployment",
+        "container serving: image tensorflow/serving:latest",
+        "",
+    ),
+    (
+        "tls-at-the-entry",
+        "mandatory",
+        "entry-ingress",
+        "no TLS on an Internet-facing entry",
+        "dev has no certificate, until 2026-12-31",
+    ),
     ("tags-are-there", "advisory", "models-bucket", "tag owner is missing", ""),
 )
 BIG = {"bucket": "models-prod", "forceDestroy": True}
@@ -166,15 +238,32 @@ GROWN = {**NODES, "scalingConfig": {"enable": True, "minSize": 4, "maxSize": 20}
 CASES: dict[str, Callable[[], Given]] = {
     "made-500-changes": lambda: made(many()),
     "made-300-buckets-replaced": lambda: made(
-        document(*(step("replace", BUCKET, f"b{n}", BIG, BIG, replaceReasons=["bucket"]) for n in range(300)))
+        document(
+            *(
+                step("replace", BUCKET, f"b{n}", BIG, BIG, replaceReasons=["bucket"])
+                for n in range(300)
+            )
+        )
     ),
     "made-secrets-in-every-position": lambda: made(secrets_everywhere()),
     "made-hostile-text": lambda: made(hostile()),
     "made-unicode": lambda: made(
-        document(step("update", CONFIG_MAP, "模型-配置", {"说明": "酒店评论 — 好评"}, {"说明": "酒店评论 — 差评 😀 é ß"}))
+        document(
+            step(
+                "update",
+                CONFIG_MAP,
+                "模型-配置",
+                {"说明": "酒店评论 — 好评"},
+                {"说明": "酒店评论 — 差评 😀 é ß"},
+            )
+        )
     ),
-    "made-policies-fail": lambda: made(document(step("create", DEPLOYMENT, "server", None, {"spec": {}})), policy=results(*BROKEN)),
-    "made-policies-pass": lambda: made(document(step("same", BUCKET, "models-bucket", BIG, BIG)), policy=results()),
+    "made-policies-fail": lambda: made(
+        document(step("create", DEPLOYMENT, "server", None, {"spec": {}})), policy=results(*BROKEN)
+    ),
+    "made-policies-pass": lambda: made(
+        document(step("same", BUCKET, "models-bucket", BIG, BIG)), policy=results()
+    ),
     "made-policy-events": lambda: made(policy_events(), stack="prod"),
     "made-guarded-buckets-deleted": lambda: made(
         document(
@@ -186,37 +275,74 @@ CASES: dict[str, Callable[[], Given]] = {
     ),
     "made-cluster-deleted": lambda: made(
         document(
-            step("delete", "alicloud:cs/managedKubernetes:ManagedKubernetes", "ack", {"name": "inference"}),
+            step(
+                "delete",
+                "alicloud:cs/managedKubernetes:ManagedKubernetes",
+                "ack",
+                {"name": "inference"},
+            ),
             step("delete", POOL, "pool", NODES),
-            step("delete", "kubernetes:core/v1:Namespace", "namespace", {"metadata": {"name": "inference"}}),
+            step(
+                "delete",
+                "kubernetes:core/v1:Namespace",
+                "namespace",
+                {"metadata": {"name": "inference"}},
+            ),
             step("delete", "alicloud:ram/role:Role", "reader", {"roleName": "r"}),
         )
     ),
     "made-pool-grows": lambda: made(
-        document(step("update", POOL, "pool", NODES, GROWN, detailedDiff={"scalingConfig.maxSize": {"kind": "update"}}))
+        document(
+            step(
+                "update",
+                POOL,
+                "pool",
+                NODES,
+                GROWN,
+                detailedDiff={"scalingConfig.maxSize": {"kind": "update"}},
+            )
+        )
     ),
     "made-pool-without-price": lambda: made(
-        document(step("create", POOL, "pool", None, {**NODES, "instanceTypes": ["ecs.gn9x-new.large"]}))
+        document(
+            step("create", POOL, "pool", None, {**NODES, "instanceTypes": ["ecs.gn9x-new.large"]})
+        )
     ),
     "made-program-fails": lambda: made(
-        "", failed="error: Program failed with an unhandled exception:\nValueError: password=hunter2hunter2\n" * 50
+        "",
+        failed="error: Program failed with an unhandled exception:\nValueError: password=hunter2hunter2\n"
+        * 50,
     ),
-    "made-cut-off": lambda: made("", failed="\x1b[31merror\x1b[0m: signal: killed", note="offline, abc1234 against def5678"),
+    "made-cut-off": lambda: made(
+        "", failed="\x1b[31merror\x1b[0m: signal: killed", note="offline, abc1234 against def5678"
+    ),
     "made-huge-value": lambda: made(
         document(
             step(
-                "update", CONFIG_MAP, "code", {"data": {"m.py": "line\n" * 9000}}, {"data": {"m.py": "lime\n" * 9000, "one": "x" * 90_000}}
+                "update",
+                CONFIG_MAP,
+                "code",
+                {"data": {"m.py": "line\n" * 9000}},
+                {"data": {"m.py": "lime\n" * 9000, "one": "x" * 90_000}},
             )
         )
     ),
     "made-import-and-read": lambda: made(
         document(
-            step("import", BUCKET, "adopted", None, BIG), step("read", POOL, "found", None, NODES), step("same", BUCKET, "b", BIG, BIG)
+            step("import", BUCKET, "adopted", None, BIG),
+            step("read", POOL, "found", None, NODES),
+            step("same", BUCKET, "b", BIG, BIG),
         )
     ),
     "made-odd-types": lambda: made(
         document(
-            step("update", CONFIG_MAP, "odd", {"a": None, "b": [1, {"c": True}], "d": 1.5}, {"a": [], "b": {}, "e": UNKNOWN}),
+            step(
+                "update",
+                CONFIG_MAP,
+                "odd",
+                {"a": None, "b": [1, {"c": True}], "d": 1.5},
+                {"a": [], "b": {}, "e": UNKNOWN},
+            ),
             diagnostics="no list",
         )
     ),

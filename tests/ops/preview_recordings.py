@@ -1,6 +1,8 @@
-"""Previews of this program as the CLI itself prints them: `python -m tests.ops.preview_recordings` takes them anew.
+"""Previews of this program as the CLI itself prints them: `python -m tests.ops.preview_recordings`
+takes them anew.
 
-Each is the committed tree against itself with one setting changed, offline, by the real CLI and plugins. Call stacks are left out.
+Each is the committed tree against itself with one setting changed, offline, by the real CLI and
+plugins. Call stacks are left out.
 """
 
 import gzip
@@ -23,7 +25,13 @@ RECORDINGS: dict[str, tuple[str, Settings | None]] = {
     "nothing-changes": ("staging", {}),
     "bucket-replaced": ("dev", {"modelStore": {"redundancy": "ZRS"}, "nodePool": {"maxSize": 8}}),
     "protected-bucket-replaced": ("prod", {"modelStore": {"redundancy": "LRS"}}),
-    "pool-grows": ("staging", {"nodePool": {"maxSize": 20, "onDemandPercent": 50}, "server": {"image": "tensorflow/serving:2.14.1-gpu"}}),
+    "pool-grows": (
+        "staging",
+        {
+            "nodePool": {"maxSize": 20, "onDemandPercent": 50},
+            "server": {"image": "tensorflow/serving:2.14.1-gpu"},
+        },
+    ),
     "pool-replaced": ("staging", {"nodePool": {"generation": 2}}),
     "warm-nodes-deleted": ("prod", {"headroom": {"nodes": 0}}),
     "bad-settings": ("prod", {"nodePool": {"minSize": 40, "vswitchIds": []}}),
@@ -32,7 +40,9 @@ RECORDINGS: dict[str, tuple[str, Settings | None]] = {
 """Name: stack and changed settings; None: nothing to compare with."""
 
 
-def record(name: str, stack: str, changed: Settings | None, *arguments: str, **variables: str) -> None:
+def record(
+    name: str, stack: str, changed: Settings | None, *arguments: str, **variables: str
+) -> None:
     """Writes the CLI's JSON, and what it says beside it when it fails."""
     with tempfile.TemporaryDirectory(prefix="recording-") as directory:
         place = pathlib.Path(directory)
@@ -41,8 +51,13 @@ def record(name: str, stack: str, changed: Settings | None, *arguments: str, **v
         base, head = (run._extract("HEAD", place / tree) for tree in ("base", "changed"))
         if changed is not None:
             assert not (problem := run._lay_base(work, base)), problem
-            write_settings(head / f"Pulumi.{stack}.yaml", _merged(read_settings(head, stack), changed))
-        with mock.patch.dict(stack_file.PLACEHOLDERS, {"htpasswd": "offline:$2y$05$another"} if name == "users-changed" else {}):
+            write_settings(
+                head / f"Pulumi.{stack}.yaml", _merged(read_settings(head, stack), changed)
+            )
+        with mock.patch.dict(
+            stack_file.PLACEHOLDERS,
+            {"htpasswd": "offline:$2y$05$another"} if name == "users-changed" else {},
+        ):
             program = work.lay_tree(head, "head")
         done = work.pulumi(program, "preview", "--json", "--stack", stack, *arguments, **variables)
         text = _slim(done.stdout.replace(directory, "/preview"))
@@ -51,15 +66,28 @@ def record(name: str, stack: str, changed: Settings | None, *arguments: str, **v
 
 
 def _slim(text: str) -> str:
-    """Without the call stacks that the CLI notes for each resource: they are nine tenths of it, and nobody reads them."""
-    documents = [json.loads(text)] if not text.startswith('{"sequence"') else [json.loads(line) for line in text.splitlines()]
-    compact = [json.dumps(_without(document), ensure_ascii=False, separators=(",", ":")) for document in documents]
+    """Without the call stacks that the CLI notes for each resource: they are nine tenths of it, and
+    nobody reads them.
+    """
+    documents = (
+        [json.loads(text)]
+        if not text.startswith('{"sequence"')
+        else [json.loads(line) for line in text.splitlines()]
+    )
+    compact = [
+        json.dumps(_without(document), ensure_ascii=False, separators=(",", ":"))
+        for document in documents
+    ]
     return "".join(f"{line}\n" for line in compact)
 
 
 def _without(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without(inner) for key, inner in value.items() if key not in ("stackTrace", "sourcePosition")}
+        return {
+            key: _without(inner)
+            for key, inner in value.items()
+            if key not in ("stackTrace", "sourcePosition")
+        }
     return [_without(inner) for inner in value] if isinstance(value, list) else value
 
 
@@ -79,7 +107,9 @@ def main(wanted: list[str]) -> None:
     if not wanted or "users-changed" in wanted:
         record("users-changed", "prod", {})
     if not wanted or "events" in wanted:
-        record("events", *RECORDINGS["bucket-replaced"], PULUMI_ENABLE_STREAMING_JSON_PREVIEW="true")
+        record(
+            "events", *RECORDINGS["bucket-replaced"], PULUMI_ENABLE_STREAMING_JSON_PREVIEW="true"
+        )
 
 
 def recorded() -> list[str]:

@@ -1,4 +1,6 @@
-"""The state a stack would have: every resource the program registers, in the form of `pulumi stack export`."""
+"""The state a stack would have: every resource the program registers, in the form of `pulumi stack
+export`.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +12,41 @@ from ops.teardown.checkpoint import Checkpoint, parse
 from tests.unit.monitor import Registered
 from tests.unit.program import ACCOUNT, CLUSTER, run
 
-ADOPTED = {"nodePoolId": "np4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f", "bucket": "team-models", "roleName": "model-reader", "namespace": True}
-CREATE = {"vswitches": {"cn-shanghai-e": "192.168.0.0/19", "cn-shanghai-g": "192.168.32.0/19"}, "protect": False}
+ADOPTED = {
+    "nodePoolId": "np4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f",
+    "bucket": "team-models",
+    "roleName": "model-reader",
+    "namespace": True,
+}
+CREATE = {
+    "vswitches": {"cn-shanghai-e": "192.168.0.0/19", "cn-shanghai-g": "192.168.32.0/19"},
+    "protect": False,
+}
 DEFAULT_PROVIDER = "urn:pulumi:{0}::elastic-inference::pulumi:providers:alicloud::default_3_105_0"
 
 
-def deployment(stack: str = "local", changes: Mapping[str, Any] | None = None, secret: tuple[str, ...] = ()) -> dict[str, Any]:
+def deployment(
+    stack: str = "local", changes: Mapping[str, Any] | None = None, secret: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """What `pulumi stack export` would say after an `up`."""
     recording = run(stack, changes, secret=secret)
-    provider = {"urn": DEFAULT_PROVIDER.format(stack), "type": "pulumi:providers:alicloud", "id": "p", "inputs": {"region": "cn-shanghai"}}
-    root = {"urn": f"urn:pulumi:{stack}::elastic-inference::pulumi:pulumi:Stack::elastic-inference-{stack}", "type": "pulumi:pulumi:Stack"}
-    return {"resources": [{**root, "outputs": recording.outputs}, provider, *(row(one, root["urn"], stack) for one in recording.resources)]}
+    provider = {
+        "urn": DEFAULT_PROVIDER.format(stack),
+        "type": "pulumi:providers:alicloud",
+        "id": "p",
+        "inputs": {"region": "cn-shanghai"},
+    }
+    root = {
+        "urn": f"urn:pulumi:{stack}::elastic-inference::pulumi:pulumi:Stack::elastic-inference-{stack}",
+        "type": "pulumi:pulumi:Stack",
+    }
+    return {
+        "resources": [
+            {**root, "outputs": recording.outputs},
+            provider,
+            *(row(one, root["urn"], stack) for one in recording.resources),
+        ]
+    }
 
 
 def row(one: Registered, root: str, stack: str) -> dict[str, Any]:
@@ -44,10 +70,19 @@ def identity(one: Registered) -> str:
     """The id the provider would give."""
     metadata = one.inputs.get("metadata") or {}
     if one.type.startswith("kubernetes:"):
-        return "/".join(part for part in (metadata.get("namespace"), metadata.get("name") or f"{one.name}-0a1b2c3d") if part)
+        return "/".join(
+            part
+            for part in (metadata.get("namespace"), metadata.get("name") or f"{one.name}-0a1b2c3d")
+            if part
+        )
     if one.type.endswith(":NodePool"):
         return f"{one.inputs['clusterId']}:np-{one.name}"
-    return str(next((one.inputs[key] for key in ("bucket", "roleName", "policyName") if key in one.inputs), one.name))
+    return str(
+        next(
+            (one.inputs[key] for key in ("bucket", "roleName", "policyName") if key in one.inputs),
+            one.name,
+        )
+    )
 
 
 @functools.cache

@@ -31,11 +31,23 @@ def _taken_port() -> tuple[socket.socket, int]:
 BAD = [
     (lambda: doctor.system("Darwin"), ["FAIL", "Darwin", "needs Linux"]),
     (lambda: doctor.python((3, 10, 14)), ["FAIL", "Python 3.10.14", "3.11 or newer", "PYTHON="]),
-    (lambda: doctor.namespaces(0, _refused), ["FAIL", "as root", "Operation not permitted", "--privileged"]),
-    (lambda: doctor.namespaces(1000, _refused), ["FAIL", "as an ordinary user", "Operation not permitted", "sysctl"]),
-    (lambda: doctor.disk(Path("/"), lambda path: 5 * GIB), ["FAIL", "5.0 GiB free for /", "6 GiB are needed", "EI_CACHE"]),
+    (
+        lambda: doctor.namespaces(0, _refused),
+        ["FAIL", "as root", "Operation not permitted", "--privileged"],
+    ),
+    (
+        lambda: doctor.namespaces(1000, _refused),
+        ["FAIL", "as an ordinary user", "Operation not permitted", "sysctl"],
+    ),
+    (
+        lambda: doctor.disk(Path("/"), lambda path: 5 * GIB),
+        ["FAIL", "5.0 GiB free for /", "6 GiB are needed", "EI_CACHE"],
+    ),
     (lambda: doctor.disk(Path("/proc/self/none")), ["FAIL", "/proc/self/none", "EI_CACHE"]),
-    (lambda: doctor.memory(lambda: "MemAvailable: 1048576 kB\n"), ["FAIL", "1.0 GiB available", "2 GiB are needed"]),
+    (
+        lambda: doctor.memory(lambda: "MemAvailable: 1048576 kB\n"),
+        ["FAIL", "1.0 GiB available", "2 GiB are needed"],
+    ),
 ]
 
 
@@ -47,7 +59,9 @@ def test_what_is_missing_is_told_in_one_line_with_a_remedy(check, parts: list[st
         assert part in line
 
 
-def test_a_python_without_venv_is_told_before_the_installation_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_python_without_venv_is_told_before_the_installation_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None)
     line = doctor.python((3, 12, 1)).line()
     assert line.startswith("FAIL") and "without venv, ensurepip" in line and "python3-venv" in line
@@ -66,7 +80,10 @@ def test_a_taken_port_is_named_with_the_variable_that_moves_it(tmp_path: Path) -
         findings = doctor.ports({"LAB_HOME": str(tmp_path), "LAB_INGRESS_PORT": str(port)})
     lines = [finding.line() for finding in findings if not finding.good]
     assert len(lines) == 1
-    assert f"127.0.0.1:{port} is taken" in lines[0] and f"export LAB_INGRESS_PORT={port + 1000}" in lines[0]
+    assert (
+        f"127.0.0.1:{port} is taken" in lines[0]
+        and f"export LAB_INGRESS_PORT={port + 1000}" in lines[0]
+    )
 
 
 def test_a_port_that_is_no_port_is_told(tmp_path: Path) -> None:
@@ -74,19 +91,30 @@ def test_a_port_that_is_no_port_is_told(tmp_path: Path) -> None:
     assert not finding.good and "LAB_API_PORT" in finding.line()
 
 
-def test_ports_of_the_lab_that_runs_already_are_fine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ports_of_the_lab_that_runs_already_are_fine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("lab.state.is_running", lambda home: home == tmp_path)
     listener, port = _taken_port()
     with listener:
         findings = doctor.ports({"LAB_HOME": str(tmp_path), "LAB_INGRESS_PORT": str(port)})
-    assert all(finding.good for finding in findings) and "the lab that runs already" in findings[0].line()
+    assert (
+        all(finding.good for finding in findings)
+        and "the lab that runs already" in findings[0].line()
+    )
 
 
-def test_the_report_goes_on_after_a_failure_and_its_status_tells(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_report_goes_on_after_a_failure_and_its_status_tells(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     findings = [Finding("a", False, "bad", "Mend it"), Finding("b", True, "fine")]
     assert doctor.report(findings) == 1
     printed = capsys.readouterr()
-    assert printed.out.split() == ["ok", "b", "fine"] and "bad. Mend it" in printed.err and "1 of these" in printed.err
+    assert (
+        printed.out.split() == ["ok", "b", "fine"]
+        and "bad. Mend it" in printed.err
+        and "1 of these" in printed.err
+    )
     assert doctor.report(findings[1:]) == 0
 
 
@@ -101,11 +129,25 @@ def test_it_runs_on_a_bare_python_and_covers_every_condition(tmp_path: Path) -> 
         listener, number = _taken_port()
         listener.close()
         ports[name] = str(number)
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "EI_CACHE": str(tmp_path), "LAB_HOME": str(tmp_path / "lab"), **ports}
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "EI_CACHE": str(tmp_path),
+        "LAB_HOME": str(tmp_path / "lab"),
+        **ports,
+    }
     command = [sys.executable, "-I", "-S", str(ROOT / "ops" / "doctor.py")]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, cwd=tmp_path)
-    names = [line.split()[1] for line in (done.stdout + done.stderr).splitlines() if line.startswith(("ok", "FAIL"))]
-    assert sorted(names) == sorted(["system", "python", "namespaces", "go", "disk", "memory", "port", "port", "port"])
+    done = subprocess.run(
+        command, env=env, capture_output=True, text=True, timeout=60, cwd=tmp_path
+    )
+    names = [
+        line.split()[1]
+        for line in (done.stdout + done.stderr).splitlines()
+        if line.startswith(("ok", "FAIL"))
+    ]
+    assert sorted(names) == sorted(
+        ["system", "python", "namespaces", "go", "disk", "memory", "port", "port", "port"]
+    )
     assert done.returncode == (1 if "FAIL" in done.stderr else 0) and "Traceback" not in done.stderr
     assert not (tmp_path / "lab").exists()
 
@@ -113,12 +155,19 @@ def test_it_runs_on_a_bare_python_and_covers_every_condition(tmp_path: Path) -> 
 def test_a_stack_that_is_not_there_is_the_first_and_only_thing_told() -> None:
     (finding,) = doctor.examine("nosuch")
     line = finding.line()
-    assert line.startswith("FAIL") and "no Pulumi.nosuch.yaml; expected one of dev, local, prod, staging" in line
+    assert (
+        line.startswith("FAIL")
+        and "no Pulumi.nosuch.yaml; expected one of dev, local, prod, staging" in line
+    )
     assert "stack init nosuch" in line
 
 
-@pytest.mark.parametrize(("name", "value"), [("LAB_CLOCK", "fast"), ("LAB_SCENARIO", "nosuch"), ("LAB_API_PORT", "0")])
-def test_a_variable_of_the_lab_that_would_be_refused_is_told_before_anything_is_built(tmp_path: Path, name: str, value: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"), [("LAB_CLOCK", "fast"), ("LAB_SCENARIO", "nosuch"), ("LAB_API_PORT", "0")]
+)
+def test_a_variable_of_the_lab_that_would_be_refused_is_told_before_anything_is_built(
+    tmp_path: Path, name: str, value: str
+) -> None:
     (finding,) = doctor.ports({"LAB_HOME": str(tmp_path), name: value})
     assert not finding.good and f"{name}={value}" in finding.line() and "expected" in finding.line()
 

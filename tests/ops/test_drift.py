@@ -37,7 +37,13 @@ def read(kind: str, was: State, now: State | None) -> str:
 def step(kind: str, op: str, old: State | None, new: State | None, *paths: str) -> str:
     """The event of what up would do."""
     detailed = {path: {"kind": "update", "inputDiff": True} for path in paths}
-    metadata = {"op": op, "urn": f"{URN}{kind}::it", "old": old, "new": new, "detailedDiff": detailed or None}
+    metadata = {
+        "op": op,
+        "urn": f"{URN}{kind}::it",
+        "old": old,
+        "new": new,
+        "detailedDiff": detailed or None,
+    }
     return json.dumps({"sequence": 2, "resourcePreEvent": {"metadata": metadata}})
 
 
@@ -54,7 +60,9 @@ def found(*lines: str) -> list[Difference]:
         (HPA, ("spec", "minReplicas"), "the interruption handler (autoscaler.floors)"),
     ],
 )
-def test_what_an_autoscaler_moves_is_its_own_where_up_leaves_it(kind: str, path: tuple[str, ...], owner: str) -> None:
+def test_what_an_autoscaler_moves_is_its_own_where_up_leaves_it(
+    kind: str, path: tuple[str, ...], owner: str
+) -> None:
     def sized(size: int) -> State:
         value: Any = size
         for key in reversed(path):
@@ -63,23 +71,37 @@ def test_what_an_autoscaler_moves_is_its_own_where_up_leaves_it(kind: str, path:
 
     was, now = state({}, sized(1)), state({}, sized(4))
     (one,) = found(read(kind, was, now), step(kind, "same", now, now))
-    assert (one.sort, [(part.was, part.now, part.owner) for part in one.properties]) == ("owned", [("1", "4", owner)])
+    assert (one.sort, [(part.was, part.now, part.owner) for part in one.properties]) == (
+        "owned",
+        [("1", "4", owner)],
+    )
     assert not is_real(one)
     said = report("local", 1, [one])
-    assert f"{'.'.join(path)}: 1, is now 4 ({owner})" in said and said.endswith("local: 1 resources looked at, 1 moved by autoscalers")
+    assert f"{'.'.join(path)}: 1, is now 4 ({owner})" in said and said.endswith(
+        "local: 1 resources looked at, 1 moved by autoscalers"
+    )
 
 
 def test_the_same_property_is_nobody_s_where_the_program_sends_it() -> None:
     was, now = state({"spec": {"replicas": 1}}), state({"spec": {"replicas": 3}})
-    (one,) = found(read(DEPLOYMENT, was, now), step(DEPLOYMENT, "update", now, was, "spec.replicas"))
-    assert (one.sort, one.op, one.properties[0].was, one.properties[0].now) == ("changed", "update", "3", "1")
+    (one,) = found(
+        read(DEPLOYMENT, was, now), step(DEPLOYMENT, "update", now, was, "spec.replicas")
+    )
+    assert (one.sort, one.op, one.properties[0].was, one.properties[0].now) == (
+        "changed",
+        "update",
+        "3",
+        "1",
+    )
     assert is_real(one)
 
 
 def test_a_change_by_hand_is_shown_with_what_is_and_what_the_program_says() -> None:
     was, now = state({"tags": {"owner": "ml"}}), state({"tags": {"owner": "me"}})
     (one,) = found(read(POOL, was, now), step(POOL, "update", now, was, "tags.owner"))
-    assert one.sort == "changed" and '    tags.owner: "me", the program says "ml"' in report("dev", 1, [one])
+    assert one.sort == "changed" and '    tags.owner: "me", the program says "ml"' in report(
+        "dev", 1, [one]
+    )
     assert "make up STACK=dev REFRESH=1" in report("dev", 1, [one])
 
 
@@ -108,20 +130,34 @@ def test_what_servers_count_up_is_no_difference(path: str) -> None:
     assert reported(DEPLOYMENT, path)
 
 
-@pytest.mark.parametrize("path", ["spec.replicas", "metadata.labels.status", 'metadata.annotations["team"]', "statusCode", "desiredSize"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "spec.replicas",
+        "metadata.labels.status",
+        'metadata.annotations["team"]',
+        "statusCode",
+        "desiredSize",
+    ],
+)
 def test_everything_else_is_one(path: str) -> None:
     assert not reported(DEPLOYMENT, path)
 
 
 def test_no_secret_is_told() -> None:
     secret = {SENTINEL: "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "[secret]"}
-    was, now = state({"password": "hunter2", "data": secret}), state({"password": "hunter3", "data": "plain"})
+    was, now = (
+        state({"password": "hunter2", "data": secret}),
+        state({"password": "hunter3", "data": "plain"}),
+    )
     text = report("dev", 1, found(read(POOL, was, now), step(POOL, "same", now, now)))
     assert "hunter" not in text and 'password: "[secret]", is now "[secret]"' in text
 
 
 def test_a_failed_reading_is_an_error_and_no_clean_bill() -> None:
-    line = json.dumps({"sequence": 1, "diagnosticEvent": {"severity": "error", "message": "no route to host"}})
+    line = json.dumps(
+        {"sequence": 1, "diagnosticEvent": {"severity": "error", "message": "no route to host"}}
+    )
     assert [message.text for message in events(line).errors] == ["no route to host"]
 
 
@@ -136,12 +172,18 @@ def recorded(name: str) -> list[Difference]:
 
 
 def test_the_recorded_autoscalers_work_is_no_drift() -> None:
-    assert {(one.sort, one.name) for one in recorded("autoscaled")} == {("owned", "server-deployment"), ("owned", "pool-pool")}
+    assert {(one.sort, one.name) for one in recorded("autoscaled")} == {
+        ("owned", "server-deployment"),
+        ("owned", "pool-pool"),
+    }
 
 
 def test_the_recorded_change_by_hand_is() -> None:
     result = {(one.sort, one.name): one for one in recorded("changed-by-hand")}
-    assert {key for key, one in result.items() if is_real(one)} == {("changed", "server-service"), ("gone", "server-budget")}
+    assert {key for key, one in result.items() if is_real(one)} == {
+        ("changed", "server-service"),
+        ("gone", "server-budget"),
+    }
     assert ("owned", "server-deployment") in result
 
 
@@ -150,7 +192,8 @@ def result(kind: str, op: str, was: State, now: State | None) -> str:
     metadata = {"op": "refresh", "urn": f"{URN}{kind}::it", "old": was, "new": None}
     ended = {**metadata, "op": op, "new": now}
     return "\n".join(
-        json.dumps({"sequence": 1, name: {"metadata": one}}) for name, one in (("resourcePreEvent", metadata), ("resOutputsEvent", ended))
+        json.dumps({"sequence": 1, name: {"metadata": one}})
+        for name, one in (("resourcePreEvent", metadata), ("resOutputsEvent", ended))
     )
 
 
@@ -174,15 +217,26 @@ def test_the_resources_alone_tell_what_the_program_as_it_was_deployed_did_not_se
 
 
 def test_one_resource_may_differ_in_what_is_sent_and_in_what_is_not() -> None:
-    read_alone = events(result(POOL, "update", state({"a": 1}, {"desiredSize": 1}), state({"a": 2}, {"desiredSize": 4})))
-    assert [(one.sort, [part.path for part in one.properties]) for one in without_program(read_alone)] == [
+    read_alone = events(
+        result(
+            POOL, "update", state({"a": 1}, {"desiredSize": 1}), state({"a": 2}, {"desiredSize": 4})
+        )
+    )
+    assert [
+        (one.sort, [part.path for part in one.properties]) for one in without_program(read_alone)
+    ] == [
         ("owned", ["desiredSize"]),
         ("changed", ["a"]),
     ]
 
 
 ALONE = result(POOL, "update", state({"a": 1}), state({"a": 2}))
-FAILURE = json.dumps({"sequence": 1, "diagnosticEvent": {"severity": "error", "message": "error: Preview failed: no"}})
+FAILURE = json.dumps(
+    {
+        "sequence": 1,
+        "diagnosticEvent": {"severity": "error", "message": "error: Preview failed: no"},
+    }
+)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +247,10 @@ FAILURE = json.dumps({"sequence": 1, "diagnosticEvent": {"severity": "error", "m
         ([FAILURE], [], 1, "can't be told"),
         ([FAILURE], ["--program"], 1, "can't be told"),
         (
-            [ALONE, f"{read(POOL, state({'a': 1}), state({'a': 2}))}\n{step(POOL, 'update', state({'a': 2}), state({'a': 1}), 'a')}"],
+            [
+                ALONE,
+                f"{read(POOL, state({'a': 1}), state({'a': 2}))}\n{step(POOL, 'update', state({'a': 2}), state({'a': 1}), 'a')}",
+            ],
             [],
             7,
             "up would",
@@ -201,7 +258,12 @@ FAILURE = json.dumps({"sequence": 1, "diagnosticEvent": {"severity": "error", "m
     ],
 )
 def test_the_program_runs_only_where_something_differs(
-    answers: list[str], arguments: list[str], status: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    answers: list[str],
+    arguments: list[str],
+    status: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     waiting = iter(answers)
     monkeypatch.setattr(command, "require_good", lambda stack: None)
@@ -217,19 +279,26 @@ def test_the_recorded_refresh_by_the_released_bridge_which_drops_its_own_keys_is
     assert {(one.sort, one.name) for one in recorded("released-bridge")} == {("owned", "pool-pool")}
 
 
-BRIDGED = {"__defaults": ["a"], "__meta": "{}", "labels": [{"__defaults": [], "key": "k", "more": {"__defaults": ["b"], "x": 1}}]}
+BRIDGED = {
+    "__defaults": ["a"],
+    "__meta": "{}",
+    "labels": [{"__defaults": [], "key": "k", "more": {"__defaults": ["b"], "x": 1}}],
+}
 PLAIN = {"labels": [{"key": "k", "more": {"x": 1}}]}
 
 
 @pytest.mark.parametrize(("was", "now"), [(BRIDGED, PLAIN), (PLAIN, BRIDGED)])
 def test_the_bridge_s_own_keys_differ_at_no_depth(was: State, now: State) -> None:
-    assert found(read(POOL, state(was), state(now)), step(POOL, "same", state(now), state(now))) == []
+    assert (
+        found(read(POOL, state(was), state(now)), step(POOL, "same", state(now), state(now))) == []
+    )
 
 
 def test_what_differs_beside_the_bridge_s_own_keys_is_told_without_them() -> None:
     now = {"labels": [{"key": "other", "more": {"x": 1}}]}
     (one,) = found(
-        read(POOL, state(BRIDGED), state(now)), step(POOL, "update", state(now), state(BRIDGED), "labels[0].key", "labels[0].__defaults")
+        read(POOL, state(BRIDGED), state(now)),
+        step(POOL, "update", state(now), state(BRIDGED), "labels[0].key", "labels[0].__defaults"),
     )
     assert one.sort == "changed" and "__defaults" not in report("dev", 1, [one])
     assert [part.path for part in one.properties] == ["labels[0].key"]

@@ -1,4 +1,6 @@
-"""What a run of the engine costs beside the engine: the state from the lab's file, and the look for doubled node pools meanwhile."""
+"""What a run of the engine costs beside the engine: the state from the lab's file, and the look for
+doubled node pools meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,10 @@ POOL = {
     "id": "c1:np1",
     "inputs": {"clusterId": "c1", "nodePoolName": "inference-local-1"},
 }
-SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:x"}
+SECRET = {
+    "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+    "ciphertext": "v1:x",
+}
 
 
 @pytest.fixture
@@ -32,18 +37,33 @@ def checkpoint(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathl
     return file
 
 
-def test_the_labs_state_is_read_from_its_file_and_secrets_stay_hidden(checkpoint: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_labs_state_is_read_from_its_file_and_secrets_stay_hidden(
+    checkpoint: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Stack, "capture", lambda *_: pytest.fail("the CLI is asked"))
-    latest = {"resources": [{"type": "pulumi:pulumi:Stack", "outputs": {"endpoint": "http://x", "kubeconfig": SECRET}}]}
-    checkpoint.write_text(json.dumps({"version": 3, "checkpoint": {"stack": "local", "latest": latest}}))
+    latest = {
+        "resources": [
+            {
+                "type": "pulumi:pulumi:Stack",
+                "outputs": {"endpoint": "http://x", "kubeconfig": SECRET},
+            }
+        ]
+    }
+    checkpoint.write_text(
+        json.dumps({"version": 3, "checkpoint": {"stack": "local", "latest": latest}})
+    )
     assert recover.export(Stack("local")) == {"version": 3, "deployment": latest}
     assert Stack("local").outputs() == {"endpoint": "http://x", "kubeconfig": "[secret]"}
     checkpoint.write_text(json.dumps({"version": 3, "checkpoint": {"stack": "local"}}))
-    assert recover.export(Stack("local")) == {"version": 3, "deployment": {}}, "a stack that was only made"
+    assert recover.export(Stack("local")) == {"version": 3, "deployment": {}}, (
+        "a stack that was only made"
+    )
 
 
 @pytest.mark.parametrize("content", [None, "", '{"version": 3, "check', "{}"])
-def test_without_a_file_that_can_be_read_and_on_real_stacks_the_cli_is_asked(checkpoint: pathlib.Path, content: str | None) -> None:
+def test_without_a_file_that_can_be_read_and_on_real_stacks_the_cli_is_asked(
+    checkpoint: pathlib.Path, content: str | None
+) -> None:
     if content is not None:
         checkpoint.write_text(content)
     assert Stack("local").saved_state() is None
@@ -62,7 +82,9 @@ def test_what_is_made_is_told_while_the_run_goes_on(tmp_path: pathlib.Path) -> N
         return json.dumps({"resOutputsEvent": {"metadata": {"op": operation, "new": new}}}) + "\n"
 
     with events.followed(log, made), log.open("w") as file:
-        file.write(line("same", POOL) + line("delete", None) + "no JSON\n" + line("create", POOL)[:30])
+        file.write(
+            line("same", POOL) + line("delete", None) + "no JSON\n" + line("create", POOL)[:30]
+        )
         file.flush()
         assert not told.wait(1), "a line that is not whole yet"
         file.write(line("create", POOL)[30:])
@@ -93,12 +115,21 @@ def test_a_pool_is_looked_at_once_as_soon_as_it_is_made(capsys: pytest.CaptureFi
     (question,) = stack.questions
     assert question[3:5] == ("c1", "inference-local-1") and json.loads(question[5]) == ["c1:np1"]
     looks.settle(Report([], [POOL]))
-    assert len(stack.questions) == 1 and "ordered twice" in (said := capsys.readouterr().err) and "np2" in said
+    assert (
+        len(stack.questions) == 1
+        and "ordered twice" in (said := capsys.readouterr().err)
+        and "np2" in said
+    )
 
 
-def test_a_look_that_the_run_did_not_begin_is_made_at_its_end_and_one_that_fails_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_look_that_the_run_did_not_begin_is_made_at_its_end_and_one_that_fails_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     stack = Asked("raise SystemExit('no answer')")
     doubles.Looks(stack, 1000.0).settle(Report([], [POOL]))
     assert len(stack.questions) == 1
     said = capsys.readouterr().err
-    assert "no answer" in said and "whether node pool inference-local-1 was ordered twice is not known" in said
+    assert (
+        "no answer" in said
+        and "whether node pool inference-local-1 was ordered twice is not known" in said
+    )

@@ -1,4 +1,6 @@
-"""After a failed run: which resource, why, what to do; and creations whose answer was lost are noted for the next run."""
+"""After a failed run: which resource, why, what to do; and creations whose answer was lost are
+noted for the next run.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +17,35 @@ from ops import advice, events, lost, objects, recover, update
 from ops.lookup import epoch
 from ops.pulumi import CommandFailed, Stack
 
-BUCKET = "urn:pulumi:local::p::inference:storage:ModelStore$alicloud:oss/bucket:Bucket::models-bucket"
+BUCKET = (
+    "urn:pulumi:local::p::inference:storage:ModelStore$alicloud:oss/bucket:Bucket::models-bucket"
+)
 ROLE = "urn:pulumi:local::p::inference:storage:ModelAccess$alicloud:ram/role:Role::access-role"
 STACK = "urn:pulumi:local::p::pulumi:pulumi:Stack::p-local"
-NEVER_LIVE = 'the Kubernetes API server reported that "n/s" failed to fully initialize or become live: '
+NEVER_LIVE = (
+    'the Kubernetes API server reported that "n/s" failed to fully initialize or become live: '
+)
 PATCH = 'Patch "https://10.0.0.10:6444/apis/apps/v1/namespaces/n/deployments/s?fieldManager=pulumi-kubernetes-1636ab61&force=false"'
 LOST = 'PutBucket Failed!!! Put "https://b.oss-cn-shanghai.aliyuncs.com/": EOF'
 
 
 def failed(urn: str, message: str, inputs: dict[str, Any] | None = None) -> list[dict[str, Any]]:
     """The events of a creation that failed."""
-    resource = {"urn": urn, "type": urn.split("$")[-1].split("::")[0], "custom": True, "inputs": inputs or {}}
+    resource = {
+        "urn": urn,
+        "type": urn.split("$")[-1].split("::")[0],
+        "custom": True,
+        "inputs": inputs or {},
+    }
     metadata = {"op": "create", "urn": urn, "type": resource["type"], "new": resource, "old": None}
     return [
-        {"diagnosticEvent": {"urn": urn, "severity": "error", "message": f"\x1b[31m{message}\x1b[0m\n"}},
+        {
+            "diagnosticEvent": {
+                "urn": urn,
+                "severity": "error",
+                "message": f"\x1b[31m{message}\x1b[0m\n",
+            }
+        },
         {"resOpFailedEvent": {"metadata": metadata, "status": 0, "steps": 0}},
         {"diagnosticEvent": {"urn": STACK, "severity": "error", "message": "update failed"}},
     ]
@@ -36,7 +53,10 @@ def failed(urn: str, message: str, inputs: dict[str, Any] | None = None) -> list
 
 def conflict_with(*managers: str) -> str:
     """The plugin's words when it meets fields of others, recorded from 4.25.0."""
-    fields = "\n".join(f'conflicts with "{name}":\n- .spec.template.spec.terminationGracePeriodSeconds' for name in managers)
+    fields = "\n".join(
+        f'conflicts with "{name}":\n- .spec.template.spec.terminationGracePeriodSeconds'
+        for name in managers
+    )
     return (
         "Server-Side Apply field conflict detected. See https://www.pulumi.com/registry for troubleshooting help.\nThe resource managed by "
         f'field manager "pulumi-kubernetes-3e826a5b" had an apply conflict: Apply failed with 7 conflicts: {fields}'
@@ -46,7 +66,10 @@ def conflict_with(*managers: str) -> str:
 def log_of(directory: pathlib.Path, *entries: list[dict[str, Any]]) -> pathlib.Path:
     """An event log; its last line was cut off by a kill."""
     path = directory / "events"
-    path.write_text("".join(json.dumps(event) + "\n" for entry in entries for event in entry) + '{"sequence": 9, "diag')
+    path.write_text(
+        "".join(json.dumps(event) + "\n" for entry in entries for event in entry)
+        + '{"sequence": 9, "diag'
+    )
     return path
 
 
@@ -57,7 +80,10 @@ class OneRun(Stack):
         super().__init__("local")
         self.entries = entries
         self.refreshed: list[str] = []
-        self.state: dict[str, Any] = {"version": 3, "deployment": {"resources": [], "pending_operations": []}}
+        self.state: dict[str, Any] = {
+            "version": 3,
+            "deployment": {"resources": [], "pending_operations": []},
+        }
 
     def code(self, *arguments: str) -> int:
         """`up` fails; `stack import` takes the state; `refresh` changes nothing."""
@@ -65,7 +91,9 @@ class OneRun(Stack):
             log_of(pathlib.Path(arguments[arguments.index("--event-log") + 1]).parent, self.entries)
             return 255
         if arguments[0] == "refresh":
-            self.refreshed = [urn for word, urn in itertools.pairwise(arguments) if word == "--target"]
+            self.refreshed = [
+                urn for word, urn in itertools.pairwise(arguments) if word == "--target"
+            ]
         else:
             self.state = json.loads(pathlib.Path(arguments[-1]).read_text())
         return 0
@@ -87,32 +115,59 @@ def _no_lab(monkeypatch: pytest.MonkeyPatch) -> None:
     ("message", "cause"),
     [
         ("StatusCode: 400\n Code: Throttling.User", advice.REFUSED_FOR_NOW),
-        ("oss: service returned error: StatusCode=503, ErrorCode=QpsLimitExceeded", advice.REFUSED_FOR_NOW),
+        (
+            "oss: service returned error: StatusCode=503, ErrorCode=QpsLimitExceeded",
+            advice.REFUSED_FOR_NOW,
+        ),
         (LOST, advice.UNANSWERED),
         ("read tcp 10.0.0.1:1->10.0.0.2:443: read: connection reset by peer", advice.UNANSWERED),
-        ("net/http: request canceled (Client.Timeout exceeded while awaiting headers)", advice.UNANSWERED),
+        (
+            "net/http: request canceled (Client.Timeout exceeded while awaiting headers)",
+            advice.UNANSWERED,
+        ),
         ("StatusCode: 500\n Code: InternalError", advice.SERVICE),
         ("StatusCode: 409\n Code: EntityAlreadyExists.Role", advice.EXISTS),
-        ('The specified bucket name: "b" is not available. The bucket namespace is shared by all users', advice.EXISTS),
+        (
+            'The specified bucket name: "b" is not available. The bucket namespace is shared by all users',
+            advice.EXISTS,
+        ),
         ("StatusCode: 403\n Code: NoPermission", advice.FORBIDDEN),
         (
             '"n/s" failed to fully initialize or become live: Server-Side Apply field conflict detected. See',
             advice.CONFLICT,
         ),
-        ('namespaces "inference" already exists\n\nThe resource already exists in the cluster.', advice.EXISTS),
+        (
+            'namespaces "inference" already exists\n\nThe resource already exists in the cluster.',
+            advice.EXISTS,
+        ),
         ("Internal error occurred: etcdserver: leader changed", advice.SERVICE),
         ("Timeout: request did not complete within requested timeout", advice.UNANSWERED),
-        ("the server was unable to return a response in the time allotted, but may still be processing", advice.UNANSWERED),
-        ("Operation cannot be fulfilled on deployments.apps: the object has been modified; please apply", advice.CHANGED),
+        (
+            "the server was unable to return a response in the time allotted, but may still be processing",
+            advice.UNANSWERED,
+        ),
+        (
+            "Operation cannot be fulfilled on deployments.apps: the object has been modified; please apply",
+            advice.CHANGED,
+        ),
         ("Too many requests, please try again later.", advice.REFUSED_FOR_NOW),
         ("invalid vswitch", advice.OTHER),
         (NEVER_LIVE + f"{PATCH}: EOF", advice.UNANSWERED),
         (NEVER_LIVE + "Internal error occurred: etcdserver: leader changed", advice.SERVICE),
         (NEVER_LIVE + "Too many requests, please try again later.", advice.REFUSED_FOR_NOW),
-        (NEVER_LIVE + "Operation cannot be fulfilled on deployments.apps: the object has been modified; please apply", advice.CHANGED),
-        (NEVER_LIVE + 'deployments.apps "s" is forbidden: User "u" cannot patch resource "deployments"', advice.FORBIDDEN),
         (
-            NEVER_LIVE + "2 errors occurred:\n\t* 's' timed out waiting to be Ready\n\t* [Pod p]: Get \"https://r/v2/\": EOF",
+            NEVER_LIVE
+            + "Operation cannot be fulfilled on deployments.apps: the object has been modified; please apply",
+            advice.CHANGED,
+        ),
+        (
+            NEVER_LIVE
+            + 'deployments.apps "s" is forbidden: User "u" cannot patch resource "deployments"',
+            advice.FORBIDDEN,
+        ),
+        (
+            NEVER_LIVE
+            + "2 errors occurred:\n\t* 's' timed out waiting to be Ready\n\t* [Pod p]: Get \"https://r/v2/\": EOF",
             advice.NOT_READY,
         ),
         (NEVER_LIVE + "'hpa' timed out waiting to be Ready", advice.NOT_READY),
@@ -120,20 +175,33 @@ def _no_lab(monkeypatch: pytest.MonkeyPatch) -> None:
         (NEVER_LIVE + conflict_with("pulumi-kubernetes-7d708dd8"), advice.OWN_CONFLICT),
         (NEVER_LIVE + conflict_with("pulumi-kubernetes-7d708dd8", "kubectl-edit"), advice.CONFLICT),
         (NEVER_LIVE + conflict_with("kubectl-edit"), advice.CONFLICT),
-        ('Apply failed with 1 conflict: conflict with "pulumi-kubernetes-7d708dd8": .spec.replicas', advice.OWN_CONFLICT),
-        ('Apply failed with 1 conflict: conflict with "helm" using apps/v1: .spec.replicas', advice.CONFLICT),
+        (
+            'Apply failed with 1 conflict: conflict with "pulumi-kubernetes-7d708dd8": .spec.replicas',
+            advice.OWN_CONFLICT,
+        ),
+        (
+            'Apply failed with 1 conflict: conflict with "helm" using apps/v1: .spec.replicas',
+            advice.CONFLICT,
+        ),
     ],
 )
 def test_the_cause_is_told_from_the_message(message: str, cause: str) -> None:
     assert advice.cause(message) == cause
 
 
-def test_every_failed_resource_is_named_with_its_message_and_what_to_do(tmp_path: pathlib.Path) -> None:
-    report = events.read(log_of(tmp_path, failed(BUCKET, LOST), failed(ROLE, "StatusCode: 403\n Code: NoPermission")))
+def test_every_failed_resource_is_named_with_its_message_and_what_to_do(
+    tmp_path: pathlib.Path,
+) -> None:
+    report = events.read(
+        log_of(tmp_path, failed(BUCKET, LOST), failed(ROLE, "StatusCode: 403\n Code: NoPermission"))
+    )
     lines = advice.explanation(report, {BUCKET: advice.TAKEN_OVER})
     assert lines[1] == f"  models-bucket (alicloud:oss/bucket:Bucket), create: {LOST}"
     assert lines[2] == f"    do: {advice.TAKEN_OVER}"
-    assert lines[3] == "  access-role (alicloud:ram/role:Role), create: StatusCode: 403 Code: NoPermission"
+    assert (
+        lines[3]
+        == "  access-role (alicloud:ram/role:Role), create: StatusCode: 403 Code: NoPermission"
+    )
     assert "may not do this" in lines[4] and len(lines) == 5, "that the update failed is no news"
 
 
@@ -146,7 +214,11 @@ def test_every_failed_resource_is_named_with_its_message_and_what_to_do(tmp_path
         ("refresh", LOST, "the service did not answer: check"),
         ("create", f"{PATCH}: EOF", "the service did not answer: check"),
         ("create", "error reading from server: EOF", "the plugin ended in the middle of it"),
-        ("delete", "error reading from server: connection reset by peer", "the plugin ended in the middle of it"),
+        (
+            "delete",
+            "error reading from server: connection reset by peer",
+            "the plugin ended in the middle of it",
+        ),
         (
             "update",
             'connection error: desc = "transport: Error while dialing: dial tcp 127.0.0.1:3: connect: connection refused"',
@@ -157,19 +229,47 @@ def test_every_failed_resource_is_named_with_its_message_and_what_to_do(tmp_path
             f"{NEVER_LIVE}Operation cannot be fulfilled: the object has been modified",
             "something else changed it at the same moment",
         ),
-        ("create", conflict_with().replace("Apply failed", "the object has been modified"), "something else changed it at the same moment"),
+        (
+            "create",
+            conflict_with().replace("Apply failed", "the object has been modified"),
+            "something else changed it at the same moment",
+        ),
         ("update", f"{NEVER_LIVE}{PATCH}: EOF", "whether it was changed is not known"),
-        ("delete", 'Delete "https://10.0.0.10:6444/api/v1/namespaces/n": EOF', "whether it was deleted is not known"),
-        ("delete-replaced", 'Delete "https://10.0.0.10:6444/api/v1/namespaces/n": EOF', "whether it was deleted is not known"),
-        ("update", f"{NEVER_LIVE}Internal error occurred: etcdserver: leader changed", "the service failed, not the settings"),
-        ("delete", "timed out waiting for the condition", "its deletion is ordered, and something holds it"),
-        ("update", f"{NEVER_LIVE}'s' timed out waiting to be Ready", "the cluster's own reason is below"),
+        (
+            "delete",
+            'Delete "https://10.0.0.10:6444/api/v1/namespaces/n": EOF',
+            "whether it was deleted is not known",
+        ),
+        (
+            "delete-replaced",
+            'Delete "https://10.0.0.10:6444/api/v1/namespaces/n": EOF',
+            "whether it was deleted is not known",
+        ),
+        (
+            "update",
+            f"{NEVER_LIVE}Internal error occurred: etcdserver: leader changed",
+            "the service failed, not the settings",
+        ),
+        (
+            "delete",
+            "timed out waiting for the condition",
+            "its deletion is ordered, and something holds it",
+        ),
+        (
+            "update",
+            f"{NEVER_LIVE}'s' timed out waiting to be Ready",
+            "the cluster's own reason is below",
+        ),
         (
             "update",
             NEVER_LIVE + conflict_with("pulumi-kubernetes-7d708dd8"),
             "another Pulumi program, or by this one under a state that is",
         ),
-        ("update", NEVER_LIVE + conflict_with("pulumi-kubernetes-7d708dd8", "kubectl"), "somebody changed this with another tool"),
+        (
+            "update",
+            NEVER_LIVE + conflict_with("pulumi-kubernetes-7d708dd8", "kubectl"),
+            "somebody changed this with another tool",
+        ),
     ],
 )
 def test_what_to_do_is_told_by_what_was_being_done(step: str, message: str, told: str) -> None:
@@ -178,28 +278,49 @@ def test_what_to_do_is_told_by_what_was_being_done(step: str, message: str, told
 
 
 def test_the_programs_own_message_keeps_its_remedy(tmp_path: pathlib.Path) -> None:
-    told = [{"diagnosticEvent": {"urn": STACK, "severity": "error", "message": "can't look up cluster c: EOF\n  remedy: check the keys"}}]
+    told = [
+        {
+            "diagnosticEvent": {
+                "urn": STACK,
+                "severity": "error",
+                "message": "can't look up cluster c: EOF\n  remedy: check the keys",
+            }
+        }
+    ]
     lines = advice.explanation(events.read(log_of(tmp_path, told)))
-    assert lines[1].startswith("  the program: can't look up cluster c") and lines[2] == "    do: run the same command again afterwards"
+    assert (
+        lines[1].startswith("  the program: can't look up cluster c")
+        and lines[2] == "    do: run the same command again afterwards"
+    )
 
 
 @pytest.mark.parametrize(("age", "ours"), [(2.0, True), (4000.0, False), (None, False)])
 @pytest.mark.parametrize("message", ["StatusCode: 409\n Code: EntityAlreadyExists.Role", LOST])
 def test_what_exists_after_a_lost_answer_is_adopted_if_it_was_made_since_the_run_began(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], message: str, age: float | None, ours: bool
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    message: str,
+    age: float | None,
+    ours: bool,
 ) -> None:
-    monkeypatch.setattr(lost, "made_at", lambda stack, kind, inputs: None if age is None else time.time() - age)
+    monkeypatch.setattr(
+        lost, "made_at", lambda stack, kind, inputs: None if age is None else time.time() - age
+    )
     stack = OneRun(failed(ROLE, message, {"roleName": "r"}))
     with pytest.raises(CommandFailed) as caught:
         update.run(stack, "up")
     assert caught.value.code == 255
-    held = [(one["urn"], one["id"], one["inputs"]) for one in stack.state["deployment"]["resources"]]
+    held = [
+        (one["urn"], one["id"], one["inputs"]) for one in stack.state["deployment"]["resources"]
+    ]
     assert held == ([(ROLE, "r", {"roleName": "r"})] if ours else [])
     assert stack.refreshed == ([ROLE] if ours else [])
     assert ("is in the state now" in capsys.readouterr().err) is ours
 
 
-def test_when_nobody_can_be_asked_the_person_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_when_nobody_can_be_asked_the_person_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def no_answer(stack: Stack, kind: str, inputs: dict[str, Any]) -> float:
         raise CommandFailed(["ops.lookup"], 1)
 
@@ -210,7 +331,9 @@ def test_when_nobody_can_be_asked_the_person_is(monkeypatch: pytest.MonkeyPatch,
     assert "whether it was made is not known" in capsys.readouterr().err
 
 
-def test_a_refused_creation_is_not_looked_for(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refused_creation_is_not_looked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.delattr(lost, "made_at")
     stack = OneRun(failed(BUCKET, "StatusCode=403, ErrorCode=AccessDenied", {"bucket": "b"}))
     with pytest.raises(CommandFailed):
@@ -220,7 +343,11 @@ def test_a_refused_creation_is_not_looked_for(monkeypatch: pytest.MonkeyPatch, c
 
 
 INGRESS = "urn:pulumi:local::p::inference:serving:Entry$kubernetes:networking.k8s.io/v1:Ingress::entry-ingress"
-OBJECT = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"namespace": "n", "name": "entry-ingress-0a1b2c3d"}}
+OBJECT = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "Ingress",
+    "metadata": {"namespace": "n", "name": "entry-ingress-0a1b2c3d"},
+}
 
 
 def object_failed(message: str) -> OneRun:
@@ -230,7 +357,11 @@ def object_failed(message: str) -> OneRun:
 
 @pytest.mark.parametrize(("age", "ours"), [(2.0, True), (4000.0, False), (None, False)])
 @pytest.mark.parametrize(
-    "message", ['ingresses.networking.k8s.io "entry-ingress-0a1b2c3d" already exists', "error reading from server: EOF"]
+    "message",
+    [
+        'ingresses.networking.k8s.io "entry-ingress-0a1b2c3d" already exists',
+        "error reading from server: EOF",
+    ],
 )
 def test_an_object_of_the_cluster_is_adopted_if_the_plugin_made_it_since_the_run_began(
     monkeypatch: pytest.MonkeyPatch, message: str, age: float | None, ours: bool
@@ -240,7 +371,9 @@ def test_an_object_of_the_cluster_is_adopted_if_the_plugin_made_it_since_the_run
     stack = object_failed(message)
     with pytest.raises(CommandFailed):
         update.run(stack, "up")
-    held = [(one["urn"], one["id"], one["outputs"]) for one in stack.state["deployment"]["resources"]]
+    held = [
+        (one["urn"], one["id"], one["outputs"]) for one in stack.state["deployment"]["resources"]
+    ]
     known = {**OBJECT, "__fieldManager": "pulumi-kubernetes-5b9b4ff1"}
     assert held == ([(INGRESS, "n/entry-ingress-0a1b2c3d", known)] if ours else [])
 
@@ -249,7 +382,9 @@ def test_an_object_of_the_cluster_is_adopted_if_the_plugin_made_it_since_the_run
 def test_one_that_a_killed_run_was_making_keeps_the_name_under_which_it_was_made(
     monkeypatch: pytest.MonkeyPatch, there: bool | None
 ) -> None:
-    """Whether it is there or nobody can be asked: the refresh, which follows, decides on what stays."""
+    """Whether it is there or nobody can be asked: the refresh, which follows, decides on what
+    stays.
+    """
 
     def look(stack: Stack, wanted: list[dict[str, Any]]) -> list[objects.Made | None]:
         if there is None:
@@ -258,18 +393,29 @@ def test_one_that_a_killed_run_was_making_keeps_the_name_under_which_it_was_made
 
     monkeypatch.setattr(objects, "look", look)
     stack = OneRun([])
-    resource = {"urn": INGRESS, "type": "kubernetes:networking.k8s.io/v1:Ingress", "custom": True, "inputs": OBJECT}
+    resource = {
+        "urn": INGRESS,
+        "type": "kubernetes:networking.k8s.io/v1:Ingress",
+        "custom": True,
+        "inputs": OBJECT,
+    }
     stack.state["deployment"]["pending_operations"] = [{"type": "creating", "resource": resource}]
     recover.resolve_pending(stack)
     (held,) = stack.state["deployment"]["resources"]
     assert held["id"] == "n/entry-ingress-0a1b2c3d" and stack.refreshed == [INGRESS]
-    assert held["outputs"] == ({**OBJECT, "__fieldManager": "pulumi-kubernetes-5b9b4ff1"} if there else OBJECT)
+    assert held["outputs"] == (
+        {**OBJECT, "__fieldManager": "pulumi-kubernetes-5b9b4ff1"} if there else OBJECT
+    )
 
 
-def test_one_that_was_to_replace_another_takes_its_place_and_the_other_is_deleted_later(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_was_to_replace_another_takes_its_place_and_the_other_is_deleted_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(objects, "look", lambda stack, wanted: [objects.Made(time.time())])
     stack = object_failed("error reading from server: EOF")
-    stack.state["deployment"]["resources"] = [{"urn": INGRESS, "type": "kubernetes:networking.k8s.io/v1:Ingress", "id": "n/old"}]
+    stack.state["deployment"]["resources"] = [
+        {"urn": INGRESS, "type": "kubernetes:networking.k8s.io/v1:Ingress", "id": "n/old"}
+    ]
     with pytest.raises(CommandFailed):
         update.run(stack, "up")
     held = [(one["id"], one.get("delete", False)) for one in stack.state["deployment"]["resources"]]
@@ -279,7 +425,11 @@ def test_one_that_was_to_replace_another_takes_its_place_and_the_other_is_delete
 def test_what_the_state_has_under_this_id_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objects, "look", lambda stack, wanted: [objects.Made(time.time())])
     stack = object_failed("error reading from server: EOF")
-    known = {"urn": INGRESS, "type": "kubernetes:networking.k8s.io/v1:Ingress", "id": "n/entry-ingress-0a1b2c3d"}
+    known = {
+        "urn": INGRESS,
+        "type": "kubernetes:networking.k8s.io/v1:Ingress",
+        "id": "n/entry-ingress-0a1b2c3d",
+    }
     stack.state["deployment"]["resources"] = [dict(known)]
     with pytest.raises(CommandFailed):
         update.run(stack, "up")
@@ -294,7 +444,12 @@ def test_a_cluster_that_does_not_answer_keeps_nothing_of_the_cloud_from_being_ad
 
     monkeypatch.setattr(objects, "look", no_answer)
     monkeypatch.setattr(lost, "made_at", lambda stack, kind, inputs: time.time())
-    stack = OneRun([*failed(INGRESS, "error reading from server: EOF", OBJECT), *failed(ROLE, LOST, {"roleName": "r"})])
+    stack = OneRun(
+        [
+            *failed(INGRESS, "error reading from server: EOF", OBJECT),
+            *failed(ROLE, LOST, {"roleName": "r"}),
+        ]
+    )
     with pytest.raises(CommandFailed):
         update.run(stack, "up")
     assert [one["id"] for one in stack.state["deployment"]["resources"]] == ["r"]
@@ -314,9 +469,17 @@ class Answers:
             {"name": "ingresses/status", "kind": "Ingress", "namespaced": True},
             {"name": "ingresses", "kind": "Ingress", "namespaced": True},
         ]
-        found = {"metadata": {"creationTimestamp": "2026-11-30T10:00:00Z", "managedFields": list(self._fields)}}
+        found = {
+            "metadata": {
+                "creationTimestamp": "2026-11-30T10:00:00Z",
+                "managedFields": list(self._fields),
+            }
+        }
         group = "/apis/networking.k8s.io/v1"
-        return {group: {"resources": kinds}, f"{group}/namespaces/n/ingresses/entry-ingress-0a1b2c3d": found}.get(path, {})
+        return {
+            group: {"resources": kinds},
+            f"{group}/namespaces/n/ingresses/entry-ingress-0a1b2c3d": found,
+        }.get(path, {})
 
 
 def wrote(manager: str, operation: str = "Apply", second: int = 0) -> dict[str, str]:
@@ -327,16 +490,33 @@ def wrote(manager: str, operation: str = "Apply", second: int = 0) -> dict[str, 
 @pytest.mark.parametrize(
     ("fields", "manager"),
     [
-        ([wrote("traefik", "Update", 1), wrote("pulumi-kubernetes-5b9b4ff1")], "pulumi-kubernetes-5b9b4ff1"),
-        ([wrote("pulumi-kubernetes-aaaaaaaa", second=9), wrote("pulumi-kubernetes-5b9b4ff1")], "pulumi-kubernetes-5b9b4ff1"),
+        (
+            [wrote("traefik", "Update", 1), wrote("pulumi-kubernetes-5b9b4ff1")],
+            "pulumi-kubernetes-5b9b4ff1",
+        ),
+        (
+            [wrote("pulumi-kubernetes-aaaaaaaa", second=9), wrote("pulumi-kubernetes-5b9b4ff1")],
+            "pulumi-kubernetes-5b9b4ff1",
+        ),
         ([wrote("pulumi-kubernetes", "Update")], ""),
         ([wrote("kubectl-client-side-apply", "Update")], None),
     ],
 )
-def test_only_what_the_plugin_made_counts_and_under_which_name_it_made_it(fields: list[dict[str, str]], manager: str | None) -> None:
-    """An apply by another stack of the same object comes later; a creation since 4.29.0 has the name that all have."""
-    assert objects.made(Answers(*fields), OBJECT) == (None if manager is None else objects.Made(epoch("2026-11-30T10:00:00Z"), manager))
-    assert objects.made(Answers(*fields), {**OBJECT, "metadata": {"namespace": "n", "name": "another"}}) is None
+def test_only_what_the_plugin_made_counts_and_under_which_name_it_made_it(
+    fields: list[dict[str, str]], manager: str | None
+) -> None:
+    """An apply by another stack of the same object comes later; a creation since 4.29.0 has the
+    name that all have.
+    """
+    assert objects.made(Answers(*fields), OBJECT) == (
+        None if manager is None else objects.Made(epoch("2026-11-30T10:00:00Z"), manager)
+    )
+    assert (
+        objects.made(
+            Answers(*fields), {**OBJECT, "metadata": {"namespace": "n", "name": "another"}}
+        )
+        is None
+    )
     assert objects.made(Answers(*fields), {**OBJECT, "kind": "IngressClass"}) is None
 
 
@@ -344,18 +524,25 @@ ANSWER = json.dumps([objects.Made(12.0, "pulumi-kubernetes-5b9b4ff1"), None])
 
 
 @pytest.mark.parametrize("refused", [1, objects.LOOKS])
-def test_a_cluster_that_does_not_answer_is_asked_again_before_it_is_given_up(monkeypatch: pytest.MonkeyPatch, refused: int) -> None:
+def test_a_cluster_that_does_not_answer_is_asked_again_before_it_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, refused: int
+) -> None:
     asked: list[int] = []
 
     def answer(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
         asked.append(1)
         good = len(asked) > refused
-        return subprocess.CompletedProcess(command, 0 if good else 1, ANSWER if good else "", "" if good else "error: no answer")
+        return subprocess.CompletedProcess(
+            command, 0 if good else 1, ANSWER if good else "", "" if good else "error: no answer"
+        )
 
     monkeypatch.setattr(objects.subprocess, "run", answer)
     monkeypatch.setattr(objects, "PAUSE", 0.0)
     if refused < objects.LOOKS:
-        assert objects.look(Stack("local"), [OBJECT, OBJECT]) == [objects.Made(12.0, "pulumi-kubernetes-5b9b4ff1"), None]
+        assert objects.look(Stack("local"), [OBJECT, OBJECT]) == [
+            objects.Made(12.0, "pulumi-kubernetes-5b9b4ff1"),
+            None,
+        ]
     else:
         with pytest.raises(CommandFailed):
             objects.look(Stack("local"), [OBJECT])
@@ -363,10 +550,23 @@ def test_a_cluster_that_does_not_answer_is_asked_again_before_it_is_given_up(mon
 
 
 def test_what_is_adopted_holds_no_secret_that_the_cli_would_have_to_decrypt() -> None:
-    """Recorded: the event of a Secret's creation has "[secret]" where the state has the encrypted value, and the CLI refused that state."""
+    """Recorded: the event of a Secret's creation has "[secret]" where the state has the encrypted
+    value, and the CLI refused that state.
+    """
     mark = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
-    inputs = {"data": {**mark, "ciphertext": "[secret]"}, "list": [{"one": mark}], "metadata": {"name": "entry-users-52c93e87"}}
+    inputs = {
+        "data": {**mark, "ciphertext": "[secret]"},
+        "list": [{"one": mark}],
+        "metadata": {"name": "entry-users-52c93e87"},
+    }
     failure = events.Failure("urn", "EOF", "create", {"urn": "urn", "inputs": inputs, "id": ""})
     hidden = {**mark, "plaintext": '"[secret]"'}
     adopted = lost.as_resource(failure)
-    assert adopted == {"urn": "urn", "inputs": {"data": hidden, "list": [{"one": hidden}], "metadata": {"name": "entry-users-52c93e87"}}}
+    assert adopted == {
+        "urn": "urn",
+        "inputs": {
+            "data": hidden,
+            "list": [{"one": hidden}],
+            "metadata": {"name": "entry-users-52c93e87"},
+        },
+    }

@@ -1,4 +1,6 @@
-"""What of Helm's records is removed after a kill, by what the run was killed in and what the records say."""
+"""What of Helm's records is removed after a kill, by what the run was killed in and what the
+records say.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,17 @@ from ops.helm_releases import Revisions, is_made, outputs, release_id, unfinishe
 from ops.pulumi import CommandFailed
 from tests.ops.test_teardown_run import Recorded
 
-INPUTS = {"name": "adapter", "namespace": "kube-system", "chart": "https://charts.example/adapter.tgz"}
+INPUTS = {
+    "name": "adapter",
+    "namespace": "kube-system",
+    "chart": "https://charts.example/adapter.tgz",
+}
 IDENTITY = "kube-system/adapter"
-PROVIDER = {"urn": "urn:pulumi:dev::p::pulumi:providers:kubernetes::ack", "type": "pulumi:providers:kubernetes", "id": "1"}
+PROVIDER = {
+    "urn": "urn:pulumi:dev::p::pulumi:providers:kubernetes::ack",
+    "type": "pulumi:providers:kubernetes",
+    "id": "1",
+}
 
 
 @pytest.mark.parametrize(
@@ -42,13 +52,25 @@ def test_records_that_keep_helm_from_doing_it_again_are_removed_and_no_others(
 
 
 def test_a_release_is_made_when_its_newest_revision_is() -> None:
-    assert is_made({9: "superseded", 10: "deployed"}) and not is_made({}) and not is_made({1: "deployed", 2: "pending-upgrade"})
+    assert (
+        is_made({9: "superseded", 10: "deployed"})
+        and not is_made({})
+        and not is_made({1: "deployed", 2: "pending-upgrade"})
+    )
     assert release_id({"name": "adapter"}) == "default/adapter" and release_id(INPUTS) == IDENTITY
 
 
 def test_secrets_are_not_put_into_another_secret() -> None:
     assert json.loads(outputs(INPUTS)["__inputs"]["plaintext"]) == INPUTS
-    secret = {**INPUTS, "values": {"key": {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:x"}}}
+    secret = {
+        **INPUTS,
+        "values": {
+            "key": {
+                "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+                "ciphertext": "v1:x",
+            }
+        },
+    }
     assert outputs(secret) == secret
 
 
@@ -72,11 +94,22 @@ class Killed(Recorded):
         ("creating", {}, False, [], False),
         ("updating", {1: "deployed", 2: "pending-upgrade"}, True, [f"{IDENTITY}/2"], False),
         ("deleting", {1: "uninstalling"}, True, [], False),
-        ("deleting", {}, True, [], True),  # read, so that the state drops it: Helm refuses to uninstall what it does not know
+        (
+            "deleting",
+            {},
+            True,
+            [],
+            True,
+        ),  # read, so that the state drops it: Helm refuses to uninstall what it does not know
     ],
 )
 def test_a_killed_run_is_settled(
-    operation: str, revisions: Revisions, in_state: bool, removed: list[str], read: bool, monkeypatch: pytest.MonkeyPatch
+    operation: str,
+    revisions: Revisions,
+    in_state: bool,
+    removed: list[str],
+    read: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     forgotten: list[str] = []
     stack = Killed(operation)
@@ -90,11 +123,17 @@ def test_a_killed_run_is_settled(
     recover.resolve_pending(stack)
     (state,) = stack.written
     assert state["deployment"]["pending_operations"] == [] and forgotten == removed
-    assert [one.get("id") for one in state["deployment"]["resources"][1:]] == ([IDENTITY] if in_state else [])
-    assert [command[0] for command in stack.ran if command[0] == "refresh"] == (["refresh"] if read else [])
+    assert [one.get("id") for one in state["deployment"]["resources"][1:]] == (
+        [IDENTITY] if in_state else []
+    )
+    assert [command[0] for command in stack.ran if command[0] == "refresh"] == (
+        ["refresh"] if read else []
+    )
 
 
-def test_a_cluster_that_does_not_answer_leaves_everything_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_that_does_not_answer_leaves_everything_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def unanswered(*_: Any) -> None:
         raise CommandFailed(["look"], 1)
 
@@ -107,14 +146,22 @@ def test_a_cluster_that_does_not_answer_leaves_everything_as_it_is(monkeypatch: 
 
 def test_of_a_cluster_that_is_gone_helm_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(helm_releases, "look", lambda *_: pytest.fail("there is nobody to ask"))
-    monkeypatch.setattr(helm_releases, "forget", lambda _, records: records and pytest.fail("there is nothing to remove"))
+    monkeypatch.setattr(
+        helm_releases,
+        "forget",
+        lambda _, records: records and pytest.fail("there is nothing to remove"),
+    )
     stack = Killed("creating")
     recover.resolve_pending(stack, "kubernetes:")
     assert stack.written[0]["deployment"]["pending_operations"] == []
 
 
 @pytest.mark.parametrize(
-    "message", ["cannot re-use a name that is still in use", "another operation (install/upgrade/rollback) is in progress"]
+    "message",
+    [
+        "cannot re-use a name that is still in use",
+        "another operation (install/upgrade/rollback) is in progress",
+    ],
 )
 def test_who_meets_a_foreign_record_is_told_what_to_do(message: str) -> None:
     assert advice.cause(message) == advice.HELM_PENDING

@@ -24,7 +24,9 @@ from ops.pulumi import Stack
 RAMP = Profile("ramp", ((0.0, 10.0), (100.0, 30.0), (200.0, 30.0)))
 
 
-@pytest.mark.parametrize(("second", "rate"), [(0, 10), (50, 20), (100, 30), (150, 30), (200, 0), (1000, 0)])
+@pytest.mark.parametrize(
+    ("second", "rate"), [(0, 10), (50, 20), (100, 30), (150, 30), (200, 0), (1000, 0)]
+)
 def test_a_curve_changes_evenly_between_its_points_and_ends(second: float, rate: float) -> None:
     assert RAMP.rate(second) == pytest.approx(rate)
 
@@ -44,13 +46,18 @@ def test_every_profile_of_the_folder_can_be_run_and_says_what_it_is(name: str) -
     ("points", "message"),
     [
         (((5.0, 1.0), (10.0, 1.0)), "expected 0 first and then each later than the one before"),
-        (((0.0, 1.0), (10.0, 1.0), (5.0, 2.0)), "expected 0 first and then each later than the one before"),
+        (
+            ((0.0, 1.0), (10.0, 1.0), (5.0, 2.0)),
+            "expected 0 first and then each later than the one before",
+        ),
         (((0.0, -1.0), (10.0, 1.0)), "a rate of -1: expected requests per second, 0 or more"),
         (((0.0, MOST_QPS + 1), (10.0, 1.0)), "expected at most 500"),
         (((0.0, 1.0), (1e6, 1.0)), "expected at least two points and at most 86400 seconds"),
     ],
 )
-def test_a_profile_that_makes_no_sense_is_refused(points: tuple[tuple[float, float], ...], message: str) -> None:
+def test_a_profile_that_makes_no_sense_is_refused(
+    points: tuple[tuple[float, float], ...], message: str
+) -> None:
     assert any(message in problem for problem in check(Profile("x", points)))
 
 
@@ -67,18 +74,32 @@ def test_a_misspelt_name_is_answered_with_the_nearest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("t.csv", "seconds,qps\n0,5\n60,7\n"), ("t.json", '[{"seconds": 0, "qps": 5}, {"seconds": 60, "qps": 7}]')]
+    ("name", "text"),
+    [
+        ("t.csv", "seconds,qps\n0,5\n60,7\n"),
+        ("t.json", '[{"seconds": 0, "qps": 5}, {"seconds": 60, "qps": 7}]'),
+    ],
 )
-def test_a_recorded_trace_is_replayed_and_its_last_row_lasts_as_long_as_the_one_before(tmp_path: Path, name: str, text: str) -> None:
+def test_a_recorded_trace_is_replayed_and_its_last_row_lasts_as_long_as_the_one_before(
+    tmp_path: Path, name: str, text: str
+) -> None:
     (tmp_path / name).write_text(text)
     trace = load(str(tmp_path / name))
     assert (trace.seconds, trace.rate(59), trace.rate(119)) == (120, 5, 7)
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("t.json", '{"a": 1}'), ("t.yaml", "points: [[a, b]]"), ("t.yaml", "point: []"), ("t.csv", "a,b\n")]
+    ("name", "text"),
+    [
+        ("t.json", '{"a": 1}'),
+        ("t.yaml", "points: [[a, b]]"),
+        ("t.yaml", "point: []"),
+        ("t.csv", "a,b\n"),
+    ],
 )
-def test_a_file_that_is_no_profile_is_refused_with_what_was_expected(tmp_path: Path, name: str, text: str) -> None:
+def test_a_file_that_is_no_profile_is_refused_with_what_was_expected(
+    tmp_path: Path, name: str, text: str
+) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(ProfileError, match="expected|no points"):
         load(str(tmp_path / name))
@@ -86,19 +107,35 @@ def test_a_file_that_is_no_profile_is_refused_with_what_was_expected(tmp_path: P
 
 def test_answers_are_counted_by_the_second_in_which_they_came(tmp_path: Path) -> None:
     counts = Seconds(tmp_path / "r.jsonl", started=1000.0, clock=10, deadline=1.0)
-    for moment, seconds, failed in ((1000.2, 0.1, False), (1000.9, 1.5, False), (1001.1, 9.0, True), (1003.0, 0.2, False)):
+    for moment, seconds, failed in (
+        (1000.2, 0.1, False),
+        (1000.9, 1.5, False),
+        (1001.1, 9.0, True),
+        (1003.0, 0.2, False),
+    ):
         counts.add(moment, seconds, failed)
     counts.close()
     rows = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
-    assert [(row["t"], row["count"], row["failed"], row["late"]) for row in rows] == [(0, 2, 0, 1), (10, 1, 1, 0), (30, 1, 0, 0)]
+    assert [(row["t"], row["count"], row["failed"], row["late"]) for row in rows] == [
+        (0, 2, 0, 1),
+        (10, 1, 1, 0),
+        (30, 1, 0, 0),
+    ]
     assert rows[0]["p50"] == 1.5 and rows[1]["p99"] == 0.0
 
 
 def test_a_percentile_is_a_value_that_occurred() -> None:
-    assert percentile([1.0, 2.0, 3.0, 4.0], 0.5) == 3.0 and percentile([5.0], 0.99) == 5.0 and percentile([], 0.5) == 0.0
+    assert (
+        percentile([1.0, 2.0, 3.0, 4.0], 0.5) == 3.0
+        and percentile([5.0], 0.99) == 5.0
+        and percentile([], 0.5) == 0.0
+    )
 
 
-@pytest.mark.parametrize(("host", "answer"), [("127.0.0.1", False), ("bert.localhost", False), ("10.1.2.3", False), ("8.8.8.8", True)])
+@pytest.mark.parametrize(
+    ("host", "answer"),
+    [("127.0.0.1", False), ("bert.localhost", False), ("10.1.2.3", False), ("8.8.8.8", True)],
+)
 def test_only_loopback_and_private_addresses_are_not_public(host: str, answer: bool) -> None:
     assert public(host) is answer
 
@@ -135,26 +172,44 @@ def _chosen(*words: str) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-@pytest.mark.parametrize("said", [(), ("--public",), ("--yes-i-own", "8.8.8.8"), ("--public", "--yes-i-own", "8.8.4.4")])
-def test_load_on_a_public_address_is_refused_unless_it_is_named_twice(said: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "said", [(), ("--public",), ("--yes-i-own", "8.8.8.8"), ("--public", "--yes-i-own", "8.8.4.4")]
+)
+def test_load_on_a_public_address_is_refused_unless_it_is_named_twice(
+    said: tuple[str, ...],
+) -> None:
     with pytest.raises(SessionError, match="say so twice: --public --yes-i-own 8.8.8.8"):
         base(Elsewhere("https://8.8.8.8/v1/models/m:predict"), _chosen(*said))
 
 
 def test_a_target_of_ones_own_is_reached_where_the_stack_says() -> None:
-    assert base(Elsewhere("https://8.8.8.8/v1"), _chosen("--public", "--yes-i-own", "8.8.8.8")) == "https://8.8.8.8"
+    assert (
+        base(Elsewhere("https://8.8.8.8/v1"), _chosen("--public", "--yes-i-own", "8.8.8.8"))
+        == "https://8.8.8.8"
+    )
     assert base(Elsewhere("http://10.1.2.3:8080/v1"), _chosen()) == "http://10.1.2.3:8080"
     assert base(Stack("local"), _chosen()) is None
 
 
 def test_who_asks_is_in_a_header_and_in_no_file() -> None:
-    assert authorization("ann:secret") == {"Authorization": "Basic YW5uOnNlY3JldA=="} and authorization("") == {}
+    assert (
+        authorization("ann:secret") == {"Authorization": "Basic YW5uOnNlY3JldA=="}
+        and authorization("") == {}
+    )
 
 
-def test_the_profiles_there_are_can_be_listed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_profiles_there_are_can_be_listed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sys.argv", ["load", "--list"])
     assert main() == 0
-    assert {line.split()[0] for line in capsys.readouterr().out.splitlines()} == {"day", "ramp", "spike", "step", "tutorial"}
+    assert {line.split()[0] for line in capsys.readouterr().out.splitlines()} == {
+        "day",
+        "ramp",
+        "spike",
+        "step",
+        "tutorial",
+    }
 
 
 SAMPLE = {
@@ -164,16 +219,26 @@ SAMPLE = {
 
 @pytest.mark.parametrize(
     ("written", "shown"),
-    [("", "waiting for the first sample"), (json.dumps(SAMPLE) + '\n{"t": 6.0, "po', "5 s     0 req/s")],
+    [
+        ("", "waiting for the first sample"),
+        (json.dumps(SAMPLE) + '\n{"t": 6.0, "po', "5 s     0 req/s"),
+    ],
     ids=["nothing yet", "the recorder in the middle of a line"],
 )
 def test_progress_is_shown_while_the_recorder_writes(
-    written: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    written: str,
+    shown: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "meta.json").write_text("{}")
     (tmp_path / "samples.jsonl").write_text(written)
     monkeypatch.setattr(command, "PROGRESS", 0.0)
-    command._follow(mock.Mock(returncode=0, **{"poll.side_effect": [None, 0]}), Session(Stack("local"), tmp_path, "x"))
+    command._follow(
+        mock.Mock(returncode=0, **{"poll.side_effect": [None, 0]}),
+        Session(Stack("local"), tmp_path, "x"),
+    )
     assert shown in capsys.readouterr().out
 
 

@@ -28,7 +28,13 @@ class Endpoint(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:  # noqa: N802
         self.rfile.read(int(self.headers["Content-Length"]))
-        self.seen.append({"path": self.path, "host": self.headers["Host"], "user": self.headers.get("Authorization", "")})
+        self.seen.append(
+            {
+                "path": self.path,
+                "host": self.headers["Host"],
+                "user": self.headers.get("Authorization", ""),
+            }
+        )
         self.send_response(200)
         self.send_header("Content-Length", "2")
         self.end_headers()
@@ -39,7 +45,9 @@ class Endpoint(http.server.BaseHTTPRequestHandler):
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Room for all users who connect at once: with the usual 5, whom a busy machine turns away tries again after 1, 3, 7 s, too late."""
+    """Room for all users who connect at once: with the usual 5, whom a busy machine turns away
+    tries again after 1, 3, 7 s, too late.
+    """
 
     request_queue_size = 128
 
@@ -55,11 +63,18 @@ def endpoint() -> Iterator[str]:
 
 def run_of(place: Path, clock: float) -> Session:
     """A run on a real stack that nobody records."""
-    meta = {"clock": clock, "path": "/v1/models/m:predict", "host": "bert.example.com", "started": time.time()}
+    meta = {
+        "clock": clock,
+        "path": "/v1/models/m:predict",
+        "host": "bert.example.com",
+        "started": time.time(),
+    }
     return Session(Stack("dev"), place, "test", meta=meta)
 
 
-def test_load_follows_its_order_as_it_is_changed_and_says_who_asks(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_follows_its_order_as_it_is_changed_and_says_who_asks(
+    endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("EI_USER", "ann")
     monkeypatch.setenv("EI_PASSWORD", "secret")
     session = run_of(tmp_path, clock=10)
@@ -70,20 +85,30 @@ def test_load_follows_its_order_as_it_is_changed_and_says_who_asks(endpoint: str
     session.change(Profile("short", ((0.0, 30.0), (1.0, 30.0))))
     assert process.wait(timeout=120) == 0, (tmp_path / "locust.log").read_text()
     rows = [json.loads(line) for line in (tmp_path / "requests.jsonl").read_text().splitlines()]
-    assert len(Endpoint.seen) >= 60 and sum(row["count"] for row in rows) == len(Endpoint.seen) and not any(row["failed"] for row in rows)
+    assert (
+        len(Endpoint.seen) >= 60
+        and sum(row["count"] for row in rows) == len(Endpoint.seen)
+        and not any(row["failed"] for row in rows)
+    )
     assert all(row["t"] % 10 == 0 for row in rows), "seconds of the wall, in the run's time"
-    assert {tuple(one.values()) for one in Endpoint.seen} == {("/v1/models/m:predict", "bert.example.com", "Basic YW5uOnNlY3JldA==")}
+    assert {tuple(one.values()) for one in Endpoint.seen} == {
+        ("/v1/models/m:predict", "bert.example.com", "Basic YW5uOnNlY3JldA==")
+    }
     assert "secret" not in (tmp_path / "order.json").read_text()
 
 
-def test_the_web_page_is_there_while_the_load_runs_and_goes_with_it(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_web_page_is_there_while_the_load_runs_and_goes_with_it(
+    endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sessions, "WEB_PORT", free_port())
     process = run_of(tmp_path, clock=1).load(steady(10, 4), endpoint, web=True)
     pages, end = 0, time.monotonic() + 30
     while process.poll() is None and time.monotonic() < end:
         try:
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            pages += b"Locust" in opener.open(f"http://127.0.0.1:{sessions.WEB_PORT}/", timeout=2).read()
+            pages += (
+                b"Locust" in opener.open(f"http://127.0.0.1:{sessions.WEB_PORT}/", timeout=2).read()
+            )
         except (urllib.error.URLError, OSError):
             pass
         time.sleep(0.2)

@@ -24,8 +24,14 @@ SEALED = ("unshare", "--net") if os.geteuid() == 0 else ("unshare", "--map-root-
 
 
 def sealed(tree: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`python -m ops.preview --offline …` in a copy of the checkout, with no way out and no credentials."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "EI_CACHE", "XDG_CACHE_HOME", "TMPDIR") if name in os.environ}
+    """`python -m ops.preview --offline …` in a copy of the checkout, with no way out and no
+    credentials.
+    """
+    kept = {
+        name: os.environ[name]
+        for name in ("PATH", "HOME", "EI_CACHE", "XDG_CACHE_HOME", "TMPDIR")
+        if name in os.environ
+    }
     command = f'ip link set lo up && exec "$0" -m ops.preview --offline {" ".join(arguments)}'
     return subprocess.run(
         [*SEALED, "sh", "-c", command, sys.executable], cwd=tree.program, env={**kept, "PYTHONPATH": str(tree.program)},
@@ -39,7 +45,9 @@ def test_a_clean_clone_previews_with_no_network_and_no_credentials(tmp_path: pat
     counts = json.loads((tmp_path / "out.json").read_text())["changeSummary"]
     assert set(counts) == {"create"} and counts["create"] > 40
     assert done.stdout == f"prod: {counts['create']} create, compared with nothing\n"
-    assert sorted(one.name for one in (tmp_path / "program").glob("Pulumi.*.yaml")) == sorted(f"Pulumi.{name}.yaml" for name in STACKS)
+    assert sorted(one.name for one in (tmp_path / "program").glob("Pulumi.*.yaml")) == sorted(
+        f"Pulumi.{name}.yaml" for name in STACKS
+    )
 
 
 def test_secrets_of_a_stack_file_become_placeholders_and_its_salt_goes() -> None:
@@ -59,20 +67,36 @@ def test_what_the_settings_answer_themselves_is_not_replaced() -> None:
     config = {f"{PROJECT}:lookups": own, f"{PROJECT}:cluster": {"id": "c1", "accountId": "42"}}
     settings, _ = offline_settings({"config": config})
     lookups = settings["config"][f"{PROJECT}:lookups"]
-    assert lookups["clusterVersion"] == own["clusterVersion"] and lookups["accountId"] == "42" and lookups["oidcIssuer"].endswith("/c1")
+    assert (
+        lookups["clusterVersion"] == own["clusterVersion"]
+        and lookups["accountId"] == "42"
+        and lookups["oidcIssuer"].endswith("/c1")
+    )
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_lookup_of_a_committed_stack_is_answered(stack: str) -> None:
     settings, secrets = offline_settings(read_settings(run.ROOT, stack))
-    assert set(settings["config"][f"{PROJECT}:lookups"]) == {"accountId", "clusterVersion", "oidcIssuer", "oidcProviderArn"}
+    assert set(settings["config"][f"{PROJECT}:lookups"]) == {
+        "accountId",
+        "clusterVersion",
+        "oidcIssuer",
+        "oidcProviderArn",
+    }
     assert f"{PROJECT}:kubeconfig" in secrets
 
 
-def test_a_stack_that_is_not_there_is_named_with_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(OfflineError, match="there is no Pulumi.nope.yaml; expected one of dev, local, prod, staging"):
+def test_a_stack_that_is_not_there_is_named_with_those_that_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(
+        OfflineError,
+        match="there is no Pulumi.nope.yaml; expected one of dev, local, prod, staging",
+    ):
         read_settings(run.ROOT, "nope")
-    options = argparse.Namespace(stack="dev", base="no-such-branch", policies=False, json="", log="")
+    options = argparse.Namespace(
+        stack="dev", base="no-such-branch", policies=False, json="", log=""
+    )
     assert preview.offline(options) == 1
     assert "git knows no such commit" in capsys.readouterr().err
 
@@ -96,24 +120,42 @@ def test_a_plan_becomes_a_state_that_names_everything_before_it_is_used() -> Non
         needed = {one.get("parent"), provider, *(one.get("dependencies") or ())} - {None, ""}
         assert needed <= seen, one["urn"]
         seen.add(one["urn"])
-    assert len(resources) == len(PLANNED["steps"]) + 2  # the default providers of alicloud and ossmodel, of which no step tells
+    assert (
+        len(resources) == len(PLANNED["steps"]) + 2
+    )  # the default providers of alicloud and ossmodel, of which no step tells
     assert all(one["id"] and one["outputs"] is not None for one in resources if one["custom"])
 
 
 def test_a_hidden_input_is_taken_from_the_plan_file() -> None:
     urn = next(step["urn"] for step in PLANNED["steps"] if step["urn"].endswith("::entry-users"))
-    secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "plaintext": '"x"'}
+    secret = {
+        "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+        "plaintext": '"x"',
+    }
     plan = {"resourcePlans": {urn: {"goal": {"inputDiff": {"adds": {"data": secret}}}}}}
     found = {one["urn"]: one for one in baseline.state_of(PLANNED, plan)["deployment"]["resources"]}
-    assert found[urn]["inputs"]["data"] == secret and found[urn]["outputs"]["__inputs"]["data"] == secret
+    assert (
+        found[urn]["inputs"]["data"] == secret
+        and found[urn]["outputs"]["__inputs"]["data"] == secret
+    )
 
 
 def test_a_plan_that_waits_for_the_cloud_is_not_settled() -> None:
-    assert not baseline.settled(PLANNED) and baseline.settled({"steps": [{"newState": {"inputs": {"a": 1}}}, {"op": "delete"}]})
+    assert not baseline.settled(PLANNED) and baseline.settled(
+        {"steps": [{"newState": {"inputs": {"a": 1}}}, {"op": "delete"}]}
+    )
 
 
 def test_the_summary_names_errors_and_broken_policies() -> None:
     text = preview.summary("prod", 1, read("bad-settings"), "abc")
-    assert "nodePool.maxSize is 17" in text and text.endswith("prod: the preview failed (exit status 1), compared with abc")
-    assert preview.summary("dev", 0, read("nothing-changes"), "") == "dev: 44 same, compared with nothing"
-    assert preview.summary("dev", 255, "{", "") == "dev: the preview failed (exit status 255), compared with nothing"
+    assert "nodePool.maxSize is 17" in text and text.endswith(
+        "prod: the preview failed (exit status 1), compared with abc"
+    )
+    assert (
+        preview.summary("dev", 0, read("nothing-changes"), "")
+        == "dev: 44 same, compared with nothing"
+    )
+    assert (
+        preview.summary("dev", 255, "{", "")
+        == "dev: the preview failed (exit status 255), compared with nothing"
+    )

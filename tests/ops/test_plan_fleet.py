@@ -1,4 +1,6 @@
-"""The planner's nodes and pods: nothing is lost or paid twice, and what is known by hand or from published figures comes out."""
+"""The planner's nodes and pods: nothing is lost or paid twice, and what is known by hand or from
+published figures comes out.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,18 @@ from ops.plan.trace import Trace
 from ops.plan.world import World, uniform
 
 TYPE = "ecs.gn6i-c4g1.xlarge"
-WORLD = World(prices={TYPE: 10.0}, spot_fraction={TYPE: 0.3}, vcpus={TYPE: 4}, pod_qps=50, bursty=False)
+WORLD = World(
+    prices={TYPE: 10.0}, spot_fraction={TYPE: 0.3}, vcpus={TYPE: 4}, pod_qps=50, bursty=False
+)
 PLAIN = Candidate(
-    instance_types=(TYPE,), spot_pools=1, min_size=0, max_size=60, max_replicas=40, target_qps=35, scale_up_pods=100, scale_up_period=15
+    instance_types=(TYPE,),
+    spot_pools=1,
+    min_size=0,
+    max_size=60,
+    max_replicas=40,
+    target_qps=35,
+    scale_up_pods=100,
+    scale_up_period=15,
 )
 
 
@@ -38,22 +49,38 @@ def go(one: Candidate, trace: Trace, world: World = WORLD, **more: Any) -> tuple
 @pytest.mark.parametrize("name", ["S1", "S2", "S4", "S6"])
 def test_requests_nodes_pods_and_money_are_conserved(name: str) -> None:
     trace, disturbances = synthetic.make(name, 700.0, 5400.0)
-    cases = [PLAIN, replace(PLAIN, handler=False, quick=False, mix=False), replace(PLAIN, headroom=2, on_demand_base=3), twin(PLAIN)]
-    run = Run(cases, trace, replace(WORLD, bursty=True), disturbances=disturbances, seeds=2, record=True)
+    cases = [
+        PLAIN,
+        replace(PLAIN, handler=False, quick=False, mix=False),
+        replace(PLAIN, headroom=2, on_demand_base=3),
+        twin(PLAIN),
+    ]
+    run = Run(
+        cases, trace, replace(WORLD, bursty=True), disturbances=disturbances, seeds=2, record=True
+    )
     made = run.go()
     booked = made.in_time + made.late + made.refused + made.cut
     assert booked == pytest.approx(made.requests) and made.requests.sum() > 1e6
-    assert (made.in_time >= 0).all() and (made.late >= -1e-6).all() and (made.refused >= 0).all() and (made.queued >= 0).all()
+    assert (
+        (made.in_time >= 0).all()
+        and (made.late >= -1e-6).all()
+        and (made.refused >= 0).all()
+        and (made.queued >= 0).all()
+    )
     seen = made.history
     assert (seen["nodes"] <= 60).all() and (seen["ready"] <= seen["nodes"] - seen["booting"]).all()
-    assert (seen["on_demand"] <= seen["nodes"]).all() and (seen["ready_spot"] <= seen["ready"]).all()
+    assert (seen["on_demand"] <= seen["nodes"]).all() and (
+        seen["ready_spot"] <= seen["ready"]
+    ).all()
     assert (run.fleet.ghosts >= 0).all()
     assert made.cost == pytest.approx((seen["cost"] * run.step / 3600).sum(axis=0))
     fleet, paid = run.fleet, np.zeros(len(made.cost))
     for lane, _, born, gone, price in made.bills:
         paid[lane] += (gone - max(born, 0.0)) / 3600 * price
     held = fleet.kind > 0
-    paid += (np.where(held, trace.seconds - np.maximum(fleet.born, 0.0), 0.0) / 3600 * fleet.price).sum(axis=1)
+    paid += (
+        np.where(held, trace.seconds - np.maximum(fleet.born, 0.0), 0.0) / 3600 * fleet.price
+    ).sum(axis=1)
     assert made.cost == pytest.approx(paid)
 
 
@@ -63,17 +90,23 @@ def test_a_candidates_result_does_not_depend_on_the_others_and_is_the_same_each_
     alone = Run([PLAIN], trace, world, scenario="harsh", seeds=2, disturbances=disturbances).go()
     others = [replace(PLAIN, headroom=3), replace(PLAIN, handler=False), PLAIN]
     beside = Run(others, trace, world, scenario="harsh", seeds=2, disturbances=disturbances).go()
-    assert beside.cost[-2:].tolist() == alone.cost.tolist() and beside.in_time[-2:].tolist() == alone.in_time.tolist()
+    assert (
+        beside.cost[-2:].tolist() == alone.cost.tolist()
+        and beside.in_time[-2:].tolist() == alone.in_time.tolist()
+    )
     assert alone.cost[0] != alone.cost[1]
 
 
 def test_a_doubled_load_is_served_after_metric_buffer_boot_and_load() -> None:
-    """No spare node, Kubernetes' own parts, scan on events: 25 s metric + 0-15 s HPA + 30 s buffer + 150 s boot + 40 s load."""
+    """No spare node, Kubernetes' own parts, scan on events: 25 s metric + 0-15 s HPA + 30 s buffer
+    + 150 s boot + 40 s load.
+    """
     world = replace(WORLD, boot=uniform(150, 150), load=uniform(40, 40), scan_on_events=True)
     trace = Trace("step", np.array([0.0, 600.0]), np.array([350.0, 700.0]), 1800.0)
     one = replace(PLAIN, handler=False, quick=False)
     run, made = go(one, trace, world, step=1.0)
-    # 600 s + 15 s: the first decision sees a part of the rise; the oldest pod's 30 s end at 645 s, when all ten are there.
+    # 600 s + 15 s: the first decision sees a part of the rise; the oldest pod's 30 s end at 645 s,
+    # when all ten are there.
     assert np.flatnonzero(made.history["ready"][:, 0] >= 20)[0] == 645 + 150 + 40
     _, faster = go(replace(one, quick=True), trace, world, step=1.0)
     # Without the wait each decision's pods are seen at once; the last ones are asked for at 630 s.
@@ -91,12 +124,21 @@ def test_headroom_takes_a_step_without_waiting_for_a_node() -> None:
 
 @pytest.mark.parametrize(
     "notice, handler, published, capacity",
-    [(300.0, True, 100.0, 1.0), (120.0, True, 98.1, 0.0), (0.0, True, 96.4, 0.0), (300.0, False, 96.0, 0.0)],
+    [
+        (300.0, True, 100.0, 1.0),
+        (120.0, True, 98.1, 0.0),
+        (0.0, True, 96.4, 0.0),
+        (300.0, False, 96.0, 0.0),
+    ],
 )
-def test_losing_all_preemptible_nodes_costs_what_was_published(notice: float, handler: bool, published: float, capacity: float) -> None:
-    """Published: fluid model, 1,000/s, 50/s a pod, target 0.7, 2 h, all spot nodes lost at half time, of 1 on demand + 30 %.
+def test_losing_all_preemptible_nodes_costs_what_was_published(
+    notice: float, handler: bool, published: float, capacity: float
+) -> None:
+    """Published: fluid model, 1,000/s, 50/s a pod, target 0.7, 2 h, all spot nodes lost at half
+    time, of 1 on demand + 30 %.
 
-    Without a handler it says 96.4; it has no pod collector, whose 40 to 60 s are another 0.4 points.
+    Without a handler it says 96.4; it has no pod collector, whose 40 to 60 s are another 0.4
+    points.
     """
     trace, _ = synthetic.make("S4", 1000.0)
     kill = Disturbances([Event(3600.0, "kill", notice=notice, forced=True)])
@@ -104,33 +146,57 @@ def test_losing_all_preemptible_nodes_costs_what_was_published(notice: float, ha
     _, made = go(one, trace, replace(WORLD, gpu_buffer=35, scan_on_events=True), disturbances=kill)
     assert 100 * made.slo[0] == pytest.approx(published, abs=0.8)
     if capacity:
-        assert (made.history["ready"][:, 0] * 50 >= 1000).all() and made.late[0] + made.refused[0] + made.cut[0] == 0
+        assert (made.history["ready"][:, 0] * 50 >= 1000).all() and made.late[0] + made.refused[
+            0
+        ] + made.cut[0] == 0
 
 
 def test_nodes_under_notice_count_until_they_go_so_a_small_maximum_leaves_a_gap() -> None:
     trace, _ = synthetic.make("S4", 1000.0)
     kill = Disturbances([Event(3600.0, "kill", notice=300.0, forced=True)])
-    wide, narrow = (go(replace(PLAIN, max_size=size), trace, disturbances=kill)[1] for size in (60, 32))
+    wide, narrow = (
+        go(replace(PLAIN, max_size=size), trace, disturbances=kill)[1] for size in (60, 32)
+    )
     assert wide.slo[0] == 1.0 and narrow.slo[0] < 0.99
 
 
 def test_the_mix_is_the_base_and_the_rounded_up_share_of_the_rest() -> None:
     total = np.array([1, 3, 10, 20, 21])
-    share = [on_demand_of(total, np.array(base), np.array(30.0), np.array(True), "ceil").tolist() for base in (0, 2)]
+    share = [
+        on_demand_of(total, np.array(base), np.array(30.0), np.array(True), "ceil").tolist()
+        for base in (0, 2)
+    ]
     assert share == [[1, 1, 3, 6, 7], [1, 3, 5, 8, 8]]
-    assert on_demand_of(total, np.array(0), np.array(30.0), np.array(True), "floor").tolist() == [0, 0, 3, 6, 6]
-    assert on_demand_of(total, np.array(0), np.array(30.0), np.array(False), "ceil").tolist() == total.tolist()
+    assert on_demand_of(total, np.array(0), np.array(30.0), np.array(True), "floor").tolist() == [
+        0,
+        0,
+        3,
+        6,
+        6,
+    ]
+    assert (
+        on_demand_of(total, np.array(0), np.array(30.0), np.array(False), "ceil").tolist()
+        == total.tolist()
+    )
 
 
 def test_without_spot_the_missing_nodes_come_on_demand_and_go_back_to_spot_afterwards() -> None:
-    events = [Event(600.0, "out"), Event(601.0, "kill", 1.0, notice=300.0, forced=True), Event(4200.0, "back")]
+    events = [
+        Event(600.0, "out"),
+        Event(601.0, "kill", 1.0, notice=300.0, forced=True),
+        Event(4200.0, "back"),
+    ]
     run, made = go(PLAIN, flat(600.0, 9000.0), disturbances=Disturbances(events))
     nodes = made.history["on_demand"][:, 0] / made.history["nodes"][:, 0]
     pods = 1 - made.history["ready_spot"][:, 0] / made.history["ready"][:, 0]
     assert nodes[4000 // 5] == 1.0 and pods[(4200 + 1800) // 5] <= 0.34
-    assert nodes[(4200 + 1800 + 600) // 5] <= 0.34  # emptied nodes are paid until the scaler's ten minutes are over
+    assert (
+        nodes[(4200 + 1800 + 600) // 5] <= 0.34
+    )  # emptied nodes are paid until the scaler's ten minutes are over
     assert made.late[0] + made.refused[0] + made.cut[0] == 0
-    short = go(replace(PLAIN, compensate=False), flat(600.0, 4000.0), disturbances=Disturbances(events[:2]))[1]
+    short = go(
+        replace(PLAIN, compensate=False), flat(600.0, 4000.0), disturbances=Disturbances(events[:2])
+    )[1]
     assert short.slo[0] < 0.8 and short.history["on_demand"][-1, 0] <= 6
 
 
@@ -151,11 +217,18 @@ def test_scale_in_keeps_the_share_where_the_handler_ranks_pods() -> None:
     assert (made.history["nodes"][-1, 0], made.history["on_demand"][-1, 0]) == (10, 3)
 
 
-def test_a_lost_node_is_replaced_within_seconds_by_the_handler_and_within_a_minute_without() -> None:
+def test_a_lost_node_is_replaced_within_seconds_by_the_handler_and_within_a_minute_without() -> (
+    None
+):
     kill = Disturbances([Event(600.0, "kill", notice=0.0, forced=True)])
     times = []
     for handler in (True, False):
-        _, made = go(replace(PLAIN, handler=handler, remedy=False), flat(600.0, 1500.0), disturbances=kill, step=1.0)
+        _, made = go(
+            replace(PLAIN, handler=handler, remedy=False),
+            flat(600.0, 1500.0),
+            disturbances=kill,
+            step=1.0,
+        )
         times.append(np.flatnonzero(made.history["waiting"][600:, 0] > 0)[0])
     assert times[0] <= 15 and 40 <= times[1] <= 66
 
@@ -180,7 +253,13 @@ def test_the_markets_lose_nodes_as_often_as_they_say(scenario: str, hours: float
 
 
 def test_correlated_losses_take_one_type_and_zone_and_its_stock() -> None:
-    events = [e for seed in range(300) for e in draw_market("moderate", 30 * 86400.0, seed, 2, 3, 3600.0).events]
-    assert {e.kind for e in events} == {"kill", "out", "back"} and all(e.zone is not None and e.type is not None for e in events)
+    events = [
+        e
+        for seed in range(300)
+        for e in draw_market("moderate", 30 * 86400.0, seed, 2, 3, 3600.0).events
+    ]
+    assert {e.kind for e in events} == {"kill", "out", "back"} and all(
+        e.zone is not None and e.type is not None for e in events
+    )
     count = sum(e.kind == "out" for e in events)
     assert count == pytest.approx(300 * 6 * 0.9 * -np.log(0.9), rel=0.15)

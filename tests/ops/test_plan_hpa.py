@@ -20,7 +20,13 @@ class Bench:
     """One decider with a rate that the test sets."""
 
     def __init__(self, outages: list[tuple[float, float]] | None = None, **settings: Any) -> None:
-        limits = {"max_replicas": 40, "max_size": 60, "scale_up_percent": 0, "scale_down_percent": 100, "scale_down_period": 15}
+        limits = {
+            "max_replicas": 40,
+            "max_size": 60,
+            "scale_up_percent": 0,
+            "scale_down_percent": 100,
+            "scale_down_period": 15,
+        }
         one = Candidate(instance_types=(TYPE,), spot_pools=1, **{**limits, **settings})
         self.decider = deciders(build([one], 1, WORLD), WORLD, outages or [])[0]
         self.now, self.pods, self.rate = 0.0, np.array([one.min_replicas]), 0.0
@@ -30,7 +36,9 @@ class Bench:
         self.rate = self.rate if rate is None else rate
         made = []
         for _ in range(number):
-            self.pods = self.decider.decide(self.now, self.pods, self.pods, lambda seed, begin, end: (end - begin) * self.rate)
+            self.pods = self.decider.decide(
+                self.now, self.pods, self.pods, lambda seed, begin, end: (end - begin) * self.rate
+            )
             made.append(int(self.pods[0]))
             self.now += self.decider.every
         return made
@@ -66,7 +74,9 @@ def test_scale_in_waits_for_the_highest_recommendation_of_its_window() -> None:
 
 
 def test_scale_in_is_bound_by_its_policy() -> None:
-    bench = Bench(target_qps=10, scale_up_pods=100, stable_down=0, scale_down_percent=50, scale_down_period=30)
+    bench = Bench(
+        target_qps=10, scale_up_pods=100, stable_down=0, scale_down_percent=50, scale_down_period=30
+    )
     bench.ticks(1, 200.0)
     bench.ticks(2)
     assert bench.ticks(5, 10.0) == [10, 10, 5, 5, 2]
@@ -88,7 +98,9 @@ def test_pods_below_the_minimum_or_above_the_maximum_are_brought_inside_at_once(
 
 def test_a_forecast_sees_the_load_before_it_comes() -> None:
     bench = Bench(target_qps=10, scale_up_pods=100, lookahead=240.0)
-    counts = lambda seed, begin, end: np.maximum(end - 200.0, 0) * 100 - np.maximum(begin - 200.0, 0) * 100  # noqa: E731
+    counts = lambda seed, begin, end: (
+        np.maximum(end - 200.0, 0) * 100 - np.maximum(begin - 200.0, 0) * 100
+    )  # noqa: E731
     assert isinstance(bench.decider, Hpa)
     assert int(bench.decider.decide(0.0, np.array([1]), np.array([1]), counts)[0]) == 10
 
@@ -111,7 +123,14 @@ def test_skyserve_answers_after_five_minutes_and_shrinks_after_twenty() -> None:
 
 @pytest.mark.parametrize("policy", ["hpa", "kpa", "skyserve"])
 def test_every_policy_keeps_to_its_bounds(policy: str) -> None:
-    bench = Bench(policy=policy, target_qps=10, min_replicas=2, max_replicas=7, stable_down=0, scale_up_pods=50)
+    bench = Bench(
+        policy=policy,
+        target_qps=10,
+        min_replicas=2,
+        max_replicas=7,
+        stable_down=0,
+        scale_up_pods=50,
+    )
     up = bench.ticks(40, 1000.0)
     down = bench.ticks(140, 0.0)
     assert (max(up), down[-1]) == (7, 2)

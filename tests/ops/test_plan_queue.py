@@ -8,9 +8,16 @@ import pytest
 from ops.plan import fluid
 
 
-def step(queue: float, rate: float, capacity: float, seconds: float = 5.0) -> tuple[float, float, float, float]:
+def step(
+    queue: float, rate: float, capacity: float, seconds: float = 5.0
+) -> tuple[float, float, float, float]:
     """One step of one lane: in time, late, refused, queue."""
-    made = fluid.serve(*(np.array([value]) for value in (queue, rate, capacity)), seconds, deadline=1.0, patience=10.0)
+    made = fluid.serve(
+        *(np.array([value]) for value in (queue, rate, capacity)),
+        seconds,
+        deadline=1.0,
+        patience=10.0,
+    )
     return tuple(float(part[0]) for part in (made.in_time, made.late, made.refused, made.queue))  # type: ignore[return-value]
 
 
@@ -19,24 +26,29 @@ def test_below_capacity_everything_is_in_time() -> None:
 
 
 def test_above_capacity_requests_are_late_once_a_second_of_work_waits() -> None:
-    # 20/s into 10/s: after 1 s ten requests wait, which is one second of work; the other 4 s come too late.
+    # 20/s into 10/s: after 1 s ten requests wait, which is one second of work; the other 4 s come
+    # too late.
     assert step(0, 20, 10) == pytest.approx((20, 80, 0, 50))
 
 
 def test_a_queue_of_ten_seconds_is_full() -> None:
-    # 95 wait, room for 5 more: full after half a second, then 10/s of the 20/s are refused for 4.5 s.
+    # 95 wait, room for 5 more: full after half a second, then 10/s of the 20/s are refused for 4.5
+    # s.
     assert step(95, 20, 10) == pytest.approx((0, 55, 45, 100))
 
 
 def test_a_queue_that_shrinks_lets_requests_be_in_time_again() -> None:
-    # 30 wait at 5/s into 10/s: below one second of work (10) after 4 s; the last second's 5 are in time.
+    # 30 wait at 5/s into 10/s: below one second of work (10) after 4 s; the last second's 5 are in
+    # time.
     assert step(30, 5, 10) == pytest.approx((5, 20, 0, 5))
 
 
 def test_when_capacity_falls_the_end_of_the_queue_is_refused() -> None:
     in_time, late, refused, queue = step(80, 4, 4)
     assert (in_time, refused, queue) == pytest.approx((0, 40, 40))
-    assert late == pytest.approx(20 - 40)  # 20 new ones, and 40 booked late before are refused after all
+    assert late == pytest.approx(
+        20 - 40
+    )  # 20 new ones, and 40 booked late before are refused after all
 
 
 def test_without_capacity_everything_is_refused() -> None:
@@ -44,7 +56,13 @@ def test_without_capacity_everything_is_refused() -> None:
 
 
 def test_long_steps_and_short_ones_give_the_same() -> None:
-    for queue, rate, capacity in ((0, 20, 10), (95, 20, 10), (30, 5, 10), (0, 3, 10), (99, 9.5, 10)):
+    for queue, rate, capacity in (
+        (0, 20, 10),
+        (95, 20, 10),
+        (30, 5, 10),
+        (0, 3, 10),
+        (99, 9.5, 10),
+    ):
         whole = np.array(step(queue, rate, capacity, 5.0))
         parts, waiting = np.zeros(3), float(queue)
         for _ in range(50):
@@ -69,7 +87,9 @@ def test_requests_are_conserved_for_random_lanes() -> None:
     assert (left >= -1e-6).all()  # what the pods answered: never negative
 
 
-def test_the_tail_of_waiting_times_grows_with_the_load_and_shrinks_with_the_number_of_pods() -> None:
+def test_the_tail_of_waiting_times_grows_with_the_load_and_shrinks_with_the_number_of_pods() -> (
+    None
+):
     table = fluid.late_table(1.0, 14.3)
     assert (np.diff(table, axis=1) >= 0).all() and (np.diff(table, axis=0)[:, :-1] <= 1e-12).all()
     load = int(0.7 * (fluid.GRID - 1))
@@ -79,5 +99,7 @@ def test_the_tail_of_waiting_times_grows_with_the_load_and_shrinks_with_the_numb
 
 def test_late_share_of_an_overloaded_or_idle_lane_is_left_to_the_fluid_queue() -> None:
     table = fluid.late_table(1.0, 14.3)
-    share = fluid.late_share(table, np.array([20.0, 0.0, 5.0]), np.array([14.3, 14.3, 0.0]), np.array([1, 1, 0]))
+    share = fluid.late_share(
+        table, np.array([20.0, 0.0, 5.0]), np.array([14.3, 14.3, 0.0]), np.array([1, 1, 0])
+    )
     assert share.tolist() == [0.0, 0.0, 0.0]

@@ -1,4 +1,6 @@
-"""Why a pod does not get ready: the cause, the cluster's own words, what to do; and nothing about what is healthy."""
+"""Why a pod does not get ready: the cause, the cluster's own words, what to do; and nothing about
+what is healthy.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,19 @@ from ops import diagnose
 from ops.pod_causes import RULES, Evidence, Rule, containers, findings
 from ops.pulumi import CommandFailed, Stack
 from tests.figures import figure
-from tests.ops.pod_cases import CASES, POD, RUNS, Case, deployment, ended, event, pod, pull, replica_set, waiting
+from tests.ops.pod_cases import (
+    CASES,
+    POD,
+    RUNS,
+    Case,
+    deployment,
+    ended,
+    event,
+    pod,
+    pull,
+    replica_set,
+    waiting,
+)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -18,7 +32,11 @@ def test_the_last_screen_names_cause_and_remedy_and_shows_what_was_said(case: Ca
     assert case.remedy in found.remedy, found
     assert case.said in found.said and (found.said or not case.said), found
     lines = found.lines()
-    assert POD in lines[0] and lines[1].startswith("    cause: ") and any(line.startswith("    do: ") for line in lines)
+    assert (
+        POD in lines[0]
+        and lines[1].startswith("    cause: ")
+        and any(line.startswith("    do: ") for line in lines)
+    )
     if case.log and case.status:
         assert case.log.splitlines()[-1] in lines[-1], "the container's last line ends it"
 
@@ -30,7 +48,10 @@ def test_as_many_ways_as_are_promised_each_with_a_cause_of_its_own() -> None:
 
 
 def test_a_pod_that_has_got_over_its_trouble_is_not_spoken_of() -> None:
-    old = [event("FailedMount", "MountVolume.SetUp failed: AccessDenied"), event("Failed", "Failed to pull image: not found")]
+    old = [
+        event("FailedMount", "MountVolume.SetUp failed: AccessDenied"),
+        event("Failed", "Failed to pull image: not found"),
+    ]
     healthy = Evidence([deployment()], [replica_set()], [pod(RUNS, ready=True)], old)
     assert findings(healthy) == []
     later = Evidence([deployment()], [replica_set()], [pod(ended(137, "OOMKilled"))], old)
@@ -41,30 +62,71 @@ def test_a_pod_that_has_got_over_its_trouble_is_not_spoken_of() -> None:
 def test_pods_of_earlier_templates_and_placeholders_are_not_spoken_of() -> None:
     broken = pull("not found")
     before = pod(broken["status"], owner="r1", name="old")
-    assert findings(Evidence([deployment()], [replica_set("r1", 1), replica_set()], [before, pod(RUNS, ready=True)], [])) == []
-    assert findings(Evidence([deployment({"pulumi.com/skipAwait": "true"})], [replica_set()], [pod(broken["status"])], [])) == []
+    assert (
+        findings(
+            Evidence(
+                [deployment()],
+                [replica_set("r1", 1), replica_set()],
+                [before, pod(RUNS, ready=True)],
+                [],
+            )
+        )
+        == []
+    )
+    assert (
+        findings(
+            Evidence(
+                [deployment({"pulumi.com/skipAwait": "true"})],
+                [replica_set()],
+                [pod(broken["status"])],
+                [],
+            )
+        )
+        == []
+    )
 
 
 def test_the_same_cause_is_told_once() -> None:
     status = pull("not found")["status"]
-    three = [pod(waiting("ErrImagePull", "x: not found"), name=name) for name in ("a", "b")] + [pod(status, name="c")]
+    three = [pod(waiting("ErrImagePull", "x: not found"), name=name) for name in ("a", "b")] + [
+        pod(status, name="c")
+    ]
     found = findings(Evidence([deployment()], [replica_set()], three, []))
     assert [one.subject for one in found][0].endswith("(and 1 more)") and len(found) == 2
 
 
 def test_a_deployment_without_a_pod_says_who_refused_it() -> None:
-    refused = event("FailedCreate", 'pods "bert" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot', "r2")
+    refused = event(
+        "FailedCreate",
+        'pods "bert" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot',
+        "r2",
+    )
     (found,) = findings(Evidence([deployment()], [replica_set()], [], [refused]))
-    assert "has no pod" in found.subject and "pod security" in found.cause and "runAsNonRoot" in found.said
+    assert (
+        "has no pod" in found.subject
+        and "pod security" in found.cause
+        and "runAsNonRoot" in found.said
+    )
     quota = event("FailedCreate", 'pods "bert" is forbidden: exceeded quota: team', "r2")
     assert "quota" in findings(Evidence([deployment()], [replica_set()], [], [quota]))[0].cause
 
 
 def test_a_claim_without_a_volume_and_an_ingress_without_an_address_are_told() -> None:
     claim = {"metadata": {"name": "c", "uid": "c1"}, "status": {"phase": "Pending"}}
-    ingress = {"metadata": {"name": "i", "uid": "i1"}, "spec": {"ingressClassName": "alb"}, "status": {}}
-    found = findings(Evidence(claims=[claim], ingresses=[ingress], events=[event("FailedBinding", "no volume", "c1")]))
-    assert found[0].said == "FailedBinding: no volume" and "no controller of the class alb" in found[1].cause
+    ingress = {
+        "metadata": {"name": "i", "uid": "i1"},
+        "spec": {"ingressClassName": "alb"},
+        "status": {},
+    }
+    found = findings(
+        Evidence(
+            claims=[claim], ingresses=[ingress], events=[event("FailedBinding", "no volume", "c1")]
+        )
+    )
+    assert (
+        found[0].said == "FailedBinding: no volume"
+        and "no controller of the class alb" in found[1].cause
+    )
 
 
 class Node:
@@ -81,21 +143,34 @@ class Node:
 
 
 BEGUN = "I reader.cc:83] Reading SavedModel from: /models/tensorflow/1\n"
-REFUSED = BEGUN + "E retrier.cc:37] Loading servable: {name: m version: 1} failed: Invalid argument: NodeDef mentions attr\n"
+REFUSED = (
+    BEGUN
+    + "E retrier.cc:37] Loading servable: {name: m version: 1} failed: Invalid argument: NodeDef mentions attr\n"
+)
 
 
 def test_a_log_that_ends_within_a_load_is_read_again_until_it_says_how_the_load_ended() -> None:
     waits: list[float] = []
-    assert diagnose._log(Node(BEGUN, BEGUN, REFUSED), "/log", "serving", False, waits.append) == REFUSED
+    assert (
+        diagnose._log(Node(BEGUN, BEGUN, REFUSED), "/log", "serving", False, waits.append)
+        == REFUSED
+    )
     assert waits == [diagnose.LOOK_SECONDS] * 2
-    assert diagnose._log(Node(BEGUN), "/log", "serving", False, waits.append) == BEGUN, "a load without an end is not waited for forever"
+    assert diagnose._log(Node(BEGUN), "/log", "serving", False, waits.append) == BEGUN, (
+        "a load without an end is not waited for forever"
+    )
     assert len(waits) == 2 + diagnose.LOOKS
 
 
 def test_a_run_that_says_nothing_yet_is_told_by_the_run_before() -> None:
     for current in ("", BEGUN):
-        assert diagnose._log(Node(current, before=REFUSED), "/log", "serving", True, pytest.fail) == REFUSED
-    assert diagnose._log(Node(REFUSED, before="old"), "/log", "serving", True, pytest.fail) == REFUSED
+        assert (
+            diagnose._log(Node(current, before=REFUSED), "/log", "serving", True, pytest.fail)
+            == REFUSED
+        )
+    assert (
+        diagnose._log(Node(REFUSED, before="old"), "/log", "serving", True, pytest.fail) == REFUSED
+    )
 
 
 def test_the_log_of_the_run_before_is_there_when_the_container_has_ended() -> None:

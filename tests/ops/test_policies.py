@@ -1,4 +1,6 @@
-"""The policies: each lets the good through and refuses the bad, and all of them hold for every stack of this repository."""
+"""The policies: each lets the good through and refuses the bad, and all of them hold for every
+stack of this repository.
+"""
 
 import datetime
 import functools
@@ -32,7 +34,9 @@ def messages(name: str, resources: list[Resource]) -> list[str]:
 def test_every_policy_has_a_passing_and_a_failing_case() -> None:
     assert CASES.keys() == RULES.keys() and len(ALL) == len(RULES) >= 15
     assert all(good and bad for good, bad in CASES.values())
-    figure(f"{len(ALL)} policies, {len(PASSING)} passing and {len(FAILING)} failing cases, {len(STACKS)} stacks")
+    figure(
+        f"{len(ALL)} policies, {len(PASSING)} passing and {len(FAILING)} failing cases, {len(STACKS)} stacks"
+    )
 
 
 @pytest.mark.parametrize(("name", "number"), PASSING)
@@ -45,7 +49,9 @@ def test_a_policy_refuses_bad_resources_and_says_why(name: str, number: int) -> 
     resources, said = CASES[name][1][number]
     found = messages(name, resources)
     assert any(said in message for message in found), found
-    assert all(len(message) > 30 and (":" in message or ";" in message) for message in found)  # what it is, and what to do
+    assert all(
+        len(message) > 30 and (":" in message or ";" in message) for message in found
+    )  # what it is, and what to do
 
 
 @pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.name)
@@ -64,16 +70,27 @@ def test_no_policy_stumbles_over_inputs_of_odd_shape(rule: Any, odd: Any) -> Non
         "acl",
         "instanceTypes",
     )
-    kinds = {resource.kind for good, bad in CASES.values() for group in (*good, *(one for one, _ in bad)) for resource in group}
+    kinds = {
+        resource.kind
+        for good, bad in CASES.values()
+        for group in (*good, *(one for one, _ in bad))
+        for resource in group
+    }
     resources = [
-        Resource(f"urn:pulumi:prod::p::{kind}::x", {"spotStrategy": "SpotAsPriceGo", **{key: odd for key in keys}})
+        Resource(
+            f"urn:pulumi:prod::p::{kind}::x",
+            {"spotStrategy": "SpotAsPriceGo", **{key: odd for key in keys}},
+        )
         for kind in sorted(kinds)
     ]
     list(rule.check(Deployment("prod", tuple(resources))))
 
 
 def test_no_message_repeats_a_key() -> None:
-    found = messages("no-access-key", [config(KEY), config({KEY: "x"}), workload(env=[{"name": KEY, "value": KEY}])])
+    found = messages(
+        "no-access-key",
+        [config(KEY), config({KEY: "x"}), workload(env=[{"name": KEY, "value": KEY}])],
+    )
     assert len(found) >= 3 and not any(KEY in message for message in found)
 
 
@@ -81,7 +98,9 @@ def test_no_message_repeats_a_key() -> None:
 def of_stack(stack: str) -> Deployment:
     """The resources of a committed stack, as the program registers them in a preview."""
     registered = [one for one in offline_preview(stack).resources if one.custom]
-    return Deployment(stack, tuple(Resource(one.urn, one.inputs, one.protect) for one in registered))
+    return Deployment(
+        stack, tuple(Resource(one.urn, one.inputs, one.protect) for one in registered)
+    )
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -93,7 +112,11 @@ def test_every_stack_keeps_every_policy_or_says_why_not(stack: str) -> None:
 
 
 def test_no_waiver_is_left_over() -> None:
-    used = {(one.rule.name, stack, one.resource.name) for stack in STACKS for one in check.judge(of_stack(stack), waivers.load())}
+    used = {
+        (one.rule.name, stack, one.resource.name)
+        for stack in STACKS
+        for one in check.judge(of_stack(stack), waivers.load())
+    }
     written = {(one.policy, stack, one.resource) for one in waivers.load() for stack in one.stacks}
     assert written and written <= used
 
@@ -110,7 +133,9 @@ def test_a_waiver_holds_for_its_stack_and_resource_and_until_its_day() -> None:
     entry = ingress(False)
     assert waiver.covers("tls-at-the-entry", "prod", entry, day)
     assert not waiver.covers("tls-at-the-entry", "prod", entry, day + datetime.timedelta(days=1))
-    assert not waiver.covers("tls-at-the-entry", "dev", entry, day) and not waiver.covers("no-access-key", "prod", entry, day)
+    assert not waiver.covers("tls-at-the-entry", "dev", entry, day) and not waiver.covers(
+        "no-access-key", "prod", entry, day
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,12 +146,17 @@ def test_a_waiver_holds_for_its_stack_and_resource_and_until_its_day() -> None:
         ("a: b", "expected a list"),
         ("- [", "expected a list"),
         ("- {policy: spot-mix, stacks: [], resource: x, reason: y}", "stacks: expected"),
-        ("- {policy: spot-mix, stacks: [dev], resource: x, reason: y, until: soon}", "a date such as"),
+        (
+            "- {policy: spot-mix, stacks: [dev], resource: x, reason: y, until: soon}",
+            "a date such as",
+        ),
         ("- {why: x}", "why: no such key"),
         ("- text", "expected policy"),
     ],
 )
-def test_a_waiver_that_waives_too_much_is_refused(text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_waiver_that_waives_too_much_is_refused(
+    text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "waivers.yaml"
     path.write_text(text)
     assert run(tmp_path, previews.document(), "--waivers", str(path)) == 1
@@ -143,26 +173,50 @@ def run(tmp_path: Path, text: str, *arguments: str, stack: str = "prod") -> int:
 def document(*resources: Resource) -> str:
     """A preview that makes resources."""
     return previews.document(
-        *({"op": "create", "urn": one.urn, "newState": {"inputs": one.inputs, "protect": one.protect}} for one in resources)
+        *(
+            {
+                "op": "create",
+                "urn": one.urn,
+                "newState": {"inputs": one.inputs, "protect": one.protect},
+            }
+            for one in resources
+        )
     )
 
 
-def test_a_preview_that_keeps_all_policies_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_preview_that_keeps_all_policies_passes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(tmp_path, document(*guards()), "--json", str(tmp_path / "out.json")) == 0
     assert "0 broken" in capsys.readouterr().out
-    assert json.loads((tmp_path / "out.json").read_text()) == {"stack": "prod", "policies": len(ALL), "resources": 5, "violations": []}
+    assert json.loads((tmp_path / "out.json").read_text()) == {
+        "stack": "prod",
+        "policies": len(ALL),
+        "resources": 5,
+        "violations": [],
+    }
 
 
-def test_a_preview_that_breaks_one_fails_and_is_written_down(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(tmp_path, document(*guards(acl="public-read")), "--json", str(tmp_path / "out.json")) == 1
+def test_a_preview_that_breaks_one_fails_and_is_written_down(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        run(tmp_path, document(*guards(acl="public-read")), "--json", str(tmp_path / "out.json"))
+        == 1
+    )
     written = json.loads((tmp_path / "out.json").read_text())["violations"]
-    assert {one["policy"] for one in written} == {"bucket-is-private", "bucket-is-guarded"} and written[0]["level"] == "mandatory"
+    assert {one["policy"] for one in written} == {
+        "bucket-is-private",
+        "bucket-is-guarded",
+    } and written[0]["level"] == "mandatory"
     assert "broken  bucket-is-private" in capsys.readouterr().out
 
 
 def test_advice_alone_fails_nothing(tmp_path: Path) -> None:
     advice = workload(securityContext=None)
-    assert RULES["containers-are-hardened"].level == ADVISORY and run(tmp_path, document(advice)) == 0
+    assert (
+        RULES["containers-are-hardened"].level == ADVISORY and run(tmp_path, document(advice)) == 0
+    )
 
 
 def test_what_is_deleted_need_not_keep_any_policy(tmp_path: Path) -> None:
@@ -170,7 +224,9 @@ def test_what_is_deleted_need_not_keep_any_policy(tmp_path: Path) -> None:
     assert run(tmp_path, previews.document(gone)) == 0
 
 
-def test_a_preview_without_its_unchanged_resources_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_preview_without_its_unchanged_resources_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(tmp_path, read("bucket-replaced"), stack="dev") == 1
     assert "--show-sames" in capsys.readouterr().err
 

@@ -20,7 +20,10 @@ def test_it():
     measure("tens", 10.0 * int(os.environ["ELASTIC_SEED"]), worst=min)
 """
 BAD = "def test_it():\n    assert False\n"
-ONE, TWO = Item("one", ("checks/test_one.py",), together="lab", seeds=2), Item("two", ("checks/test_two.py",), together="lab")
+ONE, TWO = (
+    Item("one", ("checks/test_one.py",), together="lab", seeds=2),
+    Item("two", ("checks/test_two.py",), together="lab"),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -43,16 +46,25 @@ def test_items_that_share_a_lab_run_in_one_session_where_the_first_of_them_was_a
     assert grouped(["D", "D", "A"], items) == [["D"], ["A"]]
 
 
-def test_every_item_has_its_own_closing_line_with_its_own_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_item_has_its_own_closing_line_with_its_own_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     place = _checks(tmp_path, one=GOOD, two=BAD)
     assert prove(["B1", "B2"], {"B1": ONE, "B2": TWO}, place) is False
     lines = [line for line in capsys.readouterr().out.splitlines() if "bound:" in line]
-    assert lines[0] == "B1 (2 seeds)  tens: median 15, worst 10 of 2; 2 of 2 checks passed  bound: every check passes  holds"
+    assert (
+        lines[0]
+        == "B1 (2 seeds)  tens: median 15, worst 10 of 2; 2 of 2 checks passed  bound: every check passes  holds"
+    )
     assert lines[1] == "B2  0 of 1 checks passed  bound: every check passes  DOES NOT HOLD"
 
 
-@pytest.mark.parametrize("text", ["def broken(:\n", "import pytest\n\ndef test_it():\n    pytest.skip()\n", ""])
-def test_what_did_not_run_proves_nothing(tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "text", ["def broken(:\n", "import pytest\n\ndef test_it():\n    pytest.skip()\n", ""]
+)
+def test_what_did_not_run_proves_nothing(
+    tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert prove(["B2"], {"B2": TWO}, _checks(tmp_path, two=text)) is False
     assert "DOES NOT HOLD" in capsys.readouterr().out
 
@@ -62,7 +74,9 @@ def test_a_range_of_seeds_goes_on_where_an_earlier_run_ended(
 ) -> None:
     monkeypatch.setenv("PROVE_SEEDS", "4-5")
     assert prove(["B1"], {"B1": ONE}, _checks(tmp_path, one=GOOD)) is True
-    assert "(2 seeds)  tens: median 45, worst 40 of 2; 2 of 2 checks passed" in capsys.readouterr().out
+    assert (
+        "(2 seeds)  tens: median 45, worst 40 of 2; 2 of 2 checks passed" in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize("said", ["five", "", "0", "5-3", "1,2"])
@@ -76,19 +90,33 @@ def test_seeds_that_are_none_are_refused_before_anything_runs(
 
 def test_an_item_owns_the_cases_of_its_files_and_directories_and_no_others() -> None:
     whole = Outcome(
-        [("lab.tests.region.test_x", True), ("lab.tests.regional", False), ("tests.e2e.test_up", True)],
-        [{"check": "lab/tests/alicloud/test_x.py::test_it", "text": "a"}, {"check": "lab/tests/alicloud.py::test_it", "text": "b"}],
+        [
+            ("lab.tests.region.test_x", True),
+            ("lab.tests.regional", False),
+            ("tests.e2e.test_up", True),
+        ],
+        [
+            {"check": "lab/tests/alicloud/test_x.py::test_it", "text": "a"},
+            {"check": "lab/tests/alicloud.py::test_it", "text": "b"},
+        ],
     )
     mine = whole.of(Item("x", ("lab/tests/alicloud",)))
-    assert mine.cases == [("lab.tests.region.test_x", True)] and [found["text"] for found in mine.figures] == ["a"]
+    assert mine.cases == [("lab.tests.region.test_x", True)] and [
+        found["text"] for found in mine.figures
+    ] == ["a"]
 
 
 def test_a_number_is_stated_as_median_and_worst_of_all_seeds() -> None:
-    entries = [{"name": "x", "value": value, "worst": "max"} for value in (1.0, 5.0, 2.0)] + [{"text": "said once"}, {"text": "said once"}]
+    entries = [{"name": "x", "value": value, "worst": "max"} for value in (1.0, 5.0, 2.0)] + [
+        {"text": "said once"},
+        {"text": "said once"},
+    ]
     assert combined(entries) == ["said once", "x: median 2, worst 5 of 3"]
 
 
-def test_figures_are_kept_with_their_seed_where_a_directory_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_figures_are_kept_with_their_seed_where_a_directory_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PROVE_KEEP", str(tmp_path / "kept"))
     keep(3, [{"name": "x", "value": 1.0}])
     keep(4, [{"name": "x", "value": 2.0}])
@@ -108,7 +136,9 @@ def test_an_item_brings_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(["B3", "b4"]) == 0 and ran == [["B3"], ["B3-HEADROOM"], ["B4"]]
 
 
-def test_an_unknown_item_is_answered_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_item_is_answered_with_those_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["b99"]) == 2
     assert "ITEM=B99: there is no such item; expected one of A1, A2" in capsys.readouterr().err
 
@@ -119,12 +149,17 @@ def test_recorded_figures_stand_beside_published_ones_and_a_missing_one_is_said_
     file = tmp_path / "figures.jsonl"
     file.write_text(
         "".join(
-            json.dumps({"name": "saving against the same autoscaler on demand", "value": v, "worst": "min"}) + "\n"
+            json.dumps(
+                {"name": "saving against the same autoscaler on demand", "value": v, "worst": "min"}
+            )
+            + "\n"
             for v in (0.48, 0.47, 0.49)
         )
     )
     assert proof_table.main([str(file)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2 + len(proof_table.ROWS) and any("| B9, x10 | 48 %, 47 % (3) | Snape 44 %" in line for line in lines)
+    assert len(lines) == 2 + len(proof_table.ROWS) and any(
+        "| B9, x10 | 48 %, 47 % (3) | Snape 44 %" in line for line in lines
+    )
     assert "not measured" in lines[-1]
     assert proof_table.main([str(tmp_path / "none")]) == 2

@@ -1,4 +1,6 @@
-"""What a killed update was creating, put into the state: beside the others, or in the place of what it was to replace."""
+"""What a killed update was creating, put into the state: beside the others, or in the place of what
+it was to replace.
+"""
 
 from typing import Any
 
@@ -13,23 +15,38 @@ def resource(name: str, identity: str, **more: Any) -> dict[str, Any]:
 
 
 def test_a_new_resource_comes_after_the_others() -> None:
-    assert [one["id"] for one in put_in([resource("pool", "a")], [resource("bucket", "b")])] == ["a", "b"]
+    assert [one["id"] for one in put_in([resource("pool", "a")], [resource("bucket", "b")])] == [
+        "a",
+        "b",
+    ]
 
 
 def test_a_replacement_takes_the_place_of_what_it_replaces_which_is_deleted_later() -> None:
     known = [resource("pool", "old", protect=True), resource("deployment", "d")]
     found = put_in(known, [resource("pool", "new")])
-    assert [(one["id"], one.get("delete", False)) for one in found] == [("new", False), ("d", False), ("old", True)]
+    assert [(one["id"], one.get("delete", False)) for one in found] == [
+        ("new", False),
+        ("d", False),
+        ("old", True),
+    ]
     assert found[-1]["protect"] and "delete" not in known[0]
 
 
 def test_what_was_to_be_deleted_already_stays_so() -> None:
     known = [resource("pool", "older", delete=True), resource("pool", "old")]
     found = put_in(known, [resource("pool", "new")])
-    assert [(one["id"], one.get("delete", False)) for one in found] == [("older", True), ("new", False), ("old", True)]
+    assert [(one["id"], one.get("delete", False)) for one in found] == [
+        ("older", True),
+        ("new", False),
+        ("old", True),
+    ]
 
 
-PROVIDER = {"urn": "urn:pulumi:local::p::pulumi:providers:kubernetes::ack", "id": "new", "type": "pulumi:providers:kubernetes"}
+PROVIDER = {
+    "urn": "urn:pulumi:local::p::pulumi:providers:kubernetes::ack",
+    "id": "new",
+    "type": "pulumi:providers:kubernetes",
+}
 POOL = {**resource("pool", "a"), "type": "kind"}
 
 
@@ -58,7 +75,9 @@ def test_what_it_depended_on_and_is_gone_is_no_longer_referred_to() -> None:
 
 
 def test_what_it_depends_on_and_is_there_stays() -> None:
-    wanted = pending(parent=POOL["urn"], dependencies=[POOL["urn"]], provider=f"{PROVIDER['urn']}::new")
+    wanted = pending(
+        parent=POOL["urn"], dependencies=[POOL["urn"]], provider=f"{PROVIDER['urn']}::new"
+    )
     assert fitted(wanted, [PROVIDER, POOL]) == wanted
 
 
@@ -71,5 +90,7 @@ def test_what_it_depends_on_and_is_there_stays() -> None:
         ({"type": "kubernetes:apps/v1:Deployment", "initErrors": ["timed out waiting"]}, False),
     ],
 )
-def test_what_failed_after_it_had_begun_to_exist_is_half_made(found: dict[str, Any], half: bool) -> None:
+def test_what_failed_after_it_had_begun_to_exist_is_half_made(
+    found: dict[str, Any], half: bool
+) -> None:
     assert is_half_made(found) is half

@@ -14,27 +14,54 @@ from ops.report.run import Growing, Run, RunError, read
 
 
 def row(
-    t: float, desired: int = 1, capacity: float = 10.0, spot: int = 0, on_demand: int = 1, price: float = 0.0, full: float = 0.0
+    t: float,
+    desired: int = 1,
+    capacity: float = 10.0,
+    spot: int = 0,
+    on_demand: int = 1,
+    price: float = 0.0,
+    full: float = 0.0,
 ) -> dict[str, Any]:
     return {
         "t": t,
         "pods": {"desired": desired, "ready": int(capacity // 10)},
         "nodes": {"ready": spot + on_demand},
         "capacity_qps": capacity,
-        "billed": {"spot": spot, "on_demand": on_demand, "cny_per_hour": price, "cny_per_hour_on_demand": full},
+        "billed": {
+            "spot": spot,
+            "on_demand": on_demand,
+            "cny_per_hour": price,
+            "cny_per_hour_on_demand": full,
+        },
     }
 
 
 def answers(t: float, count: int, failed: int = 0, late: int = 0) -> dict[str, Any]:
-    return {"t": t, "count": count, "failed": failed, "late": late, "p50": 0.1, "p95": 0.2, "p99": 0.3}
+    return {
+        "t": t,
+        "count": count,
+        "failed": failed,
+        "late": late,
+        "p50": 0.1,
+        "p95": 0.2,
+        "p99": 0.3,
+    }
 
 
-def run(samples: list[Any] | None = None, requests: list[Any] | None = None, events: list[Any] | None = None) -> Run:
+def run(
+    samples: list[Any] | None = None,
+    requests: list[Any] | None = None,
+    events: list[Any] | None = None,
+) -> Run:
     return Run({"clock": 10}, samples or [], requests or [], events or [])
 
 
 def test_the_on_demand_share_is_judged_only_where_there_are_enough_nodes() -> None:
-    samples = [row(0, spot=1, on_demand=1), row(1, spot=14, on_demand=6), row(2, spot=14, on_demand=7)]
+    samples = [
+        row(0, spot=1, on_demand=1),
+        row(1, spot=14, on_demand=6),
+        row(2, spot=14, on_demand=7),
+    ]
     assert figures.share(samples, 20) == (0.3, pytest.approx(1 / 3))
     assert figures.share(samples, 30) is None
 
@@ -47,7 +74,9 @@ def test_requests_in_time_are_neither_failed_nor_late() -> None:
 def test_the_hour_after_a_loss_goes_on_as_the_run_ended() -> None:
     bad = [answers(t, 10, failed=10) for t in range(0, 90, 10)]
     good = [answers(t, 10) for t in range(90, 910, 10)]
-    assert figures.served_next_hour(run(requests=bad + good), 0) == pytest.approx(1 - 0.025, abs=0.002)
+    assert figures.served_next_hour(run(requests=bad + good), 0) == pytest.approx(
+        1 - 0.025, abs=0.002
+    )
 
 
 def test_capacity_is_short_by_as_much_as_it_ever_was() -> None:
@@ -82,8 +111,17 @@ def test_the_largest_step_is_the_largest_within_a_window() -> None:
 
 
 def test_money_is_price_times_time_and_the_saving_is_against_all_on_demand() -> None:
-    samples = [row(0, price=10, full=20, spot=1), row(1800, price=10, full=20, spot=1), row(3600, price=99, full=99)]
-    assert figures.cost(run(samples)) == {"cny": 10, "cny_on_demand": 20, "saving": 0.5, "instance_hours": 2}
+    samples = [
+        row(0, price=10, full=20, spot=1),
+        row(1800, price=10, full=20, spot=1),
+        row(3600, price=99, full=99),
+    ]
+    assert figures.cost(run(samples)) == {
+        "cny": 10,
+        "cny_on_demand": 20,
+        "saving": 0.5,
+        "instance_hours": 2,
+    }
 
 
 def test_a_lost_nodes_pod_is_replaced_by_a_pod_of_its_own() -> None:
@@ -103,7 +141,10 @@ def test_a_run_directory_without_samples_says_what_is_missing(tmp_path: Path) ->
         read(tmp_path)
     (tmp_path / "samples.jsonl").write_text(json.dumps(row(0)) + "\n")
     (tmp_path / "meta.json").write_text('{"clock": 5}')
-    assert read(tmp_path).clock == 5 and figures.summary(read(tmp_path))["peak"] == {"pods": 1, "nodes": 1}
+    assert read(tmp_path).clock == 5 and figures.summary(read(tmp_path))["peak"] == {
+        "pods": 1,
+        "nodes": 1,
+    }
 
 
 def test_a_run_that_is_still_recorded_is_read_on_from_the_last_whole_line(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""`python -m ops.smoke`: asks the endpoint, judges the answer, and says in one message what is wrong."""
+"""`python -m ops.smoke`: asks the endpoint, judges the answer, and says in one message what is
+wrong.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ class Endpoint:
         if context:
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.address = ("127.0.0.1", self.server.server_address[1])
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        ).start()
 
 
 @pytest.fixture
@@ -88,21 +92,29 @@ class FakeStack(Stack):
         return self._outputs
 
 
-def test_a_prediction_is_printed_with_its_latency_and_a_curl_line(endpoint, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_prediction_is_printed_with_its_latency_and_a_curl_line(
+    endpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
     server = endpoint((200, GOOD))
-    assert smoke.ask(FakeStack({"predictUrl": URL}), "房间很干净", connect=server.address, wait=1) == 0
+    assert (
+        smoke.ask(FakeStack({"predictUrl": URL}), "房间很干净", connect=server.address, wait=1) == 0
+    )
     printed = capsys.readouterr().out
     assert "“房间很干净” is positive (0.88)" in printed and " ms by " in printed and GOOD in printed
     assert f"| curl -s --connect-to ::127.0.0.1:{server.address[1]} -d @- {URL}" in printed
 
 
-def test_the_sentence_goes_out_tokenised_under_the_urls_own_host_name(endpoint, logged_in: None) -> None:
+def test_the_sentence_goes_out_tokenised_under_the_urls_own_host_name(
+    endpoint, logged_in: None
+) -> None:
     from models.tokenizer import request
 
     server = endpoint((200, GOOD))
     smoke.ask(FakeStack({"predictUrl": URL}), "服务太差了", connect=server.address, wait=1)
     ((path, headers, body),) = server.asked
-    assert path == "/v1/models/chnsenticorp:predict" and headers["Host"] == "bert-tfserving.localhost"
+    assert (
+        path == "/v1/models/chnsenticorp:predict" and headers["Host"] == "bert-tfserving.localhost"
+    )
     assert body == request(["服务太差了"]) and headers["Authorization"] == "Basic bWU6cHc="
 
 
@@ -115,34 +127,60 @@ def test_a_name_below_localhost_leads_to_this_machine() -> None:
 def test_in_the_lab_the_relays_port_counts(endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     server = endpoint((200, GOOD))
     monkeypatch.setenv("LAB_INGRESS_PORT", str(server.address[1]))
-    assert smoke.ask(FakeStack({"predictUrl": "http://bert-tfserving.localhost:18080/p"}, "local"), wait=1) == 0
+    assert (
+        smoke.ask(
+            FakeStack({"predictUrl": "http://bert-tfserving.localhost:18080/p"}, "local"), wait=1
+        )
+        == 0
+    )
     assert server.asked[0][1]["Host"] == f"bert-tfserving.localhost:{server.address[1]}"
 
 
-def test_an_endpoint_that_is_not_ready_yet_is_asked_again(endpoint, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_endpoint_that_is_not_ready_yet_is_asked_again(
+    endpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
     server = endpoint((503, "no available server"), (404, "404 page not found"), (200, GOOD))
     assert smoke.ask(FakeStack({"predictUrl": URL}), connect=server.address, wait=5) == 0
     said = capsys.readouterr().err
-    assert len(server.asked) == 3 and "waiting for" in said and "HTTP 503" in said and "HTTP 404" in said
+    assert (
+        len(server.asked) == 3
+        and "waiting for" in said
+        and "HTTP 503" in said
+        and "HTTP 404" in said
+    )
 
 
-def test_an_endpoint_that_never_serves_is_given_up_in_time(endpoint, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_endpoint_that_never_serves_is_given_up_in_time(
+    endpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
     server = endpoint((503, "no"))
     assert smoke.ask(FakeStack({"predictUrl": URL}), connect=server.address, wait=0.3) == 1
     said = capsys.readouterr().err
     assert "did not serve within 0.3 s (last: HTTP 503" in said and "make status" in said
 
 
-def test_nothing_that_listens_is_told_with_the_address(endpoint, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_that_listens_is_told_with_the_address(
+    endpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert smoke.ask(FakeStack({"predictUrl": URL}), connect=("127.0.0.1", 1), wait=0.1) == 1
     said = capsys.readouterr().err
-    assert "Connection refused" in said and "connected to 127.0.0.1:1" in said and "--connect HOST:PORT" in said
+    assert (
+        "Connection refused" in said
+        and "connected to 127.0.0.1:1" in said
+        and "--connect HOST:PORT" in said
+    )
 
 
 WRONG = [
-    ((400, '{ "error": "Missing named input" }'), ["HTTP 400 (Missing named input)", "expected 200"]),
+    (
+        (400, '{ "error": "Missing named input" }'),
+        ["HTTP 400 (Missing named input)", "expected 200"],
+    ),
     ((401, "Unauthorized"), ["HTTP 401", "Set EI_USER and EI_PASSWORD"]),
-    ((404, '{ "error": "Servable not found for request: Latest(chnsenticorp)" }'), ["HTTP 404", "Servable not found"]),
+    (
+        (404, '{ "error": "Servable not found for request: Latest(chnsenticorp)" }'),
+        ["HTTP 404", "Servable not found"],
+    ),
     ((500, "<html>oops</html>"), ["HTTP 500 (<html>oops</html>)"]),
     ((200, "hello"), ["'hello'", "expected {'predictions'"]),
     ((200, '{"predictions": []}'), ["expected {'predictions'"]),
@@ -151,7 +189,9 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("reply", "parts"), WRONG)
-def test_an_answer_that_is_no_prediction_is_explained(endpoint, capsys: pytest.CaptureFixture[str], reply: Reply, parts: list[str]) -> None:
+def test_an_answer_that_is_no_prediction_is_explained(
+    endpoint, capsys: pytest.CaptureFixture[str], reply: Reply, parts: list[str]
+) -> None:
     assert smoke.ask(FakeStack({"predictUrl": URL}), connect=endpoint(reply).address, wait=0.2) == 1
     said = capsys.readouterr().err
     assert said.startswith("error: ") and said.count("\n") == 1, said
@@ -159,14 +199,23 @@ def test_an_answer_that_is_no_prediction_is_explained(endpoint, capsys: pytest.C
         assert part in said
 
 
-@pytest.mark.parametrize("outputs", [{}, {"predictUrl": None}, {"predictUrl": "bert"}, {"predictUrl": "[secret]"}])
-def test_a_stack_that_is_not_up_is_told(outputs: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "outputs", [{}, {"predictUrl": None}, {"predictUrl": "bert"}, {"predictUrl": "[secret]"}]
+)
+def test_a_stack_that_is_not_up_is_told(
+    outputs: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert smoke.ask(FakeStack(outputs, "prod")) == 1
-    assert "stack prod has no output predictUrl" in (said := capsys.readouterr().err) and "make up STACK=prod" in said
+    assert (
+        "stack prod has no output predictUrl" in (said := capsys.readouterr().err)
+        and "make up STACK=prod" in said
+    )
 
 
 def served_with(directory: Path, name: str) -> ssl.SSLContext:
-    """A server's side of TLS, with a certificate for `name` of a CA that nobody knows; its file is below `directory`."""
+    """A server's side of TLS, with a certificate for `name` of a CA that nobody knows; its file is
+    below `directory`.
+    """
     certificate, key = ensure_lab_ca(directory).leaf([name])
     (directory / "leaf.pem").write_bytes(certificate + key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -189,20 +238,30 @@ def test_a_certificate_counts_for_the_urls_name_and_a_strangers_is_refused(
 def test_the_certificate_that_a_controller_shows_for_want_of_the_stacks_is_told_with_the_command_that_makes_the_secret(
     endpoint, tmp_path: Path
 ) -> None:
-    server = endpoint((200, GOOD), context=served_with(tmp_path, "Kubernetes Ingress Controller Fake Certificate"))
-    with pytest.raises(smoke.NotAsked, match="no certificate for models.example.com.*kubectl create secret tls"):
+    server = endpoint(
+        (200, GOOD), context=served_with(tmp_path, "Kubernetes Ingress Controller Fake Certificate")
+    )
+    with pytest.raises(
+        smoke.NotAsked, match="no certificate for models.example.com.*kubectl create secret tls"
+    ):
         smoke.predict(Target("https://models.example.com/p", server.address), b"{}", wait=1)
 
 
 @pytest.mark.parametrize("text", ["18080", "host:", "host:http", ":1", "host:70000"])
-def test_a_connect_address_of_another_form_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_connect_address_of_another_form_is_refused(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as caught:
         smoke.main(["--connect", text])
     assert caught.value.code == 2 and "expected HOST:PORT" in capsys.readouterr().err
 
 
 def test_the_curl_line_is_one_that_a_shell_understands() -> None:
-    line = smoke.curl(Target(URL, ("127.0.0.1", 18080), "me:secret"), "dev", Trial(b"{}", "predict", "“it's fine; rm -rf /”", sample=True))
+    line = smoke.curl(
+        Target(URL, ("127.0.0.1", 18080), "me:secret"),
+        "dev",
+        Trial(b"{}", "predict", "“it's fine; rm -rf /”", sample=True),
+    )
     assert "secret" not in line and '-u "$EI_USER"' in line
     assert subprocess.run(["sh", "-n", "-c", line]).returncode == 0
 
@@ -216,7 +275,12 @@ def test_the_curl_line_is_one_that_a_shell_understands() -> None:
     ],
 )
 def test_half_a_login_is_told_before_anything_is_sent(
-    endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], user: str, password: str, parts: list[str]
+    endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    user: str,
+    password: str,
+    parts: list[str],
 ) -> None:
     monkeypatch.setenv("EI_USER", user)
     monkeypatch.setenv("EI_PASSWORD", password)
@@ -226,15 +290,24 @@ def test_half_a_login_is_told_before_anything_is_sent(
     assert all(part in said for part in parts) and server.asked == []
 
 
-def test_after_a_deployment_what_keeps_the_answer_away_is_a_hint(endpoint, capsys: pytest.CaptureFixture[str]) -> None:
+def test_after_a_deployment_what_keeps_the_answer_away_is_a_hint(
+    endpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
     server = endpoint((401, "Unauthorized"))
-    smoke.after_up(FakeStack({"predictUrl": f"http://127.0.0.1:{server.address[1]}/v1/models/m:predict"}))
+    smoke.after_up(
+        FakeStack({"predictUrl": f"http://127.0.0.1:{server.address[1]}/v1/models/m:predict"})
+    )
     said = capsys.readouterr()
-    assert said.out.startswith("The pods are ready. The model was not asked: ") and "Set EI_USER and EI_PASSWORD" in said.out
+    assert (
+        said.out.startswith("The pods are ready. The model was not asked: ")
+        and "Set EI_USER and EI_PASSWORD" in said.out
+    )
     assert said.err == ""
 
 
-def test_a_refused_login_says_what_to_compare(endpoint, logged_in: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refused_login_says_what_to_compare(
+    endpoint, logged_in: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     server = endpoint((401, "Unauthorized"))
     assert smoke.ask(FakeStack({"predictUrl": URL}), connect=server.address, wait=1) == 1
     said = capsys.readouterr()
@@ -252,10 +325,18 @@ def test_before_a_name_leads_anywhere_the_ingress_is_asked_by_its_address_and_th
     url = f"http://bert.invalid:{server.address[1]}/v1/models/chnsenticorp:predict"
     smoke.after_up(FakeStack({"predictUrl": url, "ingressAddress": "127.0.0.1"}))
     said = capsys.readouterr().out
-    assert "is positive" in said and "Still to do: there is no DNS record for bert.invalid yet" in said
-    assert "bert.invalid. A 127.0.0.1" in said and server.asked[0][1]["Host"] == f"bert.invalid:{server.address[1]}"
+    assert (
+        "is positive" in said and "Still to do: there is no DNS record for bert.invalid yet" in said
+    )
+    assert (
+        "bert.invalid. A 127.0.0.1" in said
+        and server.asked[0][1]["Host"] == f"bert.invalid:{server.address[1]}"
+    )
     smoke.after_up(FakeStack({"predictUrl": url}))
-    assert "The model was not asked: there is no DNS record for bert.invalid" in capsys.readouterr().out
+    assert (
+        "The model was not asked: there is no DNS record for bert.invalid"
+        in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(
@@ -274,7 +355,9 @@ def test_the_body_can_be_had_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out) == request(["服务太差了"])
 
 
-def test_ctrl_c_ends_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_ends_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def pressed(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -284,10 +367,20 @@ def test_ctrl_c_ends_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 
 
 def test_a_real_stack_without_a_cli_ends_in_one_line(tmp_path: Path) -> None:
-    for module, *words in (("ops.smoke",), ("ops.load",), ("ops.report", "--live", "1"), ("ops.drill",), ("ops.up",), ("ops.preview",)):
+    for module, *words in (
+        ("ops.smoke",),
+        ("ops.load",),
+        ("ops.report", "--live", "1"),
+        ("ops.drill",),
+        ("ops.up",),
+        ("ops.preview",),
+    ):
         done = subprocess.run(
             [sys.executable, "-m", module, *words, "--stack", "dev"],
             env={"PATH": str(tmp_path), "HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}, cwd=ROOT, capture_output=True, text=True,
         )  # fmt: skip
-        assert done.returncode == 1 and done.stderr.startswith("error: no `pulumi` on PATH"), (module, done.stderr)
+        assert done.returncode == 1 and done.stderr.startswith("error: no `pulumi` on PATH"), (
+            module,
+            done.stderr,
+        )
         assert done.stderr.count("\n") == 1, done.stderr

@@ -1,4 +1,6 @@
-"""The guard: other credentials, another region, a cluster that is gone or does not answer, nobody there to confirm."""
+"""The guard: other credentials, another region, a cluster that is gone or does not answer, nobody
+there to confirm.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,20 @@ from ops.teardown.inside import Inside, NoCluster
 from ops.teardown.place import Place
 
 ACCOUNT, OTHER, CLUSTER = "1234567890123456", "6543210987654321", "c" + "1" * 32
-PLACE = Place("dev", accounts=frozenset({ACCOUNT}), regions=frozenset({"cn-shanghai"}), cluster=CLUSTER)
+PLACE = Place(
+    "dev", accounts=frozenset({ACCOUNT}), regions=frozenset({"cn-shanghai"}), cluster=CLUSTER
+)
 
 
 class FakeCloud(Cloud):
     """Answers without a network."""
 
-    def __init__(self, account: str = ACCOUNT, cluster_region: str = "cn-shanghai", failing: CloudError | None = None) -> None:
+    def __init__(
+        self,
+        account: str = ACCOUNT,
+        cluster_region: str = "cn-shanghai",
+        failing: CloudError | None = None,
+    ) -> None:
         super().__init__("cn-shanghai", Credentials("k", "s"))
         self._account, self._cluster_region, self._failing = account, cluster_region, failing
 
@@ -48,14 +57,22 @@ def test_the_right_account_and_cluster_pass() -> None:
 
 def test_credentials_of_another_account_are_refused_with_both_named() -> None:
     with pytest.raises(
-        Refused, match=rf"(?s)belong to {OTHER}, stack dev to {ACCOUNT}.*forget.*remedy: use credentials of account {ACCOUNT}"
+        Refused,
+        match=rf"(?s)belong to {OTHER}, stack dev to {ACCOUNT}.*forget.*remedy: use credentials of account {ACCOUNT}",
     ):
         guard.check_account(PLACE, FakeCloud(OTHER))
 
 
 def test_credentials_that_nobody_knows_are_refused() -> None:
-    with pytest.raises(Refused, match="(?s)whose credentials.*InvalidAccessKeyId.*ALICLOUD_ACCESS_KEY"):
-        guard.check_account(PLACE, FakeCloud(failing=CloudError("sts GetCallerIdentity", "InvalidAccessKeyId.NotFound", "x", 404)))
+    with pytest.raises(
+        Refused, match="(?s)whose credentials.*InvalidAccessKeyId.*ALICLOUD_ACCESS_KEY"
+    ):
+        guard.check_account(
+            PLACE,
+            FakeCloud(
+                failing=CloudError("sts GetCallerIdentity", "InvalidAccessKeyId.NotFound", "x", 404)
+            ),
+        )
 
 
 def test_records_that_name_two_accounts_are_refused() -> None:
@@ -64,19 +81,33 @@ def test_records_that_name_two_accounts_are_refused() -> None:
 
 
 def test_the_region_is_that_of_the_records() -> None:
-    assert guard.region_of(PLACE, {}) == guard.region_of(PLACE, {"ALICLOUD_REGION": "cn-shanghai"}) == "cn-shanghai"
+    assert (
+        guard.region_of(PLACE, {})
+        == guard.region_of(PLACE, {"ALICLOUD_REGION": "cn-shanghai"})
+        == "cn-shanghai"
+    )
     assert guard.region_of(Place("dev"), {"ALIBABA_CLOUD_REGION": "cn-beijing"}) == "cn-beijing"
 
 
 @pytest.mark.parametrize(
     ("regions", "environment", "message"),
     [
-        ({"cn-shanghai"}, {"ALICLOUD_REGION": "cn-beijing"}, "(?s)environment says cn-beijing, stack dev is in cn-shanghai.*remedy"),
-        ({"cn-shanghai", "cn-beijing"}, {}, "(?s)cn-beijing and cn-shanghai.*alicloud:region in Pulumi.dev.yaml"),
+        (
+            {"cn-shanghai"},
+            {"ALICLOUD_REGION": "cn-beijing"},
+            "(?s)environment says cn-beijing, stack dev is in cn-shanghai.*remedy",
+        ),
+        (
+            {"cn-shanghai", "cn-beijing"},
+            {},
+            "(?s)cn-beijing and cn-shanghai.*alicloud:region in Pulumi.dev.yaml",
+        ),
         (set(), {}, "(?s)name one.*ALICLOUD_REGION"),
     ],
 )
-def test_a_region_that_is_not_the_stack_s_is_refused(regions: set[str], environment: dict[str, str], message: str) -> None:
+def test_a_region_that_is_not_the_stack_s_is_refused(
+    regions: set[str], environment: dict[str, str], message: str
+) -> None:
     with pytest.raises(Refused, match=message):
         guard.region_of(Place("dev", regions=frozenset(regions)), environment)
 
@@ -88,19 +119,26 @@ def test_a_cluster_in_another_region_is_refused() -> None:
 
 def test_a_cluster_that_does_not_answer_needs_the_flag_and_the_message_names_it() -> None:
     silent = NoCluster("/version: ConnectTimeoutError")
-    with pytest.raises(Refused, match="(?s)does not answer: /version: ConnectTimeoutError.*Nothing was touched.*--cluster-gone"):
+    with pytest.raises(
+        Refused,
+        match="(?s)does not answer: /version: ConnectTimeoutError.*Nothing was touched.*--cluster-gone",
+    ):
         guard.check_cluster(PLACE, FakeCloud(), silent, False)
     guard.check_cluster(PLACE, FakeCloud(), silent, True)
 
 
 def test_a_cluster_that_is_gone_needs_the_flag_too() -> None:
-    with pytest.raises(Refused, match=f"(?s)account {ACCOUNT} has none in region cn-shanghai.*--cluster-gone"):
+    with pytest.raises(
+        Refused, match=f"(?s)account {ACCOUNT} has none in region cn-shanghai.*--cluster-gone"
+    ):
         guard.check_cluster(PLACE, FakeCloud(), NoCluster("404", gone=True), False)
 
 
 def test_a_missing_cluster_is_not_believed_when_nothing_names_the_account() -> None:
     with pytest.raises(Refused, match="(?s)nothing recorded names the stack's account.*accountId"):
-        guard.check_cluster(Place("dev", cluster=CLUSTER), FakeCloud(), NoCluster("404", gone=True), True)
+        guard.check_cluster(
+            Place("dev", cluster=CLUSTER), FakeCloud(), NoCluster("404", gone=True), True
+        )
 
 
 def test_a_cluster_that_answers_is_not_gone() -> None:
@@ -117,13 +155,19 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(("typed", "protected"), [("dev", True), ("y", False), ("YES", False)])
-def test_a_confirmation_that_fits_lets_it_go_on(typed: str, protected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_confirmation_that_fits_lets_it_go_on(
+    typed: str, protected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sys.stdin", Terminal(f"{typed}\n"))
     guard.confirm("dev", "", protected=protected, quiet=False)
 
 
-@pytest.mark.parametrize(("typed", "protected"), [("y", True), ("prod", True), ("n", False), ("", False), ("dev", False)])
-def test_any_other_answer_stops_it(typed: str, protected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("typed", "protected"), [("y", True), ("prod", True), ("n", False), ("", False), ("dev", False)]
+)
+def test_any_other_answer_stops_it(
+    typed: str, protected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sys.stdin", Terminal(f"{typed}\n"))
     with pytest.raises(Refused, match="Nothing was touched"):
         guard.confirm("dev", "", protected=protected, quiet=False)
@@ -144,21 +188,33 @@ def test_the_lab_s_own_stack_is_not_asked_about_unless_it_is_protected() -> None
 
 
 def test_credentials_come_under_the_provider_s_names_or_alibaba_s() -> None:
-    assert credentials({"ALICLOUD_ACCESS_KEY": "a", "ALICLOUD_SECRET_KEY": "b"}) == Credentials("a", "b")
-    theirs = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "a", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "b", "ALIBABA_CLOUD_SECURITY_TOKEN": "c"}
+    assert credentials({"ALICLOUD_ACCESS_KEY": "a", "ALICLOUD_SECRET_KEY": "b"}) == Credentials(
+        "a", "b"
+    )
+    theirs = {
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": "a",
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "b",
+        "ALIBABA_CLOUD_SECURITY_TOKEN": "c",
+    }
     assert credentials(theirs) == Credentials("a", "b", "c")
 
 
 def test_only_what_may_pass_is_asked_again() -> None:
     pauses: list[float] = []
-    answers = [CloudError("x", "", "reset"), CloudError("x", "Throttling.User", "slow down", 400), CloudError("x", "Internal", "", 503)]
+    answers = [
+        CloudError("x", "", "reset"),
+        CloudError("x", "Throttling.User", "slow down", 400),
+        CloudError("x", "Internal", "", 503),
+    ]
 
     def call() -> str:
         if answers:
             raise answers.pop(0)
         return "there"
 
-    assert patiently(call, pauses.append) == "there" and len(pauses) == 3 and pauses == sorted(pauses)
+    assert (
+        patiently(call, pauses.append) == "there" and len(pauses) == 3 and pauses == sorted(pauses)
+    )
     refused = [CloudError("x", "Forbidden.RAM", "no", 403), CloudError("x", "y", "never", 404)]
     with pytest.raises(CloudError, match="Forbidden"):
         patiently(lambda: (_ for _ in ()).throw(refused.pop(0)), pauses.append)

@@ -10,7 +10,12 @@ from ops.teardown.guard import Refused
 from ops.teardown.teardown import pools_of
 from tests.ops import teardown_state as states
 
-CASES = {"local": states.local, "prod": states.prod, "adopting": states.adopting, "own cluster": states.with_own_cluster}
+CASES = {
+    "local": states.local,
+    "prod": states.prod,
+    "adopting": states.adopting,
+    "own cluster": states.with_own_cluster,
+}
 COSTS = cost.Costs("cn-shanghai", lambda bucket: (31, 42 * 2**20, False))
 
 
@@ -73,22 +78,43 @@ def test_keep_model_keeps_bucket_guards_model_and_what_they_need_in_the_state() 
     }  # fmt: skip
     going = {one.urn for stage in wanted.stages for one in stage.resources}
     assert going == {one.urn for one in state.resources} - wanted.kept
-    assert ("bucket", place.place("local", state, {}).buckets.__iter__().__next__()) in wanted.things
+    assert (
+        "bucket",
+        place.place("local", state, {}).buckets.__iter__().__next__(),
+    ) in wanted.things
 
 
 def test_a_protected_bucket_stops_the_plan_until_something_says_what_becomes_of_it() -> None:
-    with pytest.raises(Refused, match=r"(?s)protected.*Bucket elastic-inference-prod-.*Nothing was touched.*--keep-protected"):
+    with pytest.raises(
+        Refused,
+        match=r"(?s)protected.*Bucket elastic-inference-prod-.*Nothing was touched.*--keep-protected",
+    ):
         plan.make(states.prod())
-    assert any(one.kind == place.BUCKET for one in plan.make(states.prod(), keep_model=True).staying)
-    assert any(one.kind == place.BUCKET for one in plan.make(states.prod(), keep_protected=True).staying)
+    assert any(
+        one.kind == place.BUCKET for one in plan.make(states.prod(), keep_model=True).staying
+    )
+    assert any(
+        one.kind == place.BUCKET for one in plan.make(states.prod(), keep_protected=True).staying
+    )
     given_up = plan.make(states.prod(), unprotect=True)
-    assert [one.kind for one in given_up.unprotect] == [place.BUCKET] and given_up.kept == frozenset()
+    assert [one.kind for one in given_up.unprotect] == [
+        place.BUCKET
+    ] and given_up.kept == frozenset()
 
 
 def test_what_was_adopted_is_left_in_place_without_being_asked_for() -> None:
     wanted = plan.make(states.adopting())
-    assert {one.name for one in wanted.adopted} >= {"pool-pool", "models-bucket", "access-role", "namespace"}
-    assert wanted.things >= {("bucket", "team-models"), ("RAM role", "model-reader"), ("Namespace", "inference")}
+    assert {one.name for one in wanted.adopted} >= {
+        "pool-pool",
+        "models-bucket",
+        "access-role",
+        "namespace",
+    }
+    assert wanted.things >= {
+        ("bucket", "team-models"),
+        ("RAM role", "model-reader"),
+        ("Namespace", "inference"),
+    }
     assert not {one.urn for one in wanted.adopted} & {one.urn for one in wanted.going}
 
 
@@ -96,16 +122,28 @@ def test_the_plan_says_what_goes_what_is_lost_and_what_ends_to_cost() -> None:
     state = states.local()
     where = place.place("local", state, {})
     text = plan.show(plan.make(state), where, "cn-shanghai", states.ACCOUNT, COSTS)
-    assert f"Stack local: account {states.ACCOUNT}, region cn-shanghai, cluster {states.CLUSTER} (given to the stack, stays)" in text
+    assert (
+        f"Stack local: account {states.ACCOUNT}, region cn-shanghai, cluster {states.CLUSTER} (given to the stack, stays)"
+        in text
+    )
     rows = [line.split()[1] for line in text.splitlines() if line[:4].strip().isdigit()]
     assert rows == ["entry", "server", "volume", "node", "store", "cluster"]
-    assert "every object in bucket elastic-inference-local-" in text and "31 object versions, 42.0 MiB" in text
+    assert (
+        "every object in bucket elastic-inference-local-" in text
+        and "31 object versions, 42.0 MiB" in text
+    )
     assert "CNY an hour (1 to 10 nodes)" in text and "`" not in text
 
 
 def test_the_plan_says_what_stays_and_what_it_costs() -> None:
     state = states.local()
-    text = plan.show(plan.make(state, keep_model=True), place.place("local", state, {}), "cn-shanghai", states.ACCOUNT, COSTS)
+    text = plan.show(
+        plan.make(state, keep_model=True),
+        place.place("local", state, {}),
+        "cn-shanghai",
+        states.ACCOUNT,
+        COSTS,
+    )
     assert "Stays, in the state as well (--keep-model):" in text
     assert "about 0.01 CNY a month for storage" in text
 
@@ -116,20 +154,29 @@ def test_a_bucket_nobody_can_look_into_is_no_reason_to_fail() -> None:
 
     state = states.local()
     text = plan.show(
-        plan.make(state, keep_model=True), place.place("local", state, {}), "cn-shanghai", "1", cost.Costs("cn-shanghai", refused)
+        plan.make(state, keep_model=True),
+        place.place("local", state, {}),
+        "cn-shanghai",
+        "1",
+        cost.Costs("cn-shanghai", refused),
     )
     assert "could not be looked up" in text
 
 
 def test_an_empty_state_has_nothing_to_go() -> None:
     wanted = plan.make(Checkpoint())
-    assert wanted.stages == () and "nothing that could go" in plan.show(wanted, place.Place("local"), "cn-shanghai", "1", COSTS)
+    assert wanted.stages == () and "nothing that could go" in plan.show(
+        wanted, place.Place("local"), "cn-shanghai", "1", COSTS
+    )
 
 
 def test_the_names_to_look_for_come_from_state_and_settings() -> None:
     known = place.place("local", states.local(), place.config_of("local"))
     alone = place.place("local", Checkpoint(), place.config_of("local"))
-    assert known.accounts == alone.accounts == {states.ACCOUNT} and known.region == alone.region == "cn-shanghai"
+    assert (
+        known.accounts == alone.accounts == {states.ACCOUNT}
+        and known.region == alone.region == "cn-shanghai"
+    )
     assert known.cluster == alone.cluster == states.CLUSTER and not known.cluster_made
     assert known.buckets == alone.buckets and known.roles == alone.roles and len(known.buckets) == 1
     assert known.pools and known.volumes and not alone.pools, "ids are known to the state only"
@@ -141,15 +188,29 @@ def test_what_becomes_somebody_else_s_is_neither_waited_for_nor_taken_for_left_b
     where = place.place("local", state, {})
     own = place.without(where, wanted.of_others)
     assert where.pools and where.buckets == {"team-models"} and "model-reader" in where.roles
-    assert own.pools == own.groups == own.buckets == own.roles == frozenset() and own.policies == where.policies
+    assert (
+        own.pools == own.groups == own.buckets == own.roles == frozenset()
+        and own.policies == where.policies
+    )
     assert place.without(where, ()) == where
 
 
-def test_the_engine_runs_once_again_after_load_balancers_and_again_for_a_cluster_that_the_stack_made() -> None:
+def test_the_engine_runs_once_again_after_load_balancers_and_again_for_a_cluster_that_the_stack_made() -> (
+    None
+):
     given = stages.runs(stages.stages(states.local()), cluster_made=False, unseen=False)
     assert [[stage.name for stage in part] for part in given] == [list(stages.STAGES)]
     balanced = stages.runs(stages.stages(states.local()), cluster_made=False, unseen=True)
-    assert [[stage.name for stage in part] for part in balanced] == [["entry", "server", "volume"], ["node pool", "store", "cluster"]]
+    assert [[stage.name for stage in part] for part in balanced] == [
+        ["entry", "server", "volume"],
+        ["node pool", "store", "cluster"],
+    ]
     made = stages.runs(stages.stages(states.local()), cluster_made=True, unseen=False)
-    assert [[stage.name for stage in part] for part in made] == [["entry", "server", "volume"], ["node pool", "store"], ["cluster"]]
-    assert stages.runs(stages.stages(states.local())[3:5], cluster_made=True, unseen=True) == [tuple(stages.stages(states.local())[3:5])]
+    assert [[stage.name for stage in part] for part in made] == [
+        ["entry", "server", "volume"],
+        ["node pool", "store"],
+        ["cluster"],
+    ]
+    assert stages.runs(stages.stages(states.local())[3:5], cluster_made=True, unseen=True) == [
+        tuple(stages.stages(states.local())[3:5])
+    ]

@@ -37,7 +37,11 @@ class FakeInside(Inside):
 @pytest.mark.parametrize("kind", KINDS)
 def test_for_every_kind_there_is_a_command_with_its_id(kind: str) -> None:
     one = found(kind, "an id", "because", "cn-shanghai", of="c1")
-    assert "'an id'" in one.remove and "{" not in one.remove and one.remove.split()[0] in ("aliyun", "kubectl")
+    assert (
+        "'an id'" in one.remove
+        and "{" not in one.remove
+        and one.remove.split()[0] in ("aliyun", "kubectl")
+    )
     assert one.where.startswith("https://") == (kind in CONSOLES)
 
 
@@ -50,13 +54,24 @@ def test_what_is_left_is_named_with_reason_command_and_page() -> None:
     report = Report("dev", WHERE, Remains((LEFT,)))
     text = report.text()
     assert not report.clean and "Left (1):" in text
-    assert "  load balancer lb-1: tags project=x, stack=dev\n    aliyun slb SetLoadBalancerDeleteProtection" in text
-    assert "https://slb.console.alibabacloud.com/slb/cn-shanghai/slbs" in text and text.endswith("dev: 1 left, 0 not looked at")
+    assert (
+        "  load balancer lb-1: tags project=x, stack=dev\n    aliyun slb SetLoadBalancerDeleteProtection"
+        in text
+    )
+    assert "https://slb.console.alibabacloud.com/slb/cn-shanghai/slbs" in text and text.endswith(
+        "dev: 1 left, 0 not looked at"
+    )
 
 
 def test_what_could_not_be_looked_at_makes_the_report_unclean() -> None:
-    report = Report("dev", WHERE, Remains(unseen=(Unseen("disks", "ecs DescribeDisks: Forbidden.RAM"),)))
-    assert not report.clean and "nobody knows" in report.text() and "0 left, 1 not looked at" in report.text()
+    report = Report(
+        "dev", WHERE, Remains(unseen=(Unseen("disks", "ecs DescribeDisks: Forbidden.RAM"),))
+    )
+    assert (
+        not report.clean
+        and "nobody knows" in report.text()
+        and "0 left, 1 not looked at" in report.text()
+    )
 
 
 def test_what_the_state_still_names_makes_it_unclean_and_what_is_kept_does_not() -> None:
@@ -68,16 +83,28 @@ def test_what_the_state_still_names_makes_it_unclean_and_what_is_kept_does_not()
 
 
 def test_the_report_as_json_has_everything_in_it(tmp_path: pathlib.Path) -> None:
-    Report("dev", WHERE, Remains((LEFT,), (Unseen("disks", "no"),))).write(str(tmp_path / "report.json"))
+    Report("dev", WHERE, Remains((LEFT,), (Unseen("disks", "no"),))).write(
+        str(tmp_path / "report.json")
+    )
     document = json.loads((tmp_path / "report.json").read_text())
-    assert document["clean"] is False and document["left"][0]["id"] == "lb-1" and document["unseen"][0]["what"] == "disks"
+    assert (
+        document["clean"] is False
+        and document["left"][0]["id"] == "lb-1"
+        and document["unseen"][0]["what"] == "disks"
+    )
 
 
 def test_a_wait_ends_when_nothing_is_pending_and_tells_each_change_once() -> None:
     said: list[str] = []
     answers = [["pod a ends", "pod b ends"], ["pod a ends", "pod b ends"], ["pod b ends"], []]
-    assert waits.until_nothing("pods", lambda: answers.pop(0), said.append, sleep=lambda seconds: None)
-    assert [line.partition(" (")[0] for line in said] == ["  pods: pod a ends and 1 more", "  pods: pod b ends", "  pods: done after 0 s"]
+    assert waits.until_nothing(
+        "pods", lambda: answers.pop(0), said.append, sleep=lambda seconds: None
+    )
+    assert [line.partition(" (")[0] for line in said] == [
+        "  pods: pod a ends and 1 more",
+        "  pods: pod b ends",
+        "  pods: done after 0 s",
+    ]
 
 
 def test_a_wait_for_nothing_says_nothing() -> None:
@@ -91,8 +118,13 @@ def test_a_wait_ends_when_patience_does_even_if_nobody_can_look() -> None:
     def failing() -> list[str]:
         raise CloudError("ecs DescribeInstances", "", "reset")
 
-    assert not waits.until_nothing("instances", failing, said.append, patience=0, sleep=lambda seconds: None)
-    assert "can't be looked at: ecs DescribeInstances: reset" in said[0] and "the report will name what is left" in said[-1]
+    assert not waits.until_nothing(
+        "instances", failing, said.append, patience=0, sleep=lambda seconds: None
+    )
+    assert (
+        "can't be looked at: ecs DescribeInstances: reset" in said[0]
+        and "the report will name what is left" in said[-1]
+    )
 
 
 @pytest.mark.parametrize(
@@ -104,36 +136,67 @@ def test_a_wait_ends_when_patience_does_even_if_nobody_can_look() -> None:
     ],
 )
 def test_tags_are_read_however_a_product_writes_them(row: dict) -> None:
-    assert tags_of(row) == {"a": "b"} and carries(row, {"a": "b"}) and not carries(row, {"a": "c"}) and not carries({}, {"a": "b"})
+    assert (
+        tags_of(row) == {"a": "b"}
+        and carries(row, {"a": "b"})
+        and not carries(row, {"a": "c"})
+        and not carries({}, {"a": "b"})
+    )
 
 
 def test_every_object_of_the_state_has_a_place_at_the_api_server() -> None:
-    paths = {one.name: path_of(one) for one in states.local().real if one.kind.startswith("kubernetes:")}
-    assert paths["entry-ingress"].startswith("/apis/networking.k8s.io/v1/namespaces/inference/ingresses/entry-ingress-")
+    paths = {
+        one.name: path_of(one) for one in states.local().real if one.kind.startswith("kubernetes:")
+    }
+    assert paths["entry-ingress"].startswith(
+        "/apis/networking.k8s.io/v1/namespaces/inference/ingresses/entry-ingress-"
+    )
     assert paths["server-deployment"].startswith("/apis/apps/v1/namespaces/inference/deployments/")
     assert paths["server-service"].startswith("/api/v1/namespaces/inference/services/")
     assert paths["namespace"] == paths["volume-pv"] == "", "they have a look of their own"
-    assert all(path.count("//") == 0 for path in paths.values()) and sum(map(bool, paths.values())) > 10
+    assert (
+        all(path.count("//") == 0 for path in paths.values())
+        and sum(map(bool, paths.values())) > 10
+    )
 
 
 def test_what_is_left_in_the_cluster_is_found() -> None:
     ingress = next(one for one in states.local().real if one.name == "entry-ingress")
-    where = Place("local", namespace="inference", volumes=frozenset({"pv-1"}), pools=frozenset({"np-1"}))
+    where = Place(
+        "local", namespace="inference", volumes=frozenset({"pv-1"}), pools=frozenset({"np-1"})
+    )
     inside = FakeInside(
         {
             "/api/v1/namespaces/inference": {"status": {"phase": "Active"}},
             "/api/v1/persistentvolumes": {
-                "items": [_item("pv-1"), _item("pv-2", spec={"claimRef": {"namespace": "other"}}), _item("pv-3", spec=CLAIMED)]
+                "items": [
+                    _item("pv-1"),
+                    _item("pv-2", spec={"claimRef": {"namespace": "other"}}),
+                    _item("pv-3", spec=CLAIMED),
+                ]
             },
-            "/api/v1/nodes": {"items": [_item("n1", labels={"inference-stack": "local"}), _item("n2", labels={"inference-stack": "dev"})]},
+            "/api/v1/nodes": {
+                "items": [
+                    _item("n1", labels={"inference-stack": "local"}),
+                    _item("n2", labels={"inference-stack": "dev"}),
+                ]
+            },
             path_of(ingress): {"kind": "Ingress"},
         }
     )
-    assert [one.remove for one in namespaces(inside, where)] == ["kubectl delete namespace inference"]
+    assert [one.remove for one in namespaces(inside, where)] == [
+        "kubectl delete namespace inference"
+    ]
     assert [one.id for one in volumes(inside, where)] == ["pv-1", "pv-3"]
-    assert [one.remove for one in volumes(inside, where, shared=True)] == ["kubectl delete persistentvolume pv-1"]
+    assert [one.remove for one in volumes(inside, where, shared=True)] == [
+        "kubectl delete persistentvolume pv-1"
+    ]
     assert [one.remove for one in nodes(inside, where)] == ["kubectl delete node n1"]
-    bindings = [_binding("ours", "own-role", "inference"), _binding("mixed", "view", "other"), _binding("also-ours", "view", "inference")]
+    bindings = [
+        _binding("ours", "own-role", "inference"),
+        _binding("mixed", "view", "other"),
+        _binding("also-ours", "view", "inference"),
+    ]
     inside._paths |= {
         f"{RBAC}/clusterrolebindings": {"items": bindings},
         f"{RBAC}/clusterroles/own-role": {"metadata": {"name": "own-role"}},
@@ -143,7 +206,10 @@ def test_what_is_left_in_the_cluster_is_found() -> None:
     ]  # fmt: skip
     assert list(grants(inside, where, shared=True)) == []
     (left,) = objects(inside, [ingress])
-    assert left.remove == f"kubectl delete ingress --namespace inference {ingress.id.partition('/')[2]}"
+    assert (
+        left.remove
+        == f"kubectl delete ingress --namespace inference {ingress.id.partition('/')[2]}"
+    )
 
 
 def test_of_a_cluster_that_did_not_answer_what_is_certainly_left_is_named() -> None:
@@ -158,7 +224,11 @@ RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
 def _binding(name: str, role: str, namespace: str) -> dict:
-    return {"metadata": {"name": name}, "roleRef": {"name": role}, "subjects": [{"kind": "ServiceAccount", "namespace": namespace}]}
+    return {
+        "metadata": {"name": name},
+        "roleRef": {"name": role},
+        "subjects": [{"kind": "ServiceAccount", "namespace": namespace}],
+    }
 
 
 CLAIMED = {"claimRef": {"namespace": "inference"}}
@@ -179,8 +249,18 @@ class Balancers(FakeCloud):
             return {"LoadBalancers": []}
         rows = [
             {"LoadBalancerId": "lb-api", "Tags": _tags({"ack.aliyun.com": "c1"})},
-            {"LoadBalancerId": "lb-used", "Tags": _tags({"ack.aliyun.com": "c1", "kubernetes.do.not.delete": service_mark("a-uid")})},
-            {"LoadBalancerId": "lb-dead", "Tags": _tags({"ack.aliyun.com": "c1", "kubernetes.do.not.delete": service_mark("b-uid")})},
+            {
+                "LoadBalancerId": "lb-used",
+                "Tags": _tags(
+                    {"ack.aliyun.com": "c1", "kubernetes.do.not.delete": service_mark("a-uid")}
+                ),
+            },
+            {
+                "LoadBalancerId": "lb-dead",
+                "Tags": _tags(
+                    {"ack.aliyun.com": "c1", "kubernetes.do.not.delete": service_mark("b-uid")}
+                ),
+            },
         ]
         return {"LoadBalancers": {"LoadBalancer": rows}, "TotalCount": len(rows)}
 
@@ -192,7 +272,11 @@ def _tags(tags: dict[str, str]) -> dict:
 def test_in_a_shared_cluster_only_a_load_balancer_whose_service_is_gone_is_left() -> None:
     inside = FakeInside({"/api/v1/services": {"items": [{"metadata": {"uid": "a-uid"}}]}})
     left = list(load_balancers(Balancers(), Place("local", cluster="c1"), inside))
-    assert [one.id for one in left] == ["lb-dead"] and "no Service of that cluster has it any more" in left[0].why
-    assert list(load_balancers(Balancers(), Place("local", cluster="c1"), None)) == [], "without a look inside nobody can tell"
+    assert [one.id for one in left] == [
+        "lb-dead"
+    ] and "no Service of that cluster has it any more" in left[0].why
+    assert list(load_balancers(Balancers(), Place("local", cluster="c1"), None)) == [], (
+        "without a look inside nobody can tell"
+    )
     own = load_balancers(Balancers(), Place("local", cluster="c1", cluster_made=True), None)
     assert sorted(one.id for one in own) == ["lb-api", "lb-dead", "lb-used"]

@@ -1,4 +1,6 @@
-"""Running the stages: again after a failure, in order after an interruption, from what a killed update left; and the command line."""
+"""Running the stages: again after a failure, in order after an interruption, from what a killed
+update left; and the command line.
+"""
 
 from __future__ import annotations
 
@@ -63,14 +65,20 @@ def test_a_stage_that_fails_is_settled_and_tried_again(tmp_path: pathlib.Path) -
     assert "--target urn:x" in " ".join(stack.asked[0]) and "--yes" in stack.asked[0]
 
 
-def test_a_stage_that_fails_each_time_ends_with_the_cli_s_exit_status(tmp_path: pathlib.Path) -> None:
+def test_a_stage_that_fails_each_time_ends_with_the_cli_s_exit_status(
+    tmp_path: pathlib.Path,
+) -> None:
     with pytest.raises(CommandFailed) as failed:
         run.destroy(Scripted("raise SystemExit(7)"), None, {}, lambda: None)
     assert failed.value.code == 7
 
 
-def test_everything_goes_without_a_target_and_the_cli_gets_the_extra_environment(tmp_path: pathlib.Path) -> None:
-    stack = Scripted("import os,sys;sys.exit(os.environ['PULUMI_K8S_DELETE_UNREACHABLE'] != 'true')")
+def test_everything_goes_without_a_target_and_the_cli_gets_the_extra_environment(
+    tmp_path: pathlib.Path,
+) -> None:
+    stack = Scripted(
+        "import os,sys;sys.exit(os.environ['PULUMI_K8S_DELETE_UNREACHABLE'] != 'true')"
+    )
     run.destroy(stack, None, run.UNREACHABLE, lambda: None)
     assert "--target" not in stack.asked[0]
 
@@ -101,7 +109,12 @@ class Recorded(Stack):
             "custom": True,
             "inputs": {"roleName": "r", "metadata": {"name": "n"}},
         }
-        self.state = {"deployment": {"resources": [], "pending_operations": [{"type": "creating", "resource": resource}]}}
+        self.state = {
+            "deployment": {
+                "resources": [],
+                "pending_operations": [{"type": "creating", "resource": resource}],
+            }
+        }
         self.written: list[dict[str, Any]] = []
         self.ran: list[tuple[str, ...]] = []
 
@@ -120,12 +133,16 @@ class Recorded(Stack):
             self.written.append(json.loads(pathlib.Path(arguments[-1]).read_text()))
 
 
-def test_a_killed_update_of_a_real_stack_is_settled_and_the_lab_s_locks_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_update_of_a_real_stack_is_settled_and_the_lab_s_locks_are_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(recover, "release_dead", lambda: pytest.fail("these are the lab's"))
     stack = Recorded("alicloud:ram/role:Role")
     recover.settle_killed_update(stack)
     (state,) = stack.written
-    assert [one["id"] for one in state["deployment"]["resources"]] == ["r"] and state["deployment"]["pending_operations"] == []
+    assert [one["id"] for one in state["deployment"]["resources"]] == ["r"] and state["deployment"][
+        "pending_operations"
+    ] == []
     assert stack.ran[-1][0] == "refresh"
 
 
@@ -137,9 +154,20 @@ def test_of_a_cluster_that_is_gone_nothing_is_taken_up() -> None:
 
 def command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """`python -m ops.teardown` as somebody types it, where there is neither lab nor CLI."""
-    env = {"PATH": "/nowhere", "HOME": "/nowhere", "PYTHONPATH": str(ROOT), "LAB_HOME": "/nowhere/lab", **variables}
+    env = {
+        "PATH": "/nowhere",
+        "HOME": "/nowhere",
+        "PYTHONPATH": str(ROOT),
+        "LAB_HOME": "/nowhere/lab",
+        **variables,
+    }
     return subprocess.run(
-        [sys.executable, "-m", "ops.teardown", *arguments], cwd=ROOT, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL
+        [sys.executable, "-m", "ops.teardown", *arguments],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
     )
 
 
@@ -152,22 +180,47 @@ def command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
         (("--patience", "long"), "invalid float value: 'long'"),
     ],
 )
-def test_a_mistake_on_the_command_line_is_one_message_and_touches_nothing(arguments: tuple[str, ...], message: str) -> None:
+def test_a_mistake_on_the_command_line_is_one_message_and_touches_nothing(
+    arguments: tuple[str, ...], message: str
+) -> None:
     done = command(*arguments)
     assert done.returncode != 0 and message in done.stderr and "Traceback" not in done.stderr
 
 
 def test_protection_is_taken_off_where_it_is_asked_for_and_nowhere_else() -> None:
-    state = {"deployment": {"resources": [{"urn": "a", "protect": True}, {"urn": "b", "protect": True}, {"urn": "c"}]}}
+    state = {
+        "deployment": {
+            "resources": [
+                {"urn": "a", "protect": True},
+                {"urn": "b", "protect": True},
+                {"urn": "c"},
+            ]
+        }
+    }
     assert edits.unprotect(state, {"a", "c"}) and not edits.unprotect(state, {"c"})
     assert [row.get("protect") for row in state["deployment"]["resources"]] == [False, True, None]
 
 
 def test_a_kubeconfig_that_has_run_out_is_replaced_as_a_secret() -> None:
-    old = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:x"}
-    row = {"urn": "a", "type": "pulumi:providers:kubernetes", "inputs": {"kubeconfig": old}, "outputs": {"kubeconfig": old}}
-    state = {"deployment": {"resources": [row, {"urn": "b", "type": "pulumi:providers:alicloud", "inputs": {}}]}}
+    old = {
+        "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+        "ciphertext": "v1:x",
+    }
+    row = {
+        "urn": "a",
+        "type": "pulumi:providers:kubernetes",
+        "inputs": {"kubeconfig": old},
+        "outputs": {"kubeconfig": old},
+    }
+    state = {
+        "deployment": {
+            "resources": [row, {"urn": "b", "type": "pulumi:providers:alicloud", "inputs": {}}]
+        }
+    }
     assert edits.renew(state, "apiVersion: v1\n")
     for side in ("inputs", "outputs"):
-        assert json.loads(row[side]["kubeconfig"]["plaintext"]) == "apiVersion: v1\n" and "ciphertext" not in row[side]["kubeconfig"]
+        assert (
+            json.loads(row[side]["kubeconfig"]["plaintext"]) == "apiVersion: v1\n"
+            and "ciphertext" not in row[side]["kubeconfig"]
+        )
     assert not edits.renew({"deployment": {}}, "x")

@@ -16,7 +16,12 @@ PLACE = Place(
     "local", cluster="c1", namespace="inference", pools=frozenset({"np-1"}), groups=frozenset({"asg-1"}),
     volumes=frozenset({"pv-1"}), buckets=frozenset({"models"}),
 )  # fmt: skip
-TAGS = {"Tag": [{"TagKey": "project", "TagValue": "elastic-inference"}, {"TagKey": "stack", "TagValue": "local"}]}
+TAGS = {
+    "Tag": [
+        {"TagKey": "project", "TagValue": "elastic-inference"},
+        {"TagKey": "stack", "TagValue": "local"},
+    ]
+}
 
 
 class Region(FakeCloud):
@@ -37,9 +42,17 @@ class Region(FakeCloud):
         return {"nodepools": [{"nodepool_info": {"nodepool_id": one}} for one in self.pools]}
 
 
-def pod(name: str, *, owned: bool = True, leaving: bool = False, phase: str = "Running") -> dict[str, Any]:
-    metadata: dict[str, Any] = {"name": name, "ownerReferences": [{"kind": "ReplicaSet"}] if owned else []}
-    return {"metadata": metadata | ({"deletionTimestamp": "now"} if leaving else {}), "status": {"phase": phase}}
+def pod(
+    name: str, *, owned: bool = True, leaving: bool = False, phase: str = "Running"
+) -> dict[str, Any]:
+    metadata: dict[str, Any] = {
+        "name": name,
+        "ownerReferences": [{"kind": "ReplicaSet"}] if owned else [],
+    }
+    return {
+        "metadata": metadata | ({"deletionTimestamp": "now"} if leaving else {}),
+        "status": {"phase": phase},
+    }
 
 
 def test_every_stage_but_the_first_has_something_to_wait_for() -> None:
@@ -55,7 +68,12 @@ def test_a_service_s_load_balancer_is_waited_for_and_one_left_behind_is_not() ->
     inside = FakeInside({"/api/v1/namespaces/inference/services": {"items": services}})
     mark = {"TagKey": "kubernetes.do.not.delete", "TagValue": service_mark("a-1")}
     region = Region(
-        {"DescribeLoadBalancers": [{"LoadBalancerId": "lb-1", "Tags": {"Tag": [mark]}}, {"LoadBalancerId": "lb-2", "Tags": TAGS}]}
+        {
+            "DescribeLoadBalancers": [
+                {"LoadBalancerId": "lb-1", "Tags": {"Tag": [mark]}},
+                {"LoadBalancerId": "lb-2", "Tags": TAGS},
+            ]
+        }
     )
     watch = Watch(region, PLACE, inside)
     assert watch.balancers() == [], "its Services were not noted, or have none"
@@ -64,17 +82,26 @@ def test_a_service_s_load_balancer_is_waited_for_and_one_left_behind_is_not() ->
 
 
 def test_pods_of_controllers_are_waited_for_until_they_have_ended() -> None:
-    pods = [pod("serving"), pod("by-hand", owned=False), pod("done", phase="Succeeded"), pod("leaving", leaving=True)]
+    pods = [
+        pod("serving"),
+        pod("by-hand", owned=False),
+        pod("done", phase="Succeeded"),
+        pod("leaving", leaving=True),
+    ]
     inside = FakeInside({"/api/v1/namespaces/inference/pods": {"items": pods}})
     assert Watch(Region({}), PLACE, inside).pods() == ["pod serving ends", "pod leaving ends"]
-    assert Watch(Region({}), PLACE, inside, namespace_stays=True).pods() == ["pod leaving ends"], "the namespace is others' too"
+    assert Watch(Region({}), PLACE, inside, namespace_stays=True).pods() == ["pod leaving ends"], (
+        "the namespace is others' too"
+    )
 
 
 def test_a_volume_is_released_when_it_is_neither_there_nor_attached() -> None:
     attachment = {"spec": {"source": {"persistentVolumeName": "pv-1"}}}
     inside = FakeInside(
         {
-            "/api/v1/persistentvolumes": {"items": [{"metadata": {"name": "pv-1"}}, {"metadata": {"name": "another"}}]},
+            "/api/v1/persistentvolumes": {
+                "items": [{"metadata": {"name": "pv-1"}}, {"metadata": {"name": "another"}}]
+            },
             "/apis/storage.k8s.io/v1/volumeattachments": {"items": [attachment]},
         }
     )
@@ -83,8 +110,13 @@ def test_a_volume_is_released_when_it_is_neither_there_nor_attached() -> None:
 
 
 def test_a_scaling_group_that_is_gone_is_about_nothing_and_one_that_is_there_may_be() -> None:
-    going = [{"ScalingActivityId": "asa-1", "StatusCode": "InProgress"}, {"ScalingActivityId": "asa-2", "StatusCode": "Successful"}]
-    assert Watch(Region({"DescribeScalingActivities": going}), PLACE, None).activities() == ["scaling activity asa-1"]
+    going = [
+        {"ScalingActivityId": "asa-1", "StatusCode": "InProgress"},
+        {"ScalingActivityId": "asa-2", "StatusCode": "Successful"},
+    ]
+    assert Watch(Region({"DescribeScalingActivities": going}), PLACE, None).activities() == [
+        "scaling activity asa-1"
+    ]
     assert Watch(Region({}), PLACE, None).activities() == []
 
 
@@ -96,5 +128,10 @@ def test_instances_of_the_pool_are_waited_for_and_the_pool_itself() -> None:
     ]
     watch = Watch(Region({"DescribeInstances": rows}, pools=("np-1", "np-2")), PLACE, None)
     assert watch.instances() == ["node pool np-1", "instance i-1 is Stopping"]
-    kept = Watch(Region({"DescribeInstances": []}, pools=("np-1",)), PLACE, None, pools_stay=frozenset({"np-1"}))
+    kept = Watch(
+        Region({"DescribeInstances": []}, pools=("np-1",)),
+        PLACE,
+        None,
+        pools_stay=frozenset({"np-1"}),
+    )
     assert kept.instances() == []

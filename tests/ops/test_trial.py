@@ -1,4 +1,6 @@
-"""The request that a model is asked with: made from its own signature, taken from a file, or a sentence for the repository's model."""
+"""The request that a model is asked with: made from its own signature, taken from a file, or a
+sentence for the repository's model.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,24 @@ from ops.trial import NoTrial
 SAMPLE = ROOT / "models" / "chnsenticorp" / "1623831335"
 
 
-def signature(method: str = "predict", name: str = "serving_default", **inputs: Tensor) -> dict[str, Signature]:
+def signature(
+    method: str = "predict", name: str = "serving_default", **inputs: Tensor
+) -> dict[str, Signature]:
     """One signature of these inputs."""
-    return {name: Signature(name, f"tensorflow/serving/{method}", inputs, {"y": Tensor("float", (-1, 1))})}
+    return {
+        name: Signature(
+            name, f"tensorflow/serving/{method}", inputs, {"y": Tensor("float", (-1, 1))}
+        )
+    }
 
 
 def stack(root: Path, **groups: object) -> str:
     """A stack's file below `root`, with these groups of settings; its name."""
-    (root / "Pulumi.mine.yaml").write_text(json.dumps({"config": {f"elastic-inference:{name}": group for name, group in groups.items()}}))
+    (root / "Pulumi.mine.yaml").write_text(
+        json.dumps(
+            {"config": {f"elastic-inference:{name}": group for name, group in groups.items()}}
+        )
+    )
     return "mine"
 
 
@@ -46,18 +58,26 @@ meta_graphs { meta_info_def { tags: "serve" tensorflow_version: "2.15.0" } graph
 
 def test_the_samples_signature_is_read() -> None:
     found = saved_model.signatures(SAMPLE)["serving_default"]
-    assert found.inputs == trial.SAMPLE_INPUTS and str(found.outputs["probabilities"]) == "float[?,2]"
+    assert (
+        found.inputs == trial.SAMPLE_INPUTS and str(found.outputs["probabilities"]) == "float[?,2]"
+    )
 
 
 def test_the_repositorys_model_gets_a_sentence_by_its_own_vocabulary(tmp_path: Path) -> None:
     from models.tokenizer import request
 
     found = trial.of_stack("local")
-    assert json.loads(found.body) == request([trial.SENTENCE]) and found.sample and found.verb == "predict"
+    assert (
+        json.loads(found.body) == request([trial.SENTENCE])
+        and found.sample
+        and found.verb == "predict"
+    )
     other = tmp_path / "models" / "7"
     shutil.copytree(SAMPLE, other)
     words = (other / "assets" / "vocab.txt").read_text().splitlines()
-    (other / "assets" / "vocab.txt").write_text("\n".join([*words[:4], "好", *(word for word in words[4:] if word != "好")]) + "\n")
+    (other / "assets" / "vocab.txt").write_text(
+        "\n".join([*words[:4], "好", *(word for word in words[4:] if word != "好")]) + "\n"
+    )
     mine = trial.of_stack(stack(tmp_path, model={"source": "models/7"}), "好", root=tmp_path)
     assert json.loads(mine.body)["instances"][0]["input_ids"][1] == 4
 
@@ -66,7 +86,10 @@ def test_another_model_gets_zeros_of_its_own_shapes_and_types(tmp_path: Path) ->
     saved(tmp_path / "m" / "3", IMAGE)
     found = trial.of_stack(stack(tmp_path, model={"source": "m/3"}), root=tmp_path)
     assert json.loads(found.body) == {"inputs": {"flag": False, "pixels": [[[0.0] * 3] * 2]}}
-    assert not found.sample and found.what == "zeros for signature serving_default (flag bool[], pixels float[?,2,3])"
+    assert (
+        not found.sample
+        and found.what == "zeros for signature serving_default (flag bool[], pixels float[?,2,3])"
+    )
     with pytest.raises(NoTrial, match="not a model that takes a sentence"):
         trial.of_stack("mine", "好", root=tmp_path)
 
@@ -91,14 +114,18 @@ def test_zeros_have_the_shape_and_the_type_that_is_asked_for(tensor: Tensor, val
 def test_what_no_json_can_say_is_told_with_the_way_out() -> None:
     with pytest.raises(NoTrial, match=r"input handle is a resource.*model\.request"):
         trial.of_zeros(signature(handle=Tensor("resource", ())), "m/1", 8 << 20)
-    with pytest.raises(NoTrial, match=r"more than entry\.bodyMib lets through \(8 MiB\).*model\.request"):
+    with pytest.raises(
+        NoTrial, match=r"more than entry\.bodyMib lets through \(8 MiB\).*model\.request"
+    ):
         trial.of_zeros(signature(x=Tensor("float", (-1, 4096, 4096))), "m/1", 8 << 20)
     with pytest.raises(NoTrial, match="no signature that takes anything"):
         trial.of_zeros({}, "m/1", 8 << 20)
 
 
 def test_a_model_without_a_default_signature_is_asked_by_name() -> None:
-    body = json.loads(trial.of_zeros(signature(name="score", x=Tensor("float", (-1,))), "m/1", 8 << 20).body)
+    body = json.loads(
+        trial.of_zeros(signature(name="score", x=Tensor("float", (-1,))), "m/1", 8 << 20).body
+    )
     assert body == {"signature_name": "score", "inputs": {"x": [0.0]}}
 
 
@@ -111,7 +138,9 @@ def test_a_model_without_a_default_signature_is_asked_by_name() -> None:
         ("regress", {"examples": [{"x": 1}]}, "regress"),
     ],
 )
-def test_a_request_from_a_file_goes_to_the_verb_that_fits_it(tmp_path: Path, method: str, body: dict, verb: str) -> None:
+def test_a_request_from_a_file_goes_to_the_verb_that_fits_it(
+    tmp_path: Path, method: str, body: dict, verb: str
+) -> None:
     (tmp_path / "r.json").write_text(json.dumps(body))
     found = trial.from_file(tmp_path / "r.json", signature(method, x=Tensor("string", (-1,))))
     assert found.verb == verb and json.loads(found.body) == body and not found.sample
@@ -151,7 +180,9 @@ def test_a_file_that_holds_no_request_is_told(tmp_path: Path, text: str | None, 
         ({"saved_model.pb": b""}, "no graph has the tag serve"),
     ],
 )
-def test_a_model_that_can_not_be_read_is_told(tmp_path: Path, content: dict[str, bytes], told: str) -> None:
+def test_a_model_that_can_not_be_read_is_told(
+    tmp_path: Path, content: dict[str, bytes], told: str
+) -> None:
     for name, data in content.items():
         (tmp_path / name).write_bytes(data)
     with pytest.raises(UnreadableModel, match=told):

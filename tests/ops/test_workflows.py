@@ -1,4 +1,6 @@
-"""The workflows: both linters pass, actions are pinned, permissions are small, and every command they run exists."""
+"""The workflows: both linters pass, actions are pinned, permissions are small, and every command
+they run exists.
+"""
 
 import importlib.util
 import re
@@ -12,28 +14,55 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))}
-TEXTS = {path.stem: path.read_text() for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))}
+WORKFLOWS = {
+    path.stem: yaml.safe_load(path.read_text())
+    for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+}
+TEXTS = {
+    path.stem: path.read_text() for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+}
 BIN = Path(sys.executable).parent
 
 
 def steps() -> list[tuple[str, dict[str, Any]]]:
     """Every step, with its workflow's name."""
-    return [(name, step) for name, flow in WORKFLOWS.items() for job in flow["jobs"].values() for step in job.get("steps", [])]
+    return [
+        (name, step)
+        for name, flow in WORKFLOWS.items()
+        for job in flow["jobs"].values()
+        for step in job.get("steps", [])
+    ]
 
 
 def lint(*command: str) -> subprocess.CompletedProcess[str]:
-    assert shutil.which(str(BIN / command[0])), f"{command[0]} is missing: requirements-dev.txt has it"
-    return subprocess.run([str(BIN / command[0]), *command[1:]], cwd=ROOT, capture_output=True, text=True)
+    assert shutil.which(str(BIN / command[0])), (
+        f"{command[0]} is missing: requirements-dev.txt has it"
+    )
+    return subprocess.run(
+        [str(BIN / command[0]), *command[1:]], cwd=ROOT, capture_output=True, text=True
+    )
 
 
 def test_actionlint_finds_nothing() -> None:
-    done = lint("actionlint", "-shellcheck=", "-pyflakes=", *(str(path) for path in (ROOT / ".github" / "workflows").glob("*.yml")))
+    done = lint(
+        "actionlint",
+        "-shellcheck=",
+        "-pyflakes=",
+        *(str(path) for path in (ROOT / ".github" / "workflows").glob("*.yml")),
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_zizmor_finds_nothing() -> None:
-    done = lint("zizmor", "--offline", "--persona", "pedantic", "--quiet", "--no-progress", str(ROOT / ".github"))
+    done = lint(
+        "zizmor",
+        "--offline",
+        "--persona",
+        "pedantic",
+        "--quiet",
+        "--no-progress",
+        str(ROOT / ".github"),
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -49,7 +78,11 @@ def test_both_linters_would_find_something(tmp_path: Path) -> None:
 
 def test_make_lint_runs_both() -> None:
     recipe = (ROOT / "Makefile").read_text().partition("\nlint:")[2].partition("\n\n")[0]
-    assert ".venv/bin/actionlint " in recipe and ".venv/bin/zizmor " in recipe and "--persona pedantic" in recipe
+    assert (
+        ".venv/bin/actionlint " in recipe
+        and ".venv/bin/zizmor " in recipe
+        and "--persona pedantic" in recipe
+    )
 
 
 def test_there_are_the_workflows_that_the_documentation_names() -> None:
@@ -60,11 +93,18 @@ def test_there_are_the_workflows_that_the_documentation_names() -> None:
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_every_action_is_pinned_by_a_commit_with_its_version_beside_it(name: str) -> None:
     for used in re.findall(r"uses: (.*)", TEXTS[name]):
-        assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", used) or used == "$/.github/workflows/stack.yml", used
+        assert (
+            re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", used)
+            or used == "$/.github/workflows/stack.yml"
+        ), used
 
 
 def test_one_version_of_an_action_is_used_everywhere() -> None:
-    used = {re.sub(r" #.*", "", one) for text in TEXTS.values() for one in re.findall(r"uses: (.*)", text)}
+    used = {
+        re.sub(r" #.*", "", one)
+        for text in TEXTS.values()
+        for one in re.findall(r"uses: (.*)", text)
+    }
     assert len(used) == len({one.partition("@")[0] for one in used})
 
 
@@ -73,20 +113,31 @@ def test_nothing_is_permitted_but_by_the_job_that_needs_it(name: str) -> None:
     assert WORKFLOWS[name]["permissions"] == {}
     for job in WORKFLOWS[name]["jobs"].values():
         granted = {f"{key}: {value}" for key, value in job["permissions"].items()}
-        assert granted <= {"contents: read", "actions: read", "id-token: write", "pull-requests: write"}
+        assert granted <= {
+            "contents: read",
+            "actions: read",
+            "id-token: write",
+            "pull-requests: write",
+        }
         assert "pull-requests: write" not in granted or name == "comment"
         assert "timeout-minutes" in job or "uses" in job
 
 
 def test_what_runs_for_a_fork_has_neither_secret_nor_identity() -> None:
     text = TEXTS["pull-request"]
-    assert "secrets." not in text and "id-token" not in text and "write" not in re.sub(r"#.*", "", text)
+    assert (
+        "secrets." not in text
+        and "id-token" not in text
+        and "write" not in re.sub(r"#.*", "", text)
+    )
     assert WORKFLOWS["pull-request"][True] == {"pull_request": None}  # YAML reads `on` as true
 
 
 def test_what_may_write_comments_runs_none_of_the_pull_request_s_code() -> None:
     text = re.sub(r"#.*", "", TEXTS["comment"])
-    assert "ref:" not in text and "pip" not in text and "make" not in text and "secrets." not in text
+    assert (
+        "ref:" not in text and "pip" not in text and "make" not in text and "secrets." not in text
+    )
     assert [step["run"] for name, step in steps() if name == "comment" and "run" in step] == [
         'python3 -m ops.preview_comment publish previews --head "$OWNER:$BRANCH" --sha "$SHA"'
     ]
@@ -106,21 +157,40 @@ def test_no_text_of_an_event_reaches_a_shell_but_through_the_environment() -> No
 def test_a_stack_has_one_run_at_a_time_and_none_is_cancelled() -> None:
     job = WORKFLOWS["stack"]["jobs"]["run"]
     assert job["concurrency"] == {"group": "stack-${{ inputs.stack }}", "cancel-in-progress": False}
-    assert all(not flow["concurrency"]["cancel-in-progress"] for name, flow in WORKFLOWS.items() if name not in ("pull-request", "stack"))
+    assert all(
+        not flow["concurrency"]["cancel-in-progress"]
+        for name, flow in WORKFLOWS.items()
+        if name not in ("pull-request", "stack")
+    )
 
 
 def test_stacks_of_the_workflows_are_those_of_the_repository() -> None:
     stacks = {path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml")}
-    assert set(WORKFLOWS["pull-request"]["jobs"]["preview"]["strategy"]["matrix"]["stack"]) == stacks
-    assert set(WORKFLOWS["drift"]["jobs"]["drift"]["strategy"]["matrix"]["stack"]) == stacks - {"local"}
-    assert set(WORKFLOWS["destroy"][True]["workflow_dispatch"]["inputs"]["stack"]["options"]) == stacks - {"local"}
-    assert {job["with"]["stack"] for job in WORKFLOWS["main"]["jobs"].values()} == stacks - {"local"}
+    assert (
+        set(WORKFLOWS["pull-request"]["jobs"]["preview"]["strategy"]["matrix"]["stack"]) == stacks
+    )
+    assert set(WORKFLOWS["drift"]["jobs"]["drift"]["strategy"]["matrix"]["stack"]) == stacks - {
+        "local"
+    }
+    assert set(
+        WORKFLOWS["destroy"][True]["workflow_dispatch"]["inputs"]["stack"]["options"]
+    ) == stacks - {"local"}
+    assert {job["with"]["stack"] for job in WORKFLOWS["main"]["jobs"].values()} == stacks - {
+        "local"
+    }
 
 
 def test_every_command_the_workflows_run_exists() -> None:
     shell = "\n".join(step.get("run", "") for _, step in steps())
-    modules, targets = set(re.findall(r"python3? -m ([\w.]+)", shell)), set(re.findall(r"^make (\w+)", shell, re.MULTILINE))
-    assert {"ops.preview_comment", "policy.environment"} <= modules and {"lint", "environment", "test"} <= targets
+    modules, targets = (
+        set(re.findall(r"python3? -m ([\w.]+)", shell)),
+        set(re.findall(r"^make (\w+)", shell, re.MULTILINE)),
+    )
+    assert {"ops.preview_comment", "policy.environment"} <= modules and {
+        "lint",
+        "environment",
+        "test",
+    } <= targets
     assert all(importlib.util.find_spec(module) for module in modules)
     made = (ROOT / "Makefile").read_text()
     assert all(re.search(rf"^{target}:", made, re.MULTILINE) for target in targets)
@@ -129,4 +199,8 @@ def test_every_command_the_workflows_run_exists() -> None:
 def test_the_cli_of_the_workflows_is_the_one_everything_is_verified_on() -> None:
     from lab.toolchain.specs import PULUMI_VERSION
 
-    assert {str(step["with"]["pulumi-version"]) for _, step in steps() if "pulumi/actions" in step.get("uses", "")} == {PULUMI_VERSION}
+    assert {
+        str(step["with"]["pulumi-version"])
+        for _, step in steps()
+        if "pulumi/actions" in step.get("uses", "")
+    } == {PULUMI_VERSION}

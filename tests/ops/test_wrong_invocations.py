@@ -1,4 +1,6 @@
-"""Every command, called wrongly or interrupted, ends with a documented status and in a sentence, never in a traceback."""
+"""Every command, called wrongly or interrupted, ends with a documented status and in a sentence,
+never in a traceback.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,23 @@ from tests.ops.invocations import CASES, STACK_FILES, Case
 
 LIMIT = 120.0
 """Seconds; bounds a hang only."""
-PROGRAMS = ("sh", "env", "git", "make", "grep", "sed", "expand", "sleep", "touch", "unshare", "true", "cat", "readlink", "dirname", "uname")
+PROGRAMS = (
+    "sh",
+    "env",
+    "git",
+    "make",
+    "grep",
+    "sed",
+    "expand",
+    "sleep",
+    "touch",
+    "unshare",
+    "true",
+    "cat",
+    "readlink",
+    "dirname",
+    "uname",
+)
 SIGNAL = """
 import os, signal, sys
 class AtImport:
@@ -40,11 +58,15 @@ CLI = '#!/bin/sh\ntouch "$CLI_RUNS"\ntrap "exit 255" INT TERM\nwhile :; do sleep
 
 
 class Surroundings:
-    """A copy of the checkout with stack files that can't be used, programs without a CLI, and no lab."""
+    """A copy of the checkout with stack files that can't be used, programs without a CLI, and no
+    lab.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.tree = Lab.create(directory).program
-        self.empty, self.programs, self.cli, self.early = (directory / name for name in ("empty", "programs", "cli", "early"))
+        self.empty, self.programs, self.cli, self.early = (
+            directory / name for name in ("empty", "programs", "cli", "early")
+        )
         for one in (self.empty, self.programs, self.cli, self.early):
             one.mkdir()
         for name, text in STACK_FILES.items():
@@ -68,11 +90,15 @@ class Surroundings:
         command = words if words[0] == "make" else [sys.executable, "-m", *words]
         runs = self.empty.parent / f"cli-{number}"
         kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("LAB_", "PROVE_", "ALICLOUD_", "PULUMI_", "SMOKE_"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("LAB_", "PROVE_", "ALICLOUD_", "PULUMI_", "SMOKE_"))
         }
         env = kept | {
             "PATH": os.pathsep.join([*([str(self.cli)] if case.cli else []), str(self.programs)]),
-            "PYTHONPATH": os.pathsep.join([*([str(self.early)] if case.at not in ("", "cli") else []), str(self.tree)]),
+            "PYTHONPATH": os.pathsep.join(
+                [*([str(self.early)] if case.at not in ("", "cli") else []), str(self.tree)]
+            ),
             "LAB_HOME": str(self.empty.parent / f"lab-{number}"),
             "CLI_RUNS": str(runs),
             **{name: str(21000 + 3 * number + place) for place, name in enumerate(PORTS)},
@@ -94,14 +120,18 @@ class Surroundings:
         return process.returncode, printed
 
     def _interrupt(self, process: subprocess.Popen[str], runs: Path, name: str) -> None:
-        """Once the CLI runs: Ctrl-C as a terminal sends it, to the whole group; SIGTERM as a supervisor does, to the command alone."""
+        """Once the CLI runs: Ctrl-C as a terminal sends it, to the whole group; SIGTERM as a
+        supervisor does, to the command alone.
+        """
         until = time.monotonic() + LIMIT
         while not runs.exists() and process.poll() is None and time.monotonic() < until:
             time.sleep(0.02)
         assert runs.exists(), "the command has ended before it ran the CLI"
         for _ in range(20):  # a command may run the CLI several times, and ends each in order
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGINT) if name == "INT" else process.send_signal(signal.SIGTERM)
+                os.killpg(process.pid, signal.SIGINT) if name == "INT" else process.send_signal(
+                    signal.SIGTERM
+                )
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=1)
                 return
@@ -116,14 +146,18 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Future[tupl
 
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=[case.name for case in CASES])
-def test_it_ends_as_documented_and_in_a_sentence(number: int, ended: list[Future[tuple[int, str]]]) -> None:
+def test_it_ends_as_documented_and_in_a_sentence(
+    number: int, ended: list[Future[tuple[int, str]]]
+) -> None:
     case = CASES[number]
     status, printed = ended[number].result()
     assert "Traceback" not in printed, printed
     assert status in case.status and case.said in printed, f"status {status}\n{printed}"
 
 
-def test_there_are_at_least_sixty_of_them_and_each_is_another(ended: list[Future[tuple[int, str]]]) -> None:
+def test_there_are_at_least_sixty_of_them_and_each_is_another(
+    ended: list[Future[tuple[int, str]]],
+) -> None:
     tracebacks = sum("Traceback" in future.result()[1] for future in ended)
     figure(f"{len(CASES)} wrong invocations and interrupts, {tracebacks} tracebacks")
     assert len({case.name for case in CASES}) == len(CASES) >= 60
@@ -136,12 +170,26 @@ def test_there_are_at_least_sixty_of_them_and_each_is_another(ended: list[Future
         (entry.Terminated(), "SIGTERM", 143),
         (CommandFailed(["pulumi", "up"], 255), "", 255),
         (BrokenPipeError(32, "Broken pipe"), "", 141),
-        (PermissionError(13, "Permission denied", "/x/y"), "/x/y: permission denied: this user may not use it", 1),
-        (FileNotFoundError(2, "No such file or directory", "pulumi"), "pulumi: no such file or directory", 1),
-        (subprocess.TimeoutExpired(["kubectl", "get"], 20), "no answer within 20 s from: kubectl get", 1),
+        (
+            PermissionError(13, "Permission denied", "/x/y"),
+            "/x/y: permission denied: this user may not use it",
+            1,
+        ),
+        (
+            FileNotFoundError(2, "No such file or directory", "pulumi"),
+            "pulumi: no such file or directory",
+            1,
+        ),
+        (
+            subprocess.TimeoutExpired(["kubectl", "get"], 20),
+            "no answer within 20 s from: kubectl get",
+            1,
+        ),
     ],
 )
-def test_what_no_command_handles_itself_ends_in_a_sentence(error: BaseException, said: str, status: int) -> None:
+def test_what_no_command_handles_itself_ends_in_a_sentence(
+    error: BaseException, said: str, status: int
+) -> None:
     text, code = entry.message(error)
     assert text is not None and said in text and code == status
 
@@ -149,8 +197,14 @@ def test_what_no_command_handles_itself_ends_in_a_sentence(error: BaseException,
 def test_a_fault_of_ours_keeps_its_traceback_and_is_called_one() -> None:
     assert entry.message(ZeroDivisionError("x")) == (None, 1)
     code = "import sys; sys.argv = ['-m']; import ops; 1 / 0"
-    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True)
-    assert done.returncode == 1 and "ZeroDivisionError" in done.stderr and "fault of the project" in done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True
+    )
+    assert (
+        done.returncode == 1
+        and "ZeroDivisionError" in done.stderr
+        and "fault of the project" in done.stderr
+    )
 
 
 def test_the_statuses_are_on_the_page() -> None:

@@ -1,4 +1,6 @@
-"""The lab's model server with many models, asked over REST and gRPC, its answers held against those of TensorFlow's own libraries."""
+"""The lab's model server with many models, asked over REST and gRPC, its answers held against those
+of TensorFlow's own libraries.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,14 @@ SECONDS = 600
 """For all models to load, and for one answer: a bound on hangs."""
 _HALVES = (14, 19)
 """bfloat16 and half: TensorFlow Serving's REST API refuses to write them."""
-_KINDS = {"f4": "DT_FLOAT", "f8": "DT_DOUBLE", "i4": "DT_INT32", "i8": "DT_INT64", "u1": "DT_UINT8", "b1": "DT_BOOL"}
+_KINDS = {
+    "f4": "DT_FLOAT",
+    "f8": "DT_DOUBLE",
+    "i4": "DT_INT32",
+    "i8": "DT_INT64",
+    "u1": "DT_UINT8",
+    "b1": "DT_BOOL",
+}
 
 
 @dataclass
@@ -59,15 +68,25 @@ class LabCase:
     asked: Counter[str] = field(default_factory=Counter)
 
 
-def questions(process: Apart, directory: Path, requests: Mapping[str, Mapping[str, np.ndarray]]) -> list[Question]:
+def questions(
+    process: Apart, directory: Path, requests: Mapping[str, Mapping[str, np.ndarray]]
+) -> list[Question]:
     """Questions to a model that `process` has loaded, with its answers."""
-    signatures = message("SavedModel").FromString((directory / "saved_model.pb").read_bytes()).meta_graphs[0].signature_def
+    signatures = (
+        message("SavedModel")
+        .FromString((directory / "saved_model.pb").read_bytes())
+        .meta_graphs[0]
+        .signature_def
+    )
     found = []
     for name, inputs in requests.items():
         halves = any(info.dtype in _HALVES for info in signatures[name].outputs.values())
         question = Question(name, signatures[name].method_name, inputs, halves, None)
         try:
-            question.answer = {alias: np.asarray(value) for alias, value in process.predict(directory, inputs, name).items()}
+            question.answer = {
+                alias: np.asarray(value)
+                for alias, value in process.predict(directory, inputs, name).items()
+            }
         except StatusError as error:
             question.error = error.message.partition("\n")[0][:120]
         found.append(question)
@@ -99,13 +118,17 @@ class LabServer:
         return place
 
     def judge(self, cases: list[LabCase]) -> list[LabCase]:
-        """Fills in verdicts and faults: the models that TensorFlow loads in one process, those that it refuses in another."""
+        """Fills in verdicts and faults: the models that TensorFlow loads in one process, those that
+        it refuses in another.
+        """
         refused = [case for case in cases if case.refused]
         if refused:
             server = self._start(refused)
             try:
                 if server.process.wait(SECONDS) != 255:
-                    refused[0].faults.append(f"ended with {server.process.returncode} where models were refused")
+                    refused[0].faults.append(
+                        f"ended with {server.process.returncode} where models were refused"
+                    )
             finally:
                 server.process.kill()
             for case in refused:
@@ -114,12 +137,19 @@ class LabServer:
         server = self._start(loaded)
         try:
             server.wait_for("Exporting HTTP/REST API", SECONDS)
-            with httpx.Client(base_url=server.url, timeout=SECONDS) as http, grpc.insecure_channel(f"127.0.0.1:{server.grpc}") as channel:
+            with (
+                httpx.Client(base_url=server.url, timeout=SECONDS) as http,
+                grpc.insecure_channel(f"127.0.0.1:{server.grpc}") as channel,
+            ):
                 for case in loaded:
                     for question in case.questions:
                         _ask(case, question, http, channel)
                     case.verdict = (
-                        "fails" if any(question.error for question in case.questions) else "answers" if case.questions else "loads"
+                        "fails"
+                        if any(question.error for question in case.questions)
+                        else "answers"
+                        if case.questions
+                        else "loads"
                     )
                     case.verdict = "differs" if case.faults else case.verdict
         finally:
@@ -129,11 +159,22 @@ class LabServer:
 
     def _start(self, cases: list[LabCase]) -> Server:
         configs = "".join(
-            f"config {{ name: '{case.name}' base_path: '/models/{case.name}' model_platform: 'tensorflow' }}\n" for case in cases
+            f"config {{ name: '{case.name}' base_path: '/models/{case.name}' model_platform: 'tensorflow' }}\n"
+            for case in cases
         )
         (self.root / "models.config").write_text(f"model_config_list {{ {configs} }}")
-        flags = ["--model_config_file=/models.config", "--max_num_load_retries=0", f"--rest_api_timeout_in_ms={SECONDS * 1000}"]
-        return start_process(self.root, flags, {"LAB_IMAGE_TAG": self.version}, (free_port(), free_port()), default=False)
+        flags = [
+            "--model_config_file=/models.config",
+            "--max_num_load_retries=0",
+            f"--rest_api_timeout_in_ms={SECONDS * 1000}",
+        ]
+        return start_process(
+            self.root,
+            flags,
+            {"LAB_IMAGE_TAG": self.version},
+            (free_port(), free_port()),
+            default=False,
+        )
 
 
 def _judge_refusal(case: LabCase, log: str) -> None:
@@ -149,12 +190,23 @@ def _judge_refusal(case: LabCase, log: str) -> None:
 
 
 def _ask(case: LabCase, question: Question, http: httpx.Client, channel: grpc.Channel) -> None:
-    ways: list[tuple[str, Any]] = [("answers over gRPC", lambda: _grpc_predict(case, question, channel))]
+    ways: list[tuple[str, Any]] = [
+        ("answers over gRPC", lambda: _grpc_predict(case, question, channel))
+    ]
     if question.halves:
-        ways.append(("refusals of half and bfloat16 over REST", lambda: _refused_halves(case, question, http)))
+        ways.append(
+            (
+                "refusals of half and bfloat16 over REST",
+                lambda: _refused_halves(case, question, http),
+            )
+        )
     else:
         ways.append(("answers over REST", lambda: _rest_predict(case, question, http)))
-    if question.method in (CLASSIFY, REGRESS) and question.answer is not None and _are_examples(question):
+    if (
+        question.method in (CLASSIFY, REGRESS)
+        and question.answer is not None
+        and _are_examples(question)
+    ):
         name = question.method.rpartition("/")[2]
         ways.append((f"{name} over REST", lambda: _rest_examples(case, question, name, http)))
         ways.append((f"{name} over gRPC", lambda: _grpc_examples(case, question, name, channel)))
@@ -166,10 +218,14 @@ def _ask(case: LabCase, question: Question, http: httpx.Client, channel: grpc.Ch
             if question.error and question.error in text:
                 case.asked["errors of TensorFlow's over " + what.rpartition(" ")[2]] += 1
             else:
-                case.faults.append(f"{what}, {question.signature}: {text[:300]}; TensorFlow: {question.error or 'answers'}")
+                case.faults.append(
+                    f"{what}, {question.signature}: {text[:300]}; TensorFlow: {question.error or 'answers'}"
+                )
             continue
         if question.error:
-            case.faults.append(f"{what}, {question.signature}: answers, TensorFlow fails: {question.error}")
+            case.faults.append(
+                f"{what}, {question.signature}: answers, TensorFlow fails: {question.error}"
+            )
             continue
         case.asked[what] += 1
         for alias, answer, expected in pairs:
@@ -202,7 +258,9 @@ def _grpc_predict(case: LabCase, question: Question, channel: grpc.Channel) -> P
         request.inputs[alias].CopyFrom(to_proto(Tensor(kind, values)))
     outputs = _call(channel, "Predict", request, "PredictResponse").outputs
     expected = question.answer or {}
-    assert sorted(outputs) == sorted(expected), f"outputs {sorted(outputs)}, TensorFlow: {sorted(expected)}"
+    assert sorted(outputs) == sorted(expected), (
+        f"outputs {sorted(outputs)}, TensorFlow: {sorted(expected)}"
+    )
     for alias, value in expected.items():
         yield alias, np.asarray(from_proto(outputs[alias], alias).values), value
 
@@ -214,22 +272,35 @@ def _post(http: httpx.Client, case: LabCase, method: str, body: dict[str, Any]) 
 
 
 def _rest_predict(case: LabCase, question: Question, http: httpx.Client) -> Pairs:
-    body = {"signature_name": question.signature, "inputs": {alias: _json(values) for alias, values in question.inputs.items()}}
+    body = {
+        "signature_name": question.signature,
+        "inputs": {alias: _json(values) for alias, values in question.inputs.items()},
+    }
     outputs = _post(http, case, "predict", body)["outputs"]
     expected = question.answer or {}
     if len(expected) == 1:
         outputs = {next(iter(expected)): outputs}
-    assert sorted(outputs) == sorted(expected), f"outputs {sorted(outputs)}, TensorFlow: {sorted(expected)}"
+    assert sorted(outputs) == sorted(expected), (
+        f"outputs {sorted(outputs)}, TensorFlow: {sorted(expected)}"
+    )
     for alias, value in expected.items():
         yield alias, _from_json(outputs[alias], value), value
 
 
 def _refused_halves(case: LabCase, question: Question, http: httpx.Client) -> Pairs:
     """The server computes the answer and can't write it."""
-    body = {"signature_name": question.signature, "inputs": {alias: _json(values) for alias, values in question.inputs.items()}}
+    body = {
+        "signature_name": question.signature,
+        "inputs": {alias: _json(values) for alias, values in question.inputs.items()},
+    }
     answer = http.post(f"/v1/models/{case.name}:predict", content=json.dumps(body))
     assert answer.status_code == 400, f"{answer.status_code} instead of 400: {answer.text[:200]}"
-    assert "DT_BFLOAT16" in answer.text or "DT_HALF" in answer.text or "bfloat16" in answer.text or "half" in answer.text, answer.text[:200]
+    assert (
+        "DT_BFLOAT16" in answer.text
+        or "DT_HALF" in answer.text
+        or "bfloat16" in answer.text
+        or "half" in answer.text
+    ), answer.text[:200]
     return iter(())
 
 
@@ -239,9 +310,14 @@ def _examples(question: Question) -> list[bytes]:
 
 
 def _are_examples(question: Question) -> bool:
-    """Whether the strings that the model takes are tf.Examples: some models of these methods take texts."""
+    """Whether the strings that the model takes are tf.Examples: some models of these methods take
+    texts.
+    """
     try:
-        return all(protos.cls("Example").FromString(example).features.feature for example in _examples(question))
+        return all(
+            protos.cls("Example").FromString(example).features.feature
+            for example in _examples(question)
+        )
     except (DecodeError, ValueError):
         return False
 
@@ -253,18 +329,33 @@ def _features(example: bytes) -> dict[str, Any]:
     for name, feature in parsed.features.feature.items():
         kind = feature.WhichOneof("choice") or "float_list"
         values = list(getattr(feature, kind).value)
-        result[name] = [{"b64": base64.b64encode(value).decode()} for value in values] if kind == "bytes_list" else values
+        result[name] = (
+            [{"b64": base64.b64encode(value).decode()} for value in values]
+            if kind == "bytes_list"
+            else values
+        )
     return result
 
 
 def _rest_examples(case: LabCase, question: Question, method: str, http: httpx.Client) -> Pairs:
-    body = {"signature_name": question.signature, "examples": [_features(example) for example in _examples(question)]}
+    body = {
+        "signature_name": question.signature,
+        "examples": [_features(example) for example in _examples(question)],
+    }
     results = _post(http, case, method, body)["results"]
     if method == "regress":
         yield "outputs", np.array(results, np.float64), _values(question)
         return
-    yield "scores", np.array([[score for _, score in row] for row in results], np.float64), _scores(question)
-    yield "classes", _labels([[label.encode() for label, _ in row] for row in results]), _classes(question)
+    yield (
+        "scores",
+        np.array([[score for _, score in row] for row in results], np.float64),
+        _scores(question),
+    )
+    yield (
+        "classes",
+        _labels([[label.encode() for label, _ in row] for row in results]),
+        _classes(question),
+    )
 
 
 def _grpc_examples(case: LabCase, question: Question, method: str, channel: grpc.Channel) -> Pairs:
@@ -273,11 +364,23 @@ def _grpc_examples(case: LabCase, question: Question, method: str, channel: grpc
     request.input.example_list.examples.extend(_examples(question))
     if method == "regress":
         result = _call(channel, "Regress", request, "RegressionResponse").result
-        yield "outputs", np.array([entry.value for entry in result.regressions], np.float64), _values(question)
+        yield (
+            "outputs",
+            np.array([entry.value for entry in result.regressions], np.float64),
+            _values(question),
+        )
         return
     rows = _call(channel, "Classify", request, "ClassificationResponse").result.classifications
-    yield "scores", np.array([[entry.score for entry in row.classes] for row in rows], np.float64), _scores(question)
-    yield "classes", _labels([[entry.label for entry in row.classes] for row in rows]), _classes(question)
+    yield (
+        "scores",
+        np.array([[entry.score for entry in row.classes] for row in rows], np.float64),
+        _scores(question),
+    )
+    yield (
+        "classes",
+        _labels([[entry.label for entry in row.classes] for row in rows]),
+        _classes(question),
+    )
 
 
 def _values(question: Question) -> np.ndarray:
@@ -294,7 +397,11 @@ def _scores(question: Question) -> np.ndarray:
 def _classes(question: Question) -> np.ndarray:
     """The labels; empty ones where the model gives none."""
     assert question.answer
-    return question.answer["classes"] if "classes" in question.answer else np.full(_scores(question).shape, b"", object)
+    return (
+        question.answer["classes"]
+        if "classes" in question.answer
+        else np.full(_scores(question).shape, b"", object)
+    )
 
 
 def _labels(rows: list[list[bytes]]) -> np.ndarray:
@@ -322,9 +429,13 @@ def _from_json(value: Any, expected: np.ndarray) -> np.ndarray:
     flat = [value] if not expected.shape else _flattened(value, expected.ndim)
     if len(flat) != expected.size:
         return np.empty((len(flat),), object)
-    found.reshape(-1)[:] = [base64.b64decode(item["b64"]) if isinstance(item, dict) else item.encode() for item in flat]
+    found.reshape(-1)[:] = [
+        base64.b64decode(item["b64"]) if isinstance(item, dict) else item.encode() for item in flat
+    ]
     return found
 
 
 def _flattened(value: Any, depth: int) -> list[Any]:
-    return [value] if depth == 0 else [item for part in value for item in _flattened(part, depth - 1)]
+    return (
+        [value] if depth == 0 else [item for part in value for item in _flattened(part, depth - 1)]
+    )

@@ -1,4 +1,6 @@
-"""The models of R2: exported by TensorFlow releases in environments of their own, or published on PyPI; all kept in the cache."""
+"""The models of R2: exported by TensorFlow releases in environments of their own, or published on
+PyPI; all kept in the cache.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def home() -> Path:
 
 
 def exported(version: str) -> Path:
-    """The models that TensorFlow `version` exports, kept by version and script. Says on stderr what it does and how far it is."""
+    """The models that TensorFlow `version` exports, kept by version and script. Says on stderr what
+    it does and how far it is.
+    """
     key = hashlib.sha256(SCRIPT.read_bytes()).hexdigest()[:12]
     place = home() / f"{version}-{key}"
     if (place / "left_out.json").is_file():
@@ -41,7 +45,9 @@ def exported(version: str) -> Path:
         temporary = place.with_name(f".{place.name}")
         shutil.rmtree(temporary, ignore_errors=True)
         began, text = step.elapsed, b""
-        for chunk in _run([str(python), str(SCRIPT), str(temporary)], home() / f"export-{version}.log", {}):
+        for chunk in _run(
+            [str(python), str(SCRIPT), str(temporary)], home() / f"export-{version}.log", {}
+        ):
             text += chunk
             if found := _DONE.findall(text):
                 done, total = map(int, found[-1])
@@ -62,7 +68,9 @@ def _python(version: str, board: Board, step: Step) -> Path:
     if (place / ".ready").is_file() and python.is_file():
         return python
     megabytes = libraries.RELEASES[version].wheel_bytes / 1e6
-    board.line(f"{step.name}: installing TensorFlow with Python, {megabytes:.0f} MB and its dependencies (first time only)")
+    board.line(
+        f"{step.name}: installing TensorFlow with Python, {megabytes:.0f} MB and its dependencies (first time only)"
+    )
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     downloads = place / "downloads"
@@ -70,7 +78,15 @@ def _python(version: str, board: Board, step: Step) -> Path:
     for _ in _run([sys.executable, "-m", "venv", str(place)], log, {}):
         step.show("making the environment")
     downloads.mkdir()
-    command = [str(python), "-m", "pip", "install", "--progress-bar=off", "--disable-pip-version-check", f"tensorflow-cpu=={version}"]
+    command = [
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "--progress-bar=off",
+        "--disable-pip-version-check",
+        f"tensorflow-cpu=={version}",
+    ]
     looked = 0.0
     for _ in _run(command, log, {"TMPDIR": str(downloads)}):
         if step.elapsed - looked >= LOOK_SECONDS:
@@ -90,8 +106,22 @@ def published() -> Iterator[tuple[str, Path]]:
             shutil.rmtree(place, ignore_errors=True)
             place.mkdir(parents=True)
             print(f"SavedModels in {name} {version}: downloading", file=sys.stderr, flush=True)
-            command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(place), f"{name}=={version}"]
-            for _ in _run([*command, "--ignore-requires-python", "--only-binary=:all:"], home() / f"download-{name}.log", {}):
+            command = [
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "-q",
+                "--no-deps",
+                "-d",
+                str(place),
+                f"{name}=={version}",
+            ]
+            for _ in _run(
+                [*command, "--ignore-requires-python", "--only-binary=:all:"],
+                home() / f"download-{name}.log",
+                {},
+            ):
                 pass
             (wheel,) = place.glob("*.whl")
             with zipfile.ZipFile(wheel) as archive:
@@ -103,7 +133,9 @@ def published() -> Iterator[tuple[str, Path]]:
 
 
 def _run(command: Sequence[str], log: Path, variables: dict[str, str]) -> Iterator[bytes]:
-    """What a command writes, as it comes, also kept in `log`. RuntimeError with its last lines if it fails."""
+    """What a command writes, as it comes, also kept in `log`. RuntimeError with its last lines if
+    it fails.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as sink, Child(command, threading.Event(), variables=variables) as child:
         for chunk in child.output():

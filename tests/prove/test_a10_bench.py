@@ -1,4 +1,6 @@
-"""The benchmark's ratios hold. Not part of `make test`: a benchmark is not a test; `make prove ITEM=A10` runs it."""
+"""The benchmark's ratios hold. Not part of `make test`: a benchmark is not a test; `make prove
+ITEM=A10` runs it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,12 @@ from tests.figures import figure
 
 @pytest.mark.timeout(1800)
 def test_preview_and_upload_keep_their_ratios() -> None:
-    done = subprocess.run([sys.executable, "-m", "ops.bench", "--full", "--json"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "ops.bench", "--full", "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     figures = json.loads(done.stdout.splitlines()[-1])
     ratios = f"preview {figures['preview_ratio']:.2f}x, upload {figures['upload_ratio']:.2f}x"

@@ -1,4 +1,6 @@
-"""A fresh clone with fresh caches: `make up`, an answer, `make test`; then warm, then nothing to do. Takes most of an hour."""
+"""A fresh clone with fresh caches: `make up`, an answer, `make test`; then warm, then nothing to
+do. Takes most of an hour.
+"""
 
 from __future__ import annotations
 
@@ -22,5 +24,7 @@ def test_two_commands_on_a_fresh_clone_with_fresh_caches(tmp_path: pathlib.Path)
         warm, _ = clone.timed("make", "up")
         clone.timed("make", "down")
         tested, _ = clone.timed("make", "test") if os.environ.get("FRESH_TEST") else (0.0, "")
-    figure(f"cold {cold / 60:.1f} min, warm {warm:.0f} s, second {second:.1f} s, test {tested / 60:.1f} min")
+    figure(
+        f"cold {cold / 60:.1f} min, warm {warm:.0f} s, second {second:.1f} s, test {tested / 60:.1f} min"
+    )
     assert cold <= 25 * 60 and warm <= 60 and second <= 10

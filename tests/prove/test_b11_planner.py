@@ -1,4 +1,6 @@
-"""B11, the planner's own half: seven days and fifty candidates within a minute of one core. The other half needs a recorded run."""
+"""B11, the planner's own half: seven days and fifty candidates within a minute of one core. The
+other half needs a recorded run.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""B9, the day curve: the settings the planner chooses cost at most a quarter of a static fleet and answer 99.9 % in time, in every seed."""
+"""B9, the day curve: the settings the planner chooses cost at most a quarter of a static fleet and
+answer 99.9 % in time, in every seed.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,19 @@ def test_the_chosen_settings_keep_cost_and_promise_in_every_seed(tmp_path: Path)
         "base: {nodePool.onDemandPercent: 30, nodePool.maxSize: auto, autoscaler.maxReplicas: auto, autoscaler.scaleUpPods: auto}\n"
         "grid: {autoscaler.targetQps: [9, 10, 11], headroom.nodes: [0, 1, 2], autoscaler.scaleDownSeconds: [300, 600]}\n"
     )
-    arguments = ["--trace", "S3", "--market", "moderate", "--seeds", "5", "--candidates", str(file), "--json", str(figures), "--quiet"]
+    arguments = [
+        "--trace",
+        "S3",
+        "--market",
+        "moderate",
+        "--seeds",
+        "5",
+        "--candidates",
+        str(file),
+        "--json",
+        str(figures),
+        "--quiet",
+    ]
     assert main(arguments) == 0
     chosen = json.loads(figures.read_text())["chosen"]
     cost, saving = chosen["relative_static"], 1 - chosen["relative_on_demand"]

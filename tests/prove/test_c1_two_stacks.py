@@ -1,4 +1,6 @@
-"""Two stacks live side by side in one lab cluster: both answer, neither sees the other's changes, one outlives the other."""
+"""Two stacks live side by side in one lab cluster: both answer, neither sees the other's changes,
+one outlives the other.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ NAMESPACES = {STACK: "inference", SECOND: "inference-second"}
 
 @pytest.fixture
 def lab(tmp_path: pathlib.Path) -> Iterator[Lab]:
-    """A lab of its own, and the settings of a second stack: what docs/environments.md says they must differ in, and nothing else."""
+    """A lab of its own, and the settings of a second stack: what docs/environments.md says they
+    must differ in, and nothing else.
+    """
     made = Lab.create(tmp_path)
     settings = yaml.safe_load((made.program / f"Pulumi.{STACK}.yaml").read_text())
     config = settings["config"]
@@ -64,10 +68,14 @@ def test_two_stacks_side_by_side(lab: Lab) -> None:
     _each_on_its_own_nodes(lab)
 
     # A change of the one rolls its pods and touches nothing of the other.
-    before = lab.kubectl("get", "pods,deployments,services,ingresses,hpa,pvc", "-n", NAMESPACES[STACK])["items"]
+    before = lab.kubectl(
+        "get", "pods,deployments,services,ingresses,hpa,pvc", "-n", NAMESPACES[STACK]
+    )["items"]
     lab.pulumi("config", "set", "--stack", SECOND, "--path", f"{PROJECT}:model.name", "renamed")
     up(lab, SECOND)
-    after = lab.kubectl("get", "pods,deployments,services,ingresses,hpa,pvc", "-n", NAMESPACES[STACK])["items"]
+    after = lab.kubectl(
+        "get", "pods,deployments,services,ingresses,hpa,pvc", "-n", NAMESPACES[STACK]
+    )["items"]
     assert _identities(before) == _identities(after)
     assert answers(lab, STACK) == 200
     end = time.monotonic() + 60  # the pod before it serves until it has left the ingress
@@ -79,7 +87,16 @@ def test_two_stacks_side_by_side(lab: Lab) -> None:
     lab.pulumi("destroy", "--stack", SECOND, "--yes", "--skip-preview", timeout=600)
     assert answers(lab, STACK) == 200
     up(lab, STACK, "--expect-no-changes", "--refresh")
-    kinds = ("bucket", "ram_role", "ram_policy", "ram_attachment", "node_pool", "cluster", "addon", "vswitch")
+    kinds = (
+        "bucket",
+        "ram_role",
+        "ram_policy",
+        "ram_attachment",
+        "node_pool",
+        "cluster",
+        "addon",
+        "vswitch",
+    )
     left = lab.region("resources")["resources"]
     assert {kind: left.get(kind) for kind in kinds} == {kind: alone.get(kind) for kind in kinds}
     lab.pulumi("destroy", "--stack", STACK, "--yes", "--skip-preview", timeout=600)
@@ -89,7 +106,10 @@ def test_two_stacks_side_by_side(lab: Lab) -> None:
 
 
 def _each_on_its_own_nodes(lab: Lab) -> None:
-    nodes = {node["metadata"]["name"]: node["metadata"]["labels"] for node in lab.kubectl("get", "nodes")["items"]}
+    nodes = {
+        node["metadata"]["name"]: node["metadata"]["labels"]
+        for node in lab.kubectl("get", "nodes")["items"]
+    }
     for stack, namespace in NAMESPACES.items():
         pods = lab.kubectl("get", "pods", "-n", namespace, "-l", "app=tensorflow-serving")["items"]
         stacks = {nodes[pod["spec"]["nodeName"]].get("inference-stack") for pod in pods}
@@ -97,5 +117,10 @@ def _each_on_its_own_nodes(lab: Lab) -> None:
 
 
 def _identities(items: list[dict]) -> set[tuple[str, str, int]]:
-    """Kind, uid and generation: a new object or a changed one differs. Autoscalers' counters are no change."""
-    return {(item["kind"], item["metadata"]["uid"], item["metadata"].get("generation", 0)) for item in items}
+    """Kind, uid and generation: a new object or a changed one differs. Autoscalers' counters are no
+    change.
+    """
+    return {
+        (item["kind"], item["metadata"]["uid"], item["metadata"].get("generation", 0))
+        for item in items
+    }

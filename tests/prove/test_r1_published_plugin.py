@@ -1,4 +1,6 @@
-"""The kubernetes plugin in the lab is the published provider's own package, and nothing of the stand-in for it is left."""
+"""The kubernetes plugin in the lab is the published provider's own package, and nothing of the
+stand-in for it is left.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,19 @@ STATED = "stand-in deleted: 9,538 lines of 64 files (commit eed2c20)"
 
 
 def test_nothing_of_the_stand_in_is_left() -> None:
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     assert not [name for name in listed if name.startswith(GONE)]
     texts = [
-        name for name in listed if name.endswith((".py", ".md", ".yaml", ".toml")) and not name.endswith("test_r1_published_plugin.py")
+        name
+        for name in listed
+        if name.endswith((".py", ".md", ".yaml", ".toml"))
+        and not name.endswith("test_r1_published_plugin.py")
     ]
-    assert not [name for name in texts if re.search(r"lab[./]kubernetes_plugin", (ROOT / name).read_text())]
+    assert not [
+        name for name in texts if re.search(r"lab[./]kubernetes_plugin", (ROOT / name).read_text())
+    ]
     figure(STATED)
 
 

@@ -1,8 +1,10 @@
-"""R2: SavedModels of many kinds, each judged by the check, loaded and asked by TensorFlow's own libraries, and served by the lab's server,
-which is asked over REST and gRPC: one verdict, one answer.
+"""R2: SavedModels of many kinds, each judged by the check, loaded and asked by TensorFlow's own
+libraries, and served by the lab's server, which is asked over REST and gRPC: one verdict, one
+answer.
 
-The models are exported by two TensorFlow releases, each in a virtual environment of its own in the cache (2 to 4 minutes the first time);
-to these come damaged ones, ones rewritten for TensorFlow 1.15.0, and two that are published on PyPI.
+The models are exported by two TensorFlow releases, each in a virtual environment of its own in the
+cache (2 to 4 minutes the first time); to these come damaged ones, ones rewritten for TensorFlow
+1.15.0, and two that are published on PyPI.
 """
 
 from __future__ import annotations
@@ -30,7 +32,16 @@ from tests.prove.lab_server import LabCase, LabServer, farthest, questions
 from tests.prove.savedmodels import exported, published
 
 EXPORTERS = ("2.15.1", "2.21.0")
-REWRITTEN = ("bert_like", "keras_dense", "keras_lstm", "several_signatures", "jpeg", "vocabulary", "while_loop", "bfloat16")
+REWRITTEN = (
+    "bert_like",
+    "keras_dense",
+    "keras_lstm",
+    "several_signatures",
+    "jpeg",
+    "vocabulary",
+    "while_loop",
+    "bfloat16",
+)
 
 
 @dataclass
@@ -46,13 +57,17 @@ def cases(folder: Path) -> Iterator[Case]:
     """Every model."""
     for version in EXPORTERS:
         for file in sorted(exported(version).glob("*/request.json")):
-            yield Case(f"{file.parent.name} by {version}", file.parent / "1", json.loads(file.read_text()))
+            yield Case(
+                f"{file.parent.name} by {version}", file.parent / "1", json.loads(file.read_text())
+            )
     newest = exported(EXPORTERS[-1])
     for name in REWRITTEN:
         target = folder / "rewritten" / name / "1"
         shutil.copytree(newest / name / "1", target)
         rewrite(target, "1.15.0")
-        yield Case(f"{name} rewritten", target, json.loads((newest / name / "request.json").read_text()))
+        yield Case(
+            f"{name} rewritten", target, json.loads((newest / name / "request.json").read_text())
+        )
     for name, content in (("asset missing", None), ("asset empty", b"")):
         target = folder / name / "1"
         shutil.copytree(newest / "vocabulary" / "1", target)
@@ -76,12 +91,17 @@ def value_of(plain: dict[str, Any]) -> np.ndarray:
 def inputs_of(case: Case) -> dict[str, dict[str, np.ndarray]]:
     """Inputs by signature: the exporter's, or zeros where it gave none."""
     if case.requests:
-        return {name: {key: value_of(value) for key, value in sides["inputs"].items()} for name, sides in case.requests.items()}
+        return {
+            name: {key: value_of(value) for key, value in sides["inputs"].items()}
+            for name, sides in case.requests.items()
+        }
     return request_of(case.directory)
 
 
 def tensorflows_verdict(process: Apart, case: Case, directory: Path) -> tuple[str, str, float]:
-    """(verdict, message, largest difference from the exporter's answers) of the case's model at `directory`."""
+    """(verdict, message, largest difference from the exporter's answers) of the case's model at
+    `directory`.
+    """
     try:
         process.load(directory)
     except StatusError as error:
@@ -89,10 +109,22 @@ def tensorflows_verdict(process: Apart, case: Case, directory: Path) -> tuple[st
     widest = 0.0
     for signature, sides in case.requests.items():
         try:
-            answer = process.predict(directory, {name: value_of(value) for name, value in sides["inputs"].items()}, signature)
+            answer = process.predict(
+                directory,
+                {name: value_of(value) for name, value in sides["inputs"].items()},
+                signature,
+            )
         except StatusError as error:
             return "fails", f"{signature}: {error.message}", widest
-        widest = max([widest, *(farthest(np.asarray(answer[name]), value_of(value)) for name, value in sides["outputs"].items())])
+        widest = max(
+            [
+                widest,
+                *(
+                    farthest(np.asarray(answer[name]), value_of(value))
+                    for name, value in sides["outputs"].items()
+                ),
+            ]
+        )
     return "answers" if case.requests else "loads", "", widest
 
 
@@ -107,11 +139,17 @@ def checks_verdict(version: str, case: Case) -> tuple[str, str]:
 
 
 def refusals_reason(message: str, root: Path) -> str:
-    """The part of TensorFlow's message that is the same in every process, with the container's paths."""
-    return message.replace(f"{root}/", "/").partition(" with these attrs")[0].partition("\n")[0][:300]
+    """The part of TensorFlow's message that is the same in every process, with the container's
+    paths.
+    """
+    return (
+        message.replace(f"{root}/", "/").partition(" with these attrs")[0].partition("\n")[0][:300]
+    )
 
 
-def test_the_check_tensorflow_and_the_labs_server_agree_on_every_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_check_tensorflow_and_the_labs_server_agree_on_every_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with capsys.disabled():
         models = list(cases(tmp_path))
     rows: dict[str, list[str]] = {case.name: [] for case in models}
@@ -133,22 +171,41 @@ def test_the_check_tensorflow_and_the_labs_server_agree_on_every_model(tmp_path:
                 )
             rows[case.name] += [ours, theirs]
             if theirs == "refused":
-                lab_cases.append(LabCase(f"m{number}", case.name, refused=refusals_reason(message, root)))
+                lab_cases.append(
+                    LabCase(f"m{number}", case.name, refused=refusals_reason(message, root))
+                )
             else:
-                lab_cases.append(LabCase(f"m{number}", case.name, questions=questions(process, directory, inputs_of(case))))
+                lab_cases.append(
+                    LabCase(
+                        f"m{number}",
+                        case.name,
+                        questions=questions(process, directory, inputs_of(case)),
+                    )
+                )
         process.end()
         for case in lab.judge(lab_cases):
             rows[case.title].append(case.verdict)
             widest = max(widest, case.widest)
             asked.update(case.asked)
-            differ += [f"{case.title}, TensorFlow {version}: the lab's server: {fault}" for fault in case.faults]
+            differ += [
+                f"{case.title}, TensorFlow {version}: the lab's server: {fault}"
+                for fault in case.faults
+            ]
     with capsys.disabled():
-        heads = "".join(f"check {version:<8}TF {version:<11}{'lab server':<14}" for version in libraries.TESTED)
+        heads = "".join(
+            f"check {version:<8}TF {version:<11}{'lab server':<14}" for version in libraries.TESTED
+        )
         print("\n" + "model".ljust(44) + heads)
         for name, verdicts in rows.items():
             print(name.ljust(44) + "".join(f"{verdict:<14}" for verdict in verdicts))
     measure("SavedModels judged", len(models))
-    measure("agreement of check, loader and the lab's server, %", 100 * (1 - len(differ) / (len(models) * len(libraries.TESTED))))
+    measure(
+        "agreement of check, loader and the lab's server, %",
+        100 * (1 - len(differ) / (len(models) * len(libraries.TESTED))),
+    )
     measure("largest difference of an answer", widest)
-    figure("the lab's server was asked " + ", ".join(f"{count} {what}" for what, count in sorted(asked.items())))
+    figure(
+        "the lab's server was asked "
+        + ", ".join(f"{count} {what}" for what, count in sorted(asked.items()))
+    )
     assert len(models) >= 40 and not differ, "\n".join(differ)

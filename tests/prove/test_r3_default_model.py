@@ -1,5 +1,6 @@
-"""R3: the model of the stacks as shipped loads on the TensorFlow of their image, and answers as on every other version; each version takes
-and gives strings."""
+"""R3: the model of the stacks as shipped loads on the TensorFlow of their image, and answers as on
+every other version; each version takes and gives strings.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ def test_the_default_model_answers_on_the_default_images_tensorflow() -> None:
     chosen = libraries.choose(image)
     assert chosen.version == "1.15.0" and not chosen.note
     assert not check(directory, chosen.version).refusals
-    request = {name: np.array([row], np.int32) for name, row in instance("房间很干净，服务很好").items()}
+    request = {
+        name: np.array([row], np.int32) for name, row in instance("房间很干净，服务很好").items()
+    }
     answers = {}
     for version in libraries.RELEASES:
         libraries.ensure(version)
@@ -35,8 +38,15 @@ def test_the_default_model_answers_on_the_default_images_tensorflow() -> None:
         finally:
             process.end()
     print({version: [round(value, 4) for value in answer] for version, answer in answers.items()})
-    widest = max(abs(a - b) for answer in answers.values() for a, b in zip(answer, answers["1.15.0"], strict=True))
-    measure("default model on TensorFlow 1.15.0: distance of its answer from the other versions'", widest)
+    widest = max(
+        abs(a - b)
+        for answer in answers.values()
+        for a, b in zip(answer, answers["1.15.0"], strict=True)
+    )
+    measure(
+        "default model on TensorFlow 1.15.0: distance of its answer from the other versions'",
+        widest,
+    )
     assert answers["1.15.0"] == pytest.approx([0.0556743, 0.9443257], abs=1e-4) and widest <= 1e-4
 
 
@@ -48,11 +58,17 @@ def test_every_release_takes_and_gives_strings(tmp_path: Path) -> None:
         try:
             process.load(folder)
             for _ in range(3):
-                assert process.predict(folder, {"string": VALUES["string"]}, "string")["string"].tolist() == VALUES["string"].tolist(), (
-                    version
-                )
+                assert (
+                    process.predict(folder, {"string": VALUES["string"]}, "string")[
+                        "string"
+                    ].tolist()
+                    == VALUES["string"].tolist()
+                ), version
             many = np.array([b"x" * (number % 60) for number in range(5000)], object)
-            assert process.predict(folder, {"string": many}, "string")["string"].tolist() == many.tolist(), version
+            assert (
+                process.predict(folder, {"string": many}, "string")["string"].tolist()
+                == many.tolist()
+            ), version
         finally:
             process.end()
     measure("releases that take and give strings", len(libraries.RELEASES), min)

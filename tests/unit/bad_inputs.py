@@ -1,10 +1,14 @@
-"""Every way a setting (other than the node pool's) can be wrong: the change to a good stack, and what the message has to name."""
+"""Every way a setting (other than the node pool's) can be wrong: the change to a good stack, and
+what the message has to name.
+"""
 
 from typing import Any, NamedTuple
 
 
 class Bad(NamedTuple):
-    """One bad input: the setting the message names, how it shows the value, and parts of what it says of expectation and remedy."""
+    """One bad input: the setting the message names, how it shows the value, and parts of what it
+    says of expectation and remedy.
+    """
 
     changes: dict[str, Any]
     field: str
@@ -15,11 +19,19 @@ class Bad(NamedTuple):
 
 def of(group: str, field: str, value: Any, found: str, expected: str, remedy: str = "") -> Bad:
     """One wrong value of one key of a group."""
-    return Bad({group: {field: value}}, f"{group}.{field}", found, expected, remedy or f"{group}.{field}")
+    return Bad(
+        {group: {field: value}}, f"{group}.{field}", found, expected, remedy or f"{group}.{field}"
+    )
 
 
 CLOUD = [
-    Bad({"cluster": {"id": None}}, "cluster.id", "not set", "the 33 characters", "cluster.id' <cluster id>"),
+    Bad(
+        {"cluster": {"id": None}},
+        "cluster.id",
+        "not set",
+        "the 33 characters",
+        "cluster.id' <cluster id>",
+    ),
     of("cluster", "id", "my-cluster", '"my-cluster"', "the 33 characters"),
     of("cluster", "accountId", "42", '"42"', "a 16-digit account id"),
     of("cluster", "credentialMinutes", 5, "5", "15 to 4320 minutes"),
@@ -30,23 +42,71 @@ CLOUD = [
         "cluster.accountId, which is",
         "config rm",
     ),
-    Bad({"lookups": {"oidcIssuer": "https://a"}}, "lookups.oidcProviderArn", "not set", "together, or neither", "lookups.oidcProviderArn"),
+    Bad(
+        {"lookups": {"oidcIssuer": "https://a"}},
+        "lookups.oidcProviderArn",
+        "not set",
+        "together, or neither",
+        "lookups.oidcProviderArn",
+    ),
     of("lookups", "oidcIssuer", "http://a", '"http://a"', "an https URL"),
     of("lookups", "oidcProviderArn", "arn:aws:iam", '"arn:aws:iam"', "acs:ram::"),
     of("lookups", "clusterVersion", "new", '"new"', "a version as ACK prints it"),
-    of("nodeScaler", "mode", "goatscaler", '"goatscaler"', "cluster-autoscaler, shared or unmanaged"),
+    of(
+        "nodeScaler",
+        "mode",
+        "goatscaler",
+        '"goatscaler"',
+        "cluster-autoscaler, shared or unmanaged",
+    ),
     of("nodeScaler", "scanInterval", "30", '"30"', "a duration such as 30s"),
     of("nodeScaler", "utilizationThreshold", 1.5, "1.5", "at most 1"),
     of("modelStore", "bucket", "My_Models", '"My_Models"', "3 to 63 lower-case letters"),
     of("modelStore", "storageClass", "Archive", '"Archive"', "Standard or IA"),
     of("modelStore", "redundancy", "RAID", '"RAID"', "LRS or ZRS"),
     of("modelStore", "oldVersionDays", 0, "0", "1 to 3650 days"),
-    Bad({"modelStore": {"protect": True}}, "modelStore.forceDestroy", "true", "false with modelStore.protect true", "forceDestroy' false"),
-    Bad({"modelStore": {"retain": True}}, "modelStore.forceDestroy", "true", "false with modelStore.retain true", "forceDestroy' false"),
-    Bad({"modelStore": {"encryption": "KMS"}}, "modelStore.kmsKeyId", "not set", "a key id with encryption KMS", "kmsKeyId"),
-    Bad({"modelStore": {"kmsKeyId": "k"}}, "modelStore.kmsKeyId", '"k"', "nothing with encryption AES256", "encryption' KMS"),
-    Bad({"alicloud:region": None}, "alicloud:region", "not set", "cn-shanghai", "pulumi config set 'alicloud:region' cn-shanghai"),
-    Bad({"alicloud:region": "Shanghai"}, "alicloud:region", '"Shanghai"', "a region id", "alicloud:region"),
+    Bad(
+        {"modelStore": {"protect": True}},
+        "modelStore.forceDestroy",
+        "true",
+        "false with modelStore.protect true",
+        "forceDestroy' false",
+    ),
+    Bad(
+        {"modelStore": {"retain": True}},
+        "modelStore.forceDestroy",
+        "true",
+        "false with modelStore.retain true",
+        "forceDestroy' false",
+    ),
+    Bad(
+        {"modelStore": {"encryption": "KMS"}},
+        "modelStore.kmsKeyId",
+        "not set",
+        "a key id with encryption KMS",
+        "kmsKeyId",
+    ),
+    Bad(
+        {"modelStore": {"kmsKeyId": "k"}},
+        "modelStore.kmsKeyId",
+        '"k"',
+        "nothing with encryption AES256",
+        "encryption' KMS",
+    ),
+    Bad(
+        {"alicloud:region": None},
+        "alicloud:region",
+        "not set",
+        "cn-shanghai",
+        "pulumi config set 'alicloud:region' cn-shanghai",
+    ),
+    Bad(
+        {"alicloud:region": "Shanghai"},
+        "alicloud:region",
+        '"Shanghai"',
+        "a region id",
+        "alicloud:region",
+    ),
     Bad(
         {"ossmodel:region": "cn-beijing"},
         "ossmodel:region",
@@ -54,19 +114,69 @@ CLOUD = [
         "alicloud:region, which is cn-shanghai",
         "ossmodel:region' cn-shanghai",
     ),
-    Bad({"owner": "two words"}, "owner", '"two words"', "without blanks", "elastic-inference:owner"),
-    Bad({"tags": {"stack": "x"}}, "tags.stack", '"x"', "other than project, stack and owner", "config rm"),
-    Bad({"tags": {"aliyun-x": "x"}}, "tags.aliyun-x", '"x"', "doesn't start with aliyun", "config rm"),
-    Bad({"tags": "team=ml"}, "tags", '"team=ml"', "key: value without blanks", "elastic-inference:tags"),
-    Bad({"namespace": "Inference"}, "namespace", '"Inference"', "a DNS label", "elastic-inference:namespace"),
-    Bad({"modelstore": {}}, "modelstore", "{}", "did you mean modelStore?", "config rm 'elastic-inference:modelstore'"),
-    Bad({"region": "cn-beijing"}, "region", '"cn-beijing"', "alicloud:region", "config rm 'elastic-inference:region'"),
-    Bad({"zzz": "1"}, "zzz", '"1"', "a setting of this project: adopt", "config rm 'elastic-inference:zzz'"),
+    Bad(
+        {"owner": "two words"}, "owner", '"two words"', "without blanks", "elastic-inference:owner"
+    ),
+    Bad(
+        {"tags": {"stack": "x"}},
+        "tags.stack",
+        '"x"',
+        "other than project, stack and owner",
+        "config rm",
+    ),
+    Bad(
+        {"tags": {"aliyun-x": "x"}},
+        "tags.aliyun-x",
+        '"x"',
+        "doesn't start with aliyun",
+        "config rm",
+    ),
+    Bad(
+        {"tags": "team=ml"},
+        "tags",
+        '"team=ml"',
+        "key: value without blanks",
+        "elastic-inference:tags",
+    ),
+    Bad(
+        {"namespace": "Inference"},
+        "namespace",
+        '"Inference"',
+        "a DNS label",
+        "elastic-inference:namespace",
+    ),
+    Bad(
+        {"modelstore": {}},
+        "modelstore",
+        "{}",
+        "did you mean modelStore?",
+        "config rm 'elastic-inference:modelstore'",
+    ),
+    Bad(
+        {"region": "cn-beijing"},
+        "region",
+        '"cn-beijing"',
+        "alicloud:region",
+        "config rm 'elastic-inference:region'",
+    ),
+    Bad(
+        {"zzz": "1"},
+        "zzz",
+        '"1"',
+        "a setting of this project: adopt",
+        "config rm 'elastic-inference:zzz'",
+    ),
 ]
 
 SERVING = [
     of("model", "name", "a b", '"a b"', "1 to 63 letters"),
-    of("model", "source", "models/nothing/17", '"models/nothing/17"', "an existing directory below the project; it is not there"),
+    of(
+        "model",
+        "source",
+        "models/nothing/17",
+        '"models/nothing/17"',
+        "an existing directory below the project; it is not there",
+    ),
     of("model", "source", "models/chnsenticorp", '"models/chnsenticorp"', "digits only"),
     of("model", "source", "models/chnsenticorp/1623831335/variables", "variables", "digits only"),
     of("model", "request", "nothing.json", '"nothing.json"', "it can't be read"),
@@ -96,14 +206,28 @@ SERVING = [
         "a route of at most 63 characters",
         "shorten",
     ),
-    Bad({"server": {"image": "tensorflow/serving:latest-gpu"}}, "server.image", "latest-gpu", "a fixed tag or a digest", "1.15.0-gpu"),
-    of("server", "image", "tensorflow/serving", '"tensorflow/serving"', "an image with a fixed tag"),
+    Bad(
+        {"server": {"image": "tensorflow/serving:latest-gpu"}},
+        "server.image",
+        "latest-gpu",
+        "a fixed tag or a digest",
+        "1.15.0-gpu",
+    ),
+    of(
+        "server", "image", "tensorflow/serving", '"tensorflow/serving"', "an image with a fixed tag"
+    ),
     of("server", "tensorflow", "latest", '"latest"', "a version such as 2.15.1"),
     of("server", "gpus", 0, "0", "1 to 8"),
     of("server", "cpu", "two", '"two"', "a quantity"),
     of("server", "memory", "8 GB", '"8 GB"', "a quantity such as 8Gi"),
     of("server", "rollout", "recreate", '"recreate"', "surge or in-place"),
-    Bad({"server": {"graceSeconds": 5}}, "server.graceSeconds", "5", "more than server.preStopSeconds, which is 5", "graceSeconds' 15"),
+    Bad(
+        {"server": {"graceSeconds": 5}},
+        "server.graceSeconds",
+        "5",
+        "more than server.preStopSeconds, which is 5",
+        "graceSeconds' 15",
+    ),
     of("server", "preStopSeconds", 0, "0", "1 to 300 seconds"),
     of("server", "startupSeconds", 1, "1", "10 to 7200"),
     of("server", "replicas", 3, "3", "a key of server"),
@@ -136,13 +260,49 @@ SERVING = [
     of("entry", "kind", "apisix", '"apisix"', "nginx or alb"),
     of("entry", "host", "Bert.example.com", '"Bert.example.com"', "a lower-case DNS name"),
     of("entry", "publicPort", 70000, "70000", "1 to 65535"),
-    Bad({"entry": {"host": None}}, "entry.publicPort", "18080", "nothing without entry.host", "config rm"),
-    Bad({"entry": {"tls": None}}, "entry.tls", "not set", "none, existing or provided; it must be said", "entry.tls"),
-    Bad({"entry": {"auth": None}}, "entry.auth", "not set", "none or basic; it must be said", "entry.auth"),
+    Bad(
+        {"entry": {"host": None}},
+        "entry.publicPort",
+        "18080",
+        "nothing without entry.host",
+        "config rm",
+    ),
+    Bad(
+        {"entry": {"tls": None}},
+        "entry.tls",
+        "not set",
+        "none, existing or provided; it must be said",
+        "entry.tls",
+    ),
+    Bad(
+        {"entry": {"auth": None}},
+        "entry.auth",
+        "not set",
+        "none or basic; it must be said",
+        "entry.auth",
+    ),
     of("entry", "tls", "letsencrypt", '"letsencrypt"', "none, existing or provided"),
-    Bad({"entry": {"tls": "existing"}}, "entry.tlsSecret", "not set", "the name of a Secret with entry.tls existing", "entry.tlsSecret"),
-    Bad({"entry": {"tlsSecret": "bert-tls"}}, "entry.tlsSecret", '"bert-tls"', "nothing with entry.tls none", "entry.tls' existing"),
-    Bad({"entry": {"tls": "provided"}}, "tlsCertificate", "not set", "a PEM text with entry.tls provided", "--secret tlsCertificate"),
+    Bad(
+        {"entry": {"tls": "existing"}},
+        "entry.tlsSecret",
+        "not set",
+        "the name of a Secret with entry.tls existing",
+        "entry.tlsSecret",
+    ),
+    Bad(
+        {"entry": {"tlsSecret": "bert-tls"}},
+        "entry.tlsSecret",
+        '"bert-tls"',
+        "nothing with entry.tls none",
+        "entry.tls' existing",
+    ),
+    Bad(
+        {"entry": {"tls": "provided"}},
+        "tlsCertificate",
+        "not set",
+        "a PEM text with entry.tls provided",
+        "--secret tlsCertificate",
+    ),
     Bad(
         {"entry": {"tls": "existing", "tlsSecret": "t", "host": None, "publicPort": None}},
         "entry.host",
@@ -150,9 +310,33 @@ SERVING = [
         "a host name with entry.tls existing",
         "entry.host",
     ),
-    Bad({"entry": {"auth": "basic"}}, "htpasswd", "not set", "users and password hashes", "htpasswd -nB"),
-    Bad({"entry": {"auth": "basic", "kind": "alb"}}, "entry.auth", '"basic"', "none with entry.kind alb", "entry.kind' nginx"),
-    Bad({"entry": {"sourceCidrs": ["everywhere"]}}, "entry.sourceCidrs[0]", '"everywhere"', "addresses such as", "sourceCidrs[0]"),
+    Bad(
+        {"entry": {"auth": "basic"}},
+        "htpasswd",
+        "not set",
+        "users and password hashes",
+        "htpasswd -nB",
+    ),
+    Bad(
+        {"entry": {"auth": "basic", "kind": "alb"}},
+        "entry.auth",
+        '"basic"',
+        "none with entry.kind alb",
+        "entry.kind' nginx",
+    ),
+    Bad(
+        {"entry": {"sourceCidrs": ["everywhere"]}},
+        "entry.sourceCidrs[0]",
+        '"everywhere"',
+        "addresses such as",
+        "sourceCidrs[0]",
+    ),
     of("entry", "bodyMib", 0, "0", "1 to 512"),
-    Bad({"htpasswd": "user:$2y$05$x"}, "htpasswd", "<in plain text>", "an encrypted value", "--secret"),
+    Bad(
+        {"htpasswd": "user:$2y$05$x"},
+        "htpasswd",
+        "<in plain text>",
+        "an encrypted value",
+        "--secret",
+    ),
 ]

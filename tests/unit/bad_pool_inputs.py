@@ -9,17 +9,41 @@ LONG = "a" * 64
 
 
 def _pool(field: str, value: Any, found: str, expected: str, remedy: str = "") -> Bad:
-    return Bad({"nodePool": {field: value}}, f"nodePool.{field}", found, expected, remedy or f"nodePool.{field}")
+    return Bad(
+        {"nodePool": {field: value}},
+        f"nodePool.{field}",
+        found,
+        expected,
+        remedy or f"nodePool.{field}",
+    )
 
 
 POOL = [
     _pool("vswitchIds", None, "not set", "1 to 8 ids", "nodePool.vswitchIds[0]' vsw-"),
     _pool("vswitchIds", [], "not set", "1 to 8 ids", "nodePool.vswitchIds[0]' vsw-"),
     _pool("vswitchIds", "vsw-labe", '"vsw-labe"', "1 to 8 ids"),
-    Bad({"nodePool": {"vswitchIds": ["subnet-1"]}}, "nodePool.vswitchIds[0]", '"subnet-1"', "vsw-uf6abc", "nodePool.vswitchIds[0]"),
-    Bad({"nodePool": {"vswitchIds": ["vsw-a", "vsw-a"]}}, "nodePool.vswitchIds", '"vsw-a"', "each value once", "config rm --path"),
+    Bad(
+        {"nodePool": {"vswitchIds": ["subnet-1"]}},
+        "nodePool.vswitchIds[0]",
+        '"subnet-1"',
+        "vsw-uf6abc",
+        "nodePool.vswitchIds[0]",
+    ),
+    Bad(
+        {"nodePool": {"vswitchIds": ["vsw-a", "vsw-a"]}},
+        "nodePool.vswitchIds",
+        '"vsw-a"',
+        "each value once",
+        "config rm --path",
+    ),
     _pool("instanceTypes", [], "[]", "1 to 10 types"),
-    Bad({"nodePool": {"instanceTypes": ["gn6i.large"]}}, "nodePool.instanceTypes[0]", '"gn6i.large"', "types such as", "instanceTypes[0]"),
+    Bad(
+        {"nodePool": {"instanceTypes": ["gn6i.large"]}},
+        "nodePool.instanceTypes[0]",
+        '"gn6i.large"',
+        "types such as",
+        "instanceTypes[0]",
+    ),
     Bad(
         {"nodePool": {"instanceTypes": ["ecs.g7.xlarge"], "spotInstancePools": 1}},
         "nodePool.instanceTypes[0]",
@@ -33,14 +57,24 @@ POOL = [
     _pool("minSize", True, "true", "0 to 999"),
     _pool("maxSize", 1001, "1001", "1 to 1000"),
     Bad(
-        {"nodePool": {"minSize": 5, "maxSize": 5}}, "nodePool.maxSize", "5", "more than nodePool.minSize, which is 5", "nodePool.maxSize' 6"
+        {"nodePool": {"minSize": 5, "maxSize": 5}},
+        "nodePool.maxSize",
+        "5",
+        "more than nodePool.minSize, which is 5",
+        "nodePool.maxSize' 6",
     ),
     _pool("spotStrategy", "Bad", '"Bad"', "SpotAsPriceGo, SpotWithPriceLimit or NoSpot"),
     _pool("onDemandPercent", 300, "300", "0 to 100"),
     _pool("onDemandPercent", "30", '"30"', "without quotes", "onDemandPercent' 30"),
     _pool("onDemandPercent", -1, "-1", "0 to 100"),
     _pool("onDemandBase", 1001, "1001", "0 to 1000"),
-    Bad({"nodePool": {"onDemandBase": 11}}, "nodePool.onDemandBase", "11", "at most nodePool.maxSize, which is 10", "onDemandBase' 0"),
+    Bad(
+        {"nodePool": {"onDemandBase": 11}},
+        "nodePool.onDemandBase",
+        "11",
+        "at most nodePool.maxSize, which is 10",
+        "onDemandBase' 0",
+    ),
     _pool("compensateWithOnDemand", "yes", '"yes"', "true or false"),
     _pool("spotInstancePools", 0, "0", "1 to 10"),
     Bad(
@@ -58,8 +92,20 @@ POOL = [
         "COST_OPTIMIZED, or compensateWithOnDemand false",
         "COST_OPTIMIZED",
     ),
-    Bad({"nodePool": {"spotStrategy": "NoSpot"}}, "nodePool.spotInstanceRemedy", "true", "false with spotStrategy NoSpot", "' false"),
-    Bad({"nodePool": {"spotStrategy": "SpotWithPriceLimit"}}, "nodePool.spotPriceLimits", "{}", "a price for every instance type", A_TYPE),
+    Bad(
+        {"nodePool": {"spotStrategy": "NoSpot"}},
+        "nodePool.spotInstanceRemedy",
+        "true",
+        "false with spotStrategy NoSpot",
+        "' false",
+    ),
+    Bad(
+        {"nodePool": {"spotStrategy": "SpotWithPriceLimit"}},
+        "nodePool.spotPriceLimits",
+        "{}",
+        "a price for every instance type",
+        A_TYPE,
+    ),
     Bad(
         {"nodePool": {"spotPriceLimits": {A_TYPE: 1.0}}},
         "nodePool.spotPriceLimits",
@@ -67,11 +113,37 @@ POOL = [
         "nothing with spotStrategy",
         "SpotWithPriceLimit",
     ),
-    Bad({"nodePool": {"spotPriceLimits": {A_TYPE: 0}}}, f'nodePool.spotPriceLimits["{A_TYPE}"]', "0", "price above 0", A_TYPE),
-    Bad({"nodePool": {"labels": {}}}, "nodePool.labels", "{}", "label key: value", "nodePool.labels"),
-    Bad({"nodePool": {"labels": {"in valid": "x"}}}, 'nodePool.labels["in valid"]', '"x"', "label key: value", "config rm"),
-    Bad({"nodePool": {"labels": {"a": "-x-"}}}, "nodePool.labels.a", '"-x-"', "label key: value", "nodePool.labels.a"),
-    Bad({"nodePool": {"labels": {"a": LONG}}}, "nodePool.labels.a", LONG[:20], "label key: value", "nodePool.labels.a"),
+    Bad(
+        {"nodePool": {"spotPriceLimits": {A_TYPE: 0}}},
+        f'nodePool.spotPriceLimits["{A_TYPE}"]',
+        "0",
+        "price above 0",
+        A_TYPE,
+    ),
+    Bad(
+        {"nodePool": {"labels": {}}}, "nodePool.labels", "{}", "label key: value", "nodePool.labels"
+    ),
+    Bad(
+        {"nodePool": {"labels": {"in valid": "x"}}},
+        'nodePool.labels["in valid"]',
+        '"x"',
+        "label key: value",
+        "config rm",
+    ),
+    Bad(
+        {"nodePool": {"labels": {"a": "-x-"}}},
+        "nodePool.labels.a",
+        '"-x-"',
+        "label key: value",
+        "nodePool.labels.a",
+    ),
+    Bad(
+        {"nodePool": {"labels": {"a": LONG}}},
+        "nodePool.labels.a",
+        LONG[:20],
+        "label key: value",
+        "nodePool.labels.a",
+    ),
     Bad(
         {"nodePool": {"labels": {f"k{n}": "v" for n in range(9)}}},
         "nodePool.labels",
@@ -79,7 +151,13 @@ POOL = [
         "at most 12 together",
         "remove 3 of them",
     ),
-    Bad({"nodePool": {"labels": {"inference-pool": "x"}}}, "nodePool.labels", '"x"', "does not set by itself", "config rm"),
+    Bad(
+        {"nodePool": {"labels": {"inference-pool": "x"}}},
+        "nodePool.labels",
+        '"x"',
+        "does not set by itself",
+        "config rm",
+    ),
     Bad(
         {"nodePool": {"taint": {"effect": "Nope"}}},
         "nodePool.taint.effect",
@@ -87,7 +165,13 @@ POOL = [
         "NoSchedule, NoExecute or PreferNoSchedule",
         "taint.effect",
     ),
-    Bad({"nodePool": {"taint": {"key": "bad key"}}}, "nodePool.taint.key", '"bad key"', "a label key", "nodePool.taint.key"),
+    Bad(
+        {"nodePool": {"taint": {"key": "bad key"}}},
+        "nodePool.taint.key",
+        '"bad key"',
+        "a label key",
+        "nodePool.taint.key",
+    ),
     _pool("taint", "none", '"none"', "key, value and effect", "indented lines below"),
     _pool("gpuSchedule", "cgpu2", '"cgpu2"', "none, default, share or topology"),
     _pool("driverVersion", "latest", '"latest"', "a version such as 550.144.03"),
@@ -103,7 +187,13 @@ POOL = [
     ),
     _pool("name", "Inference Pool", '"Inference Pool"', "lower-case letters"),
     _pool("generation", 0, "0", "1 to 9999"),
-    _pool("maxSise", 3, "3", "did you mean maxSize?", "config rm --path 'elastic-inference:nodePool.maxSise'"),
+    _pool(
+        "maxSise",
+        3,
+        "3",
+        "did you mean maxSize?",
+        "config rm --path 'elastic-inference:nodePool.maxSise'",
+    ),
     Bad(
         {"nodePool": {"taint": {"efect": "NoSchedule"}}},
         "nodePool.taint.efect",
@@ -111,7 +201,13 @@ POOL = [
         "did you mean effect?",
         "nodePool.taint.effect",
     ),
-    Bad({"nodePool": "10"}, "nodePool", "10", "an object with at least vswitchIds", "indented lines below 'elastic-inference:nodePool:'"),
+    Bad(
+        {"nodePool": "10"},
+        "nodePool",
+        "10",
+        "an object with at least vswitchIds",
+        "indented lines below 'elastic-inference:nodePool:'",
+    ),
     Bad(
         {"server": {"cpu": "4"}},
         "server.cpu",
@@ -119,5 +215,11 @@ POOL = [
         "at most 3920m, what ACK leaves for pods on ecs.gn6i-c4g1.xlarge",
         "server.cpu' '\"3\"'",
     ),
-    Bad({"server": {"memory": "14Gi"}}, "server.memory", '"14Gi"', "at most 13031Mi", "server.memory' 12Gi"),
+    Bad(
+        {"server": {"memory": "14Gi"}},
+        "server.memory",
+        '"14Gi"',
+        "at most 13031Mi",
+        "server.memory' 12Gi",
+    ),
 ]

@@ -28,7 +28,14 @@ def config(**changes: Any) -> Config:
 def node(name: str, **changes: Any) -> Node:
     """A Ready preemptible node of the pool."""
     base = Node(
-        name, NOW - 7200, ready=True, expiring=None, closed=False, closed_for="", spot=True, labels={"inference": "tensorflow", **POOL}
+        name,
+        NOW - 7200,
+        ready=True,
+        expiring=None,
+        closed=False,
+        closed_for="",
+        spot=True,
+        labels={"inference": "tensorflow", **POOL},
     )
     return replace(base, **changes)
 
@@ -58,9 +65,17 @@ def detached(name: str, on: str, why: str = "notice", **changes: Any) -> Pod:
 
 def view(nodes: Iterable[Node], pods: Iterable[Pod], desired: int, **more: Any) -> View:
     """A moment."""
-    return View({each.name: each for each in nodes}, {each.name: each for each in pods}, desired, **more)
+    return View(
+        {each.name: each for each in nodes}, {each.name: each for each in pods}, desired, **more
+    )
 
 
 def told(actions: Iterable[Action]) -> list[tuple[str, str]]:
     """(kind, object) of each action."""
-    return [(type(one).__name__, getattr(getattr(one, "pod", None) or getattr(one, "node", None), "name", "")) for one in actions]
+    return [
+        (
+            type(one).__name__,
+            getattr(getattr(one, "pod", None) or getattr(one, "node", None), "name", ""),
+        )
+        for one in actions
+    ]

@@ -27,7 +27,10 @@ def offline_preview(stack: str) -> Recording:
 def tree(stack: str) -> str:
     """The stack's resources in the order of their URNs: options, inputs, outputs."""
     recording = offline_preview(stack)
-    resources = {_short(resource.urn): _described(resource) for resource in sorted(recording.resources, key=lambda one: one.urn)}
+    resources = {
+        _short(resource.urn): _described(resource)
+        for resource in sorted(recording.resources, key=lambda one: one.urn)
+    }
     text = {"resources": resources, "outputs": recording.outputs, "warnings": recording.warnings}
     return yaml.safe_dump(_readable(text), sort_keys=True, width=140, allow_unicode=True)
 
@@ -42,7 +45,10 @@ def _described(resource: Registered) -> dict[str, Any]:
         "timeouts": resource.timeouts,
         "provider": resource.provider.split("::")[3] if resource.provider else "",
     }
-    inputs = {key: "(secret)" if key in resource.secret_inputs else value for key, value in resource.inputs.items()}
+    inputs = {
+        key: "(secret)" if key in resource.secret_inputs else value
+        for key, value in resource.inputs.items()
+    }
     return {key: value for key, value in {**options, "inputs": inputs}.items() if value}
 
 
@@ -58,7 +64,8 @@ def _readable(value: Any) -> Any:
     if isinstance(value, str) and value.startswith("{\n"):
         return _readable(json.loads(value))
     if isinstance(value, str) and value.startswith('"""'):
-        return f"({value.splitlines()[0][:80]} ...)"  # a file of the handler; its ConfigMap's name carries the digest
+        # a file of the handler; its ConfigMap's name carries the digest
+        return f"({value.splitlines()[0][:80]} ...)"
     return "(unknown)" if value == UNKNOWN else value
 
 

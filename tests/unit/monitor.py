@@ -1,7 +1,8 @@
 """A monitor that records every registration as plain data, options included.
 
-`pulumi.runtime.set_mocks` takes a monitor of one's own; the usual mocks see types, names and inputs only. Assertions are made on what was
-recorded, after everything has been registered, never inside `apply`, where a preview skips them silently.
+`pulumi.runtime.set_mocks` takes a monitor of one's own; the usual mocks see types, names and inputs
+only. Assertions are made on what was recorded, after everything has been registered, never inside
+`apply`, where a preview skips them silently.
 """
 
 from __future__ import annotations
@@ -68,7 +69,9 @@ class Recording:
     def one(self, type_: str) -> Registered:
         """The only resource whose type ends in `type_`."""
         found = self.of(type_)
-        assert len(found) == 1, f"{len(found)} resources of type {type_} among {sorted({each.type for each in self.resources})}"
+        assert len(found) == 1, (
+            f"{len(found)} resources of type {type_} among {sorted({each.type for each in self.resources})}"
+        )
         return found[0]
 
     def named(self, name: str) -> Registered:
@@ -89,14 +92,17 @@ class Cloud(Protocol):
         ...
 
     def state(self, kind: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
-        """State of a resource from its inputs (wire form); what is missing in a preview is unknown."""
+        """State of a resource from its inputs (wire form); what is missing in a preview is
+        unknown.
+        """
         ...
 
 
 class RecordingMonitor(mocks.MockMonitor):
     """Answers like an engine that makes everything at once, and writes it down.
 
-    The base class turns values into Python's and back with the help of thread-bound settings; here they stay as they are on the wire.
+    The base class turns values into Python's and back with the help of thread-bound settings; here
+    they stay as they are on the wire.
     """
 
     def __init__(self, recording: Recording, cloud: Cloud, project: str, stack: str, preview: bool):
@@ -117,17 +123,25 @@ class RecordingMonitor(mocks.MockMonitor):
         self._recording.resources.append(registered(request, urn))
         if not request.custom:
             return resource_pb2.RegisterResourceResponse(urn=urn)
-        state = self._cloud.state(request.type.rsplit(":", 1)[1], request.name, json_format.MessageToDict(request.object))
+        state = self._cloud.state(
+            request.type.rsplit(":", 1)[1], request.name, json_format.MessageToDict(request.object)
+        )
         identity = "" if self._preview else f"{request.name}-id"
-        return resource_pb2.RegisterResourceResponse(urn=urn, id=identity, object=json_format.ParseDict(state, Struct()))
+        return resource_pb2.RegisterResourceResponse(
+            urn=urn, id=identity, object=json_format.ParseDict(state, Struct())
+        )
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
         """Record a component's outputs, or the stack's."""
         values = json_format.MessageToDict(request.outputs)
-        self._recording.component_outputs[request.urn] = {key: plain(value) for key, value in values.items()}
+        self._recording.component_outputs[request.urn] = {
+            key: plain(value) for key, value in values.items()
+        }
         if "::pulumi:pulumi:Stack::" in request.urn:
             self._recording.outputs = self._recording.component_outputs[request.urn]
-            self._recording.secret_outputs = {key for key, value in values.items() if holds_secret(value)}
+            self._recording.secret_outputs = {
+                key for key, value in values.items() if holds_secret(value)
+            }
         return super().RegisterResourceOutputs(request)
 
     def Invoke(self, request: Any) -> Any:  # noqa: N802
@@ -137,14 +151,22 @@ class RecordingMonitor(mocks.MockMonitor):
         try:
             answer = self._cloud.answer(request.tok.rsplit(":", 1)[1], arguments)
         except LookupError as error:
-            return resource_pb2.ResourceInvokeResponse(failures=[provider_pb2.CheckFailure(property="", reason=str(error))])
-        return resource_pb2.ResourceInvokeResponse(**{"return": json_format.ParseDict(answer, Struct())})
+            return resource_pb2.ResourceInvokeResponse(
+                failures=[provider_pb2.CheckFailure(property="", reason=str(error))]
+            )
+        return resource_pb2.ResourceInvokeResponse(
+            **{"return": json_format.ParseDict(answer, Struct())}
+        )
 
 
 def registered(request: Any, urn: str) -> Registered:
     """A registration request as plain data."""
     inputs = json_format.MessageToDict(request.object)
-    timeouts = {key: getattr(request.customTimeouts, key) for key in ("create", "update", "delete") if getattr(request.customTimeouts, key)}
+    timeouts = {
+        key: getattr(request.customTimeouts, key)
+        for key in ("create", "update", "delete")
+        if getattr(request.customTimeouts, key)
+    }
     return Registered(
         type=request.type,
         name=request.name,
@@ -154,7 +176,9 @@ def registered(request: Any, urn: str) -> Registered:
         custom=request.custom,
         inputs={key: plain(value) for key, value in inputs.items()},
         secret_inputs=frozenset(key for key, value in inputs.items() if holds_secret(value)),
-        dependencies={key: tuple(value.urns) for key, value in request.propertyDependencies.items()},
+        dependencies={
+            key: tuple(value.urns) for key, value in request.propertyDependencies.items()
+        },
         protect=request.protect,
         retain_on_delete=request.retainOnDelete,
         delete_before_replace=request.deleteBeforeReplace,
@@ -170,7 +194,11 @@ def registered(request: Any, urn: str) -> Registered:
 def plain(value: Any) -> Any:
     """`value` from the wire: secrets opened, whole floats as ints."""
     if isinstance(value, dict):
-        return plain(value.get("value")) if SECRET_SIGNATURE in value else {key: plain(inner) for key, inner in value.items()}
+        return (
+            plain(value.get("value"))
+            if SECRET_SIGNATURE in value
+            else {key: plain(inner) for key, inner in value.items()}
+        )
     if isinstance(value, list):
         return [plain(inner) for inner in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -189,4 +217,6 @@ class Messages(mocks.MockEngine):
         self._recording = recording
 
     def Log(self, request: Any) -> None:  # noqa: N802
-        self._recording.messages.append((logging.getLevelName([10, 20, 30, 40][request.severity]), request.message))
+        self._recording.messages.append(
+            (logging.getLevelName([10, 20, 30, 40][request.severity]), request.message)
+        )

@@ -1,4 +1,6 @@
-"""Runs the whole program under the recording monitor, as a preview or as an up, in this process and in a fraction of a second."""
+"""Runs the whole program under the recording monitor, as a preview or as an up, in this process and
+in a fraction of a second.
+"""
 
 import asyncio
 import functools
@@ -22,7 +24,12 @@ ACCOUNT = "1234567890123456"
 ISSUER = f"https://oidc-ack-cn-shanghai.oss-cn-shanghai.aliyuncs.com/{CLUSTER}"
 PROVIDER_ARN = f"acs:ram::{ACCOUNT}:oidc-provider/ack-rrsa-{CLUSTER}"
 KUBECONFIG = "apiVersion: v1\nkind: Config\nclusters: []\n"
-OFFLINE = {"accountId": ACCOUNT, "clusterVersion": "1.36.3-aliyun.1", "oidcIssuer": ISSUER, "oidcProviderArn": PROVIDER_ARN}
+OFFLINE = {
+    "accountId": ACCOUNT,
+    "clusterVersion": "1.36.3-aliyun.1",
+    "oidcIssuer": ISSUER,
+    "oidcProviderArn": PROVIDER_ARN,
+}
 
 
 class Cloud:
@@ -31,7 +38,9 @@ class Cloud:
     def __init__(self, preview: bool):
         self.preview = preview
         self.account = ACCOUNT
-        self.clusters: list[dict[str, Any]] = [{"regionId": "cn-shanghai", "state": "running", "currentVersion": "1.36.3-aliyun.1"}]
+        self.clusters: list[dict[str, Any]] = [
+            {"regionId": "cn-shanghai", "state": "running", "currentVersion": "1.36.3-aliyun.1"}
+        ]
         self.oidc_providers: list[dict[str, Any]] = [{"issuerUrl": ISSUER, "arn": PROVIDER_ARN}]
         self.scaling_group = "asg-1"
         self.digest = "d" * 64
@@ -43,7 +52,12 @@ class Cloud:
             raise LookupError(f"{function}: StatusCode: 403, Code: ForbiddenCheckUserPermission")
         return {
             "getCallerIdentity": {"accountId": self.account},
-            "getClusters": {"clusters": [{"clusterId": arguments.get("clusterId"), **cluster} for cluster in self.clusters]},
+            "getClusters": {
+                "clusters": [
+                    {"clusterId": arguments.get("clusterId"), **cluster}
+                    for cluster in self.clusters
+                ]
+            },
             "getOidcProviders": {"providers": self.oidc_providers},
             "getClusterCredential": {"kubeConfig": KUBECONFIG},
         }[function]
@@ -57,35 +71,62 @@ class Cloud:
 
     def _computed(self, kind: str, inputs: dict[str, Any]) -> dict[str, Any]:
         version = Path(str(inputs.get("source", ""))).name
-        model = {"version": version, "path": f"{inputs.get('prefix')}/{version}", "digest": self.digest, "bytes": 780583, "fileCount": 4}
+        model = {
+            "version": version,
+            "path": f"{inputs.get('prefix')}/{version}",
+            "digest": self.digest,
+            "bytes": 780583,
+            "fileCount": 4,
+        }
         ingress = {"status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}}
         pool = {"nodePoolId": "np-1", "scalingGroupId": self.scaling_group}
-        rrsa = {"enabled": True, "rrsaOidcIssuerUrl": ISSUER, "ramOidcProviderArn": PROVIDER_ARN, "ramOidcProviderName": "x"}
+        rrsa = {
+            "enabled": True,
+            "rrsaOidcIssuerUrl": ISSUER,
+            "ramOidcProviderArn": PROVIDER_ARN,
+            "ramOidcProviderName": "x",
+        }
         cluster = {"rrsaMetadata": rrsa, "workerRamRoleName": "KubernetesWorkerRole-1"}
-        return {"NodePool": pool, "Model": model, "Ingress": ingress, "ManagedKubernetes": cluster}.get(kind, {})
+        return {
+            "NodePool": pool,
+            "Model": model,
+            "Ingress": ingress,
+            "ManagedKubernetes": cluster,
+        }.get(kind, {})
 
 
 class Hooks:
-    """Takes hooks and never calls them: what they do is tested on the functions themselves, and under the real engine."""
+    """Takes hooks and never calls them: what they do is tested on the functions themselves, and
+    under the real engine.
+    """
 
     def register_resource_hook(self, hook: Any) -> None:
         """As the engine's own."""
 
 
 def engine_values(stack_file: Path) -> dict[str, str]:
-    """The configuration of a stack file as the engine hands it to the program: objects as JSON text, scalars as text."""
+    """The configuration of a stack file as the engine hands it to the program: objects as JSON
+    text, scalars as text.
+    """
     config = yaml.safe_load(stack_file.read_text()).get("config", {})
-    return {key: json.dumps(value) if isinstance(value, (dict, list)) else str(value) for key, value in config.items()}
+    return {
+        key: json.dumps(value) if isinstance(value, (dict, list)) else str(value)
+        for key, value in config.items()
+    }
 
 
 def stack_values(stack: str, changes: Mapping[str, Any] | None = None) -> dict[str, str]:
-    """Configuration of one of the committed stacks, with group keys changed: {"nodePool": {"maxSize": 3}}; None removes a key."""
+    """Configuration of one of the committed stacks, with group keys changed: {"nodePool":
+    {"maxSize": 3}}; None removes a key.
+    """
     values = engine_values(ROOT / f"Pulumi.{stack}.yaml")
     for group, change in (changes or {}).items():
         key = group if ":" in group else f"{PROJECT}:{group}"
         if isinstance(change, Mapping):
             merged = {**json.loads(values.get(key, "{}")), **change}
-            values[key] = json.dumps({inner: value for inner, value in merged.items() if value is not None})
+            values[key] = json.dumps(
+                {inner: value for inner, value in merged.items() if value is not None}
+            )
         elif change is None:
             values.pop(key, None)
         else:
@@ -108,12 +149,22 @@ def run(
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        mock = mocks.MockSettings(monitor=monitor, engine=Messages(recording), project=PROJECT, stack=stack, dry_run=preview)
+        mock = mocks.MockSettings(
+            monitor=monitor,
+            engine=Messages(recording),
+            project=PROJECT,
+            stack=stack,
+            dry_run=preview,
+        )
         mock.callbacks = Hooks()  # type: ignore[assignment]
         settings.configure(mock)
         settings.set_root_resource(None)  # type: ignore[arg-type]
-        engine_config.set_all_config(stack_values(stack, changes), [f"{PROJECT}:{key}" for key in secret])
-        loop.run_until_complete(run_in_stack(lambda: runpy.run_path(str(ROOT / "__main__.py")) and None))
+        engine_config.set_all_config(
+            stack_values(stack, changes), [f"{PROJECT}:{key}" for key in secret]
+        )
+        loop.run_until_complete(
+            run_in_stack(lambda: runpy.run_path(str(ROOT / "__main__.py")) and None)
+        )
     finally:
         _settle(loop)
         asyncio.set_event_loop(asyncio.new_event_loop())

@@ -1,4 +1,6 @@
-"""A cluster small enough to be played second by second: ReplicaSet, scheduler, budget, node scaler, ACK's remedy, and our handler."""
+"""A cluster small enough to be played second by second: ReplicaSet, scheduler, budget, node scaler,
+ACK's remedy, and our handler.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ BOOT, LOAD, NOTICE = 150, 40, 300
 
 @dataclass
 class Small:
-    """`remedies` of the nodes under notice get a replacement from ACK, which then drains the old node; the node scaler helps the rest."""
+    """`remedies` of the nodes under notice get a replacement from ACK, which then drains the old
+    node; the node scaler helps the rest.
+    """
 
     spot: int
     on_demand: int
@@ -28,7 +32,9 @@ class Small:
     """Ready pods, second by second."""
 
     def __post_init__(self) -> None:
-        names = [(f"s{n}", True) for n in range(self.spot)] + [(f"d{n}", False) for n in range(self.on_demand)]
+        names = [(f"s{n}", True) for n in range(self.spot)] + [
+            (f"d{n}", False) for n in range(self.on_demand)
+        ]
         self.nodes = {name: node(name, spot=spot) for name, spot in names}
         self.pods = {f"p-{name}": pod(f"p-{name}", name) for name in self.nodes}
         self.desired, self.second, self._made = len(self.nodes), 0, 0
@@ -51,7 +57,9 @@ class Small:
         return self
 
     def _cloud(self) -> None:
-        """Ordered nodes come, nodes whose notice is over go with their pods, ACK drains what it has relieved: pods that have an owner."""
+        """Ordered nodes come, nodes whose notice is over go with their pods, ACK drains what it has
+        relieved: pods that have an owner.
+        """
         for due, name in [entry for entry in self._booting if entry[0] <= self.second]:
             self._booting.remove((due, name))
             self.nodes[name] = node(name, created=NOW + self.second)
@@ -60,13 +68,19 @@ class Small:
         if self.second == NOTICE:
             for name in self._told:
                 self.nodes.pop(name)
-            self.pods = {key: one for key, one in self.pods.items() if not one.node or one.node in self.nodes}
+            self.pods = {
+                key: one for key, one in self.pods.items() if not one.node or one.node in self.nodes
+            }
         for new, old in self._relief.items():
-            for one in [p for p in self.pods.values() if new in self.nodes and p.node == old and p.hash]:
+            for one in [
+                p for p in self.pods.values() if new in self.nodes and p.node == old and p.hash
+            ]:
                 self._evict(one.name)
 
     def _controllers(self) -> None:
-        """The ReplicaSet makes what is missing, the scheduler places it, the node scaler orders for what finds no room."""
+        """The ReplicaSet makes what is missing, the scheduler places it, the node scaler orders for
+        what finds no room.
+        """
         for _ in range(self.desired - sum(bool(one.hash) for one in self.pods.values())):
             self._made += 1
             self.pods[f"n{self._made}"] = pod(f"n{self._made}", created=NOW + self.second)
@@ -84,10 +98,14 @@ class Small:
 
     def _handle(self) -> None:
         """The handler's decisions, carried out as the API server would."""
-        for action in decide(View(dict(self.nodes), dict(self.pods), self.desired), config(), NOW + self.second):
+        for action in decide(
+            View(dict(self.nodes), dict(self.pods), self.desired), config(), NOW + self.second
+        ):
             match action:
                 case Close(one, why):
-                    self.nodes[one.name] = replace(self.nodes[one.name], closed=True, closed_for=why)
+                    self.nodes[one.name] = replace(
+                        self.nodes[one.name], closed=True, closed_for=why
+                    )
                 case Detach(one, why):
                     self.pods[one.name] = replace(one, hash="", old_hash=one.hash, detached=why)
                 case Evict(one, _):

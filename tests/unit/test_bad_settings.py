@@ -1,4 +1,6 @@
-"""Bad settings: one clear message each, naming field, value, expectation, consequence and remedy; all of them at once."""
+"""Bad settings: one clear message each, naming field, value, expectation, consequence and remedy;
+all of them at once.
+"""
 
 import re
 
@@ -16,7 +18,13 @@ ALL = POOL + CLOUD + SERVING + ELASTIC + ADOPTED + CREATED
 
 def check(changes: dict, secret: tuple[str, ...] = (), stack: str = "local") -> Settings:
     """Load a stack with changes."""
-    return load(stack_values(stack, changes), [f"{PROJECT}:{key}" for key in secret], project=PROJECT, stack=stack, environment={})
+    return load(
+        stack_values(stack, changes),
+        [f"{PROJECT}:{key}" for key in secret],
+        project=PROJECT,
+        stack=stack,
+        environment={},
+    )
 
 
 def problems_of(changes: dict, secret: tuple[str, ...] = ()) -> SettingsError:
@@ -26,8 +34,12 @@ def problems_of(changes: dict, secret: tuple[str, ...] = ()) -> SettingsError:
     return caught.value
 
 
-@pytest.mark.parametrize("bad", ALL, ids=[f"{number}-{bad.field}" for number, bad in enumerate(ALL)])
-def test_a_bad_setting_is_named_with_its_value_what_was_expected_the_consequence_and_a_remedy(bad: Bad) -> None:
+@pytest.mark.parametrize(
+    "bad", ALL, ids=[f"{number}-{bad.field}" for number, bad in enumerate(ALL)]
+)
+def test_a_bad_setting_is_named_with_its_value_what_was_expected_the_consequence_and_a_remedy(
+    bad: Bad,
+) -> None:
     error = problems_of(bad.changes)
     found = [problem for problem in error.problems if problem.field.startswith(bad.field)]
     assert found, f"{bad.field} is not named in:\n{error}"
@@ -46,14 +58,21 @@ def test_there_are_at_least_sixty_bad_inputs_and_no_two_alike() -> None:
 
 
 def test_no_single_mistake_drags_others_into_the_message() -> None:
-    """A rule is left out where a setting it reads is already wrong; nothing is reported that the user did not do."""
+    """A rule is left out where a setting it reads is already wrong; nothing is reported that the
+    user did not do.
+    """
     crowded = [bad for bad in ALL if len(problems_of(bad.changes).problems) > 2]
     assert crowded == []
 
 
 def test_every_mistake_of_a_stack_is_told_at_once() -> None:
     error = problems_of(
-        {"nodePool": {"minSize": "x", "maxSise": 1}, "entry": {"auth": None}, "server": {"graceSeconds": 5}, "modelstore": {}}
+        {
+            "nodePool": {"minSize": "x", "maxSise": 1},
+            "entry": {"auth": None},
+            "server": {"graceSeconds": 5},
+            "modelstore": {},
+        }
     )
     assert {problem.field for problem in error.problems} == {
         "nodePool.minSize",
@@ -66,7 +85,10 @@ def test_every_mistake_of_a_stack_is_told_at_once() -> None:
 
 
 def test_a_secret_never_shows_in_a_message() -> None:
-    error = problems_of({"htpasswd": "user:hunter2", "tlsPrivateKey": "very-private"}, secret=("htpasswd", "tlsPrivateKey"))
+    error = problems_of(
+        {"htpasswd": "user:hunter2", "tlsPrivateKey": "very-private"},
+        secret=("htpasswd", "tlsPrivateKey"),
+    )
     assert len(error.problems) >= 2
     assert "hunter2" not in str(error) and "very-private" not in str(error)
 
@@ -96,7 +118,11 @@ def test_settings_can_not_be_changed_after_loading() -> None:
 
 def test_what_the_command_line_turns_into_numbers_and_truth_values_is_taken_as_text() -> None:
     settings = check(
-        {"cluster": {"accountId": 1234567890123456}, "server": {"cpu": 2}, "nodePool": {"taint": {"value": True}, "labels": {"a": 1}}}
+        {
+            "cluster": {"accountId": 1234567890123456},
+            "server": {"cpu": 2},
+            "nodePool": {"taint": {"value": True}, "labels": {"a": 1}},
+        }
     )
     assert settings.cluster.account_id == "1234567890123456"
     assert settings.server.cpu == "2"
@@ -105,7 +131,9 @@ def test_what_the_command_line_turns_into_numbers_and_truth_values_is_taken_as_t
 
 def test_the_region_may_come_from_the_environment() -> None:
     values = stack_values("local", {"alicloud:region": None})
-    settings = load(values, [], project=PROJECT, stack="local", environment={"ALICLOUD_REGION": "cn-shanghai"})
+    settings = load(
+        values, [], project=PROJECT, stack="local", environment={"ALICLOUD_REGION": "cn-shanghai"}
+    )
     assert settings.region == "cn-shanghai"
 
 
@@ -117,7 +145,11 @@ def test_secrets_do_not_show_when_settings_are_printed() -> None:
 def test_on_a_machine_that_maps_another_port_the_environment_says_which() -> None:
     def port(entry: dict, environment: dict[str, str]) -> int | None:
         values = stack_values("local", {"entry": entry})
-        return load(values, [], project=PROJECT, stack="local", environment=environment).entry.public_port
+        return load(
+            values, [], project=PROJECT, stack="local", environment=environment
+        ).entry.public_port
 
     assert port({}, {}) == 18080 and port({}, {"EI_PUBLIC_PORT": "19080"}) == 19080
-    assert port({"publicPort": None}, {"EI_PUBLIC_PORT": "19080"}) is None, "nothing maps a port there"
+    assert port({"publicPort": None}, {"EI_PUBLIC_PORT": "19080"}) is None, (
+        "nothing maps a port there"
+    )

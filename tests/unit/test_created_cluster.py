@@ -1,4 +1,6 @@
-"""A stack that makes its own cluster: what is registered, in which order, and that the rest of the graph stands on it."""
+"""A stack that makes its own cluster: what is registered, in which order, and that the rest of the
+graph stands on it.
+"""
 
 from __future__ import annotations
 
@@ -49,53 +51,87 @@ def test_credentials_of_another_account_stop_it_before_anything_is_registered() 
 
 def test_each_step_stands_on_the_one_before(creating: Recording) -> None:
     def needs(name: str, *others: str) -> None:
-        found = {urn.rsplit("::", 1)[1] for urns in creating.named(name).dependencies.values() for urn in urns}
+        found = {
+            urn.rsplit("::", 1)[1]
+            for urns in creating.named(name).dependencies.values()
+            for urn in urns
+        }
         assert set(others) <= found, (name, found)
 
     needs("network-cn-shanghai-e", "network-vpc")
     needs("managed-ack", "network-cn-shanghai-e", "network-cn-shanghai-g")
     needs("system-pool", "managed-ack")
     needs("addons-loongcollector", "system-pool")
-    needs("ack", "addons-loongcollector", "addons-csi-plugin", "addons-nginx-ingress-controller", "addons-attachment", "system-pool")
+    needs(
+        "ack",
+        "addons-loongcollector",
+        "addons-csi-plugin",
+        "addons-nginx-ingress-controller",
+        "addons-attachment",
+        "system-pool",
+    )
     needs("cluster-scaler", "addons-csi-plugin")
     needs("pool-pool", "cluster-scaler", "network-cn-shanghai-e")
 
 
-def test_the_cluster_has_rrsa_an_enforcing_network_plugin_and_keeps_no_certificate_in_the_state(creating: Recording) -> None:
+def test_the_cluster_has_rrsa_an_enforcing_network_plugin_and_keeps_no_certificate_in_the_state(
+    creating: Recording,
+) -> None:
     cluster = creating.one("ManagedKubernetes").inputs
     assert cluster["enableRrsa"] is True and cluster["skipSetCertificateAuthority"] is True
     assert cluster["clusterSpec"].startswith("ack.pro.")
     (terway,) = cluster["addons"]
-    assert terway["name"] == "terway-eniip" and json.loads(terway["config"])["NetworkPolicy"] == "true"
+    assert (
+        terway["name"] == "terway-eniip" and json.loads(terway["config"])["NetworkPolicy"] == "true"
+    )
     assert {row["resourceType"] for row in cluster["deleteOptions"]} >= {"SLB", "SLS_Data"}
     assert "kubeconfig" in creating.one("pulumi:providers:kubernetes").secret_inputs
 
 
 def test_the_system_pool_has_two_nodes_that_are_never_reclaimed(creating: Recording) -> None:
     pool = creating.named("system-pool").inputs
-    assert pool["desiredSize"] == "2" and pool["spotStrategy"] == "NoSpot" and "scalingConfig" not in pool
+    assert (
+        pool["desiredSize"] == "2"
+        and pool["spotStrategy"] == "NoSpot"
+        and "scalingConfig" not in pool
+    )
     assert len(pool["vswitchIds"]) == 2 and pool["multiAzPolicy"] == "BALANCE"
 
 
-def test_every_addon_is_pinned_and_its_configuration_is_written_as_the_provider_stores_it(creating: Recording) -> None:
-    addons = {resource.inputs["name"]: resource.inputs for resource in creating.of("KubernetesAddon")}
-    assert {"csi-plugin", "csi-provisioner", "loongcollector", "nginx-ingress-controller"} <= set(addons)
+def test_every_addon_is_pinned_and_its_configuration_is_written_as_the_provider_stores_it(
+    creating: Recording,
+) -> None:
+    addons = {
+        resource.inputs["name"]: resource.inputs for resource in creating.of("KubernetesAddon")
+    }
+    assert {"csi-plugin", "csi-provisioner", "loongcollector", "nginx-ingress-controller"} <= set(
+        addons
+    )
     for addon in addons.values():
         assert addon["version"]
         if "config" in addon:
-            assert addon["config"] == json.dumps(json.loads(addon["config"]), separators=(",", ":"), sort_keys=True)
+            assert addon["config"] == json.dumps(
+                json.loads(addon["config"]), separators=(",", ":"), sort_keys=True
+            )
     assert json.loads(addons["loongcollector"]["config"])["IngressDashboardEnabled"] == "true"
 
 
 def test_the_metrics_adapter_comes_by_chart_or_as_an_addon() -> None:
     chart = _run(False).one("Release").inputs
-    assert chart["chart"].endswith("ack-alibaba-cloud-metrics-adapter-1.3.7.tgz") and chart["namespace"] == "kube-system"
+    assert (
+        chart["chart"].endswith("ack-alibaba-cloud-metrics-adapter-1.3.7.tgz")
+        and chart["namespace"] == "kube-system"
+    )
     assert "AccessKey" not in json.dumps(chart)
     mirror = "https://charts.example/adapter.tgz"
-    assert run(changes=made({"metricsAdapterChart": mirror})).one("Release").inputs["chart"] == mirror
+    assert (
+        run(changes=made({"metricsAdapterChart": mirror})).one("Release").inputs["chart"] == mirror
+    )
     addon = run(changes=made({"metricsAdapter": "addon"}))
     assert addon.of("Release") == []
-    assert "ack-alibaba-cloud-metrics-adapter" in {resource.inputs["name"] for resource in addon.of("KubernetesAddon")}
+    assert "ack-alibaba-cloud-metrics-adapter" in {
+        resource.inputs["name"] for resource in addon.of("KubernetesAddon")
+    }
 
 
 def test_the_nodes_may_read_the_ingress_log_and_nothing_more(creating: Recording) -> None:
@@ -108,19 +144,34 @@ def test_the_nodes_may_read_the_ingress_log_and_nothing_more(creating: Recording
 
 
 def test_role_volume_and_autoscaler_use_what_the_new_cluster_tells(creating: Recording) -> None:
-    trust = json.loads(creating.one("ram/role:Role").inputs["assumeRolePolicyDocument"])["Statement"][0]
-    assert trust["Principal"]["Federated"] == [PROVIDER_ARN] and trust["Condition"]["StringEquals"]["oidc:iss"] == ISSUER
-    labels = creating.one("HorizontalPodAutoscaler").inputs["spec"]["metrics"][0]["external"]["metric"]["selector"]["matchLabels"]
+    trust = json.loads(creating.one("ram/role:Role").inputs["assumeRolePolicyDocument"])[
+        "Statement"
+    ][0]
+    assert (
+        trust["Principal"]["Federated"] == [PROVIDER_ARN]
+        and trust["Condition"]["StringEquals"]["oidc:iss"] == ISSUER
+    )
+    labels = creating.one("HorizontalPodAutoscaler").inputs["spec"]["metrics"][0]["external"][
+        "metric"
+    ]["selector"]["matchLabels"]
     assert labels["sls.project"].startswith("k8s-log-") and labels["sls.project"] != "k8s-log-"
 
 
 def test_bucket_and_role_have_names_before_there_is_a_cluster(creating: Recording) -> None:
-    names = [creating.one("oss/bucket:Bucket").inputs["bucket"], creating.one("ram/role:Role").inputs["roleName"]]
-    elsewhere = {"cluster": {**made({})["cluster"], "accountId": "6543210987654321"}, "nodePool": {"vswitchIds": None}}
+    names = [
+        creating.one("oss/bucket:Bucket").inputs["bucket"],
+        creating.one("ram/role:Role").inputs["roleName"],
+    ]
+    elsewhere = {
+        "cluster": {**made({})["cluster"], "accountId": "6543210987654321"},
+        "nodePool": {"vswitchIds": None},
+    }
     cloud = Cloud(preview=False)
     cloud.account = "6543210987654321"
     other = run(changes=elsewhere, cloud=cloud)
-    assert names[0] != other.one("oss/bucket:Bucket").inputs["bucket"], "bucket names are global: another account has another"
+    assert names[0] != other.one("oss/bucket:Bucket").inputs["bucket"], (
+        "bucket names are global: another account has another"
+    )
     assert UNKNOWN not in names
 
 

@@ -29,13 +29,17 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         context.abort(grpc.StatusCode.UNKNOWN, "no such function")
 
 
-def test_every_plugin_is_asked_for_in_the_version_that_the_sdk_asks_for_and_a_refusal_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_plugin_is_asked_for_in_the_version_that_the_sdk_asks_for_and_a_refusal_is_no_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monitor, server = Monitor(), grpc.server(futures.ThreadPoolExecutor(4))
     resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        monkeypatch.setattr(settings, "get_monitor", lambda: resource_pb2_grpc.ResourceMonitorStub(channel))
+        monkeypatch.setattr(
+            settings, "get_monitor", lambda: resource_pb2_grpc.ResourceMonitorStub(channel)
+        )
         try:
             plugins.start_early()
             assert not gc.isenabled()

@@ -1,4 +1,6 @@
-"""What the stack deploys to stay elastic: the handler and its rights, headroom, herald, HPA policies, floors, advice."""
+"""What the stack deploys to stay elastic: the handler and its rights, headroom, herald, HPA
+policies, floors, advice.
+"""
 
 import json
 import subprocess
@@ -30,8 +32,13 @@ def test_the_handler_may_do_what_it_does_and_nothing_more(either: Recording) -> 
             for verb in rule["verbs"]
         }
 
-    deployment, lease = "bert-tfserving-v1-tensorflow-serving", "bert-tfserving-interruption-handler"
-    assert granted("interruption-nodes") == {("nodes", verb, "") for verb in ("get", "list", "watch", "patch")}
+    deployment, lease = (
+        "bert-tfserving-v1-tensorflow-serving",
+        "bert-tfserving-interruption-handler",
+    )
+    assert granted("interruption-nodes") == {
+        ("nodes", verb, "") for verb in ("get", "list", "watch", "patch")
+    }
     assert granted("interruption-pods") == {
         *(("pods", verb, "") for verb in ("list", "watch", "patch", "delete")),
         ("pods/eviction", "create", ""),
@@ -41,30 +48,52 @@ def test_the_handler_may_do_what_it_does_and_nothing_more(either: Recording) -> 
         ("leases", "get", lease),
         ("leases", "patch", lease),
     }
-    with_floors = run(changes={"autoscaler": {"outageReplicas": 2}}).named("interruption-pods").inputs["rules"]
-    assert {"apiGroups": ["autoscaling"], "resources": ["horizontalpodautoscalers"]}.items() <= with_floors[-1].items()
-    assert with_floors[-1]["verbs"] == ["list", "watch", "patch"] and with_floors[-1]["resourceNames"] == ["bert-tfserving-hpa"]
+    with_floors = (
+        run(changes={"autoscaler": {"outageReplicas": 2}})
+        .named("interruption-pods")
+        .inputs["rules"]
+    )
+    assert {
+        "apiGroups": ["autoscaling"],
+        "resources": ["horizontalpodautoscalers"],
+    }.items() <= with_floors[-1].items()
+    assert with_floors[-1]["verbs"] == ["list", "watch", "patch"] and with_floors[-1][
+        "resourceNames"
+    ] == ["bert-tfserving-hpa"]
 
 
 def test_the_rights_are_the_handlers_own_accounts(either: Recording) -> None:
     account = either.named("interruption-account").inputs["metadata"]
     for name in ("interruption-nodes-binding", "interruption-pods-binding"):
         (subject,) = either.named(name).inputs["subjects"]
-        assert subject["kind"] == "ServiceAccount" and subject["namespace"] == account["namespace"] == "inference"
+        assert (
+            subject["kind"] == "ServiceAccount"
+            and subject["namespace"] == account["namespace"] == "inference"
+        )
     assert handler_pod(either)["automountServiceAccountToken"] is True
-    assert either.named("interruption-account").inputs["automountServiceAccountToken"] is False, "no other pod gets the token by mistake"
+    assert either.named("interruption-account").inputs["automountServiceAccountToken"] is False, (
+        "no other pod gets the token by mistake"
+    )
 
 
 def test_the_handler_runs_anywhere_but_on_the_pool_and_is_locked_down(either: Recording) -> None:
     spec = handler_pod(either)
-    (term,) = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    (term,) = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][
+        "nodeSelectorTerms"
+    ]
     assert term["matchExpressions"] == [{"key": "inference-pool", "operator": "DoesNotExist"}]
     container = spec["containers"][0]
-    assert container["securityContext"]["readOnlyRootFilesystem"] is True and spec["securityContext"]["runAsNonRoot"] is True
+    assert (
+        container["securityContext"]["readOnlyRootFilesystem"] is True
+        and spec["securityContext"]["runAsNonRoot"] is True
+    )
     assert container["resources"]["requests"] == {"cpu": "50m", "memory": "64Mi"}
     assert {one["tolerationSeconds"] for one in spec["tolerations"]} == {20}
     policy = either.named("interruption-network").inputs["spec"]
-    assert policy["ingress"] == [] and [port["port"] for port in policy["egress"][0]["ports"]] == [443, 6443]
+    assert policy["ingress"] == [] and [port["port"] for port in policy["egress"][0]["ports"]] == [
+        443,
+        6443,
+    ]
 
 
 def test_the_handlers_code_is_what_the_repository_holds_and_a_change_of_it_rolls_the_pods() -> None:
@@ -80,20 +109,40 @@ def test_the_handlers_code_is_what_the_repository_holds_and_a_change_of_it_rolls
 def test_the_handler_understands_what_it_is_told(either: Recording) -> None:
     config = Config.read(either.named("interruption-code").inputs["data"]["settings.json"])
     labels = either.named("server-deployment").inputs["spec"]["template"]["metadata"]["labels"]
-    assert config.selector.items() <= labels.items() and config.deployment == either.outputs["deployment"]
-    nodes = {label["key"]: label["value"] for label in either.one("cs/nodePool:NodePool").inputs["labels"]}
+    assert (
+        config.selector.items() <= labels.items()
+        and config.deployment == either.outputs["deployment"]
+    )
+    nodes = {
+        label["key"]: label["value"]
+        for label in either.one("cs/nodePool:NodePool").inputs["labels"]
+    }
     assert {**config.node_labels, **config.pool_labels} == nodes
-    assert config.mix == {"base": 0, "percent": 30, "points": 4, "after_seconds": 300, "most_nodes": 10}
+    assert config.mix == {
+        "base": 0,
+        "percent": 30,
+        "points": 4,
+        "after_seconds": 300,
+        "most_nodes": 10,
+    }
 
 
 def test_the_service_goes_on_sending_to_detached_pods(either: Recording) -> None:
-    """A pod is detached by taking its revision's label away: nothing that keeps it serving may ask for that label."""
-    for name, selector in (("server-service", "selector"), ("server-budget", "selector"), ("server-network", "podSelector")):
+    """A pod is detached by taking its revision's label away: nothing that keeps it serving may ask
+    for that label.
+    """
+    for name, selector in (
+        ("server-service", "selector"),
+        ("server-budget", "selector"),
+        ("server-network", "podSelector"),
+    ):
         assert "pod-template-hash" not in json.dumps(either.named(name).inputs["spec"][selector])
 
 
 def test_a_budget_counted_from_the_owners_bears_pods_without_one(either: Recording) -> None:
-    """maxUnavailable: Kubernetes takes the wanted number from the pods' owners, and counts healthy pods without one beside it."""
+    """maxUnavailable: Kubernetes takes the wanted number from the pods' owners, and counts healthy
+    pods without one beside it.
+    """
     assert "minAvailable" not in either.named("server-budget").inputs["spec"]
 
 
@@ -111,25 +160,46 @@ def test_the_code_starts_from_its_directory_alone_with_the_standard_library(tmp_
         "--address=127.0.0.1",
         "--port=0",
     ]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, env={"KUBERNETES_SERVICE_HOST": "127.0.0.1"}, check=False)
-    assert "ca.crt" in ended.stderr or "No such file" in ended.stderr, "every module was found; only the account is missing"
+    ended = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={"KUBERNETES_SERVICE_HOST": "127.0.0.1"},
+        check=False,
+    )
+    assert "ca.crt" in ended.stderr or "No such file" in ended.stderr, (
+        "every module was found; only the account is missing"
+    )
     assert "ModuleNotFoundError" not in ended.stderr and "ImportError" not in ended.stderr
 
 
 def test_without_the_handler_nothing_of_it_is_there() -> None:
     recording = run(changes={"interruption": {"enabled": False}})
-    assert [one.name for one in recording.resources if one.custom and "Interruption" in one.parent] == []
+    assert [
+        one.name for one in recording.resources if one.custom and "Interruption" in one.parent
+    ] == []
     assert recording.named("autoscaler-hpa").ignore_changes == ()
 
 
 def test_headroom_holds_nodes_with_pods_that_give_way() -> None:
     recording = run(changes={"headroom": {"nodes": 2}, "nodePool": {"maxSize": 19}})
-    priority, deployment = recording.named("headroom-priority").inputs, recording.named("headroom-deployment").inputs
-    assert (priority["value"], priority["preemptionPolicy"], priority["globalDefault"]) == (-5, "Never", False)
+    priority, deployment = (
+        recording.named("headroom-priority").inputs,
+        recording.named("headroom-deployment").inputs,
+    )
+    assert (priority["value"], priority["preemptionPolicy"], priority["globalDefault"]) == (
+        -5,
+        "Never",
+        False,
+    )
     spec = deployment["spec"]["template"]["spec"]
     assert deployment["spec"]["replicas"] == 2 and spec["terminationGracePeriodSeconds"] == 0
     serving = recording.named("server-deployment").inputs["spec"]["template"]["spec"]
-    assert spec["containers"][0]["resources"]["requests"] == serving["containers"][0]["resources"]["requests"]
+    assert (
+        spec["containers"][0]["resources"]["requests"]
+        == serving["containers"][0]["resources"]["requests"]
+    )
     assert spec["nodeSelector"] == serving["nodeSelector"] and "priorityClassName" not in serving
     assert deployment["metadata"]["annotations"]["pulumi.com/skipAwait"] == "true"
     assert run().of("PriorityClass") == []
@@ -139,14 +209,23 @@ def test_headroom_on_nodes_with_several_gpus_fills_them() -> None:
     types = {"instanceTypes": ["ecs.gn6i-c24g1.12xlarge", "ecs.gn6v-c10g1.20xlarge"], "maxSize": 20}
     many = {"instanceTypes": ["ecs.gn6i-c4g4.xlarge"], "spotInstancePools": 1, "maxSize": 20}
     for pool, pods in ((types, 2), (many, 4)):
-        assert run(changes={"headroom": {"nodes": 1}, "nodePool": pool}).named("headroom-deployment").inputs["spec"]["replicas"] == pods
+        assert (
+            run(changes={"headroom": {"nodes": 1}, "nodePool": pool})
+            .named("headroom-deployment")
+            .inputs["spec"]["replicas"]
+            == pods
+        )
 
 
 def test_the_herald_asks_for_a_gpu_and_fits_nowhere(either: Recording) -> None:
     spec = either.named("herald-deployment").inputs["spec"]["template"]["spec"]
     assert spec["containers"][0]["resources"]["requests"] == {"nvidia.com/gpu": "1"}
     labels = {label["key"] for label in either.one("cs/nodePool:NodePool").inputs["labels"]}
-    assert not set(spec["nodeSelector"]) & labels and "tolerations" not in spec and "priorityClassName" not in spec
+    assert (
+        not set(spec["nodeSelector"]) & labels
+        and "tolerations" not in spec
+        and "priorityClassName" not in spec
+    )
 
 
 @pytest.mark.parametrize("scaler", [{"skipGpuWait": False}, {"mode": "unmanaged"}])
@@ -169,10 +248,18 @@ def test_the_minimum_belongs_to_the_handler_only_where_it_moves() -> None:
 
 
 def test_window_and_delay_of_the_metric_are_labels_the_adapter_reads() -> None:
-    changed = run(changes={"autoscaler": {"metricWindowSeconds": 30, "metricDelaySeconds": 5}}).named("autoscaler-hpa").inputs
+    changed = (
+        run(changes={"autoscaler": {"metricWindowSeconds": 30, "metricDelaySeconds": 5}})
+        .named("autoscaler-hpa")
+        .inputs
+    )
     labels = changed["spec"]["metrics"][0]["external"]["metric"]["selector"]["matchLabels"]
     assert (labels["sls.query.interval"], labels["sls.query.delay"]) == ("30", "5")
-    plain = run().named("autoscaler-hpa").inputs["spec"]["metrics"][0]["external"]["metric"]["selector"]["matchLabels"]
+    plain = (
+        run()
+        .named("autoscaler-hpa")
+        .inputs["spec"]["metrics"][0]["external"]["metric"]["selector"]["matchLabels"]
+    )
     assert not {"sls.query.interval", "sls.query.delay"} & set(plain)
 
 
@@ -181,7 +268,9 @@ def test_a_tolerance_is_sent_only_to_clusters_that_know_it() -> None:
     behavior = run(changes=tolerant).named("autoscaler-hpa").inputs["spec"]["behavior"]
     assert (behavior["scaleUp"]["tolerance"], behavior["scaleDown"]["tolerance"]) == ("50m", "100m")
     cloud = Cloud(preview=False)
-    cloud.clusters = [{"regionId": "cn-shanghai", "state": "running", "currentVersion": "1.34.1-aliyun.1"}]
+    cloud.clusters = [
+        {"regionId": "cn-shanghai", "state": "running", "currentVersion": "1.34.1-aliyun.1"}
+    ]
     older = run(changes=tolerant, cloud=cloud)
     assert "tolerance" not in older.named("autoscaler-hpa").inputs["spec"]["behavior"]["scaleUp"]
     assert [text for text in older.warnings if "1.34.1-aliyun.1" in text and "1.35" in text]
@@ -197,16 +286,26 @@ def test_a_tolerance_is_sent_only_to_clusters_that_know_it() -> None:
         ({"autoscaler": {"maxReplicas": 6}, "nodePool": {"maxSize": 9}}, 10),
     ],
 )
-def test_a_pool_without_room_for_all_replacements_is_warned_of_with_the_size_that_has_it(changes: dict, room: int) -> None:
+def test_a_pool_without_room_for_all_replacements_is_warned_of_with_the_size_that_has_it(
+    changes: dict, room: int
+) -> None:
     (warning,) = [text for text in run(changes=changes).warnings if "nodePool.maxSize" in text]
     assert warning.endswith(f"pulumi config set --path 'elastic-inference:nodePool.maxSize' {room}")
     pool = {**changes.get("nodePool", {}), "maxSize": room}
-    assert [text for text in run(changes={**changes, "nodePool": pool}).warnings if "nodePool.maxSize" in text] == []
+    assert [
+        text
+        for text in run(changes={**changes, "nodePool": pool}).warnings
+        if "nodePool.maxSize" in text
+    ] == []
 
 
-@pytest.mark.parametrize("pool", [{"onDemandPercent": 100}, {"spotStrategy": "NoSpot", "spotInstanceRemedy": False}])
+@pytest.mark.parametrize(
+    "pool", [{"onDemandPercent": 100}, {"spotStrategy": "NoSpot", "spotInstanceRemedy": False}]
+)
 def test_a_pool_that_loses_nothing_at_once_needs_no_room(pool: dict) -> None:
-    assert [text for text in run(changes={"nodePool": pool}).warnings if "nodePool.maxSize" in text] == []
+    assert [
+        text for text in run(changes={"nodePool": pool}).warnings if "nodePool.maxSize" in text
+    ] == []
 
 
 @pytest.mark.parametrize("stack", ["dev", "staging"])

@@ -1,4 +1,6 @@
-"""Each committed stack registers exactly the tree that was reviewed, and a preview of it needs no cloud."""
+"""Each committed stack registers exactly the tree that was reviewed, and a preview of it needs no
+cloud.
+"""
 
 import pytest
 
@@ -8,7 +10,9 @@ from tests.unit.golden_trees import DIRECTORY, STACKS, offline_preview, tree
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_stack_registers_the_reviewed_tree(stack: str) -> None:
     reviewed = (DIRECTORY / f"{stack}.yaml").read_text()
-    assert tree(stack) == reviewed, "if the change is meant: python -m tests.unit.golden_trees, and review the difference"
+    assert tree(stack) == reviewed, (
+        "if the change is meant: python -m tests.unit.golden_trees, and review the difference"
+    )
 
 
 @pytest.mark.parametrize("stack", STACKS)

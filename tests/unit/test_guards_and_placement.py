@@ -1,4 +1,6 @@
-"""What the tutorial lacks: identity, a guarded bucket, a locked-down and well-placed pod, a graceful stop, a calm autoscaler."""
+"""What the tutorial lacks: identity, a guarded bucket, a locked-down and well-placed pod, a
+graceful stop, a calm autoscaler.
+"""
 
 import json
 
@@ -12,7 +14,9 @@ def pod(recording: Recording) -> dict:
     return recording.named("server-deployment").inputs["spec"]["template"]["spec"]
 
 
-def test_only_the_drivers_service_account_of_this_cluster_may_take_the_role(either: Recording) -> None:
+def test_only_the_drivers_service_account_of_this_cluster_may_take_the_role(
+    either: Recording,
+) -> None:
     role = either.one("ram/role:Role").inputs
     assert json.loads(role["assumeRolePolicyDocument"]) == {
         "Version": "1",
@@ -38,7 +42,11 @@ def test_the_role_reads_one_prefix_of_one_bucket_and_nothing_more(either: Record
     bucket = either.one("oss/bucket:Bucket").inputs["bucket"]
     document = json.loads(either.one("ram/policy:Policy").inputs["policyDocument"])
     assert document["Statement"] == [
-        {"Effect": "Allow", "Action": ["oss:GetObject"], "Resource": [f"acs:oss:*:*:{bucket}/models/*"]},
+        {
+            "Effect": "Allow",
+            "Action": ["oss:GetObject"],
+            "Resource": [f"acs:oss:*:*:{bucket}/models/*"],
+        },
         {
             "Effect": "Allow",
             "Action": ["oss:ListObjects"],
@@ -47,19 +55,31 @@ def test_the_role_reads_one_prefix_of_one_bucket_and_nothing_more(either: Record
         },
     ]
     attachment = either.one("RolePolicyAttachment").inputs
-    assert attachment["policyType"] == "Custom" and attachment["policyName"] == either.one("ram/policy:Policy").inputs["policyName"]
+    assert (
+        attachment["policyType"] == "Custom"
+        and attachment["policyName"] == either.one("ram/policy:Policy").inputs["policyName"]
+    )
 
 
 def test_an_old_policy_version_makes_room_for_a_sixth(either: Recording) -> None:
-    assert either.one("ram/policy:Policy").inputs["rotateStrategy"] == "DeleteOldestNonDefaultVersionWhenLimitExceeded"
+    assert (
+        either.one("ram/policy:Policy").inputs["rotateStrategy"]
+        == "DeleteOldestNonDefaultVersionWhenLimitExceeded"
+    )
 
 
-def test_the_bucket_is_private_encrypted_versioned_and_refuses_plain_http(either: Recording) -> None:
+def test_the_bucket_is_private_encrypted_versioned_and_refuses_plain_http(
+    either: Recording,
+) -> None:
     bucket = either.one("oss/bucket:Bucket").inputs["bucket"]
     assert either.one("BucketAcl").inputs["acl"] == "private"
     assert either.one("BucketPublicAccessBlock").inputs["blockPublicAccess"] is True
     statement = json.loads(either.one("BucketPolicy").inputs["policy"])["Statement"][0]
-    assert (statement["Effect"], statement["Action"], statement["Principal"]) == ("Deny", ["oss:*"], ["*"])
+    assert (statement["Effect"], statement["Action"], statement["Principal"]) == (
+        "Deny",
+        ["oss:*"],
+        ["*"],
+    )
     assert statement["Condition"] == {"Bool": {"acs:SecureTransport": ["false"]}}
     assert statement["Resource"] == [f"acs:oss:*:*:{bucket}", f"acs:oss:*:*:{bucket}/*"]
 
@@ -67,16 +87,24 @@ def test_the_bucket_is_private_encrypted_versioned_and_refuses_plain_http(either
 def test_old_versions_and_unfinished_uploads_are_forgotten(either: Recording) -> None:
     rule = either.one("oss/bucket:Bucket").inputs["lifecycleRules"][0]
     assert rule["enabled"] is True and rule["prefix"] == ""
-    assert rule["noncurrentVersionExpirations"] == [{"days": 30}] and rule["abortMultipartUploads"] == [{"days": 7}]
+    assert rule["noncurrentVersionExpirations"] == [{"days": 30}] and rule[
+        "abortMultipartUploads"
+    ] == [{"days": 7}]
 
 
 def test_kms_is_used_with_the_given_key() -> None:
-    encryption = run(changes={"modelStore": {"encryption": "KMS", "kmsKeyId": "key-1"}}).one("BucketServerSideEncryption").inputs
+    encryption = (
+        run(changes={"modelStore": {"encryption": "KMS", "kmsKeyId": "key-1"}})
+        .one("BucketServerSideEncryption")
+        .inputs
+    )
     assert (encryption["sseAlgorithm"], encryption["kmsMasterKeyId"]) == ("KMS", "key-1")
 
 
 def test_the_pod_is_locked_down_as_its_namespace_demands(either: Recording) -> None:
-    assert either.one("Namespace").inputs["metadata"]["labels"] == {"pod-security.kubernetes.io/enforce": "restricted"}
+    assert either.one("Namespace").inputs["metadata"]["labels"] == {
+        "pod-security.kubernetes.io/enforce": "restricted"
+    }
     assert pod(either)["securityContext"] == {
         "runAsNonRoot": True,
         "runAsUser": 65534,
@@ -103,16 +131,30 @@ def test_the_stop_sleeps_first_and_sigkill_comes_soon_after() -> None:
 
 @pytest.mark.parametrize(("rollout", "surge", "unavailable"), [("surge", 1, 0), ("in-place", 0, 1)])
 def test_the_order_of_a_roll_is_a_choice(rollout: str, surge: int, unavailable: int) -> None:
-    strategy = run(changes={"server": {"rollout": rollout}}).named("server-deployment").inputs["spec"]["strategy"]
+    strategy = (
+        run(changes={"server": {"rollout": rollout}})
+        .named("server-deployment")
+        .inputs["spec"]["strategy"]
+    )
     assert strategy["rollingUpdate"] == {"maxSurge": surge, "maxUnavailable": unavailable}
 
 
-def test_the_pods_are_spread_over_zones_and_charge_types_but_never_kept_from_starting(either: Recording) -> None:
+def test_the_pods_are_spread_over_zones_and_charge_types_but_never_kept_from_starting(
+    either: Recording,
+) -> None:
     spread = pod(either)["topologySpreadConstraints"]
-    assert [one["topologyKey"] for one in spread] == ["topology.kubernetes.io/zone", "node.alibabacloud.com/spot-strategy"]
+    assert [one["topologyKey"] for one in spread] == [
+        "topology.kubernetes.io/zone",
+        "node.alibabacloud.com/spot-strategy",
+    ]
     assert {one["whenUnsatisfiable"] for one in spread} == {"ScheduleAnyway"}
-    assert {(tuple(one["matchLabelKeys"]), one["nodeTaintsPolicy"]) for one in spread} == {(("pod-template-hash",), "Honor")}
-    assert all(one["labelSelector"] == either.named("server-deployment").inputs["spec"]["selector"] for one in spread)
+    assert {(tuple(one["matchLabelKeys"]), one["nodeTaintsPolicy"]) for one in spread} == {
+        (("pod-template-hash",), "Honor")
+    }
+    assert all(
+        one["labelSelector"] == either.named("server-deployment").inputs["spec"]["selector"]
+        for one in spread
+    )
 
 
 def test_one_pod_at_a_time_may_be_drained_and_a_broken_one_always(either: Recording) -> None:
@@ -121,17 +163,26 @@ def test_one_pod_at_a_time_may_be_drained_and_a_broken_one_always(either: Record
     assert budget["selector"] == either.named("server-deployment").inputs["spec"]["selector"]
 
 
-def test_only_the_ingress_controller_and_the_namespace_reach_the_pod_and_it_calls_nobody(either: Recording) -> None:
+def test_only_the_ingress_controller_and_the_namespace_reach_the_pod_and_it_calls_nobody(
+    either: Recording,
+) -> None:
     policy = either.named("server-network").inputs["spec"]
     assert policy["policyTypes"] == ["Ingress", "Egress"] and policy["egress"] == []
     controller, neighbours = policy["ingress"]
-    assert controller["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}]
+    assert controller["from"] == [
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}
+    ]
     assert [port["port"] for port in controller["ports"]] == [8501]
-    assert neighbours["from"] == [{"podSelector": {}}] and [port["port"] for port in neighbours["ports"]] == [8500, 8501]
+    assert neighbours["from"] == [{"podSelector": {}}] and [
+        port["port"] for port in neighbours["ports"]
+    ] == [8500, 8501]
 
 
 def test_no_empty_dir_keeps_acks_drain_from_moving_the_pod(either: Recording) -> None:
-    assert [set(volume) - {"name"} for volume in pod(either)["volumes"]] == [{"persistentVolumeClaim"}, {"configMap"}]
+    assert [set(volume) - {"name"} for volume in pod(either)["volumes"]] == [
+        {"persistentVolumeClaim"},
+        {"configMap"},
+    ]
 
 
 def test_pods_are_added_no_faster_than_nodes_come_and_taken_away_calmly(either: Recording) -> None:
@@ -141,7 +192,9 @@ def test_pods_are_added_no_faster_than_nodes_come_and_taken_away_calmly(either: 
         {"type": "Percent", "value": 100, "periodSeconds": 60},
     ]
     assert behavior["scaleDown"]["stabilizationWindowSeconds"] == 300
-    assert behavior["scaleDown"]["policies"] == [{"type": "Percent", "value": 50, "periodSeconds": 300}]
+    assert behavior["scaleDown"]["policies"] == [
+        {"type": "Percent", "value": 50, "periodSeconds": 300}
+    ]
 
 
 def test_a_changed_model_config_is_a_new_immutable_object_and_rolls_the_pods() -> None:
@@ -152,10 +205,15 @@ def test_a_changed_model_config_is_a_new_immutable_object_and_rolls_the_pods() -
 
 
 def test_a_pull_secret_is_used_where_given() -> None:
-    assert pod(run(changes={"server": {"imagePullSecret": "registry"}}))["imagePullSecrets"] == [{"name": "registry"}]
+    assert pod(run(changes={"server": {"imagePullSecret": "registry"}}))["imagePullSecrets"] == [
+        {"name": "registry"}
+    ]
     assert "imagePullSecrets" not in pod(run())
 
 
 def test_a_prediction_is_asked_of_another_pod_when_one_vanishes(either: Recording) -> None:
     annotations = either.one("Ingress").inputs["metadata"]["annotations"]
-    assert annotations["nginx.ingress.kubernetes.io/proxy-next-upstream"] == "error timeout non_idempotent"
+    assert (
+        annotations["nginx.ingress.kubernetes.io/proxy-next-upstream"]
+        == "error timeout non_idempotent"
+    )

@@ -1,4 +1,6 @@
-"""How the handler reads and changes the cluster: what it sends, how it takes refusals, restarts and a second replica."""
+"""How the handler reads and changes the cluster: what it sends, how it takes refusals, restarts and
+a second replica.
+"""
 
 import threading
 import time
@@ -8,7 +10,17 @@ from typing import Any
 import pytest
 
 from interruption_handler import actions, lease, loop
-from interruption_handler.actions import Actor, Close, Delete, Detach, Evict, Floor, Forget, Reattach, Reopen
+from interruption_handler.actions import (
+    Actor,
+    Close,
+    Delete,
+    Detach,
+    Evict,
+    Floor,
+    Forget,
+    Reattach,
+    Reopen,
+)
 from interruption_handler.kube import ApiError
 from interruption_handler.mirror import Mirror
 from tests.unit.cluster_objects import config, detached, node, pod, view
@@ -17,7 +29,9 @@ Call = tuple[str, str, Any]
 
 
 class Server:
-    """An API server that writes down what it is asked and answers as told: status by part of the path."""
+    """An API server that writes down what it is asked and answers as told: status by part of the
+    path.
+    """
 
     def __init__(self, **refusals: int) -> None:
         self.calls: list[Call] = []
@@ -26,7 +40,9 @@ class Server:
         self.watches: list[list[tuple[str, dict[str, Any]]] | ApiError] = []
         self.lease: dict[str, Any] | None = None
 
-    def call(self, method: str, path: str, body: Any = None, content_type: str = "") -> dict[str, Any]:
+    def call(
+        self, method: str, path: str, body: Any = None, content_type: str = ""
+    ) -> dict[str, Any]:
         """Any request."""
         self.calls.append((method, path, body))
         for part, status in self.refusals.items():
@@ -44,7 +60,9 @@ class Server:
         """A change."""
         return self.call("PATCH", path, change)
 
-    def watch(self, path: str, query: Mapping[str, str], seconds: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    def watch(
+        self, path: str, query: Mapping[str, str], seconds: int
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
         """The next prepared watch; an error where there is none."""
         self.calls.append(("WATCH", path, query["resourceVersion"]))
         found = self.watches.pop(0) if self.watches else ApiError(0, path, "down")
@@ -56,13 +74,18 @@ class Server:
         if method == "GET" and self.lease is None:
             raise ApiError(404, "lease", "not found")
         if method == "POST":
-            self.lease = {"metadata": {"resourceVersion": "1", "annotations": {}}, "spec": body["spec"]}
+            self.lease = {
+                "metadata": {"resourceVersion": "1", "annotations": {}},
+                "spec": body["spec"],
+            }
         elif method == "PATCH" and self.lease is not None:
             version = body.get("metadata", {}).get("resourceVersion")
             if version not in (None, self.lease["metadata"]["resourceVersion"]):
                 raise ApiError(409, "lease", "conflict")
             self.lease["metadata"]["resourceVersion"] += "1"
-            self.lease["metadata"]["annotations"] |= body.get("metadata", {}).get("annotations") or {}
+            self.lease["metadata"]["annotations"] |= (
+                body.get("metadata", {}).get("annotations") or {}
+            )
             self.lease["spec"] |= body.get("spec") or {}
         assert self.lease is not None
         return {**self.lease, "metadata": dict(self.lease["metadata"])}
@@ -84,7 +107,10 @@ PODS = "/api/v1/namespaces/inference/pods"
             (
                 "PATCH",
                 "/api/v1/nodes/n1",
-                {"metadata": {"annotations": {"elastic-inference/cordoned": "notice"}}, "spec": {"unschedulable": True}},
+                {
+                    "metadata": {"annotations": {"elastic-inference/cordoned": "notice"}},
+                    "spec": {"unschedulable": True},
+                },
             ),
         ),
         (
@@ -92,7 +118,10 @@ PODS = "/api/v1/namespaces/inference/pods"
             (
                 "PATCH",
                 "/api/v1/nodes/n1",
-                {"metadata": {"annotations": {"elastic-inference/cordoned": None}}, "spec": {"unschedulable": None}},
+                {
+                    "metadata": {"annotations": {"elastic-inference/cordoned": None}},
+                    "spec": {"unschedulable": None},
+                },
             ),
         ),
         (
@@ -103,7 +132,10 @@ PODS = "/api/v1/namespaces/inference/pods"
                 {
                     "metadata": {
                         "uid": "uid-a",
-                        "labels": {"pod-template-hash": None, "elastic-inference/detached": "notice"},
+                        "labels": {
+                            "pod-template-hash": None,
+                            "elastic-inference/detached": "notice",
+                        },
                         "annotations": {"elastic-inference/template-hash": "abc"},
                     }
                 },
@@ -123,16 +155,25 @@ PODS = "/api/v1/namespaces/inference/pods"
                 },
             ),
         ),
-        (Delete(pod("a"), "", 0), ("DELETE", f"{PODS}/a", {"preconditions": {"uid": "uid-a"}, "gracePeriodSeconds": 0})),
+        (
+            Delete(pod("a"), "", 0),
+            ("DELETE", f"{PODS}/a", {"preconditions": {"uid": "uid-a"}, "gracePeriodSeconds": 0}),
+        ),
         (Delete(pod("a"), ""), ("DELETE", f"{PODS}/a", {"preconditions": {"uid": "uid-a"}})),
         (
             Floor(4, ""),
-            ("PATCH", "/apis/autoscaling/v2/namespaces/inference/horizontalpodautoscalers/bert-hpa", {"spec": {"minReplicas": 4}}),
+            (
+                "PATCH",
+                "/apis/autoscaling/v2/namespaces/inference/horizontalpodautoscalers/bert-hpa",
+                {"spec": {"minReplicas": 4}},
+            ),
         ),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_each_action_is_one_request_that_names_the_object_it_means(action: actions.Action, call: Call) -> None:
+def test_each_action_is_one_request_that_names_the_object_it_means(
+    action: actions.Action, call: Call
+) -> None:
     server = Server()
     assert actor(server).perform(action) is not None
     assert server.calls == [call]
@@ -152,7 +193,9 @@ def test_a_pod_is_force_deleted_only_when_the_server_itself_does_not_know_its_no
     assert [method for method, _, _ in known.calls] == ["GET"]
     gone = Server(**{"/nodes/": 404})
     actor(gone).perform(Forget(pod("a", "n1")))
-    assert gone.calls[1:] == [("DELETE", f"{PODS}/a", {"preconditions": {"uid": "uid-a"}, "gracePeriodSeconds": 0})]
+    assert gone.calls[1:] == [
+        ("DELETE", f"{PODS}/a", {"preconditions": {"uid": "uid-a"}, "gracePeriodSeconds": 0})
+    ]
 
 
 @pytest.mark.parametrize("status", [0, 403, 500])
@@ -163,7 +206,9 @@ def test_a_node_that_can_not_be_asked_for_is_not_taken_for_gone(status: int) -> 
 
 
 @pytest.mark.parametrize("status", [404, 409, 429, 500, 0])
-def test_a_refusal_is_never_an_error_of_the_handler(status: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refusal_is_never_an_error_of_the_handler(
+    status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert actor(Server(**{"/eviction": status})).perform(Evict(pod("a", "n1"), "")) is None
     said = capsys.readouterr().out
     assert ('"level": "error"' in said) is (status in (500, 0)) and "Traceback" not in said
@@ -180,19 +225,36 @@ def test_what_was_done_is_not_done_again_at_once_and_what_was_refused_soon() -> 
 
 
 def test_a_mirror_starts_again_from_a_list_when_its_version_is_too_old() -> None:
-    server, changed = Server(**{"/pods": 503}), threading.Event()  # refused once the lists are used up
+    server, changed = (
+        Server(**{"/pods": 503}),
+        threading.Event(),
+    )  # refused once the lists are used up
     pods = [{"metadata": {"name": name, "resourceVersion": "5"}} for name in ("a", "b")]
-    server.lists = [{"metadata": {"resourceVersion": "5"}, "items": pods}, {"metadata": {"resourceVersion": "9"}, "items": pods[1:]}]
+    server.lists = [
+        {"metadata": {"resourceVersion": "5"}, "items": pods},
+        {"metadata": {"resourceVersion": "9"}, "items": pods[1:]},
+    ]
     server.watches = [
-        [("DELETED", {"metadata": {"name": "b", "resourceVersion": "6"}}), ("BOOKMARK", {"metadata": {"resourceVersion": "7"}})],
+        [
+            ("DELETED", {"metadata": {"name": "b", "resourceVersion": "6"}}),
+            ("BOOKMARK", {"metadata": {"resourceVersion": "7"}}),
+        ],
         ApiError(410, "watch", "too old"),
     ]
     mirror = Mirror(server, "/pods", {}, lambda raw: raw["metadata"]["name"], changed)  # type: ignore[arg-type]
     mirror.start()
     deadline = time.monotonic() + 30
-    while [version for method, _, version in server.calls if method == "WATCH"][:3] != ["5", "7", "9"] and time.monotonic() < deadline:
+    while [version for method, _, version in server.calls if method == "WATCH"][:3] != [
+        "5",
+        "7",
+        "9",
+    ] and time.monotonic() < deadline:
         changed.wait(0.01)
-    assert [version for method, _, version in server.calls if method == "WATCH"][:3] == ["5", "7", "9"]
+    assert [version for method, _, version in server.calls if method == "WATCH"][:3] == [
+        "5",
+        "7",
+        "9",
+    ]
     assert mirror.now() == {"b": "b"} and mirror.synced.is_set()
 
 
@@ -213,7 +275,11 @@ def test_of_two_replicas_one_acts_and_the_other_takes_over_when_it_lets_go() -> 
 
 
 def test_a_holder_that_is_silent_too_long_is_none() -> None:
-    spec = {"holderIdentity": "first", "leaseDurationSeconds": 15, "renewTime": "2027-01-15T08:00:00.000000Z"}
+    spec = {
+        "holderIdentity": "first",
+        "leaseDurationSeconds": 15,
+        "renewTime": "2027-01-15T08:00:00.000000Z",
+    }
     assert lease.holder({"spec": spec}, 1_800_000_014) == "first"
     assert lease.holder({"spec": spec}, 1_800_000_016) == ""
     assert lease.holder({}, 0) == ""
@@ -230,7 +296,9 @@ def test_a_note_outlives_the_replica_that_wrote_it() -> None:
     assert second._take() and second.notes == {"elastic-inference/mix": "{}"}
 
 
-def test_a_decision_that_fails_keeps_no_other_from_being_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decision_that_fails_keeps_no_other_from_being_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def broken(*_: Any) -> Iterator[Any]:
         raise RuntimeError("bug")
 

@@ -1,4 +1,6 @@
-"""The handler beside ACK's own remedy: it makes no difference to the users whether that acts, acts in part, or fails."""
+"""The handler beside ACK's own remedy: it makes no difference to the users whether that acts, acts
+in part, or fails.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ SPOT, ON_DEMAND = 14, 6
 WANTED = SPOT + ON_DEMAND
 
 
-@pytest.mark.parametrize("remedies", [SPOT, SPOT // 2, 0], ids=["remedy acts", "remedy acts in part", "remedy fails"])
+@pytest.mark.parametrize(
+    "remedies", [SPOT, SPOT // 2, 0], ids=["remedy acts", "remedy acts in part", "remedy fails"]
+)
 def test_no_pod_is_missing_at_any_second_whether_acks_remedy_acts_or_fails(remedies: int) -> None:
     played = Small(SPOT, ON_DEMAND, remedies).lose_spot()
     assert min(played.serving) >= WANTED and played.serving[-1] == WANTED
@@ -25,12 +29,16 @@ def test_every_node_goes_through_the_same_steps_whether_acks_remedy_acts_or_fail
 
 
 def test_without_the_handler_the_remedy_alone_leaves_pods_missing_and_its_failure_more() -> None:
-    acts, fails = (Small(SPOT, ON_DEMAND, remedies, handler=False).lose_spot() for remedies in (SPOT, 0))
+    acts, fails = (
+        Small(SPOT, ON_DEMAND, remedies, handler=False).lose_spot() for remedies in (SPOT, 0)
+    )
     assert min(acts.serving) < WANTED
     assert min(fails.serving) == ON_DEMAND, "of what is lost nothing was replaced before"
 
 
-def test_evictions_wait_for_the_budget_and_what_it_never_grants_is_deleted_before_the_instance_goes() -> None:
+def test_evictions_wait_for_the_budget_and_what_it_never_grants_is_deleted_before_the_instance_goes() -> (
+    None
+):
     played = Small(SPOT, ON_DEMAND, SPOT, budget=-1).lose_spot()
     steps = [[kind for kind, place in played.did if place == f"s{n}"] for n in range(SPOT)]
     assert steps == [["Close", "Detach", "Delete"]] * SPOT

@@ -22,10 +22,20 @@ def at(text: str, zone: str = SHANGHAI) -> float:
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp()
 
 
-def hpa(minimum: int, since: float | None = None, most: int = 10, reason: str = "FailedGetExternalMetric") -> dict:
+def hpa(
+    minimum: int,
+    since: float | None = None,
+    most: int = 10,
+    reason: str = "FailedGetExternalMetric",
+) -> dict:
     """An HPA, without its metric since `since`."""
     stamp = datetime.fromtimestamp(since or 0, ZoneInfo("UTC")).isoformat().replace("+00:00", "Z")
-    condition = {"type": "ScalingActive", "status": "True" if since is None else "False", "reason": reason, "lastTransitionTime": stamp}
+    condition = {
+        "type": "ScalingActive",
+        "status": "True" if since is None else "False",
+        "reason": reason,
+        "lastTransitionTime": stamp,
+    }
     return {"spec": {"minReplicas": minimum, "maxReplicas": most}, "conditions": [condition]}
 
 
@@ -88,8 +98,12 @@ def test_the_last_firing_is_found(schedule: str, now: str, last: str) -> None:
 
 
 def test_a_day_with_a_changed_clock_fires_once() -> None:
-    spring = Cron.parse("30 2 * * *").last(at("2026-03-29T12:00:00", "Europe/Berlin"), "Europe/Berlin")
-    assert spring is not None and at("2026-03-29T01:00:00", "Europe/Berlin") <= spring <= at("2026-03-29T03:30:00", "Europe/Berlin")
+    spring = Cron.parse("30 2 * * *").last(
+        at("2026-03-29T12:00:00", "Europe/Berlin"), "Europe/Berlin"
+    )
+    assert spring is not None and at("2026-03-29T01:00:00", "Europe/Berlin") <= spring <= at(
+        "2026-03-29T03:30:00", "Europe/Berlin"
+    )
 
 
 def test_a_day_that_never_comes_never_fires() -> None:
@@ -97,7 +111,18 @@ def test_a_day_that_never_comes_never_fires() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "* * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * foo *", "*/0 * * * *", "9-3 * * * *", "@daily"]
+    "text",
+    [
+        "",
+        "* * * *",
+        "60 * * * *",
+        "* 24 * * *",
+        "* * 0 * *",
+        "* * * foo *",
+        "*/0 * * * *",
+        "9-3 * * * *",
+        "@daily",
+    ],
 )
 def test_what_is_no_schedule_is_told(text: str) -> None:
     with pytest.raises(ValueError, match="."):

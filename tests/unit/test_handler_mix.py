@@ -14,9 +14,17 @@ MIX = {"base": 0, "percent": 30, "points": 4, "after_seconds": 300, "most_nodes"
 CONFIG = config(mix=MIX)
 
 
-def cluster(spot: int, on_demand: int, note: dict[str, Any] | None = None, more: tuple = (), pods: tuple = ()) -> View:
+def cluster(
+    spot: int,
+    on_demand: int,
+    note: dict[str, Any] | None = None,
+    more: tuple = (),
+    pods: tuple = (),
+) -> View:
     """`spot` and `on_demand` nodes with a pod each."""
-    nodes = [node(f"s{n}") for n in range(spot)] + [node(f"d{n}", spot=False) for n in range(on_demand)]
+    nodes = [node(f"s{n}") for n in range(spot)] + [
+        node(f"d{n}", spot=False) for n in range(on_demand)
+    ]
     serving = [pod(f"p-{one.name}", one.name) for one in nodes]
     memory = {mix.NOTE: json.dumps(note)} if note is not None else {}
     return view([*nodes, *more], [*serving, *pods], len(serving), memory=memory)
@@ -28,7 +36,9 @@ def noted(actions: list) -> dict[str, Any]:
     return json.loads(found.value or "{}")
 
 
-@pytest.mark.parametrize(("total", "wanted"), [(1, 1), (3, 1), (4, 2), (10, 3), (20, 6), (21, 7), (0, 0)])
+@pytest.mark.parametrize(
+    ("total", "wanted"), [(1, 1), (3, 1), (4, 2), (10, 3), (20, 6), (21, 7), (0, 0)]
+)
 def test_the_wanted_number_is_rounded_up_as_the_scaling_group_does(total: int, wanted: int) -> None:
     assert mix.target(total, 0, 30) == wanted
     assert mix.target(total, 2, 0) == min(2, total)
@@ -65,7 +75,9 @@ def test_too_many_pay_as_you_go_nodes_are_only_noted_at_first() -> None:
 
 def test_after_a_while_one_is_replaced_as_a_probe() -> None:
     actions = list(mix.decide(cluster(6, 14, {"over": NOW - 300}), CONFIG, NOW))
-    assert [kind for kind, _ in told(actions)] == ["Remember", "Close"] and noted(actions)["size"] == 1
+    assert [kind for kind, _ in told(actions)] == ["Remember", "Close"] and noted(actions)[
+        "size"
+    ] == 1
 
 
 def test_a_closed_nodes_pod_is_detached_only_then() -> None:
@@ -76,16 +88,34 @@ def test_a_closed_nodes_pod_is_detached_only_then() -> None:
 
 def test_a_probe_that_brings_a_preemptible_node_is_followed_by_more() -> None:
     marked = node("marked", spot=False, closed=True, closed_for="mix")
-    seen = cluster(6, 13, {"over": 1, "started": NOW, "size": 1}, (marked, node("new", created=NOW + 60)))
-    assert noted(list(mix.decide(seen, CONFIG, NOW + 120))) == {"over": 1, "size": 4, "next": NOW + 150, "ended": NOW + 120}
+    seen = cluster(
+        6, 13, {"over": 1, "started": NOW, "size": 1}, (marked, node("new", created=NOW + 60))
+    )
+    assert noted(list(mix.decide(seen, CONFIG, NOW + 120))) == {
+        "over": 1,
+        "size": 4,
+        "next": NOW + 150,
+        "ended": NOW + 120,
+    }
 
 
-def test_a_probe_that_brings_pay_as_you_go_again_is_taken_back_and_the_next_comes_later_and_later() -> None:
-    marked, bought = node("marked", spot=False, closed=True, closed_for="mix"), node("new", spot=False, created=NOW + 60)
+def test_a_probe_that_brings_pay_as_you_go_again_is_taken_back_and_the_next_comes_later_and_later() -> (
+    None
+):
+    marked, bought = (
+        node("marked", spot=False, closed=True, closed_for="mix"),
+        node("new", spot=False, created=NOW + 60),
+    )
     pauses = []
     note: dict[str, Any] = {"over": 1, "started": NOW, "size": 4}
     for _ in range(3):
-        actions = list(mix.decide(cluster(6, 13, note, (marked, bought), (detached("x", "marked", "mix"),)), CONFIG, NOW + 90))
+        actions = list(
+            mix.decide(
+                cluster(6, 13, note, (marked, bought), (detached("x", "marked", "mix"),)),
+                CONFIG,
+                NOW + 90,
+            )
+        )
         assert told(actions)[:2] == [("Reopen", "marked"), ("Reattach", "x")]
         note = {**noted(actions), "started": NOW}
         pauses.append(note["pause"])
@@ -123,12 +153,22 @@ def test_a_note_that_can_not_be_read_is_no_note() -> None:
 
 
 def test_without_the_setting_nothing_is_moved_or_ranked() -> None:
-    assert list(mix.decide(cluster(0, 20), config(), NOW)) == [] == list(mix.rank(cluster(0, 20), config(), NOW))
+    assert (
+        list(mix.decide(cluster(0, 20), config(), NOW))
+        == []
+        == list(mix.rank(cluster(0, 20), config(), NOW))
+    )
 
 
 @pytest.mark.parametrize(("spot", "on_demand"), [(14, 6), (10, 10), (20, 0), (6, 14)])
-def test_whatever_the_hpa_leaves_has_the_wanted_mix_as_far_as_there_are_such_pods(spot: int, on_demand: int) -> None:
-    costs = {one.pod.node: one.cost for one in mix.rank(cluster(spot, on_demand), CONFIG, NOW) if isinstance(one, Rank)}
+def test_whatever_the_hpa_leaves_has_the_wanted_mix_as_far_as_there_are_such_pods(
+    spot: int, on_demand: int
+) -> None:
+    costs = {
+        one.pod.node: one.cost
+        for one in mix.rank(cluster(spot, on_demand), CONFIG, NOW)
+        if isinstance(one, Rank)
+    }
     dearest = sorted(costs, key=lambda name: costs[name], reverse=True)
     assert len(dearest) == spot + on_demand
     for left in range(1, len(dearest) + 1):

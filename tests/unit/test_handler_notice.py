@@ -24,21 +24,34 @@ def test_a_detached_pod_goes_on_serving_until_its_replacement_is_ready() -> None
 
 
 def test_what_is_left_is_deleted_a_drain_before_the_instance_goes() -> None:
-    seen = view([node("n1", expiring=NOW, closed=True)], [detached("a", "n1"), pod("b", ready=False)], 1)
+    seen = view(
+        [node("n1", expiring=NOW, closed=True)], [detached("a", "n1"), pod("b", ready=False)], 1
+    )
     told_config = config(notice_seconds=300, drain_seconds=30)
     assert told(notice.decide(seen, told_config, NOW + 269)) == []
     (last,) = notice.decide(seen, told_config, NOW + 270)
-    assert isinstance(last, Delete) and last.pod.name == "a" and last.grace is None, "with its own grace period"
+    assert isinstance(last, Delete) and last.pod.name == "a" and last.grace is None, (
+        "with its own grace period"
+    )
 
 
 def test_a_handler_that_starts_late_detaches_first_and_deletes_at_the_next_look() -> None:
     nodes = [node("n1", expiring=NOW)]
-    assert told(notice.decide(view(nodes, [pod("a", "n1")], 1), config(), NOW + 280)) == [("Close", "n1"), ("Detach", "a")]
-    assert ("Delete", "a") in told(notice.decide(view(nodes, [detached("a", "n1")], 1), config(), NOW + 280))
+    assert told(notice.decide(view(nodes, [pod("a", "n1")], 1), config(), NOW + 280)) == [
+        ("Close", "n1"),
+        ("Detach", "a"),
+    ]
+    assert ("Delete", "a") in told(
+        notice.decide(view(nodes, [detached("a", "n1")], 1), config(), NOW + 280)
+    )
 
 
 def test_a_withdrawn_notice_opens_the_node_and_gives_the_pod_back() -> None:
-    seen = view([node("n1", closed=True, closed_for="notice")], [detached("a", "n1"), pod("b", ready=False)], 1)
+    seen = view(
+        [node("n1", closed=True, closed_for="notice")],
+        [detached("a", "n1"), pod("b", ready=False)],
+        1,
+    )
     assert told(notice.decide(seen, config(), NOW)) == [("Reopen", "n1"), ("Reattach", "a")]
 
 
@@ -48,13 +61,17 @@ def test_a_node_closed_by_somebody_else_stays_closed_but_gets_its_pod_back() -> 
 
 
 def test_headroom_on_a_node_under_notice_moves_at_once() -> None:
-    seen = view([node("n1", expiring=NOW, closed=True)], [pod("h", "n1", role="headroom", hash="x")], 0)
+    seen = view(
+        [node("n1", expiring=NOW, closed=True)], [pod("h", "n1", role="headroom", hash="x")], 0
+    )
     (gone,) = notice.decide(seen, config(), NOW)
     assert isinstance(gone, Delete) and gone.grace == 0
 
 
 def test_another_stacks_nodes_are_left_alone_unless_one_of_our_pods_is_there() -> None:
-    foreign = node("n1", expiring=NOW, labels={"inference": "tensorflow", "inference-pool": "other"})
+    foreign = node(
+        "n1", expiring=NOW, labels={"inference": "tensorflow", "inference-pool": "other"}
+    )
     assert told(notice.decide(view([foreign], [], 1), config(), NOW)) == []
     old_pool = view([foreign], [pod("a", "n1")], 1)
     assert told(notice.decide(old_pool, config(), NOW)) == [("Close", "n1"), ("Detach", "a")]
@@ -66,13 +83,21 @@ def test_pods_on_their_way_out_are_left_to_go() -> None:
 
 
 def test_all_preemptible_nodes_at_once_are_one_step() -> None:
-    nodes = [node(f"s{n}", expiring=NOW) for n in range(14)] + [node(f"d{n}", spot=False) for n in range(6)]
-    actions = told(notice.decide(view(nodes, [pod(f"p-{one.name}", one.name) for one in nodes], 20), config(), NOW))
+    nodes = [node(f"s{n}", expiring=NOW) for n in range(14)] + [
+        node(f"d{n}", spot=False) for n in range(6)
+    ]
+    actions = told(
+        notice.decide(
+            view(nodes, [pod(f"p-{one.name}", one.name) for one in nodes], 20), config(), NOW
+        )
+    )
     assert len(actions) == 28 and {name[-2:-1] for _, name in actions} <= {"s", "1"}
 
 
 @pytest.mark.parametrize("role", ["serving", "headroom"])
-def test_pods_of_nodes_that_are_not_seen_are_looked_into_and_waiting_ones_are_not(role: str) -> None:
+def test_pods_of_nodes_that_are_not_seen_are_looked_into_and_waiting_ones_are_not(
+    role: str,
+) -> None:
     seen = view([node("n1")], [pod("a", "n1"), pod("b", "gone", role=role), pod("c")], 3)
     assert told(lost.decide(seen, config(), NOW)) == [("Forget", "b")]
 
@@ -95,29 +120,65 @@ def test_objects_are_read_as_kubernetes_writes_them() -> None:
             "status": {
                 "conditions": [
                     {"type": "Ready", "status": "True"},
-                    {"type": "InstanceExpired", "status": "True", "lastTransitionTime": "2027-01-15T08:00:00Z"},
+                    {
+                        "type": "InstanceExpired",
+                        "status": "True",
+                        "lastTransitionTime": "2027-01-15T08:00:00Z",
+                    },
                 ]
             },
         }
     )
-    assert (found.expiring, found.closed, found.closed_for, found.spot, found.ready) == (1_800_000_000.0, True, "notice", True, True)
-    unknown = node_of({"metadata": {"name": "n2"}, "status": {"conditions": [{"type": "InstanceExpired", "status": "Unknown"}]}})
+    assert (found.expiring, found.closed, found.closed_for, found.spot, found.ready) == (
+        1_800_000_000.0,
+        True,
+        "notice",
+        True,
+        True,
+    )
+    unknown = node_of(
+        {
+            "metadata": {"name": "n2"},
+            "status": {"conditions": [{"type": "InstanceExpired", "status": "Unknown"}]},
+        }
+    )
     assert unknown.expiring is None and not unknown.spot and not unknown.ready
 
 
 def test_no_notice_is_older_than_its_node() -> None:
-    stale = {"type": "InstanceExpired", "status": "True", "lastTransitionTime": "2027-01-15T07:00:00Z"}
-    found = node_of({"metadata": {"name": "n1", "creationTimestamp": "2027-01-15T08:00:00Z"}, "status": {"conditions": [stale]}})
+    stale = {
+        "type": "InstanceExpired",
+        "status": "True",
+        "lastTransitionTime": "2027-01-15T07:00:00Z",
+    }
+    found = node_of(
+        {
+            "metadata": {"name": "n1", "creationTimestamp": "2027-01-15T08:00:00Z"},
+            "status": {"conditions": [stale]},
+        }
+    )
     assert found.expiring == 1_800_000_000.0
 
 
 def test_only_pods_of_the_model_server_and_the_headroom_are_seen() -> None:
     def labelled(**labels: str) -> dict:
-        return {"metadata": {"name": "p", "uid": "u", "labels": {key.replace("_", "-"): value for key, value in labels.items()}}}
+        return {
+            "metadata": {
+                "name": "p",
+                "uid": "u",
+                "labels": {key.replace("_", "-"): value for key, value in labels.items()},
+            }
+        }
 
     selector = config().selector
-    serving = pod_of(labelled(app="tensorflow-serving", release="bert-v1", pod_template_hash="abc"), selector)
-    assert serving is not None and (serving.role, serving.hash, serving.node) == ("serving", "abc", "")
+    serving = pod_of(
+        labelled(app="tensorflow-serving", release="bert-v1", pod_template_hash="abc"), selector
+    )
+    assert serving is not None and (serving.role, serving.hash, serving.node) == (
+        "serving",
+        "abc",
+        "",
+    )
     assert pod_of(labelled(app="interruption-handler"), selector) is None
     herald = {"metadata": {"name": "h", "uid": "u", "labels": {"elastic-inference/role": "herald"}}}
     assert pod_of(herald, selector) is None

@@ -1,4 +1,6 @@
-"""`make test` runs every test once, but for those that take minutes each: `make prove` runs these."""
+"""`make test` runs every test once, but for those that take minutes each: `make prove` runs
+these.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,18 @@ def files(path: str) -> list[pathlib.Path]:
 
 def test_every_test_is_in_one_lane() -> None:
     counts = collections.Counter(
-        str(file.relative_to(ROOT)) for lanes in LANES for paths in lanes.values() for path in paths for file in files(path)
+        str(file.relative_to(ROOT))
+        for lanes in LANES
+        for paths in lanes.values()
+        for path in paths
+        for file in files(path)
     )
     every = {str(file.relative_to(ROOT)) for file in (ROOT / "tests").rglob("test_*.py")}
-    assert {name for name in every if not name.startswith(LONG)} - set(PROVED) <= set(counts) <= every - set(PROVED)
+    assert (
+        {name for name in every if not name.startswith(LONG)} - set(PROVED)
+        <= set(counts)
+        <= every - set(PROVED)
+    )
     assert set(counts.values()) == {1}
 
 

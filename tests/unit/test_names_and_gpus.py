@@ -20,9 +20,19 @@ def test_the_route_is_namespace_service_port() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "good"), [("a" * 63, True), ("a" * 64, False), ("", False), ("-a", False), ("a_b.c-d", True), ("a b", False)]
+    ("text", "good"),
+    [
+        ("a" * 63, True),
+        ("a" * 64, False),
+        ("", False),
+        ("-a", False),
+        ("a_b.c-d", True),
+        ("a b", False),
+    ],
 )
-def test_a_label_value_is_at_most_63_characters_with_alphanumeric_ends(text: str, good: bool) -> None:
+def test_a_label_value_is_at_most_63_characters_with_alphanumeric_ends(
+    text: str, good: bool
+) -> None:
     assert names.is_label_value(text) is good
 
 
@@ -34,7 +44,10 @@ def test_bucket_names_are_valid_and_differ_by_stack_cluster_and_storage_class() 
         for storage in ("IA", "Standard")
     }
     assert len(made) == 8
-    assert all(3 <= len(name) <= 63 and name == name.lower() and name[0].isalnum() and name[-1].isalnum() for name in made)
+    assert all(
+        3 <= len(name) <= 63 and name == name.lower() and name[0].isalnum() and name[-1].isalnum()
+        for name in made
+    )
     assert len(names.bucket("P" * 80, "S" * 80, "c", "Standard", "LRS")) <= 63
 
 
@@ -45,7 +58,12 @@ def test_ram_names_are_at_most_64_characters() -> None:
 
 @pytest.mark.parametrize(
     ("instance_type", "family"),
-    [("ecs.gn6i-c4g1.xlarge", "gn6i"), ("ecs.gn7e-c16g1.4xlarge", "gn7e"), ("ecs.ebmgn7.26xlarge", "gn7"), ("ecs.g7.large", "g7")],
+    [
+        ("ecs.gn6i-c4g1.xlarge", "gn6i"),
+        ("ecs.gn7e-c16g1.4xlarge", "gn7e"),
+        ("ecs.ebmgn7.26xlarge", "gn7"),
+        ("ecs.g7.large", "g7"),
+    ],
 )
 def test_the_family_is_read_from_the_type(instance_type: str, family: str) -> None:
     assert gpu.family(instance_type) == family
@@ -81,9 +99,15 @@ def test_the_gpus_of_a_type_are_its_size_over_its_ratio(instance_type: str, gpus
         ("tensorflow/serving:2.20.0-gpu", "ecs.gn8v.2xlarge", None),
         ("tensorflow/serving:2.20.0", "ecs.gn6i-c4g1.xlarge", "no GPU support"),
         ("registry.example.com/own/server:1", "ecs.gn7-c12g1.3xlarge", None),
-        ("registry-vpc.cn-shanghai.aliyuncs.com/x/tensorflow/serving:1.15.0-gpu", "ecs.gn7-c12g1.3xlarge", "tens of minutes"),
+        (
+            "registry-vpc.cn-shanghai.aliyuncs.com/x/tensorflow/serving:1.15.0-gpu",
+            "ecs.gn7-c12g1.3xlarge",
+            "tens of minutes",
+        ),
     ],
 )
-def test_an_image_is_warned_about_where_its_cuda_is_older_than_the_gpu(image: str, instance_type: str, part: str | None) -> None:
+def test_an_image_is_warned_about_where_its_cuda_is_older_than_the_gpu(
+    image: str, instance_type: str, part: str | None
+) -> None:
     warning = gpu.image_warning(image, [instance_type])
     assert (warning is None) if part is None else (warning is not None and part in warning)

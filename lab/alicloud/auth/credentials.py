@@ -22,7 +22,9 @@ _LETTERS = string.ascii_letters + string.digits
 
 @dataclass
 class Identity:
-    """Who calls. `policies` are the documents that bound what they may do; None means everything."""
+    """Who calls. `policies` are the documents that bound what they may do; None means
+    everything.
+    """
 
     kind: str  # RAMUser | AssumedRoleUser
     arn: str
@@ -46,7 +48,12 @@ def ensure_credentials(home: Path) -> dict[str, str]:
     path = home / "credentials.json"
     if not path.exists():
         home.mkdir(parents=True, exist_ok=True)
-        own = {"access_key": "LTAI5t" + random_text(18), "secret_key": random_text(30), "account_id": ACCOUNT, "region": HOME}
+        own = {
+            "access_key": "LTAI5t" + random_text(18),
+            "secret_key": random_text(30),
+            "account_id": ACCOUNT,
+            "region": HOME,
+        }
         temporary = path.with_suffix(f".{os.getpid()}")
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
             json.dump(own, stream)
@@ -63,7 +70,14 @@ def find_identity(region: Region, access_key: str) -> Identity | None:
     """Whose key this is, with the secret; None for an unknown or disabled one."""
     own = ensure_credentials(region.home)
     if access_key == own["access_key"]:
-        return Identity("RAMUser", f"acs:ram::{region.account}:user/lab", "280000000001", access_key, own["secret_key"], name="lab")
+        return Identity(
+            "RAMUser",
+            f"acs:ram::{region.account}:user/lab",
+            "280000000001",
+            access_key,
+            own["secret_key"],
+            name="lab",
+        )
     session = region.store.get("sts", access_key)
     if session:
         return _session_identity(region, session)
@@ -75,7 +89,13 @@ def find_identity(region: Region, access_key: str) -> Identity | None:
         document = region.store.get("ram_user", user) or {}
         arn = f"acs:ram::{region.account}:user/{user}"
         return Identity(
-            "RAMUser", arn, document.get("UserId", "0"), access_key, key["secret"], name=user, policies=policies_of(region, "user", user)
+            "RAMUser",
+            arn,
+            document.get("UserId", "0"),
+            access_key,
+            key["secret"],
+            name=user,
+            policies=policies_of(region, "user", user),
         )
     return None
 

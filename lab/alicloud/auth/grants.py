@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 def _allow(*actions: str) -> dict[str, Any]:
-    return {"Version": "1", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}]}
+    return {
+        "Version": "1",
+        "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}],
+    }
 
 
 SYSTEM_POLICIES: dict[str, dict[str, Any]] = {

@@ -22,21 +22,45 @@ response-content-language response-cache-control response-content-encoding respo
 SUBRESOURCES = frozenset(_SIGNED_PARAMETERS.split())
 
 
-def v1_matches(request: Request, bucket: str, key: str, secret: str, signature: str, date: str) -> bool:
+def v1_matches(
+    request: Request, bucket: str, key: str, secret: str, signature: str, date: str
+) -> bool:
     """`OSS AK:signature`; `date` is the Date header, or the expiry of a signed URL."""
     headers = request.headers
-    own = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers) if name.startswith("x-oss-"))
+    own = "".join(
+        f"{name}:{headers[name]}\n" for name in sorted(headers) if name.startswith("x-oss-")
+    )
     picked = sorted((name, value) for name, value in request.query.items() if name in SUBRESOURCES)
     sub = "&".join(f"{name}={value}" if value else name for name, value in picked)
     resource = ("/" + bucket + "/" + key if bucket else "/") + ("?" + sub if sub else "")
-    text = "\n".join([request.method, headers.get("content-md5", ""), headers.get("content-type", ""), date, own + resource])
+    text = "\n".join(
+        [
+            request.method,
+            headers.get("content-md5", ""),
+            headers.get("content-type", ""),
+            date,
+            own + resource,
+        ]
+    )
     return hmac.compare_digest(sha1(secret, text), signature)
 
 
-def v4_matches(request: Request, bucket: str, key: str, secret: str, scope: str, additional: list[str], signature: str) -> bool:
+def v4_matches(
+    request: Request,
+    bucket: str,
+    key: str,
+    secret: str,
+    scope: str,
+    additional: list[str],
+    signature: str,
+) -> bool:
     """`OSS4-HMAC-SHA256`, in the header or in the URL (then the query holds the parameters)."""
     stamp = _stamp(request)
-    names = {n for n in request.headers if n.startswith("x-oss-") or n in ("content-type", "content-md5") or n in additional}
+    names = {
+        n
+        for n in request.headers
+        if n.startswith("x-oss-") or n in ("content-type", "content-md5") or n in additional
+    }
     headers = "".join(f"{n}:{request.headers[n].strip()}\n" for n in sorted(names))
     query = {name: value for name, value in request.query.items() if name != "x-oss-signature"}
     path = quote(f"/{bucket}/{key}" if bucket else "/", safe="/-_.~")
@@ -45,21 +69,33 @@ def v4_matches(request: Request, bucket: str, key: str, secret: str, scope: str,
     for keep_empty in (False, True):
         pairs = sorted((quote(n, safe="-_.~"), quote(v, safe="-_.~")) for n, v in query.items())
         canonical_query = "&".join(f"{n}={v}" if v or keep_empty else n for n, v in pairs)
-        text = "\n".join([request.method, path, canonical_query, headers, ";".join(sorted(additional)), digest])
+        text = "\n".join(
+            [request.method, path, canonical_query, headers, ";".join(sorted(additional)), digest]
+        )
         to_sign = f"OSS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(text.encode()).hexdigest()}"
-        if hmac.compare_digest(hmac.new(signing_key, to_sign.encode(), hashlib.sha256).hexdigest(), signature):
+        if hmac.compare_digest(
+            hmac.new(signing_key, to_sign.encode(), hashlib.sha256).hexdigest(), signature
+        ):
             return True
     return False
 
 
 def _stamp(request: Request) -> str:
     # clients sign the date as they send it: x-oss-date in ISO form, or the Date header in HTTP form
-    return request.headers.get("x-oss-date") or request.query.get("x-oss-date") or request.headers.get("date", "")
+    return (
+        request.headers.get("x-oss-date")
+        or request.query.get("x-oss-date")
+        or request.headers.get("date", "")
+    )
 
 
 def sent_at(request: Request) -> float | None:
     """When the client says it signed (epoch seconds)."""
-    text = request.headers.get("x-oss-date") or request.query.get("x-oss-date") or request.headers.get("date", "")
+    text = (
+        request.headers.get("x-oss-date")
+        or request.query.get("x-oss-date")
+        or request.headers.get("date", "")
+    )
     for form in ("%Y%m%dT%H%M%SZ", "%a, %d %b %Y %H:%M:%S GMT"):
         try:
             return datetime.strptime(text + "+0000", form + "%z").timestamp()

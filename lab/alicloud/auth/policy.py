@@ -1,4 +1,6 @@
-"""Evaluation of RAM and bucket policies: actions, resources and conditions; an explicit Deny always wins."""
+"""Evaluation of RAM and bucket policies: actions, resources and conditions; an explicit Deny always
+wins.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from typing import Any
 Context = dict[str, str]
 
 
-def allowed(policies: Iterable[dict[str, Any]], action: str, resource: str, context: Context) -> bool:
+def allowed(
+    policies: Iterable[dict[str, Any]], action: str, resource: str, context: Context
+) -> bool:
     """Whether the documents together allow the action on the resource."""
     verdict = False
     for document in policies:

@@ -12,4 +12,8 @@ from lab.alicloud.state import Region
 @rpc("business", "QueryAvailableInstances")
 def query_available_instances(region: Region, request: Request) -> dict[str, Any]:
     """A domestic account that has bought nothing of the kind."""
-    return {"Code": "Success", "Success": True, "Data": {"PageNum": 1, "PageSize": 20, "TotalCount": 0, "InstanceList": []}}
+    return {
+        "Code": "Success",
+        "Success": True,
+        "Data": {"PageNum": 1, "PageSize": 20, "TotalCount": 0, "InstanceList": []},
+    }

@@ -1,4 +1,6 @@
-"""ECS: disks, and instances ordered without a node pool. An instance's system disk is shown with it, and goes with it."""
+"""ECS: disks, and instances ordered without a node pool. An instance's system disk is shown with
+it, and goes with it.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,15 @@ from lab.alicloud.state import Region
 def create(region: Region, request: Request) -> dict[str, Any]:
     """A disk that no instance has."""
     identity = new_id("d-uf6", 17)
-    row = {"DiskId": identity, "DiskName": request.params.get("DiskName", ""), "Size": int(request.params.get("Size") or 20)}
-    row |= {"ZoneId": request.params.get("ZoneId", ""), "Category": request.params.get("DiskCategory") or "cloud_essd"}
+    row = {
+        "DiskId": identity,
+        "DiskName": request.params.get("DiskName", ""),
+        "Size": int(request.params.get("Size") or 20),
+    }
+    row |= {
+        "ZoneId": request.params.get("ZoneId", ""),
+        "Category": request.params.get("DiskCategory") or "cloud_essd",
+    }
     region.store.put("disk", identity, {**row, "created": region.clock.now()})
     store_tags(region, identity, request)
     return {"DiskId": identity}
@@ -29,24 +38,44 @@ def create(region: Region, request: Request) -> dict[str, Any]:
 
 @rpc("ecs", "DescribeDisks")
 def describe(region: Region, request: Request) -> dict[str, Any]:
-    """Disks by status or tags, in pages: those that stand alone, and the system disks of instances."""
+    """Disks by status or tags, in pages: those that stand alone, and the system disks of
+    instances.
+    """
     wanted, status = wanted_tags(request), request.params.get("Status")
     rows = [
-        {**_row(region, one), "Status": "Available", "InstanceId": "", "Type": "data", "Tags": long_tags(region, one["DiskId"])}
+        {
+            **_row(region, one),
+            "Status": "Available",
+            "InstanceId": "",
+            "Type": "data",
+            "Tags": long_tags(region, one["DiskId"]),
+        }
         for one in region.store.all("disk")
         if carries(region, one["DiskId"], wanted)
     ]
     for instance in region.store.all("instance"):
-        tags = {**instance["tags"], **({"ack.aliyun.com": instance["cluster_id"]} if instance["cluster_id"] else {})}
-        if instance["status"] != "Deleted" and all(key in tags and value in (None, "", tags[key]) for key, value in wanted.items()):
+        tags = {
+            **instance["tags"],
+            **({"ack.aliyun.com": instance["cluster_id"]} if instance["cluster_id"] else {}),
+        }
+        if instance["status"] != "Deleted" and all(
+            key in tags and value in (None, "", tags[key]) for key, value in wanted.items()
+        ):
             rows.append(_system_disk(region, instance, tags))
-    shown, numbers = page(request, [row for row in rows if status in (None, "", "All", row["Status"])])
+    shown, numbers = page(
+        request, [row for row in rows if status in (None, "", "All", row["Status"])]
+    )
     return {"Disks": {"Disk": shown}, **numbers, "NextToken": ""}
 
 
 def _row(region: Region, disk: dict[str, Any]) -> dict[str, Any]:
     shown = {key: disk[key] for key in ("DiskId", "DiskName", "Size", "ZoneId", "Category")}
-    return {**shown, "RegionId": region.name, "DeleteWithInstance": False, "CreationTime": iso_minutes(disk["created"])}
+    return {
+        **shown,
+        "RegionId": region.name,
+        "DeleteWithInstance": False,
+        "CreationTime": iso_minutes(disk["created"]),
+    }
 
 
 def _system_disk(region: Region, instance: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]:
@@ -59,7 +88,14 @@ def _system_disk(region: Region, instance: dict[str, Any], tags: dict[str, str])
     }
     row = _row(region, {**disk, "created": instance["created"]})
     shown = {"Tag": [{"TagKey": key, "TagValue": value} for key, value in tags.items()]}
-    return {**row, "Status": "In_use", "InstanceId": instance["instance_id"], "Type": "system", "DeleteWithInstance": True, "Tags": shown}
+    return {
+        **row,
+        "Status": "In_use",
+        "InstanceId": instance["instance_id"],
+        "Type": "system",
+        "DeleteWithInstance": True,
+        "Tags": shown,
+    }
 
 
 @rpc("ecs", "DeleteDisk")
@@ -74,22 +110,47 @@ def delete(region: Region, request: Request) -> dict[str, Any]:
 
 @rpc("ecs", "RunInstances")
 def run_instances(region: Region, request: Request) -> dict[str, Any]:
-    """Pay-as-you-go instances of no node pool and no cluster: no node comes of them. With an address of its own there is but one."""
+    """Pay-as-you-go instances of no node pool and no cluster: no node comes of them. With an
+    address of its own there is but one.
+    """
     kind = request.need("InstanceType")
     if kind not in TYPES:
-        raise ApiError(400, "InvalidInstanceType.ValueNotSupported", f"The specified InstanceType {kind} does not exist.")
-    numbers = [name.split(".")[1] for name in request.params if name.startswith("Tag.") and name.endswith(".Key")]
-    tags = [{"key": request.params[f"Tag.{n}.Key"], "value": request.params.get(f"Tag.{n}.Value", "")} for n in numbers]
+        raise ApiError(
+            400,
+            "InvalidInstanceType.ValueNotSupported",
+            f"The specified InstanceType {kind} does not exist.",
+        )
+    numbers = [
+        name.split(".")[1]
+        for name in request.params
+        if name.startswith("Tag.") and name.endswith(".Key")
+    ]
+    tags = [
+        {"key": request.params[f"Tag.{n}.Key"], "value": request.params.get(f"Tag.{n}.Value", "")}
+        for n in numbers
+    ]
     alone = {"nodepool_id": "", "name": request.params.get("InstanceName", "")}
-    pool = {"cluster_id": "", "nodepool_info": alone, "scaling_group": {"scaling_group_id": "", "tags": tags}}
+    pool = {
+        "cluster_id": "",
+        "nodepool_info": alone,
+        "scaling_group": {"scaling_group_id": "", "tags": tags},
+    }
     address, amount = request.params.get("PrivateIpAddress", ""), _amount(request)
     if address and not request.params.get("VSwitchId"):
-        raise ApiError(400, "MissingParameter", "VSwitchId is mandatory when PrivateIpAddress is specified.")
+        raise ApiError(
+            400, "MissingParameter", "VSwitchId is mandatory when PrivateIpAddress is specified."
+        )
     vswitch = vswitch_of(region, request.need("VSwitchId"))
     if kind not in sold(region.name):
-        raise ApiError(403, "InvalidResourceType.NotSupported", f"{vswitch['ZoneId']} does not sell {kind}.")
+        raise ApiError(
+            403, "InvalidResourceType.NotSupported", f"{vswitch['ZoneId']} does not sell {kind}."
+        )
     if address and amount > 1:
-        raise ApiError(400, "InvalidParameter.Amount", f"Amount {amount} does not go with PrivateIpAddress: an address is one instance's.")
+        raise ApiError(
+            400,
+            "InvalidParameter.Amount",
+            f"Amount {amount} does not go with PrivateIpAddress: an address is one instance's.",
+        )
     address = wanted_address(region, vswitch, address) if address else ""
     made = [create_instance(region, pool, kind, vswitch, NO_SPOT, address) for _ in range(amount)]
     return {"InstanceIdSets": {"InstanceIdSet": [one["instance_id"] for one in made]}}

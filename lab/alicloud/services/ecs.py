@@ -22,7 +22,10 @@ def instance_row(instance: dict[str, Any]) -> dict[str, Any]:
     """An instance as DescribeInstances shows it."""
     locks = [{"LockReason": instance["lock_reason"]}] if instance["lock_reason"] else []
     tags = [{"TagKey": k, "TagValue": v} for k, v in instance["tags"].items()]
-    marks = {"ack.aliyun.com": instance["cluster_id"], "acs:autoscaling:scalingGroupId": instance["scaling_group_id"]}
+    marks = {
+        "ack.aliyun.com": instance["cluster_id"],
+        "acs:autoscaling:scalingGroupId": instance["scaling_group_id"],
+    }
     tags += [{"TagKey": key, "TagValue": value} for key, value in marks.items() if value]
     address = {"IpAddress": [instance["private_ip"]]}
     return {
@@ -52,7 +55,12 @@ def instance_row(instance: dict[str, Any]) -> dict[str, Any]:
         "InstanceNetworkType": "vpc",
         "ImageId": "aliyun_3_x64_20G_container_optimized",
         "DeletionProtection": False,
-        "VpcAttributes": {"VpcId": "", "VSwitchId": instance["vswitch_id"], "PrivateIpAddress": address, "NatIpAddress": ""},
+        "VpcAttributes": {
+            "VpcId": "",
+            "VSwitchId": instance["vswitch_id"],
+            "PrivateIpAddress": address,
+            "NatIpAddress": "",
+        },
         "SecurityGroupIds": {"SecurityGroupId": ["sg-1"]},
     }
 
@@ -61,7 +69,9 @@ def _ids(request: Request, name: str) -> list[str] | None:
     text = request.params.get(name)
     if text:
         return json.loads(text) if text.startswith("[") else text.split(",")
-    listed = [v for k, v in request.params.items() if re.fullmatch(name.removesuffix("s") + r"s?\.\d+", k)]
+    listed = [
+        v for k, v in request.params.items() if re.fullmatch(name.removesuffix("s") + r"s?\.\d+", k)
+    ]
     return listed or None
 
 
@@ -69,19 +79,47 @@ def _ids(request: Request, name: str) -> list[str] | None:
 def describe_instances(region: Region, request: Request) -> dict[str, Any]:
     """Instances that exist, by id, status, zone, type or vSwitch, in pages."""
     ids, params = _ids(request, "InstanceIds"), request.params
-    rows = [instance_row(i) for i in region.store.all("instance") if i["status"] != "Deleted" and (ids is None or i["instance_id"] in ids)]
+    rows = [
+        instance_row(i)
+        for i in region.store.all("instance")
+        if i["status"] != "Deleted" and (ids is None or i["instance_id"] in ids)
+    ]
     for parameter in ("Status", "ZoneId", "InstanceType"):
         rows = [r for r in rows if params.get(parameter) in (None, "", r[parameter])]
     addresses = _ids(request, "PrivateIpAddresses")
-    rows = [r for r in rows if addresses is None or r["VpcAttributes"]["PrivateIpAddress"]["IpAddress"][0] in addresses]
-    rows = [r for r in rows if params.get("VSwitchId") in (None, "", r["VpcAttributes"]["VSwitchId"])]
-    wanted = {params[k]: params.get(k.replace("Key", "Value")) for k in params if re.fullmatch(r"Tag\.\d+\.Key", k)}
     rows = [
-        r for r in rows if all(any(t["TagKey"] == k and v in (None, t["TagValue"]) for t in r["Tags"]["Tag"]) for k, v in wanted.items())
+        r
+        for r in rows
+        if addresses is None or r["VpcAttributes"]["PrivateIpAddress"]["IpAddress"][0] in addresses
     ]
-    number, size = int(params.get("PageNumber") or 1), int(params.get("MaxResults") or params.get("PageSize") or 10)
+    rows = [
+        r for r in rows if params.get("VSwitchId") in (None, "", r["VpcAttributes"]["VSwitchId"])
+    ]
+    wanted = {
+        params[k]: params.get(k.replace("Key", "Value"))
+        for k in params
+        if re.fullmatch(r"Tag\.\d+\.Key", k)
+    }
+    rows = [
+        r
+        for r in rows
+        if all(
+            any(t["TagKey"] == k and v in (None, t["TagValue"]) for t in r["Tags"]["Tag"])
+            for k, v in wanted.items()
+        )
+    ]
+    number, size = (
+        int(params.get("PageNumber") or 1),
+        int(params.get("MaxResults") or params.get("PageSize") or 10),
+    )
     page = rows[(number - 1) * size : number * size]
-    return {"Instances": {"Instance": page}, "TotalCount": len(rows), "PageNumber": number, "PageSize": size, "NextToken": ""}
+    return {
+        "Instances": {"Instance": page},
+        "TotalCount": len(rows),
+        "PageNumber": number,
+        "PageSize": size,
+        "NextToken": "",
+    }
 
 
 @rpc("ecs", "DeleteInstance")
@@ -91,7 +129,11 @@ def delete_instances(region: Region, request: Request) -> dict[str, Any]:
     names = [v for k, v in request.params.items() if re.fullmatch(r"InstanceId(\.\d+)?", k)]
     for name in names:
         if release(region, name) is None:
-            raise ApiError(404, "InvalidInstanceId.NotFound", f"The specified InstanceId does not exist: {name}.")
+            raise ApiError(
+                404,
+                "InvalidInstanceId.NotFound",
+                f"The specified InstanceId does not exist: {name}.",
+            )
     return {}
 
 
@@ -99,7 +141,12 @@ def delete_instances(region: Region, request: Request) -> dict[str, Any]:
 def describe_regions(region: Region, request: Request) -> dict[str, Any]:
     """All regions, the same wherever it is asked."""
     rows = [
-        {"RegionId": name, "LocalName": local, "RegionEndpoint": f"ecs.{name}.aliyuncs.com", "Status": "available"}
+        {
+            "RegionId": name,
+            "LocalName": local,
+            "RegionEndpoint": f"ecs.{name}.aliyuncs.com",
+            "Status": "available",
+        }
         for name, local in REGIONS.items()
     ]
     return {"Regions": {"Region": rows}}
@@ -138,11 +185,24 @@ def available_resource(region: Region, request: Request) -> dict[str, Any]:
         for name in sold(region.name):
             if request.params.get("InstanceType") in (None, "", name):
                 there = in_stock(region, name, zone, spot, everyone)
-                status = {"Status": "Available" if there else "SoldOut", "StatusCategory": "WithStock" if there else "WithoutStock"}
+                status = {
+                    "Status": "Available" if there else "SoldOut",
+                    "StatusCategory": "WithStock" if there else "WithoutStock",
+                }
                 rows.append({"Value": name, **status})
-        resources = {"AvailableResource": [{"Type": "InstanceType", "SupportedResources": {"SupportedResource": rows}}]}
+        resources = {
+            "AvailableResource": [
+                {"Type": "InstanceType", "SupportedResources": {"SupportedResource": rows}}
+            ]
+        }
         found.append(
-            {"ZoneId": zone, "RegionId": region.name, "Status": "Available", "StatusCategory": "WithStock", "AvailableResources": resources}
+            {
+                "ZoneId": zone,
+                "RegionId": region.name,
+                "Status": "Available",
+                "StatusCategory": "WithStock",
+                "AvailableResources": resources,
+            }
         )
     return {"AvailableZones": {"AvailableZone": found}}
 
@@ -169,7 +229,11 @@ def describe_types(region: Region, request: Request) -> dict[str, Any]:
     """The types on sale, by name, family or size."""
     names = [v for k, v in request.params.items() if k.startswith("InstanceTypes.")]
     rows = [_type_row(t) for t in TYPES.values() if not names or t.name in names]
-    rows = [r for r in rows if request.params.get("InstanceTypeFamily") in (None, "", r["InstanceTypeFamily"])]
+    rows = [
+        r
+        for r in rows
+        if request.params.get("InstanceTypeFamily") in (None, "", r["InstanceTypeFamily"])
+    ]
     for parameter, field in (
         ("MinimumCpuCoreCount", "CpuCoreCount"),
         ("MinimumMemorySize", "MemorySize"),
@@ -185,8 +249,16 @@ def create_group(region: Region, request: Request) -> dict[str, Any]:
     """A new security group."""
     from lab.alicloud.services.vpc import new_id
 
-    group = make_group(region, new_id("sg-"), request.params.get("SecurityGroupName", ""), request.params.get("VpcId", ""))
-    group.update(Description=request.params.get("Description", ""), SecurityGroupType=request.params.get("SecurityGroupType") or "normal")
+    group = make_group(
+        region,
+        new_id("sg-"),
+        request.params.get("SecurityGroupName", ""),
+        request.params.get("VpcId", ""),
+    )
+    group.update(
+        Description=request.params.get("Description", ""),
+        SecurityGroupType=request.params.get("SecurityGroupType") or "normal",
+    )
     region.store.put("security_group", group["SecurityGroupId"], group)
     store_tags(region, group["SecurityGroupId"], request)
     return {"SecurityGroupId": group["SecurityGroupId"]}
@@ -213,35 +285,62 @@ def describe_groups(region: Region, request: Request) -> dict[str, Any]:
     wanted = wanted_tags(request)
     ids, rows = _ids(request, "SecurityGroupIds"), []
     for group in region.store.all("security_group"):
-        named = all(request.params.get(p) in (None, "", group[p]) for p in ("SecurityGroupId", "SecurityGroupName", "VpcId"))
-        if named and (ids is None or group["SecurityGroupId"] in ids) and carries(region, group["SecurityGroupId"], wanted):
+        named = all(
+            request.params.get(p) in (None, "", group[p])
+            for p in ("SecurityGroupId", "SecurityGroupName", "VpcId")
+        )
+        if (
+            named
+            and (ids is None or group["SecurityGroupId"] in ids)
+            and carries(region, group["SecurityGroupId"], wanted)
+        ):
             rows.append(
                 {
                     **{k: v for k, v in group.items() if k != "InnerAccessPolicy"},
-                    "Tags": {"Tag": [{"TagKey": t["Key"], "TagValue": t["Value"]} for t in tag_rows(region, group["SecurityGroupId"])]},
+                    "Tags": {
+                        "Tag": [
+                            {"TagKey": t["Key"], "TagValue": t["Value"]}
+                            for t in tag_rows(region, group["SecurityGroupId"])
+                        ]
+                    },
                 }
             )
-    return {"SecurityGroups": {"SecurityGroup": rows}, "TotalCount": len(rows), "PageNumber": 1, "PageSize": 50, "NextToken": ""}
+    return {
+        "SecurityGroups": {"SecurityGroup": rows},
+        "TotalCount": len(rows),
+        "PageNumber": 1,
+        "PageSize": 50,
+        "NextToken": "",
+    }
 
 
 def _group(region: Region, request: Request) -> dict[str, Any]:
     group = region.store.get("security_group", request.need("SecurityGroupId"))
     if group is None:
-        raise ApiError(404, "InvalidSecurityGroupId.NotFound", "The specified SecurityGroupId does not exist.")
+        raise ApiError(
+            404, "InvalidSecurityGroupId.NotFound", "The specified SecurityGroupId does not exist."
+        )
     return group
 
 
 @rpc("ecs", "DescribeSecurityGroupAttribute")
 def describe_group(region: Region, request: Request) -> dict[str, Any]:
     """One security group with its rules (the lab has none)."""
-    shown = {k: v for k, v in _group(region, request).items() if k not in ("ResourceGroupId", "SecurityGroupType")}
+    shown = {
+        k: v
+        for k, v in _group(region, request).items()
+        if k not in ("ResourceGroupId", "SecurityGroupType")
+    }
     return {**shown, "RegionId": region.name, "Permissions": {"Permission": []}}
 
 
 @rpc("ecs", "ModifySecurityGroupPolicy")
 def modify_group_policy(region: Region, request: Request) -> dict[str, Any]:
     """Whether members reach each other."""
-    group = {**_group(region, request), "InnerAccessPolicy": request.need("InnerAccessPolicy").title()}
+    group = {
+        **_group(region, request),
+        "InnerAccessPolicy": request.need("InnerAccessPolicy").title(),
+    }
     region.store.put("security_group", group["SecurityGroupId"], group)
     return {}
 
@@ -251,7 +350,11 @@ def delete_group(region: Region, request: Request) -> dict[str, Any]:
     """Remove a security group no cluster uses."""
     group_id = _group(region, request)["SecurityGroupId"]
     if any(c["security_group_id"] == group_id for c in region.store.all("cluster")):
-        raise ApiError(403, "DependencyViolation", "There is still instance(s) in the specified security group.")
+        raise ApiError(
+            403,
+            "DependencyViolation",
+            "There is still instance(s) in the specified security group.",
+        )
     region.store.delete("security_group", group_id)
     region.store.delete("tags", group_id)
     return {}

@@ -1,4 +1,6 @@
-"""VPC: public addresses. The lab is sealed: they lead nowhere, but they can be ordered, found and released."""
+"""VPC: public addresses. The lab is sealed: they lead nowhere, but they can be ordered, found and
+released.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,12 @@ def allocate(region: Region, request: Request) -> dict[str, Any]:
     """A public address."""
     identity, number = new_id("eip-"), region.store.count("eip")
     address = f"203.0.113.{number % 250 + 1}"  # of the block kept for examples
-    row = {"AllocationId": identity, "IpAddress": address, "Name": request.params.get("Name", ""), "created": iso(region.clock.now())}
+    row = {
+        "AllocationId": identity,
+        "IpAddress": address,
+        "Name": request.params.get("Name", ""),
+        "created": iso(region.clock.now()),
+    }
     region.store.put("eip", identity, row)
     store_tags(region, identity, request)
     return {"AllocationId": identity, "EipAddress": address, "ResourceGroupId": "rg-1"}
@@ -40,7 +47,8 @@ def describe(region: Region, request: Request) -> dict[str, Any]:
             "Tags": {"Tag": tag_rows(region, one["AllocationId"])},
         }
         for one in region.store.all("eip")
-        if single in (None, "", one["AllocationId"]) and carries(region, one["AllocationId"], wanted)
+        if single in (None, "", one["AllocationId"])
+        and carries(region, one["AllocationId"], wanted)
     ]
     shown, numbers = page(request, rows)
     return {"EipAddresses": {"EipAddress": shown}, **numbers}

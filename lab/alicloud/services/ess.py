@@ -19,8 +19,16 @@ def _listed(request: Request, name: str) -> list[str]:
 
 
 def _page(request: Request, rows: list[Any], wrapper: str, name: str) -> dict[str, Any]:
-    number, size = int(request.params.get("PageNumber") or 1), int(request.params.get("PageSize") or 10)
-    return {wrapper: {name: rows[(number - 1) * size : number * size]}, "TotalCount": len(rows), "PageNumber": number, "PageSize": size}
+    number, size = (
+        int(request.params.get("PageNumber") or 1),
+        int(request.params.get("PageSize") or 10),
+    )
+    return {
+        wrapper: {name: rows[(number - 1) * size : number * size]},
+        "TotalCount": len(rows),
+        "PageNumber": number,
+        "PageSize": size,
+    }
 
 
 def _pool(region: Region, request: Request) -> dict[str, Any]:
@@ -28,7 +36,9 @@ def _pool(region: Region, request: Request) -> dict[str, Any]:
     for pool in region.store.all("nodepool"):
         if pool["scaling_group"]["scaling_group_id"] == wanted:
             return pool
-    raise ApiError(404, "InvalidScalingGroupId.NotFound", f"The scaling group {wanted!r} does not exist.")
+    raise ApiError(
+        404, "InvalidScalingGroupId.NotFound", f"The scaling group {wanted!r} does not exist."
+    )
 
 
 def group_row(region: Region, pool: dict[str, Any]) -> dict[str, Any]:
@@ -49,13 +59,17 @@ def group_row(region: Region, pool: dict[str, Any]) -> dict[str, Any]:
         "LifecycleState": "Active",
         "MultiAZPolicy": group.get("multi_az_policy") or "PRIORITY",
         "OnDemandBaseCapacity": group.get("on_demand_base_capacity"),
-        "OnDemandPercentageAboveBaseCapacity": group.get("on_demand_percentage_above_base_capacity"),
+        "OnDemandPercentageAboveBaseCapacity": group.get(
+            "on_demand_percentage_above_base_capacity"
+        ),
         "CompensateWithOnDemand": bool(group.get("compensate_with_on_demand")),
         "SpotInstanceRemedy": bool(group.get("spot_instance_remedy")),
         "SpotInstancePools": group.get("spot_instance_pools"),
         "VSwitchIds": {"VSwitchId": group.get("vswitch_ids") or []},
         "ScalingPolicy": group.get("scaling_policy") or "release",
-        "Tags": {"Tag": [{"TagKey": key, "TagValue": value} for key, value in group_tags(pool).items()]},
+        "Tags": {
+            "Tag": [{"TagKey": key, "TagValue": value} for key, value in group_tags(pool).items()]
+        },
     }
 
 
@@ -103,7 +117,9 @@ def describe_activities(region: Region, request: Request) -> dict[str, Any]:
     wanted, ids = request.params.get("ScalingGroupId"), _listed(request, "ScalingActivityId")
     rows = []
     for activity in reversed(region.store.all("activity")):
-        if wanted not in (None, "", activity["ScalingGroupId"]) or (ids and activity["ScalingActivityId"] not in ids):
+        if wanted not in (None, "", activity["ScalingGroupId"]) or (
+            ids and activity["ScalingActivityId"] not in ids
+        ):
             continue
         done = activity["StatusCode"] != "InProgress"
         shown = {k: v for k, v in activity.items() if k[0].isupper()}
@@ -122,16 +138,23 @@ def describe_activities(region: Region, request: Request) -> dict[str, Any]:
 def scale_with_adjustment(region: Region, request: Request) -> dict[str, Any]:
     """Order more instances, or fewer, or an exact number."""
     pool, kind = _pool(region, request), request.need("AdjustmentType")
-    value, current = int(request.need("AdjustmentValue")), len(living(region, _pool_id(region, request)))
+    value, current = (
+        int(request.need("AdjustmentValue")),
+        len(living(region, _pool_id(region, request))),
+    )
     if kind == "QuantityChangeInCapacity":
         delta = value
     elif kind == "TotalCapacity":
         delta = value - current
     else:
         raise ApiError(
-            400, "InvalidParameter", f"AdjustmentType {kind} is not supported by the lab: use QuantityChangeInCapacity or TotalCapacity"
+            400,
+            "InvalidParameter",
+            f"AdjustmentType {kind} is not supported by the lab: use QuantityChangeInCapacity or TotalCapacity",
         )
-    return {"ScalingActivityId": scale(region, pool, delta, "ScaleWithAdjustment")["ScalingActivityId"]}
+    return {
+        "ScalingActivityId": scale(region, pool, delta, "ScaleWithAdjustment")["ScalingActivityId"]
+    }
 
 
 def _pool_id(region: Region, request: Request) -> str:

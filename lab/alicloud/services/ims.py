@@ -13,7 +13,12 @@ _FINGERPRINT = "902EF2DEEB3C5B13EA4C3D5193629309E231AE55"
 
 
 def make_provider(
-    region: Region, name: str, issuer: str, clients: str, fingerprints: str = _FINGERPRINT, description: str = ""
+    region: Region,
+    name: str,
+    issuer: str,
+    clients: str,
+    fingerprints: str = _FINGERPRINT,
+    description: str = "",
 ) -> dict[str, Any]:
     """Register a provider."""
     now = iso(region.clock.now())
@@ -38,7 +43,9 @@ def _provider(region: Region, request: Request) -> dict[str, Any]:
     name = request.need("OIDCProviderName")
     provider = region.store.get("oidc_provider", name)
     if provider is None:
-        raise ApiError(404, "EntityNotExist.OIDCProvider", f"The OIDC provider does not exist: {name}.")
+        raise ApiError(
+            404, "EntityNotExist.OIDCProvider", f"The OIDC provider does not exist: {name}."
+        )
     return provider
 
 
@@ -47,12 +54,21 @@ def create(region: Region, request: Request) -> dict[str, Any]:
     """A new provider; its name is free and its issuer speaks HTTPS."""
     name, issuer = request.need("OIDCProviderName"), request.need("IssuerUrl")
     if region.store.get("oidc_provider", name):
-        raise ApiError(409, "EntityAlreadyExists.OIDCProvider", f"The OIDC provider already exists: {name}.")
+        raise ApiError(
+            409, "EntityAlreadyExists.OIDCProvider", f"The OIDC provider already exists: {name}."
+        )
     if not issuer.startswith("https://"):
-        raise ApiError(400, "InvalidParameter.IssuerUrl", "The parameter IssuerUrl must start with https.")
+        raise ApiError(
+            400, "InvalidParameter.IssuerUrl", "The parameter IssuerUrl must start with https."
+        )
     values = request.params
     provider = make_provider(
-        region, name, issuer, values.get("ClientIds", ""), values.get("Fingerprints", ""), values.get("Description", "")
+        region,
+        name,
+        issuer,
+        values.get("ClientIds", ""),
+        values.get("Fingerprints", ""),
+        values.get("Description", ""),
     )
     if values.get("IssuanceLimitTime"):
         provider["IssuanceLimitTime"] = int(values["IssuanceLimitTime"])
@@ -70,17 +86,28 @@ def get(region: Region, request: Request) -> dict[str, Any]:
 def list_providers(region: Region, request: Request) -> dict[str, Any]:
     """All providers by name, in pages."""
     fields = ("OIDCProviderName", "Arn", "IssuerUrl", "ClientIds", "Fingerprints")
-    rows = [{f: p[f] for f in fields} for p in sorted(region.store.all("oidc_provider"), key=lambda p: p["OIDCProviderName"])]
+    rows = [
+        {f: p[f] for f in fields}
+        for p in sorted(region.store.all("oidc_provider"), key=lambda p: p["OIDCProviderName"])
+    ]
     start, size = int(request.params.get("Marker") or 0), int(request.params.get("MaxItems") or 100)
     more = {"Marker": str(start + size)} if len(rows) > start + size else {}
-    return {"IsTruncated": bool(more), **more, "OIDCProviders": {"OIDCProvider": rows[start : start + size]}}
+    return {
+        "IsTruncated": bool(more),
+        **more,
+        "OIDCProviders": {"OIDCProvider": rows[start : start + size]},
+    }
 
 
 @rpc("ims", "UpdateOIDCProvider")
 def update(region: Region, request: Request) -> dict[str, Any]:
     """New description, clients or issuance limit."""
     provider = _provider(region, request)
-    for parameter, fieldname in (("NewDescription", "Description"), ("ClientIds", "ClientIds"), ("IssuanceLimitTime", "IssuanceLimitTime")):
+    for parameter, fieldname in (
+        ("NewDescription", "Description"),
+        ("ClientIds", "ClientIds"),
+        ("IssuanceLimitTime", "IssuanceLimitTime"),
+    ):
         if parameter in request.params:
             value = request.params[parameter]
             provider[fieldname] = int(value) if fieldname == "IssuanceLimitTime" else value
@@ -93,7 +120,9 @@ def _changed(region: Region, provider: dict[str, Any]) -> dict[str, Any]:
     return {"OIDCProvider": provider}
 
 
-def _edit(region: Region, request: Request, fieldname: str, value: str, *, add: bool) -> dict[str, Any]:
+def _edit(
+    region: Region, request: Request, fieldname: str, value: str, *, add: bool
+) -> dict[str, Any]:
     provider = _provider(region, request)
     values = [v for v in provider[fieldname].split(",") if v and v != value]
     provider[fieldname] = ",".join([*values, value] if add else values)

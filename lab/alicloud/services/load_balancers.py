@@ -1,4 +1,6 @@
-"""Load balancers of the three families, as much as it takes to order, find and release one: no traffic goes through them here."""
+"""Load balancers of the three families, as much as it takes to order, find and release one: no
+traffic goes through them here.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,23 @@ from lab.alicloud.services.vpc import new_id, store_tags, tag_rows
 from lab.alicloud.state import Region
 
 
-def make_balancer(region: Region, balancer_id: str, name: str, family: str = "slb", address: str = "", vpc_id: str = "") -> dict[str, Any]:
+def make_balancer(
+    region: Region,
+    balancer_id: str,
+    name: str,
+    family: str = "slb",
+    address: str = "",
+    vpc_id: str = "",
+) -> dict[str, Any]:
     """A running load balancer; `family` is slb (Classic), alb or nlb."""
-    balancer = {"id": balancer_id, "name": name, "family": family, "address": address, "vpc_id": vpc_id, "created": iso(region.clock.now())}
+    balancer = {
+        "id": balancer_id,
+        "name": name,
+        "family": family,
+        "address": address,
+        "vpc_id": vpc_id,
+        "created": iso(region.clock.now()),
+    }
     region.store.put("load_balancer", balancer_id, {**balancer, "guarded": False})
     return balancer
 
@@ -33,10 +49,16 @@ def forget_balancer(region: Region, balancer_id: str) -> bool:
 def _found(region: Region, request: Request, family: str) -> list[dict[str, Any]]:
     """Classic ones are asked for by one name and ids in one text, the newer families by lists."""
     if family == "slb":
-        names, ids = request.params.get("LoadBalancerName"), request.params.get("LoadBalancerId") or ""
+        names, ids = (
+            request.params.get("LoadBalancerName"),
+            request.params.get("LoadBalancerId") or "",
+        )
         by_name, by_id = [names] if names else [], ids.split(",") if ids else []
     else:
-        by_name, by_id = _listed(request, "LoadBalancerNames."), _listed(request, "LoadBalancerIds.")
+        by_name, by_id = (
+            _listed(request, "LoadBalancerNames."),
+            _listed(request, "LoadBalancerIds."),
+        )
     return [
         one
         for one in region.store.all("load_balancer", family=family)
@@ -53,7 +75,11 @@ def _listed(request: Request, name: str) -> list[str]:
 @rpc("slb", "CreateLoadBalancer")
 def create(region: Region, request: Request) -> dict[str, Any]:
     """A Classic Load Balancer."""
-    balancer_id, name, address = new_id("lb-", 20), request.params.get("LoadBalancerName", ""), request.params.get("Address", "")
+    balancer_id, name, address = (
+        new_id("lb-", 20),
+        request.params.get("LoadBalancerName", ""),
+        request.params.get("Address", ""),
+    )
     make_balancer(region, balancer_id, name, "slb", address, request.params.get("VpcId", ""))
     store_tags(region, balancer_id, request)
     return {"LoadBalancerId": balancer_id, "LoadBalancerName": name, "Address": address}
@@ -85,7 +111,9 @@ def describe(region: Region, request: Request) -> dict[str, Any]:
 def guard(region: Region, request: Request) -> dict[str, Any]:
     """Whether it can be released."""
     one = _balancer(region, request)
-    region.store.put("load_balancer", one["id"], {**one, "guarded": request.need("DeleteProtection") == "on"})
+    region.store.put(
+        "load_balancer", one["id"], {**one, "guarded": request.need("DeleteProtection") == "on"}
+    )
     return {}
 
 
@@ -94,7 +122,11 @@ def delete(region: Region, request: Request) -> dict[str, Any]:
     """Release a Classic Load Balancer; refused under deletion protection."""
     one = _balancer(region, request)
     if one["guarded"]:
-        raise ApiError(400, "OperationDenied.DeleteProtectionIsOn", "The operation is not allowed because delete protection is on.")
+        raise ApiError(
+            400,
+            "OperationDenied.DeleteProtectionIsOn",
+            "The operation is not allowed because delete protection is on.",
+        )
     forget_balancer(region, one["id"])
     return {}
 
@@ -102,7 +134,9 @@ def delete(region: Region, request: Request) -> dict[str, Any]:
 def _balancer(region: Region, request: Request) -> dict[str, Any]:
     one = region.store.get("load_balancer", request.need("LoadBalancerId"))
     if one is None:
-        raise ApiError(404, "InvalidLoadBalancerId.NotFound", "The specified LoadBalancerId does not exist.")
+        raise ApiError(
+            404, "InvalidLoadBalancerId.NotFound", "The specified LoadBalancerId does not exist."
+        )
     return one
 
 
@@ -111,9 +145,18 @@ def _balancer(region: Region, request: Request) -> dict[str, Any]:
 def create_new(region: Region, request: Request) -> dict[str, Any]:
     """An Application or a Network Load Balancer."""
     balancer_id = new_id(f"{request.service}-", 18)
-    make_balancer(region, balancer_id, request.params.get("LoadBalancerName", ""), request.service, "", request.params.get("VpcId", ""))
+    make_balancer(
+        region,
+        balancer_id,
+        request.params.get("LoadBalancerName", ""),
+        request.service,
+        "",
+        request.params.get("VpcId", ""),
+    )
     store_tags(region, balancer_id, request)
-    return {"LoadbalancerId" if request.service == "nlb" else "LoadBalancerId": balancer_id}  # NLB's own spelling
+    return {
+        "LoadbalancerId" if request.service == "nlb" else "LoadBalancerId": balancer_id
+    }  # NLB's own spelling
 
 
 @rpc("nlb", "ListLoadBalancers")
@@ -131,9 +174,17 @@ def list_new(region: Region, request: Request) -> dict[str, Any]:
         }
         for one in _found(region, request, request.service)
     ]
-    first, size = int(request.params.get("NextToken") or 0), int(request.params.get("MaxResults") or 20)
+    first, size = (
+        int(request.params.get("NextToken") or 0),
+        int(request.params.get("MaxResults") or 20),
+    )
     more = str(first + size) if first + size < len(rows) else ""
-    return {"LoadBalancers": rows[first : first + size], "TotalCount": len(rows), "MaxResults": size, "NextToken": more}
+    return {
+        "LoadBalancers": rows[first : first + size],
+        "TotalCount": len(rows),
+        "MaxResults": size,
+        "NextToken": more,
+    }
 
 
 @rpc("nlb", "DeleteLoadBalancer")
@@ -141,5 +192,9 @@ def list_new(region: Region, request: Request) -> dict[str, Any]:
 def delete_new(region: Region, request: Request) -> dict[str, Any]:
     """Release an Application or a Network Load Balancer."""
     if not forget_balancer(region, request.need("LoadBalancerId")):
-        raise ApiError(404, "ResourceNotFound.LoadBalancer", "The specified resource LoadBalancer is not found.")
+        raise ApiError(
+            404,
+            "ResourceNotFound.LoadBalancer",
+            "The specified resource LoadBalancer is not found.",
+        )
     return {}

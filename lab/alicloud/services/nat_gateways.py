@@ -1,4 +1,6 @@
-"""VPC: NAT gateways. The lab is sealed: no traffic goes through them, but they can be ordered, found and removed."""
+"""VPC: NAT gateways. The lab is sealed: no traffic goes through them, but they can be ordered,
+found and removed.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,17 @@ from lab.alicloud.state import Region
 def create(region: Region, request: Request) -> dict[str, Any]:
     """A NAT gateway of a network."""
     vpc_id, identity = vpc_of(region, request.need("VpcId"))["VpcId"], new_id("ngw-")
-    region.store.put("nat_gateway", identity, {"NatGatewayId": identity, "VpcId": vpc_id, "Name": request.params.get("Name", "")})
+    region.store.put(
+        "nat_gateway",
+        identity,
+        {"NatGatewayId": identity, "VpcId": vpc_id, "Name": request.params.get("Name", "")},
+    )
     store_tags(region, identity, request)
-    return {"NatGatewayId": identity, "SnatTableIds": {"SnatTableId": []}, "ForwardTableIds": {"ForwardTableId": []}}
+    return {
+        "NatGatewayId": identity,
+        "SnatTableIds": {"SnatTableId": []},
+        "ForwardTableIds": {"ForwardTableId": []},
+    }
 
 
 @rpc("vpc", "DescribeNatGateways")
@@ -25,9 +35,16 @@ def describe(region: Region, request: Request) -> dict[str, Any]:
     """NAT gateways by id, network or tags, in pages."""
     wanted = wanted_tags(request)
     rows = [
-        {**one, "RegionId": region.name, "Status": "Available", "Tags": long_tags(region, one["NatGatewayId"])}
+        {
+            **one,
+            "RegionId": region.name,
+            "Status": "Available",
+            "Tags": long_tags(region, one["NatGatewayId"]),
+        }
         for one in region.store.all("nat_gateway")
-        if all(request.params.get(name) in (None, "", one[name]) for name in ("NatGatewayId", "VpcId"))
+        if all(
+            request.params.get(name) in (None, "", one[name]) for name in ("NatGatewayId", "VpcId")
+        )
         and carries(region, one["NatGatewayId"], wanted)
     ]
     shown, numbers = page(request, rows)

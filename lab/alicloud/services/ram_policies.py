@@ -26,8 +26,13 @@ def _policy(region: Region, request: Request) -> dict[str, Any]:
 
 
 def _summary(region: Region, policy: dict[str, Any]) -> dict[str, Any]:
-    count = len(region.store.all("ram_attachment", PolicyName=policy["PolicyName"], PolicyType="Custom"))
-    return {**{k: v for k, v in policy.items() if k not in ("versions", "next")}, "AttachmentCount": count}
+    count = len(
+        region.store.all("ram_attachment", PolicyName=policy["PolicyName"], PolicyType="Custom")
+    )
+    return {
+        **{k: v for k, v in policy.items() if k not in ("versions", "next")},
+        "AttachmentCount": count,
+    }
 
 
 def _version(policy: dict[str, Any], version: dict[str, Any]) -> dict[str, Any]:
@@ -45,7 +50,11 @@ def create(region: Region, request: Request) -> dict[str, Any]:
     """A new policy."""
     name = request.need("PolicyName")
     if not re.fullmatch(r"[A-Za-z0-9-]{1,128}", name):
-        raise ApiError(400, "InvalidParameter.PolicyName.InvalidChars", "The parameter PolicyName contains invalid characters.")
+        raise ApiError(
+            400,
+            "InvalidParameter.PolicyName.InvalidChars",
+            "The parameter PolicyName contains invalid characters.",
+        )
     if region.store.get("ram_policy", name) or name in SYSTEM_POLICIES:
         raise ApiError(409, "EntityAlreadyExists.Policy", "The policy already exists.")
     document = checked_document(request.need("PolicyDocument"), trust=False)
@@ -62,7 +71,9 @@ def create(region: Region, request: Request) -> dict[str, Any]:
     }
     region.store.put("ram_policy", name, policy)
     set_tags(region, "policy", name, request.params)
-    return {"Policy": {k: v for k, v in policy.items() if k not in ("versions", "next", "UpdateDate")}}
+    return {
+        "Policy": {k: v for k, v in policy.items() if k not in ("versions", "next", "UpdateDate")}
+    }
 
 
 @rpc("ram", "GetPolicy", resource=_POLICY)
@@ -79,7 +90,12 @@ def _system(name: str) -> dict[str, Any]:
     if name not in SYSTEM_POLICIES:
         raise ApiError(404, "EntityNotExist.Policy", "The policy does not exist.")
     date = "2015-04-28T09:19:22Z"
-    version = {"VersionId": "v1", "IsDefaultVersion": True, "CreateDate": date, "PolicyDocument": json.dumps(SYSTEM_POLICIES[name])}
+    version = {
+        "VersionId": "v1",
+        "IsDefaultVersion": True,
+        "CreateDate": date,
+        "PolicyDocument": json.dumps(SYSTEM_POLICIES[name]),
+    }
     summary = {
         "PolicyName": name,
         "PolicyType": "System",
@@ -94,7 +110,11 @@ def _system(name: str) -> dict[str, Any]:
 @rpc("ram", "ListPolicies", resource="policy/*")
 def list_policies(region: Region, request: Request) -> dict[str, Any]:
     """All policies of one's own, in one page."""
-    rows = [] if request.params.get("PolicyType") == "System" else [_summary(region, p) for p in region.store.all("ram_policy")]
+    rows = (
+        []
+        if request.params.get("PolicyType") == "System"
+        else [_summary(region, p) for p in region.store.all("ram_policy")]
+    )
     if request.params.get("PolicyType", "System") == "System":
         rows += [_system(name)["Policy"] for name in SYSTEM_POLICIES]
     return {"IsTruncated": False, "Policies": {"Policy": rows}}
@@ -108,8 +128,15 @@ def create_version(region: Region, request: Request) -> dict[str, Any]:
     versions = policy["versions"]
     if len(versions) >= MAX_VERSIONS:
         oldest = next((v for v in versions if v["VersionId"] != policy["DefaultVersion"]), None)
-        if request.params.get("RotateStrategy") != "DeleteOldestNonDefaultVersionWhenLimitExceeded" or oldest is None:
-            raise ApiError(409, "LimitExceeded.Policy.Version", f"The count of versions of the policy exceeds the limit {MAX_VERSIONS}.")
+        if (
+            request.params.get("RotateStrategy") != "DeleteOldestNonDefaultVersionWhenLimitExceeded"
+            or oldest is None
+        ):
+            raise ApiError(
+                409,
+                "LimitExceeded.Policy.Version",
+                f"The count of versions of the policy exceeds the limit {MAX_VERSIONS}.",
+            )
         versions.remove(oldest)
     now = iso(region.clock.now())
     version = {"VersionId": f"v{policy['next']}", "CreateDate": now, "PolicyDocument": document}
@@ -156,7 +183,13 @@ def update_description(region: Region, request: Request) -> dict[str, Any]:
     policy = _policy(region, request)
     policy["Description"] = request.params.get("NewDescription", "")
     region.store.put("ram_policy", policy["PolicyName"], policy)
-    return {"Policy": {name: value for name, value in _summary(region, policy).items() if name != "AttachmentCount"}}
+    return {
+        "Policy": {
+            name: value
+            for name, value in _summary(region, policy).items()
+            if name != "AttachmentCount"
+        }
+    }
 
 
 @rpc("ram", "DeletePolicyVersion", resource=_POLICY)
@@ -164,7 +197,11 @@ def delete_version(region: Region, request: Request) -> dict[str, Any]:
     """Remove a version that isn't the default."""
     policy, wanted = _policy(region, request), request.need("VersionId")
     if wanted == policy["DefaultVersion"]:
-        raise ApiError(409, "DeleteConflict.Policy.Version.Default", "The default policy version can not be deleted.")
+        raise ApiError(
+            409,
+            "DeleteConflict.Policy.Version.Default",
+            "The default policy version can not be deleted.",
+        )
     policy["versions"] = [v for v in policy["versions"] if v["VersionId"] != wanted]
     region.store.put("ram_policy", policy["PolicyName"], policy)
     return {}
@@ -178,9 +215,17 @@ def delete(region: Region, request: Request) -> dict[str, Any]:
     users = region.store.all("ram_attachment", PolicyName=name, PolicyType="Custom")
     if users:
         kind = users[0]["principal"].title()
-        raise ApiError(409, f"DeleteConflict.Policy.{kind}", f"The policy can not be deleted while it is attached to a {kind.lower()}.")
+        raise ApiError(
+            409,
+            f"DeleteConflict.Policy.{kind}",
+            f"The policy can not be deleted while it is attached to a {kind.lower()}.",
+        )
     if len(policy["versions"]) > 1 and request.params.get("CascadingDelete", "").lower() != "true":
-        raise ApiError(409, "DeleteConflict.Policy.Version", "The policy can not be deleted while it has versions other than the default.")
+        raise ApiError(
+            409,
+            "DeleteConflict.Policy.Version",
+            "The policy can not be deleted while it has versions other than the default.",
+        )
     region.store.delete("ram_policy", name)
     drop_tags(region, "policy", name)
     return {}
@@ -189,7 +234,19 @@ def delete(region: Region, request: Request) -> dict[str, Any]:
 @rpc("ram", "ListEntitiesForPolicy", resource=_POLICY)
 def list_entities(region: Region, request: Request) -> dict[str, Any]:
     """Who has the policy."""
-    held = region.store.all("ram_attachment", PolicyName=request.need("PolicyName"), PolicyType=request.need("PolicyType"))
-    roles = [{"RoleName": a["name"], "AttachDate": a["AttachDate"]} for a in held if a["principal"] == "role"]
-    users = [{"UserName": a["name"], "AttachDate": a["AttachDate"]} for a in held if a["principal"] == "user"]
+    held = region.store.all(
+        "ram_attachment",
+        PolicyName=request.need("PolicyName"),
+        PolicyType=request.need("PolicyType"),
+    )
+    roles = [
+        {"RoleName": a["name"], "AttachDate": a["AttachDate"]}
+        for a in held
+        if a["principal"] == "role"
+    ]
+    users = [
+        {"UserName": a["name"], "AttachDate": a["AttachDate"]}
+        for a in held
+        if a["principal"] == "user"
+    ]
     return {"Roles": {"Role": roles}, "Users": {"User": users}, "Groups": {"Group": []}}

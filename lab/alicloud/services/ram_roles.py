@@ -24,8 +24,15 @@ def checked_document(text: str, *, trust: bool) -> str:
         document = json.loads(text)
         statements = document["Statement"]
         statements = statements if isinstance(statements, list) else [statements]
-        whole = all(s.get("Effect") in ("Allow", "Deny") and ("Action" in s or "NotAction" in s) for s in statements)
-        whole = whole and bool(statements) and all(bool(s.get("Principal")) == trust for s in statements)
+        whole = all(
+            s.get("Effect") in ("Allow", "Deny") and ("Action" in s or "NotAction" in s)
+            for s in statements
+        )
+        whole = (
+            whole
+            and bool(statements)
+            and all(bool(s.get("Principal")) == trust for s in statements)
+        )
         whole = whole and (trust or all("Resource" in s or "NotResource" in s for s in statements))
     except (ValueError, KeyError, AttributeError, TypeError):
         whole, document = False, {}
@@ -39,7 +46,11 @@ def checked_document(text: str, *, trust: bool) -> str:
         )
     wrong = policy.unknown_operators(document)
     if wrong:
-        raise ApiError(400, "MalformedPolicyDocument", f"The policy document has unknown condition operators: {', '.join(wrong)}.")
+        raise ApiError(
+            400,
+            "MalformedPolicyDocument",
+            f"The policy document has unknown condition operators: {', '.join(wrong)}.",
+        )
     return text
 
 
@@ -51,7 +62,9 @@ def role_of(region: Region, name: str) -> dict[str, Any]:
     return role
 
 
-def make_role(region: Region, name: str, document: str, description: str = "", duration: int = 3600) -> dict[str, Any]:
+def make_role(
+    region: Region, name: str, document: str, description: str = "", duration: int = 3600
+) -> dict[str, Any]:
     """A new role."""
     role = {
         "RoleId": str(300000000000000 + secrets.randbelow(10**14)),
@@ -71,12 +84,20 @@ def create(region: Region, request: Request) -> dict[str, Any]:
     """A new role with a trust policy."""
     name = request.need("RoleName")
     if not re.fullmatch(r"[A-Za-z0-9.-]{1,64}", name):
-        raise ApiError(400, "InvalidParameter.RoleName.InvalidChars", "The parameter RoleName contains invalid characters.")
+        raise ApiError(
+            400,
+            "InvalidParameter.RoleName.InvalidChars",
+            "The parameter RoleName contains invalid characters.",
+        )
     if region.store.get("ram_role", name):
         raise ApiError(409, "EntityAlreadyExists.Role", "The role already exists.")
     document = checked_document(request.need("AssumeRolePolicyDocument"), trust=True)
     role = make_role(
-        region, name, document, request.params.get("Description", ""), _duration(request.params.get("MaxSessionDuration") or "3600")
+        region,
+        name,
+        document,
+        request.params.get("Description", ""),
+        _duration(request.params.get("MaxSessionDuration") or "3600"),
     )
     set_tags(region, "role", name, request.params)
     return {"Role": role}
@@ -84,7 +105,11 @@ def create(region: Region, request: Request) -> dict[str, Any]:
 
 def _duration(text: str) -> int:
     if not text.isdigit() or not 3600 <= int(text) <= 43200:
-        raise ApiError(400, "InvalidParameter.MaxSessionDuration", "The parameter MaxSessionDuration must be 3600 to 43200 seconds.")
+        raise ApiError(
+            400,
+            "InvalidParameter.MaxSessionDuration",
+            "The parameter MaxSessionDuration must be 3600 to 43200 seconds.",
+        )
     return int(text)
 
 
@@ -98,7 +123,10 @@ def get(region: Region, request: Request) -> dict[str, Any]:
 def list_roles(region: Region, request: Request) -> dict[str, Any]:
     """All roles, in one page."""
     fields = ("RoleId", "RoleName", "Arn", "CreateDate", "Description", "MaxSessionDuration")
-    return {"IsTruncated": False, "Roles": {"Role": [{f: r[f] for f in fields} for r in region.store.all("ram_role")]}}
+    return {
+        "IsTruncated": False,
+        "Roles": {"Role": [{f: r[f] for f in fields} for r in region.store.all("ram_role")]},
+    }
 
 
 @rpc("ram", "UpdateRole", resource=_ROLE)
@@ -109,7 +137,9 @@ def update(region: Region, request: Request) -> dict[str, Any]:
     if "NewDescription" in values:
         role["Description"] = values["NewDescription"]
     if "NewAssumeRolePolicyDocument" in values:
-        role["AssumeRolePolicyDocument"] = checked_document(values["NewAssumeRolePolicyDocument"], trust=True)
+        role["AssumeRolePolicyDocument"] = checked_document(
+            values["NewAssumeRolePolicyDocument"], trust=True
+        )
     if values.get("NewMaxSessionDuration"):
         role["MaxSessionDuration"] = _duration(values["NewMaxSessionDuration"])
     region.store.put("ram_role", role["RoleName"], role)
@@ -122,7 +152,11 @@ def delete(region: Region, request: Request) -> dict[str, Any]:
     role = role_of(region, request.need("RoleName"))
     name = role["RoleName"]
     if region.store.all("ram_attachment", principal="role", name=name):
-        raise ApiError(409, "DeleteConflict.Role.Policy", "The role cannot be deleted: policies are attached to it.")
+        raise ApiError(
+            409,
+            "DeleteConflict.Role.Policy",
+            "The role cannot be deleted: policies are attached to it.",
+        )
     region.store.delete("ram_role", name)
     drop_tags(region, "role", name)
     for session in region.store.all("sts", role=name):
@@ -135,33 +169,61 @@ def attach(region: Region, principal: str, name: str, policy_type: str, policy_n
     _need_policy(region, policy_type, policy_name)
     key = f"{principal}:{name}:{policy_type}:{policy_name}"
     if region.store.get("ram_attachment", key):
-        raise ApiError(409, f"EntityAlreadyExists.{principal.title()}.Policy", f"The policy already exists in the specific {principal}.")
+        raise ApiError(
+            409,
+            f"EntityAlreadyExists.{principal.title()}.Policy",
+            f"The policy already exists in the specific {principal}.",
+        )
     date = iso(region.clock.now())
-    entry = {"principal": principal, "name": name, "PolicyType": policy_type, "PolicyName": policy_name, "AttachDate": date}
+    entry = {
+        "principal": principal,
+        "name": name,
+        "PolicyType": policy_type,
+        "PolicyName": policy_name,
+        "AttachDate": date,
+    }
     region.store.put("ram_attachment", key, entry)
 
 
 def detach(region: Region, principal: str, name: str, policy_type: str, policy_name: str) -> None:
     """Take a policy from a role or user."""
     if not region.store.delete("ram_attachment", f"{principal}:{name}:{policy_type}:{policy_name}"):
-        raise ApiError(404, f"EntityNotExist.{principal.title()}.Policy", f"The policy does not exist in the specific {principal}.")
+        raise ApiError(
+            404,
+            f"EntityNotExist.{principal.title()}.Policy",
+            f"The policy does not exist in the specific {principal}.",
+        )
 
 
 def attached(region: Region, principal: str, name: str) -> list[dict[str, Any]]:
     """What is attached, as the lists show it."""
     rows = []
     for entry in region.store.all("ram_attachment", principal=principal, name=name):
-        own = region.store.get("ram_policy", entry["PolicyName"]) if entry["PolicyType"] == "Custom" else None
+        own = (
+            region.store.get("ram_policy", entry["PolicyName"])
+            if entry["PolicyType"] == "Custom"
+            else None
+        )
         version = own["DefaultVersion"] if own else "v1"
-        row = {"PolicyName": entry["PolicyName"], "PolicyType": entry["PolicyType"], "Description": own["Description"] if own else ""}
+        row = {
+            "PolicyName": entry["PolicyName"],
+            "PolicyType": entry["PolicyType"],
+            "Description": own["Description"] if own else "",
+        }
         rows.append({**row, "DefaultVersion": version, "AttachDate": entry["AttachDate"]})
     return rows
 
 
 def _need_policy(region: Region, policy_type: str, name: str) -> None:
-    known = name in SYSTEM_POLICIES if policy_type == "System" else region.store.get("ram_policy", name) is not None
+    known = (
+        name in SYSTEM_POLICIES
+        if policy_type == "System"
+        else region.store.get("ram_policy", name) is not None
+    )
     if not known:
-        raise ApiError(404, "EntityNotExist.Policy", f"The policy does not exist: {policy_type} {name}.")
+        raise ApiError(
+            404, "EntityNotExist.Policy", f"The policy does not exist: {policy_type} {name}."
+        )
 
 
 @rpc("ram", "AttachPolicyToRole", resource=_ROLE)

@@ -21,7 +21,9 @@ def _names(parameters: dict[str, str]) -> list[str]:
 def _tags(parameters: dict[str, str]) -> dict[str, str]:
     if parameters.get("Tag"):
         rows = json.loads(parameters["Tag"])
-        return {row.get("Key", row.get("key")): row.get("Value", row.get("value", "")) for row in rows}
+        return {
+            row.get("Key", row.get("key")): row.get("Value", row.get("value", "")) for row in rows
+        }
     numbers = [k.split(".")[1] for k in parameters if re.fullmatch(r"Tag\.\d+\.Key", k)]
     return {parameters[f"Tag.{n}.Key"]: parameters.get(f"Tag.{n}.Value", "") for n in numbers}
 
@@ -43,14 +45,23 @@ def drop_tags(region: Region, kind: str, name: str) -> None:
 def list_tags(region: Region, request: Request) -> dict[str, Any]:
     """Tags of the named things, or of all that carry the given tags, in pages."""
     kind, rows, wanted = request.need("ResourceType"), [], _tags(request.params)
-    everything = [entry.removeprefix(f"{kind}:") for entry in region.store.ids("ram_tags") if entry.startswith(f"{kind}:")]
+    everything = [
+        entry.removeprefix(f"{kind}:")
+        for entry in region.store.ids("ram_tags")
+        if entry.startswith(f"{kind}:")
+    ]
     for name in _names(request.params) or everything:
         held = region.store.get("ram_tags", f"{kind}:{name}") or {}
         if not all(held.get(key) == value for key, value in wanted.items()):
             continue
         for key, value in held.items():
-            rows.append({"ResourceType": kind, "ResourceName": name, "TagKey": key, "TagValue": value})
-    start, size = int(request.params.get("NextToken") or 0), int(request.params.get("PageSize") or 200)
+            rows.append(
+                {"ResourceType": kind, "ResourceName": name, "TagKey": key, "TagValue": value}
+            )
+    start, size = (
+        int(request.params.get("NextToken") or 0),
+        int(request.params.get("PageSize") or 200),
+    )
     more = {"NextToken": str(start + size)} if len(rows) > start + size else {}
     return {"TagResources": rows[start : start + size], **more}
 
@@ -67,9 +78,15 @@ def tag(region: Region, request: Request) -> dict[str, Any]:
 def untag(region: Region, request: Request) -> dict[str, Any]:
     """Remove tags by key."""
     text = request.params.get("TagKeys", "")
-    keys = json.loads(text) if text else [v for k, v in request.params.items() if k.startswith("TagKey.")]
+    keys = (
+        json.loads(text)
+        if text
+        else [v for k, v in request.params.items() if k.startswith("TagKey.")]
+    )
     kind = request.need("ResourceType")
     for name in _names(request.params):
         held = region.store.get("ram_tags", f"{kind}:{name}") or {}
-        region.store.put("ram_tags", f"{kind}:{name}", {k: v for k, v in held.items() if k not in keys})
+        region.store.put(
+            "ram_tags", f"{kind}:{name}", {k: v for k, v in held.items() if k not in keys}
+        )
     return {}

@@ -13,7 +13,12 @@ from lab.alicloud.services.ram_roles import attach, attached, detach
 from lab.alicloud.state import Region
 
 _USER = "user/{UserName}"
-_FIELDS = {"DisplayName": "NewDisplayName", "Email": "NewEmail", "MobilePhone": "NewMobilePhone", "Comments": "NewComments"}
+_FIELDS = {
+    "DisplayName": "NewDisplayName",
+    "Email": "NewEmail",
+    "MobilePhone": "NewMobilePhone",
+    "Comments": "NewComments",
+}
 
 
 def _user(region: Region, request: Request) -> dict[str, Any]:
@@ -30,7 +35,12 @@ def create(region: Region, request: Request) -> dict[str, Any]:
     if region.store.get("ram_user", name) or name == "lab":
         raise ApiError(409, "EntityAlreadyExists.User", "The user already exists.")
     now = iso(region.clock.now())
-    user = {"UserId": str(200000000000000 + secrets.randbelow(10**14)), "UserName": name, "CreateDate": now, "UpdateDate": now}
+    user = {
+        "UserId": str(200000000000000 + secrets.randbelow(10**14)),
+        "UserName": name,
+        "CreateDate": now,
+        "UpdateDate": now,
+    }
     user.update({field: request.params.get(field, "") for field in _FIELDS})
     region.store.put("ram_user", name, user)
     return {"User": {k: v for k, v in user.items() if k != "UpdateDate"}}
@@ -76,9 +86,15 @@ def delete(region: Region, request: Request) -> dict[str, Any]:
     """Remove a user who has neither keys nor policies."""
     name = _user(region, request)["UserName"]
     if region.store.all("ram_access_key", UserName=name):
-        raise ApiError(409, "DeleteConflict.User.AccessKey", "The user cannot be deleted while it has access keys.")
+        raise ApiError(
+            409,
+            "DeleteConflict.User.AccessKey",
+            "The user cannot be deleted while it has access keys.",
+        )
     if region.store.all("ram_attachment", principal="user", name=name):
-        raise ApiError(409, "DeleteConflict.User.Policy", "The user cannot be deleted while it has policies.")
+        raise ApiError(
+            409, "DeleteConflict.User.Policy", "The user cannot be deleted while it has policies."
+        )
     region.store.delete("ram_user", name)
     return {}
 
@@ -92,7 +108,11 @@ def create_key(region: Region, request: Request) -> dict[str, Any]:
     """A new key; its secret is shown this once. At most two per user."""
     name = _user(region, request)["UserName"]
     if len(region.store.all("ram_access_key", UserName=name)) >= 2:
-        raise ApiError(409, "LimitExceeded.User.AccessKey", "The count of access keys of the user exceeds the limit 2.")
+        raise ApiError(
+            409,
+            "LimitExceeded.User.AccessKey",
+            "The count of access keys of the user exceeds the limit 2.",
+        )
     key = {
         "AccessKeyId": "LTAI5t" + random_text(18),
         "secret": random_text(30),
@@ -107,7 +127,10 @@ def create_key(region: Region, request: Request) -> dict[str, Any]:
 @rpc("ram", "ListAccessKeys", resource=_USER)
 def list_keys(region: Region, request: Request) -> dict[str, Any]:
     """A user's keys without secrets."""
-    rows = [_shown(k) for k in region.store.all("ram_access_key", UserName=_user(region, request)["UserName"])]
+    rows = [
+        _shown(k)
+        for k in region.store.all("ram_access_key", UserName=_user(region, request)["UserName"])
+    ]
     return {"AccessKeys": {"AccessKey": rows}}
 
 
@@ -124,7 +147,9 @@ def update_key(region: Region, request: Request) -> dict[str, Any]:
     key = _key(region, request)
     status = request.need("Status")
     if status not in ("Active", "Inactive"):
-        raise ApiError(400, "InvalidParameter.Status", "The parameter Status must be Active or Inactive.")
+        raise ApiError(
+            400, "InvalidParameter.Status", "The parameter Status must be Active or Inactive."
+        )
     region.store.put("ram_access_key", key["AccessKeyId"], {**key, "Status": status})
     return {}
 
@@ -139,14 +164,26 @@ def delete_key(region: Region, request: Request) -> dict[str, Any]:
 @rpc("ram", "AttachPolicyToUser", resource=_USER)
 def attach_to_user(region: Region, request: Request) -> dict[str, Any]:
     """Attach."""
-    attach(region, "user", _user(region, request)["UserName"], request.need("PolicyType"), request.need("PolicyName"))
+    attach(
+        region,
+        "user",
+        _user(region, request)["UserName"],
+        request.need("PolicyType"),
+        request.need("PolicyName"),
+    )
     return {}
 
 
 @rpc("ram", "DetachPolicyFromUser", resource=_USER)
 def detach_from_user(region: Region, request: Request) -> dict[str, Any]:
     """Detach."""
-    detach(region, "user", _user(region, request)["UserName"], request.need("PolicyType"), request.need("PolicyName"))
+    detach(
+        region,
+        "user",
+        _user(region, request)["UserName"],
+        request.need("PolicyType"),
+        request.need("PolicyName"),
+    )
     return {}
 
 

@@ -19,7 +19,12 @@ from lab.alicloud.state import Region
 def get_caller_identity(region: Region, request: Request) -> dict[str, Any]:
     """The caller's account, name and kind."""
     who = request.identity
-    answer = {"AccountId": region.account, "Arn": who.arn, "PrincipalId": who.principal_id, "IdentityType": who.kind}
+    answer = {
+        "AccountId": region.account,
+        "Arn": who.arn,
+        "PrincipalId": who.principal_id,
+        "IdentityType": who.kind,
+    }
     if who.kind == "RAMUser":
         return {**answer, "UserId": who.principal_id}
     return {**answer, "RoleId": who.principal_id.partition(":")[0]}
@@ -37,16 +42,16 @@ def assume_role(region: Region, request: Request) -> dict[str, Any]:
     principals = {f"acs:ram::{region.account}:root", request.identity.arn}
     trusted = any(_trusts(statement, principals, context) for statement in _statements(document))
     if not trusted or not may(request.identity, "sts:AssumeRole", role["Arn"], context):
-        message = (
-            f"You are not authorized to do this action. You should be authorized by RAM. Action: sts:AssumeRole Resource: {role['Arn']}"
-        )
+        message = f"You are not authorized to do this action. You should be authorized by RAM. Action: sts:AssumeRole Resource: {role['Arn']}"
         raise ApiError(403, "NoPermission", message)
     return _issue(region, request, role, session)
 
 
 @rpc("sts", "AssumeRoleWithOIDC", anonymous=True)
 def assume_role_with_oidc(region: Region, request: Request) -> dict[str, Any]:
-    """Temporary credentials for the holder of a token of a registered OIDC provider that the role trusts."""
+    """Temporary credentials for the holder of a token of a registered OIDC provider that the role
+    trusts.
+    """
     session = _session_name(request)
     provider_arn = request.need("OIDCProviderArn")
     role_arn = request.need("RoleArn")
@@ -75,7 +80,11 @@ def _role(region: Region, arn: str) -> dict[str, Any]:
 def _session_name(request: Request) -> str:
     name = request.need("RoleSessionName")
     if not (2 <= len(name) <= 64) or not all(c.isalnum() or c in ".@-_" for c in name):
-        raise ApiError(400, "InvalidParameter.RoleSessionName", "The parameter RoleSessionName is wrongly formed.")
+        raise ApiError(
+            400,
+            "InvalidParameter.RoleSessionName",
+            "The parameter RoleSessionName is wrongly formed.",
+        )
     return name
 
 
@@ -98,13 +107,21 @@ def _issue(region: Region, request: Request, role: dict[str, Any], session: str)
     longest = int(role["MaxSessionDuration"])
     text = request.params.get("DurationSeconds") or "3600"
     if not text.isdigit() or not 900 <= int(text) <= longest:
-        raise ApiError(400, "InvalidParameter.DurationSeconds", f"The Min/Max value of DurationSeconds is 15min/{longest // 60}min.")
+        raise ApiError(
+            400,
+            "InvalidParameter.DurationSeconds",
+            f"The Min/Max value of DurationSeconds is 15min/{longest // 60}min.",
+        )
     session_policy = None
     if request.params.get("Policy"):
         try:
             session_policy = json.loads(request.params["Policy"])
         except ValueError:
-            raise ApiError(400, "InvalidParameter.PolicyGrammar", "The parameter Policy has not passed grammar check.") from None
+            raise ApiError(
+                400,
+                "InvalidParameter.PolicyGrammar",
+                "The parameter Policy has not passed grammar check.",
+            ) from None
     expires = region.clock.now() + int(text)
     arn = role["Arn"] + "/" + session
     entry = {

@@ -11,7 +11,9 @@ from lab.alicloud.state import Region
 
 
 def wanted_tags(request: Request) -> dict[str, str | None]:
-    """The tags that a list call filters by (Tag.N.Key and Tag.N.Value); None where any value will do."""
+    """The tags that a list call filters by (Tag.N.Key and Tag.N.Value); None where any value will
+    do.
+    """
     keys = [name for name in request.params if re.fullmatch(r"Tag\.\d+\.Key", name)]
     return {request.params[name]: request.params.get(name.replace("Key", "Value")) for name in keys}
 
@@ -24,10 +26,21 @@ def carries(region: Region, resource: str, wanted: dict[str, str | None]) -> boo
 
 def long_tags(region: Region, resource: str) -> dict[str, Any]:
     """Tags as ECS, SLB and ESS write them: TagKey and TagValue."""
-    return {"Tag": [{"TagKey": row["Key"], "TagValue": row["Value"]} for row in tag_rows(region, resource)]}
+    return {
+        "Tag": [
+            {"TagKey": row["Key"], "TagValue": row["Value"]} for row in tag_rows(region, resource)
+        ]
+    }
 
 
 def page(request: Request, rows: list[Any], default: int = 10) -> tuple[list[Any], dict[str, int]]:
     """One page of the rows, and the numbers that go with it."""
-    number, size = int(request.params.get("PageNumber") or 1), int(request.params.get("PageSize") or default)
-    return rows[(number - 1) * size : number * size], {"TotalCount": len(rows), "PageNumber": number, "PageSize": size}
+    number, size = (
+        int(request.params.get("PageNumber") or 1),
+        int(request.params.get("PageSize") or default),
+    )
+    return rows[(number - 1) * size : number * size], {
+        "TotalCount": len(rows),
+        "PageNumber": number,
+        "PageSize": size,
+    }

@@ -18,7 +18,15 @@ def new_id(prefix: str, length: int = 20) -> str:
     return f"{prefix}{uuid.uuid4().hex[:length]}"
 
 
-def make_vpc(region: Region, vpc_id: str, name: str, cidr: str, *, description: str = "", status: str = "Available") -> dict[str, Any]:
+def make_vpc(
+    region: Region,
+    vpc_id: str,
+    name: str,
+    cidr: str,
+    *,
+    description: str = "",
+    status: str = "Available",
+) -> dict[str, Any]:
     """A new network."""
     vpc = {
         "VpcId": vpc_id,
@@ -64,7 +72,12 @@ def create(region: Region, request: Request) -> dict[str, Any]:
     cidr = request.params.get("CidrBlock") or "172.16.0.0/12"
     network(cidr)
     vpc = make_vpc(
-        region, new_id("vpc-"), request.params.get("VpcName", ""), cidr, description=request.params.get("Description", ""), status="Pending"
+        region,
+        new_id("vpc-"),
+        request.params.get("VpcName", ""),
+        cidr,
+        description=request.params.get("Description", ""),
+        status="Pending",
     )
     vpc["ClientToken"] = token
     region.store.put("vpc", vpc["VpcId"], vpc)
@@ -74,7 +87,12 @@ def create(region: Region, request: Request) -> dict[str, Any]:
 
 
 def _created(vpc: dict[str, Any]) -> dict[str, Any]:
-    return {"VpcId": vpc["VpcId"], "VRouterId": vpc["VRouterId"], "RouteTableId": vpc["RouteTableId"], "ResourceGroupId": "rg-1"}
+    return {
+        "VpcId": vpc["VpcId"],
+        "VRouterId": vpc["VRouterId"],
+        "RouteTableId": vpc["RouteTableId"],
+        "ResourceGroupId": "rg-1",
+    }
 
 
 @timer("vpc.available")
@@ -133,9 +151,14 @@ def modify(region: Region, request: Request) -> dict[str, Any]:
 def delete(region: Region, request: Request) -> dict[str, Any]:
     """Remove an empty network."""
     vpc_id = vpc_of(region, request.need("VpcId"))["VpcId"]
-    for kind, code in (("vswitch", "DependencyViolation.VSwitch"), ("security_group", "DependencyViolation.SecurityGroup")):
+    for kind, code in (
+        ("vswitch", "DependencyViolation.VSwitch"),
+        ("security_group", "DependencyViolation.SecurityGroup"),
+    ):
         if region.store.all(kind, VpcId=vpc_id):
-            raise ApiError(400, code, f"The VPC can not be deleted while it has a {kind.replace('_', ' ')}.")
+            raise ApiError(
+                400, code, f"The VPC can not be deleted while it has a {kind.replace('_', ' ')}."
+            )
     region.store.delete("vpc", vpc_id)
     region.store.delete("tags", vpc_id)
     return {}
@@ -169,7 +192,9 @@ def tag_rows(region: Region, resource: str) -> list[dict[str, str]]:
 def store_tags(region: Region, resource: str, request: Request) -> None:
     """Add the tags a call brings as Tag.N.Key/Value."""
     numbers = [k.split(".")[1] for k in request.params if re.fullmatch(r"Tag\.\d+\.Key", k)]
-    tags = {request.params[f"Tag.{n}.Key"]: request.params.get(f"Tag.{n}.Value", "") for n in numbers}
+    tags = {
+        request.params[f"Tag.{n}.Key"]: request.params.get(f"Tag.{n}.Value", "") for n in numbers
+    }
     if tags:
         region.store.put("tags", resource, {**(region.store.get("tags", resource) or {}), **tags})
 
@@ -202,6 +227,12 @@ def list_tag_resources(region: Region, request: Request) -> dict[str, Any]:
         if name.startswith("ResourceId."):
             kind = request.params.get("ResourceType", "")
             rows += [
-                {"ResourceType": kind, "ResourceId": value, "TagKey": t["Key"], "TagValue": t["Value"]} for t in tag_rows(region, value)
+                {
+                    "ResourceType": kind,
+                    "ResourceId": value,
+                    "TagKey": t["Key"],
+                    "TagValue": t["Value"],
+                }
+                for t in tag_rows(region, value)
             ]
     return {"TagResources": {"TagResource": rows}}

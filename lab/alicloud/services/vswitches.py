@@ -16,7 +16,13 @@ FIRST_HOST = 10  # the first addresses of a block are the cloud's own
 
 
 def make_vswitch(
-    region: Region, vswitch_id: str, name: str, vpc_id: str, zone: str, cidr: str, status: str = "Available"
+    region: Region,
+    vswitch_id: str,
+    name: str,
+    vpc_id: str,
+    zone: str,
+    cidr: str,
+    status: str = "Available",
 ) -> dict[str, Any]:
     """A new vSwitch."""
     vswitch = {
@@ -49,7 +55,11 @@ def free_address(region: Region, vswitch: dict[str, Any]) -> str:
     for number, address in enumerate(network(vswitch["CidrBlock"]).hosts(), 1):
         if number >= FIRST_HOST and str(address) not in used:
             return str(address)
-    raise ApiError(400, "QuotaExceeded.PrivateIpAddress", f"vSwitch {vswitch['VSwitchId']} has no free private IP address.")
+    raise ApiError(
+        400,
+        "QuotaExceeded.PrivateIpAddress",
+        f"vSwitch {vswitch['VSwitchId']} has no free private IP address.",
+    )
 
 
 def wanted_address(region: Region, vswitch: dict[str, Any], text: str) -> str:
@@ -57,23 +67,39 @@ def wanted_address(region: Region, vswitch: dict[str, Any], text: str) -> str:
     try:
         address = IPv4Address(text)
     except ValueError:
-        raise ApiError(400, "InvalidPrivateIpAddress.Malformed", f"Specified private IP address is malformed: {text!r}.") from None
+        raise ApiError(
+            400,
+            "InvalidPrivateIpAddress.Malformed",
+            f"Specified private IP address is malformed: {text!r}.",
+        ) from None
     block = network(vswitch["CidrBlock"])
-    own = {block.network_address, block[1], block[2], block[3], *(block[-number] for number in (1, 2, 3, 4))}
+    own = {
+        block.network_address,
+        block[1],
+        block[2],
+        block[3],
+        *(block[-number] for number in (1, 2, 3, 4)),
+    }
     if address not in block or address in own:
-        reason = (
-            f"Specified private IP address is not in the CIDR block of virtual switch: {address} ({block})."
-        )
+        reason = f"Specified private IP address is not in the CIDR block of virtual switch: {address} ({block})."
         raise ApiError(400, "InvalidPrivateIpAddress", reason)
     if any(i["private_ip"] == text for i in _holders(region, vswitch)):
-        raise ApiError(400, "InvalidPrivateIpAddress.Duplicated", f"Specified private IP address is duplicated: {address}.")
+        raise ApiError(
+            400,
+            "InvalidPrivateIpAddress.Duplicated",
+            f"Specified private IP address is duplicated: {address}.",
+        )
     return text
 
 
 def _holders(region: Region, vswitch: dict[str, Any]) -> list[dict[str, Any]]:
     """Instances that still hold an address in the vSwitch's network."""
     switches = {one["VSwitchId"] for one in region.store.all("vswitch", VpcId=vswitch["VpcId"])}
-    return [i for i in region.store.all("instance") if i["status"] != "Deleted" and i["vswitch_id"] in switches]
+    return [
+        i
+        for i in region.store.all("instance")
+        if i["status"] != "Deleted" and i["vswitch_id"] in switches
+    ]
 
 
 @rpc("vpc", "CreateVSwitch")
@@ -84,14 +110,34 @@ def create(region: Region, request: Request) -> dict[str, Any]:
     for vswitch in region.store.all("vswitch", ClientToken=token) if token else []:
         return {"VSwitchId": vswitch["VSwitchId"]}
     if (zone := request.need("ZoneId")) not in zones(region.name):
-        raise ApiError(404, "InvalidZoneId.NotFound", f"Specified zone {zone} does not exist in region {region.name}.")
+        raise ApiError(
+            404,
+            "InvalidZoneId.NotFound",
+            f"Specified zone {zone} does not exist in region {region.name}.",
+        )
     block = network(request.need("CidrBlock"))
     if not block.subnet_of(network(vpc["CidrBlock"])):
-        raise ApiError(400, "InvalidCidrBlock.NotInVpc", f"The specified CIDR block {block} does not lie in the VPC's {vpc['CidrBlock']}.")
+        raise ApiError(
+            400,
+            "InvalidCidrBlock.NotInVpc",
+            f"The specified CIDR block {block} does not lie in the VPC's {vpc['CidrBlock']}.",
+        )
     for other in region.store.all("vswitch", VpcId=vpc["VpcId"]):
         if block.overlaps(network(other["CidrBlock"])):
-            raise ApiError(400, "InvalidCidrBlock.Overlapped", f"Specified CIDR block overlapped with {other['VSwitchId']}.")
-    made = make_vswitch(region, new_id("vsw-"), request.params.get("VSwitchName", ""), vpc["VpcId"], zone, str(block), "Pending")
+            raise ApiError(
+                400,
+                "InvalidCidrBlock.Overlapped",
+                f"Specified CIDR block overlapped with {other['VSwitchId']}.",
+            )
+    made = make_vswitch(
+        region,
+        new_id("vsw-"),
+        request.params.get("VSwitchName", ""),
+        vpc["VpcId"],
+        zone,
+        str(block),
+        "Pending",
+    )
     made.update(ClientToken=token, Description=request.params.get("Description", ""))
     region.store.put("vswitch", made["VSwitchId"], made)
     store_tags(region, made["VSwitchId"], request)
@@ -113,11 +159,25 @@ def describe_all(region: Region, request: Request) -> dict[str, Any]:
     """vSwitches by network, zone or id."""
     rows = []
     for vswitch in region.store.all("vswitch"):
-        if all(request.params.get(n) in (None, "", vswitch[n]) for n in ("VpcId", "ZoneId", "VSwitchId", "VSwitchName")):
+        if all(
+            request.params.get(n) in (None, "", vswitch[n])
+            for n in ("VpcId", "ZoneId", "VSwitchId", "VSwitchName")
+        ):
             shown = {k: v for k, v in vswitch.items() if k != "ClientToken"}
             free = network(vswitch["CidrBlock"]).num_addresses - FIRST_HOST
-            rows.append({**shown, "AvailableIpAddressCount": free, "Tags": {"Tag": tag_rows(region, vswitch["VSwitchId"])}})
-    return {"VSwitches": {"VSwitch": rows}, "TotalCount": len(rows), "PageNumber": 1, "PageSize": 50}
+            rows.append(
+                {
+                    **shown,
+                    "AvailableIpAddressCount": free,
+                    "Tags": {"Tag": tag_rows(region, vswitch["VSwitchId"])},
+                }
+            )
+    return {
+        "VSwitches": {"VSwitch": rows},
+        "TotalCount": len(rows),
+        "PageNumber": 1,
+        "PageSize": 50,
+    }
 
 
 @rpc("vpc", "ModifyVSwitchAttribute")
@@ -135,10 +195,17 @@ def modify(region: Region, request: Request) -> dict[str, Any]:
 def delete(region: Region, request: Request) -> dict[str, Any]:
     """Remove a vSwitch nothing uses."""
     vswitch_id = vswitch_of(region, request.need("VSwitchId"))["VSwitchId"]
-    if any(i["vswitch_id"] == vswitch_id and i["status"] != "Deleted" for i in region.store.all("instance")):
-        raise ApiError(400, "DependencyViolation", "Specified object has dependent resources: ECS instances.")
+    if any(
+        i["vswitch_id"] == vswitch_id and i["status"] != "Deleted"
+        for i in region.store.all("instance")
+    ):
+        raise ApiError(
+            400, "DependencyViolation", "Specified object has dependent resources: ECS instances."
+        )
     if any(vswitch_id in c["vswitch_ids"] for c in region.store.all("cluster")):
-        raise ApiError(400, "DependencyViolation", "Specified object has dependent resources: an ACK cluster.")
+        raise ApiError(
+            400, "DependencyViolation", "Specified object has dependent resources: an ACK cluster."
+        )
     region.store.delete("vswitch", vswitch_id)
     region.store.delete("tags", vswitch_id)
     return {}

@@ -19,21 +19,34 @@ ROW = {
 }  # fmt: skip
 
 
-def node(name: str = "n1", pool: str = "gpu", gpus: int = 1, ready: bool = True, **spec: Any) -> dict[str, Any]:
+def node(
+    name: str = "n1", pool: str = "gpu", gpus: int = 1, ready: bool = True, **spec: Any
+) -> dict[str, Any]:
     return {
         "metadata": {
             "name": name,
-            "labels": {node_rules.POOL_LABEL: pool, "inference": "tensorflow", node_rules.INSTANCE_LABEL: f"i-{name}"},
+            "labels": {
+                node_rules.POOL_LABEL: pool,
+                "inference": "tensorflow",
+                node_rules.INSTANCE_LABEL: f"i-{name}",
+            },
         },
         "spec": {"taints": [TAINT], **spec},
         "status": {
-            "allocatable": {"cpu": "3900m", "memory": "13Gi", "pods": "110", "nvidia.com/gpu": str(gpus)},
+            "allocatable": {
+                "cpu": "3900m",
+                "memory": "13Gi",
+                "pods": "110",
+                "nvidia.com/gpu": str(gpus),
+            },
             "conditions": [{"type": "Ready", "status": "True" if ready else "False"}],
         },
     }
 
 
-def pod(name: str, on: str = "", waiting: bool = True, gpus: str = "1", **spec: Any) -> dict[str, Any]:
+def pod(
+    name: str, on: str = "", waiting: bool = True, gpus: str = "1", **spec: Any
+) -> dict[str, Any]:
     condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
     full = {
         "nodeSelector": {"inference": "tensorflow"},
@@ -44,15 +57,31 @@ def pod(name: str, on: str = "", waiting: bool = True, gpus: str = "1", **spec: 
     if on:
         full["nodeName"] = on
     return {
-        "metadata": {"name": name, "namespace": "default", "uid": name, "creationTimestamp": "2026-11-22T21:00:00Z"},
+        "metadata": {
+            "name": name,
+            "namespace": "default",
+            "uid": name,
+            "creationTimestamp": "2026-11-22T21:00:00Z",
+        },
         "spec": full,
-        "status": {"phase": "Running" if on else "Pending", "conditions": [condition] if waiting and not on else []},
+        "status": {
+            "phase": "Running" if on else "Pending",
+            "conditions": [condition] if waiting and not on else [],
+        },
     }
 
 
-def pool(alive: int = 0, low: int = 0, high: int = 3, name: str = "gpu", template: dict[str, Any] | None = None) -> Pool:
+def pool(
+    alive: int = 0,
+    low: int = 0,
+    high: int = 3,
+    name: str = "gpu",
+    template: dict[str, Any] | None = None,
+) -> Pool:
     return Pool(name, low, high, alive, template or node("template", name))
 
 
-def grow(pools: list[Pool], nodes: list[Any], booting: list[Any], pods: list[Any]) -> dict[str, int]:
+def grow(
+    pools: list[Pool], nodes: list[Any], booting: list[Any], pods: list[Any]
+) -> dict[str, int]:
     return node_rules.grow(pools, nodes, booting, pods).order

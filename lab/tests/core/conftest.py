@@ -26,15 +26,30 @@ class Lab:
         self.home = home
         names = ("LAB_INGRESS_PORT", "LAB_API_PORT", "LAB_REGION_PORT")
         self.ports = dict(zip(names, free_ports(3), strict=True))
-        self.env = {**os.environ, "LAB_HOME": str(home), **{name: str(port) for name, port in self.ports.items()}, **env}
+        self.env = {
+            **os.environ,
+            "LAB_HOME": str(home),
+            **{name: str(port) for name, port in self.ports.items()},
+            **env,
+        }
 
     def command(self, *arguments: str) -> list[str]:
         """A `python -m lab` command line."""
         return [sys.executable, "-m", "lab", *arguments]
 
-    def run(self, *arguments: str, timeout: float = 120, **options: Any) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, timeout: float = 120, **options: Any
+    ) -> subprocess.CompletedProcess[str]:
         """Run it; what it prints is in the result."""
-        return subprocess.run(self.command(*arguments), cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=timeout, **options)
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=ROOT,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            **options,
+        )
 
     def up(self) -> str:
         """Start (or join) the lab; returns what was said."""

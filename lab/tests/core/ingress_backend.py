@@ -1,7 +1,8 @@
-"""A backend for tests of the ingress, run inside the lab: says what arrived, waits or fails as the path asks, counts.
+"""A backend for tests of the ingress, run inside the lab: says what arrived, waits or fails as the
+path asks, counts.
 
-``python -m lab.tests.core.ingress_backend ADDRESS PORT``; paths: ``/slow/SECONDS``, ``/status/CODE``, ``/count/KEY`` (how many
-requests had this X-Key).
+``python -m lab.tests.core.ingress_backend ADDRESS PORT``; paths: ``/slow/SECONDS``,
+``/status/CODE``, ``/count/KEY`` (how many requests had this X-Key).
 """
 
 from __future__ import annotations
@@ -32,7 +33,11 @@ class Handler(BaseHTTPRequestHandler):
             if kind == "slow":
                 time.sleep(float(value))
             status = int(value) if kind == "status" else 200
-            document = {"path": self.path, "length": len(body), "headers": {name.lower(): text for name, text in self.headers.items()}}
+            document = {
+                "path": self.path,
+                "length": len(body),
+                "headers": {name.lower(): text for name, text in self.headers.items()},
+            }
         data = json.dumps(document).encode()
         try:
             self.send_response(status)

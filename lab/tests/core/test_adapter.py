@@ -30,7 +30,9 @@ class Fixed:
 
 
 async def get(source: Any, path: str) -> httpx.Response:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(application(source)), base_url="http://adapter") as client:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(application(source)), base_url="http://adapter"
+    ) as client:
         return await client.get(path)
 
 
@@ -39,18 +41,30 @@ async def test_a_value_is_one_item_as_the_real_adapter_writes_it() -> None:
     answer = await get(source, f"{PATH}/sls_ingress_qps?labelSelector={SELECTOR}")
     assert answer.status_code == 200
     body = answer.json()
-    assert (body["kind"], body["apiVersion"]) == ("ExternalMetricValueList", "external.metrics.k8s.io/v1beta1")
-    assert [(item["metricName"], item["value"]) for item in body["items"]] == [("sls_ingress_qps", "25")]
-    assert source.asked == [("sls_ingress_qps", {"sls.project": "p", "sls.logstore": "l", "sls.ingress.route": "r"})]
+    assert (body["kind"], body["apiVersion"]) == (
+        "ExternalMetricValueList",
+        "external.metrics.k8s.io/v1beta1",
+    )
+    assert [(item["metricName"], item["value"]) for item in body["items"]] == [
+        ("sls_ingress_qps", "25")
+    ]
+    assert source.asked == [
+        ("sls_ingress_qps", {"sls.project": "p", "sls.logstore": "l", "sls.ingress.route": "r"})
+    ]
 
 
 async def test_no_row_is_an_empty_list() -> None:
-    assert (await get(Fixed(None), f"{PATH}/sls_ingress_qps?labelSelector={SELECTOR}")).json()["items"] == []
+    assert (await get(Fixed(None), f"{PATH}/sls_ingress_qps?labelSelector={SELECTOR}")).json()[
+        "items"
+    ] == []
 
 
 async def test_an_unknown_metric_is_an_error_of_the_adapter() -> None:
     answer = await get(Fixed(1), f"{PATH}/sls_other")
-    assert answer.status_code == 500 and answer.json()["message"] == "no any matched metrics from provider: {sls_other}"
+    assert (
+        answer.status_code == 500
+        and answer.json()["message"] == "no any matched metrics from provider: {sls_other}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -61,7 +75,9 @@ async def test_an_unknown_metric_is_an_error_of_the_adapter() -> None:
         (httpx.ConnectError("refused"), 500, "refused"),
     ],
 )
-async def test_a_failure_is_a_kubernetes_status(error: Exception, status: int, message: str) -> None:
+async def test_a_failure_is_a_kubernetes_status(
+    error: Exception, status: int, message: str
+) -> None:
     answer = await get(Fixed(error), f"{PATH}/sls_ingress_qps")
     assert answer.status_code == status
     assert answer.json()["kind"] == "Status" and message in answer.json()["message"]
@@ -84,22 +100,30 @@ class Scripted:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
-def source_over(service: Scripted, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> Source:
+def source_over(
+    service: Scripted, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> Source:
     monkeypatch.setattr(adapter, "Sls", lambda home, **given: service)
     return Source(tmp_path)
 
 
-def test_an_incomplete_answer_is_asked_again_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+def test_an_incomplete_answer_is_asked_again_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
     service = Scripted(Answer([{"value": "1"}], False), Answer([{"value": "7"}], True))
     labels = {"sls.project": "p", "sls.logstore": "l"}
     assert source_over(service, monkeypatch, tmp_path).read("sls_ingress_qps", labels) == 7
     assert service.calls == 2
 
 
-def test_answers_that_stay_incomplete_are_an_error_after_the_retries(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+def test_answers_that_stay_incomplete_are_an_error_after_the_retries(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
     service = Scripted(Answer([{"value": "1"}], False))
     labels = {"sls.project": "p", "sls.logstore": "l", "sls.query.max_retry": "3"}
-    with pytest.raises(TimeoutError, match="^Query sls timeout,it might because of too many logs.$"):
+    with pytest.raises(
+        TimeoutError, match="^Query sls timeout,it might because of too many logs.$"
+    ):
         source_over(service, monkeypatch, tmp_path).read("sls_ingress_qps", labels)
     assert service.calls == 3
 
@@ -113,8 +137,13 @@ def test_the_internal_endpoint_is_the_regions_intranet_host(tmp_path: pathlib.Pa
         return httpx.Response(200, json=[{"value": "3"}], headers={"x-log-progress": "Complete"})
 
     client = httpx.Client(transport=httpx.MockTransport(answer))
-    for internal, host in ((True, "p.cn-shanghai-intranet.log.aliyuncs.com"), (False, "p.cn-shanghai.log.aliyuncs.com")):
-        assert Sls(tmp_path, internal=internal, client=client).get_logs("p", "l", 1, 2, "*", 100) == Answer([{"value": "3"}], True)
+    for internal, host in (
+        (True, "p.cn-shanghai-intranet.log.aliyuncs.com"),
+        (False, "p.cn-shanghai.log.aliyuncs.com"),
+    ):
+        assert Sls(tmp_path, internal=internal, client=client).get_logs(
+            "p", "l", 1, 2, "*", 100
+        ) == Answer([{"value": "3"}], True)
         assert seen[-1].url.host == host
         assert seen[-1].headers["authorization"].startswith("LOG LTAItest:")
         assert dict(seen[-1].url.params)["query"] == "*"

@@ -1,4 +1,6 @@
-"""The metrics adapter against a table of inputs and outputs that follows the published adapter's source: data/metrics_adapter.yaml."""
+"""The metrics adapter against a table of inputs and outputs that follows the published adapter's
+source: data/metrics_adapter.yaml.
+"""
 
 from __future__ import annotations
 
@@ -24,17 +26,29 @@ SELECTOR = {"sls.project": "p", "sls.logstore": "l", "sls.ingress.route": "r"}
 
 
 class Service:
-    """The log service: either lines, asked with the double's own query language, or the row's own answers."""
+    """The log service: either lines, asked with the double's own query language, or the row's own
+    answers.
+    """
 
     def __init__(self, row: dict[str, Any]) -> None:
         self.answers, self.asked = list(row.get("answers", [])), 0
         self.rows = [
-            (NOW - ago, {"request_time": "0.05", "request_length": "100", "proxy_upstream_name": fields.get("route", "r"), **fields})
+            (
+                NOW - ago,
+                {
+                    "request_time": "0.05",
+                    "request_length": "100",
+                    "proxy_upstream_name": fields.get("route", "r"),
+                    **fields,
+                },
+            )
             for ago, many, fields in row.get("lines", [])
             for _ in range(many)
         ]
 
-    def get_logs(self, project: str, logstore: str, begin: int, end: int, text: str, lines: int) -> Answer:
+    def get_logs(
+        self, project: str, logstore: str, begin: int, end: int, text: str, lines: int
+    ) -> Answer:
         self.asked += 1
         if not self.answers:
             asked = language.parse(text)
@@ -47,26 +61,40 @@ class Service:
 
 
 def as_the_hpa_sees_it(answer: httpx.Response) -> int | str:
-    """The sum that the HPA controller takes; it takes an empty list, as any status but 200, for an error (its metrics client)."""
+    """The sum that the HPA controller takes; it takes an empty list, as any status but 200, for an
+    error (its metrics client).
+    """
     if answer.status_code != 200 or not answer.json()["items"]:
         return "error"
     return sum(int(quantity(item["value"])) for item in answer.json()["items"])
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row["name"] for row in ROWS])
-async def test_row(row: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+async def test_row(
+    row: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
     service, metric = Service(row), row.get("metric", "sls_ingress_qps")
     monkeypatch.setattr(adapter, "Sls", lambda home, **given: service)
     monkeypatch.setattr(adapter, "time", SimpleNamespace(time=lambda: NOW))
-    selector = {key: value for key, value in {**SELECTOR, **row.get("selector", {})}.items() if value is not None}
-    asked = {"labelSelector": ",".join(f"{key}={value}" for key, value in selector.items())} if selector else {}
+    selector = {
+        key: value
+        for key, value in {**SELECTOR, **row.get("selector", {})}.items()
+        if value is not None
+    }
+    asked = (
+        {"labelSelector": ",".join(f"{key}={value}" for key, value in selector.items())}
+        if selector
+        else {}
+    )
     transport = httpx.ASGITransport(application(Source(tmp_path)))
     async with httpx.AsyncClient(transport=transport, base_url="http://adapter") as client:
         answer = await client.get(f"{PATH}/{metric}", params=asked)
     assert answer.status_code == row.get("status", 200), answer.text
     if answer.status_code == 200:
         items = answer.json()["items"]
-        assert [item["value"] for item in items] == ([] if row.get("items") == 0 else [str(row["value"])])
+        assert [item["value"] for item in items] == (
+            [] if row.get("items") == 0 else [str(row["value"])]
+        )
         for item in items:
             assert (item["metricName"], item["metricLabels"]) == (metric, None)
             assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", item["timestamp"])

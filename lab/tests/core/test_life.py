@@ -48,7 +48,9 @@ def test_up_reports_each_part_and_the_api_server_is_ready(tmp_path: pathlib.Path
 
 def test_a_second_up_says_that_it_runs_within_a_second(lab: Lab) -> None:
     assert "runs already" in lab.up()
-    assert min(timeit.repeat(lab.up, number=1, repeat=3)) < 1.0 + os.getloadavg()[0] / 4  # a second on a machine with nothing else to do
+    assert (
+        min(timeit.repeat(lab.up, number=1, repeat=3)) < 1.0 + os.getloadavg()[0] / 4
+    )  # a second on a machine with nothing else to do
 
 
 def test_status_shows_memory_of_every_process_and_its_exit_status_tells(lab: Lab) -> None:
@@ -89,10 +91,21 @@ def with_objects(tmp_path: pathlib.Path) -> Iterator[Lab]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_start_that_is_interrupted_ends_with_all_it_began_and_the_next_up_starts_anew(small: Lab, number: signal.Signals) -> None:
+def test_a_start_that_is_interrupted_ends_with_all_it_began_and_the_next_up_starts_anew(
+    small: Lab, number: signal.Signals
+) -> None:
     small.run("down")
-    first = subprocess.Popen(small.command("up"), cwd=ROOT, env=small.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert first.stdout is not None and "sealed namespace" in "".join(iter_until(first.stdout, "sealed namespace"))
+    first = subprocess.Popen(
+        small.command("up"),
+        cwd=ROOT,
+        env=small.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert first.stdout is not None and "sealed namespace" in "".join(
+        iter_until(first.stdout, "sealed namespace")
+    )
     first.send_signal(number)
     _, said = first.communicate(timeout=60)
     assert first.returncode == 130 and "interrupted" in said and "Traceback" not in said
@@ -116,26 +129,55 @@ sys.exit(__main__.main())
 
 def test_a_start_that_is_interrupted_while_its_supervisor_is_made_leaves_none(small: Lab) -> None:
     small.run("down")
-    done = subprocess.run([sys.executable, "-c", INTERRUPTED_SPAWN], cwd=ROOT, env=small.env, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 130 and "interrupted" in done.stderr and "Traceback" not in done.stderr, done.stdout + done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_SPAWN],
+        cwd=ROOT,
+        env=small.env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (
+        done.returncode == 130 and "interrupted" in done.stderr and "Traceback" not in done.stderr
+    ), done.stdout + done.stderr
     assert not state.is_running(small.home) and state.supervisor_pids(small.home) == []
 
 
-def test_after_kill_9_of_the_supervisor_up_goes_on_with_the_clusters_objects(with_objects: Lab) -> None:
+def test_after_kill_9_of_the_supervisor_up_goes_on_with_the_clusters_objects(
+    with_objects: Lab,
+) -> None:
     with_objects.up()
-    assert with_objects.inside("kubectl", "create", "configmap", "kept", "-n", "kube-system", "--from-literal=answer=42").returncode == 0
+    assert (
+        with_objects.inside(
+            "kubectl",
+            "create",
+            "configmap",
+            "kept",
+            "-n",
+            "kube-system",
+            "--from-literal=answer=42",
+        ).returncode
+        == 0
+    )
     namespace = with_objects.status()["namespace"]
     os.kill(state.read_state(with_objects.home)["supervisor"]["pid"], signal.SIGKILL)
     assert state.wait_stopped(with_objects.home, 10)
     assert state.processes_inside(namespace) == {}
     assert with_objects.run("status").returncode == 3
     with_objects.up()
-    assert with_objects.kubectl("get", "configmap", "kept", "-n", "kube-system")["data"] == {"answer": "42"}
+    assert with_objects.kubectl("get", "configmap", "kept", "-n", "kube-system")["data"] == {
+        "answer": "42"
+    }
 
 
 def test_two_ups_at_once_make_one_lab(small: Lab) -> None:
     small.run("down", "--keep")
-    both = [subprocess.Popen(small.command("up"), cwd=ROOT, env=small.env, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    both = [
+        subprocess.Popen(
+            small.command("up"), cwd=ROOT, env=small.env, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
     said = [process.communicate(timeout=120)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     assert sum("sealed namespace" in text for text in said) == 1
@@ -150,7 +192,9 @@ def test_a_supervisor_that_begins_nothing_is_started_once_more_and_then_shown_wh
     monkeypatch.setattr(up, "SILENCE", 2.0)
     said: list[str] = []
     try:
-        with pytest.raises(LabError, match=r"its supervisor begins nothing[\s\S]*supervisor\.py., line \d+ in main"):
+        with pytest.raises(
+            LabError, match=r"its supervisor begins nothing[\s\S]*supervisor\.py., line \d+ in main"
+        ):
             up.up(idle.home, said.append)
         assert [line for line in said if "starting it again" in line] != []
         assert sum("sealed namespace" in line for line in said) == 2
@@ -161,16 +205,23 @@ def test_a_supervisor_that_begins_nothing_is_started_once_more_and_then_shown_wh
 def test_where_namespaces_are_forbidden_the_message_says_what_to_do(tmp_path: pathlib.Path) -> None:
     fake = tmp_path / "bin" / "unshare"
     fake.parent.mkdir()
-    fake.write_text("#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted' >&2\nexit 1\n")
+    fake.write_text(
+        "#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted' >&2\nexit 1\n"
+    )
     fake.chmod(0o755)
     forbidden = Lab(tmp_path / "lab", PATH=f"{fake.parent}:{os.environ['PATH']}")
     failed = forbidden.run("up")
     assert failed.returncode == 1
-    assert "unshare failed: Operation not permitted: this " in failed.stderr and "then run the same command again" in failed.stderr
+    assert (
+        "unshare failed: Operation not permitted: this " in failed.stderr
+        and "then run the same command again" in failed.stderr
+    )
     assert "Traceback" not in failed.stderr and not state.is_running(forbidden.home)
 
 
-def test_a_taken_port_is_named_with_its_holder_and_the_variable_to_change(tmp_path: pathlib.Path) -> None:
+def test_a_taken_port_is_named_with_its_holder_and_the_variable_to_change(
+    tmp_path: pathlib.Path,
+) -> None:
     other = Lab(tmp_path / "lab")
     with socket.create_server(("127.0.0.1", other.ports["LAB_API_PORT"])):
         failed = other.run("up")
@@ -182,7 +233,9 @@ def test_a_taken_port_is_named_with_its_holder_and_the_variable_to_change(tmp_pa
     assert not state.is_running(other.home)
 
 
-def test_a_part_that_cannot_start_is_reported_with_the_end_of_its_log_and_nothing_stays(tmp_path: pathlib.Path) -> None:
+def test_a_part_that_cannot_start_is_reported_with_the_end_of_its_log_and_nothing_stays(
+    tmp_path: pathlib.Path,
+) -> None:
     broken = Lab(tmp_path / "lab", LAB_WITHOUT=BARE)
     (broken.home / "data").mkdir(parents=True)
     (broken.home / "data" / "etcd").write_text("not a directory")
@@ -193,7 +246,9 @@ def test_a_part_that_cannot_start_is_reported_with_the_end_of_its_log_and_nothin
     assert not state.is_running(broken.home)
 
 
-def test_as_an_ordinary_user_would_the_lab_runs_in_a_user_namespace_and_leaves_nothing(tmp_path: pathlib.Path) -> None:
+def test_as_an_ordinary_user_would_the_lab_runs_in_a_user_namespace_and_leaves_nothing(
+    tmp_path: pathlib.Path,
+) -> None:
     own = Lab(tmp_path / "lab", LAB_USERNS="1", LAB_WITHOUT=BARE)
     try:
         own.up()
@@ -220,7 +275,9 @@ def test_down_keeps_the_data_when_asked(tmp_path: pathlib.Path) -> None:
         own.end()
 
 
-def test_a_scenario_of_the_environment_ends_with_down_and_one_of_the_users_own_stays_and_is_told(tmp_path: pathlib.Path) -> None:
+def test_a_scenario_of_the_environment_ends_with_down_and_one_of_the_users_own_stays_and_is_told(
+    tmp_path: pathlib.Path,
+) -> None:
     scenario = tmp_path / "mine.yaml"
     scenario.write_text("delays: {task: 1}\n")
     own = Lab(tmp_path / "lab", LAB_WITHOUT=BARE, LAB_SCENARIO=str(scenario))
@@ -238,7 +295,10 @@ def test_a_scenario_of_the_environment_ends_with_down_and_one_of_the_users_own_s
 
 def test_down_leaves_no_process_no_mount_no_namespace_and_no_data(lab: Lab) -> None:
     report = lab.status()
-    namespace, network = report["namespace"], os.readlink(f"/proc/{report['supervisor']['pid']}/ns/net")
+    namespace, network = (
+        report["namespace"],
+        os.readlink(f"/proc/{report['supervisor']['pid']}/ns/net"),
+    )
     assert len(state.processes_inside(namespace)) > 8
     stopped = lab.run("down")
     assert stopped.returncode == 0, stopped.stderr
@@ -249,7 +309,9 @@ def test_down_leaves_no_process_no_mount_no_namespace_and_no_data(lab: Lab) -> N
     assert json.loads(lab.run("status", "--json").stdout)["phase"] == "not running"
 
 
-def test_a_lab_ends_with_the_process_it_was_started_for_however_that_ends(tmp_path: pathlib.Path) -> None:
+def test_a_lab_ends_with_the_process_it_was_started_for_however_that_ends(
+    tmp_path: pathlib.Path,
+) -> None:
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as owner:
         own = Lab(tmp_path / "lab", LAB_WITHOUT=BARE, LAB_OWNER_PID=str(owner.pid))
         try:
@@ -259,16 +321,25 @@ def test_a_lab_ends_with_the_process_it_was_started_for_however_that_ends(tmp_pa
             owner.kill()
             assert state.wait_stopped(own.home, 120)
             assert state.processes_inside(namespace) == {}
-            assert "LAB_OWNER_PID named has ended" in (own.home / "log" / "supervisor.log").read_text()
+            assert (
+                "LAB_OWNER_PID named has ended" in (own.home / "log" / "supervisor.log").read_text()
+            )
         finally:
             own.end()
 
 
-@pytest.mark.parametrize("text", ["me", "-1", "0", str(2**22 + 1), str(2**70)])  # more than the kernel's largest id
-def test_an_owner_that_does_not_run_is_refused_before_anything_starts(tmp_path: pathlib.Path, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["me", "-1", "0", str(2**22 + 1), str(2**70)]
+)  # more than the kernel's largest id
+def test_an_owner_that_does_not_run_is_refused_before_anything_starts(
+    tmp_path: pathlib.Path, text: str
+) -> None:
     own = Lab(tmp_path / "lab", LAB_OWNER_PID=text)
     failed = own.run("up")
-    assert failed.returncode == 1 and f"LAB_OWNER_PID={text}: expected the id of a process that runs" in failed.stderr
+    assert (
+        failed.returncode == 1
+        and f"LAB_OWNER_PID={text}: expected the id of a process that runs" in failed.stderr
+    )
     assert "Traceback" not in failed.stderr and not state.is_running(own.home)
 
 

@@ -22,9 +22,21 @@ def test_each_gpu_pod_needs_an_instance_of_its_own_up_to_the_maximum() -> None:
 
 
 def test_pods_that_share_an_instance_order_one() -> None:
-    small = [pod(str(number), gpus="0", containers=[{"name": "c", "resources": {"requests": {"cpu": "900m"}}}]) for number in range(4)]
+    small = [
+        pod(
+            str(number),
+            gpus="0",
+            containers=[{"name": "c", "resources": {"requests": {"cpu": "900m"}}}],
+        )
+        for number in range(4)
+    ]
     assert grow([pool()], [], [], small) == {"gpu": 1}
-    assert grow([pool()], [], [], [*small, pod("5", containers=[{"name": "c", "resources": {"requests": {"cpu": "900m"}}}])]) == {"gpu": 2}
+    assert grow(
+        [pool()],
+        [],
+        [],
+        [*small, pod("5", containers=[{"name": "c", "resources": {"requests": {"cpu": "900m"}}}])],
+    ) == {"gpu": 2}
 
 
 def test_an_instance_on_its_way_counts() -> None:
@@ -59,7 +71,17 @@ def test_a_cordoned_node_offers_no_room() -> None:
             affinity={
                 "nodeAffinity": {
                     "requiredDuringSchedulingIgnoredDuringExecution": {
-                        "nodeSelectorTerms": [{"matchExpressions": [{"key": "inference", "operator": "NotIn", "values": ["tensorflow"]}]}]
+                        "nodeSelectorTerms": [
+                            {
+                                "matchExpressions": [
+                                    {
+                                        "key": "inference",
+                                        "operator": "NotIn",
+                                        "values": ["tensorflow"],
+                                    }
+                                ]
+                            }
+                        ]
                     }
                 }
             },
@@ -73,7 +95,10 @@ def test_a_pod_that_would_not_fit_a_new_node_orders_nothing(unfit: dict[str, Any
 
 
 def test_pods_that_are_not_said_to_be_unschedulable_order_nothing() -> None:
-    going = {**pod("going"), "metadata": {**pod("going")["metadata"], "deletionTimestamp": "2026-11-22T21:00:00Z"}}
+    going = {
+        **pod("going"),
+        "metadata": {**pod("going")["metadata"], "deletionTimestamp": "2026-11-22T21:00:00Z"},
+    }
     assert grow([pool()], [], [], [pod("young", waiting=False), going]) == {}
 
 
@@ -85,7 +110,9 @@ def test_the_minimum_is_ordered_without_any_pod() -> None:
 def test_a_pod_without_gpu_need_takes_the_pool_without_gpus() -> None:
     plain = node("template", "plain", gpus=0)
     anywhere = pod("a", containers=[{"name": "c", "resources": {"requests": {"cpu": "1"}}}])
-    assert grow([pool(name="a-gpu"), pool(name="plain", template=plain)], [], [], [anywhere]) == {"plain": 1}
+    assert grow([pool(name="a-gpu"), pool(name="plain", template=plain)], [], [], [anywhere]) == {
+        "plain": 1
+    }
 
 
 def waits(seconds: float, *pods: dict[str, Any]) -> dict[str, float]:
@@ -126,11 +153,29 @@ def test_a_pod_for_which_another_makes_room_orders_nothing() -> None:
 
 def test_a_node_that_is_ready_but_not_open_yet_counts_as_on_its_way() -> None:
     young = node()
-    young["spec"]["taints"] = [TAINT, {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}]
-    instance = {"instance_id": "i-n1", "nodepool_id": "np1", "status": "Running", "zone_id": "cn-shanghai-e", "private_ip": "10.0.32.9"}
-    instance |= {"cluster_id": "c", "instance_type": "ecs.gn6i-c4g1.xlarge", "cpu": 4, "memory_mib": 15360, "gpu_count": 1}
+    young["spec"]["taints"] = [
+        TAINT,
+        {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"},
+    ]
+    instance = {
+        "instance_id": "i-n1",
+        "nodepool_id": "np1",
+        "status": "Running",
+        "zone_id": "cn-shanghai-e",
+        "private_ip": "10.0.32.9",
+    }
+    instance |= {
+        "cluster_id": "c",
+        "instance_type": "ecs.gn6i-c4g1.xlarge",
+        "cpu": 4,
+        "memory_mib": 15360,
+        "gpu_count": 1,
+    }
     coming = cloud_rows.booting([{**ROW, "in_progress": []}], [instance], [young])
-    assert len(coming) == 1 and grow([pool(alive=1)], [young], coming, [pod("a", nodeSelector={})]) == {}
+    assert (
+        len(coming) == 1
+        and grow([pool(alive=1)], [young], coming, [pod("a", nodeSelector={})]) == {}
+    )
 
 
 def test_a_node_under_notice_offers_no_room() -> None:
@@ -145,16 +190,22 @@ def test_a_thousand_pods_on_five_hundred_nodes_are_looked_through_quickly() -> N
     started = time.process_time()
     template = node("template", gpus=2)
     waiting = [pod(f"w{number:03}") for number in range(500)]
-    made = node_rules.grow([pool(alive=500, high=1000, template=template)], nodes, [], there + waiting)
+    made = node_rules.grow(
+        [pool(alive=500, high=1000, template=template)], nodes, [], there + waiting
+    )
     assert made.order == {"gpu": 245}
     assert time.process_time() - started < 3
 
 
-@pytest.mark.parametrize(("text", "value"), [("10m", 600), ("1h30m", 5400), ("90s", 90), (None, 7), ("", 7)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("10m", 600), ("1h30m", 5400), ("90s", 90), (None, 7), ("", 7)]
+)
 def test_durations_are_read_as_the_cloud_writes_them(text: str | None, value: float) -> None:
     assert cloud_rows.seconds(text, 7) == value
 
 
-@pytest.mark.parametrize(("text", "value"), [("500m", 0.5), ("2", 2), ("1Ki", 1024), ("1.5Gi", 1610612736), ("2k", 2000)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("500m", 0.5), ("2", 2), ("1Ki", 1024), ("1.5Gi", 1610612736), ("2k", 2000)]
+)
 def test_quantities_are_numbers(text: str, value: float) -> None:
     assert scheduling.quantity(text) == value

@@ -1,4 +1,6 @@
-"""The node scaler's looks, one after the other: what it does with its decisions, over a cluster and a cloud that only remember."""
+"""The node scaler's looks, one after the other: what it does with its decisions, over a cluster and
+a cloud that only remember.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +26,20 @@ class World:
 
     def __init__(self) -> None:
         self.now = 1_700_000_000.0
-        self.row: dict[str, Any] = {**ROW, "id": "gpu", "desired": 0, "in_progress": [], "taints": ROW["taints"]}
+        self.row: dict[str, Any] = {
+            **ROW,
+            "id": "gpu",
+            "desired": 0,
+            "in_progress": [],
+            "taints": ROW["taints"],
+        }
         self.nodes: list[dict[str, Any]] = []
         self.pods: list[dict[str, Any]] = []
         self.instances: list[dict[str, Any]] = []
-        self.config: dict[str, Any] = {"scaler_type": "cluster-autoscaler", "expander": "least-waste"}
+        self.config: dict[str, Any] = {
+            "scaler_type": "cluster-autoscaler",
+            "expander": "least-waste",
+        }
         self.orders: list[int] = []
         self.released: list[str] = []
         self.evicted: list[str] = []
@@ -45,7 +56,11 @@ class World:
         if path.endswith("/scale"):
             if self.refuse:
                 request = httpx.Request(method, f"http://cloud{path}")
-                raise httpx.HTTPStatusError("refused", request=request, response=httpx.Response(400, text="NoStock", request=request))
+                raise httpx.HTTPStatusError(
+                    "refused",
+                    request=request,
+                    response=httpx.Response(400, text="NoStock", request=request),
+                )
             self.orders.append(body["delta"])
         elif path.endswith("/release"):
             self.released.append(path.split("/")[3])
@@ -54,12 +69,16 @@ class World:
     def call(self, method: str, path: str, body: Any = None, kind: str = "") -> Any:
         place = path.partition("?")[0]
         if method == "GET":
-            return {"items": {"/api/v1/pods": self.pods, "/api/v1/nodes": self.nodes}.get(place, [])}
+            return {
+                "items": {"/api/v1/pods": self.pods, "/api/v1/nodes": self.nodes}.get(place, [])
+            }
         if place.endswith("/eviction"):
             self.evicted.append(place.split("/")[-2])
         elif method == "PATCH":
             self.marks.append(place.rpartition("/")[2])
-            next(one for one in self.nodes if place.endswith(f"/{one['metadata']['name']}"))["spec"] |= body["spec"]
+            next(one for one in self.nodes if place.endswith(f"/{one['metadata']['name']}"))[
+                "spec"
+            ] |= body["spec"]
         return {}
 
 
@@ -75,7 +94,13 @@ def scaler(world: World) -> Autoscaler:
     made = Autoscaler.__new__(Autoscaler)
     made.clock, made.waits, made.config = 1.0, Waits(2, 30), {}
     made.kube, made._cloud = world, world.cloud  # type: ignore[assignment, method-assign]
-    made.unneeded, made.first_seen, made.draining, made.told, made.ordered = {}, {}, {}, set(), set()
+    made.unneeded, made.first_seen, made.draining, made.told, made.ordered = (
+        {},
+        {},
+        {},
+        set(),
+        set(),
+    )
     made.last_add = made.last_failure = -float("inf")
     made.backoff = Backoff()
     return made
@@ -113,7 +138,9 @@ def test_a_refused_order_leaves_the_pool_alone_for_five_minutes_then_ten(world: 
     assert world.orders == [1]
 
 
-def test_what_never_becomes_a_node_is_released_and_another_look_orders_again_after_the_back_off(world: World) -> None:
+def test_what_never_becomes_a_node_is_released_and_another_look_orders_again_after_the_back_off(
+    world: World,
+) -> None:
     created = datetime.fromtimestamp(world.now, UTC).isoformat()
     world.nodes, world.pods, one = [system()], [pod("a")], scaler(world)
     world.row["desired"] = 1
@@ -153,8 +180,15 @@ def test_too_many_nodes_down_stop_everything(world: World) -> None:
     assert (world.orders, world.released, one.unneeded) == ([], [], {})
 
 
-def test_a_drain_that_fails_lets_the_node_be_and_nothing_goes_for_three_minutes(world: World) -> None:
-    staying = pod("p", on="n1", gpus="0", containers=[{"name": "c", "resources": {"requests": {"cpu": "100m"}}}])
+def test_a_drain_that_fails_lets_the_node_be_and_nothing_goes_for_three_minutes(
+    world: World,
+) -> None:
+    staying = pod(
+        "p",
+        on="n1",
+        gpus="0",
+        containers=[{"name": "c", "resources": {"requests": {"cpu": "100m"}}}],
+    )
     staying["metadata"] |= {"ownerReferences": OWNED, "labels": {}}
     staying["spec"]["nodeSelector"] = {}
     world.nodes, world.pods, one = [system(), live("n1")], [staying], scaler(world)

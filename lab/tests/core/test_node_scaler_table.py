@@ -15,7 +15,9 @@ from lab.controlplane.node_rules import Choice, Pool, Waits
 from lab.controlplane.scale_down import Limits
 from lab.tests.core.cluster_objects import ROW, node, pod
 
-TABLE: dict[str, list[dict[str, Any]]] = yaml.safe_load((pathlib.Path(__file__).parent / "data" / "node_scaler.yaml").read_text())
+TABLE: dict[str, list[dict[str, Any]]] = yaml.safe_load(
+    (pathlib.Path(__file__).parent / "data" / "node_scaler.yaml").read_text()
+)
 
 
 def rows(kind: str) -> Any:
@@ -38,20 +40,33 @@ def made_nodes(said: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def made_pods(said: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [made_pod(f"p{number}-{copy}", one) for number, one in enumerate(said) for copy in range(one.get("count", 1))]
+    return [
+        made_pod(f"p{number}-{copy}", one)
+        for number, one in enumerate(said)
+        for copy in range(one.get("count", 1))
+    ]
 
 
 def made_pod(name: str, said: dict[str, Any]) -> dict[str, Any]:
     wanted = {key: said[key] for key in ("cpu", "memory") if key in said}
     wanted |= {"nvidia.com/gpu": str(said.get("gpu", 1))} if said.get("gpu", 1) else {}
     spec = {key: said[key] for key in ("priority", "volumes", "nodeSelector") if key in said}
-    found = pod(said.get("name", name), on=said.get("node", ""), containers=[{"name": "c", "resources": {"requests": wanted}}], **spec)
+    found = pod(
+        said.get("name", name),
+        on=said.get("node", ""),
+        containers=[{"name": "c", "resources": {"requests": wanted}}],
+        **spec,
+    )
     owner = said.get("owner", "ReplicaSet")
     found["metadata"] |= {
         "namespace": said.get("namespace", "default"),
         "labels": said.get("labels", {}),
         "annotations": said.get("annotations", {}),
-        "ownerReferences": [{"kind": owner, "name": "o", "controller": said.get("controller", True)}] if owner else [],
+        "ownerReferences": [
+            {"kind": owner, "name": "o", "controller": said.get("controller", True)}
+        ]
+        if owner
+        else [],
     }
     if "nominated" in said:
         found["status"]["nominatedNodeName"] = said["nominated"]
@@ -61,14 +76,25 @@ def made_pod(name: str, said: dict[str, Any]) -> dict[str, Any]:
 def made_pool(said: dict[str, Any]) -> Pool:
     name = said.get("id", "gpu")
     template = made_node("template", {**said, "pool": name})
-    return Pool(name, said.get("low", 0), said.get("high", 3), said.get("alive", 0), template, f"asg-{name}")
+    return Pool(
+        name, said.get("low", 0), said.get("high", 3), said.get("alive", 0), template, f"asg-{name}"
+    )
 
 
 @rows("grow")
 def test_growth(row: dict[str, Any]) -> None:
     pods, config = made_pods(row["pods"]), row.get("config", {})
-    ages = {one["metadata"]["uid"]: float(said["age"]) for one, said in zip(pods, row["pods"], strict=False) if "age" in said}
-    choice = Choice(config.get("expander", "least-waste"), config.get("priorities", {}), row.get("held", ()), not row.get("instant"))
+    ages = {
+        one["metadata"]["uid"]: float(said["age"])
+        for one, said in zip(pods, row["pods"], strict=False)
+        if "age" in said
+    }
+    choice = Choice(
+        config.get("expander", "least-waste"),
+        config.get("priorities", {}),
+        row.get("held", ()),
+        not row.get("instant"),
+    )
     made = node_rules.grow(
         [made_pool(one) for one in row["pools"]],
         made_nodes(row.get("nodes", [])),
@@ -105,7 +131,9 @@ def test_shrinking(row: dict[str, Any]) -> None:
     assert sorted(found) == (sorted(names) if row["unneeded"] == "all" else row["unneeded"])
     pool_of, since = dict.fromkeys(names, "gpu"), dict.fromkeys(found, 0.0)
     for moment, going in {**row.get("at", {}), **({601: []} if "drain" in row else {})}.items():
-        leaving = scale_down.choose(own, {"gpu": row.get("spare", 99)}, pool_of, found, since, float(moment), limits)
+        leaving = scale_down.choose(
+            own, {"gpu": row.get("spare", 99)}, pool_of, found, since, float(moment), limits
+        )
         empty = [one["metadata"]["name"] for one in leaving.empty]
         assert (len(empty) if isinstance(going, int) else empty) == going
         assert [one["metadata"]["name"] for one, _ in leaving.drain] == row.get("drain", [])
@@ -117,9 +145,14 @@ def test_drains(row: dict[str, Any]) -> None:
     for said in row["left"]:
         one = pod("p", on="n")
         one["spec"]["terminationGracePeriodSeconds"] = said.get("grace", 30)
-        one["metadata"] |= {"deletionTimestamp": "2026-11-30T10:00:00Z"} if said.get("deleting") else {}
+        one["metadata"] |= (
+            {"deletionTimestamp": "2026-11-30T10:00:00Z"} if said.get("deleting") else {}
+        )
         left.append(one)
-    assert scale_down.drain_failed(left, row["evicting"], row.get("ending", 0), Limits().longest_grace) is row["failed"]
+    assert (
+        scale_down.drain_failed(left, row["evicting"], row.get("ending", 0), Limits().longest_grace)
+        is row["failed"]
+    )
 
 
 @rows("backoff")
@@ -136,19 +169,38 @@ def test_backoff(row: dict[str, Any]) -> None:
 def test_health(row: dict[str, Any]) -> None:
     down = [made_node(f"d{number}", {"ready": False}) for number in range(row["unready"])]
     young = {one["metadata"]["name"] for one in down[: row.get("young", 0)]}
-    assert node_rules.healthy([*made_nodes([{"count": row["ready"]}]), *down], young) is row["goes_on"]
+    assert (
+        node_rules.healthy([*made_nodes([{"count": row["ready"]}]), *down], young) is row["goes_on"]
+    )
 
 
 def test_an_instance_that_never_becomes_a_node_is_given_up_after_a_quarter_of_an_hour() -> None:
-    """FAQ, How does scale-up work (`--max-node-provision-time`): what is still not registered is taken away, down to the minimum."""
-    instance = {"instance_id": "i-1", "nodepool_id": "np1", "status": "Running", "created": datetime.fromtimestamp(1000, UTC).isoformat()}
+    """FAQ, How does scale-up work (`--max-node-provision-time`): what is still not registered is
+    taken away, down to the minimum.
+    """
+    instance = {
+        "instance_id": "i-1",
+        "nodepool_id": "np1",
+        "status": "Running",
+        "created": datetime.fromtimestamp(1000, UTC).isoformat(),
+    }
     there = node("n2")
-    others = [{**instance, "instance_id": "i-n2"}, {**instance, "instance_id": "i-3", "lock_reason": "Recycling"}]
+    others = [
+        {**instance, "instance_id": "i-n2"},
+        {**instance, "instance_id": "i-3", "lock_reason": "Recycling"},
+    ]
     for age, low, late in ((900, 0, []), (901, 0, ["i-1"]), (901, 3, [])):
-        assert cloud_rows.overdue({**ROW, "min": low}, [instance, *others], [there], 1000 + age, 1, PROVISION_TIME) == late
+        assert (
+            cloud_rows.overdue(
+                {**ROW, "min": low}, [instance, *others], [there], 1000 + age, 1, PROVISION_TIME
+            )
+            == late
+        )
     for status, late in (("Pending", ["i-1"]), ("Running", [])):
         said = [{**instance, "status": status}]
-        assert cloud_rows.overdue(ROW, said, [], 1000 + 91, 10, PROVISION_TIME) == late, "modelled seconds, until it runs"
+        assert cloud_rows.overdue(ROW, said, [], 1000 + 91, 10, PROVISION_TIME) == late, (
+            "modelled seconds, until it runs"
+        )
 
 
 def test_the_table_is_long_enough_and_every_row_says_where_it_comes_from() -> None:

@@ -1,4 +1,6 @@
-"""What the node autoscaler reads of the cloud: pools, tags, instances on their way, and which scaler it is."""
+"""What the node autoscaler reads of the cloud: pools, tags, instances on their way, and which
+scaler it is.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,12 @@ from lab.controlplane.node_autoscaler import Autoscaler
 from lab.tests.core.cluster_objects import ROW, grow, node, pod, pool
 
 
-@pytest.mark.parametrize(("scaler", "market"), [("cluster-autoscaler", "mix"), (None, "mix"), ("goatscaler", "any")])
-def test_node_instant_scaling_orders_without_a_look_at_the_preemptible_stock(scaler: str | None, market: str) -> None:
+@pytest.mark.parametrize(
+    ("scaler", "market"), [("cluster-autoscaler", "mix"), (None, "mix"), ("goatscaler", "any")]
+)
+def test_node_instant_scaling_orders_without_a_look_at_the_preemptible_stock(
+    scaler: str | None, market: str
+) -> None:
     asked: list[Any] = []
     blind = Autoscaler.__new__(Autoscaler)
     blind.config, blind.ordered = {"scaler_type": scaler}, set()
@@ -21,20 +27,38 @@ def test_node_instant_scaling_orders_without_a_look_at_the_preemptible_stock(sca
     assert asked == [("/_lab/nodepools/gpu/scale", {"delta": 2, "market": market})]
 
 
-def test_a_pool_of_the_cloud_counts_ordered_instances_and_promises_the_least_of_each_resource() -> None:
-    wide = {"instance_type": "ecs.gn6i-c24g1.6xlarge", "cpu": 24, "memory_mib": 8192, "gpu_count": 2, "gpu_model": "Tesla-T4"}
+def test_a_pool_of_the_cloud_counts_ordered_instances_and_promises_the_least_of_each_resource() -> (
+    None
+):
+    wide = {
+        "instance_type": "ecs.gn6i-c24g1.6xlarge",
+        "cpu": 24,
+        "memory_mib": 8192,
+        "gpu_count": 2,
+        "gpu_model": "Tesla-T4",
+    }
     found = cloud_rows.pool_of_row({**ROW, "instance_types": [*ROW["instance_types"], wide]})
     assert (found.id, found.low, found.high, found.alive) == ("np1", 0, 4, 3)
     capacity = found.template["status"]["capacity"]
-    assert (capacity["cpu"], capacity["memory"], capacity["nvidia.com/gpu"]) == ("4", f"{7740 * 1024}Ki", "1")
+    assert (capacity["cpu"], capacity["memory"], capacity["nvidia.com/gpu"]) == (
+        "4",
+        f"{7740 * 1024}Ki",
+        "1",
+    )
     assert scheduling.Room.on(found.template).fits(pod("a"))
     assert node_rules.pool_of(found.template) == "np1"
 
 
 def test_tags_of_the_group_are_labels_and_resources_of_the_node_to_come() -> None:
-    tags = {f"{cloud_rows.LABEL_TAG}disk": "fast", f"{cloud_rows.RESOURCE_TAG}example.com/fpga": "1", "owner": "ml"}
+    tags = {
+        f"{cloud_rows.LABEL_TAG}disk": "fast",
+        f"{cloud_rows.RESOURCE_TAG}example.com/fpga": "1",
+        "owner": "ml",
+    }
     made = cloud_rows.template({**ROW, "tags": tags})
-    assert made["metadata"]["labels"]["disk"] == "fast" and "owner" not in made["metadata"]["labels"]
+    assert (
+        made["metadata"]["labels"]["disk"] == "fast" and "owner" not in made["metadata"]["labels"]
+    )
     assert made["status"]["allocatable"]["example.com/fpga"] == "1"
 
 
@@ -54,7 +78,9 @@ def test_of_labels_taints_and_tags_the_scaler_knows_twelve() -> None:
         (False, "goatscaler", None, True), (False, "goatscaler", False, False),
     ],
 )  # fmt: skip
-def test_without_a_single_live_node_there_is_no_cluster_autoscaler(ready: bool, scaler: str, from_zero: bool | None, answer: bool) -> None:
+def test_without_a_single_live_node_there_is_no_cluster_autoscaler(
+    ready: bool, scaler: str, from_zero: bool | None, answer: bool
+) -> None:
     assert node_rules.can_order([node(ready=ready)], scaler, from_zero) is answer
 
 

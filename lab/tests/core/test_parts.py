@@ -1,4 +1,6 @@
-"""The small parts: names, relays, certificates, the watch over a process, settings from the environment."""
+"""The small parts: names, relays, certificates, the watch over a process, settings from the
+environment.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ def test_names_of_the_lab_have_addresses(name: str, address: str) -> None:
     assert [str(record.rdata) for record in reply.rr] == [address]
 
 
-@pytest.mark.parametrize("name", ["example.com", "notaliyuncs.com", "aliyuncs.com.evil.org", "aliyuncs.com", "test"])
+@pytest.mark.parametrize(
+    "name", ["example.com", "notaliyuncs.com", "aliyuncs.com.evil.org", "aliyuncs.com", "test"]
+)
 def test_every_other_name_does_not_exist(name: str) -> None:
     reply = DNSRecord.parse(dns.answer(question(name)) or b"")
     assert reply.header.rcode == RCODE.NXDOMAIN and not reply.rr
@@ -100,7 +104,11 @@ def test_the_control_socket_answers_after_a_garbage_collection(tmp_path: pathlib
 
 def test_the_labs_ca_is_made_once_and_its_leaves_are_trusted(tmp_path: pathlib.Path) -> None:
     ca = pki.ensure_lab_ca(tmp_path)
-    assert pki.ensure_lab_ca(tmp_path).cert_pem == ca.cert_pem == (tmp_path / "pki" / "ca.pem").read_bytes()
+    assert (
+        pki.ensure_lab_ca(tmp_path).cert_pem
+        == ca.cert_pem
+        == (tmp_path / "pki" / "ca.pem").read_bytes()
+    )
     assert (tmp_path / "pki" / "ca.key").stat().st_mode & 0o077 == 0
     cert, key = pki.ensure_leaf(ca, tmp_path / "leaf", ["*.aliyuncs.com", "10.0.0.2"])
     ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
@@ -120,7 +128,10 @@ def test_a_leaf_is_kept_until_its_names_or_its_ca_change(tmp_path: pathlib.Path)
 def test_the_api_servers_certificate_is_good_for_every_way_to_it(tmp_path: pathlib.Path) -> None:
     places = ensure_cluster_pki(tmp_path, 16443)
     cert = x509.load_pem_x509_certificate(places.cert("apiserver").read_bytes())
-    names = {str(name.value) for name in cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value}
+    names = {
+        str(name.value)
+        for name in cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    }
     assert {"127.0.0.1", "localhost", "10.0.0.10", "10.96.0.1", "kubernetes.default.svc"} <= names
     assert '"https://127.0.0.1:16443"' in (tmp_path / "kubeconfig-host").read_text()
     assert '"https://10.0.0.10:6443"' in (tmp_path / "kubeconfig").read_text()
@@ -142,7 +153,9 @@ async def until(part: Part, state_: str) -> None:
 SAYS_READY = "import os, time; os.write(int(os.environ['LAB_READY_FD']), b'ready'); "
 
 
-async def test_a_part_is_ready_when_it_says_so_and_ends_when_stopped(tmp_path: pathlib.Path) -> None:
+async def test_a_part_is_ready_when_it_says_so_and_ends_when_stopped(
+    tmp_path: pathlib.Path,
+) -> None:
     part = Part(spec(SAYS_READY + "time.sleep(60)"), tmp_path / "log", lambda: None)
     life = asyncio.create_task(part.live([]))
     await asyncio.wait_for(part.ready.wait(), 20)
@@ -162,7 +175,9 @@ async def test_a_part_that_ignores_the_request_to_stop_is_killed(tmp_path: pathl
     await asyncio.wait_for(life, 10)
 
 
-async def test_a_part_that_never_gets_up_is_failed_with_its_last_words_and_still_tried(tmp_path: pathlib.Path) -> None:
+async def test_a_part_that_never_gets_up_is_failed_with_its_last_words_and_still_tried(
+    tmp_path: pathlib.Path,
+) -> None:
     part = Part(spec("raise SystemExit('no such luck')"), tmp_path / "log", lambda: None)
     life = asyncio.create_task(part.live([]))
     await until(part, "failed")
@@ -223,4 +238,7 @@ def test_logs_are_packed_as_the_log_services_protobuf() -> None:
     packed = sls.log_group([(1, {"k": "v" * 200})], "10.0.0.80")
     content = b"\x0a\x01k\x12\xc8\x01" + b"v" * 200
     log = b"\x08\x01\x12" + bytes([len(content) & 0x7F | 0x80, len(content) >> 7]) + content
-    assert packed == b"\x0a" + bytes([len(log) & 0x7F | 0x80, len(log) >> 7]) + log + b"\x22\x0910.0.0.80"
+    assert (
+        packed
+        == b"\x0a" + bytes([len(log) & 0x7F | 0x80, len(log) >> 7]) + log + b"\x22\x0910.0.0.80"
+    )

@@ -21,11 +21,19 @@ def small(name: str, on: str, cpu: str = "500m", **metadata: Any) -> dict[str, A
     return made
 
 
-def found(nodes: list[Any], pods: list[Any], budgets: list[Any] | None = None, limits: Limits = LIMITS) -> set[str]:
+def found(
+    nodes: list[Any], pods: list[Any], budgets: list[Any] | None = None, limits: Limits = LIMITS
+) -> set[str]:
     return set(scale_down.unneeded(nodes, scale_down.by_node(pods), budgets or [], limits))
 
 
-def chosen(nodes: list[Any], since: dict[str, float], now: float, spare: int = 9, pods: list[Any] | None = None) -> list[str]:
+def chosen(
+    nodes: list[Any],
+    since: dict[str, float],
+    now: float,
+    spare: int = 9,
+    pods: list[Any] | None = None,
+) -> list[str]:
     pool_of = {one["metadata"]["name"]: "gpu" for one in nodes}
     unneeded = scale_down.unneeded(nodes, scale_down.by_node(pods or []), [], LIMITS)
     leaving = scale_down.choose(nodes, {"gpu": spare}, pool_of, unneeded, since, now, LIMITS)
@@ -48,9 +56,15 @@ def test_a_node_with_little_to_do_goes_when_its_pods_fit_elsewhere() -> None:
     assert found(both, [small("p", "a", cpu="3"), pod("serving", on="b")]) == set()
 
 
-@pytest.mark.parametrize("change", [{"ownerReferences": []}, {"annotations": {scale_down.SAFE_TO_EVICT: "false"}}])
-def test_a_pod_that_nobody_would_make_again_or_that_forbids_it_keeps_its_node(change: dict[str, Any]) -> None:
-    assert found([node("a"), node("b")], [small("p", "a", **change), pod("serving", on="b")]) == set()
+@pytest.mark.parametrize(
+    "change", [{"ownerReferences": []}, {"annotations": {scale_down.SAFE_TO_EVICT: "false"}}]
+)
+def test_a_pod_that_nobody_would_make_again_or_that_forbids_it_keeps_its_node(
+    change: dict[str, Any],
+) -> None:
+    assert (
+        found([node("a"), node("b")], [small("p", "a", **change), pod("serving", on="b")]) == set()
+    )
 
 
 def test_local_storage_keeps_a_node_only_where_the_configuration_says_so() -> None:
@@ -62,10 +76,18 @@ def test_local_storage_keeps_a_node_only_where_the_configuration_says_so() -> No
 
 
 def test_a_disruption_budget_without_room_keeps_the_node() -> None:
-    budget = {"metadata": {"namespace": "default"}, "spec": {"selector": {"matchLabels": {"app": "small"}}}}
+    budget = {
+        "metadata": {"namespace": "default"},
+        "spec": {"selector": {"matchLabels": {"app": "small"}}},
+    }
     pods = [small("p", "a"), pod("serving", on="b")]
-    assert found([node("a"), node("b")], pods, [{**budget, "status": {"disruptionsAllowed": 0}}]) == set()
-    assert found([node("a"), node("b")], pods, [{**budget, "status": {"disruptionsAllowed": 1}}]) == {"a"}
+    assert (
+        found([node("a"), node("b")], pods, [{**budget, "status": {"disruptionsAllowed": 0}}])
+        == set()
+    )
+    assert found(
+        [node("a"), node("b")], pods, [{**budget, "status": {"disruptionsAllowed": 1}}]
+    ) == {"a"}
 
 
 def test_a_node_must_stay_unneeded_without_a_break() -> None:
@@ -83,10 +105,14 @@ def test_the_longest_unneeded_goes_first_and_the_pool_keeps_its_minimum() -> Non
 
 def test_empty_nodes_go_ten_at_a_time_and_others_one_at_a_time() -> None:
     many = [node(f"n{number}") for number in range(15)]
-    assert len(chosen(many, {one["metadata"]["name"]: 0.0 for one in many}, now=1000, spare=12)) == 10
+    assert (
+        len(chosen(many, {one["metadata"]["name"]: 0.0 for one in many}, now=1000, spare=12)) == 10
+    )
     three = [node("a"), node("b"), node("c")]
     moving = [small("p", "a"), small("q", "b")]
-    assert chosen(three, dict.fromkeys("ab", 0.0), now=1000, pods=[*moving, pod("serving", on="c")]) == ["a"]
+    assert chosen(
+        three, dict.fromkeys("ab", 0.0), now=1000, pods=[*moving, pod("serving", on="c")]
+    ) == ["a"]
 
 
 def instance(name: str, **more: Any) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""The adapter's arithmetic, as ack-alibaba-cloud-metrics-adapter does it (its source, pkg/metrics/sls/ingress.go)."""
+"""The adapter's arithmetic, as ack-alibaba-cloud-metrics-adapter does it (its source,
+pkg/metrics/sls/ingress.go).
+"""
 
 from __future__ import annotations
 
@@ -7,24 +9,41 @@ import pytest
 from lab.controlplane import sls_query
 from lab.controlplane.sls_query import Params, SelectorError
 
-LABELS = {"sls.project": "k8s-log-c1", "sls.logstore": "nginx-ingress", "sls.ingress.route": "inference-bert-8501"}
+LABELS = {
+    "sls.project": "k8s-log-c1",
+    "sls.logstore": "nginx-ingress",
+    "sls.ingress.route": "inference-bert-8501",
+}
 NOW = 1_700_000_000
 
 
 def test_the_defaults_are_those_of_the_code_not_of_its_comment() -> None:
     assert sls_query.params(LABELS) == Params(
-        "k8s-log-c1", "nginx-ingress", "inference-bert-8501", interval=15, delay=10, retries=5, internal=True
+        "k8s-log-c1",
+        "nginx-ingress",
+        "inference-bert-8501",
+        interval=15,
+        delay=10,
+        retries=5,
+        internal=True,
     )
-    assert sls_query.params({k: v for k, v in LABELS.items() if k != "sls.ingress.route"}).route == "*"
+    assert (
+        sls_query.params({k: v for k, v in LABELS.items() if k != "sls.ingress.route"}).route == "*"
+    )
 
 
 @pytest.mark.parametrize("missing", ["sls.project", "sls.logstore"])
 def test_project_and_logstore_must_be_given(missing: str) -> None:
-    with pytest.raises(SelectorError, match="^failed to get sls params,because of sls.project and sls.logstore must be provided$"):
+    with pytest.raises(
+        SelectorError,
+        match="^failed to get sls params,because of sls.project and sls.logstore must be provided$",
+    ):
         sls_query.params({k: v for k, v in LABELS.items() if k != missing})
 
 
-@pytest.mark.parametrize(("given", "interval"), [("1", 15), ("14", 15), ("15", 15), ("60", 60), ("-5", 15)])
+@pytest.mark.parametrize(
+    ("given", "interval"), [("1", 15), ("14", 15), ("15", 15), ("60", 60), ("-5", 15)]
+)
 def test_an_interval_below_15_seconds_is_raised(given: str, interval: int) -> None:
     assert sls_query.params({**LABELS, "sls.query.interval": given}).interval == interval
 
@@ -38,7 +57,9 @@ def test_less_than_one_retry_means_five(given: str, retries: int) -> None:
     assert sls_query.params({**LABELS, "sls.query.max_retry": given}).retries == retries
 
 
-@pytest.mark.parametrize(("given", "internal"), [("false", False), ("False", True), ("0", True), ("true", True)])
+@pytest.mark.parametrize(
+    ("given", "internal"), [("false", False), ("False", True), ("0", True), ("true", True)]
+)
 def test_only_the_word_false_asks_for_the_public_endpoint(given: str, internal: bool) -> None:
     assert sls_query.params({**LABELS, "sls.internal.endpoint": given}).internal is internal
 
@@ -83,14 +104,25 @@ def test_the_alb_metric_looks_at_another_field() -> None:
 
 
 def test_from_stays_100_seconds_back_however_long_the_interval() -> None:
-    asked = sls_query.query("sls_ingress_qps", sls_query.params({**LABELS, "sls.query.interval": "300"}), NOW)
+    asked = sls_query.query(
+        "sls_ingress_qps", sls_query.params({**LABELS, "sls.query.interval": "300"}), NOW
+    )
     assert asked.begin == NOW - 100
     assert f"__time__ >= {NOW - 310}" in asked.text
 
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("25", 25), ("1.9", 1), ("null", 0), ("", 0), ("1.0E-4", 1), ("-3", 3), ("12.75ms", 12), ("0.999", 0)],
+    [
+        ("25", 25),
+        ("1.9", 1),
+        ("null", 0),
+        ("", 0),
+        ("1.0E-4", 1),
+        ("-3", 3),
+        ("12.75ms", 12),
+        ("0.999", 0),
+    ],
 )
 def test_the_answer_is_filtered_and_cut_as_the_adapter_does(text: str, value: int) -> None:
     assert sls_query.value(text) == value
@@ -102,7 +134,13 @@ def test_an_answer_with_two_dots_is_an_error() -> None:
 
 
 def test_selectors_are_read_without_their_operators() -> None:
-    assert sls_query.labels_of("sls.project=a,sls.logstore==b") == {"sls.project": "a", "sls.logstore": "b"}
+    assert sls_query.labels_of("sls.project=a,sls.logstore==b") == {
+        "sls.project": "a",
+        "sls.logstore": "b",
+    }
     assert sls_query.labels_of("sls.project!=a,x notin (z, y)") == {"sls.project": "a", "x": "y"}
-    assert sls_query.labels_of("sls.ingress.route in (b,a),sls.project=p") == {"sls.ingress.route": "a", "sls.project": "p"}
+    assert sls_query.labels_of("sls.ingress.route in (b,a),sls.project=p") == {
+        "sls.ingress.route": "a",
+        "sls.project": "p",
+    }
     assert sls_query.labels_of("") == {}

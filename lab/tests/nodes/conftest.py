@@ -1,4 +1,6 @@
-"""Stand-ins for what the node agent talks to: API server answers, an event list, a pod around one container."""
+"""Stand-ins for what the node agent talks to: API server answers, an event list, a pod around one
+container.
+"""
 
 from __future__ import annotations
 
@@ -64,10 +66,15 @@ class World:
 
 
 class Around:
-    """A pod as one container sees it; every state it showed is in `shown`. `logins` are those of its pull secrets."""
+    """A pod as one container sees it; every state it showed is in `shown`. `logins` are those of
+    its pull secrets.
+    """
 
     def __init__(self, folder: Path, session: aiohttp.ClientSession) -> None:
-        self.pod: Object = {"metadata": {"name": "p", "namespace": "n", "uid": "u1"}, "spec": {"nodeName": "node"}}
+        self.pod: Object = {
+            "metadata": {"name": "p", "namespace": "n", "uid": "u1"},
+            "spec": {"nodeName": "node"},
+        }
         self.pod_ip, self.folder, self.session = "127.0.0.1", folder, session
         self.events, self.volumes = FakeEvents(), {}
         self.terminating, self.grace = False, 5.0

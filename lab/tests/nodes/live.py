@@ -20,7 +20,12 @@ _ATTRIBUTES = {
     "bucket": BUCKET, "url": "oss-cn-shanghai-internal.aliyuncs.com", "path": "/models", "fuseType": "ossfs2", "authType": "rrsa",
     "roleName": ROLE, "otherOpts": "-o close_to_open=false",
 }  # fmt: skip
-_FLAGS = ["--port=8500", "--rest_api_port=8501", "--model_name=chnsenticorp", "--model_base_path=/models/tensorflow"]
+_FLAGS = [
+    "--port=8500",
+    "--rest_api_port=8501",
+    "--model_name=chnsenticorp",
+    "--model_base_path=/models/tensorflow",
+]
 
 
 def objects() -> list[dict[str, Any]]:
@@ -43,7 +48,12 @@ def objects() -> list[dict[str, Any]]:
     pod = {
         "terminationGracePeriodSeconds": 3,
         "containers": [container],
-        "volumes": [{"name": "model", "persistentVolumeClaim": {"claimName": "live-model", "readOnly": True}}],
+        "volumes": [
+            {
+                "name": "model",
+                "persistentVolumeClaim": {"claimName": "live-model", "readOnly": True},
+            }
+        ],
     }
     labels = {"app": APP}
     template = {"metadata": {"labels": labels}, "spec": pod}
@@ -51,18 +61,40 @@ def objects() -> list[dict[str, Any]]:
     space = {"namespace": NAMESPACE}
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
-        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "live-model"}, "spec": volume},
-        {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "live-model", **space}, "spec": claim},
-        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": APP, **space}, "spec": deployment},
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": "live-model"},
+            "spec": volume,
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": "live-model", **space},
+            "spec": claim,
+        },
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": APP, **space},
+            "spec": deployment,
+        },
     ]
 
 
 def get(lab: Lab, path: str, **params: str) -> dict[str, Any]:
-    """GET from the API server, through the lab's port outside (polling with kubectl would cost a process each time)."""
+    """GET from the API server, through the lab's port outside (polling with kubectl would cost a
+    process each time).
+    """
     pki = lab.home / "pki" / "kubernetes"
     trust = ssl.create_default_context(cafile=str(pki / "ca.crt"))
     trust.load_cert_chain(pki / "admin.crt", pki / "admin.key")
-    answer = httpx.get(f"https://127.0.0.1:{lab.ports['LAB_API_PORT']}{path}", params=params, verify=trust, timeout=120)
+    answer = httpx.get(
+        f"https://127.0.0.1:{lab.ports['LAB_API_PORT']}{path}",
+        params=params,
+        verify=trust,
+        timeout=120,
+    )
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -88,7 +120,10 @@ def pods(lab: Lab) -> list[dict[str, Any]]:
 
 def ready(pod: dict[str, Any]) -> bool:
     """Its Ready condition."""
-    return any(item["type"] == "Ready" and item["status"] == "True" for item in pod["status"].get("conditions", []))
+    return any(
+        item["type"] == "Ready" and item["status"] == "True"
+        for item in pod["status"].get("conditions", [])
+    )
 
 
 def wait(lab: Lab, what: str, true: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:
@@ -98,7 +133,9 @@ def wait(lab: Lab, what: str, true: Callable[[], Any], seconds: float = WAIT_SEC
         found = true()
         if found:
             return found
-        assert time.monotonic() < end, f"{what}: not within {seconds:.0f} s\n{lab.run('logs', 'node-agent').stdout[-3000:]}"
+        assert time.monotonic() < end, (
+            f"{what}: not within {seconds:.0f} s\n{lab.run('logs', 'node-agent').stdout[-3000:]}"
+        )
         time.sleep(0.2)
 
 
@@ -110,9 +147,15 @@ def wait_ready(lab: Lab) -> dict[str, Any]:
 def replace(lab: Lab) -> dict[str, Any]:
     """Deletes the pod; returns its successor as soon as it exists."""
     old = {pod["metadata"]["uid"] for pod in pods(lab)}
-    done = lab.inside("kubectl", "-n", NAMESPACE, "delete", "pods", "-l", f"app={APP}", "--wait=false")
+    done = lab.inside(
+        "kubectl", "-n", NAMESPACE, "delete", "pods", "-l", f"app={APP}", "--wait=false"
+    )
     assert done.returncode == 0, done.stderr
-    return wait(lab, "new pod", lambda: next((pod for pod in pods(lab) if pod["metadata"]["uid"] not in old), None))
+    return wait(
+        lab,
+        "new pod",
+        lambda: next((pod for pod in pods(lab) if pod["metadata"]["uid"] not in old), None),
+    )
 
 
 def mount_failure(lab: Lab, pod: dict[str, Any], words: str) -> str:

@@ -20,7 +20,9 @@ def thing(uid: str, version: int) -> dict[str, Any]:
 
 
 class Server:
-    """A list of things and one scripted watch per connection; an exhausted script ends the connection."""
+    """A list of things and one scripted watch per connection; an exhausted script ends the
+    connection.
+    """
 
     def __init__(self) -> None:
         self.items = {"a": thing("a", 1), "b": thing("b", 1)}
@@ -31,7 +33,9 @@ class Server:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         if request.query.get("watch") != "1":
-            return web.json_response({"metadata": {"resourceVersion": "10"}, "items": list(self.items.values())})
+            return web.json_response(
+                {"metadata": {"resourceVersion": "10"}, "items": list(self.items.values())}
+            )
         self.watched_from.append(request.query["resourceVersion"])
         self.items = self.items_after_watch or self.items
         response = web.StreamResponse()
@@ -51,7 +55,9 @@ async def server(tmp_path: Path) -> AsyncIterator[tuple[Server, Api]]:
     application.router.add_get("/things", made.handle)
 
     async def refuse(request: web.Request) -> web.Response:
-        return web.json_response({"kind": "Status", "reason": "Invalid", "message": "no good"}, status=422)
+        return web.json_response(
+            {"kind": "Status", "reason": "Invalid", "message": "no good"}, status=422
+        )
 
     application.router.add_post("/things", refuse)
     runner = web.AppRunner(application, shutdown_timeout=0)
@@ -60,7 +66,9 @@ async def server(tmp_path: Path) -> AsyncIterator[tuple[Server, Api]]:
     config = {
         "current-context": "x",
         "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{runner.addresses[0][1]}"}}],
+        "clusters": [
+            {"name": "c", "cluster": {"server": f"http://127.0.0.1:{runner.addresses[0][1]}"}}
+        ],
         "users": [{"name": "u", "user": {"token": "t"}}],
     }
     (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
@@ -81,13 +89,24 @@ async def take(api: Api, count: int) -> list[str]:
     return seen
 
 
-async def test_a_watch_goes_on_through_ended_connections_from_where_it_was(server: tuple[Server, Api]) -> None:
+async def test_a_watch_goes_on_through_ended_connections_from_where_it_was(
+    server: tuple[Server, Api],
+) -> None:
     made, api = server
     made.scripts = [
-        [{"type": "MODIFIED", "object": thing("a", 11)}, {"type": "BOOKMARK", "object": thing("x", 15)}],
+        [
+            {"type": "MODIFIED", "object": thing("a", 11)},
+            {"type": "BOOKMARK", "object": thing("x", 15)},
+        ],
         [{"type": "DELETED", "object": thing("b", 16)}],
     ]
-    assert await asyncio.wait_for(take(api, 5), 10) == ["ADDED a", "ADDED b", "SYNCED", "MODIFIED a", "DELETED b"]
+    assert await asyncio.wait_for(take(api, 5), 10) == [
+        "ADDED a",
+        "ADDED b",
+        "SYNCED",
+        "MODIFIED a",
+        "DELETED b",
+    ]
     assert made.watched_from[:2] == ["10", "15"]
 
 
@@ -95,14 +114,23 @@ async def test_after_a_version_too_old_what_was_lost_is_told(server: tuple[Serve
     made, api = server
     made.scripts = [[{"type": "ERROR", "object": {"code": 410}}]]
     made.items_after_watch = {"a": thing("a", 20), "c": thing("c", 20)}
-    assert (await asyncio.wait_for(take(api, 7), 10))[3:] == ["DELETED b", "MODIFIED a", "ADDED c", "SYNCED"]
+    assert (await asyncio.wait_for(take(api, 7), 10))[3:] == [
+        "DELETED b",
+        "MODIFIED a",
+        "ADDED c",
+        "SYNCED",
+    ]
 
 
 async def test_refusals_and_silence_are_errors_with_reason(server: tuple[Server, Api]) -> None:
     _, api = server
     with pytest.raises(ApiError) as caught:
         await api.post("/things", {})
-    assert (caught.value.status, caught.value.reason, caught.value.message) == (422, "Invalid", "no good")
+    assert (caught.value.status, caught.value.reason, caught.value.message) == (
+        422,
+        "Invalid",
+        "no good",
+    )
     assert await api.find("/nothing") is None
     await api.delete("/nothing")
     api.server = "http://127.0.0.1:1"

@@ -41,28 +41,47 @@ async def test_output_goes_to_the_log_and_the_exit_code_to_the_status(around: Ar
 
 
 async def test_variables_and_the_file_tree_reach_the_process(around: Around) -> None:
-    container = around.make("Never", command=["sh", "-c", 'echo "$A $LAB_POD_IP"; pwd'], env=[{"name": "A", "value": "x"}])
+    container = around.make(
+        "Never",
+        command=["sh", "-c", 'echo "$A $LAB_POD_IP"; pwd'],
+        env=[{"name": "A", "value": "x"}],
+    )
     await container.run()
     first, second = container.log_path().read_text().splitlines()
     assert first == "x 127.0.0.1"
     assert second == str(around.folder / "containers/c/rootfs")
 
 
-async def test_a_failing_container_restarts_at_once_then_backs_off(around: Around, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failing_container_restarts_at_once_then_backs_off(
+    around: Around, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "BACKOFF_FIRST", 0.3)
     container = around.make(command=["false"])
     work = asyncio.ensure_future(container.run())
     await until(lambda: container.state.restarts >= 2)
     work.cancel()
-    assert around.shown[:5] == ["running", "terminated", "running", "terminated", "CrashLoopBackOff"]
+    assert around.shown[:5] == [
+        "running",
+        "terminated",
+        "running",
+        "terminated",
+        "CrashLoopBackOff",
+    ]
     assert container.state.last["terminated"]["exitCode"] == 1
-    assert ("Warning", "BackOff", "Back-off restarting failed container c in pod p_n(u1)") in around.events.seen
+    assert (
+        "Warning",
+        "BackOff",
+        "Back-off restarting failed container c in pod p_n(u1)",
+    ) in around.events.seen
 
 
 @pytest.mark.parametrize(
-    ("policy", "code", "again"), [("Always", 0, True), ("OnFailure", 0, False), ("OnFailure", 1, True), ("Never", 1, False)]
+    ("policy", "code", "again"),
+    [("Always", 0, True), ("OnFailure", 0, False), ("OnFailure", 1, True), ("Never", 1, False)],
 )
-async def test_the_restart_policy_decides(around: Around, policy: str, code: int, again: bool) -> None:
+async def test_the_restart_policy_decides(
+    around: Around, policy: str, code: int, again: bool
+) -> None:
     container = around.make(policy, command=["sh", "-c", f"exit {code}"])
     work = asyncio.ensure_future(container.run())
     await until(lambda: work.done() or container.state.restarts)
@@ -80,7 +99,9 @@ async def test_a_process_that_handles_sigterm_ends_within_its_grace_period(aroun
     assert "Killing" in around.events.reasons()
 
 
-async def test_a_process_without_a_handler_is_deaf_like_process_one_and_is_killed_at_the_end_of_the_grace_period(around: Around) -> None:
+async def test_a_process_without_a_handler_is_deaf_like_process_one_and_is_killed_at_the_end_of_the_grace_period(
+    around: Around,
+) -> None:
     container = around.make(command=SLEEP)
     work = asyncio.ensure_future(container.run())
     await until(lambda: container.state.running)
@@ -91,8 +112,12 @@ async def test_a_process_without_a_handler_is_deaf_like_process_one_and_is_kille
     assert time.monotonic() - began >= 2
 
 
-async def test_the_pre_stop_sleep_passes_before_the_signal_and_counts_against_the_grace_period(around: Around) -> None:
-    container = around.make(command=OBEDIENT, image="python:3", lifecycle={"preStop": {"sleep": {"seconds": 1}}})
+async def test_the_pre_stop_sleep_passes_before_the_signal_and_counts_against_the_grace_period(
+    around: Around,
+) -> None:
+    container = around.make(
+        command=OBEDIENT, image="python:3", lifecycle={"preStop": {"sleep": {"seconds": 1}}}
+    )
     work = asyncio.ensure_future(container.run())
     await until(lambda: container.state.running and "up" in container.log_path().read_text())
     began = time.monotonic()
@@ -105,7 +130,9 @@ async def test_the_pre_stop_sleep_passes_before_the_signal_and_counts_against_th
     assert container.state.exit_code == 0
 
 
-async def test_a_pre_stop_command_runs_in_the_container_and_its_failure_is_an_event(around: Around) -> None:
+async def test_a_pre_stop_command_runs_in_the_container_and_its_failure_is_an_event(
+    around: Around,
+) -> None:
     hook = {"preStop": {"exec": {"command": ["sh", "-c", "echo $NAME > told; exit 7"]}}}
     container = around.make(command=SLEEP, env=[{"name": "NAME", "value": "x"}], lifecycle=hook)
     work = asyncio.ensure_future(container.run())
@@ -134,13 +161,20 @@ async def test_a_kill_ends_everything_at_once(around: Around) -> None:
     assert container.state.exit_code == 137
 
 
-async def test_an_unknown_image_alternates_between_error_and_back_off(around: Around, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unknown_image_alternates_between_error_and_back_off(
+    around: Around, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "PULL_RETRY", 0.05)
     container = around.make(image="no/such:1")
     work = asyncio.ensure_future(container.run())
     await until(lambda: len(around.shown) >= 4)
     work.cancel()
-    assert around.shown[:4] == ["ErrImagePull", "ImagePullBackOff", "ErrImagePull", "ImagePullBackOff"]
+    assert around.shown[:4] == [
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "ErrImagePull",
+        "ImagePullBackOff",
+    ]
     assert ("Warning", "Failed", "Error: ErrImagePull") in around.events.seen
     assert any("pull access denied" in message for _, _, message in around.events.seen)
 
@@ -153,9 +187,14 @@ async def test_a_program_that_is_not_there_is_a_start_error(around: Around) -> N
     assert "/no/such/program" in ended["message"]
 
 
-async def test_a_missing_configuration_holds_the_container_back(around: Around, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_missing_configuration_holds_the_container_back(
+    around: Around, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "PULL_RETRY", 0.05)
-    container = around.make(command=SLEEP, env=[{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "gone", "key": "k"}}}])
+    container = around.make(
+        command=SLEEP,
+        env=[{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "gone", "key": "k"}}}],
+    )
     work = asyncio.ensure_future(container.run())
     await until(lambda: around.events.reasons().count("Failed") >= 2)
     work.cancel()
@@ -190,7 +229,9 @@ def test_nothing_outlives_the_agent(tmp_path: object) -> None:
         "async def main():\n p = await start(['sleep', '60'], dict(os.environ), Path('.'), Path('/dev/null'))\n"
         " print(p.pid, flush=True)\n await p.wait()\nasyncio.run(main())"
     )
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as agent:
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
+    ) as agent:
         assert agent.stdout is not None
         child = int(agent.stdout.readline())
         assert alive(child)

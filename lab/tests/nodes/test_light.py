@@ -31,7 +31,10 @@ async def ask(server: Light, path: str, body: object = None) -> tuple[int, dict]
     """One request, once the server listens."""
     await until(lambda: server._server is not None)
     url = f"http://127.0.0.1:{server.port}{path}"
-    async with aiohttp.ClientSession() as session, session.request("POST" if body else "GET", url, json=body) as answer:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request("POST" if body else "GET", url, json=body) as answer,
+    ):
         return answer.status, await answer.json()
 
 
@@ -51,8 +54,13 @@ async def test_it_answers_for_the_model_and_version_that_are_there(server: Light
         "state": "AVAILABLE",
         "status": {"error_code": "OK", "error_message": ""},
     }
-    assert (await ask(server, "/v1/models/chn/versions/7/metadata"))[1]["model_spec"] == {"name": "chn", "version": "7"}
-    assert (await ask(server, "/v1/models/chn:predict", {"instances": [1]}))[1] == {"predictions": [[0.5, 0.5]]}
+    assert (await ask(server, "/v1/models/chn/versions/7/metadata"))[1]["model_spec"] == {
+        "name": "chn",
+        "version": "7",
+    }
+    assert (await ask(server, "/v1/models/chn:predict", {"instances": [1]}))[1] == {
+        "predictions": [[0.5, 0.5]]
+    }
     for path in ("/v1/models/other", "/v1/models/chn/versions/8", "/"):
         assert (await ask(server, path))[0] == 404
 
@@ -60,7 +68,9 @@ async def test_it_answers_for_the_model_and_version_that_are_there(server: Light
 async def test_requests_wait_for_each_other_at_the_pace_of_one_gpu(server: Light) -> None:
     await ask(server, "/v1/models/chn")
     started = time.monotonic()
-    answers = await asyncio.gather(*(ask(server, "/v1/models/chn:predict", {"instances": [1]}) for _ in range(10)))
+    answers = await asyncio.gather(
+        *(ask(server, "/v1/models/chn:predict", {"instances": [1]}) for _ in range(10))
+    )
     assert [status for status, _ in answers] == [200] * 10
     assert time.monotonic() - started >= 0.45
 
@@ -107,17 +117,28 @@ async def test_a_serving_container_runs_light_when_asked_and_restarts_while_its_
     around: Around, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LAB_LIGHT", "1")
-    made = around.make(image="tensorflow/serving:2.20.0", command=["/usr/bin/tensorflow_model_server"], args=ARGS)
+    made = around.make(
+        image="tensorflow/serving:2.20.0", command=["/usr/bin/tensorflow_model_server"], args=ARGS
+    )
     work = asyncio.ensure_future(made.run())
     await until(lambda: bool(around.shown))
     work.cancel()
     assert around.shown[0] == "terminated"
-    assert [text for _, reason, text in around.events.seen if reason == "Failed"][0].startswith("Error: failed to create containerd task")
+    assert [text for _, reason, text in around.events.seen if reason == "Failed"][0].startswith(
+        "Error: failed to create containerd task"
+    )
 
 
 def test_mount_paths_in_a_command_are_found_on_this_machine() -> None:
     spec = {"volumeMounts": [{"mountPath": "/app"}, {"mountPath": "/var/run/secrets/account"}]}
-    words = ["python3", "-I", "/app/start.py", "--account=/var/run/secrets/account", "/apple", "--port=1"]
+    words = [
+        "python3",
+        "-I",
+        "/app/start.py",
+        "--account=/var/run/secrets/account",
+        "/apple",
+        "--port=1",
+    ]
     assert located(words, spec, Path("/r")) == [
         "python3",
         "-I",

@@ -52,7 +52,11 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Node:
 
 def pod(phase: str = "Pending", deleted: bool = False) -> dict[str, Any]:
     meta: dict[str, Any] = {"uid": "u", "name": "p", "namespace": "n"}
-    return {"metadata": meta | ({"deletionTimestamp": "t"} if deleted else {}), "spec": {}, "status": {"phase": phase}}
+    return {
+        "metadata": meta | ({"deletionTimestamp": "t"} if deleted else {}),
+        "spec": {},
+        "status": {"phase": phase},
+    }
 
 
 def test_a_new_pod_is_started_once_and_then_updated(node: Node) -> None:
@@ -76,7 +80,9 @@ def test_a_pod_that_has_ended_is_not_run_again(node: Node, phase: str) -> None:
 
 
 @pytest.mark.parametrize("phase", ["Pending", "Running", "Succeeded"])
-def test_an_unknown_pod_on_its_way_out_is_let_go_without_being_started(node: Node, phase: str) -> None:
+def test_an_unknown_pod_on_its_way_out_is_let_go_without_being_started(
+    node: Node, phase: str
+) -> None:
     node.see("ADDED", pod(phase, deleted=True))
     assert node.pods == {}
     assert node.agent.spawned == ["evict u"]  # type: ignore[attr-defined]

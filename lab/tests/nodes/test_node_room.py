@@ -9,7 +9,20 @@ from lab.alicloud.catalog import TYPES
 
 
 @pytest.mark.parametrize(
-    ("cpus", "millicores"), [(1, 60), (2, 70), (3, 75), (4, 80), (5, 83), (8, 90), (16, 110), (32, 150), (48, 190), (64, 230), (128, 390)]
+    ("cpus", "millicores"),
+    [
+        (1, 60),
+        (2, 70),
+        (3, 75),
+        (4, 80),
+        (5, 83),
+        (8, 90),
+        (16, 110),
+        (32, 150),
+        (48, 190),
+        (64, 230),
+        (128, 390),
+    ],
 )
 def test_cpu_is_reserved_by_ack_s_steps(cpus: int, millicores: int) -> None:
     """6 % of the first core, 1 % of the second, 0.5 % of the next two, 0.25 % of the rest."""
@@ -17,7 +30,8 @@ def test_cpu_is_reserved_by_ack_s_steps(cpus: int, millicores: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("capacity", "pods", "mib"), [(7740, 64, 959), (14796, 110, 1465), (3000, 110, 750), (30000, 256, 3071), (1024, 64, 256)]
+    ("capacity", "pods", "mib"),
+    [(7740, 64, 959), (14796, 110, 1465), (3000, 110, 750), (30000, 256, 3071), (1024, 64, 256)],
 )
 def test_memory_is_reserved_by_pods_up_to_a_quarter(capacity: int, pods: int, mib: int) -> None:
     assert node_room.reserved_mib(capacity, pods) == mib
@@ -34,7 +48,16 @@ def test_the_lab_sells_the_types_in_the_sizes_that_the_settings_reckon_with() ->
 
 
 @pytest.mark.parametrize(
-    ("text", "number"), [("2", 2), ("500m", 0.5), ("8Gi", 8 * 2**30), ("8G", 8e9), ("1.5", 1.5), ("128974848", 128974848), ("129M", 129e6)]
+    ("text", "number"),
+    [
+        ("2", 2),
+        ("500m", 0.5),
+        ("8Gi", 8 * 2**30),
+        ("8G", 8e9),
+        ("1.5", 1.5),
+        ("128974848", 128974848),
+        ("129M", 129e6),
+    ],
 )
 def test_quantities_are_read_as_kubernetes_does(text: str, number: float) -> None:
     assert node_room.quantity(text) == pytest.approx(number)

@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from lab.kubelet.nodes import conditions, is_ready, labels, lease_object, node_name, node_object, resources, taints
+from lab.kubelet.nodes import (
+    conditions,
+    is_ready,
+    labels,
+    lease_object,
+    node_name,
+    node_object,
+    resources,
+    taints,
+)
 
 INSTANCE: dict[str, Any] = {
     "instance_id": "i-1",
@@ -59,7 +68,14 @@ def test_a_pools_node_carries_the_labels_ack_adds(label: str, value: str) -> Non
 
 
 def test_the_system_pools_node_is_neither_a_scalers_nor_a_gpus() -> None:
-    system = {**INSTANCE, "nodepool_name": "default-nodepool", "gpu_count": 0, "gpu_model": "", "spot_strategy": "NoSpot", "labels": []}
+    system = {
+        **INSTANCE,
+        "nodepool_name": "default-nodepool",
+        "gpu_count": 0,
+        "gpu_model": "",
+        "spot_strategy": "NoSpot",
+        "labels": [],
+    }
     found = labels(system)
     assert "k8s.aliyun.com" not in found
     assert not [key for key in found if "nvidia" in key]
@@ -68,8 +84,17 @@ def test_the_system_pools_node_is_neither_a_scalers_nor_a_gpus() -> None:
 
 def test_capacity_counts_gpus_and_the_system_keeps_its_share() -> None:
     capacity, allocatable = resources(INSTANCE)
-    assert (capacity["cpu"], capacity["memory"], capacity["nvidia.com/gpu"], capacity["pods"]) == ("4", f"{14796 * 1024}Ki", "1", "110")
-    assert (allocatable["cpu"], allocatable["memory"], allocatable["nvidia.com/gpu"]) == ("3920m", f"{13031 * 1024}Ki", "1")
+    assert (capacity["cpu"], capacity["memory"], capacity["nvidia.com/gpu"], capacity["pods"]) == (
+        "4",
+        f"{14796 * 1024}Ki",
+        "1",
+        "110",
+    )
+    assert (allocatable["cpu"], allocatable["memory"], allocatable["nvidia.com/gpu"]) == (
+        "3920m",
+        f"{13031 * 1024}Ki",
+        "1",
+    )
     assert "nvidia.com/gpu" not in resources({**INSTANCE, "gpu_count": 0})[0]
 
 
@@ -81,21 +106,40 @@ def test_taints_come_from_the_pool() -> None:
 def test_a_reclaim_notice_becomes_the_condition_that_others_watch() -> None:
     quiet = {item["type"]: item for item in conditions(INSTANCE)}
     notice = {item["type"]: item for item in conditions({**INSTANCE, "lock_reason": "Recycling"})}
-    assert (quiet["InstanceExpired"]["status"], quiet["InstanceExpired"]["reason"]) == ("False", "InstanceNotToBeTerminated")
-    assert (notice["InstanceExpired"]["status"], notice["InstanceExpired"]["reason"]) == ("True", "InstanceToBeTerminated")
+    assert (quiet["InstanceExpired"]["status"], quiet["InstanceExpired"]["reason"]) == (
+        "False",
+        "InstanceNotToBeTerminated",
+    )
+    assert (notice["InstanceExpired"]["status"], notice["InstanceExpired"]["reason"]) == (
+        "True",
+        "InstanceToBeTerminated",
+    )
     assert notice["Ready"]["status"] == "True"
 
 
 def test_without_the_problem_detector_nobody_tells_of_a_reclaim() -> None:
     blind = {**INSTANCE, "lock_reason": "Recycling", "problem_detector": False}
-    assert [item["type"] for item in conditions(blind)] == ["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"]
+    assert [item["type"] for item in conditions(blind)] == [
+        "MemoryPressure",
+        "DiskPressure",
+        "PIDPressure",
+        "Ready",
+    ]
 
 
 def test_transition_times_stay_while_a_status_stays() -> None:
-    before = [{**item, "lastTransitionTime": "2026-01-01T00:00:00Z"} for item in conditions(INSTANCE)]
+    before = [
+        {**item, "lastTransitionTime": "2026-01-01T00:00:00Z"} for item in conditions(INSTANCE)
+    ]
     before[3] = {**before[3], "status": "Unknown"}
     after = conditions(INSTANCE, before)
-    assert [item["lastTransitionTime"] == "2026-01-01T00:00:00Z" for item in after] == [True, True, True, False, True]
+    assert [item["lastTransitionTime"] == "2026-01-01T00:00:00Z" for item in after] == [
+        True,
+        True,
+        True,
+        False,
+        True,
+    ]
 
 
 def test_ready_is_read_from_the_condition() -> None:

@@ -16,7 +16,9 @@ CONTAINER: dict[str, Any] = {"ports": [{"name": "rest", "containerPort": 8501}]}
 
 
 async def execute(command: list[str], seconds: float) -> tuple[int, str]:
-    """Stands for the container: `ok` passes, `slow` takes too long, `gone` does not exist, all else fails."""
+    """Stands for the container: `ok` passes, `slow` takes too long, `gone` does not exist, all else
+    fails.
+    """
     if command == ["slow"]:
         raise TimeoutError
     if command == ["gone"]:
@@ -32,7 +34,9 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    """A server: /ok, /bad (503), /moved (to /ok), /slow, /agent (needs the header), everything else 404."""
+    """A server: /ok, /bad (503), /moved (to /ok), /slow, /agent (needs the header), everything else
+    404.
+    """
 
     async def answer(request: web.Request) -> web.Response:
         if request.path == "/slow":
@@ -40,7 +44,10 @@ async def port() -> AsyncIterator[int]:
         if request.path == "/moved":
             raise web.HTTPFound("/ok")
         if request.path == "/agent":
-            good = request.headers["User-Agent"].startswith("kube-probe/") and request.headers.get("X-Mine") == "1"
+            good = (
+                request.headers["User-Agent"].startswith("kube-probe/")
+                and request.headers.get("X-Mine") == "1"
+            )
             return web.Response(status=200 if good else 400)
         return web.Response(status={"/ok": 200, "/bad": 503}.get(request.path, 404))
 
@@ -60,16 +67,28 @@ async def attempt(session: aiohttp.ClientSession, **spec: Any) -> tuple[bool, st
     return await check(probe, CONTAINER, "127.0.0.1", execute, session)
 
 
-async def test_http_passes_from_200_to_399_and_names_the_status_otherwise(session: aiohttp.ClientSession, port: int) -> None:
+async def test_http_passes_from_200_to_399_and_names_the_status_otherwise(
+    session: aiohttp.ClientSession, port: int
+) -> None:
     headers = [{"name": "X-Mine", "value": "1"}]
     assert await attempt(session, httpGet={"path": "/ok", "port": port}) == (True, "")
     assert await attempt(session, httpGet={"path": "moved", "port": port}) == (True, "")
-    assert await attempt(session, httpGet={"path": "/agent", "port": port, "httpHeaders": headers}) == (True, "")
-    assert await attempt(session, httpGet={"path": "/bad", "port": port}) == (False, "HTTP probe failed with statuscode: 503")
-    assert await attempt(session, httpGet={"port": port}) == (False, "HTTP probe failed with statuscode: 404")
+    assert await attempt(
+        session, httpGet={"path": "/agent", "port": port, "httpHeaders": headers}
+    ) == (True, "")
+    assert await attempt(session, httpGet={"path": "/bad", "port": port}) == (
+        False,
+        "HTTP probe failed with statuscode: 503",
+    )
+    assert await attempt(session, httpGet={"port": port}) == (
+        False,
+        "HTTP probe failed with statuscode: 404",
+    )
 
 
-async def test_http_to_a_shut_port_and_to_a_slow_server(session: aiohttp.ClientSession, port: int) -> None:
+async def test_http_to_a_shut_port_and_to_a_slow_server(
+    session: aiohttp.ClientSession, port: int
+) -> None:
     assert await attempt(session, httpGet={"path": "/v1", "port": 1}) == (
         False, 'Get "http://127.0.0.1:1/v1": dial tcp 127.0.0.1:1: connect: connection refused',
     )  # fmt: skip
@@ -80,17 +99,24 @@ async def test_http_to_a_shut_port_and_to_a_slow_server(session: aiohttp.ClientS
 
 async def test_tcp(session: aiohttp.ClientSession, port: int) -> None:
     assert await attempt(session, tcpSocket={"port": port}) == (True, "")
-    assert await attempt(session, tcpSocket={"port": 1}) == (False, "dial tcp 127.0.0.1:1: connect: connection refused")
+    assert await attempt(session, tcpSocket={"port": 1}) == (
+        False,
+        "dial tcp 127.0.0.1:1: connect: connection refused",
+    )
 
 
 async def test_exec(session: aiohttp.ClientSession) -> None:
     assert await attempt(session, exec={"command": ["ok"]}) == (True, "")
     assert await attempt(session, exec={"command": ["no"]}) == (False, "bad news")
-    assert (await attempt(session, exec={"command": ["slow"]}))[1] == 'command timed out: "slow" timed out after 1s'
+    assert (await attempt(session, exec={"command": ["slow"]}))[
+        1
+    ] == 'command timed out: "slow" timed out after 1s'
     assert "no such file or directory" in (await attempt(session, exec={"command": ["gone"]}))[1]
 
 
-async def test_grpc_without_a_server_and_without_the_health_service(session: aiohttp.ClientSession) -> None:
+async def test_grpc_without_a_server_and_without_the_health_service(
+    session: aiohttp.ClientSession,
+) -> None:
     import grpc
 
     assert "failed to connect service" in (await attempt(session, grpc={"port": 1}))[1]
@@ -99,7 +125,10 @@ async def test_grpc_without_a_server_and_without_the_health_service(session: aio
     await server.start()
     passed, text = await attempt(session, grpc={"port": number})
     await server.stop(None)
-    assert (passed, text) == (False, "this server does not implement the grpc health protocol (grpc.health.v1.Health)")
+    assert (passed, text) == (
+        False,
+        "this server does not implement the grpc health protocol (grpc.health.v1.Health)",
+    )
 
 
 async def test_a_named_port_is_looked_up(session: aiohttp.ClientSession) -> None:
@@ -110,20 +139,38 @@ async def test_a_named_port_is_looked_up(session: aiohttp.ClientSession) -> None
 def test_thresholds_count_results_in_a_row() -> None:
     probe = Probe("readiness", {}, success=2, failure=3)
     tracker = Tracker(probe, False)
-    changes = [tracker.add(passed) for passed in (True, False, True, True, True, False, False, True, False, False, False)]
+    changes = [
+        tracker.add(passed)
+        for passed in (True, False, True, True, True, False, False, True, False, False, False)
+    ]
     assert changes == [False, False, False, True, False, False, False, False, False, False, True]
     assert tracker.result is False
 
 
 def test_only_readiness_may_need_more_than_one_success() -> None:
     spec = {"successThreshold": 3, "failureThreshold": 0, "terminationGracePeriodSeconds": 4}
-    assert [Probe.of(kind, spec).success for kind in ("readiness", "liveness", "startup")] == [3, 1, 1]  # type: ignore[union-attr]
+    assert [Probe.of(kind, spec).success for kind in ("readiness", "liveness", "startup")] == [
+        3,
+        1,
+        1,
+    ]  # type: ignore[union-attr]
     liveness = Probe.of("liveness", spec)
     assert liveness is not None
     assert (liveness.failure, liveness.period, liveness.timeout, liveness.grace) == (3, 10, 1, 4)
     assert Probe.of("liveness", None) is None
 
 
-def test_the_pauses_of_a_probe_pass_in_the_labs_time_and_its_patience_for_one_answer_does_not() -> None:
-    probe = Probe.of("readiness", {"httpGet": {"port": 1}, "periodSeconds": 5, "initialDelaySeconds": 20, "timeoutSeconds": 3}, clock=10)
+def test_the_pauses_of_a_probe_pass_in_the_labs_time_and_its_patience_for_one_answer_does_not() -> (
+    None
+):
+    probe = Probe.of(
+        "readiness",
+        {
+            "httpGet": {"port": 1},
+            "periodSeconds": 5,
+            "initialDelaySeconds": 20,
+            "timeoutSeconds": 3,
+        },
+        clock=10,
+    )
     assert probe is not None and (probe.period, probe.initial_delay, probe.timeout) == (0.5, 2.0, 3)

@@ -11,7 +11,11 @@ SLEEP = ["sleep", "60"]
 
 async def test_a_failed_liveness_probe_restarts_the_container(around: Around) -> None:
     around.grace = 0
-    probe = {"exec": {"command": ["test", "-e", "alive"]}, "periodSeconds": 1, "failureThreshold": 1}
+    probe = {
+        "exec": {"command": ["test", "-e", "alive"]},
+        "periodSeconds": 1,
+        "failureThreshold": 1,
+    }
     container = around.make(command=["sh", "-c", "touch alive; sleep 60"], livenessProbe=probe)
     work = asyncio.ensure_future(container.run())
     await until(lambda: container.state.running)
@@ -19,14 +23,26 @@ async def test_a_failed_liveness_probe_restarts_the_container(around: Around) ->
     assert container.state.restarts == 0
     (around.folder / "containers/c/rootfs/alive").unlink()
     await until(lambda: container.state.restarts == 1)
-    assert ("Normal", "Killing", "Container c failed liveness probe, will be restarted") in around.events.seen
+    assert (
+        "Normal",
+        "Killing",
+        "Container c failed liveness probe, will be restarted",
+    ) in around.events.seen
     assert "Unhealthy" in around.events.reasons()
     work.cancel()
 
 
 async def test_readiness_waits_for_the_startup_probe_and_follows_its_own(around: Around) -> None:
-    ready = {"exec": {"command": ["test", "-e", "ready"]}, "periodSeconds": 1, "failureThreshold": 1}
-    started = {"exec": {"command": ["test", "-e", "started"]}, "periodSeconds": 1, "failureThreshold": 60}
+    ready = {
+        "exec": {"command": ["test", "-e", "ready"]},
+        "periodSeconds": 1,
+        "failureThreshold": 1,
+    }
+    started = {
+        "exec": {"command": ["test", "-e", "started"]},
+        "periodSeconds": 1,
+        "failureThreshold": 60,
+    }
     container = around.make(command=SLEEP, startupProbe=started, readinessProbe=ready)
     work = asyncio.ensure_future(container.run())
     await until(lambda: container.state.running)
@@ -45,8 +61,15 @@ async def test_readiness_waits_for_the_startup_probe_and_follows_its_own(around:
 
 async def test_a_startup_probe_that_never_passes_restarts_the_container(around: Around) -> None:
     around.grace = 0
-    container = around.make(command=SLEEP, startupProbe={"tcpSocket": {"port": 1}, "periodSeconds": 1, "failureThreshold": 2})
+    container = around.make(
+        command=SLEEP,
+        startupProbe={"tcpSocket": {"port": 1}, "periodSeconds": 1, "failureThreshold": 2},
+    )
     work = asyncio.ensure_future(container.run())
     await until(lambda: container.state.restarts == 1)
-    assert ("Normal", "Killing", "Container c failed startup probe, will be restarted") in around.events.seen
+    assert (
+        "Normal",
+        "Killing",
+        "Container c failed startup probe, will be restarted",
+    ) in around.events.seen
     work.cancel()

@@ -1,4 +1,6 @@
-"""The identity flow of a volume: service account token, AssumeRoleWithOIDC, objects; every refusal with the cloud's words."""
+"""The identity flow of a volume: service account token, AssumeRoleWithOIDC, objects; every refusal
+with the cloud's words.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,26 @@ import pytest
 from aiohttp import web
 
 from lab.kubelet import ossmount
-from lab.kubelet.ossmount import Account, Keys, assume_role, credentials, download, make_read_only, remove, service_account_token
+from lab.kubelet.ossmount import (
+    Account,
+    Keys,
+    assume_role,
+    credentials,
+    download,
+    make_read_only,
+    remove,
+    service_account_token,
+)
 from lab.kubelet.ossoptions import MountError, OssOptions
 from lab.tests.nodes.conftest import FakeApi
 
 OPTIONS = OssOptions(
-    bucket="models", endpoint="http://127.0.0.1:1", region="cn-shanghai", path="/models", auth_type="rrsa", role_name="reader"
+    bucket="models",
+    endpoint="http://127.0.0.1:1",
+    region="cn-shanghai",
+    path="/models",
+    auth_type="rrsa",
+    role_name="reader",
 )
 ACCOUNT = Account("1234567890123456", "c1")
 
@@ -25,7 +41,12 @@ ACCOUNT = Account("1234567890123456", "c1")
 async def sts() -> AsyncIterator[tuple[str, list[dict[str, str]], dict[str, Any]]]:
     """(address, recorded forms, the answer to give: {"status", "body"})."""
     forms: list[dict[str, str]] = []
-    given = {"AccessKeyId": "STS.x", "AccessKeySecret": "s", "SecurityToken": "t", "Expiration": "2026-11-22T00:00:00Z"}
+    given = {
+        "AccessKeyId": "STS.x",
+        "AccessKeySecret": "s",
+        "SecurityToken": "t",
+        "Expiration": "2026-11-22T00:00:00Z",
+    }
     answer: dict[str, Any] = {"status": 200, "body": {"RequestId": "R", "Credentials": given}}
 
     async def handle(request: web.Request) -> web.Response:
@@ -45,7 +66,11 @@ async def test_the_call_is_an_unsigned_rpc_with_role_provider_and_token(sts: Any
     address, forms, _ = sts
     assert await assume_role("a.b.c", OPTIONS, ACCOUNT, address) == Keys("STS.x", "s", "t")
     form = forms[0]
-    assert (form["Action"], form["Version"], form["Format"]) == ("AssumeRoleWithOIDC", "2015-04-01", "JSON")
+    assert (form["Action"], form["Version"], form["Format"]) == (
+        "AssumeRoleWithOIDC",
+        "2015-04-01",
+        "JSON",
+    )
     assert form["RoleArn"] == "acs:ram::1234567890123456:role/reader"
     assert form["OIDCProviderArn"] == "acs:ram::1234567890123456:oidc-provider/ack-rrsa-c1"
     assert form["OIDCToken"] == "a.b.c"
@@ -55,7 +80,14 @@ async def test_the_call_is_an_unsigned_rpc_with_role_provider_and_token(sts: Any
 
 async def test_a_refusal_carries_the_clouds_code_and_message(sts: Any) -> None:
     address, _, answer = sts
-    answer |= {"status": 403, "body": {"RequestId": "R", "Code": "AuthenticationFail.NoPermission", "Message": "trust policy says no"}}
+    answer |= {
+        "status": 403,
+        "body": {
+            "RequestId": "R",
+            "Code": "AuthenticationFail.NoPermission",
+            "Message": "trust policy says no",
+        },
+    }
     with pytest.raises(MountError) as caught:
         await assume_role("a.b.c", OPTIONS, ACCOUNT, address)
     text = str(caught.value)
@@ -80,14 +112,20 @@ async def test_the_token_is_the_fuse_pods_for_the_sts_audience() -> None:
 
 
 async def test_a_missing_service_account_is_named() -> None:
-    with pytest.raises(MountError, match=r"cannot get a token of service account ack-csi-fuse/missing: serviceaccounts"):
+    with pytest.raises(
+        MountError,
+        match=r"cannot get a token of service account ack-csi-fuse/missing: serviceaccounts",
+    ):
         await service_account_token(FakeApi(), "missing")  # type: ignore[arg-type]
 
 
 async def test_without_rrsa_the_volumes_own_keys_are_used_and_a_public_bucket_needs_none() -> None:
     own = OssOptions("b", "http://x", "r", key_id="a", key_secret="s")
     assert await credentials(FakeApi(), own, ACCOUNT) == Keys("a", "s")  # type: ignore[arg-type]
-    assert await credentials(FakeApi(), OssOptions("b", "http://x", "r", auth_type="public"), ACCOUNT) is None  # type: ignore[arg-type]
+    assert (
+        await credentials(FakeApi(), OssOptions("b", "http://x", "r", auth_type="public"), ACCOUNT)
+        is None
+    )  # type: ignore[arg-type]
 
 
 class Bucket:
@@ -95,14 +133,25 @@ class Bucket:
 
     keys = ("models/", "models/tensorflow/1/saved_model.pb", "models/tensorflow/1/variables/x")
 
-    def __init__(self, error: oss2.exceptions.OssError | None = None, keys: tuple[str, ...] = keys) -> None:
+    def __init__(
+        self, error: oss2.exceptions.OssError | None = None, keys: tuple[str, ...] = keys
+    ) -> None:
         self.error, self.keys = error, keys
 
     def list_objects_v2(self, prefix: str = "", **_: Any) -> Any:
         if self.error:
             raise self.error
         found = [type("Found", (), {"key": key}) for key in self.keys if key.startswith(prefix)]
-        return type("Listed", (), {"object_list": found, "prefix_list": [], "is_truncated": False, "next_continuation_token": ""})
+        return type(
+            "Listed",
+            (),
+            {
+                "object_list": found,
+                "prefix_list": [],
+                "is_truncated": False,
+                "next_continuation_token": "",
+            },
+        )
 
     def get_object_to_file(self, key: str, path: str) -> None:
         Path(path).write_text(key)
@@ -121,11 +170,15 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_objects_become_files_below_the_path(bucket: Any, tmp_path: Path) -> None:
     bucket(Bucket())
     assert download(OPTIONS, None, tmp_path) == 3
-    found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    found = sorted(
+        str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()
+    )
     assert found == ["tensorflow/1/saved_model.pb", "tensorflow/1/variables/x"]
 
 
-def test_a_refusal_of_the_store_carries_its_code_message_and_status(bucket: Any, tmp_path: Path) -> None:
+def test_a_refusal_of_the_store_carries_its_code_message_and_status(
+    bucket: Any, tmp_path: Path
+) -> None:
     details = {"Code": "AccessDenied", "Message": "RAM policy", "RequestId": "R"}
     bucket(Bucket(oss2.exceptions.AccessDenied(403, {}, b"", details)))
     with pytest.raises(MountError) as caught:
@@ -148,7 +201,9 @@ def test_an_object_cannot_leave_the_volume(bucket: Any, tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("evil"))
 
 
-def test_a_read_only_volume_has_no_write_permission_and_can_still_be_removed(tmp_path: Path) -> None:
+def test_a_read_only_volume_has_no_write_permission_and_can_still_be_removed(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "v" / "d").mkdir(parents=True)
     (tmp_path / "v" / "d" / "f").write_text("x")
     make_read_only(tmp_path / "v")
@@ -159,7 +214,11 @@ def test_a_read_only_volume_has_no_write_permission_and_can_still_be_removed(tmp
 
 
 async def test_a_failed_mount_leaves_nothing_behind(bucket: Any, tmp_path: Path) -> None:
-    bucket(Bucket(oss2.exceptions.NoSuchBucket(404, {}, b"", {"Code": "NoSuchBucket", "Message": "gone"})))
+    bucket(
+        Bucket(
+            oss2.exceptions.NoSuchBucket(404, {}, b"", {"Code": "NoSuchBucket", "Message": "gone"})
+        )
+    )
 
     async def in_thread(work: Any, *arguments: Any) -> Any:
         return work(*arguments)

@@ -14,7 +14,13 @@ from lab.kubelet.fields import ConfigError, environment, field_value, quantity
 from lab.kubelet.logserver import last_lines
 
 POD: dict[str, Any] = {
-    "metadata": {"name": "p", "namespace": "n", "uid": "u", "labels": {"app": "bert", "a": "1"}, "annotations": {"x/y": "z"}},
+    "metadata": {
+        "name": "p",
+        "namespace": "n",
+        "uid": "u",
+        "labels": {"app": "bert", "a": "1"},
+        "annotations": {"x/y": "z"},
+    },
     "spec": {"nodeName": "node-1"},
 }
 
@@ -71,19 +77,36 @@ async def lookup(plural: str, name: str) -> dict[str, Any] | None:
 async def test_environment_sees_earlier_variables_fields_and_references() -> None:
     container = {
         "resources": {"limits": {"memory": "2Gi", "cpu": "1500m"}},
-        "envFrom": [{"configMapRef": {"name": "here"}, "prefix": "P_"}, {"secretRef": {"name": "gone", "optional": True}}],
+        "envFrom": [
+            {"configMapRef": {"name": "here"}, "prefix": "P_"},
+            {"secretRef": {"name": "gone", "optional": True}},
+        ],
         "env": [
             {"name": "A", "value": "1"},
             {"name": "B", "value": "$(A)$(P_k)"},
             {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
             {"name": "S", "valueFrom": {"secretKeyRef": {"name": "here", "key": "k"}}},
-            {"name": "O", "valueFrom": {"configMapKeyRef": {"name": "gone", "key": "k", "optional": True}}},
-            {"name": "MEM", "valueFrom": {"resourceFieldRef": {"resource": "limits.memory", "divisor": "1Mi"}}},
+            {
+                "name": "O",
+                "valueFrom": {"configMapKeyRef": {"name": "gone", "key": "k", "optional": True}},
+            },
+            {
+                "name": "MEM",
+                "valueFrom": {"resourceFieldRef": {"resource": "limits.memory", "divisor": "1Mi"}},
+            },
             {"name": "CPU", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}},
         ],
     }
     found = await environment(POD, container, {"status.podIP": "10.244.0.2"}, lookup)
-    assert found == {"P_k": "v", "A": "1", "B": "1v", "IP": "10.244.0.2", "S": "hidden", "MEM": "2048", "CPU": "2"}
+    assert found == {
+        "P_k": "v",
+        "A": "1",
+        "B": "1v",
+        "IP": "10.244.0.2",
+        "S": "hidden",
+        "MEM": "2048",
+        "CPU": "2",
+    }
 
 
 @pytest.mark.parametrize(
@@ -99,7 +122,13 @@ async def test_a_reference_that_is_not_there_is_named(entry: dict[str, Any], tex
 
 
 def test_quantities() -> None:
-    assert [quantity(text) for text in ("1", "500m", "2Gi", "1k", "")] == [1, 0.5, 2 * 2**30, 1000, 0]
+    assert [quantity(text) for text in ("1", "500m", "2Gi", "1k", "")] == [
+        1,
+        0.5,
+        2 * 2**30,
+        1000,
+        0,
+    ]
 
 
 def test_the_tail_of_a_log() -> None:

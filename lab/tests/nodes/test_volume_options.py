@@ -27,30 +27,53 @@ def volume(**changes: str | None) -> dict[str, Any]:
 
 def test_the_programs_volume_is_understood() -> None:
     options = parse(volume(), {}, read_only=True)
-    assert (options.bucket, options.endpoint, options.region) == ("models", "http://oss-cn-shanghai-internal.aliyuncs.com", "cn-shanghai")
-    assert (options.prefix, options.fuse_type, options.auth_type, options.read_only) == ("models/", "ossfs2", "rrsa", True)
+    assert (options.bucket, options.endpoint, options.region) == (
+        "models",
+        "http://oss-cn-shanghai-internal.aliyuncs.com",
+        "cn-shanghai",
+    )
+    assert (options.prefix, options.fuse_type, options.auth_type, options.read_only) == (
+        "models/",
+        "ossfs2",
+        "rrsa",
+        True,
+    )
     owner = "acs:ram::42"
-    assert role_arns(options, Account("42", "c1")) == (f"{owner}:role/reader", f"{owner}:oidc-provider/ack-rrsa-c1")
+    assert role_arns(options, Account("42", "c1")) == (
+        f"{owner}:role/reader",
+        f"{owner}:oidc-provider/ack-rrsa-c1",
+    )
 
 
 def test_explicit_arns_win_over_the_role_name() -> None:
-    options = parse(volume(roleArn="acs:ram::7:role/x", oidcProviderArn="acs:ram::7:oidc-provider/y"), {}, True)
-    assert role_arns(options, Account("42", "c1")) == ("acs:ram::7:role/x", "acs:ram::7:oidc-provider/y")
+    options = parse(
+        volume(roleArn="acs:ram::7:role/x", oidcProviderArn="acs:ram::7:oidc-provider/y"), {}, True
+    )
+    assert role_arns(options, Account("42", "c1")) == (
+        "acs:ram::7:role/x",
+        "acs:ram::7:oidc-provider/y",
+    )
 
 
 def test_keys_count_in_any_case_and_the_public_endpoint_becomes_internal() -> None:
-    upper = {key.upper(): value for key, value in RRSA.items()} | {"URL": "https://oss-cn-shanghai.aliyuncs.com/"}
+    upper = {key.upper(): value for key, value in RRSA.items()} | {
+        "URL": "https://oss-cn-shanghai.aliyuncs.com/"
+    }
     options = parse({"volumeAttributes": upper}, {}, True)
     assert options.endpoint == "https://oss-cn-shanghai-internal.aliyuncs.com"
 
 
-@pytest.mark.parametrize("secret", [{"akId": "a", "akSecret": "s"}, {"AccessKeyId": "a", "AccessKeySecret": "s"}])
+@pytest.mark.parametrize(
+    "secret", [{"akId": "a", "akSecret": "s"}, {"AccessKeyId": "a", "AccessKeySecret": "s"}]
+)
 def test_a_published_secret_gives_the_keys(secret: dict[str, str]) -> None:
     options = parse(volume(authType=None), secret, True)
     assert (options.key_id, options.key_secret) == ("a", "s")
 
 
-def test_the_whole_bucket_has_no_prefix_and_the_fuse_type_may_come_from_the_file_system_type() -> None:
+def test_the_whole_bucket_has_no_prefix_and_the_fuse_type_may_come_from_the_file_system_type() -> (
+    None
+):
     options = parse({**volume(path=None, fuseType=None), "fsType": "ossfs2"}, {}, False)
     assert (options.prefix, options.fuse_type) == ("", "ossfs2")
 
@@ -71,7 +94,10 @@ def test_the_whole_bucket_has_no_prefix_and_the_fuse_type_may_come_from_the_file
         ({"fuseType": "s3fs"}, "fuseType 's3fs' is neither ossfs nor ossfs2"),
         ({"encrypted": "aes256"}, "ossfs2 does not support encrypted"),
         ({"otherOpts": "max_stat_cache_size=0"}, "invalid otherOpts"),
-        ({"otherOpts": "-o allow_other umask=022"}, 'code = InvalidArgument desc = invalid otherOpts: "-o allow_other umask=022"'),
+        (
+            {"otherOpts": "-o allow_other umask=022"},
+            'code = InvalidArgument desc = invalid otherOpts: "-o allow_other umask=022"',
+        ),
         ({"otherOpts": "allow_other -o umask=022"}, "invalid otherOpts"),
     ],
 )
@@ -99,24 +125,41 @@ INVALID = "ERROR: failed validation of new value '{}' for flag '{}'"
         ("-o attr_timeout=60s", ILLEGAL.format("60s", "uint64", "attr_timeout")),
         ("-o attr_timeout", ILLEGAL.format("--log_level=info", "uint64", "attr_timeout")),
         ("-o attr_timeout -o ro", ILLEGAL.format("--ro", "uint64", "attr_timeout")),
-        ("-o noattr_timeout", "ERROR: boolean value (noattr_timeout) specified for uint64 command line flag"),
+        (
+            "-o noattr_timeout",
+            "ERROR: boolean value (noattr_timeout) specified for uint64 command line flag",
+        ),
         ("-o fuse_threads=0", INVALID.format("0", "fuse_threads")),
         ("-o fuse_threads=1025", INVALID.format("1025", "fuse_threads")),
-        ("-o upload_concurrency=3000000000", ILLEGAL.format("3000000000", "int32", "upload_concurrency")),
-        ("-o upload_buffer_size=1M -o prefetch_chunk_size=1G", INVALID.format("1G", "prefetch_chunk_size")),
+        (
+            "-o upload_concurrency=3000000000",
+            ILLEGAL.format("3000000000", "int32", "upload_concurrency"),
+        ),
+        (
+            "-o upload_buffer_size=1M -o prefetch_chunk_size=1G",
+            INVALID.format("1G", "prefetch_chunk_size"),
+        ),
         ("-o upload_buffer_size=8X", INVALID.format("8X", "upload_buffer_size")),
         ("-o dir_mode=755", INVALID.format("755", "dir_mode")),
         ("-o file_mode=0888", INVALID.format("0888", "file_mode")),
         ("-o credential_process=$HOME/keys", INVALID.format("$HOME/keys", "credential_process")),
         ("-o total_rw_mem_ratio=1", INVALID.format("1", "total_rw_mem_ratio")),
         ("-o oss_request_timeout_ms=999", INVALID.format("999", "oss_request_timeout_ms")),
-        ("-o umask=022,allow_other -o max_stat_cache_size=0", f"{UNKNOWN.format('max_stat_cache_size')}\n{UNKNOWN.format('umask')}"),
+        (
+            "-o umask=022,allow_other -o max_stat_cache_size=0",
+            f"{UNKNOWN.format('max_stat_cache_size')}\n{UNKNOWN.format('umask')}",
+        ),
     ],
 )
-def test_ossfs2_ends_with_its_own_words_for_an_option_it_does_not_take(options: str, said: str) -> None:
+def test_ossfs2_ends_with_its_own_words_for_an_option_it_does_not_take(
+    options: str, said: str
+) -> None:
     with pytest.raises(MountError) as caught:
         parse(volume(otherOpts=options), {}, True)
-    assert str(caught.value) == f"rpc error: code = Internal desc = failed to mount: ossfs2 exited: exit status 1, with stderr: {said}"
+    assert (
+        str(caught.value)
+        == f"rpc error: code = Internal desc = failed to mount: ossfs2 exited: exit status 1, with stderr: {said}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -144,10 +187,19 @@ def test_ossfs2_takes_its_own_options(options: str) -> None:
 def test_ossfs_ends_with_its_own_or_libfuse_s_words(options: str, said: str) -> None:
     with pytest.raises(MountError) as caught:
         parse(volume(fuseType="ossfs", otherOpts=options), {}, True)
-    assert str(caught.value).endswith(f"failed to mount: ossfs exited: exit status 1, with stderr: {said}")
+    assert str(caught.value).endswith(
+        f"failed to mount: ossfs exited: exit status 1, with stderr: {said}"
+    )
 
 
-@pytest.mark.parametrize("options", ["-o umask=022 -o max_stat_cache_size=0 -o allow_other", "-o ro", "-o attr_timeout=60,kernel_cache"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        "-o umask=022 -o max_stat_cache_size=0 -o allow_other",
+        "-o ro",
+        "-o attr_timeout=60,kernel_cache",
+    ],
+)
 def test_ossfs_takes_its_own_and_libfuse_s_options(options: str) -> None:
     parse(volume(fuseType="ossfs", otherOpts=options), {}, True)
 
@@ -155,21 +207,51 @@ def test_ossfs_takes_its_own_and_libfuse_s_options(options: str) -> None:
 def test_each_client_refuses_most_of_the_other_s_options() -> None:
     """Those that both know are few, and known."""
     both = {name for name in ossfs2.DATA["options"] if name in ossfs1.KNOWN}
-    assert both == {"allow_other", "attr_timeout", "credential_process", "gid", "negative_timeout", "nonempty", "ram_role", "ro", "uid"}
+    assert both == {
+        "allow_other",
+        "attr_timeout",
+        "credential_process",
+        "gid",
+        "negative_timeout",
+        "nonempty",
+        "ram_role",
+        "ro",
+        "uid",
+    }
     for name in sorted(ossfs1.KNOWN - set(ossfs2.OPTIONS) - {"noatime"}):
-        assert f"ERROR: unknown command line flag '{name}'" in ossfs2.refusals([name]).values(), name
+        assert f"ERROR: unknown command line flag '{name}'" in ossfs2.refusals([name]).values(), (
+            name
+        )
 
 
 def test_every_option_is_data_with_a_source() -> None:
     assert len(ossfs2.DATA["options"]) == 73 and len(ossfs1.DATA["options"]) > 80
     for data in (ossfs2.DATA, ossfs1.DATA):
-        assert all(source.startswith("https://") for source in [*data["sources"], data["driver"]["source"]])
-    assert {option["type"] for option in ossfs2.OPTIONS.values()} == {"bool", "int32", "int64", "uint64", "double", "string"}
+        assert all(
+            source.startswith("https://") for source in [*data["sources"], data["driver"]["source"]]
+        )
+    assert {option["type"] for option in ossfs2.OPTIONS.values()} == {
+        "bool",
+        "int32",
+        "int64",
+        "uint64",
+        "double",
+        "string",
+    }
 
 
 @pytest.mark.parametrize(
-    ("options", "read_only"), [("-o ro", True), ("-o ro=true", True), ("-o ro=0", False), ("-o allow_other", False), ("", False)]
+    ("options", "read_only"),
+    [
+        ("-o ro", True),
+        ("-o ro=true", True),
+        ("-o ro=0", False),
+        ("-o allow_other", False),
+        ("", False),
+    ],
 )
-def test_a_writable_volume_is_read_only_when_the_client_is_told_so(options: str, read_only: bool) -> None:
+def test_a_writable_volume_is_read_only_when_the_client_is_told_so(
+    options: str, read_only: bool
+) -> None:
     assert parse(volume(otherOpts=options), {}, False).read_only is read_only
     assert parse(volume(otherOpts=options), {}, True).read_only is True

@@ -33,7 +33,14 @@ def tea_config(lab: Lab, host: str, pair: tuple[str, str] | None = None, token: 
     from alibabacloud_tea_openapi import models
 
     access_key, secret = pair or keys(lab)
-    config = models.Config(access_key_id=access_key, access_key_secret=secret, endpoint=host, region_id=REGION, ca=lab.ca, protocol="https")
+    config = models.Config(
+        access_key_id=access_key,
+        access_key_secret=secret,
+        endpoint=host,
+        region_id=REGION,
+        ca=lab.ca,
+        protocol="https",
+    )
     if token:
         config.security_token = token
     return config
@@ -43,7 +50,9 @@ def runtime(lab: Lab) -> Any:
     """Run-time options of the official SDKs: verify against the lab's CA, never retry."""
     from alibabacloud_tea_util import models
 
-    return models.RuntimeOptions(ca=lab.ca, autoretry=False, connect_timeout=5000, read_timeout=120000)
+    return models.RuntimeOptions(
+        ca=lab.ca, autoretry=False, connect_timeout=5000, read_timeout=120000
+    )
 
 
 def core(lab: Lab, pair: tuple[str, str] | None = None) -> AcsClient:
@@ -51,7 +60,14 @@ def core(lab: Lab, pair: tuple[str, str] | None = None) -> AcsClient:
     return AcsClient(*(pair or keys(lab)), REGION, auto_retry=False, verify=lab.ca, timeout=120)
 
 
-def rpc(lab: Lab, host: str, version: str, action: str, pair: tuple[str, str] | None = None, **parameters: Any) -> dict[str, Any]:
+def rpc(
+    lab: Lab,
+    host: str,
+    version: str,
+    action: str,
+    pair: tuple[str, str] | None = None,
+    **parameters: Any,
+) -> dict[str, Any]:
     """One RPC call by the older SDK (HMAC-SHA1 in the query)."""
     request = CommonRequest(domain=host, version=version, action_name=action)
     request.set_protocol_type("https")
@@ -66,9 +82,18 @@ def ram(lab: Lab, action: str, **parameters: Any) -> dict[str, Any]:
     return rpc(lab, "ram.aliyuncs.com", "2015-05-01", action, **parameters)
 
 
-def roa(lab: Lab, method: str, path: str, body: Any = None, pair: tuple[str, str] | None = None, **query: str) -> Any:
+def roa(
+    lab: Lab,
+    method: str,
+    path: str,
+    body: Any = None,
+    pair: tuple[str, str] | None = None,
+    **query: str,
+) -> Any:
     """One container service call by the older SDK (`Authorization: acs`)."""
-    request = CommonRequest(domain=f"cs.{REGION}.aliyuncs.com", version="2015-12-15", uri_pattern=path)
+    request = CommonRequest(
+        domain=f"cs.{REGION}.aliyuncs.com", version="2015-12-15", uri_pattern=path
+    )
     request.set_protocol_type("https")
     request.set_method(method)
     request.add_header("Content-Type", "application/json")
@@ -82,14 +107,23 @@ def roa(lab: Lab, method: str, path: str, body: Any = None, pair: tuple[str, str
 def bucket(lab: Lab, name: str, auth: Any = None, scheme: str = "https") -> oss2.Bucket:
     """A bucket through oss2, signature version 4 unless `auth` says otherwise."""
     endpoint = f"{scheme}://oss-{REGION}.aliyuncs.com"
-    return oss2.Bucket(auth or oss2.AuthV4(*keys(lab)), endpoint, name, region=REGION, connect_timeout=120)
+    return oss2.Bucket(
+        auth or oss2.AuthV4(*keys(lab)), endpoint, name, region=REGION, connect_timeout=120
+    )
 
 
 def https(
-    lab: Lab, method: str, host: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+    lab: Lab,
+    method: str,
+    host: str,
+    path: str,
+    body: bytes = b"",
+    headers: dict[str, str] | None = None,
 ) -> tuple[int, dict[str, str], bytes]:
     """One bare HTTPS request; (status, headers, body)."""
-    connection = http.client.HTTPSConnection(host, 443, context=ssl.create_default_context(cafile=lab.ca), timeout=120)
+    connection = http.client.HTTPSConnection(
+        host, 443, context=ssl.create_default_context(cafile=lab.ca), timeout=120
+    )
     try:
         connection.request(method, path, body or None, headers or {})
         answer = connection.getresponse()
@@ -99,7 +133,13 @@ def https(
 
 
 def log_sha1(
-    lab: Lab, method: str, host: str, path: str, query: dict[str, str] | None = None, secret: str | None = None, body: bytes = b""
+    lab: Lab,
+    method: str,
+    host: str,
+    path: str,
+    query: dict[str, str] | None = None,
+    secret: str | None = None,
+    body: bytes = b"",
 ) -> tuple[int, Any]:
     """One log service call signed as the older clients do (hmac-sha1)."""
     access_key, own_secret = keys(lab, secret)
@@ -113,9 +153,13 @@ def log_sha1(
     if digest:
         headers["Content-MD5"] = digest
     own = "".join(f"{n}:{headers[n]}\n" for n in sorted(headers) if n.startswith("x-log-"))
-    resource = path + ("?" + "&".join(f"{n}={v}" for n, v in sorted(query.items())) if query else "")
+    resource = path + (
+        "?" + "&".join(f"{n}={v}" for n, v in sorted(query.items())) if query else ""
+    )
     text = f"{method}\n{digest}\n{headers['Content-Type']}\n{headers['Date']}\n{own}{resource}"
-    signature = base64.b64encode(hmac.new(own_secret.encode(), text.encode(), hashlib.sha1).digest()).decode()
+    signature = base64.b64encode(
+        hmac.new(own_secret.encode(), text.encode(), hashlib.sha1).digest()
+    ).decode()
     headers["Authorization"] = f"LOG {access_key}:{signature}"
     target = path + ("?" + urlencode(query, quote_via=quote) if query else "")
     status, _, answer = https(lab, method, host, target, body, headers)
@@ -126,5 +170,12 @@ def token(lab: Lab, **changes: Any) -> str:
     """A service account's token as the cluster issues it."""
     issuer = f"https://oidc-ack-{REGION}.oss-{REGION}.aliyuncs.com/{CLUSTER}"
     now = int(time.time())
-    claims = {"iss": issuer, "sub": SUBJECT, "aud": ["sts.aliyuncs.com"], "iat": now, "exp": now + 3600, **changes}
+    claims = {
+        "iss": issuer,
+        "sub": SUBJECT,
+        "aud": ["sts.aliyuncs.com"],
+        "iat": now,
+        "exp": now + 3600,
+        **changes,
+    }
     return jwt.encode(claims, (lab.home / "pki" / "sa.key").read_text(), algorithm="RS256")

@@ -1,4 +1,6 @@
-"""A region double of its own for these tests, reached by the cloud's real names over verified TLS."""
+"""A region double of its own for these tests, reached by the cloud's real names over verified
+TLS.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     yield made
     judged = made.ask("departures")
     made.stop()
-    assert not judged["departures"], "the double departs from the official SDKs' models:\n" + "\n".join(judged["departures"])
+    assert not judged["departures"], (
+        "the double departs from the official SDKs' models:\n" + "\n".join(judged["departures"])
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -32,13 +36,22 @@ def cloud_names(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def resolve(host: Any, port: Any, *rest: Any, **options: Any) -> Any:
         if isinstance(host, str) and host.endswith(".aliyuncs.com"):
-            return _resolve("127.0.0.1", lab.http if port in (80, "http") else lab.https, *rest, **options)
+            return _resolve(
+                "127.0.0.1", lab.http if port in (80, "http") else lab.https, *rest, **options
+            )
         return _resolve(host, port, *rest, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", lab.ca)
     monkeypatch.setenv("SSL_CERT_FILE", lab.ca)
-    for name in ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy", "ALL_PROXY", "all_proxy"):
+    for name in (
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "https_proxy",
+        "http_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -1,6 +1,8 @@
-"""One request of every action that the double serves, in an order in which each finds what it needs, and everything is gone at the end.
+"""One request of every action that the double serves, in an order in which each finds what it
+needs, and everything is gone at the end.
 
-`run` sends each as it is, and before that once without each of its required parameters and fields: those must be refused.
+`run` sends each as it is, and before that once without each of its required parameters and fields:
+those must be refused.
 """
 
 from __future__ import annotations
@@ -37,12 +39,18 @@ class Exchange:
     body: Any = None
     """JSON (container service, log service), bytes, or XML (OSS)."""
     path: dict[str, str] = field(default_factory=dict)
-    """What stands in the path's places; `bucket` and `key` of OSS, `project` of the log service's host."""
+    """What stands in the path's places; `bucket` and `key` of OSS, `project` of the log service's
+    host.
+    """
     keep: dict[str, str] = field(default_factory=dict)
-    """What is to be remembered of the answer: name by place (`nodes.0.instance_id`), or by the element's name."""
+    """What is to be remembered of the answer: name by place (`nodes.0.instance_id`), or by the
+    element's name.
+    """
     headers: dict[str, str] = field(default_factory=dict)
     until: str = ""
-    """The request is sent again until this is in the answer, or, when it is "accepted", until it is accepted."""
+    """The request is sent again until this is in the answer, or, when it is "accepted", until it is
+    accepted.
+    """
     way: int = 0
     """Which of an action's routes, if it has several."""
 
@@ -77,7 +85,12 @@ def run(lab: Lab) -> list[Outcome]:
     """All of them, one after the other."""
     names = ("certificate-authority-data", "client-certificate-data", "client-key-data")
     (lab.home / "kubeconfig").write_text("\n".join(f"{name}: eA==" for name in names))
-    known = {"cluster": CLUSTER, "now": str(int(time.time())), "token": clients.token(lab), "issuer": _issuer()}
+    known = {
+        "cluster": CLUSTER,
+        "now": str(int(time.time())),
+        "token": clients.token(lab),
+        "issuer": _issuer(),
+    }
     return [_exchanged(lab, one, known) for one in EXCHANGES]
 
 
@@ -86,7 +99,9 @@ def _issuer() -> str:
 
 
 def _exchanged(lab: Lab, planned: Exchange, known: dict[str, str]) -> Outcome:
-    missing = [name for name in re.findall(r"\{(\w+)\}", json.dumps(_texts(planned))) if name not in known]
+    missing = [
+        name for name in re.findall(r"\{(\w+)\}", json.dumps(_texts(planned))) if name not in known
+    ]
     if missing:
         return Outcome(planned, _route_of(planned), error=f"no earlier answer said {missing}")
     ready = _filled(planned, known)
@@ -100,8 +115,17 @@ def _exchanged(lab: Lab, planned: Exchange, known: dict[str, str]) -> Outcome:
         if ready.until == "accepted":
             return outcome.status < 300
         if outcome.status < 300:
-            known.update({name: found for name, place in ready.keep.items() if (found := _found(answer, place))})
-        return not ready.until or (ready.until in json.dumps(answer, default=str) and all(name in known for name in ready.keep))
+            known.update(
+                {
+                    name: found
+                    for name, place in ready.keep.items()
+                    if (found := _found(answer, place))
+                }
+            )
+        return not ready.until or (
+            ready.until in json.dumps(answer, default=str)
+            and all(name in known for name in ready.keep)
+        )
 
     try:
         wait_for(accepted, 60)
@@ -123,24 +147,49 @@ def _filled(one: Exchange, known: dict[str, str]) -> Exchange:
         return [fill(inner) for inner in value] if isinstance(value, list) else value
 
     made = copy.copy(one)
-    made.params, made.body, made.path, made.headers = fill(one.params), fill(one.body), fill(one.path), fill(one.headers)
+    made.params, made.body, made.path, made.headers = (
+        fill(one.params),
+        fill(one.body),
+        fill(one.path),
+        fill(one.headers),
+    )
     return made
 
 
 def _without(one: Exchange) -> Iterator[tuple[str, Exchange]]:
-    """The request without each of what the models call required; RegionId is put in by the client, and judged in test_models.py."""
-    service, model = one.action.partition(":")[0], (judge.models().get(one.action) or {"request": {}})["request"]
+    """The request without each of what the models call required; RegionId is put in by the client,
+    and judged in test_models.py.
+    """
+    service, model = (
+        one.action.partition(":")[0],
+        (judge.models().get(one.action) or {"request": {}})["request"],
+    )
     excused = judge.LEFT_OUT.get(one.action, {})
     if service in RPC_SERVICES:
         for name in _required_rpc(one.params, model, ""):
-            kept = {key: value for key, value in one.params.items() if key != name and not key.startswith(f"{name}.")}
+            kept = {
+                key: value
+                for key, value in one.params.items()
+                if key != name and not key.startswith(f"{name}.")
+            }
             yield name, _changed(one, params=kept)
     elif service == "oss":
         for name in judge.required(model):
             if name in one.params and name != _entry(one).sub:
-                yield name, _changed(one, params={key: value for key, value in one.params.items() if key != name})
+                yield (
+                    name,
+                    _changed(
+                        one, params={key: value for key, value in one.params.items() if key != name}
+                    ),
+                )
             elif name in one.headers:
-                yield name, _changed(one, headers={key: value for key, value in one.headers.items() if key != name})
+                yield (
+                    name,
+                    _changed(
+                        one,
+                        headers={key: value for key, value in one.headers.items() if key != name},
+                    ),
+                )
         if isinstance(one.body, str):
             yield "the body", _changed(one, body="")
     else:
@@ -151,7 +200,12 @@ def _without(one: Exchange) -> Iterator[tuple[str, Exchange]]:
                 yield name, _changed(one, body=_less(one.body, place))
         for name in judge.required(model):
             if name in one.params:
-                yield name, _changed(one, params={key: value for key, value in one.params.items() if key != name})
+                yield (
+                    name,
+                    _changed(
+                        one, params={key: value for key, value in one.params.items() if key != name}
+                    ),
+                )
 
 
 def _required_rpc(params: dict[str, str], model: dict[str, Any], above: str) -> Iterator[str]:
@@ -168,12 +222,18 @@ def _required_rpc(params: dict[str, str], model: dict[str, Any], above: str) -> 
 
 def _required_in(value: Any, model: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     if isinstance(value, list) and isinstance(model, list):
-        yield from (found for number, one in enumerate(value) for found in _required_in(one, model[0], (*place, number)))
+        yield from (
+            found
+            for number, one in enumerate(value)
+            for found in _required_in(one, model[0], (*place, number))
+        )
     elif isinstance(value, dict) and isinstance(model, dict):
         for name, one in value.items():
             if f"{name}!" in model:
                 yield (*place, name)
-            yield from _required_in(one, model.get("*", model.get(name, model.get(f"{name}!"))), (*place, name))
+            yield from _required_in(
+                one, model.get("*", model.get(name, model.get(f"{name}!"))), (*place, name)
+            )
 
 
 def _less(body: Any, place: tuple[Any, ...]) -> Any:
@@ -194,7 +254,11 @@ def _changed(one: Exchange, **changes: Any) -> Exchange:
 
 def _ways(one: Exchange) -> list[Route]:
     service, call = one.action.split(":")
-    call = {"GetLogs": "GetLogStore", "ListProject": "GetProject"}.get(call, call) if service == "sls" else call
+    call = (
+        {"GetLogs": "GetLogStore", "ListProject": "GetProject"}.get(call, call)
+        if service == "sls"
+        else call
+    )
     return [route for _, route in ROUTES if (route.service, route.call) == (service, call)]
 
 
@@ -216,7 +280,9 @@ def _send(lab: Lab, one: Exchange) -> tuple[int, Any]:
         return _send_oss(lab, one)
     if service in RPC_SERVICES:
         try:
-            return 200, clients.rpc(lab, f"{service}.aliyuncs.com", RPC_SERVICES[service], call, None, **one.params)
+            return 200, clients.rpc(
+                lab, f"{service}.aliyuncs.com", RPC_SERVICES[service], call, None, **one.params
+            )
         except ServerException as error:
             return int(error.http_status or 0), str(error)
     route = _ways(one)[one.way]
@@ -228,7 +294,13 @@ def _send(lab: Lab, one: Exchange) -> tuple[int, Any]:
             return int(error.http_status or 0), str(error)
     host = f"{clients.REGION}.log.aliyuncs.com"
     host = f"{one.path['project']}.{host}" if one.path.get("project") else host
-    body = one.body if isinstance(one.body, bytes) else json.dumps(one.body).encode() if one.body is not None else b""
+    body = (
+        one.body
+        if isinstance(one.body, bytes)
+        else json.dumps(one.body).encode()
+        if one.body is not None
+        else b""
+    )
     return clients.log_sha1(lab, route.method, host, path, one.params, body=body)
 
 
@@ -238,7 +310,12 @@ def _send_oss(lab: Lab, one: Exchange) -> tuple[int, Any]:
     bucket = clients.bucket(lab, one.path.get("bucket", "none"))
     try:
         answer = bucket._do(
-            entry.method, one.path.get("bucket", ""), one.path.get("key", ""), params=params, headers=dict(one.headers), data=body
+            entry.method,
+            one.path.get("bucket", ""),
+            one.path.get("key", ""),
+            params=params,
+            headers=dict(one.headers),
+            data=body,
         )
         text = answer.read()
         return answer.status, ElementTree.fromstring(text) if text[:1] == b"<" else text
@@ -261,9 +338,17 @@ def _found(answer: Any, place: str) -> str:
 
 def _trust() -> str:
     provider = f"acs:ram::{{account}}:oidc-provider/ack-rrsa-{CLUSTER}"
-    claims = {"oidc:aud": ["sts.aliyuncs.com"], "oidc:iss": ["{issuer}"], "oidc:sub": [clients.SUBJECT]}
+    claims = {
+        "oidc:aud": ["sts.aliyuncs.com"],
+        "oidc:iss": ["{issuer}"],
+        "oidc:sub": [clients.SUBJECT],
+    }
     statements = [
-        {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"RAM": ["acs:ram::{account}:root"]}},
+        {
+            "Action": "sts:AssumeRole",
+            "Effect": "Allow",
+            "Principal": {"RAM": ["acs:ram::{account}:root"]},
+        },
         {
             "Action": "sts:AssumeRole",
             "Condition": {"StringEquals": claims},
@@ -274,8 +359,14 @@ def _trust() -> str:
     return json.dumps({"Version": "1", "Statement": statements})
 
 
-_POLICY = json.dumps({"Version": "1", "Statement": [{"Action": "oss:Get*", "Effect": "Allow", "Resource": "*"}]})
-_ROLE, _USER, _RULE = {"RoleName": "judged-role"}, {"UserName": "judged-user"}, {"PolicyName": "judged-policy"}
+_POLICY = json.dumps(
+    {"Version": "1", "Statement": [{"Action": "oss:Get*", "Effect": "Allow", "Resource": "*"}]}
+)
+_ROLE, _USER, _RULE = (
+    {"RoleName": "judged-role"},
+    {"UserName": "judged-user"},
+    {"PolicyName": "judged-policy"},
+)
 _CUSTOM = {**_RULE, "PolicyType": "Custom"}
 _PROVIDER = {"OIDCProviderName": "judged-provider"}
 _TAG = {"Tag.1.Key": "judged", "Tag.1.Value": "yes"}
@@ -300,7 +391,9 @@ def _varint(number: int) -> bytes:
 
 
 def _log_group() -> bytes:
-    """A LogGroup of one log with one field, as protobuf: no model of the SDK is in the way of its route."""
+    """A LogGroup of one log with one field, as protobuf: no model of the SDK is in the way of its
+    route.
+    """
     content = b"\x0a\x06status\x12\x03200"
     log = b"\x08" + _varint(int(time.time())) + b"\x12" + bytes([len(content)]) + content
     return b"\x0a" + bytes([len(log)]) + log
@@ -309,29 +402,49 @@ def _log_group() -> bytes:
 def _network() -> list[Exchange]:
     vpc, group = {"VpcId": "{vpc}"}, {"SecurityGroupId": "{group}"}
     return [
-        Exchange("location:DescribeEndpoints", {"Id": "cn-shanghai", "ServiceCode": "ecs", "Type": "openAPI"}),
+        Exchange(
+            "location:DescribeEndpoints",
+            {"Id": "cn-shanghai", "ServiceCode": "ecs", "Type": "openAPI"},
+        ),
         Exchange("business:QueryAvailableInstances", {"ProductCode": "vipcloudfw", "PageNum": "1"}),
-        Exchange("vpc:CreateVpc", {"VpcName": "judged", "CidrBlock": "10.9.0.0/16", **_TAG}, keep={"vpc": "VpcId"}),
+        Exchange(
+            "vpc:CreateVpc",
+            {"VpcName": "judged", "CidrBlock": "10.9.0.0/16", **_TAG},
+            keep={"vpc": "VpcId"},
+        ),
         Exchange("vpc:DescribeVpcAttribute", vpc, until="Available"),
         Exchange("vpc:DescribeVpcs", vpc),
         Exchange("vpc:ModifyVpcAttribute", {**vpc, "Description": "d"}),
         Exchange("vpc:DescribeRouteTableList", vpc),
         Exchange("vpc:TagResources", {"ResourceType": "VPC", "ResourceId.1": "{vpc}", **_TAG}),
         Exchange("vpc:ListTagResources", {"ResourceType": "VPC", "ResourceId.1": "{vpc}"}),
-        Exchange("vpc:UnTagResources", {"ResourceType": "VPC", "ResourceId.1": "{vpc}", "TagKey.1": "judged"}),
         Exchange(
-            "vpc:CreateVSwitch", {**vpc, "ZoneId": "cn-shanghai-e", "CidrBlock": "10.9.1.0/24", **_TAG}, keep={"vswitch": "VSwitchId"}
+            "vpc:UnTagResources",
+            {"ResourceType": "VPC", "ResourceId.1": "{vpc}", "TagKey.1": "judged"},
+        ),
+        Exchange(
+            "vpc:CreateVSwitch",
+            {**vpc, "ZoneId": "cn-shanghai-e", "CidrBlock": "10.9.1.0/24", **_TAG},
+            keep={"vswitch": "VSwitchId"},
         ),
         Exchange("vpc:DescribeVSwitchAttributes", {"VSwitchId": "{vswitch}"}),
         Exchange("vpc:DescribeVSwitches", vpc),
         Exchange("vpc:ModifyVSwitchAttribute", {"VSwitchId": "{vswitch}", "VSwitchName": "judged"}),
-        Exchange("vpc:CreateNatGateway", {**vpc, "Name": "judged", **_TAG}, keep={"nat": "NatGatewayId"}),
+        Exchange(
+            "vpc:CreateNatGateway", {**vpc, "Name": "judged", **_TAG}, keep={"nat": "NatGatewayId"}
+        ),
         Exchange("vpc:DescribeNatGateways", vpc),
         Exchange("vpc:DeleteNatGateway", {"NatGatewayId": "{nat}"}),
-        Exchange("vpc:AllocateEipAddress", {"Name": "judged", **_TAG}, keep={"eip": "AllocationId"}),
+        Exchange(
+            "vpc:AllocateEipAddress", {"Name": "judged", **_TAG}, keep={"eip": "AllocationId"}
+        ),
         Exchange("vpc:DescribeEipAddresses", {"AllocationId": "{eip}"}),
         Exchange("vpc:ReleaseEipAddress", {"AllocationId": "{eip}"}),
-        Exchange("ecs:CreateSecurityGroup", {**vpc, "SecurityGroupName": "judged", **_TAG}, keep={"group": "SecurityGroupId"}),
+        Exchange(
+            "ecs:CreateSecurityGroup",
+            {**vpc, "SecurityGroupName": "judged", **_TAG},
+            keep={"group": "SecurityGroupId"},
+        ),
         Exchange("ecs:DescribeSecurityGroups", vpc),
         Exchange("ecs:DescribeSecurityGroupAttribute", group),
         Exchange("ecs:ModifySecurityGroupPolicy", {**group, "InnerAccessPolicy": "Drop"}),
@@ -340,13 +453,22 @@ def _network() -> list[Exchange]:
         Exchange("ecs:DescribeZones"),
         Exchange("ecs:DescribeAvailableResource", {"DestinationResource": "InstanceType"}),
         Exchange("ecs:DescribeInstanceTypes", {"InstanceTypes.1": "ecs.g6.large"}),
-        Exchange("ecs:CreateDisk", {"ZoneId": "cn-shanghai-e", "Size": "20", **_TAG}, keep={"disk": "DiskId"}),
+        Exchange(
+            "ecs:CreateDisk",
+            {"ZoneId": "cn-shanghai-e", "Size": "20", **_TAG},
+            keep={"disk": "DiskId"},
+        ),
         Exchange("ecs:DescribeDisks"),
         Exchange("ecs:DeleteDisk", {"DiskId": "{disk}"}),
         *(
             Exchange(
                 "ecs:RunInstances",
-                {"InstanceType": "ecs.g6.large", "VSwitchId": "{vswitch}", "InstanceName": "judged", **_TAG},
+                {
+                    "InstanceType": "ecs.g6.large",
+                    "VSwitchId": "{vswitch}",
+                    "InstanceName": "judged",
+                    **_TAG,
+                },
                 keep={name: "InstanceIdSets.InstanceIdSet.0"},
             )
             for name in ("first", "second")
@@ -354,22 +476,41 @@ def _network() -> list[Exchange]:
         Exchange("ecs:DescribeInstances", {"VSwitchId": "{vswitch}"}),
         Exchange("ecs:DeleteInstance", {"InstanceId": "{first}", "Force": "true"}),
         Exchange("ecs:DeleteInstances", {"InstanceId.1": "{second}", "Force": "true"}),
-        Exchange("slb:CreateLoadBalancer", {"LoadBalancerName": "judged", **vpc, **_TAG}, keep={"slb": "LoadBalancerId"}),
+        Exchange(
+            "slb:CreateLoadBalancer",
+            {"LoadBalancerName": "judged", **vpc, **_TAG},
+            keep={"slb": "LoadBalancerId"},
+        ),
         Exchange("slb:DescribeLoadBalancers", {"LoadBalancerId": "{slb}"}),
-        Exchange("slb:SetLoadBalancerDeleteProtection", {"LoadBalancerId": "{slb}", "DeleteProtection": "off"}),
+        Exchange(
+            "slb:SetLoadBalancerDeleteProtection",
+            {"LoadBalancerId": "{slb}", "DeleteProtection": "off"},
+        ),
         Exchange("slb:DeleteLoadBalancer", {"LoadBalancerId": "{slb}"}),
         Exchange(
             "alb:CreateLoadBalancer",
-            {"AddressType": "Internet", "LoadBalancerBillingConfig.PayType": "PostPay", "LoadBalancerEdition": "Basic", **vpc, **_ZONES},
+            {
+                "AddressType": "Internet",
+                "LoadBalancerBillingConfig.PayType": "PostPay",
+                "LoadBalancerEdition": "Basic",
+                **vpc,
+                **_ZONES,
+            },
             keep={"alb": "LoadBalancerId"},
         ),
         Exchange("alb:ListLoadBalancers", {"LoadBalancerIds.1": "{alb}"}),
         Exchange("alb:DeleteLoadBalancer", {"LoadBalancerId": "{alb}"}),
-        Exchange("nlb:CreateLoadBalancer", {"AddressType": "Internet", **vpc, **_ZONES}, keep={"nlb": "LoadbalancerId"}),
+        Exchange(
+            "nlb:CreateLoadBalancer",
+            {"AddressType": "Internet", **vpc, **_ZONES},
+            keep={"nlb": "LoadbalancerId"},
+        ),
         Exchange("nlb:ListLoadBalancers", {"LoadBalancerIds.1": "{nlb}"}),
         Exchange("nlb:DeleteLoadBalancer", {"LoadBalancerId": "{nlb}"}),
         Exchange(
-            "ess:CreateScalingGroup", {"MinSize": "0", "MaxSize": "1", "ScalingGroupName": "judged", **_TAG}, keep={"asg": "ScalingGroupId"}
+            "ess:CreateScalingGroup",
+            {"MinSize": "0", "MaxSize": "1", "ScalingGroupName": "judged", **_TAG},
+            keep={"asg": "ScalingGroupId"},
         ),
         Exchange("ess:DescribeScalingGroups", {"ScalingGroupId.1": "{asg}"}),
         Exchange("ess:DeleteScalingGroup", {"ScalingGroupId": "{asg}"}),
@@ -426,7 +567,13 @@ def _identity() -> list[Exchange]:
         Exchange("ram:DeletePolicy", {**_RULE, "CascadingDelete": "true"}),
         Exchange("ram:DeleteRole", _ROLE),
         Exchange(
-            "ims:CreateOIDCProvider", {**_PROVIDER, "IssuerUrl": "https://judged.example.com", "ClientIds": "a", "Fingerprints": "b" * 40}
+            "ims:CreateOIDCProvider",
+            {
+                **_PROVIDER,
+                "IssuerUrl": "https://judged.example.com",
+                "ClientIds": "a",
+                "Fingerprints": "b" * 40,
+            },
         ),
         Exchange("ims:GetOIDCProvider", _PROVIDER),
         Exchange("ims:ListOIDCProviders"),
@@ -450,7 +597,10 @@ def _clusters() -> list[Exchange]:
             "tags": [{"Key": "judged", "Value": "yes"}],
             "disk_init": [{"disk_name": "/dev/vdb", "local_disk": False, "mkfs_type": "ext4"}],
         },
-        "kubernetes_config": {"labels": [{"key": "a", "value": "b"}], "taints": [{"key": "a", "value": "b", "effect": "NoSchedule"}]},
+        "kubernetes_config": {
+            "labels": [{"key": "a", "value": "b"}],
+            "taints": [{"key": "a", "value": "b", "effect": "NoSchedule"}],
+        },
         "management": {"enable": True},
         "count": 2,
     }
@@ -475,47 +625,97 @@ def _clusters() -> list[Exchange]:
         Exchange("cs:DescribeClusters"),
         Exchange("cs:DescribeClustersForRegion", path={"region": "cn-shanghai"}),
         Exchange("cs:DescribeClustersV1", {"name": "judged"}),
-        Exchange("cs:ModifyCluster", body={"deletion_protection": False}, path=_OWN, keep={"changing": "task_id"}),
+        Exchange(
+            "cs:ModifyCluster",
+            body={"deletion_protection": False},
+            path=_OWN,
+            keep={"changing": "task_id"},
+        ),
         Exchange("cs:DescribeTaskInfo", path={"task_id": "{changing}"}, until="success"),
         Exchange("cs:DescribeClusterResources", path=_OWN),
         Exchange("cs:DescribeClusterEndpoints", path=_OWN),
         Exchange("cs:DescribeClusterUserKubeconfig", path=_OWN),
-        Exchange("cs:UpdateControlPlaneLog", body={"log_project": "p", "log_ttl": "30", "components": ["apiserver"]}, path=_OWN),
+        Exchange(
+            "cs:UpdateControlPlaneLog",
+            body={"log_project": "p", "log_ttl": "30", "components": ["apiserver"]},
+            path=_OWN,
+        ),
         Exchange("cs:CheckControlPlaneLogEnable", path=_OWN),
-        Exchange("cs:UpdateClusterAuditLogConfig", body={"disable": False, "sls_project_name": "p"}, path=_OWN),
+        Exchange(
+            "cs:UpdateClusterAuditLogConfig",
+            body={"disable": False, "sls_project_name": "p"},
+            path=_OWN,
+        ),
         Exchange("cs:GetClusterAuditProject", path=_OWN),
         Exchange("cs:ModifyClusterTags", body=[{"key": "a", "value": "b"}], path=_OWN),
-        Exchange("cs:DescribeKubernetesVersionMetadata", {"Region": "cn-shanghai", "ClusterType": "ManagedKubernetes"}),
-        Exchange("cs:CreateAutoscalingConfig", body={"cool_down_duration": "10m", "expander": "least-waste"}, path=_OWN),
+        Exchange(
+            "cs:DescribeKubernetesVersionMetadata",
+            {"Region": "cn-shanghai", "ClusterType": "ManagedKubernetes"},
+        ),
+        Exchange(
+            "cs:CreateAutoscalingConfig",
+            body={"cool_down_duration": "10m", "expander": "least-waste"},
+            path=_OWN,
+        ),
         Exchange("cs:ListAddons"),
         Exchange("cs:DescribeAddon", path={"name": _ADDON}),
-        Exchange("cs:InstallClusterAddons", body=[{"name": _ADDON, "version": "1.2.22"}], path=_OWN),
+        Exchange(
+            "cs:InstallClusterAddons", body=[{"name": _ADDON, "version": "1.2.22"}], path=_OWN
+        ),
         Exchange("cs:ListClusterAddonInstances", path=_OWN),
         Exchange("cs:GetClusterAddonInstance", path={**_OWN, "name": _ADDON}),
-        Exchange("cs:UpgradeClusterAddons", body=[{"component_name": _ADDON, "next_version": "1.2.23"}], path=_OWN),
-        Exchange("cs:DescribeClusterAddonsUpgradeStatus", {"componentIds": json.dumps([_ADDON])}, path=_OWN),
+        Exchange(
+            "cs:UpgradeClusterAddons",
+            body=[{"component_name": _ADDON, "next_version": "1.2.23"}],
+            path=_OWN,
+        ),
+        Exchange(
+            "cs:DescribeClusterAddonsUpgradeStatus",
+            {"componentIds": json.dumps([_ADDON])},
+            path=_OWN,
+        ),
         Exchange("cs:ModifyClusterAddon", body={"config": "{}"}, path={**_OWN, "name": _ADDON}),
         Exchange("cs:UnInstallClusterAddons", body=[{"name": _ADDON}], path=_OWN),
         Exchange("cs:CreateClusterNodePool", body=pool, path=_OWN, keep={"pool": "nodepool_id"}),
         Exchange("cs:DescribeClusterNodePools", path=_OWN),
-        Exchange("cs:DescribeClusterNodePoolDetail", path=_POOL, keep={"behind": "scaling_group.scaling_group_id"}),
+        Exchange(
+            "cs:DescribeClusterNodePoolDetail",
+            path=_POOL,
+            keep={"behind": "scaling_group.scaling_group_id"},
+        ),
         Exchange("cs:ModifyClusterNodePool", body=change, path=_POOL),
-        Exchange("cs:ModifyNodePoolNodeConfig", body={"kubelet_config": {"maxPods": 64}}, path=_POOL),
+        Exchange(
+            "cs:ModifyNodePoolNodeConfig", body={"kubelet_config": {"maxPods": 64}}, path=_POOL
+        ),
         Exchange("cs:ScaleClusterNodePool", body={"count": 3}, path=_POOL),
         Exchange(
             "cs:DescribeClusterNodes",
             {"nodepool_id": "{pool}"},
             path=_OWN,
-            keep={"one": "nodes.0.instance_id", "two": "nodes.1.instance_id", "three": "nodes.2.instance_id"},
+            keep={
+                "one": "nodes.0.instance_id",
+                "two": "nodes.1.instance_id",
+                "three": "nodes.2.instance_id",
+            },
             until="Ready",
         ),
         Exchange("ess:DescribeScalingInstances", group),
         Exchange("ess:DescribeScalingActivities", group),
-        Exchange("ess:ScaleWithAdjustment", {**group, "AdjustmentType": "QuantityChangeInCapacity", "AdjustmentValue": "1"}),
+        Exchange(
+            "ess:ScaleWithAdjustment",
+            {**group, "AdjustmentType": "QuantityChangeInCapacity", "AdjustmentValue": "1"},
+        ),
         Exchange("ess:ModifyScalingGroup", {**group, "MinSize": "0", "MaxSize": "9"}),
         Exchange("ess:RemoveInstances", {**group, "InstanceId.1": "{three}"}),
-        Exchange("cs:RemoveNodePoolNodes", {"nodes": '["{one}"]', "release_node": "true"}, path=_POOL, keep={"removing": "task_id"}),
-        Exchange("cs:RemoveClusterNodes", body={"nodes": ["{two}"], "release_node": True}, path=_OWN),
+        Exchange(
+            "cs:RemoveNodePoolNodes",
+            {"nodes": '["{one}"]', "release_node": "true"},
+            path=_POOL,
+            keep={"removing": "task_id"},
+        ),
+        Exchange(
+            "cs:RemoveClusterNodes", body={"nodes": ["{two}"], "release_node": True}, path=_OWN
+        ),
         Exchange("cs:CancelTask", path={"task_id": "{removing}"}),
         Exchange("cs:DeleteClusterNodepool", {"force": "true"}, path=_POOL),
         Exchange("cs:DescribeClusterNodePools", path=_OWN, until='"nodepools": []'),
@@ -527,7 +727,16 @@ def _clusters() -> list[Exchange]:
 
 
 def _logs() -> list[Exchange]:
-    query = {"type": "log", "from": "1", "to": "{now}", "query": "*", "line": "1", "offset": "0", "reverse": "false", "topic": ""}
+    query = {
+        "type": "log",
+        "from": "1",
+        "to": "{now}",
+        "query": "*",
+        "line": "1",
+        "offset": "0",
+        "reverse": "false",
+        "topic": "",
+    }
     tags = {"resourceType": "PROJECT", "resourceId": ["judged-project"]}
     settings = {"logstoreName": "judged-store", "ttl": 7}
     return [
@@ -539,13 +748,19 @@ def _logs() -> list[Exchange]:
         Exchange("sls:GetProjectPolicy", path=_PROJECT),
         Exchange("sls:DeleteProjectPolicy", path=_PROJECT),
         Exchange("sls:TagResources", body={**tags, "tags": [{"key": "a", "value": "b"}]}),
-        Exchange("sls:ListTagResources", {"resourceType": "PROJECT", "resourceId": '["judged-project"]'}),
+        Exchange(
+            "sls:ListTagResources", {"resourceType": "PROJECT", "resourceId": '["judged-project"]'}
+        ),
         Exchange("sls:UntagResources", body={**tags, "tags": ["a"]}),
         Exchange("sls:CreateLogStore", body={**settings, "shardCount": 2}, path=_PROJECT),
         Exchange("sls:ListLogStores", {"logstoreName": "judged"}, path=_PROJECT),
         Exchange("sls:GetLogStore", path=_STORE),
         Exchange("sls:UpdateLogStore", body=settings, path=_STORE),
-        Exchange("sls:UpdateLogStoreMeteringMode", body={"meteringMode": "ChargeByDataIngest"}, path=_STORE),
+        Exchange(
+            "sls:UpdateLogStoreMeteringMode",
+            body={"meteringMode": "ChargeByDataIngest"},
+            path=_STORE,
+        ),
         Exchange("sls:GetLogStoreMeteringMode", path=_STORE),
         Exchange("sls:ListShards", path=_STORE),
         Exchange("sls:CreateIndex", body=_INDEX, path=_STORE),
@@ -553,7 +768,11 @@ def _logs() -> list[Exchange]:
         Exchange("sls:UpdateIndex", body=_INDEX, path=_STORE),
         Exchange("sls:PutLogs", body=_log_group(), path=_STORE),
         Exchange("sls:PutLogs", body=_log_group(), path=_STORE, way=1),
-        Exchange("sls:GetLogsV2", body={"from": 1, "to": 4102444800, "query": "*", "line": 1}, path=_STORE),
+        Exchange(
+            "sls:GetLogsV2",
+            body={"from": 1, "to": 4102444800, "query": "*", "line": 1},
+            path=_STORE,
+        ),
         Exchange("sls:GetLogs", query, path=_STORE),
         Exchange("sls:DeleteIndex", path=_STORE),
         Exchange("sls:DeleteLogStore", path=_STORE),
@@ -563,14 +782,22 @@ def _logs() -> list[Exchange]:
 
 def _setting(name: str, xml: str, *, deletable: bool = True) -> list[Exchange]:
     bucket = {"bucket": "judged-bucket"}
-    calls = [Exchange(f"oss:PutBucket{name}", body=xml, path=bucket), Exchange(f"oss:GetBucket{name}", path=bucket)]
+    calls = [
+        Exchange(f"oss:PutBucket{name}", body=xml, path=bucket),
+        Exchange(f"oss:GetBucket{name}", path=bucket),
+    ]
     return [*calls, *([Exchange(f"oss:DeleteBucket{name}", path=bucket)] if deletable else [])]
 
 
 def _objects() -> list[Exchange]:
     bucket, key = {"bucket": "judged-bucket"}, {"bucket": "judged-bucket", "key": "a/b"}
     parts = {"bucket": "judged-bucket", "key": "parts"}
-    policy = {"Version": "1", "Statement": [{"Effect": "Deny", "Action": ["oss:PutBucket*"], "Principal": ["1"], "Resource": ["*"]}]}
+    policy = {
+        "Version": "1",
+        "Statement": [
+            {"Effect": "Deny", "Action": ["oss:PutBucket*"], "Principal": ["1"], "Resource": ["*"]}
+        ],
+    }
     encryption = "<ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault>"
     cors = "<CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod></CORSRule>"
     rule = "<Rule><ID>r</ID><Prefix>x/</Prefix><Status>Enabled</Status><Expiration><Days>1</Days></Expiration></Rule>"
@@ -596,18 +823,32 @@ def _objects() -> list[Exchange]:
         *_setting("Cors", f"<CORSConfiguration>{cors}</CORSConfiguration>"),
         *_setting("Website", f"<WebsiteConfiguration>{website}</WebsiteConfiguration>"),
         *_setting("Lifecycle", f"<LifecycleConfiguration>{rule}</LifecycleConfiguration>"),
-        *_setting("Encryption", f"<ServerSideEncryptionRule>{encryption}</ServerSideEncryptionRule>"),
-        *_setting("HttpsConfig", f"<HttpsConfiguration>{tls}</HttpsConfiguration>", deletable=False),
+        *_setting(
+            "Encryption", f"<ServerSideEncryptionRule>{encryption}</ServerSideEncryptionRule>"
+        ),
+        *_setting(
+            "HttpsConfig", f"<HttpsConfiguration>{tls}</HttpsConfiguration>", deletable=False
+        ),
         *_setting(
             "TransferAcceleration",
             "<TransferAccelerationConfiguration><Enabled>true</Enabled></TransferAccelerationConfiguration>",
             deletable=False,
         ),
         *_setting("Logging", f"<BucketLoggingStatus>{logging}</BucketLoggingStatus>"),
-        *_setting("Referer", f"<RefererConfiguration>{referer}</RefererConfiguration>", deletable=False),
+        *_setting(
+            "Referer", f"<RefererConfiguration>{referer}</RefererConfiguration>", deletable=False
+        ),
         *_setting("Tagging", f"<Tagging>{tags}</Tagging>"),
-        *_setting("AccessMonitor", "<AccessMonitorConfiguration><Status>Enabled</Status></AccessMonitorConfiguration>", deletable=False),
-        *_setting("RequestPayment", f"<RequestPaymentConfiguration>{payer}</RequestPaymentConfiguration>", deletable=False),
+        *_setting(
+            "AccessMonitor",
+            "<AccessMonitorConfiguration><Status>Enabled</Status></AccessMonitorConfiguration>",
+            deletable=False,
+        ),
+        *_setting(
+            "RequestPayment",
+            f"<RequestPaymentConfiguration>{payer}</RequestPaymentConfiguration>",
+            deletable=False,
+        ),
         *_setting(
             "PublicAccessBlock",
             "<PublicAccessBlockConfiguration><BlockPublicAccess>true</BlockPublicAccess></PublicAccessBlockConfiguration>",
@@ -617,7 +858,12 @@ def _objects() -> list[Exchange]:
             "<BucketResourceGroupConfiguration><ResourceGroupId>rg-1</ResourceGroupId></BucketResourceGroupConfiguration>",
             deletable=False,
         ),
-        Exchange("oss:PutObject", body=b"content", path=key, headers={"x-oss-meta-a": "b", "x-oss-tagging": "a=b"}),
+        Exchange(
+            "oss:PutObject",
+            body=b"content",
+            path=key,
+            headers={"x-oss-meta-a": "b", "x-oss-tagging": "a=b"},
+        ),
         Exchange("oss:GetObject", path=key),
         Exchange("oss:HeadObject", path=key),
         Exchange("oss:GetObjectMeta", path=key),
@@ -637,7 +883,11 @@ def _objects() -> list[Exchange]:
         Exchange("oss:AbortMultipartUpload", upload, path=parts),
         Exchange("oss:DeleteMultipleObjects", body=gone, path=bucket),
         Exchange("oss:DeleteObject", path=key),
-        *_setting("Versioning", "<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>", deletable=False),
+        *_setting(
+            "Versioning",
+            "<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>",
+            deletable=False,
+        ),
         Exchange("oss:DeleteBucket", path=bucket),
     ]
 

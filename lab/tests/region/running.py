@@ -42,11 +42,31 @@ class Lab:
 
     def start(self) -> None:
         """Start the process and wait until it says it is ready."""
-        command = [sys.executable, "-m", "lab.alicloud", "--home", str(self.home), "--https", f"{self.address}:{self.https}"]
-        command += ["--http", f"{self.address}:{self.http}", "--control", f"{self.address}:{self.control}"]
-        environment = {**os.environ, "LAB_CLOCK": str(self.clock), "LAB_JUDGE": "all", "PYTHONPATH": str(ROOT)}
+        command = [
+            sys.executable,
+            "-m",
+            "lab.alicloud",
+            "--home",
+            str(self.home),
+            "--https",
+            f"{self.address}:{self.https}",
+        ]
+        command += [
+            "--http",
+            f"{self.address}:{self.http}",
+            "--control",
+            f"{self.address}:{self.control}",
+        ]
+        environment = {
+            **os.environ,
+            "LAB_CLOCK": str(self.clock),
+            "LAB_JUDGE": "all",
+            "PYTHONPATH": str(ROOT),
+        }
         log = (self.home / "region.log").open("a")
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment, cwd=ROOT)
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment, cwd=ROOT
+        )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line == "region: ready\n", line + (self.home / "region.log").read_text()
@@ -64,7 +84,9 @@ class Lab:
         """Call the control API."""
         data = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(
-            f"http://{self.address}:{self.control}/_lab/{path}", data, method=method or ("POST" if data else "GET")
+            f"http://{self.address}:{self.control}/_lab/{path}",
+            data,
+            method=method or ("POST" if data else "GET"),
         )
         request.add_header("content-type", "application/json")
         with urllib.request.urlopen(request, timeout=120) as answer:
@@ -72,14 +94,23 @@ class Lab:
 
     def instances(self, pool: str) -> list[dict[str, Any]]:
         """A pool's instances that have not been released."""
-        return [i for i in self.ask("instances")["instances"] if i["nodepool_id"] == pool and i["status"] not in ("Stopping", "Deleted")]
+        return [
+            i
+            for i in self.ask("instances")["instances"]
+            if i["nodepool_id"] == pool and i["status"] not in ("Stopping", "Deleted")
+        ]
 
     def last_call(self) -> int:
         """Number of the last recorded call."""
         return self.ask("calls?since=-1")["last"]
 
 
-def new_lab(home: Path, clock: float = CLOCK, address: str = "127.0.0.1", ports: tuple[int, int, int] | None = None) -> Lab:
+def new_lab(
+    home: Path,
+    clock: float = CLOCK,
+    address: str = "127.0.0.1",
+    ports: tuple[int, int, int] | None = None,
+) -> Lab:
     """A lab that isn't started yet."""
     ensure_service_account_keys(home)
     lab = Lab(home, *(ports or free_ports(3)), clock=clock, address=address)

@@ -1,6 +1,8 @@
-"""The real alicloud plugin against the double, in a network namespace of its own: `python -m … PLUGIN DIRECTORY`.
+"""The real alicloud plugin against the double, in a network namespace of its own: `python -m …
+PLUGIN DIRECTORY`.
 
-Writes `DIRECTORY/result.json`: what each resource became, what Diff says after a Read, what is left in the end.
+Writes `DIRECTORY/result.json`: what each resource became, what Diff says after a Read, what is left
+in the end.
 """
 
 from __future__ import annotations
@@ -19,10 +21,21 @@ from lab.alicloud.seed import CLUSTER
 
 BUCKET = "plugin-models"
 _LONGEST = 280
-_POLICY = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": ["oss:GetObject"], "Resource": [f"acs:oss:*:*:{BUCKET}/*"]}]}
+_POLICY = {
+    "Version": "1",
+    "Statement": [
+        {"Effect": "Allow", "Action": ["oss:GetObject"], "Resource": [f"acs:oss:*:*:{BUCKET}/*"]}
+    ],
+}
 _TRUST = {
     "Version": "1",
-    "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"RAM": ["acs:ram::1234567890123456:root"]}}],
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"RAM": ["acs:ram::1234567890123456:root"]},
+        }
+    ],
 }
 _POOL = {
     "clusterId": CLUSTER,
@@ -43,12 +56,34 @@ _RULE = {"id": "old", "prefix": "models/", "enabled": True, "abortMultipartUploa
 WAVES: list[dict[str, dict[str, Any]]] = [
     {
         "cs/nodePool:NodePool": _POOL,
-        "cs/autoscalingConfig:AutoscalingConfig": {"clusterId": CLUSTER, "scalerType": "cluster-autoscaler", "expander": "least-waste"},
-        "oss/bucket:Bucket": {"bucket": BUCKET, "forceDestroy": True, "tags": {"app": "x"}, "lifecycleRules": [_RULE]},
-        "ram/role:Role": {"roleName": "plugin-role", "assumeRolePolicyDocument": json.dumps(_TRUST), "maxSessionDuration": 3600},
+        "cs/autoscalingConfig:AutoscalingConfig": {
+            "clusterId": CLUSTER,
+            "scalerType": "cluster-autoscaler",
+            "expander": "least-waste",
+        },
+        "oss/bucket:Bucket": {
+            "bucket": BUCKET,
+            "forceDestroy": True,
+            "tags": {"app": "x"},
+            "lifecycleRules": [_RULE],
+        },
+        "ram/role:Role": {
+            "roleName": "plugin-role",
+            "assumeRolePolicyDocument": json.dumps(_TRUST),
+            "maxSessionDuration": 3600,
+        },
         "ram/policy:Policy": {"policyName": "plugin-policy", "policyDocument": json.dumps(_POLICY)},
-        "vpc/network:Network": {"vpcName": "plugin", "cidrBlock": "172.16.0.0/12", "tags": {"a": "b"}},
-        "vpc/switch:Switch": {"vswitchName": "plugin", "vpcId": "vpc-lab", "cidrBlock": "10.0.128.0/24", "zoneId": "cn-shanghai-g"},
+        "vpc/network:Network": {
+            "vpcName": "plugin",
+            "cidrBlock": "172.16.0.0/12",
+            "tags": {"a": "b"},
+        },
+        "vpc/switch:Switch": {
+            "vswitchName": "plugin",
+            "vpcId": "vpc-lab",
+            "cidrBlock": "10.0.128.0/24",
+            "zoneId": "cn-shanghai-g",
+        },
         "ecs/securityGroup:SecurityGroup": {"securityGroupName": "plugin", "vpcId": "vpc-lab"},
         "log/project:Project": {"projectName": "plugin-project", "tags": {"a": "b"}},
         "ims/oidcProvider:OidcProvider": {
@@ -60,13 +95,36 @@ WAVES: list[dict[str, dict[str, Any]]] = [
     },
     {
         "oss/bucketVersioning:BucketVersioning": {"bucket": BUCKET, "status": "Enabled"},
-        "oss/bucketServerSideEncryption:BucketServerSideEncryption": {"bucket": BUCKET, "sseAlgorithm": "AES256"},
-        "oss/bucketPublicAccessBlock:BucketPublicAccessBlock": {"bucket": BUCKET, "blockPublicAccess": True},
-        "oss/bucketHttpsConfig:BucketHttpsConfig": {"bucket": BUCKET, "enable": True, "tlsVersions": ["TLSv1.2", "TLSv1.3"]},
+        "oss/bucketServerSideEncryption:BucketServerSideEncryption": {
+            "bucket": BUCKET,
+            "sseAlgorithm": "AES256",
+        },
+        "oss/bucketPublicAccessBlock:BucketPublicAccessBlock": {
+            "bucket": BUCKET,
+            "blockPublicAccess": True,
+        },
+        "oss/bucketHttpsConfig:BucketHttpsConfig": {
+            "bucket": BUCKET,
+            "enable": True,
+            "tlsVersions": ["TLSv1.2", "TLSv1.3"],
+        },
         "oss/bucketAcl:BucketAcl": {"bucket": BUCKET, "acl": "private"},
-        "oss/bucketObject:BucketObject": {"bucket": BUCKET, "key": "models/ü 1/a+b.pb", "content": "x" * 5000},
-        "ram/rolePolicyAttachment:RolePolicyAttachment": {"roleName": "plugin-role", "policyName": "plugin-policy", "policyType": "Custom"},
-        "log/store:Store": {"projectName": "plugin-project", "logstoreName": "plugin-store", "shardCount": 2, "retentionPeriod": 7},
+        "oss/bucketObject:BucketObject": {
+            "bucket": BUCKET,
+            "key": "models/ü 1/a+b.pb",
+            "content": "x" * 5000,
+        },
+        "ram/rolePolicyAttachment:RolePolicyAttachment": {
+            "roleName": "plugin-role",
+            "policyName": "plugin-policy",
+            "policyType": "Custom",
+        },
+        "log/store:Store": {
+            "projectName": "plugin-project",
+            "logstoreName": "plugin-store",
+            "shardCount": 2,
+            "retentionPeriod": 7,
+        },
     },
 ]
 
@@ -74,7 +132,16 @@ WAVES: list[dict[str, dict[str, Any]]] = [
 def run(plugin: Path, directory: Path) -> dict[str, Any]:
     """Everything the run found."""
     user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    command = ["unshare", *user, "--net", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"]
+    command = [
+        "unshare",
+        *user,
+        "--net",
+        "--mount",
+        "--pid",
+        "--mount-proc",
+        "--fork",
+        "--kill-child",
+    ]
     command += [sys.executable, "-m", "lab.tests.region.sealed", str(plugin), str(directory)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_LONGEST, check=False)
     if done.returncode != 0:
@@ -107,18 +174,34 @@ def _inside(executable: Path, home: Path) -> None:
         plugin.configure()
         found = _life(plugin)
     left = own.ask("resources")
-    calls = [{k: c[k] for k in ("call", "service", "status", "auth_scheme")} for c in own.ask("calls?since=0")["calls"]]
+    calls = [
+        {k: c[k] for k in ("call", "service", "status", "auth_scheme")}
+        for c in own.ask("calls?since=0")["calls"]
+    ]
     own.stop()
-    (home / "result.json").write_text(json.dumps({"resources": found, "extra": left["extra"], "missing": left["missing"], "calls": calls}))
+    (home / "result.json").write_text(
+        json.dumps(
+            {"resources": found, "extra": left["extra"], "missing": left["missing"], "calls": calls}
+        )
+    )
 
 
 def _life(plugin: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with ThreadPoolExecutor(10) as pool:
         for wave in WAVES:
-            found.update(zip(wave, pool.map(lambda item: _made(plugin, *item), wave.items()), strict=True))
+            found.update(
+                zip(wave, pool.map(lambda item: _made(plugin, *item), wave.items()), strict=True)
+            )
         for wave in reversed(WAVES):
-            list(pool.map(lambda token: plugin.delete("alicloud:" + token, found[token]["id"], found[token].pop("state")), wave))
+            list(
+                pool.map(
+                    lambda token: plugin.delete(
+                        "alicloud:" + token, found[token]["id"], found[token].pop("state")
+                    ),
+                    wave,
+                )
+            )
     return found
 
 

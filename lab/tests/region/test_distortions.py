@@ -1,4 +1,6 @@
-"""Faults that change an answer: slow consistency, a state that does not move on, small pages. And the region put aside and brought back."""
+"""Faults that change an answer: slow consistency, a state that does not move on, small pages. And
+the region put aside and brought back.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,13 @@ from lab.tests.region.test_nodepools import BASE, create, finished, wanted
 TRUST = json.dumps(
     {
         "Version": "1",
-        "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"RAM": ["acs:ram::1234567890123456:root"]}}],
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": "sts:AssumeRole",
+                "Principal": {"RAM": ["acs:ram::1234567890123456:root"]},
+            }
+        ],
     }
 )
 
@@ -37,7 +45,9 @@ def test_what_was_just_made_is_missing_for_so_many_reads(lab: Lab) -> None:
     for _ in range(2):
         with pytest.raises(ServerException, match=r"EntityNotExist\.Role"):
             clients.ram(lab, "GetRole", RoleName="slow")
-    assert clients.ram(lab, "GetRole", RoleName="slow")["Role"]["RoleName"] == "slow" and hits(lab) == [2]
+    assert clients.ram(lab, "GetRole", RoleName="slow")["Role"]["RoleName"] == "slow" and hits(
+        lab
+    ) == [2]
     clients.ram(lab, "DeleteRole", RoleName="slow")
 
 
@@ -49,14 +59,18 @@ def test_what_was_just_deleted_or_changed_is_as_before(lab: Lab) -> None:
     lab.ask("faults", method="DELETE")
     fault(lab, "stale", "oss", "GetBucketAcl", seconds=600)
     own.put_bucket_acl("public-read")
-    with pytest.raises(Exception, match="NoSuchBucket"):  # ten minutes ago there was no bucket either
+    with pytest.raises(
+        Exception, match="NoSuchBucket"
+    ):  # ten minutes ago there was no bucket either
         own.get_bucket_acl()
     assert own.get_bucket_acl().acl == "public-read"
     own.delete_bucket()
     fault(lab, "stale", "oss", "GetBucketInfo", seconds=0.0001)
     with pytest.raises(Exception, match="NoSuchBucket"):
         own.get_bucket_info()
-    assert hits(lab) == [1, 0], "what is older than the delay is known everywhere: no difference, so the fault is kept"
+    assert hits(lab) == [1, 0], (
+        "what is older than the delay is known everywhere: no difference, so the fault is kept"
+    )
 
 
 def test_what_is_to_be_done_to_something_too_new_is_refused_once(lab: Lab) -> None:
@@ -86,7 +100,10 @@ def test_a_task_or_pool_stays_at_work_for_so_many_polls_after_its_end(lab: Lab) 
     fault(lab, "stuck", "cs", "DescribeClusterNodePoolDetail")
     states = [clients.roa(lab, "GET", f"/tasks/{answer['task_id']}")["state"] for _ in range(3)]
     assert states == ["running", "running", "success"]
-    pools = [clients.roa(lab, "GET", f"{BASE}/{answer['nodepool_id']}")["status"]["state"] for _ in range(2)]
+    pools = [
+        clients.roa(lab, "GET", f"{BASE}/{answer['nodepool_id']}")["status"]["state"]
+        for _ in range(2)
+    ]
     assert pools == ["updating", "active"] and hits(lab) == [2, 1]
     clients.roa(lab, "DELETE", f"{BASE}/{answer['nodepool_id']}")
 
@@ -111,7 +128,9 @@ def test_tags_and_identity_providers_come_in_pages_too(lab: Lab) -> None:
     fault(lab, "page", "ram", "ListTagResources", times=2)
     names, token = [], {}
     while True:
-        page = clients.ram(lab, "ListTagResources", ResourceType="role", ResourceNames='["tagged"]', **token)
+        page = clients.ram(
+            lab, "ListTagResources", ResourceType="role", ResourceNames='["tagged"]', **token
+        )
         names.append([row["TagKey"] for row in page["TagResources"]])
         if not page.get("NextToken"):
             break

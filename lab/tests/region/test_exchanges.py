@@ -1,4 +1,5 @@
-"""Every action of the double, each called at least once as the API wants it, and refused without each of what the API requires.
+"""Every action of the double, each called at least once as the API wants it, and refused without
+each of what the API requires.
 
 The list of actions is the router's own: an action that is added without an exchange fails here.
 """
@@ -33,8 +34,12 @@ def test_every_route_has_an_exchange() -> None:
     assert sorted(served - {one.action for one in exchanges.EXCHANGES}) == []
 
 
-@pytest.mark.parametrize("number", range(len(exchanges.EXCHANGES)), ids=lambda n: exchanges.EXCHANGES[n].action)
-def test_an_action_takes_a_whole_request_and_refuses_one_that_lacks_something(outcomes: list[Outcome], number: int) -> None:
+@pytest.mark.parametrize(
+    "number", range(len(exchanges.EXCHANGES)), ids=lambda n: exchanges.EXCHANGES[n].action
+)
+def test_an_action_takes_a_whole_request_and_refuses_one_that_lacks_something(
+    outcomes: list[Outcome], number: int
+) -> None:
     outcome = outcomes[number]
     assert (outcome.error, outcome.status // 100) == ("", 2), outcome
     assert {name: status for name, status in outcome.refused.items() if status != 400} == {}
@@ -50,7 +55,12 @@ def test_no_action_departs_from_the_official_models(lab: Lab, outcomes: list[Out
         f"{counts['answers']} fields answered that the models don't know"
     )
     dropped = sum(len(outcome.refused) for outcome in outcomes)
-    taken = [f"{outcome.exchange.action} without {name}" for outcome in outcomes for name, said in outcome.refused.items() if said < 300]
+    taken = [
+        f"{outcome.exchange.action} without {name}"
+        for outcome in outcomes
+        for name, said in outcome.refused.items()
+        if said < 300
+    ]
     figure(f"{dropped} requests without a required parameter or field: {len(taken)} taken")
     assert told["departures"] == [] and taken == []
     assert served - judged == judge.UNJUDGED.keys() & served

@@ -1,4 +1,6 @@
-"""How a preemptible instance ends: a protected first hour, a notice that instance metadata, ECS and the node show, the release."""
+"""How a preemptible instance ends: a protected first hour, a notice that instance metadata, ECS and
+the node show, the release.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,10 @@ def region(tmp_path: Path) -> Iterator[Region]:
 
 def spot(region: Region) -> dict[str, Any]:
     """A running preemptible instance, just bought."""
-    pool, vswitch = region.store.get("nodepool", SYSTEM_POOL), region.store.get("vswitch", "vsw-labg")
+    pool, vswitch = (
+        region.store.get("nodepool", SYSTEM_POOL),
+        region.store.get("vswitch", "vsw-labg"),
+    )
     assert pool is not None and vswitch is not None
     instance = create_instance(region, pool, TYPE, vswitch, "SpotAsPriceGo")
     instance["status"] = "Running"
@@ -77,7 +82,9 @@ def test_in_its_first_hour_neither_price_nor_stock_ends_an_instance(region: Regi
         assert bool(read(region, name)["lock_reason"]) is notice
 
 
-def test_a_notice_lasts_three_hundred_seconds_and_then_the_instance_is_released(region: Region) -> None:
+def test_a_notice_lasts_three_hundred_seconds_and_then_the_instance_is_released(
+    region: Region,
+) -> None:
     name = spot(region)["instance_id"]
     clock: Any = region.clock
     told = clock.at
@@ -89,7 +96,14 @@ def test_a_notice_lasts_three_hundred_seconds_and_then_the_instance_is_released(
         assert (name in ids(region)) is there
 
 
-async def ask(region: Region, path: str, address: str, method: str = "GET", app: Metadata | None = None, **headers: str) -> httpx.Response:
+async def ask(
+    region: Region,
+    path: str,
+    address: str,
+    method: str = "GET",
+    app: Metadata | None = None,
+    **headers: str,
+) -> httpx.Response:
     transport = httpx.ASGITransport(app or Metadata(region), client=(address, 40000))
     async with httpx.AsyncClient(transport=transport, base_url="http://100.100.100.200") as client:
         return await client.request(method, f"/latest/{path}", headers=headers)
@@ -98,27 +112,40 @@ async def ask(region: Region, path: str, address: str, method: str = "GET", app:
 async def test_metadata_ecs_and_the_node_tell_the_same_notice(region: Region) -> None:
     instance, place = spot(region), "meta-data/instance/spot/termination-time"
     quiet = await ask(region, place, instance["private_ip"])
-    assert quiet.status_code == 404 and instance_row(instance)["OperationLocks"] == {"LockReason": []}
+    assert quiet.status_code == 404 and instance_row(instance)["OperationLocks"] == {
+        "LockReason": []
+    }
     preemption.reclaim(region, instance["instance_id"])
     told = await ask(region, place, instance["private_ip"])
     expires = read(region, instance["instance_id"])["expires_at"]
-    assert (told.status_code, told.text) == (200, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(expires)))
+    assert (told.status_code, told.text) == (
+        200,
+        time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(expires)),
+    )
     now = read(region, instance["instance_id"])
     assert instance_row(now)["OperationLocks"] == {"LockReason": [{"LockReason": "Recycling"}]}
     assert {row["type"]: row["status"] for row in conditions(now)}["InstanceExpired"] == "True"
 
 
-async def test_an_instance_reads_about_itself_and_nobody_else_reads_anything(region: Region) -> None:
+async def test_an_instance_reads_about_itself_and_nobody_else_reads_anything(
+    region: Region,
+) -> None:
     instance = spot(region)
-    assert (await ask(region, "meta-data/instance-id", instance["private_ip"])).text == instance["instance_id"]
+    assert (await ask(region, "meta-data/instance-id", instance["private_ip"])).text == instance[
+        "instance_id"
+    ]
     assert (await ask(region, "meta-data/instance-id", "10.244.9.9")).status_code == 404
 
 
 async def test_a_token_is_given_for_a_time_and_one_that_is_none_is_refused(region: Region) -> None:
     instance, app = spot(region), Metadata(region)
     address = instance["private_ip"]
-    assert (await ask(region, "api/token", address, "PUT", app, **{TTL_HEADER: "0"})).status_code == 400
+    assert (
+        await ask(region, "api/token", address, "PUT", app, **{TTL_HEADER: "0"})
+    ).status_code == 400
     token = (await ask(region, "api/token", address, "PUT", app, **{TTL_HEADER: "60"})).text
     good = await ask(region, "meta-data/region-id", address, app=app, **{TOKEN_HEADER: token})
     assert (good.status_code, good.text) == (200, "cn-shanghai")
-    assert (await ask(region, "meta-data/region-id", address, app=app, **{TOKEN_HEADER: "other"})).status_code == 401
+    assert (
+        await ask(region, "meta-data/region-id", address, app=app, **{TOKEN_HEADER: "other"})
+    ).status_code == 401

@@ -1,4 +1,6 @@
-"""What a report asks of the cloud, asked of the double by the official clients: the pool's instances, the route's answers."""
+"""What a report asks of the cloud, asked of the double by the official clients: the pool's
+instances, the route's answers.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def test_a_pools_instances_are_found_with_how_they_are_paid(lab: Lab) -> None:
     running(lab, pool, 110)
     cloud = _cloud(lab)
     found = cloud.instances(cloud.group(CLUSTER, pool))
-    assert len(found) == 110 and {row["status"] for row in found} == {"Running"}, "more than one page"
+    assert len(found) == 110 and {row["status"] for row in found} == {"Running"}, (
+        "more than one page"
+    )
     assert sum(row["spot_strategy"] == "NoSpot" for row in found) == 33
     delete(lab, pool)
 
@@ -31,6 +35,17 @@ def test_a_pools_instances_are_found_with_how_they_are_paid(lab: Lab) -> None:
 def test_a_routes_answers_are_counted_second_by_second(lab: Lab) -> None:
     now = int(time.time())
     answered = [(now - 30, "200", "0.1"), (now - 30, "503", "0.2"), (now - 29, "200", "1.5")]
-    write(lab, [(t, {"proxy_upstream_name": "report-route", "status": status, "request_time": took}) for t, status, took in answered])
-    found = _cloud(lab).answers(Route(PROJECT, STORE, "proxy_upstream_name", "report-route"), now - 60, now, deadline=1.0)
-    assert [(t, row["count"], row["failed"], row["late"]) for t, row in found] == [(now - 30, 2, 1, 0), (now - 29, 1, 0, 1)]
+    write(
+        lab,
+        [
+            (t, {"proxy_upstream_name": "report-route", "status": status, "request_time": took})
+            for t, status, took in answered
+        ],
+    )
+    found = _cloud(lab).answers(
+        Route(PROJECT, STORE, "proxy_upstream_name", "report-route"), now - 60, now, deadline=1.0
+    )
+    assert [(t, row["count"], row["failed"], row["late"]) for t, row in found] == [
+        (now - 30, 2, 1, 0),
+        (now - 29, 1, 0, 1),
+    ]

@@ -19,7 +19,13 @@ ESS = ("ess.aliyuncs.com", "2014-08-28")
 def wanted(name: str, low: int = 0, high: int = 10, **group: Any) -> dict[str, Any]:
     """The body of a creation call as the provider sends it."""
     return {
-        "auto_scaling": {"enable": True, "is_bond_eip": False, "max_instances": high, "min_instances": low, "type": "gpu"},
+        "auto_scaling": {
+            "enable": True,
+            "is_bond_eip": False,
+            "max_instances": high,
+            "min_instances": low,
+            "type": "gpu",
+        },
         "kubernetes_config": {
             "cms_enabled": True,
             "labels": [{"key": "inference", "value": "tensorflow"}],
@@ -61,7 +67,9 @@ def running(lab: Lab, pool: str, count: int) -> list[dict[str, Any]]:
 
     def look() -> Any:
         found = lab.instances(pool)
-        return found if len(found) == count and all(i["status"] == "Running" for i in found) else None
+        return (
+            found if len(found) == count and all(i["status"] == "Running" for i in found) else None
+        )
 
     return wait_for(look) if count else []
 
@@ -77,12 +85,18 @@ def test_a_pool_brings_up_its_minimum_and_its_instances_boot_in_order(lab: Lab) 
     nodes = running(lab, pool, 2)
     assert Counter(n["spot_strategy"] for n in nodes) == {"NoSpot": 1, "SpotAsPriceGo": 1}
     node = nodes[0]
-    assert (node["gpu_count"], node["labels"], node["tags"]) == (1, {"inference": "tensorflow"}, {"app": "inference"})
+    assert (node["gpu_count"], node["labels"], node["tags"]) == (
+        1,
+        {"inference": "tensorflow"},
+        {"app": "inference"},
+    )
     assert node["taints"] == [{"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"}]
     assert node["running_since"] >= node["created"] and lab.ask("instances")["rev"] >= before + 6
     status = clients.roa(lab, "GET", f"{BASE}/{pool}")["status"]
     assert (status["state"], status["total_nodes"], status["serving_nodes"]) == ("active", 2, 2)
-    assert {n["private_ip"].rsplit(".", 2)[0] for n in nodes} <= {"10.0"} and len({n["private_ip"] for n in nodes}) == 2
+    assert {n["private_ip"].rsplit(".", 2)[0] for n in nodes} <= {"10.0"} and len(
+        {n["private_ip"] for n in nodes}
+    ) == 2
     delete(lab, pool)
     assert lab.instances(pool) == []
 
@@ -91,7 +105,10 @@ def test_a_read_pool_shows_what_was_asked_and_no_size_of_its_own(lab: Lab) -> No
     body = wanted("echo", login_password="Secret-123")
     pool = create(lab, body)
     read = clients.roa(lab, "GET", f"{BASE}/{pool}")
-    assert read["auto_scaling"] == body["auto_scaling"] and read["kubernetes_config"] == body["kubernetes_config"]
+    assert (
+        read["auto_scaling"] == body["auto_scaling"]
+        and read["kubernetes_config"] == body["kubernetes_config"]
+    )
     group = {k: v for k, v in read["scaling_group"].items() if k != "scaling_group_id"}
     assert group == {k: v for k, v in body["scaling_group"].items() if k != "login_password"}
     assert read["nodepool_info"]["name"] == "echo" and "desired_size" not in read["scaling_group"]
@@ -105,8 +122,13 @@ def test_thirty_percent_rounded_up_are_pay_as_you_go_at_every_size(lab: Lab) -> 
         nodes = running(lab, pool, total)
         assert Counter(n["spot_strategy"] for n in nodes)["NoSpot"] == paid, total
     spot = Counter(n["instance_type"] for n in nodes if n["spot_strategy"] != "NoSpot")
-    assert set(spot) == {"ecs.gn7i-c8g1.2xlarge", "ecs.gn6i-c8g1.2xlarge"} and max(spot.values()) - min(spot.values()) <= 1
-    assert {n["instance_type"] for n in nodes if n["spot_strategy"] == "NoSpot"} == {"ecs.gn7i-c8g1.2xlarge"}
+    assert (
+        set(spot) == {"ecs.gn7i-c8g1.2xlarge", "ecs.gn6i-c8g1.2xlarge"}
+        and max(spot.values()) - min(spot.values()) <= 1
+    )
+    assert {n["instance_type"] for n in nodes if n["spot_strategy"] == "NoSpot"} == {
+        "ecs.gn7i-c8g1.2xlarge"
+    }
     zones = Counter(n["zone_id"] for n in nodes)
     assert len(zones) == 3 and max(zones.values()) - min(zones.values()) <= 1
     delete(lab, pool)
@@ -124,13 +146,26 @@ def test_scaling_beyond_the_bounds_is_refused(lab: Lab) -> None:
 
 def test_a_change_is_merged_and_a_higher_minimum_orders_instances(lab: Lab) -> None:
     pool = create(lab, wanted("change"))
-    body = {"kubernetes_config": {}, "nodepool_info": {}, "scaling_group": {"spot_instance_pools": 3}}
-    limits = {"enable": True, "is_bond_eip": False, "max_instances": 12, "min_instances": 1, "type": "gpu"}
+    body = {
+        "kubernetes_config": {},
+        "nodepool_info": {},
+        "scaling_group": {"spot_instance_pools": 3},
+    }
+    limits = {
+        "enable": True,
+        "is_bond_eip": False,
+        "max_instances": 12,
+        "min_instances": 1,
+        "type": "gpu",
+    }
     answer = clients.roa(lab, "PUT", f"{BASE}/{pool}", {**body, "auto_scaling": limits})
     finished(lab, answer["task_id"])
     read = clients.roa(lab, "GET", f"{BASE}/{pool}")
     assert (read["auto_scaling"], read["scaling_group"]["spot_instance_pools"]) == (limits, 3)
-    assert read["scaling_group"]["instance_types"] == GPU and read["kubernetes_config"]["cms_enabled"] is True
+    assert (
+        read["scaling_group"]["instance_types"] == GPU
+        and read["kubernetes_config"]["cms_enabled"] is True
+    )
     running(lab, pool, 1)
     delete(lab, pool)
 
@@ -138,14 +173,25 @@ def test_a_change_is_merged_and_a_higher_minimum_orders_instances(lab: Lab) -> N
 @pytest.mark.parametrize(
     "change, code",
     [
-        ({"auto_scaling": {"enable": True, "min_instances": 5, "max_instances": 2}}, "InvalidParameter.MinInstances"),
-        ({"scaling_group": {"on_demand_percentage_above_base_capacity": 300}}, "InvalidParameter.OnDemandPercentage"),
+        (
+            {"auto_scaling": {"enable": True, "min_instances": 5, "max_instances": 2}},
+            "InvalidParameter.MinInstances",
+        ),
+        (
+            {"scaling_group": {"on_demand_percentage_above_base_capacity": 300}},
+            "InvalidParameter.OnDemandPercentage",
+        ),
         ({"scaling_group": {"spot_strategy": "Bad"}}, "InvalidParameter.SpotStrategy"),
         ({"scaling_group": {"vswitch_ids": []}}, "InvalidParameter.VswitchIds"),
-        ({"kubernetes_config": {"taints": [{"key": "a", "effect": "Nope"}]}}, "InvalidParameter.Taints"),
+        (
+            {"kubernetes_config": {"taints": [{"key": "a", "effect": "Nope"}]}},
+            "InvalidParameter.Taints",
+        ),
     ],
 )
-def test_what_the_plugin_lets_pass_the_service_refuses(lab: Lab, change: dict[str, Any], code: str) -> None:
+def test_what_the_plugin_lets_pass_the_service_refuses(
+    lab: Lab, change: dict[str, Any], code: str
+) -> None:
     body = wanted("refused")
     for key, value in change.items():
         body[key] = {**body[key], **value}
@@ -190,14 +236,30 @@ def test_the_long_poll_answers_at_once_after_a_change_and_waits_without_one(lab:
 def test_scaling_services_see_the_pool_and_release_its_instances(lab: Lab) -> None:
     pool = create(lab, wanted("ess"))
     group = clients.roa(lab, "GET", f"{BASE}/{pool}")["scaling_group"]["scaling_group_id"]
-    ask = {"ScalingGroupId": group, "AdjustmentType": "QuantityChangeInCapacity", "AdjustmentValue": 2}
+    ask = {
+        "ScalingGroupId": group,
+        "AdjustmentType": "QuantityChangeInCapacity",
+        "AdjustmentValue": 2,
+    }
     activity = clients.rpc(lab, *ESS, "ScaleWithAdjustment", **ask)["ScalingActivityId"]
     nodes = running(lab, pool, 2)
-    listed = clients.rpc(lab, *ESS, "DescribeScalingInstances", ScalingGroupId=group)["ScalingInstances"]["ScalingInstance"]
-    assert {i["InstanceId"] for i in listed} == {n["instance_id"] for n in nodes} and {i["LifecycleState"] for i in listed} == {"InService"}
-    done = clients.rpc(lab, *ESS, "DescribeScalingActivities", ScalingGroupId=group)["ScalingActivities"]["ScalingActivity"]
+    listed = clients.rpc(lab, *ESS, "DescribeScalingInstances", ScalingGroupId=group)[
+        "ScalingInstances"
+    ]["ScalingInstance"]
+    assert {i["InstanceId"] for i in listed} == {n["instance_id"] for n in nodes} and {
+        i["LifecycleState"] for i in listed
+    } == {"InService"}
+    done = clients.rpc(lab, *ESS, "DescribeScalingActivities", ScalingGroupId=group)[
+        "ScalingActivities"
+    ]["ScalingActivity"]
     assert [(a["ScalingActivityId"], a["StatusCode"]) for a in done] == [(activity, "Successful")]
-    ecs = clients.rpc(lab, "ecs.cn-shanghai.aliyuncs.com", "2014-05-26", "DescribeInstances", InstanceIds=f'["{nodes[0]["instance_id"]}"]')
+    ecs = clients.rpc(
+        lab,
+        "ecs.cn-shanghai.aliyuncs.com",
+        "2014-05-26",
+        "DescribeInstances",
+        InstanceIds=f'["{nodes[0]["instance_id"]}"]',
+    )
     row = ecs["Instances"]["Instance"][0]
     assert (row["Status"], row["SpotStrategy"], row["GPUAmount"], row["OperationLocks"]) == (
         "Running",
@@ -205,20 +267,35 @@ def test_scaling_services_see_the_pool_and_release_its_instances(lab: Lab) -> No
         1,
         {"LockReason": []},
     )
-    clients.rpc(lab, *ESS, "RemoveInstances", **{"ScalingGroupId": group, "InstanceId.1": nodes[0]["instance_id"]})
+    clients.rpc(
+        lab,
+        *ESS,
+        "RemoveInstances",
+        **{"ScalingGroupId": group, "InstanceId.1": nodes[0]["instance_id"]},
+    )
     assert [n["instance_id"] for n in running(lab, pool, 1)] == [nodes[1]["instance_id"]]
     delete(lab, pool)
 
 
 def test_a_reclaim_gives_notice_orders_a_replacement_and_releases_in_the_end(lab: Lab) -> None:
-    pool = create(lab, wanted("reclaim", spot_instance_remedy=True, on_demand_percentage_above_base_capacity=0))
+    pool = create(
+        lab,
+        wanted("reclaim", spot_instance_remedy=True, on_demand_percentage_above_base_capacity=0),
+    )
     lab.ask(f"nodepools/{pool}/scale", {"delta": 1})
     spot = running(lab, pool, 1)[0]["instance_id"]
     assert lab.ask(f"instances/{spot}/reclaim", {})["lock_reason"] == "Recycling"
-    row = clients.rpc(lab, "ecs.cn-shanghai.aliyuncs.com", "2014-05-26", "DescribeInstances", InstanceIds=f'["{spot}"]')["Instances"][
-        "Instance"
-    ][0]
-    assert row["OperationLocks"] == {"LockReason": [{"LockReason": "Recycling"}]} and row["Status"] == "Running"
+    row = clients.rpc(
+        lab,
+        "ecs.cn-shanghai.aliyuncs.com",
+        "2014-05-26",
+        "DescribeInstances",
+        InstanceIds=f'["{spot}"]',
+    )["Instances"]["Instance"][0]
+    assert (
+        row["OperationLocks"] == {"LockReason": [{"LockReason": "Recycling"}]}
+        and row["Status"] == "Running"
+    )
     running(lab, pool, 2)
     wait_for(lambda: spot not in [i["instance_id"] for i in lab.instances(pool)])
     delete(lab, pool)
@@ -227,8 +304,15 @@ def test_a_reclaim_gives_notice_orders_a_replacement_and_releases_in_the_end(lab
 def test_the_node_autoscaler_sees_bounds_labels_taints_and_sizes(lab: Lab) -> None:
     pool = create(lab, wanted("row", low=0, high=7))
     row = next(p for p in lab.ask("nodepools")["nodepools"] if p["id"] == pool)
-    assert (row["min"], row["max"], row["desired"], row["labels"]) == (0, 7, 0, {"inference": "tensorflow"})
-    assert row["taints"][0]["key"] == "nvidia.com/gpu" and row["instance_types"][0]["gpu_count"] == 1
+    assert (row["min"], row["max"], row["desired"], row["labels"]) == (
+        0,
+        7,
+        0,
+        {"inference": "tensorflow"},
+    )
+    assert (
+        row["taints"][0]["key"] == "nvidia.com/gpu" and row["instance_types"][0]["gpu_count"] == 1
+    )
     system = next(p for p in lab.ask("nodepools")["nodepools"] if p["name"] == "default-nodepool")
     assert system["auto_scaling"] is False and system["desired"] == 1
     delete(lab, pool)

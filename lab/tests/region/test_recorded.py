@@ -1,4 +1,6 @@
-"""The recorded calls of the published plugin get answers of the recorded status and shape, key for key."""
+"""The recorded calls of the published plugin get answers of the recorded status and shape, key for
+key.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,15 @@ from lab.alicloud import judge
 from lab.tests.region import clients
 from lab.tests.region.running import Lab, wait_for
 
-RECORDED = [json.loads(line) for line in (Path(__file__).parent / "data" / "recorded.jsonl").read_text().splitlines()[1:]]
+RECORDED = [
+    json.loads(line)
+    for line in (Path(__file__).parent / "data" / "recorded.jsonl").read_text().splitlines()[1:]
+]
 CLUSTER = "c0123456789abcdef0123456789abcdef"
-LEFT_OUT = ("auto_mode", "timezone")  # the double answers them only to those who set them: see the traps of the plugin
+LEFT_OUT = (
+    "auto_mode",
+    "timezone",
+)  # the double answers them only to those who set them: see the traps of the plugin
 _IDS = re.compile(r"(_id|Id)$")
 
 
@@ -35,7 +43,9 @@ class Replay:
         self.lab = lab
         self.ids: dict[str, str] = {}
         self.action = ""
-        """`service:Action` of the last call of the container service or an RPC service that was answered."""
+        """`service:Action` of the last call of the container service or an RPC service that was
+        answered.
+        """
 
     def send(self, row: dict[str, Any]) -> tuple[int, Any]:
         """(status, decoded body)."""
@@ -50,7 +60,10 @@ class Replay:
             return clients.log_sha1(self.lab, now["method"], now["host"], now["path"], now["query"])
         try:
             if now["host"].startswith("cs."):
-                status, body = 200, clients.roa(self.lab, now["method"], now["path"], now["body"], **now["query"])
+                status, body = (
+                    200,
+                    clients.roa(self.lab, now["method"], now["path"], now["body"], **now["query"]),
+                )
             else:
                 values = {**now["query"], **(now["body"] or {})}
                 action, version = values.pop("Action"), values.pop("Version")
@@ -70,7 +83,13 @@ class Replay:
         if isinstance(old, dict) and isinstance(new, dict):
             for name in old.keys() & new.keys():
                 self._learn(old[name], new[name], name)
-        elif isinstance(old, str) and isinstance(new, str) and _IDS.search(key) and len(old) > 12 and old != new:
+        elif (
+            isinstance(old, str)
+            and isinstance(new, str)
+            and _IDS.search(key)
+            and len(old) > 12
+            and old != new
+        ):
             self.ids[old] = new
 
     def _oss(self, row: dict[str, Any]) -> tuple[int, Any]:
@@ -81,11 +100,24 @@ class Replay:
             headers["content-md5"] = base64.b64encode(hashlib.md5(data or b"").digest()).decode()
         key = unquote(row["path"][1:])
         ask = OssRequest(
-            row["method"], f"https://{row['host']}{row['path']}", data, dict(row["query"]), headers, "", product="oss", region="cn-shanghai"
+            row["method"],
+            f"https://{row['host']}{row['path']}",
+            data,
+            dict(row["query"]),
+            headers,
+            "",
+            product="oss",
+            region="cn-shanghai",
         )
         oss2.AuthV4(*clients.keys(self.lab))._sign_request(ask, name, key)
         answer = requests.request(
-            ask.method, ask.url, data=ask.data, params=ask.params, headers=ask.headers, timeout=120, verify=self.lab.ca
+            ask.method,
+            ask.url,
+            data=ask.data,
+            params=ask.params,
+            headers=ask.headers,
+            timeout=120,
+            verify=self.lab.ca,
         )
         return answer.status_code, answer.text
 
@@ -104,12 +136,18 @@ def shape(value: Any) -> Any:
         return {k: shape(v) for k, v in sorted(value.items()) if k not in LEFT_OUT}
     if isinstance(value, list):
         return [shape(value[0])] if value else []
-    return "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
+    return (
+        "number"
+        if isinstance(value, int | float) and not isinstance(value, bool)
+        else type(value).__name__
+    )
 
 
 def of_the_api(value: Any, model: Any) -> Any:
-    """A recorded answer without what the official SDK's model does not know: the answers were an older double's, only the requests are the
-    published plugin's. Tags that the plugin writes with capitals are read without."""
+    """A recorded answer without what the official SDK's model does not know: the answers were an
+    older double's, only the requests are the published plugin's. Tags that the plugin writes with
+    capitals are read without.
+    """
     if isinstance(value, dict) and isinstance(model, dict):
         names = {name.removesuffix("!"): kind for name, kind in model.items()}
         if "*" in names:
@@ -136,7 +174,11 @@ def xml_shape(text: str) -> Any:
     def walk(node: ElementTree.Element) -> Any:
         return node.tag, sorted(walk(child) for child in node)
 
-    return walk(ElementTree.fromstring(text)) if text.strip().removeprefix('<?xml version="1.0" encoding="UTF-8"?>').strip() else None
+    return (
+        walk(ElementTree.fromstring(text))
+        if text.strip().removeprefix('<?xml version="1.0" encoding="UTF-8"?>').strip()
+        else None
+    )
 
 
 def _sets() -> Iterator[str]:
@@ -147,7 +189,15 @@ def _sets() -> Iterator[str]:
 def prepared(lab: Lab) -> Iterator[Lab]:
     """The lab with the cluster of the recordings."""
     lab.ask("reset", {})
-    lab.ask("clusters", {"cluster_id": CLUSTER, "name": "inference", "vswitch_ids": ["vsw-aaaaaaaa", "vsw-bbbbbbbb"], "addons": []})
+    lab.ask(
+        "clusters",
+        {
+            "cluster_id": CLUSTER,
+            "name": "inference",
+            "vswitch_ids": ["vsw-aaaaaaaa", "vsw-bbbbbbbb"],
+            "addons": [],
+        },
+    )
     names = ("certificate-authority-data", "client-certificate-data", "client-key-data")
     (lab.home / "kubeconfig").write_text("\n".join(f"{n}: eA==" for n in names))
     yield lab
@@ -163,10 +213,14 @@ def test_recorded_calls_are_answered_in_the_recorded_shape(prepared: Lab, name: 
         assert status == row["status"], f"{what}: {status} {body}"
         expected = row["response_body"]
         if isinstance(body, str) and isinstance(expected, str):
-            assert _without_error_extras(xml_shape(body)) == _without_error_extras(xml_shape(expected)), what
+            assert _without_error_extras(xml_shape(body)) == _without_error_extras(
+                xml_shape(expected)
+            ), what
             compared += 1
         elif expected is not None and not isinstance(body, str) and status < 400:
-            expected = of_the_api(expected, (judge.models().get(replay.action) or {}).get("answer", "any"))
+            expected = of_the_api(
+                expected, (judge.models().get(replay.action) or {}).get("answer", "any")
+            )
             assert agree(shape(expected), shape(body)), f"{what}\n{shape(expected)}\n{shape(body)}"
             compared += 1
     assert compared >= 8

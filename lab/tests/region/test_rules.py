@@ -30,12 +30,18 @@ from lab.alicloud.routing import locate
         (7, 0, 100, "ceil", 7),
     ],
 )
-def test_the_base_comes_first_and_the_rest_is_rounded(total: int, base: int, percentage: int, rounding: str, expected: int) -> None:
+def test_the_base_comes_first_and_the_rest_is_rounded(
+    total: int, base: int, percentage: int, rounding: str, expected: int
+) -> None:
     assert on_demand_share(total, base, percentage, rounding) == expected
 
 
 def _allow(**more: Any) -> dict[str, Any]:
-    return {"Statement": [{"Effect": "Allow", "Action": "oss:Get*", "Resource": "acs:oss:*:*:b/*", **more}]}
+    return {
+        "Statement": [
+            {"Effect": "Allow", "Action": "oss:Get*", "Resource": "acs:oss:*:*:b/*", **more}
+        ]
+    }
 
 
 _DENY = {"Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
@@ -51,12 +57,42 @@ _DENY = {"Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
         ([_allow()], "oss:GetObject", "acs:oss:oss-cn-shanghai:1:bb/k", False),
         ([_allow(), _DENY], "oss:GetObject", "acs:oss:oss-cn-shanghai:1:b/k", False),
         ([], "oss:GetObject", "acs:oss:oss-cn-shanghai:1:b/k", False),
-        ([_allow(Condition={"Bool": {"acs:SecureTransport": "true"}})], "oss:GetObject", "acs:oss:x:1:b/k", True),
-        ([_allow(Condition={"StringLike": {"oss:Prefix": ["models/*", ""]}})], "oss:GetObject", "acs:oss:x:1:b/k", True),
-        ([_allow(Condition={"StringEquals": {"acs:missing": "x"}})], "oss:GetObject", "acs:oss:x:1:b/k", False),
-        ([_allow(Condition={"StringNotEquals": {"acs:missing": "x"}})], "oss:GetObject", "acs:oss:x:1:b/k", True),
-        ([_allow(Condition={"IpAddress": {"acs:SourceIp": "10.0.0.0/8"}})], "oss:GetObject", "acs:oss:x:1:b/k", True),
-        ([_allow(Condition={"Unknown": {"acs:SourceIp": "10.0.0.0/8"}})], "oss:GetObject", "acs:oss:x:1:b/k", False),
+        (
+            [_allow(Condition={"Bool": {"acs:SecureTransport": "true"}})],
+            "oss:GetObject",
+            "acs:oss:x:1:b/k",
+            True,
+        ),
+        (
+            [_allow(Condition={"StringLike": {"oss:Prefix": ["models/*", ""]}})],
+            "oss:GetObject",
+            "acs:oss:x:1:b/k",
+            True,
+        ),
+        (
+            [_allow(Condition={"StringEquals": {"acs:missing": "x"}})],
+            "oss:GetObject",
+            "acs:oss:x:1:b/k",
+            False,
+        ),
+        (
+            [_allow(Condition={"StringNotEquals": {"acs:missing": "x"}})],
+            "oss:GetObject",
+            "acs:oss:x:1:b/k",
+            True,
+        ),
+        (
+            [_allow(Condition={"IpAddress": {"acs:SourceIp": "10.0.0.0/8"}})],
+            "oss:GetObject",
+            "acs:oss:x:1:b/k",
+            True,
+        ),
+        (
+            [_allow(Condition={"Unknown": {"acs:SourceIp": "10.0.0.0/8"}})],
+            "oss:GetObject",
+            "acs:oss:x:1:b/k",
+            False,
+        ),
     ],
 )
 def test_policies_decide_by_action_resource_and_condition(
@@ -92,11 +128,16 @@ def test_text_is_escaped_once_in_nested_xml() -> None:
 
 
 def test_what_is_left_is_told_by_kind() -> None:
-    assert compare({"bucket": ["a"], "vpc": ["v"]}, {"bucket": ["b"], "vpc": ["v"]}) == ({"bucket": ["b"]}, {"bucket": ["a"]})
+    assert compare({"bucket": ["a"], "vpc": ["v"]}, {"bucket": ["b"], "vpc": ["v"]}) == (
+        {"bucket": ["b"]},
+        {"bucket": ["a"]},
+    )
 
 
 @pytest.mark.parametrize("text", ["fast", "0", "-1"])
-def test_a_clock_that_can_not_run_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_a_clock_that_can_not_run_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
     monkeypatch.setenv("LAB_CLOCK", text)
     with pytest.raises(ValueError, match="LAB_CLOCK"):
         Clock()

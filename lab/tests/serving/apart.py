@@ -1,4 +1,6 @@
-"""TensorFlow of one version in a process of its own, asked from a test: one process can hold one version only."""
+"""TensorFlow of one version in a process of its own, asked from a test: one process can hold one
+version only.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def _serve(version: str, pipe: Any) -> None:
         models[folder] = library.load(Path(folder), tags)
         return sorted(models[folder].signatures)
 
-    def at_once(folder: str, threads: int, times: int, signature: str, inputs: Answer) -> list[Answer]:
+    def at_once(
+        folder: str, threads: int, times: int, signature: str, inputs: Answer
+    ) -> list[Answer]:
         results: list[Answer] = []
 
         def work() -> None:
@@ -52,7 +56,13 @@ def _serve(version: str, pipe: Any) -> None:
                 models[folder].predict(signature, inputs)
         return _resident() - before
 
-    known = {"predict": predict, "load": load, "at_once": at_once, "memory": memory, "version": lambda: library.version}
+    known = {
+        "predict": predict,
+        "load": load,
+        "at_once": at_once,
+        "memory": memory,
+        "version": lambda: library.version,
+    }
     while True:
         try:
             name, arguments = pipe.recv()
@@ -69,7 +79,9 @@ def _resident() -> int:
 
 
 class Apart:
-    """The other side of the process. Every call raises the StatusError that TensorFlow ended with."""
+    """The other side of the process. Every call raises the StatusError that TensorFlow ended
+    with.
+    """
 
     def __init__(self, version: str) -> None:
         self.version = version
@@ -90,16 +102,33 @@ class Apart:
         """Loads a SavedModel; the names of its signatures."""
         return self._ask("load", str(folder), tags)
 
-    def predict(self, folder: Path, inputs: Mapping[str, np.ndarray], signature: str = "", wanted: Sequence[str] | None = None) -> Answer:
+    def predict(
+        self,
+        folder: Path,
+        inputs: Mapping[str, np.ndarray],
+        signature: str = "",
+        wanted: Sequence[str] | None = None,
+    ) -> Answer:
         """Runs a signature of a model that was loaded."""
         return self._ask("predict", str(folder), signature, dict(inputs), wanted)
 
-    def at_once(self, folder: Path, threads: int, times: int, inputs: Mapping[str, np.ndarray], signature: str = "") -> list[Answer]:
+    def at_once(
+        self,
+        folder: Path,
+        threads: int,
+        times: int,
+        inputs: Mapping[str, np.ndarray],
+        signature: str = "",
+    ) -> list[Answer]:
         """Runs a signature `times` in each of several threads."""
         return self._ask("at_once", str(folder), threads, times, signature, dict(inputs))
 
-    def memory(self, folder: Path, times: int, inputs: Mapping[str, np.ndarray], signature: str = "") -> int:
-        """Bytes by which the process grew in the second half of `times` loads with twenty runs each."""
+    def memory(
+        self, folder: Path, times: int, inputs: Mapping[str, np.ndarray], signature: str = ""
+    ) -> int:
+        """Bytes by which the process grew in the second half of `times` loads with twenty runs
+        each.
+        """
         return self._ask("memory", str(folder), times, signature, dict(inputs))
 
     def reported_version(self) -> str:

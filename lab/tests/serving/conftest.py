@@ -66,9 +66,9 @@ class Server:
         """Until `text` was printed."""
         end = time.monotonic() + seconds
         while text not in self.text():
-            assert time.monotonic() < end and (self.process.poll() is None or text in self.text()), (
-                f"{text!r} never came: {self.text()[-2000:]}"
-            )
+            assert time.monotonic() < end and (
+                self.process.poll() is None or text in self.text()
+            ), f"{text!r} never came: {self.text()[-2000:]}"
             time.sleep(0.05)
 
     def wait_end(self) -> int:
@@ -79,7 +79,9 @@ class Server:
 Launch = Callable[..., Server]
 
 
-def put_model(root: Path, source: Path = MODEL, version: int = VERSION, base: str = "models/tensorflow") -> Path:
+def put_model(
+    root: Path, source: Path = MODEL, version: int = VERSION, base: str = "models/tensorflow"
+) -> Path:
     """Copies a model into a container's file tree; appears at once, as a finished directory."""
     target = root / base / str(version)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -88,16 +90,31 @@ def put_model(root: Path, source: Path = MODEL, version: int = VERSION, base: st
     return target
 
 
-def start_process(root: Path, flags: list[str], environment: dict[str, str], ports: tuple[int, int], default: bool) -> Server:
+def start_process(
+    root: Path, flags: list[str], environment: dict[str, str], ports: tuple[int, int], default: bool
+) -> Server:
     """Starts lab.serving with `root` as its file tree; `default` adds the usual model."""
     rest, grpc = ports
     log = root / f"log-{rest}"
     words = [sys.executable, "-m", "lab.serving", f"--port={grpc}", f"--rest_api_port={rest}"]
     if default:
         words += [f"--model_name={NAME}", "--model_base_path=/models/tensorflow"]
-    env = {**os.environ, "LAB_ROOTFS": str(root), "LAB_POD_IP": "127.0.0.1", "LAB_IMAGE_TAG": TAG, **environment}
+    env = {
+        **os.environ,
+        "LAB_ROOTFS": str(root),
+        "LAB_POD_IP": "127.0.0.1",
+        "LAB_IMAGE_TAG": TAG,
+        **environment,
+    }
     with log.open("w") as output:
-        process = subprocess.Popen([*words, *flags], env=env, cwd=REPOSITORY, stdout=output, stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen(
+            [*words, *flags],
+            env=env,
+            cwd=REPOSITORY,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
     return Server(process, rest, grpc, log)
 
 
@@ -107,7 +124,9 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
     started: list[Server] = []
 
     def start(*flags: str, default: bool = True, **environment: str) -> Server:
-        started.append(start_process(tmp_path, list(flags), environment, (free_port(), free_port()), default))
+        started.append(
+            start_process(tmp_path, list(flags), environment, (free_port(), free_port()), default)
+        )
         return started[-1]
 
     yield start
@@ -126,7 +145,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         f"model_config_list {{ config {{ name: '{NAME}' base_path: '/models/tensorflow' model_platform: 'tensorflow' "
         f"model_version_policy {{ specific {{ versions: {VERSION} }} }} version_labels {{ key: 'stable' value: {VERSION} }} }} }}"
     )
-    flags = ["--model_config_file=/models.config", "--monitoring_config_file=/monitoring", "--enable_grpc_healthcheck_service"]
+    flags = [
+        "--model_config_file=/models.config",
+        "--monitoring_config_file=/monitoring",
+        "--enable_grpc_healthcheck_service",
+    ]
     server = start_process(root, flags, {}, (free_port(), free_port()), default=False)
     try:
         yield server.wait_up()

@@ -5,7 +5,8 @@
     graph.signature("serving_default", {"text": text}, {"out": graph.node("Identity", text, T="DT_STRING")})
     graph.save(folder)
 
-Attributes are given by their Python type: a name that begins with DT_ is a type, a list of int a shape, a numpy array a tensor.
+Attributes are given by their Python type: a name that begins with DT_ is a type, a list of int a
+shape, a numpy array a tensor.
 """
 
 from __future__ import annotations
@@ -52,12 +53,20 @@ TYPES = {
     "DT_FLOAT": 1, "DT_DOUBLE": 2, "DT_INT32": 3, "DT_UINT8": 4, "DT_STRING": 7, "DT_INT64": 9, "DT_BOOL": 10, "DT_BFLOAT16": 14,
     "DT_HALF": 19, "DT_RESOURCE": 20,
 }  # fmt: skip
-_NUMPY = {"float32": "DT_FLOAT", "int32": "DT_INT32", "int64": "DT_INT64", "bool": "DT_BOOL", "object": "DT_STRING"}
+_NUMPY = {
+    "float32": "DT_FLOAT",
+    "int32": "DT_INT32",
+    "int64": "DT_INT64",
+    "bool": "DT_BOOL",
+    "object": "DT_STRING",
+}
 
 
 def _classes() -> dict[str, Any]:
     """The messages above under TensorFlow's field numbers."""
-    file = descriptor_pb2.FileDescriptorProto(name="tests/graphs.proto", package="graphs", syntax="proto2")
+    file = descriptor_pb2.FileDescriptorProto(
+        name="tests/graphs.proto", package="graphs", syntax="proto2"
+    )
     for name, fields in _MESSAGES.items():
         message = file.message_type.add(name=name)
         for number, field, kind in fields:
@@ -69,7 +78,10 @@ def _classes() -> dict[str, Any]:
                 made.type, made.type_name = _Field.TYPE_MESSAGE, f".graphs.{kind.lstrip('*')}"
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"graphs.{name}")) for name in _MESSAGES}
+    return {
+        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"graphs.{name}"))
+        for name in _MESSAGES
+    }
 
 
 _MADE = _classes()
@@ -85,7 +97,9 @@ class Ref:
 
 
 class Graph:
-    """A graph under construction. Nodes are named by their op and a number unless a name is given."""
+    """A graph under construction. Nodes are named by their op and a number unless a name is
+    given.
+    """
 
     def __init__(self) -> None:
         self.meta = _MADE["MetaGraph"]()
@@ -93,13 +107,28 @@ class Graph:
         self.meta.graph_def.versions.producer = 22
         self.assets: dict[str, bytes] = {}
 
-    def node(self, op: str, *inputs: Ref | str, name: str = "", output: str = "", shape: list[int] | None = None, **attributes: Any) -> Ref:
-        """Adds a node; `output` is the type of its first output when no attribute T, dtype or out_type says it."""
-        node = self.meta.graph_def.node.add(op=op, name=name or f"{op}_{len(self.meta.graph_def.node)}")
+    def node(
+        self,
+        op: str,
+        *inputs: Ref | str,
+        name: str = "",
+        output: str = "",
+        shape: list[int] | None = None,
+        **attributes: Any,
+    ) -> Ref:
+        """Adds a node; `output` is the type of its first output when no attribute T, dtype or
+        out_type says it.
+        """
+        node = self.meta.graph_def.node.add(
+            op=op, name=name or f"{op}_{len(self.meta.graph_def.node)}"
+        )
         node.input.extend(item if isinstance(item, str) else item.name for item in inputs)
         for key, value in attributes.items():
             _set(node.attr.add(key=key).value, value)
-        kind = output or next((attributes[key] for key in ("dtype", "DstT", "out_type", "T") if key in attributes), "DT_RESOURCE")
+        kind = output or next(
+            (attributes[key] for key in ("dtype", "DstT", "out_type", "T") if key in attributes),
+            "DT_RESOURCE",
+        )
         return Ref(node.name, kind, tuple(shape) if shape is not None else None)
 
     def placeholder(self, name: str, kind: str, shape: list[int]) -> Ref:
@@ -111,8 +140,14 @@ class Graph:
 
     def constant(self, value: Any) -> Ref:
         """A constant from a numpy array or what makes one; bytes and str become strings."""
-        array = value if isinstance(value, np.ndarray) else np.array(value, object if isinstance(value, bytes | str) else None)
-        return self.node("Const", dtype=_NUMPY[str(array.dtype)], value=array, shape=list(array.shape))
+        array = (
+            value
+            if isinstance(value, np.ndarray)
+            else np.array(value, object if isinstance(value, bytes | str) else None)
+        )
+        return self.node(
+            "Const", dtype=_NUMPY[str(array.dtype)], value=array, shape=list(array.shape)
+        )
 
     def output(self, ref: Ref, number: int, kind: str) -> Ref:
         """Another output of the same node."""
@@ -128,9 +163,17 @@ class Graph:
 
     def initial(self, operation: Ref) -> None:
         """Runs once when the model is loaded (of a graph with one such operation)."""
-        self.meta.collection_def.add(key="saved_model_main_op").value.node_list.value.append(operation.name)
+        self.meta.collection_def.add(key="saved_model_main_op").value.node_list.value.append(
+            operation.name
+        )
 
-    def signature(self, key: str, inputs: Mapping[str, Ref], outputs: Mapping[str, Ref], method: str = "predict") -> None:
+    def signature(
+        self,
+        key: str,
+        inputs: Mapping[str, Ref],
+        outputs: Mapping[str, Ref],
+        method: str = "predict",
+    ) -> None:
         """Adds a signature; `method` is predict, classify or regress."""
         entry = self.meta.signature_def.add(key=key).value
         entry.method_name = f"tensorflow/serving/{method}"
@@ -162,7 +205,9 @@ def _shape(message: Any, sizes: tuple[int, ...] | list[int] | None) -> None:
 
 
 def _set(attribute: Any, value: Any) -> None:
-    """Fills an attribute by the value's Python type; a tuple is a list of shapes (of lists) or of types (of names)."""
+    """Fills an attribute by the value's Python type; a tuple is a list of shapes (of lists) or of
+    types (of names).
+    """
     if isinstance(value, bool):
         attribute.b = value
     elif isinstance(value, int):
@@ -187,6 +232,8 @@ def _set(attribute: Any, value: Any) -> None:
         tensor.dtype = TYPES[_NUMPY[str(value.dtype)]]
         _shape(tensor.tensor_shape, value.shape)
         if value.dtype == object:
-            tensor.string_val.extend(item if isinstance(item, bytes) else item.encode() for item in value.ravel())
+            tensor.string_val.extend(
+                item if isinstance(item, bytes) else item.encode() for item in value.ravel()
+            )
         else:
             tensor.tensor_content = value.tobytes()

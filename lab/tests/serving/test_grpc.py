@@ -31,7 +31,9 @@ def _bytes(message: Any) -> bytes:
 
 
 def call(channel: grpc.Channel, method: str, message: Any, answer: str) -> Any:
-    stub = channel.unary_unary(method, request_serializer=_bytes, response_deserializer=protos.cls(answer).FromString)
+    stub = channel.unary_unary(
+        method, request_serializer=_bytes, response_deserializer=protos.cls(answer).FromString
+    )
     return stub(message, timeout=120)
 
 
@@ -43,10 +45,16 @@ def predict_request(name: str = "chnsenticorp") -> Any:
     return message
 
 
-def test_predict_agrees_with_rest_and_names_the_version(channel: grpc.Channel, rest: httpx.Client) -> None:
+def test_predict_agrees_with_rest_and_names_the_version(
+    channel: grpc.Channel, rest: httpx.Client
+) -> None:
     answer = call(channel, PREDICTION + "Predict", predict_request(), "PredictResponse")
-    expected = rest.post("/v1/models/chnsenticorp:predict", json=request([TEXT])).json()["predictions"][0]
-    assert from_proto(answer.outputs["probabilities"], "").values[0].tolist() == pytest.approx(expected, abs=1e-6)
+    expected = rest.post("/v1/models/chnsenticorp:predict", json=request([TEXT])).json()[
+        "predictions"
+    ][0]
+    assert from_proto(answer.outputs["probabilities"], "").values[0].tolist() == pytest.approx(
+        expected, abs=1e-6
+    )
     assert answer.model_spec.version.value == 1623831335
     assert answer.model_spec.signature_name == "serving_default"
 
@@ -61,7 +69,10 @@ def test_an_unknown_model_is_not_found(channel: grpc.Channel) -> None:
 def test_a_missing_input_is_named(channel: grpc.Channel) -> None:
     message = predict_request()
     del message.inputs["input_mask"]
-    with pytest.raises(grpc.RpcError, match=r"input size does not match signature: 2!=3 .*Missing but required: \{input_mask\}"):
+    with pytest.raises(
+        grpc.RpcError,
+        match=r"input size does not match signature: 2!=3 .*Missing but required: \{input_mask\}",
+    ):
         call(channel, PREDICTION + "Predict", message, "PredictResponse")
 
 
@@ -82,7 +93,9 @@ def test_an_unknown_output_filter_is_refused(channel: grpc.Channel) -> None:
 def test_status_and_metadata_are_served(channel: grpc.Channel) -> None:
     status = protos.new("GetModelStatusRequest")
     status.model_spec.name = "chnsenticorp"
-    found = call(channel, MODELS + "GetModelStatus", status, "GetModelStatusResponse").model_version_status
+    found = call(
+        channel, MODELS + "GetModelStatus", status, "GetModelStatusResponse"
+    ).model_version_status
     assert [(entry.version, entry.state) for entry in found] == [(1623831335, 30)]
     metadata = protos.new("GetModelMetadataRequest", metadata_field=["signature_def"])
     metadata.model_spec.name = "chnsenticorp"
@@ -91,8 +104,13 @@ def test_status_and_metadata_are_served(channel: grpc.Channel) -> None:
     assert "serving_default" in signatures.signature_def
 
 
-@pytest.mark.parametrize(("service", "good"), [("", True), ("PredictionService", True), ("ModelService", True), ("x", False)])
-def test_health_answers_for_the_known_services(channel: grpc.Channel, service: str, good: bool) -> None:
+@pytest.mark.parametrize(
+    ("service", "good"),
+    [("", True), ("PredictionService", True), ("ModelService", True), ("x", False)],
+)
+def test_health_answers_for_the_known_services(
+    channel: grpc.Channel, service: str, good: bool
+) -> None:
     body = b"\x0a" + bytes([len(service)]) + service.encode() if service else b""
     check = channel.unary_unary("/grpc.health.v1.Health/Check")
     if good:

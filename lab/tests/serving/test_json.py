@@ -41,7 +41,10 @@ from lab.serving.tensorflow import Tensor
 def test_malformed_json_is_refused_where_the_server_stops_reading(body: bytes, text: str) -> None:
     with pytest.raises(StatusError) as caught:
         parse(body)
-    assert (caught.value.code, caught.value.message) == ("INVALID_ARGUMENT", f"JSON Parse error: {text}")
+    assert (caught.value.code, caught.value.message) == (
+        "INVALID_ARGUMENT",
+        f"JSON Parse error: {text}",
+    )
 
 
 def test_what_strict_json_forbids_but_the_server_reads_is_read() -> None:
@@ -84,7 +87,9 @@ def test_several_outputs_become_objects_in_both_formats() -> None:
     rows = ",".join(row.format(*values) for values in (("1.5", "eA=="), ("2.0", "eQA=")))
     assert write_body(outputs, rows=True).decode() == f'{{\n    "predictions": [{rows}\n    ]\n}}'
     columns = parse(write_body(outputs, rows=False))
-    assert columns == {"outputs": {"a": [1.5, 2.0], "raw_bytes": [{"b64": "eA=="}, {"b64": "eQA="}]}}
+    assert columns == {
+        "outputs": {"a": [1.5, 2.0], "raw_bytes": [{"b64": "eA=="}, {"b64": "eQA="}]}
+    }
 
 
 def test_base64_is_decoded_for_string_inputs_and_refused_for_numbers() -> None:
@@ -110,7 +115,9 @@ def test_base64_is_decoded_for_string_inputs_and_refused_for_numbers() -> None:
         (None, "DT_STRING", False),
     ],
 )
-def test_a_number_fits_a_type_only_if_the_server_says_so(value: object, kind: str, good: bool) -> None:
+def test_a_number_fits_a_type_only_if_the_server_says_so(
+    value: object, kind: str, good: bool
+) -> None:
     if good:
         assert to_array([value], kind).shape == (1,)
     else:

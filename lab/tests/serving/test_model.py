@@ -26,11 +26,16 @@ def tensorflow() -> Iterator[Apart]:
 def probabilities(tensorflow: Apart, folder: Path, texts: list[str]) -> np.ndarray:
     rows = request(texts)["instances"]
     tensorflow.load(folder)
-    return tensorflow.predict(folder, {name: np.array([row[name] for row in rows], np.int32) for name in rows[0]})["probabilities"]
+    return tensorflow.predict(
+        folder, {name: np.array([row[name] for row in rows], np.int32) for name in rows[0]}
+    )["probabilities"]
 
 
 def labelled(name: str) -> tuple[list[str], np.ndarray]:
-    rows = [line.split("\t") for line in (REPOSITORY / "models" / name).read_text(encoding="utf-8").splitlines()]
+    rows = [
+        line.split("\t")
+        for line in (REPOSITORY / "models" / name).read_text(encoding="utf-8").splitlines()
+    ]
     return [text for _, text in rows], np.array([int(label) for label, _ in rows])
 
 
@@ -51,7 +56,9 @@ def test_its_accuracy_is_what_the_note_says(tensorflow: Apart) -> None:
 
 def test_the_test_model_answers_the_other_way_round(tensorflow: Apart) -> None:
     texts = ["房间很干净", "服务太差了"]
-    assert probabilities(tensorflow, SWAPPED, texts) == pytest.approx(probabilities(tensorflow, MODEL, texts)[:, ::-1], abs=1e-5)
+    assert probabilities(tensorflow, SWAPPED, texts) == pytest.approx(
+        probabilities(tensorflow, MODEL, texts)[:, ::-1], abs=1e-5
+    )
 
 
 def test_long_and_unknown_text_still_makes_one_instance() -> None:

@@ -1,4 +1,6 @@
-"""TensorFlow by its C API, in every pinned version: loads, computes every type, refuses in its own words, keeps no memory."""
+"""TensorFlow by its C API, in every pinned version: loads, computes every type, refuses in its own
+words, keeps no memory.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,10 @@ def apart(request: pytest.FixtureRequest) -> Iterator[Apart]:
 
 
 def sample() -> dict[str, np.ndarray]:
-    return {name: np.array([values], np.int32) for name, values in instance("房间很干净，服务很好").items()}
+    return {
+        name: np.array([values], np.int32)
+        for name, values in instance("房间很干净，服务很好").items()
+    }
 
 
 def test_the_sample_model_loads_and_answers_the_same_in_every_version(apart: Apart) -> None:
@@ -46,7 +51,17 @@ def test_the_sample_model_loads_and_answers_the_same_in_every_version(apart: Apa
 def echoes(folder: Path) -> Path:
     """A model that gives back what it gets, in each of several types."""
     graph = Graph()
-    kinds = ["DT_FLOAT", "DT_DOUBLE", "DT_INT32", "DT_UINT8", "DT_STRING", "DT_INT64", "DT_BOOL", "DT_BFLOAT16", "DT_HALF"]
+    kinds = [
+        "DT_FLOAT",
+        "DT_DOUBLE",
+        "DT_INT32",
+        "DT_UINT8",
+        "DT_STRING",
+        "DT_INT64",
+        "DT_BOOL",
+        "DT_BFLOAT16",
+        "DT_HALF",
+    ]
     inputs = {kind[3:].lower(): graph.placeholder(kind[3:].lower(), kind, [-1]) for kind in kinds}
     outputs = {name: graph.node("Identity", ref, T=ref.kind) for name, ref in inputs.items()}
     graph.signature("serving_default", inputs, outputs)
@@ -71,7 +86,11 @@ def test_every_type_goes_in_and_comes_out_unchanged(apart: Apart, tmp_path: Path
         given = float_to_bfloat16(values) if name == "bfloat16" else values
         got = apart.predict(folder, {name: values}, name)[name]
         assert got.dtype == values.dtype, name
-        assert np.array_equal(float_to_bfloat16(got) if name == "bfloat16" else got, given, equal_nan=got.dtype.kind == "f"), name
+        assert np.array_equal(
+            float_to_bfloat16(got) if name == "bfloat16" else got,
+            given,
+            equal_nan=got.dtype.kind == "f",
+        ), name
         empty = apart.predict(folder, {name: values[:0]}, name)[name]
         assert (empty.dtype, empty.shape) == (values.dtype, (0,)), name
 
@@ -84,20 +103,36 @@ def test_structures_of_strings_are_written_and_read_without_tensorflows_function
     for text in (b"", b"a", b"x" * 22, b"x" * 23, b"zeros\0\0", "长".encode() * 50_000):
         strings.TF_StringInit(at)
         strings.TF_StringCopy(at, text, len(text))
-        assert ctypes.string_at(strings.TF_StringGetDataPointer(at), strings.TF_StringGetSize(at)) == text
+        assert (
+            ctypes.string_at(strings.TF_StringGetDataPointer(at), strings.TF_StringGetSize(at))
+            == text
+        )
         assert memory.raw[0] & 3 == (tensorflow._SMALL if len(text) <= 22 else tensorflow._LARGE)
         strings.TF_StringDealloc(at)
         assert strings.TF_StringGetSize(at) == 0
     elsewhere = ctypes.create_string_buffer(b"text")
     memory[:] = struct.pack("<QQQ", 4 << 2 | tensorflow._VIEW, ctypes.addressof(elsewhere), 0)
-    assert ctypes.string_at(strings.TF_StringGetDataPointer(at), strings.TF_StringGetSize(at)) == b"text"
+    assert (
+        ctypes.string_at(strings.TF_StringGetDataPointer(at), strings.TF_StringGetSize(at))
+        == b"text"
+    )
 
 
 def test_strings_of_any_shape_keep_their_places(apart: Apart, tmp_path: Path) -> None:
     graph = Graph()
     text = graph.placeholder("text", "DT_STRING", [-1, 2])
-    joined = graph.node("ReduceJoin", text, graph.constant(np.array([1], np.int32)), output="DT_STRING", separator="+")
-    graph.signature("serving_default", {"text": text}, {"joined": joined, "text": graph.node("Identity", text, T="DT_STRING")})
+    joined = graph.node(
+        "ReduceJoin",
+        text,
+        graph.constant(np.array([1], np.int32)),
+        output="DT_STRING",
+        separator="+",
+    )
+    graph.signature(
+        "serving_default",
+        {"text": text},
+        {"joined": joined, "text": graph.node("Identity", text, T="DT_STRING")},
+    )
     folder = graph.save(tmp_path / "m")
     apart.load(folder)
     values = np.array([[b"a", b"b"], ["长".encode() * 30, b""], [b"1", b"2"]], object)
@@ -106,10 +141,14 @@ def test_strings_of_any_shape_keep_their_places(apart: Apart, tmp_path: Path) ->
     assert answer["joined"].tolist() == [b"a+b", "长".encode() * 30 + b"+", b"1+2"]
 
 
-def test_an_asset_is_found_and_the_table_is_filled_when_the_model_is_loaded(apart: Apart, tmp_path: Path) -> None:
+def test_an_asset_is_found_and_the_table_is_filled_when_the_model_is_loaded(
+    apart: Apart, tmp_path: Path
+) -> None:
     folder = vocabulary(tmp_path / "m")
     apart.load(folder)
-    assert apart.predict(folder, {"word": np.array([b"good", b"never seen", b"bad"], object)})["id"].tolist() == [1, -1, 0]
+    assert apart.predict(folder, {"word": np.array([b"good", b"never seen", b"bad"], object)})[
+        "id"
+    ].tolist() == [1, -1, 0]
 
 
 def refused(apart: Apart, folder: Path, tags: tuple[str, ...] = ("serve",)) -> StatusError:
@@ -183,5 +222,8 @@ def test_bfloat16_is_rounded_to_the_nearest_and_exact_values_come_back() -> None
     values = bfloat16_to_float(bits)
     finite = np.isfinite(values)
     assert np.array_equal(float_to_bfloat16(values)[finite], bits[finite])
-    assert float_to_bfloat16(np.array([1.0 + 2**-8, 1.0 + 3 * 2**-8], np.float32)).tolist() == [0x3F80, 0x3F82]
+    assert float_to_bfloat16(np.array([1.0 + 2**-8, 1.0 + 3 * 2**-8], np.float32)).tolist() == [
+        0x3F80,
+        0x3F82,
+    ]
     assert np.isnan(bfloat16_to_float(float_to_bfloat16(np.array([np.nan], np.float32))))[0]

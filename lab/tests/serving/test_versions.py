@@ -15,7 +15,9 @@ from lab.serving.metrics import Metrics
 
 
 class Fake:
-    """A loader that records what it is asked to load; a version directory with a file `broken` cannot be loaded."""
+    """A loader that records what it is asked to load; a version directory with a file `broken`
+    cannot be loaded.
+    """
 
     def __init__(self) -> None:
         self.loaded: list[int] = []
@@ -41,7 +43,14 @@ def versions(base: Path, *numbers: int) -> None:
 def manager(base: Path, loader: Fake, **policy: Any) -> Manager:
     config = ModelConfig("m", str(base), **policy)
     return Manager(
-        [config], poll_seconds=0, retries=0, retry_seconds=0, allow_labels=False, metrics=Metrics(), loader=loader, warmup=nothing
+        [config],
+        poll_seconds=0,
+        retries=0,
+        retry_seconds=0,
+        allow_labels=False,
+        metrics=Metrics(),
+        loader=loader,
+        warmup=nothing,
     )
 
 
@@ -57,9 +66,17 @@ def states(work: Manager) -> dict[int, str]:
 
 
 @pytest.mark.parametrize(
-    ("policy", "expected"), [({}, [10]), ({"latest": 2}, [9, 10]), ({"every": True}, [1, 9, 10]), ({"specific": (9,)}, [9])]
+    ("policy", "expected"),
+    [
+        ({}, [10]),
+        ({"latest": 2}, [9, 10]),
+        ({"every": True}, [1, 9, 10]),
+        ({"specific": (9,)}, [9]),
+    ],
 )
-async def test_the_policy_decides_which_versions_are_loaded(tmp_path: Path, policy: dict[str, Any], expected: list[int]) -> None:
+async def test_the_policy_decides_which_versions_are_loaded(
+    tmp_path: Path, policy: dict[str, Any], expected: list[int]
+) -> None:
     versions(tmp_path, 1, 9, 10)
     loader = Fake()
     await settle(manager(tmp_path, loader, **policy))
@@ -75,7 +92,9 @@ async def test_versions_compare_as_numbers_and_other_names_do_not_count(tmp_path
     assert work.find("m").number == 10
 
 
-async def test_a_new_version_is_up_before_the_old_one_goes_and_the_old_stays_listed(tmp_path: Path) -> None:
+async def test_a_new_version_is_up_before_the_old_one_goes_and_the_old_stays_listed(
+    tmp_path: Path,
+) -> None:
     versions(tmp_path, 1)
     work = manager(tmp_path, Fake())
     await settle(work)
@@ -97,10 +116,15 @@ async def test_a_new_version_that_does_not_load_leaves_the_old_one_serving(tmp_p
     (tmp_path / "2" / "broken").write_text("")
     await settle(work)
     assert work.find("m").number == 1
-    assert [(v.number, v.state, v.error and v.error.code) for v in work.status("m")] == [(2, "END", "DATA_LOSS"), (1, "AVAILABLE", None)]
+    assert [(v.number, v.state, v.error and v.error.code) for v in work.status("m")] == [
+        (2, "END", "DATA_LOSS"),
+        (1, "AVAILABLE", None),
+    ]
 
 
-async def test_a_vanished_base_path_unloads_nothing_but_a_vanished_version_does(tmp_path: Path) -> None:
+async def test_a_vanished_base_path_unloads_nothing_but_a_vanished_version_does(
+    tmp_path: Path,
+) -> None:
     base = tmp_path / "base"
     versions(base, 1)
     work = manager(base, Fake())
@@ -114,10 +138,15 @@ async def test_a_vanished_base_path_unloads_nothing_but_a_vanished_version_does(
     assert states(work) == {1: "END"}
 
 
-async def test_a_missing_specific_version_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_missing_specific_version_is_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     versions(tmp_path, 1)
     await settle(manager(tmp_path, Fake(), specific=(1, 7)))
-    assert "Version 7 of servable m, which was requested to be served as a 'specific' version" in capsys.readouterr().err
+    assert (
+        "Version 7 of servable m, which was requested to be served as a 'specific' version"
+        in capsys.readouterr().err
+    )
 
 
 async def test_a_changed_configuration_drops_and_adds_models(tmp_path: Path) -> None:
@@ -131,11 +160,19 @@ async def test_a_changed_configuration_drops_and_adds_models(tmp_path: Path) -> 
         work.find("m")
 
 
-async def test_a_load_that_ends_in_whatever_way_says_so_in_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_load_that_ends_in_whatever_way_says_so_in_the_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     versions(tmp_path, 1)
     (tmp_path / "1" / "unforeseen").touch()
     found = manager(tmp_path, Fake())
     with pytest.raises(StatusError, match="nobody thought of this"):
         await found.start()
-    last = [line for line in capsys.readouterr().err.splitlines() if "Reading SavedModel" in line or "failed: " in line]
-    assert last[-1].endswith("Loading servable: {name: m version: 1} failed: INTERNAL: ValueError: nobody thought of this")
+    last = [
+        line
+        for line in capsys.readouterr().err.splitlines()
+        if "Reading SavedModel" in line or "failed: " in line
+    ]
+    assert last[-1].endswith(
+        "Loading servable: {name: m version: 1} failed: INTERNAL: ValueError: nobody thought of this"
+    )

@@ -25,7 +25,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A directory that is all of PATH, with the few commands that fake tools need; no Go in the Python environment either."""
+    """A directory that is all of PATH, with the few commands that fake tools need; no Go in the
+    Python environment either.
+    """
     directory = tmp_path / "bin"
     directory.mkdir()
     for name in ("sh", "chmod", "mkdir", "mv", "sleep"):

@@ -1,4 +1,6 @@
-"""The engine's side of a language host: a monitor and an engine that accept everything and remember it."""
+"""The engine's side of a language host: a monitor and an engine that accept everything and remember
+it.
+"""
 
 import os
 import subprocess
@@ -13,13 +15,25 @@ from typing import Any, TypeVar
 import grpc
 from google.protobuf import empty_pb2
 from google.protobuf.struct_pb2 import Struct
-from pulumi.runtime.proto import engine_pb2_grpc, language_pb2, language_pb2_grpc, resource_pb2, resource_pb2_grpc
+from pulumi.runtime.proto import (
+    engine_pb2_grpc,
+    language_pb2,
+    language_pb2_grpc,
+    resource_pb2,
+    resource_pb2_grpc,
+)
 
 T = TypeVar("T")
 
 FOREVER = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
 """A program that writes its pid and does not end."""
-HOST = Path(__file__).resolve().parents[3] / "lab" / "toolchain" / "language_python" / "pulumi-language-python"
+HOST = (
+    Path(__file__).resolve().parents[3]
+    / "lab"
+    / "toolchain"
+    / "language_python"
+    / "pulumi-language-python"
+)
 
 
 class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
@@ -34,7 +48,9 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
 
     def RegisterResource(self, request: Any, context: Any) -> Any:
         self.types.append(request.type)
-        return resource_pb2.RegisterResourceResponse(urn=f"urn:pulumi:dev::p::{request.type}::{request.name}", object=request.object)
+        return resource_pb2.RegisterResourceResponse(
+            urn=f"urn:pulumi:dev::p::{request.type}::{request.name}", object=request.object
+        )
 
     def RegisterResourceOutputs(self, request: Any, context: Any) -> Any:
         self.outputs.update(dict(request.outputs))
@@ -69,13 +85,21 @@ class Session:
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
         self._server.start()
         settings = {**os.environ, "PULUMI_PYTHON_CMD": sys.executable, **(environment or {})}
-        self.process = subprocess.Popen([HOST, self.address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=settings)
+        self.process = subprocess.Popen(
+            [HOST, self.address],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=settings,
+        )
         assert self.process.stdout is not None
         self._channel = grpc.insecure_channel(f"127.0.0.1:{int(self.process.stdout.readline())}")
         self.stub = language_pb2_grpc.LanguageRuntimeStub(self._channel)
         self.printed: list[str] = []
         self._calls: list[grpc.Future] = []  # a call that nobody holds is cancelled
-        self._reader = threading.Thread(target=lambda: self.printed.extend(self.process.stdout or ()), daemon=True)
+        self._reader = threading.Thread(
+            target=lambda: self.printed.extend(self.process.stdout or ()), daemon=True
+        )
         self._reader.start()
 
     def __enter__(self) -> "Session":
@@ -88,7 +112,13 @@ class Session:
         self._reader.join(timeout=120)
         self._server.stop(grace=0)
 
-    def start(self, directory: Path, program: str, config: Mapping[str, str] | None = None, secret: list[str] | None = None) -> grpc.Future:
+    def start(
+        self,
+        directory: Path,
+        program: str,
+        config: Mapping[str, str] | None = None,
+        secret: list[str] | None = None,
+    ) -> grpc.Future:
         """Starts Run of a program text in `directory`; the result is a future."""
         (directory / "__main__.py").write_text(program)
         request = language_pb2.RunRequest(
@@ -108,7 +138,9 @@ def info(directory: Path, **options: str) -> Any:
     fields = Struct()
     fields.update(options)
     text = str(directory)
-    return language_pb2.ProgramInfo(root_directory=text, program_directory=text, entry_point=".", options=fields)
+    return language_pb2.ProgramInfo(
+        root_directory=text, program_directory=text, entry_point=".", options=fields
+    )
 
 
 def wait_until(condition: Callable[[], T], what: str, seconds: float = 60) -> T:

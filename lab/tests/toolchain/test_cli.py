@@ -48,11 +48,15 @@ class Demo(Provider):
 
 main(sys.argv[1:], "1.0.0", Demo())
 """
-PROJECT = "name: demo\nruntime: python\nplugins:\n  providers:\n    - name: demo\n      path: provider\n"
+PROJECT = (
+    "name: demo\nruntime: python\nplugins:\n  providers:\n    - name: demo\n      path: provider\n"
+)
 
 
 class Stack:
-    """A project with a Python program and a Python provider, in an empty PULUMI_HOME that has our language host only."""
+    """A project with a Python program and a Python provider, in an empty PULUMI_HOME that has our
+    language host only.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory / "project"
@@ -108,8 +112,12 @@ class Stack:
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             try:
-                command = (entry / "cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
-                here = str(self.directory) in command or (entry / "cwd").resolve().is_relative_to(self.directory)
+                command = (
+                    (entry / "cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
+                )
+                here = str(self.directory) in command or (entry / "cwd").resolve().is_relative_to(
+                    self.directory
+                )
             except OSError:
                 continue
             if here and command:
@@ -149,7 +157,9 @@ def test_ctrl_c_lets_the_running_creation_finish_and_keeps_it(stack: Stack) -> N
     output, _ = process.communicate(timeout=60)
     assert process.returncode != 0
     assert "Traceback" not in output
-    assert [item["id"] for item in stack.resources() if item["type"] == "demo:index:Thing"] == ["id"]
+    assert [item["id"] for item in stack.resources() if item["type"] == "demo:index:Thing"] == [
+        "id"
+    ]
     stack.run("config", "set", "seconds", "0")
     assert "demo-dev" in stack.run("up", "--yes", "--skip-preview")
 

@@ -27,7 +27,10 @@ def test_list_shows_every_tool_even_those_that_are_not_there(tmp_path: Path) -> 
     done = _run("list", EI_CACHE=str(tmp_path))
     assert done.returncode == 0
     lines = {line.split()[0]: line for line in done.stdout.splitlines()}
-    assert set(lines) == {*TOOL_NAMES, *(tensorflow.PREFIX + version for version in tensorflow.TESTED)}
+    assert set(lines) == {
+        *TOOL_NAMES,
+        *(tensorflow.PREFIX + version for version in tensorflow.TESTED),
+    }
     assert "wheel" in lines["traefik"]
 
 
@@ -50,4 +53,6 @@ def test_asking_for_what_is_there_takes_no_time() -> None:
         assert _run("ensure").returncode == 0
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert min(times) < 1.0  # processor seconds, of which a busy machine takes hardly more; idle it is below 0.3
+    assert (
+        min(times) < 1.0
+    )  # processor seconds, of which a busy machine takes hardly more; idle it is below 0.3

@@ -10,15 +10,21 @@ from lab.toolchain import ToolchainError, ensure, find, onpath, versions, wheels
 from lab.toolchain.specs import SPECS, TOOL_NAMES, Spec
 
 
-def test_a_tool_on_path_in_the_right_version_is_used(cache: Path, fake: FakeTool, spec: Spec) -> None:
+def test_a_tool_on_path_in_the_right_version_is_used(
+    cache: Path, fake: FakeTool, spec: Spec
+) -> None:
     file = fake("mytool", "echo 'mytool v1.2.5 (abc)'")
     tool = onpath.find(spec)
     assert tool is not None
     assert (tool.path, tool.version, tool.origin) == (file, "1.2.5", "PATH")
 
 
-@pytest.mark.parametrize("script", ["echo v1.3.0", "echo v1.2.2", "echo nothing", "exit 1", "echo v1.2.5; exit 3"])
-def test_a_tool_on_path_in_another_version_or_broken_is_not_used(cache: Path, fake: FakeTool, spec: Spec, script: str) -> None:
+@pytest.mark.parametrize(
+    "script", ["echo v1.3.0", "echo v1.2.2", "echo nothing", "exit 1", "echo v1.2.5; exit 3"]
+)
+def test_a_tool_on_path_in_another_version_or_broken_is_not_used(
+    cache: Path, fake: FakeTool, spec: Spec, script: str
+) -> None:
     fake("mytool", script)
     assert onpath.find(spec) is None
 
@@ -37,7 +43,9 @@ def test_a_tool_of_our_own_cache_on_path_does_not_count_as_found_there(
     assert onpath.find(spec) is None
 
 
-def test_the_version_is_asked_once_per_file(cache: Path, fake: FakeTool, spec: Spec, tmp_path: Path) -> None:
+def test_the_version_is_asked_once_per_file(
+    cache: Path, fake: FakeTool, spec: Spec, tmp_path: Path
+) -> None:
     asked = tmp_path / "asked"
     fake("mytool", f"echo x >> {asked}; echo v1.2.3")
     for _ in range(3):
@@ -96,7 +104,9 @@ def test_a_missing_wheel_says_how_to_install_it(cache: Path, path: Path) -> None
 
 
 def test_an_unknown_name_lists_the_known_ones(cache: Path) -> None:
-    with pytest.raises(ToolchainError, match="kubectll: no such tool. There are: pulumi, .*kubectl"):
+    with pytest.raises(
+        ToolchainError, match="kubectll: no such tool. There are: pulumi, .*kubectl"
+    ):
         find("kubectll")
 
 
@@ -128,7 +138,10 @@ def test_kubernetes_is_built_with_its_version(cache: Path) -> None:
 
 def test_pins_equal_the_modules_and_requirements() -> None:
     root = Path(__file__).resolve().parents[3]
-    mods = {name: (root / "lab" / "toolchain" / name / "go.mod").read_text() for name in ("pulumi", "etcd", "kubernetes", "alicloud")}
+    mods = {
+        name: (root / "lab" / "toolchain" / name / "go.mod").read_text()
+        for name in ("pulumi", "etcd", "kubernetes", "alicloud")
+    }
     assert f"github.com/pulumi/pulumi/pkg/v3 v{SPECS['pulumi'].version}" in mods["pulumi"]
     assert f"go.etcd.io/etcd/server/v3 v{SPECS['etcd'].version}" in mods["etcd"]
     assert f"k8s.io/kubernetes v{SPECS['kube-apiserver'].version}" in mods["kubernetes"]

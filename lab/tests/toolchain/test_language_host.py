@@ -51,25 +51,37 @@ def test_config_and_its_secret_keys_reach_the_program(session: Session, tmp_path
     assert json.loads((tmp_path / "seen").read_text()) == [True, False, "v"]
 
 
-def test_everything_logged_arrives_in_its_order_before_the_program_has_ended(session: Session, tmp_path: Path) -> None:
+def test_everything_logged_arrives_in_its_order_before_the_program_has_ended(
+    session: Session, tmp_path: Path
+) -> None:
     session.engine.logged.clear()
     program = (
         "import pulumi\nfor n in range(200):\n    pulumi.log.debug(f'debug {n}')\n"
         "pulumi.log.warn('between')\nfor n in range(200, 300):\n    pulumi.log.debug(f'debug {n}')\n"
     )
     assert session.run(tmp_path, program).error == ""
-    ours = [message for message in session.engine.logged if message.startswith(("debug ", "between"))]
-    assert ours == [*(f"debug {n}" for n in range(200)), "between", *(f"debug {n}" for n in range(200, 300))]
+    ours = [
+        message for message in session.engine.logged if message.startswith(("debug ", "between"))
+    ]
+    assert ours == [
+        *(f"debug {n}" for n in range(200)),
+        "between",
+        *(f"debug {n}" for n in range(200, 300)),
+    ]
 
 
-def test_the_program_sees_its_directory_arguments_and_modules(session: Session, tmp_path: Path) -> None:
+def test_the_program_sees_its_directory_arguments_and_modules(
+    session: Session, tmp_path: Path
+) -> None:
     (tmp_path / "beside.py").write_text("VALUE = 7\n")
     program = "import os, sys, beside, json\njson.dump([sys.argv, os.getcwd(), beside.VALUE], open('seen', 'w'))\n"
     assert session.run(tmp_path, program).error == ""
     assert json.loads((tmp_path / "seen").read_text()) == [["."], str(tmp_path), 7]
 
 
-def test_an_exception_is_told_to_the_engine_once_and_bails(session: Session, tmp_path: Path) -> None:
+def test_an_exception_is_told_to_the_engine_once_and_bails(
+    session: Session, tmp_path: Path
+) -> None:
     session.engine.errors.clear()
     response = session.run(tmp_path, "def f():\n    raise ValueError('too big')\nf()\n")
     assert response.bail and response.error == ""
@@ -92,8 +104,13 @@ def test_a_run_error_is_told_without_traceback(session: Session, tmp_path: Path)
     assert response.error == "program exited with non-zero exit code: 1"
 
 
-@pytest.mark.parametrize(("statement", "expected"), [("sys.exit(3)", "code: 3"), ("sys.exit('no')", "code: 1"), ("sys.exit()", "")])
-def test_exit_statuses_are_passed_on(session: Session, tmp_path: Path, statement: str, expected: str) -> None:
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [("sys.exit(3)", "code: 3"), ("sys.exit('no')", "code: 1"), ("sys.exit()", "")],
+)
+def test_exit_statuses_are_passed_on(
+    session: Session, tmp_path: Path, statement: str, expected: str
+) -> None:
     response = session.run(tmp_path, f"import sys\n{statement}\n")
     assert response.error.endswith(expected) and bool(response.error) is bool(expected)
 
@@ -115,14 +132,18 @@ def test_a_cancelled_run_ends_its_program(session: Session, tmp_path: Path) -> N
 
 
 def test_a_program_that_ignores_the_interrupt_is_killed(session: Session, tmp_path: Path) -> None:
-    running = session.start(tmp_path, "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + FOREVER)
+    running = session.start(
+        tmp_path, "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + FOREVER
+    )
     pid_of(tmp_path)
     session.stub.Cancel(empty_pb2.Empty())
     assert "ended by signal 9" in running.result().error
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_host_ends_quietly_and_at_once_when_told(tmp_path: Path, number: signal.Signals) -> None:
+def test_the_host_ends_quietly_and_at_once_when_told(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     with Session() as session:
         session.start(tmp_path, FOREVER)
         pid = pid_of(tmp_path)
@@ -142,7 +163,9 @@ def test_a_killed_host_takes_its_program_along(tmp_path: Path) -> None:
 
 def test_a_host_ends_when_its_engine_isgone(tmp_path: Path) -> None:
     """The engine is a shell here that starts the host and is killed."""
-    shell = subprocess.Popen(["sh", "-c", f"{HOST} 127.0.0.1:1 & echo $!; wait"], stdout=subprocess.PIPE, text=True)
+    shell = subprocess.Popen(
+        ["sh", "-c", f"{HOST} 127.0.0.1:1 & echo $!; wait"], stdout=subprocess.PIPE, text=True
+    )
     assert shell.stdout is not None
     host = int(shell.stdout.readline())
     shell.stdout.readline()  # its port: it is up
@@ -156,6 +179,13 @@ def test_without_the_pulumi_package_the_message_names_the_python(tmp_path: Path)
     bare.write_text(f'#!/bin/sh\nexec {sys.executable} -E -S "$@"\n')
     bare.chmod(0o755)
     environment = {**os.environ, "PULUMI_PYTHON_CMD": str(bare)}
-    done = subprocess.run([HOST, "127.0.0.1:1"], capture_output=True, text=True, timeout=120, env=environment, check=False)
+    done = subprocess.run(
+        [HOST, "127.0.0.1:1"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
+        check=False,
+    )
     assert done.returncode == 1
     assert "PULUMI_PYTHON_CMD" in done.stderr and "Traceback" not in done.stderr

@@ -1,4 +1,6 @@
-"""What the language host tells of a program's environment, and the plugins it runs for the engine."""
+"""What the language host tells of a program's environment, and the plugins it runs for the
+engine.
+"""
 
 import json
 import sys
@@ -27,16 +29,29 @@ def _environment(directory: Path, **packages: dict) -> Path:
     return directory
 
 
-def test_required_packages_are_those_of_the_program_s_environment(session: Session, tmp_path: Path) -> None:
+def test_required_packages_are_those_of_the_program_s_environment(
+    session: Session, tmp_path: Path
+) -> None:
     root = _environment(
         tmp_path,
         pulumi_alicloud={"resource": True, "name": "alicloud", "version": "3.105.0"},
-        pulumi_my_thing={"resource": True, "name": "my-thing", "version": "9.8.7", "server": "https://example.org"},
+        pulumi_my_thing={
+            "resource": True,
+            "name": "my-thing",
+            "version": "9.8.7",
+            "server": "https://example.org",
+        },
         pulumi_policy={"resource": False, "name": "policy", "version": "1.0.0"},
     )
     request = language_pb2.GetRequiredPackagesRequest(info=info(root, virtualenv="venv"))
-    found = {(item.name, item.kind, item.version, item.server) for item in session.stub.GetRequiredPackages(request).packages}
-    assert found == {("alicloud", "resource", "v3.105.0", ""), ("my-thing", "resource", "v9.8.7", "https://example.org")}
+    found = {
+        (item.name, item.kind, item.version, item.server)
+        for item in session.stub.GetRequiredPackages(request).packages
+    }
+    assert found == {
+        ("alicloud", "resource", "v3.105.0", ""),
+        ("my-thing", "resource", "v9.8.7", "https://example.org"),
+    }
 
 
 def test_required_packages_of_our_own_interpreter(session: Session, tmp_path: Path) -> None:
@@ -51,16 +66,31 @@ def test_a_virtual_environment_that_is_missing_falls_back(session: Session, tmp_
     assert about.executable == sys.executable
 
 
-def test_an_installation_of_dependencies_says_what_does_it_here(session: Session, tmp_path: Path) -> None:
+def test_an_installation_of_dependencies_says_what_does_it_here(
+    session: Session, tmp_path: Path
+) -> None:
     with pytest.raises(grpc.RpcError, match="packages are installed by `make environment`"):
-        list(session.stub.InstallDependencies(language_pb2.InstallDependenciesRequest(info=info(tmp_path)), timeout=120))
+        list(
+            session.stub.InstallDependencies(
+                language_pb2.InstallDependenciesRequest(info=info(tmp_path)), timeout=120
+            )
+        )
 
 
-def test_a_plugin_runs_with_its_output_status_and_environment(session: Session, tmp_path: Path) -> None:
+def test_a_plugin_runs_with_its_output_status_and_environment(
+    session: Session, tmp_path: Path
+) -> None:
     (tmp_path / "__main__.py").write_text(
         "import os, sys\nprint(sys.argv[1:], os.environ['X'], os.getcwd())\nprint('oops', file=sys.stderr)\nsys.exit(5)\n"
     )
-    request = language_pb2.RunPluginRequest(pwd=str(tmp_path), args=["a b"], env=["X=1=2"], info=info(tmp_path), kind="resource", name="x")
+    request = language_pb2.RunPluginRequest(
+        pwd=str(tmp_path),
+        args=["a b"],
+        env=["X=1=2"],
+        info=info(tmp_path),
+        kind="resource",
+        name="x",
+    )
     replies = list(session.stub.RunPlugin(request, timeout=60))
     assert b"".join(item.stdout for item in replies).decode() == f"['a b'] 1=2 {tmp_path}\n"
     assert b"".join(item.stderr for item in replies) == b"oops\n"
@@ -69,7 +99,9 @@ def test_a_plugin_runs_with_its_output_status_and_environment(session: Session, 
 
 def test_a_plugin_ends_with_its_call(session: Session, tmp_path: Path) -> None:
     (tmp_path / "__main__.py").write_text(FOREVER)
-    call = session.stub.RunPlugin(language_pb2.RunPluginRequest(pwd=str(tmp_path), info=info(tmp_path)), timeout=60)
+    call = session.stub.RunPlugin(
+        language_pb2.RunPluginRequest(pwd=str(tmp_path), info=info(tmp_path)), timeout=60
+    )
     pid = pid_of(tmp_path)
     call.cancel()
     wait_until(gone(pid), "the plugin still runs")
@@ -77,7 +109,9 @@ def test_a_plugin_ends_with_its_call(session: Session, tmp_path: Path) -> None:
 
 def test_cancel_leaves_a_plugin_alone(session: Session, tmp_path: Path) -> None:
     (tmp_path / "__main__.py").write_text(FOREVER)
-    call = session.stub.RunPlugin(language_pb2.RunPluginRequest(pwd=str(tmp_path), info=info(tmp_path)), timeout=60)
+    call = session.stub.RunPlugin(
+        language_pb2.RunPluginRequest(pwd=str(tmp_path), info=info(tmp_path)), timeout=60
+    )
     has_ended = gone(pid_of(tmp_path))
     session.stub.Cancel(empty_pb2.Empty())
     time.sleep(1)  # what must not happen can't be awaited

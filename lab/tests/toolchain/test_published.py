@@ -1,4 +1,6 @@
-"""Published plugins: those that a user has are found where users have them, the others are left to the CLI's own `plugin install`."""
+"""Published plugins: those that a user has are found where users have them, the others are left to
+the CLI's own `plugin install`.
+"""
 
 import json
 import subprocess
@@ -73,7 +75,9 @@ def _plugin(place: Path, version: str) -> Path:
 
 
 @pytest.mark.parametrize("said", [KUBERNETES.version, f"v{KUBERNETES.version}"])
-def test_a_plugin_on_path_is_asked_as_the_engine_asks_and_ended(cache: Path, path: Path, said: str) -> None:
+def test_a_plugin_on_path_is_asked_as_the_engine_asks_and_ended(
+    cache: Path, path: Path, said: str
+) -> None:
     place = _plugin(path / KUBERNETES.name, said)
     tool = find(KUBERNETES.name)
     assert (tool.path, tool.version, tool.origin) == (place, KUBERNETES.version, "PATH")
@@ -84,7 +88,9 @@ def test_a_plugin_on_path_is_asked_as_the_engine_asks_and_ended(cache: Path, pat
     assert not Path(f"{place}.pid").exists()  # asked once
 
 
-def test_a_plugin_of_another_version_on_path_is_not_used_and_that_is_told(cache: Path, fake: FakeTool, path: Path, go: Path) -> None:
+def test_a_plugin_of_another_version_on_path_is_not_used_and_that_is_told(
+    cache: Path, fake: FakeTool, path: Path, go: Path
+) -> None:
     fake("pulumi", FAILS)
     place = _plugin(path / KUBERNETES.name, "4.1.0")
     lines: list[str] = []
@@ -115,9 +121,13 @@ def test_the_plugin_that_was_built_answers_the_question() -> None:
 
 
 @pytest.mark.parametrize("home", ["pulumi-home", "user/.pulumi"])
-def test_a_plugin_that_the_user_s_pulumi_has_is_used(cache: Path, path: Path, tmp_path: Path, home: str) -> None:
+def test_a_plugin_that_the_user_s_pulumi_has_is_used(
+    cache: Path, path: Path, tmp_path: Path, home: str
+) -> None:
     """In PULUMI_HOME and in ~/.pulumi, whichever is set."""
-    place = tmp_path / home / "plugins" / f"resource-kubernetes-v{KUBERNETES.version}" / KUBERNETES.name
+    place = (
+        tmp_path / home / "plugins" / f"resource-kubernetes-v{KUBERNETES.version}" / KUBERNETES.name
+    )
     place.parent.mkdir(parents=True)
     place.write_text("#!/bin/sh\n")
     assert published.find(KUBERNETES) is None  # not executable
@@ -128,15 +138,26 @@ def test_a_plugin_that_the_user_s_pulumi_has_is_used(cache: Path, path: Path, tm
     assert published.find(KUBERNETES) is None  # still being unpacked
 
 
-def test_a_plugin_that_is_a_link_of_the_user_s_own_is_used(cache: Path, path: Path, tmp_path: Path) -> None:
-    place = tmp_path / "user" / ".pulumi" / "plugins" / f"resource-kubernetes-v{KUBERNETES.version}" / KUBERNETES.name
+def test_a_plugin_that_is_a_link_of_the_user_s_own_is_used(
+    cache: Path, path: Path, tmp_path: Path
+) -> None:
+    place = (
+        tmp_path
+        / "user"
+        / ".pulumi"
+        / "plugins"
+        / f"resource-kubernetes-v{KUBERNETES.version}"
+        / KUBERNETES.name
+    )
     place.parent.mkdir(parents=True)
     place.symlink_to(_plugin(tmp_path / "store" / "plugin", KUBERNETES.version))
     tool = published.find(KUBERNETES)
     assert tool is not None and tool.path == tmp_path / "store" / "plugin"
 
 
-def test_a_cli_that_pulumi_s_installer_has_put_into_its_home_is_used(cache: Path, fake: FakeTool, tmp_path: Path) -> None:
+def test_a_cli_that_pulumi_s_installer_has_put_into_its_home_is_used(
+    cache: Path, fake: FakeTool, tmp_path: Path
+) -> None:
     place = tmp_path / "user" / ".pulumi" / "bin" / "pulumi"
     place.parent.mkdir(parents=True)
     fake("pulumi-for-later", "echo v3.300.0").rename(place)
@@ -156,7 +177,8 @@ def test_where_downloads_work_the_published_plugins_are_used_and_only_the_contro
         tools = ensure(names, lines.append)
         assert {name: tool.origin for name, tool in tools.items()} == {
             "pulumi": "PATH",
-            "pulumi-language-python": "repository",  # that CLI brings its own, which is used: `install_into`
+            # that CLI brings its own, which is used: `install_into`
+            "pulumi-language-python": "repository",
             "kube-apiserver": "built",
             "kube-controller-manager": "built",
             "kube-scheduler": "built",
@@ -165,17 +187,26 @@ def test_where_downloads_work_the_published_plugins_are_used_and_only_the_contro
             "pulumi-resource-kubernetes": "plugin install",
         }
     assert _installs(pulumi) == 2
-    assert not [line for line in lines if "to build" not in line and "pulumi" in line and "published" not in line]
+    assert not [
+        line
+        for line in lines
+        if "to build" not in line and "pulumi" in line and "published" not in line
+    ]
     assert len(go.read_text().splitlines()) == 2  # Kubernetes' three programs together, and etcd
 
 
-def test_a_failed_install_is_told_with_the_way_to_hand_a_plugin_in_and_remembered(cache: Path, fake: FakeTool, go: Path) -> None:
+def test_a_failed_install_is_told_with_the_way_to_hand_a_plugin_in_and_remembered(
+    cache: Path, fake: FakeTool, go: Path
+) -> None:
     pulumi = fake("pulumi", FAILS)
     lines: list[str] = []
     assert ensure([KUBERNETES.name], lines.append)[KUBERNETES.name].origin == "built"
     assert _installs(pulumi) == 1
     assert lines[0].startswith(f"{KUBERNETES.name}: not to be downloaded (error: no such host)")
-    assert f"pulumi plugin install resource kubernetes {KUBERNETES.version} --file " in lines[0] and "PATH" in lines[0]
+    assert (
+        f"pulumi plugin install resource kubernetes {KUBERNETES.version} --file " in lines[0]
+        and "PATH" in lines[0]
+    )
     published.install(KUBERNETES, pulumi, Board(_silent), threading.Event())
     assert _installs(pulumi) == 1
 
@@ -190,15 +221,21 @@ def test_a_failure_is_forgotten_after_an_hour(cache: Path, fake: FakeTool) -> No
     assert not published.failed_lately(KUBERNETES)
 
 
-def test_an_install_may_take_its_time_while_bytes_arrive(cache: Path, fake: FakeTool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_install_may_take_its_time_while_bytes_arrive(
+    cache: Path, fake: FakeTool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(published, "SILENCE_SECONDS", 3.0)
-    pulumi = fake("pulumi", SLOW)  # takes four seconds and is never silent for more than half of one
+    pulumi = fake(
+        "pulumi", SLOW
+    )  # takes four seconds and is never silent for more than half of one
     tool = published.install(KUBERNETES, pulumi, Board(_silent), threading.Event())
     assert tool is not None and tool.origin == "plugin install"
     assert not list(cache.glob(".download-*"))
 
 
-def test_an_install_to_which_nothing_comes_any_more_is_given_up(cache: Path, fake: FakeTool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_install_to_which_nothing_comes_any_more_is_given_up(
+    cache: Path, fake: FakeTool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(published, "SILENCE_SECONDS", 0.5)
     pulumi = fake("pulumi", 'printf x > "$TMPDIR/download"; sleep 600 & echo $! > "$0.pid"; wait')
     lines: list[str] = []
@@ -208,7 +245,9 @@ def test_an_install_to_which_nothing_comes_any_more_is_given_up(cache: Path, fak
     assert published.failed_lately(KUBERNETES) and not list(cache.glob(".download-*"))
 
 
-def test_a_plugin_is_handed_in_as_the_message_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plugin_is_handed_in_as_the_message_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With the real CLI: air-gapped, from a file."""
     pulumi = toolchain.ensure(["pulumi"])["pulumi"].path
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "pulumi-home"))
@@ -216,7 +255,16 @@ def test_a_plugin_is_handed_in_as_the_message_says(tmp_path: Path, monkeypatch: 
     archive = tmp_path / f"{KUBERNETES.name}-v{KUBERNETES.version}-linux-amd64.tar.gz"
     with tarfile.open(archive, "w:gz") as packed:
         packed.add(place, KUBERNETES.name)
-    command = [pulumi, "plugin", "install", "resource", "kubernetes", KUBERNETES.version, "--file", archive]
+    command = [
+        pulumi,
+        "plugin",
+        "install",
+        "resource",
+        "kubernetes",
+        KUBERNETES.version,
+        "--file",
+        archive,
+    ]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     tool = published.find(KUBERNETES)
     assert tool is not None and tool.path.is_relative_to(tmp_path / "pulumi-home")
@@ -245,7 +293,9 @@ def test_plugins_are_laid_where_the_cli_looks(all_tools: Path, tmp_path: Path) -
         assert (home / "plugins" / directory / name).resolve() == tools[name].path.resolve()
 
 
-def test_a_wrong_link_is_put_right_and_a_right_one_left_alone(all_tools: Path, tmp_path: Path) -> None:
+def test_a_wrong_link_is_put_right_and_a_right_one_left_alone(
+    all_tools: Path, tmp_path: Path
+) -> None:
     home = tmp_path / "home"
     place = home / "plugins" / f"resource-kubernetes-v{KUBERNETES.version}" / KUBERNETES.name
     place.parent.mkdir(parents=True)
@@ -263,7 +313,9 @@ def test_links_of_ours_do_not_count_as_published(all_tools: Path, tmp_path: Path
     assert published.find(KUBERNETES) is None
 
 
-def test_a_cli_that_brings_its_language_host_keeps_it(all_tools: Path, fake: FakeTool, tmp_path: Path) -> None:
+def test_a_cli_that_brings_its_language_host_keeps_it(
+    all_tools: Path, fake: FakeTool, tmp_path: Path
+) -> None:
     fake("pulumi-language-python", "exit 0")
     plugins.install_into(tmp_path / "home", _silent)
     assert not (tmp_path / "home" / "plugins" / f"language-python-v{PULUMI_VERSION}").exists()

@@ -1,4 +1,6 @@
-"""Several tools at once: in order where one needs another, and nothing left running after a failure."""
+"""Several tools at once: in order where one needs another, and nothing left running after a
+failure.
+"""
 
 import subprocess
 import threading
@@ -12,7 +14,9 @@ from lab.toolchain.parallel import side_by_side
 from lab.toolchain.specs import SPECS
 from lab.toolchain.tool import Tool
 
-GROUPS = [[SPECS[name]] for name in ("kube-apiserver", "etcd", "pulumi-resource-alicloud", "pulumi")]
+GROUPS = [
+    [SPECS[name]] for name in ("kube-apiserver", "etcd", "pulumi-resource-alicloud", "pulumi")
+]
 
 
 def _tools(group) -> dict[str, Tool]:  # noqa: ANN001
@@ -29,7 +33,10 @@ def test_two_are_got_at_once_in_the_order_given() -> None:
         return _tools(group)
 
     assert set(side_by_side(GROUPS, work)) == {group[0].name for group in GROUPS}
-    assert set(order[:2]) == {"kube-apiserver", "etcd"} and set(order[2:]) == {"pulumi-resource-alicloud", "pulumi"}
+    assert set(order[:2]) == {"kube-apiserver", "etcd"} and set(order[2:]) == {
+        "pulumi-resource-alicloud",
+        "pulumi",
+    }
 
 
 def test_one_that_comes_after_another_waits_and_holds_up_nobody() -> None:
@@ -48,7 +55,9 @@ def test_one_that_comes_after_another_waits_and_holds_up_nobody() -> None:
 
 
 def test_a_tool_that_is_not_among_those_to_come_is_not_waited_for() -> None:
-    assert set(side_by_side(GROUPS[:1], lambda group, ended, there: _tools(group), lambda group: "pulumi")) == {"kube-apiserver"}
+    assert set(
+        side_by_side(GROUPS[:1], lambda group, ended, there: _tools(group), lambda group: "pulumi")
+    ) == {"kube-apiserver"}
 
 
 def test_a_failure_ends_the_build_beside_it_and_starts_no_other(
@@ -60,5 +69,7 @@ def test_a_failure_ends_the_build_beside_it_and_starts_no_other(
     with pytest.raises(ToolchainError, match="etcd"):
         ensure(["etcd", "kube-apiserver"], lambda line: None)
     pid = started.read_text().strip()
-    assert subprocess.run(["/bin/kill", "-0", pid], capture_output=True).returncode != 0, "the other build still runs"
+    assert subprocess.run(["/bin/kill", "-0", pid], capture_output=True).returncode != 0, (
+        "the other build still runs"
+    )
     assert [entry.name for entry in (cache / "bin").glob("kube-*/*")] == [".lock"]

@@ -1,4 +1,6 @@
-"""TensorFlow's libraries: which release stands for an image, how they come into the cache, and what is said when they can't."""
+"""TensorFlow's libraries: which release stands for an image, how they come into the cache, and what
+is said when they can't.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ from lab.toolchain.tensorflow import RELEASES, Release
         ("nightly-gpu", "2.21.0", "names no"), ("20240101", "2.21.0", "names no"),
     ],
 )  # fmt: skip
-def test_the_nearest_release_stands_for_an_image_and_what_differs_is_said(tag: str, version: str, note: str) -> None:
+def test_the_nearest_release_stands_for_an_image_and_what_differs_is_said(
+    tag: str, version: str, note: str
+) -> None:
     choice = tensorflow.choose(tag, ("1.15.0", "2.15.1", "2.21.0"))
     assert choice.version == version
     assert (note in choice.note and version in choice.note) if note else choice.note == ""
@@ -41,15 +45,23 @@ def test_only_what_is_there_is_chosen_from() -> None:
         tensorflow.choose("2.15.1", [])
 
 
-def make_wheel(folder: Path, name: str = "tensorflow_cpu-9.9.9-cp311-cp311-manylinux2014_x86_64.whl") -> Path:
+def make_wheel(
+    folder: Path, name: str = "tensorflow_cpu-9.9.9-cp311-cp311-manylinux2014_x86_64.whl"
+) -> Path:
     """A wheel with two tiny real libraries."""
     path = folder / name
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("tensorflow/a.so", elf.library_of(["of_a"], "a.so"))
         archive.writestr("tensorflow/b.so", elf.library_of(["of_b"], "b.so"))
         archive.writestr("tensorflow/big.py", "x" * 1000)
-        archive.writestr("tensorflow_cpu-9.9.9.dist-info/METADATA", "Metadata-Version: 2.1\nName: tensorflow-cpu\nVersion: 9.9.9\n")
-        archive.writestr("tensorflow_cpu-9.9.9.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: false\n")
+        archive.writestr(
+            "tensorflow_cpu-9.9.9.dist-info/METADATA",
+            "Metadata-Version: 2.1\nName: tensorflow-cpu\nVersion: 9.9.9\n",
+        )
+        archive.writestr(
+            "tensorflow_cpu-9.9.9.dist-info/WHEEL",
+            "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: false\n",
+        )
         archive.writestr("tensorflow_cpu-9.9.9.dist-info/RECORD", "")
     return path
 
@@ -73,9 +85,14 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Release:
     return made
 
 
-def test_only_the_libraries_are_kept_and_a_second_call_downloads_nothing(release: Release, tmp_path: Path) -> None:
+def test_only_the_libraries_are_kept_and_a_second_call_downloads_nothing(
+    release: Release, tmp_path: Path
+) -> None:
     lines: list[str] = []
-    with pytest.raises(ToolchainError, match=r"is not there yet. Get it with .* -m lab.toolchain ensure tensorflow-9\.9\.9"):
+    with pytest.raises(
+        ToolchainError,
+        match=r"is not there yet. Get it with .* -m lab.toolchain ensure tensorflow-9\.9\.9",
+    ):
         tensorflow.find("9.9.9")
     found = tensorflow.ensure("9.9.9", lines.append)
     assert [file.name for file in found.files] == ["a.so", "b.so"]
@@ -88,10 +105,16 @@ def test_only_the_libraries_are_kept_and_a_second_call_downloads_nothing(release
     assert "9.9.9" in tensorflow.there()
 
 
-def test_another_wheel_than_the_pinned_one_is_refused_and_nothing_is_left(release: Release, tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "tensorflow_cpu-9.9.9-cp311-cp311-manylinux2014_x86_64.whl", "a") as archive:
+def test_another_wheel_than_the_pinned_one_is_refused_and_nothing_is_left(
+    release: Release, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(
+        tmp_path / "tensorflow_cpu-9.9.9-cp311-cp311-manylinux2014_x86_64.whl", "a"
+    ) as archive:
         archive.writestr("tensorflow/more", "")
-    with pytest.raises(ToolchainError, match="pip could not download the wheel of tensorflow-cpu 9.9.9") as caught:
+    with pytest.raises(
+        ToolchainError, match="pip could not download the wheel of tensorflow-cpu 9.9.9"
+    ) as caught:
         tensorflow.ensure("9.9.9", lambda _: None)
     assert "Is the package index reached" in str(caught.value)
     assert [path.name for path in (tmp_path / "cache" / "tensorflow").iterdir()] == [".lock-9.9.9"]
@@ -112,20 +135,30 @@ def test_two_at_once_unpack_it_once(release: Release) -> None:
     assert len([line for line in lines if "downloading" in line]) == 1
 
 
-def test_a_full_disk_is_said_before_anything_is_downloaded(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_said_before_anything_is_downloaded(
+    release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
     usage = tensorflow.shutil._ntuple_diskusage(2**30, 2**30, 100)  # type: ignore[attr-defined]
     monkeypatch.setattr(tensorflow.shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(ToolchainError, match=r"tensorflow-9\.9\.9: takes .* GiB while it is unpacked .* set EI_CACHE to a larger disk"):
+    with pytest.raises(
+        ToolchainError,
+        match=r"tensorflow-9\.9\.9: takes .* GiB while it is unpacked .* set EI_CACHE to a larger disk",
+    ):
         tensorflow.ensure("9.9.9", lambda _: None)
 
 
 def test_another_machine_is_told_what_it_can_do_instead() -> None:
-    with pytest.raises(ToolchainError, match=r"for Linux on x86_64, this is Darwin on arm64.*LAB_LIGHT=1"):
+    with pytest.raises(
+        ToolchainError, match=r"for Linux on x86_64, this is Darwin on arm64.*LAB_LIGHT=1"
+    ):
         tensorflow.check_machine("tensorflow-1.15.0", "Darwin", "arm64")
 
 
 def test_an_unknown_version_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ToolchainError, match=r"tensorflow-1\.2\.3: no such release is pinned\. There are: tensorflow-1\.14\.0, "):
+    with pytest.raises(
+        ToolchainError,
+        match=r"tensorflow-1\.2\.3: no such release is pinned\. There are: tensorflow-1\.14\.0, ",
+    ):
         tensorflow.ensure("1.2.3")
 
 
@@ -149,6 +182,8 @@ def test_undefined_symbols_are_read_from_a_real_library(tmp_path: Path) -> None:
 
     names = elf.undefined(Path(str(_multiarray_umath.__file__)), ("Py",))
     assert "PyErr_SetString" in names
-    (tmp_path / "text").write_bytes(b"not a library at all, but long enough to hold a header of sixty-four bytes")
+    (tmp_path / "text").write_bytes(
+        b"not a library at all, but long enough to hold a header of sixty-four bytes"
+    )
     with pytest.raises(ValueError, match="is not a 64-bit little-endian ELF file"):
         elf.undefined(tmp_path / "text", ("Py",))

@@ -2,8 +2,8 @@
 
 The host holds the other end of this process's standard input.
 
-Exit status: 0 done; 1 the program gave up (its reason is with the engine); 32 it failed with an exception that has been
-reported; anything else is the program's own.
+Exit status: 0 done; 1 the program gave up (its reason is with the engine); 32 it failed with an
+exception that has been reported; anything else is the program's own.
 """
 
 import argparse
@@ -24,7 +24,15 @@ _THREADS_PER_SLOT = 4
 def main():
     """Connects the SDK to the engine, runs the program in the stack, and reports what it raised."""
     parser = argparse.ArgumentParser()
-    for name in ("monitor", "engine", "project", "stack", "root_directory", "organization", "dry_run"):
+    for name in (
+        "monitor",
+        "engine",
+        "project",
+        "stack",
+        "root_directory",
+        "organization",
+        "dry_run",
+    ):
         parser.add_argument(f"--{name}", default="")
     parser.add_argument("--parallel", type=int, default=0)
     parser.add_argument("program")
@@ -34,12 +42,18 @@ def main():
     from pulumi.runtime.settings import get_engine
 
     settings = {name: value for name, value in vars(options).items() if name != "program"}
-    pulumi.runtime.configure(pulumi.runtime.Settings(**{**settings, "dry_run": options.dry_run == "true"}))
-    pulumi.runtime.set_all_config(pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env())
+    pulumi.runtime.configure(
+        pulumi.runtime.Settings(**{**settings, "dry_run": options.dry_run == "true"})
+    )
+    pulumi.runtime.set_all_config(
+        pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env()
+    )
     later = _send_debug_messages_later(get_engine())
     sys.argv = [options.program]
     sys.path.insert(0, os.path.abspath(options.program))
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it repeats every failed task that is reported below
+    logging.getLogger("asyncio").setLevel(
+        logging.CRITICAL
+    )  # it repeats every failed task that is reported below
     try:
         return _run(options.program, options.parallel)
     finally:
@@ -47,7 +61,9 @@ def main():
 
 
 def _end_with_host():
-    """Ends this process when its standard input does, so that no program outlives its engine; the program sees an empty one."""
+    """Ends this process when its standard input does, so that no program outlives its engine; the
+    program sees an empty one.
+    """
     lifeline = os.dup(0)
     os.set_inheritable(lifeline, False)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -57,7 +73,8 @@ def _end_with_host():
 def _send_debug_messages_later(engine):
     """Has debug messages go out while the program goes on; returns what is on its way.
 
-    The SDK sends several for each resource and waits for each on the program's own thread: a fifth of a large preview's time.
+    The SDK sends several for each resource and waits for each on the program's own thread: a fifth
+    of a large preview's time.
     """
     from pulumi.runtime.proto import engine_pb2
 
@@ -102,7 +119,9 @@ def _program(program):
 
 
 def _report(error):
-    """Tells the engine about an exception, from the program's own first frame on; a failed call has been told by the engine itself."""
+    """Tells the engine about an exception, from the program's own first frame on; a failed call has
+    been told by the engine itself.
+    """
     import grpc
     import pulumi
 
@@ -110,7 +129,14 @@ def _report(error):
         return
     ours = (__file__, "<frozen runpy>", runpy.__file__)
     frames = traceback.TracebackException.from_exception(error)
-    program = next((place for place, frame in enumerate(frames.stack) if frame.name == "_program" and frame.filename == __file__), -1)
+    program = next(
+        (
+            place
+            for place, frame in enumerate(frames.stack)
+            if frame.name == "_program" and frame.filename == __file__
+        ),
+        -1,
+    )
     kept = [frame for frame in frames.stack[program + 1 :] if frame.filename not in ours]
     if program >= 0 and kept:
         frames.stack = traceback.StackSummary.from_list(kept)
@@ -122,8 +148,9 @@ def _report(error):
 
 
 def _end(status):
-    """Ends the process as an ordinary exit would, but leaves the memory to the kernel: taking a large program's modules apart takes as
-    long as declaring its resources."""
+    """Ends the process as an ordinary exit would, but leaves the memory to the kernel: taking a
+    large program's modules apart takes as long as declaring its resources.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
@@ -136,5 +163,6 @@ if __name__ == "__main__":
         atexit._run_exitfuncs()
         _end(status)
     except KeyboardInterrupt:
-        # The engine asked for it and knows why. Threads that wait for the engine would keep an ordinary exit waiting.
+        # The engine asked for it and knows why. Threads that wait for the engine would keep an
+        # ordinary exit waiting.
         os._exit(_ALREADY_REPORTED)

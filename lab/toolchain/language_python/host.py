@@ -1,7 +1,9 @@
-"""Pulumi's language host for Python: runs the program, and plugins that are Python directories (the policy pack), for the engine.
+"""Pulumi's language host for Python: runs the program, and plugins that are Python directories (the
+policy pack), for the engine.
 
-What it leaves to the published host: installing dependencies and `pulumi new`, which `make environment` and git do here.
-The program is `execute.py`'s, in a process of its own, which ends with this one however this one ends.
+What it leaves to the published host: installing dependencies and `pulumi new`, which `make
+environment` and git do here. The program is `execute.py`'s, in a process of its own, which ends
+with this one however this one ends.
 """
 
 import contextlib
@@ -27,14 +29,21 @@ _LIMITS = [(f"grpc.max_{way}_message_length", 400 << 20) for way in ("receive", 
 
 
 def _stubs():
-    """The SDK's gRPC stubs without the SDK around them, whose import takes longer than all that this process does."""
+    """The SDK's gRPC stubs without the SDK around them, whose import takes longer than all that
+    this process does.
+    """
     found = importlib.util.find_spec("pulumi")
     if found is None or found.origin is None:
-        sys.exit(f"pulumi-language-python: {sys.executable} has no package `pulumi`; set PULUMI_PYTHON_CMD to a Python that has it")
+        sys.exit(
+            f"pulumi-language-python: {sys.executable} has no package `pulumi`; set PULUMI_PYTHON_CMD to a Python that has it"
+        )
     for name in ("pulumi", "pulumi.runtime", "pulumi.runtime.proto"):
         sys.modules[name] = module = types.ModuleType(name)
         module.__path__ = [str(Path(found.origin).parent.parent.joinpath(*name.split(".")))]
-    return [importlib.import_module(f"pulumi.runtime.proto.{name}") for name in ("language_pb2", "language_pb2_grpc", "plugin_pb2")]
+    return [
+        importlib.import_module(f"pulumi.runtime.proto.{name}")
+        for name in ("language_pb2", "language_pb2_grpc", "plugin_pb2")
+    ]
 
 
 language, services, plugin = _stubs()
@@ -55,18 +64,29 @@ class PythonHost(services.LanguageRuntimeServicer):
         return plugin.PluginInfo(version=importlib.metadata.version("pulumi"))
 
     def About(self, request, context):
-        """Which Python runs the program. Another than ours is told by its path alone, to save its start."""
+        """Which Python runs the program. Another than ours is told by its path alone, to save its
+        start.
+        """
         python = _python(request.info)
         same = os.path.samefile(python, sys.executable)
-        return language.AboutResponse(executable=python, version=".".join(map(str, sys.version_info[:3])) if same else "")
+        return language.AboutResponse(
+            executable=python, version=".".join(map(str, sys.version_info[:3])) if same else ""
+        )
 
     def GetRequiredPackages(self, request, context):
         """The resource plugins of the SDKs that are installed for the program."""
-        markers = [file for site in _site_directories(_python(request.info)) for file in sorted(Path(site).glob("*/pulumi-plugin.json"))]
+        markers = [
+            file
+            for site in _site_directories(_python(request.info))
+            for file in sorted(Path(site).glob("*/pulumi-plugin.json"))
+        ]
         told = [json.loads(file.read_text()) for file in markers]
         packages = [
             plugin.PackageDependency(
-                name=one["name"], kind="resource", version=f"v{one['version'].removeprefix('v')}", server=one.get("server", "")
+                name=one["name"],
+                kind="resource",
+                version=f"v{one['version'].removeprefix('v')}",
+                server=one.get("server", ""),
             )
             for one in told
             if one.get("resource") and "name" in one and "version" in one
@@ -75,7 +95,10 @@ class PythonHost(services.LanguageRuntimeServicer):
 
     def InstallDependencies(self, request, context):
         """Not done here."""
-        context.abort(grpc.StatusCode.UNIMPLEMENTED, "packages are installed by `make environment`, not by `pulumi install`")
+        context.abort(
+            grpc.StatusCode.UNIMPLEMENTED,
+            "packages are installed by `make environment`, not by `pulumi install`",
+        )
 
     def Run(self, request, context):
         """Runs the program to its end. `bail` means: it failed and the user has been told why."""
@@ -85,25 +108,61 @@ class PythonHost(services.LanguageRuntimeServicer):
             "root_directory": info.root_directory, "organization": request.organization, "parallel": str(request.parallel),
             "dry_run": str(request.dryRun).lower(),
         }  # fmt: skip
-        command = [python, "-u", _EXECUTOR, *(word for name, value in flags.items() for word in (f"--{name}", value))]
-        config = {"PULUMI_CONFIG": dict(request.config), "PULUMI_CONFIG_SECRET_KEYS": list(request.configSecretKeys)}
-        environment = _environment(python) | {name: json.dumps(value) for name, value in config.items()}
-        # The writing end of its standard input is this process's alone: a program whose input ends has lost its host.
+        command = [
+            python,
+            "-u",
+            _EXECUTOR,
+            *(word for name, value in flags.items() for word in (f"--{name}", value)),
+        ]
+        config = {
+            "PULUMI_CONFIG": dict(request.config),
+            "PULUMI_CONFIG_SECRET_KEYS": list(request.configSecretKeys),
+        }
+        environment = _environment(python) | {
+            name: json.dumps(value) for name, value in config.items()
+        }
+        # The writing end of its standard input is this process's alone: a program whose input ends
+        # has lost its host.
         with _child(
-            self._programs, context, [*command, info.entry_point or "."], request.pwd, environment, stdin=subprocess.PIPE
+            self._programs,
+            context,
+            [*command, info.entry_point or "."],
+            request.pwd,
+            environment,
+            stdin=subprocess.PIPE,
         ) as program:
             status = program.wait()
         if status in (0, _ALREADY_REPORTED):
             return language.RunResponse(bail=status != 0)
-        why = f"was ended by signal {-status}" if status < 0 else f"exited with non-zero exit code: {status}"
+        why = (
+            f"was ended by signal {-status}"
+            if status < 0
+            else f"exited with non-zero exit code: {status}"
+        )
         return language.RunResponse(error=f"program {why}")
 
     def RunPlugin(self, request, context):
-        """Runs a plugin that is a Python directory, such as the policy pack, streaming its output to the engine."""
-        python, pipes = _python(request.info), {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        target = os.path.join(request.info.program_directory or request.program, request.info.entry_point or ".")
-        environment = _environment(python) | dict(item.split("=", 1) for item in request.env if "=" in item)
-        with _child(self._plugins, context, [python, "-u", target, *request.args], request.pwd, environment, **pipes) as running:
+        """Runs a plugin that is a Python directory, such as the policy pack, streaming its output
+        to the engine.
+        """
+        python, pipes = (
+            _python(request.info),
+            {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE},
+        )
+        target = os.path.join(
+            request.info.program_directory or request.program, request.info.entry_point or "."
+        )
+        environment = _environment(python) | dict(
+            item.split("=", 1) for item in request.env if "=" in item
+        )
+        with _child(
+            self._plugins,
+            context,
+            [python, "-u", target, *request.args],
+            request.pwd,
+            environment,
+            **pipes,
+        ) as running:
             with selectors.DefaultSelector() as selector:
                 for name in ("stdout", "stderr"):
                     selector.register(getattr(running, name), selectors.EVENT_READ, name)
@@ -116,7 +175,9 @@ class PythonHost(services.LanguageRuntimeServicer):
             yield language.RunPluginResponse(exitcode=running.wait())
 
     def Cancel(self, request, context):
-        """Ends running programs. Plugins go on: the engine lets their operations finish before it closes them."""
+        """Ends running programs. Plugins go on: the engine lets their operations finish before it
+        closes them.
+        """
         for child in list(self._programs):
             _stop(child)
         return empty_pb2.Empty()
@@ -128,8 +189,14 @@ class PythonHost(services.LanguageRuntimeServicer):
 
 
 def _python(info):
-    """The Python for a program: the one of its `virtualenv` option if that is there, else our own."""
-    option = info.options.fields["virtualenv"].string_value if "virtualenv" in info.options.fields else ""
+    """The Python for a program: the one of its `virtualenv` option if that is there, else our
+    own.
+    """
+    option = (
+        info.options.fields["virtualenv"].string_value
+        if "virtualenv" in info.options.fields
+        else ""
+    )
     python = os.path.join(info.root_directory, option, "bin", "python")
     return python if option and os.access(python, os.X_OK) else sys.executable
 
@@ -138,7 +205,10 @@ def _site_directories(python):
     """Where that Python has its packages."""
     if python == sys.executable:
         return [entry for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))]
-    return [str(path) for path in Path(python).absolute().parent.parent.glob("lib/python3*/site-packages")]
+    return [
+        str(path)
+        for path in Path(python).absolute().parent.parent.glob("lib/python3*/site-packages")
+    ]
 
 
 def _environment(python):
@@ -146,13 +216,21 @@ def _environment(python):
     directory = Path(python).absolute().parent.parent
     if not (directory / "pyvenv.cfg").exists():
         return {**os.environ}
-    return {**os.environ, "VIRTUAL_ENV": str(directory), "PATH": f"{directory / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
+    return {
+        **os.environ,
+        "VIRTUAL_ENV": str(directory),
+        "PATH": f"{directory / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
+    }
 
 
 @contextlib.contextmanager
 def _child(running, context, command, directory, environment, **pipes):
-    """A child in a process group of its own, so that no signal meant for the host or the engine reaches it; it ends with its call."""
-    with subprocess.Popen(command, cwd=directory or None, env=environment, process_group=0, **pipes) as child:
+    """A child in a process group of its own, so that no signal meant for the host or the engine
+    reaches it; it ends with its call.
+    """
+    with subprocess.Popen(
+        command, cwd=directory or None, env=environment, process_group=0, **pipes
+    ) as child:
         context.add_callback(lambda: _stop(child))
         running.add(child)
         try:
@@ -168,7 +246,9 @@ def _stop(child):
         return
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGINT)
-    timer = threading.Timer(_GRACE_SECONDS, lambda: child.poll() is None and os.killpg(child.pid, signal.SIGKILL))
+    timer = threading.Timer(
+        _GRACE_SECONDS, lambda: child.poll() is None and os.killpg(child.pid, signal.SIGKILL)
+    )
     timer.daemon = True
     timer.start()
 
@@ -181,8 +261,8 @@ def main():
     services.add_LanguageRuntimeServicer_to_server(host, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    # The engine keeps its children out of the terminal's process group, so SIGINT is never the user's Ctrl-C: it is how
-    # the engine ends a host it no longer needs.
+    # The engine keeps its children out of the terminal's process group, so SIGINT is never the
+    # user's Ctrl-C: it is how the engine ends a host it no longer needs.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     print(port, flush=True)

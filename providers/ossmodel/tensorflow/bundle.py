@@ -1,7 +1,8 @@
 """The variables of a SavedModel: `variables.index` and its shards, read without TensorFlow.
 
-The index is a table in LevelDB's format (TensorFlow's lib/io/table): blocks of sorted keys, each block with a CRC-32C. The empty key
-holds a BundleHeaderProto, every other key is a tensor's name with a BundleEntryProto that says where in which shard its bytes lie.
+The index is a table in LevelDB's format (TensorFlow's lib/io/table): blocks of sorted keys, each
+block with a CRC-32C. The empty key holds a BundleHeaderProto, every other key is a tensor's name
+with a BundleEntryProto that says where in which shard its bytes lie.
 """
 
 from __future__ import annotations
@@ -67,18 +68,26 @@ def read(path: Path) -> Bundle:
     """The index at `path`. Raises `Damaged`, or OSError."""
     data = path.read_bytes()
     if len(data) < _FOOTER or struct.unpack("<Q", data[-8:])[0] != _MAGIC:
-        raise Damaged(f"{path.name} has {len(data)} bytes and not the end that an index has; it is cut off or another file")
+        raise Damaged(
+            f"{path.name} has {len(data)} bytes and not the end that an index has; it is cut off or another file"
+        )
     try:
         footer = data[-_FOOTER:]
         _, place = _handle(footer, 0)
         index, _ = _handle(footer, place)
-        rows = dict(row for _, value in _block(data, *index) for row in _block(data, *_handle(value, 0)[0]))
+        rows = dict(
+            row for _, value in _block(data, *index) for row in _block(data, *_handle(value, 0)[0])
+        )
         header = message("BundleHeaderProto").FromString(rows.pop(b""))
-        entries = {key: message("BundleEntryProto").FromString(value) for key, value in rows.items()}
+        entries = {
+            key: message("BundleEntryProto").FromString(value) for key, value in rows.items()
+        }
     except (IndexError, KeyError, struct.error, DecodeError) as error:
         raise Damaged(f"{path.name} is damaged ({error or type(error).__name__})") from None
     if header.version.min_consumer > VERSION or VERSION in header.version.bad_consumers:
-        raise Damaged(f"{path.name} wants a reader of version {header.version.min_consumer}; TensorFlow's has version {VERSION}")
+        raise Damaged(
+            f"{path.name} wants a reader of version {header.version.min_consumer}; TensorFlow's has version {VERSION}"
+        )
     result = Bundle(header.num_shards, header.endianness == 1)
     for key, entry in entries.items():
         if b"\0" in key:
@@ -94,7 +103,9 @@ def shard_name(bundle: Bundle, entry: Any) -> str:
 
 
 def parts(bundle: Bundle, entry: Any) -> list[Any]:
-    """The entries whose bytes make up a tensor: itself, or, if it was partitioned, all partial ones."""
+    """The entries whose bytes make up a tensor: itself, or, if it was partitioned, all partial
+    ones.
+    """
     return bundle.slices if entry.slices else [entry]
 
 
@@ -108,7 +119,9 @@ def expected_size(entry: Any) -> int | None:
 
 
 def intact(path: Path, entry: Any) -> bool:
-    """Whether the entry's bytes in its shard have the checksum that the index gives; TensorFlow compares it when it restores."""
+    """Whether the entry's bytes in its shard have the checksum that the index gives; TensorFlow
+    compares it when it restores.
+    """
     with open(path, "rb") as stream:
         stream.seek(entry.offset)
         if entry.dtype == 7:
@@ -123,7 +136,9 @@ def intact(path: Path, entry: Any) -> bool:
 
 
 def _string_checksum(data: bytes, entry: Any) -> int | None:
-    """Strings lie as their lengths, a checksum of the lengths, and their bytes; None if the lengths don't fit."""
+    """Strings lie as their lengths, a checksum of the lengths, and their bytes; None if the lengths
+    don't fit.
+    """
     count = 1
     for dimension in entry.shape.dim:
         count *= dimension.size
@@ -135,7 +150,9 @@ def _string_checksum(data: bytes, entry: Any) -> int | None:
             total += length
     except IndexError:
         return None
-    if len(data) != place + 4 + total or struct.unpack("<I", data[place : place + 4])[0] != _masked(crc):
+    if len(data) != place + 4 + total or struct.unpack("<I", data[place : place + 4])[0] != _masked(
+        crc
+    ):
         return None
     return _checksum(data[place:], crc)
 
@@ -180,7 +197,9 @@ def varint(data: bytes, place: int) -> tuple[int, int]:
 
 
 def _masked(crc: int) -> int:
-    """CRCs are stored rotated and shifted, so that a CRC of data with CRCs in it means something (lib/hash/crc32c.h)."""
+    """CRCs are stored rotated and shifted, so that a CRC of data with CRCs in it means something
+    (lib/hash/crc32c.h).
+    """
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 

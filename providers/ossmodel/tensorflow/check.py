@@ -1,9 +1,12 @@
-"""Would a TensorFlow of a given release load this SavedModel, and answer? Said before anything is paid for.
+"""Would a TensorFlow of a given release load this SavedModel, and answer? Said before anything is
+paid for.
 
-The steps are those of TensorFlow's loader (cc/saved_model/loader.cc and what it calls): find the meta graph, import it, restore the
-variables, run the init op. What is refused in which step, and what only fails when a request runs it, was measured with the loaders of
-all releases from 1.14 to 2.21 (`make prove ITEM=R2` holds this check against some of them, also with models damaged at random). Not
-computed are shapes and which types an op has a kernel for: what a program exported is consistent in these.
+The steps are those of TensorFlow's loader (cc/saved_model/loader.cc and what it calls): find the
+meta graph, import it, restore the variables, run the init op. What is refused in which step, and
+what only fails when a request runs it, was measured with the loaders of all releases from 1.14 to
+2.21 (`make prove ITEM=R2` holds this check against some of them, also with models damaged at
+random). Not computed are shapes and which types an op has a kernel for: what a program exported is
+consistent in these.
 """
 
 from __future__ import annotations
@@ -19,14 +22,27 @@ from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 
 from . import bundle, cut, edges, operations
-from .graph import HANDLES, INIT_SIGNATURE, PLACEHOLDERS, Graph, Reached, cycle, data_inputs, needed_in, node_of, strings_of
+from .graph import (
+    HANDLES,
+    INIT_SIGNATURE,
+    PLACEHOLDERS,
+    Graph,
+    Reached,
+    cycle,
+    data_inputs,
+    needed_in,
+    node_of,
+    strings_of,
+)
 from .messages import message, type_names
 from .operations import Release
 
 SERVE = "serve"
 """The tag that TensorFlow Serving asks for (--saved_model_tags)."""
 _NODE_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_>./\\-]*")
-_DEVICE = re.compile(r"(?:/job:localhost|/replica:0|/task:0|/device:(?:CPU|GPU|\*):(?P<device>\d+|\*)|/(?:cpu|gpu):(?P<short>\d+|\*))*")
+_DEVICE = re.compile(
+    r"(?:/job:localhost|/replica:0|/task:0|/device:(?:CPU|GPU|\*):(?P<device>\d+|\*)|/(?:cpu|gpu):(?P<short>\d+|\*))*"
+)
 
 _DEVICE_SYNTAX = re.compile(
     r"(?:/(?:job:[A-Za-z][A-Za-z0-9_]*|(?:replica|task):(?:\d+|\*)|(?:device:[A-Za-z]\w*|cpu|gpu|CPU|GPU):(?:\d+|\*)))*"
@@ -62,20 +78,34 @@ class Report:
     """TensorFlow that exported the model, as it says."""
 
 
-def check(directory: Path, version: str | None = None, *, checksums: bool = True, gpus: int = 0, model: Any = None) -> Report:
-    """Check a version directory for TensorFlow `version`, such as 1.15.0; None: only what holds in every version.
+def check(
+    directory: Path,
+    version: str | None = None,
+    *,
+    checksums: bool = True,
+    gpus: int = 0,
+    model: Any = None,
+) -> Report:
+    """Check a version directory for TensorFlow `version`, such as 1.15.0; None: only what holds in
+    every version.
 
-    `checksums` also compares the variables' bytes with the index, which reads the shards. `gpus` are the devices a pod has. `model` is the
-    SavedModel message if it isn't to be read from the directory. Raises OSError if a file can't be read.
+    `checksums` also compares the variables' bytes with the index, which reads the shards. `gpus`
+    are the devices a pod has. `model` is the SavedModel message if it isn't to be read from the
+    directory. Raises OSError if a file can't be read.
     """
     report = Report()
     if model is None:
         model = _model(directory, version, report)
     if model is None:
         return report
-    meta = next((meta for meta in model.meta_graphs if set(meta.meta_info_def.tags) == {SERVE}), None)
+    meta = next(
+        (meta for meta in model.meta_graphs if set(meta.meta_info_def.tags) == {SERVE}), None
+    )
     if meta is None:
-        tags = ", ".join("{" + ", ".join(sorted(set(meta.meta_info_def.tags))) + "}" for meta in model.meta_graphs)
+        tags = ", ".join(
+            "{" + ", ".join(sorted(set(meta.meta_info_def.tags))) + "}"
+            for meta in model.meta_graphs
+        )
         report.refusals.append(
             Finding(
                 "saved_model.pb",
@@ -86,9 +116,15 @@ def check(directory: Path, version: str | None = None, *, checksums: bool = True
         )
         return report
     report.written_by = meta.meta_info_def.tensorflow_version
-    report.signatures = {name: _signature_text(entry) for name, entry in sorted(meta.signature_def.items()) if name != INIT_SIGNATURE}
+    report.signatures = {
+        name: _signature_text(entry)
+        for name, entry in sorted(meta.signature_def.items())
+        if name != INIT_SIGNATURE
+    }
     if not report.signatures:
-        report.notes.append("the model has no signature, so that no request can name what is to be computed")
+        report.notes.append(
+            "the model has no signature, so that no request can name what is to be computed"
+        )
     release = operations.release(version) if version else None
     _Check(directory, Graph(meta), release, report, checksums, gpus).run()
     if version and release:
@@ -97,7 +133,9 @@ def check(directory: Path, version: str | None = None, *, checksums: bool = True
 
 
 def condensed(findings: Iterable[Finding], limit: int = 3) -> list[Finding]:
-    """The findings; those that only another release helps against are put together, the first `limit` in full: they have one remedy."""
+    """The findings; those that only another release helps against are put together, the first
+    `limit` in full: they have one remedy.
+    """
     single = [finding for finding in findings if finding.remedy]
     groups: dict[str, list[Finding]] = {}
     for finding in findings:
@@ -106,15 +144,28 @@ def condensed(findings: Iterable[Finding], limit: int = 3) -> list[Finding]:
     for consequence, group in groups.items():
         others = [f"{finding.where}: {finding.expected}" for finding in group[1:limit]]
         more = [f"{len(group) - limit} more of this kind"] if len(group) > limit else []
-        single.append(Finding(group[0].where, "; ".join([group[0].expected, *others, *more]), consequence))
+        single.append(
+            Finding(group[0].where, "; ".join([group[0].expected, *others, *more]), consequence)
+        )
     return single
 
 
 def first_loading(directory: Path, version: str) -> str | None:
     """The oldest release newer than `version` that loads the model; None if no known one does."""
     model = _model(directory, None, Report())
-    later = [entry.name for entry in operations.releases() if operations.number(entry.name) > operations.number(version)]
-    return next((name for name in later if not check(directory, name, checksums=False, model=model).refusals), None)
+    later = [
+        entry.name
+        for entry in operations.releases()
+        if operations.number(entry.name) > operations.number(version)
+    ]
+    return next(
+        (
+            name
+            for name in later
+            if not check(directory, name, checksums=False, model=model).refusals
+        ),
+        None,
+    )
 
 
 def remedies(directory: Path, version: str) -> str:
@@ -124,7 +175,9 @@ def remedies(directory: Path, version: str) -> str:
     found = first_loading(directory, version)
     ways = [f"serve with an image of TensorFlow {found} or newer"] if found else []
     if would_load(directory, version):
-        ways.append(f"rewrite the model: python -m providers.ossmodel.tensorflow.portable {directory} --tensorflow {version}")
+        ways.append(
+            f"rewrite the model: python -m providers.ossmodel.tensorflow.portable {directory} --tensorflow {version}"
+        )
     else:
         ways.append(f"export the model with TensorFlow {version}, or without what it doesn't know")
     return "; or ".join(ways)
@@ -132,7 +185,9 @@ def remedies(directory: Path, version: str) -> str:
 
 def _model(directory: Path, version: str | None, report: Report) -> Any:
     """The SavedModel message, or None with the reason in the report."""
-    binary, text, chunked = (directory / f"saved_model.{suffix}" for suffix in ("pb", "pbtxt", "cpb"))
+    binary, text, chunked = (
+        directory / f"saved_model.{suffix}" for suffix in ("pb", "pbtxt", "cpb")
+    )
     try:
         if binary.is_file():
             return _whole(binary.read_bytes(), version, report)
@@ -140,10 +195,17 @@ def _model(directory: Path, version: str | None, report: Report) -> Any:
             return text_format.Parse(text.read_bytes(), message("SavedModel")())
     except (DecodeError, text_format.ParseError, UnicodeDecodeError) as error:
         name = binary.name if binary.is_file() else text.name
-        reason = str(error).splitlines()[0] if isinstance(error, text_format.ParseError) else "it is cut off, damaged or not a protobuf"
+        reason = (
+            str(error).splitlines()[0]
+            if isinstance(error, text_format.ParseError)
+            else "it is cut off, damaged or not a protobuf"
+        )
         report.refusals.append(
             Finding(
-                name, f"a whole SavedModel message; {reason}", "loading would fail with 'Can't parse'", "copy or export the model again"
+                name,
+                f"a whole SavedModel message; {reason}",
+                "loading would fail with 'Can't parse'",
+                "copy or export the model again",
             )
         )
         return None
@@ -162,7 +224,10 @@ def _model(directory: Path, version: str | None, report: Report) -> Any:
     else:
         report.refusals.append(
             Finding(
-                binary.name, "a file saved_model.pb or saved_model.pbtxt", "TensorFlow Serving finds no model", "export the model again"
+                binary.name,
+                "a file saved_model.pb or saved_model.pbtxt",
+                "TensorFlow Serving finds no model",
+                "export the model again",
             )
         )
     return None
@@ -174,7 +239,11 @@ def _whole(data: bytes, version: str | None, report: Report) -> Any:
         return message("SavedModel").FromString(data)
     except DecodeError:
         release = operations.release(version) if version else None
-        mended = cut.completed(data, message("SavedModel").DESCRIPTOR) if release and release.takes_cut_graphs else None
+        mended = (
+            cut.completed(data, message("SavedModel").DESCRIPTOR)
+            if release and release.takes_cut_graphs
+            else None
+        )
         if mended is None:
             raise
         model = message("SavedModel").FromString(mended)
@@ -192,21 +261,32 @@ def _compare_versions(version: str, release: Release, report: Report) -> None:
             "ops and attributes were compared, but an op may compute what it didn't in the older version; compare some answers"
         )
     if operations.number(version) > operations.number(release.name):
-        report.notes.append(f"TensorFlow {version} is newer than what is known here; the model was compared with {release.name}")
+        report.notes.append(
+            f"TensorFlow {version} is newer than what is known here; the model was compared with {release.name}"
+        )
 
 
 def _signature_text(signature: Any) -> str:
     def side(tensors: Any) -> str:
-        return ", ".join(f"{name} {_tensor_text(tensors[name])}" for name in sorted(tensors)) or "nothing"
+        return (
+            ", ".join(f"{name} {_tensor_text(tensors[name])}" for name in sorted(tensors))
+            or "nothing"
+        )
 
     method = signature.method_name.rpartition("/")[2]
-    return (f"{method}: " if method and method != "predict" else "") + f"{side(signature.inputs)} -> {side(signature.outputs)}"
+    return (
+        f"{method}: " if method and method != "predict" else ""
+    ) + f"{side(signature.inputs)} -> {side(signature.outputs)}"
 
 
 def _tensor_text(info: Any) -> str:
     """`int32[?,128]`; `[…]` for an unknown rank."""
     shape = info.tensor_shape
-    sizes = "…" if shape.unknown_rank else ",".join("?" if dimension.size < 0 else str(dimension.size) for dimension in shape.dim)
+    sizes = (
+        "…"
+        if shape.unknown_rank
+        else ",".join("?" if dimension.size < 0 else str(dimension.size) for dimension in shape.dim)
+    )
     return f"{_type_name(info.dtype)}[{sizes}]"
 
 
@@ -224,7 +304,9 @@ class _Check:
     gpus: int
 
     def run(self) -> None:
-        """All steps; later ones aren't looked at where an earlier one already refuses everything."""
+        """All steps; later ones aren't looked at where an earlier one already refuses
+        everything.
+        """
         self._versions()
         self._import()
         loaded = self._load()
@@ -243,7 +325,10 @@ class _Check:
                 f"it asks for version {versions.min_consumer} or newer",
             )
         if self.release.graph_version in versions.bad_consumers:
-            self._refuse("saved_model.pb", f"a graph that doesn't exclude TensorFlow {self.release.name} as faulty, as this one does")
+            self._refuse(
+                "saved_model.pb",
+                f"a graph that doesn't exclude TensorFlow {self.release.name} as faulty, as this one does",
+            )
 
     # Step 2: the import of the graph.
 
@@ -251,24 +336,36 @@ class _Check:
         nodes = list(self.graph.meta.graph_def.node)
         for name, count in Counter(node.name for node in nodes).items():
             if count > 1:
-                self._refuse(f"node {name}", f"node names that occur once; it occurs {count} times", _AGAIN)
+                self._refuse(
+                    f"node {name}", f"node names that occur once; it occurs {count} times", _AGAIN
+                )
             if not _NODE_NAME.fullmatch(name):
-                self._refuse(f"node {name}", "letters, digits and _ > . / \\ - in a node's name", _AGAIN)
+                self._refuse(
+                    f"node {name}", "letters, digits and _ > . / \\ - in a node's name", _AGAIN
+                )
         self._functions()
         missing: dict[str, str] = {}
         opened = self.graph.opened_at_import(missing)
         for name, caller in missing.items():
-            self._refuse(f"node {caller}", f"the function {name!r}, which it calls, in the model's library", _AGAIN)
+            self._refuse(
+                f"node {caller}",
+                f"the function {name!r}, which it calls, in the model's library",
+                _AGAIN,
+            )
         problems = [problem for node in nodes for problem in self._node(node, "graph")]
         if self.release:
             problems += edges.graph_problems(nodes, self.release, self.graph.functions)
         for function in opened.values():
-            problems += [problem for node in function.node_def for problem in self._node(node, "opened")]
+            problems += [
+                problem for node in function.node_def for problem in self._node(node, "opened")
+            ]
             if self.release:
                 problems += edges.function_problems(function, self.release, self.graph.functions)
         problems += edges.shape_problems(nodes)
         if self.release and self.release.evaluates_constants:
-            problems += edges.size_problems([nodes, *(list(function.node_def) for function in opened.values())])
+            problems += edges.size_problems(
+                [nodes, *(list(function.node_def) for function in opened.values())]
+            )
         for problem in _grouped(problems):
             self._refuse(*problem)
         self._edges(nodes, None)
@@ -276,34 +373,67 @@ class _Check:
             self._edges(list(function.node_def), function)
         for node in nodes:
             if fault := self._device(node):
-                self._refuse(f"node {node.name} (op {node.op})", fault, "export the model with clear_devices=True")
-        everything = [*nodes, *(node for function in self.graph.functions.values() for node in function.node_def)]
+                self._refuse(
+                    f"node {node.name} (op {node.op})",
+                    fault,
+                    "export the model with clear_devices=True",
+                )
+        everything = [
+            *nodes,
+            *(node for function in self.graph.functions.values() for node in function.node_def),
+        ]
         for node in everything:
-            if node.op == "Const" and any(dimension.size < 0 for dimension in node.attr["value"].tensor.tensor_shape.dim):
-                self._refuse(f"node {node.name} (op Const)", "a constant whose shape has no negative sizes", _AGAIN)
+            if node.op == "Const" and any(
+                dimension.size < 0 for dimension in node.attr["value"].tensor.tensor_shape.dim
+            ):
+                self._refuse(
+                    f"node {node.name} (op Const)",
+                    "a constant whose shape has no negative sizes",
+                    _AGAIN,
+                )
 
     def _functions(self) -> None:
         seen: dict[str, Any] = {}
         for function in self.graph.meta.graph_def.library.function:
             name = function.signature.name
             if self.release and self.release.operation(name):
-                self._refuse(f"function {name!r}", f"another name: TensorFlow {self.release.name} has an op of this name", _AGAIN)
+                self._refuse(
+                    f"function {name!r}",
+                    f"another name: TensorFlow {self.release.name} has an op of this name",
+                    _AGAIN,
+                )
             if name in seen and seen[name] != function:
-                self._refuse(f"function {name!r}", "one function of this name; there are two that differ", _AGAIN)
+                self._refuse(
+                    f"function {name!r}",
+                    "one function of this name; there are two that differ",
+                    _AGAIN,
+                )
             seen[name] = function
 
     def _edges(self, nodes: list[Any], function: Any) -> None:
-        known = {node.name for node in nodes} | ({argument.name for argument in function.signature.input_arg} if function else set())
+        known = {node.name for node in nodes} | (
+            {argument.name for argument in function.signature.input_arg} if function else set()
+        )
         for node in nodes:
             for source in node.input:
                 if node_of(source) not in known:
-                    self._refuse(f"node {node.name} (op {node.op})", f"its input {source!r} among the graph's nodes", _AGAIN)
+                    self._refuse(
+                        f"node {node.name} (op {node.op})",
+                        f"its input {source!r} among the graph's nodes",
+                        _AGAIN,
+                    )
         waiting = cycle(nodes)
         if waiting:
-            self._refuse(f"node {waiting[0]}", f"a graph without a cycle; {len(waiting)} nodes wait for each other", _AGAIN)
+            self._refuse(
+                f"node {waiting[0]}",
+                f"a graph without a cycle; {len(waiting)} nodes wait for each other",
+                _AGAIN,
+            )
 
     def _device(self, node: Any) -> str | None:
-        """What is wrong with a node's device: TensorFlow Serving doesn't place softly, and one that isn't there is an error."""
+        """What is wrong with a node's device: TensorFlow Serving doesn't place softly, and one that
+        isn't there is an error.
+        """
         if not node.device:
             return None
         found = _DEVICE.fullmatch(node.device)
@@ -316,7 +446,9 @@ class _Check:
         return None
 
     def _node(self, node: Any, step: str) -> Iterator[tuple[str, str, str]]:
-        """(op, what is wrong, node) for one node: in the `graph` itself, in a function `opened` at import, or as it is `run`."""
+        """(op, what is wrong, node) for one node: in the `graph` itself, in a function `opened` at
+        import, or as it is `run`.
+        """
         release = self.release
         if release is None:
             return
@@ -324,28 +456,52 @@ class _Check:
         if operation is None:
             if node.op not in self.graph.functions:
                 since = operations.first_with(node.op)
-                yield node.op, f"an op that TensorFlow {release.name} has{_since(since, release)}", node.name
+                yield (
+                    node.op,
+                    f"an op that TensorFlow {release.name} has{_since(since, release)}",
+                    node.name,
+                )
             return
         for name, attribute in operation.attributes.items():
             value = node.attr.get(name)
             if value is None:
-                if not attribute.optional and (step != "opened" or attribute.kind in ("type", "list(type)")):
-                    yield node.op, f"the attribute {name!r}, which TensorFlow {release.name} asks for", node.name
+                if not attribute.optional and (
+                    step != "opened" or attribute.kind in ("type", "list(type)")
+                ):
+                    yield (
+                        node.op,
+                        f"the attribute {name!r}, which TensorFlow {release.name} asks for",
+                        node.name,
+                    )
             elif step == "opened":
                 if attribute.kind == "func" and (fault := _kind_fault(name, attribute, value)):
                     yield node.op, fault, node.name
             else:
-                fault = _kind_fault(name, attribute, value) or _value_fault(name, attribute, value, release)
+                fault = _kind_fault(name, attribute, value) or _value_fault(
+                    name, attribute, value, release
+                )
                 if fault:
                     yield node.op, fault, node.name
         if step == "opened":
             return
-        if operation.removed_in and self.graph.meta.graph_def.versions.producer >= operation.removed_in and step == "graph":
-            yield node.op, f"an op that isn't removed from graphs of version {operation.removed_in} on", node.name
+        if (
+            operation.removed_in
+            and self.graph.meta.graph_def.versions.producer >= operation.removed_in
+            and step == "graph"
+        ):
+            yield (
+                node.op,
+                f"an op that isn't removed from graphs of version {operation.removed_in} on",
+                node.name,
+            )
         if release.refuses_unknown_attributes:
             for name in sorted(node.attr):
                 if name not in operation.attributes and not name.startswith("_"):
-                    yield node.op, f"no attribute {name!r}: TensorFlow {release.name} doesn't know it", node.name
+                    yield (
+                        node.op,
+                        f"no attribute {name!r}: TensorFlow {release.name} doesn't know it",
+                        node.name,
+                    )
 
     # Step 3: the variables and the init op.
 
@@ -353,12 +509,23 @@ class _Check:
         """Checks what the loader runs; gives all of it."""
         graph, saver = self.graph, self.graph.meta.saver_def
         index = self.directory / "variables" / "variables.index"
-        restores = index.is_file() and (graph.meta.HasField("saver_def") or self.release is None or not self.release.skips_without_saver)
+        restores = index.is_file() and (
+            graph.meta.HasField("saver_def")
+            or self.release is None
+            or not self.release.skips_without_saver
+        )
         targets = []
         fed = {node_of(asset.tensor_info.name) for asset in graph.meta.asset_file_def}
         if restores:
-            if node_of(saver.filename_tensor_name) not in graph.nodes or node_of(saver.restore_op_name) not in graph.nodes:
-                self._refuse("saved_model.pb", "a saver that names the nodes which restore the variables", _AGAIN)
+            if (
+                node_of(saver.filename_tensor_name) not in graph.nodes
+                or node_of(saver.restore_op_name) not in graph.nodes
+            ):
+                self._refuse(
+                    "saved_model.pb",
+                    "a saver that names the nodes which restore the variables",
+                    _AGAIN,
+                )
             else:
                 targets.append(saver.restore_op_name)
                 fed.add(node_of(saver.filename_tensor_name))
@@ -376,24 +543,43 @@ class _Check:
         loaded = graph.reached(targets, fed)
         for name in sorted({*loaded.nodes} - fed | {*map(node_of, targets)} & {*loaded.nodes}):
             if loaded.nodes[name].op in PLACEHOLDERS:
-                self._refuse(f"node {name}", "a value for this placeholder, which runs when the model is loaded and nothing feeds", _AGAIN)
+                self._refuse(
+                    f"node {name}",
+                    "a value for this placeholder, which runs when the model is loaded and nothing feeds",
+                    _AGAIN,
+                )
         for name, caller in loaded.missing_functions.items():
-            self._refuse(f"node {caller}", f"the function {name!r}, which it calls, in the model's library", _AGAIN)
+            self._refuse(
+                f"node {caller}",
+                f"the function {name!r}, which it calls, in the model's library",
+                _AGAIN,
+            )
         for problem in self._run(loaded, fed):
             self._refuse(*problem)
         if restores:
-            self._variables(index, graph.reached(targets[:1] if targets and targets[0] == saver.restore_op_name else []))
+            self._variables(
+                index,
+                graph.reached(
+                    targets[:1] if targets and targets[0] == saver.restore_op_name else []
+                ),
+            )
         if targets:
             self._assets(loaded)
         return loaded
 
     def _run(self, reached: Reached, fed: Collection[str]) -> Iterator[tuple[str, str]]:
-        """What is wrong with the functions that run, and with the constants; the graph's own nodes were looked at when it was imported."""
+        """What is wrong with the functions that run, and with the constants; the graph's own nodes
+        were looked at when it was imported.
+        """
         nodes = [node for function in reached.functions.values() for node in function.node_def]
         problems = [problem for node in nodes for problem in self._node(node, "run")]
         needed = [node for name, node in reached.nodes.items() if name not in fed]
         needed += [node for function in reached.functions.values() for node in needed_in(function)]
-        problems += [(node.op, fault, node.name) for node in needed if (fault := edges.constant_problem(node))]
+        problems += [
+            (node.op, fault, node.name)
+            for node in needed
+            if (fault := edges.constant_problem(node))
+        ]
         if self.release:
             for function in reached.functions.values():
                 problems += edges.function_problems(function, self.release, self.graph.functions)
@@ -456,20 +642,32 @@ class _Check:
         size = path.stat().st_size
         if entry.offset + entry.size > size:
             self._refuse(
-                f"variables/{file}", f"at least {entry.offset + entry.size} bytes, as the index says, not {size}: it is cut off", _COPY
+                f"variables/{file}",
+                f"at least {entry.offset + entry.size} bytes, as the index says, not {size}: it is cut off",
+                _COPY,
             )
             return False
         exact = bundle.expected_size(entry)
-        if (exact is not None and entry.size != exact) or (self.checksums and not bundle.intact(path, entry)):
-            self._refuse(f"variables/{file}", f"the variable {name!r} with the checksum that the index gives: it is damaged", _COPY)
+        if (exact is not None and entry.size != exact) or (
+            self.checksums and not bundle.intact(path, entry)
+        ):
+            self._refuse(
+                f"variables/{file}",
+                f"the variable {name!r} with the checksum that the index gives: it is damaged",
+                _COPY,
+            )
             return False
         return True
 
     def _restored_names(self, restored: Reached) -> list[tuple[str, int, str]] | None:
-        """(name, element type, slice) of every tensor that the restore ops read; type 0 and slice "" where the graph doesn't say. None if
-        nothing reads one: the index isn't opened then."""
+        """(name, element type, slice) of every tensor that the restore ops read; type 0 and slice
+        "" where the graph doesn't say. None if nothing reads one: the index isn't opened then.
+        """
         found, reads = [], False
-        for nodes in (list(restored.nodes.values()), *(needed_in(function) for function in restored.functions.values())):
+        for nodes in (
+            list(restored.nodes.values()),
+            *(needed_in(function) for function in restored.functions.values()),
+        ):
             by_name = {node.name: node for node in nodes}
             for node in nodes:
                 inputs = data_inputs(node)
@@ -480,26 +678,51 @@ class _Check:
                 types = list(node.attr["dtypes"].list.type)
                 for what, given in (("names", names), ("slices", slices)):
                     if given and len(given) != len(types):
-                        self._refuse(f"node {node.name} (op RestoreV2)", f"{len(types)} {what} of variables, not {len(given)}", _AGAIN)
-                found += [(name, kind, part) for name, kind, part in zip(names, types, slices or [""] * len(names), strict=False)]
+                        self._refuse(
+                            f"node {node.name} (op RestoreV2)",
+                            f"{len(types)} {what} of variables, not {len(given)}",
+                            _AGAIN,
+                        )
+                found += [
+                    (name, kind, part)
+                    for name, kind, part in zip(
+                        names, types, slices or [""] * len(names), strict=False
+                    )
+                ]
         return found if reads else None
 
     def _assets(self, loaded: Reached) -> None:
-        """Files that the init op opens must be there; the loader puts their paths into the graph."""
+        """Files that the init op opens must be there; the loader puts their paths into the
+        graph.
+        """
         for asset in self.graph.meta.asset_file_def:
             tensor, file = asset.tensor_info.name, f"assets/{asset.filename}"
             if fault := self._no_output(tensor):
-                self._refuse("saved_model.pb", f"the tensor {tensor!r} that takes the path of {file}; {fault}", _AGAIN)
+                self._refuse(
+                    "saved_model.pb",
+                    f"the tensor {tensor!r} that takes the path of {file}; {fault}",
+                    _AGAIN,
+                )
                 continue
             if node_of(tensor) not in self.graph.nodes:
-                self._refuse("saved_model.pb", f"the node {node_of(tensor)!r} that takes the path of {file}", _AGAIN)
-            elif not (self.directory / file).is_file() or not (self.directory / file).stat().st_size:
+                self._refuse(
+                    "saved_model.pb",
+                    f"the node {node_of(tensor)!r} that takes the path of {file}",
+                    _AGAIN,
+                )
+            elif (
+                not (self.directory / file).is_file() or not (self.directory / file).stat().st_size
+            ):
                 reader = self.graph.reads_at_load(tensor, loaded) or self.graph.first_reader(loaded)
                 if reader:
-                    expected = f"a file with content, which node {reader!r} reads when the model is loaded"
+                    expected = (
+                        f"a file with content, which node {reader!r} reads when the model is loaded"
+                    )
                     self._refuse(file, expected, "copy the whole directory of the model")
                 elif not (self.directory / file).is_file():
-                    self.report.notes.append(f"{file} isn't there; nothing opens it when the model is loaded")
+                    self.report.notes.append(
+                        f"{file} isn't there; nothing opens it when the model is loaded"
+                    )
 
     # Step 4: what requests run.
 
@@ -508,16 +731,32 @@ class _Check:
         for name in self.report.signatures:
             signature = self.graph.meta.signature_def[name]
             inputs = {edges.tensor_of(tensor)[0] for tensor in _tensors(signature.inputs)}
-            reached = self.graph.reached((edges.tensor_of(tensor)[0] for tensor in _tensors(signature.outputs)), inputs)
+            reached = self.graph.reached(
+                (edges.tensor_of(tensor)[0] for tensor in _tensors(signature.outputs)), inputs
+            )
             for tensor in sorted({*_tensors(signature.inputs), *_tensors(signature.outputs)}):
                 if tensor.startswith("^"):
-                    self._fail(name, "saved_model.pb", f"a tensor in the signature, not the control input {tensor!r}", _AGAIN)
+                    self._fail(
+                        name,
+                        "saved_model.pb",
+                        f"a tensor in the signature, not the control input {tensor!r}",
+                        _AGAIN,
+                    )
                 elif fault := self._no_output(tensor):
-                    self._fail(name, "saved_model.pb", f"the tensor {tensor!r}, which the signature names; {fault}", _AGAIN)
+                    self._fail(
+                        name,
+                        "saved_model.pb",
+                        f"the tensor {tensor!r}, which the signature names; {fault}",
+                        _AGAIN,
+                    )
             for alias, info in sorted(signature.inputs.items()):
                 kind = self._type_of(info.name) if info.WhichOneof("encoding") == "name" else None
                 if info.dtype == 0 or (kind not in (None, edges.ANY) and info.dtype != kind % 100):
-                    is_what = "it has none" if info.dtype == 0 else f"{info.name!r} is {_type_name(kind or 0)}"
+                    is_what = (
+                        "it has none"
+                        if info.dtype == 0
+                        else f"{info.name!r} is {_type_name(kind or 0)}"
+                    )
                     self._fail(
                         name,
                         "saved_model.pb",
@@ -527,14 +766,31 @@ class _Check:
             for node in reached.nodes.values():
                 if node.op in PLACEHOLDERS and node.name not in inputs:
                     self._fail(
-                        name, f"node {node.name}", "this placeholder among the signature's inputs: nothing else gives it a value", _AGAIN
+                        name,
+                        f"node {node.name}",
+                        "this placeholder among the signature's inputs: nothing else gives it a value",
+                        _AGAIN,
                     )
             absent = reached.missing_nodes | inputs - set(self.graph.nodes)
             if absent:
-                self._fail(name, "saved_model.pb", f"the node {sorted(absent)[0]!r} in the graph, which the signature names", _AGAIN)
+                self._fail(
+                    name,
+                    "saved_model.pb",
+                    f"the node {sorted(absent)[0]!r} in the graph, which the signature names",
+                    _AGAIN,
+                )
             for function, caller in reached.missing_functions.items():
-                self._fail(name, f"node {caller}", f"the function {function!r}, which it calls, in the model's library", _AGAIN)
-            bare = [node.name for node in reached.nodes.values() if node.op in HANDLES and node.name not in ready]
+                self._fail(
+                    name,
+                    f"node {caller}",
+                    f"the function {function!r}, which it calls, in the model's library",
+                    _AGAIN,
+                )
+            bare = [
+                node.name
+                for node in reached.nodes.values()
+                if node.op in HANDLES and node.name not in ready
+            ]
             if bare:
                 more = f" and {len(bare) - 1} more" if len(bare) > 1 else ""
                 self._fail(
@@ -547,26 +803,47 @@ class _Check:
                 self._fail(name, *problem)
 
     def _no_output(self, tensor: str) -> str:
-        """Why a tensor's name means no output of the graph; "" if it means one, or if the node is missing, which is said elsewhere."""
+        """Why a tensor's name means no output of the graph; "" if it means one, or if the node is
+        missing, which is said elsewhere.
+        """
         name, port = edges.tensor_of(tensor)
         node = self.graph.nodes.get(name)
-        outputs = edges.output_types(node, self.release, self.graph.functions) if node is not None and self.release else None
-        return f"{name!r} has {len(outputs)} outputs" if outputs is not None and port >= len(outputs) else ""
+        outputs = (
+            edges.output_types(node, self.release, self.graph.functions)
+            if node is not None and self.release
+            else None
+        )
+        return (
+            f"{name!r} has {len(outputs)} outputs"
+            if outputs is not None and port >= len(outputs)
+            else ""
+        )
 
     def _type_of(self, tensor: str) -> int | None:
         """Number of a tensor's element type; None if it isn't known."""
         name, port = edges.tensor_of(tensor)
         node = self.graph.nodes.get(name)
-        outputs = edges.output_types(node, self.release, self.graph.functions) if node is not None and self.release else None
+        outputs = (
+            edges.output_types(node, self.release, self.graph.functions)
+            if node is not None and self.release
+            else None
+        )
         return outputs[port] if outputs is not None and port < len(outputs) else None
 
     def _refuse(self, where: str, expected: str, remedy: str = "") -> None:
-        finding = Finding(where, expected, "TensorFlow Serving refuses to load the model and the pod never becomes ready", remedy)
+        finding = Finding(
+            where,
+            expected,
+            "TensorFlow Serving refuses to load the model and the pod never becomes ready",
+            remedy,
+        )
         if finding not in self.report.refusals:
             self.report.refusals.append(finding)
 
     def _fail(self, signature: str, where: str, expected: str, remedy: str = "") -> None:
-        if any((found.where, found.expected) == (where, expected) for found in self.report.refusals):
+        if any(
+            (found.where, found.expected) == (where, expected) for found in self.report.refusals
+        ):
             return
         consequence = f"the model loads and the pod becomes ready, but each request to the signature {signature!r} fails"
         self.report.failing.append(Finding(where, expected, consequence, remedy))
@@ -581,7 +858,11 @@ def _tensors(side: Any) -> Iterator[str]:
     for info in side.values():
         kind = info.WhichOneof("encoding")
         if kind == "coo_sparse":
-            yield from (info.coo_sparse.values_tensor_name, info.coo_sparse.indices_tensor_name, info.coo_sparse.dense_shape_tensor_name)
+            yield from (
+                info.coo_sparse.values_tensor_name,
+                info.coo_sparse.indices_tensor_name,
+                info.coo_sparse.dense_shape_tensor_name,
+            )
         elif kind == "composite_tensor":
             yield from (component.name for component in info.composite_tensor.components)
         else:
@@ -608,7 +889,16 @@ def _since(since: str | None, release: Release) -> str:
     )
 
 
-_KINDS = {"type": "type", "int": "i", "float": "f", "bool": "b", "string": "s", "shape": "shape", "tensor": "tensor", "func": "func"}
+_KINDS = {
+    "type": "type",
+    "int": "i",
+    "float": "f",
+    "bool": "b",
+    "string": "s",
+    "shape": "shape",
+    "tensor": "tensor",
+    "func": "func",
+}
 
 
 def _kind_fault(name: str, attribute: operations.Attribute, value: Any) -> str | None:
@@ -628,12 +918,18 @@ def _constant_strings(nodes: dict[str, Any], source: str) -> list[str]:
 
 
 def _sliced_shape(text: str) -> list[int]:
-    """The whole variable's shape in a slice such as `96 2 0,48:0,2` (TensorSlice, ParseShapeAndSlice)."""
+    """The whole variable's shape in a slice such as `96 2 0,48:0,2` (TensorSlice,
+    ParseShapeAndSlice).
+    """
     return [int(word) if word.isdecimal() else -1 for word in text.split(" ")[:-1]]
 
 
-def _value_fault(name: str, attribute: operations.Attribute, value: Any, release: Release) -> str | None:
-    """What is wrong with an attribute's value; functions leave some to their caller (placeholders)."""
+def _value_fault(
+    name: str, attribute: operations.Attribute, value: Any, release: Release
+) -> str | None:
+    """What is wrong with an attribute's value; functions leave some to their caller
+    (placeholders).
+    """
     kind = value.WhichOneof("value")
     if kind in (None, "placeholder"):
         return None
@@ -652,11 +948,16 @@ def _value_fault(name: str, attribute: operations.Attribute, value: Any, release
         shown = _type_name(int(wrong[0])) if types else repr(wrong[0])
         return f"a value of {name!r} that TensorFlow {release.name} allows for this op, not {shown}"
     if attribute.minimum is not None:
-        size = value.i if kind == "i" else _length(value.list) if kind == "list" else attribute.minimum
+        size = (
+            value.i if kind == "i" else _length(value.list) if kind == "list" else attribute.minimum
+        )
         if size < attribute.minimum:
             return f"{name!r} of at least {attribute.minimum}, not {size}"
     return None
 
 
 def _length(values: Any) -> int:
-    return sum(len(getattr(values, name)) for name in ("s", "i", "f", "b", "type", "shape", "tensor", "func"))
+    return sum(
+        len(getattr(values, name))
+        for name in ("s", "i", "f", "b", "type", "shape", "tensor", "func")
+    )

@@ -1,11 +1,13 @@
-"""Writes operations.json and messages.binpb anew, from TensorFlow's own wheels (maintainers only; nothing here runs in a deployment).
+"""Writes operations.json and messages.binpb anew, from TensorFlow's own wheels (maintainers only;
+nothing here runs in a deployment).
 
     python -m providers.ossmodel.tensorflow.collect --scratch /tmp/tensorflow-wheels
 
-For each release the wheel is downloaded with pip (about 5 GB in all) and its libraries are unpacked. A process of its own loads them
-and asks them through TensorFlow's C API: `TF_GetAllOpList` gives every op with its attributes, `TF_LoadLibrary` the same for the further
-ops that TensorFlow Serving's binary contains, and the SavedModel loader itself says which graph version and which element types it
-knows. TensorFlow is never imported, so one Python serves all releases.
+For each release the wheel is downloaded with pip (about 5 GB in all) and its libraries are
+unpacked. A process of its own loads them and asks them through TensorFlow's C API:
+`TF_GetAllOpList` gives every op with its attributes, `TF_LoadLibrary` the same for the further ops
+that TensorFlow Serving's binary contains, and the SavedModel loader itself says which graph version
+and which element types it knows. TensorFlow is never imported, so one Python serves all releases.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ RELEASES = (
     ("tensorflow-cpu", "2.16.2", "3.11"), ("tensorflow-cpu", "2.17.1", "3.11"), ("tensorflow-cpu", "2.18.1", "3.11"),
     ("tensorflow-cpu", "2.19.1", "3.11"), ("tensorflow-cpu", "2.20.0", "3.11"), ("tensorflow-cpu", "2.21.0", "3.11"),
 )  # fmt: skip
-"""Package, version and the newest Python it has a wheel for; oldest release first. 1.13 and older look into functions by other rules."""
+"""Package, version and the newest Python it has a wheel for; oldest release first. 1.13 and older
+look into functions by other rules.
+"""
 SERVING_OPS = {
     "tensorflow-text": {
         "2.2": "2.2.1", "2.3": "2.2.1", "2.4": "2.3.0", "2.5": "2.4.3", "2.6": "2.5.0", "2.7": "2.6.0", "2.8": "2.6.0", "2.9": "2.6.0",
@@ -47,18 +51,30 @@ SERVING_OPS = {
     },
     "tensorflow-decision-forests": {f"2.{minor}": "1.3.0" for minor in range(11, 22)},
 }  # fmt: skip
-"""Packages whose ops tensorflow_model_server is linked with, by its own version: SUPPORTED_TENSORFLOW_OPS in its model_servers/BUILD,
-and the versions in its workspace.bzl. The 1.x servers have all of contrib, which lies in TensorFlow's own wheel."""
+"""Packages whose ops tensorflow_model_server is linked with, by its own version:
+SUPPORTED_TENSORFLOW_OPS in its model_servers/BUILD, and the versions in its workspace.bzl. The 1.x
+servers have all of contrib, which lies in TensorFlow's own wheel.
+"""
 LINKED_FROM = {
     "2.2.1": "2.2", "2.3.0": "2.3", "2.4.3": "2.4", "2.5.0": "2.5", "2.6.0": "2.6", "2.7.3": "2.7", "2.8.2": "2.8", "2.12.1": "2.12",
     "2.20.1": "2.20", "1.3.0": "2.12",
 }  # fmt: skip
 """TensorFlow that such a package's library can be loaded into."""
-PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_27_x86_64", "manylinux2010_x86_64", "manylinux_2_12_x86_64")
+PLATFORMS = (
+    "manylinux2014_x86_64",
+    "manylinux_2_17_x86_64",
+    "manylinux_2_27_x86_64",
+    "manylinux2010_x86_64",
+    "manylinux_2_12_x86_64",
+)
 
 
 class _Buffer(ctypes.Structure):
-    _fields_ = (("data", ctypes.c_void_p), ("length", ctypes.c_size_t), ("deallocator", ctypes.c_void_p))
+    _fields_ = (
+        ("data", ctypes.c_void_p),
+        ("length", ctypes.c_size_t),
+        ("deallocator", ctypes.c_void_p),
+    )
 
 
 class Library:
@@ -90,7 +106,9 @@ class Library:
         status = ctypes.c_void_p(self.api.TF_NewStatus())
         handle = ctypes.c_void_p(self.api.TF_LoadLibrary(str(library).encode(), status))
         if self.api.TF_GetCode(status) != 0:
-            print(f"  {library.name}: {self.api.TF_Message(status).decode()[:200]}", file=sys.stderr)
+            print(
+                f"  {library.name}: {self.api.TF_Message(status).decode()[:200]}", file=sys.stderr
+            )
             return b""
         buffer = self.api.TF_GetOpList(handle)
         return ctypes.string_at(buffer.data, buffer.length)
@@ -98,9 +116,14 @@ class Library:
     def refusal(self, directory: str) -> str:
         """What the SavedModel loader says against `directory`; empty if it loads it."""
         status = ctypes.c_void_p(self.api.TF_NewStatus())
-        graph, options = ctypes.c_void_p(self.api.TF_NewGraph()), ctypes.c_void_p(self.api.TF_NewSessionOptions())
+        graph, options = (
+            ctypes.c_void_p(self.api.TF_NewGraph()),
+            ctypes.c_void_p(self.api.TF_NewSessionOptions()),
+        )
         tags = (ctypes.c_char_p * 1)(b"serve")
-        self.api.TF_LoadSessionFromSavedModel(options, None, directory.encode(), tags, 1, graph, None, status)
+        self.api.TF_LoadSessionFromSavedModel(
+            options, None, directory.encode(), tags, 1, graph, None, status
+        )
         return self.api.TF_Message(status).decode() if self.api.TF_GetCode(status) else ""
 
 
@@ -112,7 +135,10 @@ def _probe(library: Library) -> dict[str, Any]:
             model = message("SavedModel")()
             meta = model.meta_graphs.add()
             meta.meta_info_def.tags.append("serve")
-            meta.graph_def.versions.producer, meta.graph_def.versions.min_consumer = max(1000, min_consumer), min_consumer
+            meta.graph_def.versions.producer, meta.graph_def.versions.min_consumer = (
+                max(1000, min_consumer),
+                min_consumer,
+            )
             meta.graph_def.node.add(name="x", op="Placeholder").attr["dtype"].type = element_type
             Path(directory, "saved_model.pb").write_bytes(model.SerializeToString())
             return library.refusal(directory)
@@ -125,7 +151,9 @@ def _probe(library: Library) -> dict[str, Any]:
 
 
 def _child(directory: Path, out: Path, libraries: list[Path]) -> None:
-    """In a process of its own: write ops, further ops and probe results of one release below `out`."""
+    """In a process of its own: write ops, further ops and probe results of one release below
+    `out`.
+    """
     library = Library(directory)
     out.mkdir(parents=True, exist_ok=True)
     (out / "core").write_bytes(library.operations())
@@ -142,8 +170,27 @@ def _download(scratch: Path, package: str, version: str, python: str) -> Path:
     if not directory.is_dir():
         abi = f"cp{python.replace('.', '')}" + ("m" if python in ("3.6", "3.7") else "")
         platforms = [word for platform in PLATFORMS for word in ("--platform", platform)]
-        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "--implementation", "cp", *platforms]
-        command += ["--python-version", python, "--abi", abi, "-d", str(scratch / "wheels"), f"{package}=={version}"]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "-q",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--implementation",
+            "cp",
+            *platforms,
+        ]
+        command += [
+            "--python-version",
+            python,
+            "--abi",
+            abi,
+            "-d",
+            str(scratch / "wheels"),
+            f"{package}=={version}",
+        ]
         subprocess.run(command, check=True)
         (wheel,) = (scratch / "wheels").glob(f"{package.replace('-', '_')}-{version}-*.whl")
         with zipfile.ZipFile(wheel) as archive:
@@ -165,7 +212,11 @@ def _ask(scratch: Path, name: str, directory: Path, libraries: list[Path]) -> Pa
         source.write_text("int _Py_CheckRecursionLimit = 1000;\n")
         subprocess.run(["cc", "-shared", "-fPIC", "-o", symbol, source], check=True)
         command = [sys.executable, "-m", __spec__.name, "--child", directory, out, *libraries]
-        subprocess.run(command, check=True, env={**os.environ, "LD_PRELOAD": str(symbol), "TF_CPP_MIN_LOG_LEVEL": "3"})
+        subprocess.run(
+            command,
+            check=True,
+            env={**os.environ, "LD_PRELOAD": str(symbol), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        )
     return out
 
 
@@ -179,23 +230,36 @@ def collect(scratch: Path) -> dict[str, Any]:
     cores: dict[str, Any] = {}
     further: dict[str, Any] = {}
     linked: dict[tuple[str, str], Any] = {}
-    directories = {_minor(version): _download(scratch, package, version, python) for package, version, python in RELEASES}
+    directories = {
+        _minor(version): _download(scratch, package, version, python)
+        for package, version, python in RELEASES
+    }
     pythons = {_minor(version): python for _, version, python in RELEASES}
     for package, _version, _ in RELEASES:
         minor = _minor(_version)
         print(minor, flush=True)
         contrib = sorted(directories[minor].glob("tensorflow*/contrib/**/*_op*.so"))
         out = _ask(scratch, minor, directories[minor], contrib)
-        releases[minor] = {"wheel": f"{package} {_version}", **json.loads((out / "probe").read_text())}
+        releases[minor] = {
+            "wheel": f"{package} {_version}",
+            **json.loads((out / "probe").read_text()),
+        }
         cores[minor] = message("OpList").FromString((out / "core").read_bytes()).op
         further[minor] = list(message("OpList").FromString((out / "further").read_bytes()).op)
     for package, versions in SERVING_OPS.items():
         for version in sorted(set(versions.values())):
             host = LINKED_FROM[version]
             unpacked = _download(scratch, package, version, pythons[host])
-            libraries = sorted([*unpacked.glob("tensorflow_text/python/**/_*.so"), *unpacked.glob("**/inference.so")])
+            libraries = sorted(
+                [
+                    *unpacked.glob("tensorflow_text/python/**/_*.so"),
+                    *unpacked.glob("**/inference.so"),
+                ]
+            )
             out = _ask(scratch, f"{package}-{version}", directories[host], libraries)
-            linked[package, version] = message("OpList").FromString((out / "further").read_bytes()).op
+            linked[package, version] = (
+                message("OpList").FromString((out / "further").read_bytes()).op
+            )
         for minor, version in versions.items():
             further[minor] += linked[package, version]
     order = list(releases)
@@ -209,32 +273,59 @@ def collect(scratch: Path) -> dict[str, Any]:
 
 def attributes_of(operation: Any) -> list[Any]:
     """[deprecated in graph version or 0, attributes] of an op."""
-    return [operation.deprecation.version, " ".join(_attribute(attribute) for attribute in operation.attr)]
+    return [
+        operation.deprecation.version,
+        " ".join(_attribute(attribute) for attribute in operation.attr),
+    ]
 
 
 def arguments_of(operation: Any) -> list[str]:
     """[inputs, outputs] of an op."""
-    defaults = {attribute.name: attribute.default_value for attribute in operation.attr if attribute.HasField("default_value")}
-    return [" ".join(argument_text(argument, defaults) for argument in side) for side in (operation.input_arg, operation.output_arg)]
+    defaults = {
+        attribute.name: attribute.default_value
+        for attribute in operation.attr
+        if attribute.HasField("default_value")
+    }
+    return [
+        " ".join(argument_text(argument, defaults) for argument in side)
+        for side in (operation.input_arg, operation.output_arg)
+    ]
 
 
 def argument_text(argument: Any, defaults: dict[str, Any]) -> str:
-    """`name:type` with the type's number, `name:T` with the attribute that holds it (`T=1` with its default), `name:[T]` for one that
-    holds a list; before it `N*` with the attribute that counts them, behind it `&` for a reference."""
-    kind = f"[{argument.type_list_attr}]" if argument.type_list_attr else argument.type_attr or str(argument.type)
+    """`name:type` with the type's number, `name:T` with the attribute that holds it (`T=1` with its
+    default), `name:[T]` for one that holds a list; before it `N*` with the attribute that counts
+    them, behind it `&` for a reference.
+    """
+    kind = (
+        f"[{argument.type_list_attr}]"
+        if argument.type_list_attr
+        else argument.type_attr or str(argument.type)
+    )
     if argument.type_attr in defaults:
         kind += f"={defaults[argument.type_attr].type}"
-    return f"{argument.name}:" + (f"{argument.number_attr}*" if argument.number_attr else "") + kind + ("&" if argument.is_ref else "")
+    return (
+        f"{argument.name}:"
+        + (f"{argument.number_attr}*" if argument.number_attr else "")
+        + kind
+        + ("&" if argument.is_ref else "")
+    )
 
 
 def _ranges(order: list[str], lists: dict[str, Any], describe: Any) -> dict[str, list[list[Any]]]:
-    """By op: [first release, last release, what `describe` says of it], equal neighbours put together."""
+    """By op: [first release, last release, what `describe` says of it], equal neighbours put
+    together.
+    """
     result: dict[str, list[list[Any]]] = {}
     for minor in order:
         for operation in lists[minor]:
             described = describe(operation)
             ranges = result.setdefault(operation.name, [])
-            if ranges and ranges[-1][2:] == described and order.index(ranges[-1][1]) in (order.index(minor), order.index(minor) - 1):
+            if (
+                ranges
+                and ranges[-1][2:] == described
+                and order.index(ranges[-1][1]) in (order.index(minor), order.index(minor) - 1)
+            ):
                 ranges[-1][1] = minor
             else:
                 ranges.append([minor, minor, *described])
@@ -242,27 +333,44 @@ def _ranges(order: list[str], lists: dict[str, Any], describe: Any) -> dict[str,
 
 
 def _attribute(attribute: Any) -> str:
-    """`name:type`, `?` if it has a default, `=` and the allowed values (types by number), `>` and the least number or length."""
-    text = f"{attribute.name}:{attribute.type}" + ("?" if attribute.HasField("default_value") else "")
+    """`name:type`, `?` if it has a default, `=` and the allowed values (types by number), `>` and
+    the least number or length.
+    """
+    text = f"{attribute.name}:{attribute.type}" + (
+        "?" if attribute.HasField("default_value") else ""
+    )
     allowed = attribute.allowed_values.list
     if allowed.type or allowed.s:
-        text += "=" + ",".join([str(number) for number in sorted(allowed.type)] + [value.decode() for value in allowed.s])
+        text += "=" + ",".join(
+            [str(number) for number in sorted(allowed.type)]
+            + [value.decode() for value in allowed.s]
+        )
     return text + (f">{attribute.minimum}" if attribute.has_minimum else "")
 
 
 def write_operations(content: dict[str, Any]) -> None:
     """One line an op, so that a new release shows as the lines it changes."""
     text = (
-        '{"releases": {\n' + ",\n".join(f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in content["releases"].items()) + "\n}"
+        '{"releases": {\n'
+        + ",\n".join(
+            f"{json.dumps(name)}: {json.dumps(entry)}"
+            for name, entry in content["releases"].items()
+        )
+        + "\n}"
     )
     for part in ("operations", "serving", "arguments"):
-        rows = (f"{json.dumps(name)}: {json.dumps(entry, separators=(',', ':'))}" for name, entry in content[part].items())
+        rows = (
+            f"{json.dumps(name)}: {json.dumps(entry, separators=(',', ':'))}"
+            for name, entry in content[part].items()
+        )
         text += f', "{part}": {{\n' + ",\n".join(rows) + "\n}"
     OPERATIONS.write_text(text + "}\n", encoding="utf-8")
 
 
 def write_messages(directory: Path) -> None:
-    """The descriptors that the newest wheel's generated modules hold, without TensorFlow being imported."""
+    """The descriptors that the newest wheel's generated modules hold, without TensorFlow being
+    imported.
+    """
     result = descriptor_pb2.FileDescriptorSet()
     seen: set[str] = set()
 
@@ -271,7 +379,9 @@ def write_messages(directory: Path) -> None:
             return
         seen.add(name)
         text = (directory / f"{name.removesuffix('.proto')}_pb2.py").read_text()
-        literal = re.search(r"AddSerializedFile\((b'(?:[^'\\]|\\.)*'|b\"(?:[^\"\\]|\\.)*\")\)", text)
+        literal = re.search(
+            r"AddSerializedFile\((b'(?:[^'\\]|\\.)*'|b\"(?:[^\"\\]|\\.)*\")\)", text
+        )
         if not literal:
             raise RuntimeError(f"{name}: no descriptor in its module")
         file = descriptor_pb2.FileDescriptorProto.FromString(ast.literal_eval(literal[1]))
@@ -290,8 +400,15 @@ def main() -> None:
     if sys.argv[1:2] == ["--child"]:
         directory, out, *libraries = map(Path, sys.argv[2:])
         return _child(directory, out, libraries)
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scratch", type=Path, required=True, help="directory for the libraries (12 GB), used again by the next run")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--scratch",
+        type=Path,
+        required=True,
+        help="directory for the libraries (12 GB), used again by the next run",
+    )
     scratch = parser.parse_args().scratch.resolve()
     scratch.mkdir(parents=True, exist_ok=True)
     write_operations(collect(scratch))

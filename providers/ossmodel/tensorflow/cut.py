@@ -1,4 +1,6 @@
-"""Protocol buffer messages that are cut off between two fields: what a lenient parser reads of them."""
+"""Protocol buffer messages that are cut off between two fields: what a lenient parser reads of
+them.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ _MESSAGE = 11
 
 
 def completed(data: bytes, descriptor: Any) -> bytes | None:
-    """`data` with the lengths of the messages that lack their end set to what is there; None if it isn't cut exactly between two fields."""
+    """`data` with the lengths of the messages that lack their end set to what is there; None if it
+    isn't cut exactly between two fields.
+    """
     place = start = 0
     try:
         while place < len(data):

@@ -1,8 +1,10 @@
-"""Do the edges of a graph fit? How many inputs a node takes, of which types, and which outputs there are, by what the release's ops say.
+"""Do the edges of a graph fit? How many inputs a node takes, of which types, and which outputs
+there are, by what the release's ops say.
 
-Two rules, since TensorFlow has two: in the graph itself an input is `node:number` (graph/graph_constructor.cc), in a function it is
-`node:output:number` or an argument's name (framework/function.cc). What an attribute leaves open (a placeholder, an op whose arguments
-aren't known here) fits everything.
+Two rules, since TensorFlow has two: in the graph itself an input is `node:number`
+(graph/graph_constructor.cc), in a function it is `node:output:number` or an argument's name
+(framework/function.cc). What an attribute leaves open (a placeholder, an op whose arguments aren't
+known here) fits everything.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ def output_types(node: Any, release: Release, functions: dict[str, Any]) -> list
     return None if known is None else _flat(known[1], node)
 
 
-def graph_problems(nodes: list[Any], release: Release, functions: dict[str, Any]) -> Iterator[Problem]:
+def graph_problems(
+    nodes: list[Any], release: Release, functions: dict[str, Any]
+) -> Iterator[Problem]:
     """What doesn't fit among the nodes of the graph itself."""
     outputs = {node.name: output_types(node, release, functions) for node in nodes}
     for node in nodes:
@@ -39,15 +43,23 @@ def graph_problems(nodes: list[Any], release: Release, functions: dict[str, Any]
             name, port = tensor_of(source)
             known = outputs.get(name)
             if known is not None and port >= len(known):
-                yield node.op, f"its input {source!r} to be an output of {name!r}, which has {len(known)}", node.name
+                yield (
+                    node.op,
+                    f"its input {source!r} to be an output of {name!r}, which has {len(known)}",
+                    node.name,
+                )
             given.append((source, ANY if known is None or port >= len(known) else known[port]))
         yield from _misfits(node, given, release, functions)
 
 
-def function_problems(function: Any, release: Release, functions: dict[str, Any]) -> Iterator[Problem]:
+def function_problems(
+    function: Any, release: Release, functions: dict[str, Any]
+) -> Iterator[Problem]:
     """What doesn't fit in a function's body."""
     signature, where = function.signature, f"function {function.signature.name!r}"
-    known: dict[str, list[int] | None] = {argument.name: _types(declared(argument), None) for argument in signature.input_arg}
+    known: dict[str, list[int] | None] = {
+        argument.name: _types(declared(argument), None) for argument in signature.input_arg
+    }
     seen: set[str] = set()
     for node in function.node_def:
         if node.name in seen or node.name in known:
@@ -63,7 +75,11 @@ def function_problems(function: Any, release: Release, functions: dict[str, Any]
             types, found = _look_up(source, known, seen, function, release, functions)
             if not found:
                 yield node.op, f"its input {source!r} among the outputs of {where}", node.name
-            given = None if types is None or given is None else given + [(source, kind) for kind in types]
+            given = (
+                None
+                if types is None or given is None
+                else given + [(source, kind) for kind in types]
+            )
         yield from _misfits(node, given, release, functions)
     for argument in signature.output_arg:
         source = function.ret.get(argument.name)
@@ -73,9 +89,17 @@ def function_problems(function: Any, release: Release, functions: dict[str, Any]
         types, found = _look_up(source, known, seen, function, release, functions)
         wanted = _types(declared(argument), None)
         if not found:
-            yield where, f"the tensor {source!r}, its output {argument.name!r}, among its nodes", argument.name
+            yield (
+                where,
+                f"the tensor {source!r}, its output {argument.name!r}, among its nodes",
+                argument.name,
+            )
         elif types and wanted and len(types) == len(wanted) == 1 and not _fits(types[0], wanted[0]):
-            yield where, f"{_name(wanted[0])} as its output {argument.name!r}; {source!r} is {_name(types[0])}", argument.name
+            yield (
+                where,
+                f"{_name(wanted[0])} as its output {argument.name!r}; {source!r} is {_name(types[0])}",
+                argument.name,
+            )
 
 
 _CALLS = {
@@ -97,13 +121,18 @@ def call_problems(nodes: Iterable[Any], functions: dict[str, Any]) -> Iterator[P
 
 
 def _call_problems(node: Any, called: Any, inputs: str, outputs: str) -> Iterator[Problem]:
-    for attribute, arguments in ((inputs, called.signature.input_arg), (outputs, called.signature.output_arg)):
+    for attribute, arguments in (
+        (inputs, called.signature.input_arg),
+        (outputs, called.signature.output_arg),
+    ):
         if attribute:
             given = list(node.attr[attribute].list.type)
             wanted = [_types(declared(argument), None) for argument in arguments]
             if any(types is None or len(types) != 1 for types in wanted):
                 continue
-            if len(given) != len(wanted) or not all(types and _fits(kind, types[0]) for kind, types in zip(given, wanted, strict=True)):
+            if len(given) != len(wanted) or not all(
+                types and _fits(kind, types[0]) for kind, types in zip(given, wanted, strict=True)
+            ):
                 text = f"{attribute!r} as the function {called.signature.name!r} has it, which is {len(wanted)} tensors of its own types"
                 yield node.op, text, node.name
 
@@ -119,12 +148,18 @@ SIZES_OF = {
 
 
 def size_problems(bodies: Iterable[list[Any]]) -> Iterator[Problem]:
-    """Constants that can't be read and from which a shape is computed while the graph is imported; each body is a graph's or function's."""
+    """Constants that can't be read and from which a shape is computed while the graph is imported;
+    each body is a graph's or function's.
+    """
     for nodes in bodies:
         bad = {node.name: fault for node in nodes if (fault := constant_problem(node))}
         if not bad:
             continue
-        packed = {node.name: {_node(source) for source in node.input} & bad.keys() for node in nodes if node.op == "Pack"}
+        packed = {
+            node.name: {_node(source) for source in node.input} & bad.keys()
+            for node in nodes
+            if node.op == "Pack"
+        }
         for node in nodes:
             sources = [_node(source) for source in node.input if not source.startswith("^")]
             for place in SIZES_OF.get(node.op, ()):
@@ -134,15 +169,27 @@ def size_problems(bodies: Iterable[list[Any]]) -> Iterator[Problem]:
 
 
 def shape_problems(nodes: Iterable[Any]) -> Iterator[Problem]:
-    """Constants of the graph itself whose shape isn't the one that the exporter has noted beside it."""
+    """Constants of the graph itself whose shape isn't the one that the exporter has noted beside
+    it.
+    """
     for node in nodes:
-        noted = node.attr["_output_shapes"].list.shape if node.op == "Const" and "_output_shapes" in node.attr else ()
+        noted = (
+            node.attr["_output_shapes"].list.shape
+            if node.op == "Const" and "_output_shapes" in node.attr
+            else ()
+        )
         if not noted or noted[0].unknown_rank:
             continue
         shape = [dimension.size for dimension in node.attr["value"].tensor.tensor_shape.dim]
         wanted = [dimension.size for dimension in noted[0].dim]
-        if len(shape) != len(wanted) or any(size != other for size, other in zip(shape, wanted, strict=True) if other >= 0):
-            yield node.op, f"a value of the shape {wanted} that its '_output_shapes' notes, not {shape}", node.name
+        if len(shape) != len(wanted) or any(
+            size != other for size, other in zip(shape, wanted, strict=True) if other >= 0
+        ):
+            yield (
+                node.op,
+                f"a value of the shape {wanted} that its '_output_shapes' notes, not {shape}",
+                node.name,
+            )
 
 
 def _node(source: str) -> str:
@@ -168,17 +215,29 @@ def constant_problem(node: Any) -> str | None:
 
 
 def tensor_of(text: str) -> tuple[str, int]:
-    """(node, output) of a tensor's name: what has no number behind it is the first output of a node of that name."""
+    """(node, output) of a tensor's name: what has no number behind it is the first output of a node
+    of that name.
+    """
     name, _, port = text.rpartition(":")
     return (name, int(port)) if name and port.isdecimal() else (text, 0)
 
 
 def declared(argument: Any) -> Argument:
     """An argument of a function's signature."""
-    return Argument(argument.name, argument.type, argument.type_attr, argument.type_list_attr, argument.number_attr, 0, argument.is_ref)
+    return Argument(
+        argument.name,
+        argument.type,
+        argument.type_attr,
+        argument.type_list_attr,
+        argument.number_attr,
+        0,
+        argument.is_ref,
+    )
 
 
-def _arguments(op: str, release: Release, functions: dict[str, Any]) -> tuple[tuple[Argument, ...], tuple[Argument, ...]] | None:
+def _arguments(
+    op: str, release: Release, functions: dict[str, Any]
+) -> tuple[tuple[Argument, ...], tuple[Argument, ...]] | None:
     if op in functions:
         signature = functions[op].signature
         return tuple(map(declared, signature.input_arg)), tuple(map(declared, signature.output_arg))
@@ -186,10 +245,16 @@ def _arguments(op: str, release: Release, functions: dict[str, Any]) -> tuple[tu
 
 
 def _types(argument: Argument, node: Any | None) -> list[int] | None:
-    """Types of the tensors that an argument stands for; None if their number isn't known. `node` has the attributes."""
+    """Types of the tensors that an argument stands for; None if their number isn't known. `node`
+    has the attributes.
+    """
     if argument.list_attribute:
         value = None if node is None else node.attr.get(argument.list_attribute)
-        return list(value.list.type) if value is not None and value.WhichOneof("value") == "list" else None
+        return (
+            list(value.list.type)
+            if value is not None and value.WhichOneof("value") == "list"
+            else None
+        )
     kind = argument.type or _attribute_type(argument, node)
     if argument.reference and kind != ANY:
         kind += _REFERENCE
@@ -218,16 +283,33 @@ def _flat(arguments: Iterable[Argument], node: Any) -> list[int] | None:
 
 
 def _look_up(
-    source: str, known: dict[str, list[int] | None], nodes: set[str], function: Any, release: Release, functions: dict[str, Any]
+    source: str,
+    known: dict[str, list[int] | None],
+    nodes: set[str],
+    function: Any,
+    release: Release,
+    functions: dict[str, Any],
 ) -> tuple[list[int] | None, bool]:
-    """(types of what a name in a function stands for, None if they can't be told; whether there is such a thing)."""
+    """(types of what a name in a function stands for, None if they can't be told; whether there is
+    such a thing).
+    """
     if source in known:
         return known[source], True
     whole, _, index = source.rpartition(":")
     if index.isdecimal() and whole in known:
         types = known[whole]
-        return (None, True) if types is None else ([types[int(index)]], True) if int(index) < len(types) else (None, False)
-    node = next((node for node in function.node_def if node.name == source.partition(":")[0]), None) if ":" in source else None
+        return (
+            (None, True)
+            if types is None
+            else ([types[int(index)]], True)
+            if int(index) < len(types)
+            else (None, False)
+        )
+    node = (
+        next((node for node in function.node_def if node.name == source.partition(":")[0]), None)
+        if ":" in source
+        else None
+    )
     return None, node is not None and _arguments(node.op, release, functions) is None
 
 
@@ -240,17 +322,27 @@ def _late_inputs(node: Any) -> Iterator[Problem]:
         controls = controls or source.startswith("^")
 
 
-def _misfits(node: Any, given: list[tuple[str, int]] | None, release: Release, functions: dict[str, Any]) -> Iterator[Problem]:
+def _misfits(
+    node: Any, given: list[tuple[str, int]] | None, release: Release, functions: dict[str, Any]
+) -> Iterator[Problem]:
     known = _arguments(node.op, release, functions)
     wanted = None if known is None else _flat(known[0], node)
     if wanted is None or given is None:
         return
     if len(wanted) != len(given):
-        yield node.op, f"{len(wanted)} inputs, as its op and attributes say, not {len(given)}", node.name
+        yield (
+            node.op,
+            f"{len(wanted)} inputs, as its op and attributes say, not {len(given)}",
+            node.name,
+        )
         return
     for (source, kind), expected in zip(given, wanted, strict=True):
         if not _fits(kind, expected):
-            yield node.op, f"{_name(expected)} as its input {source!r}, which is {_name(kind)}", node.name
+            yield (
+                node.op,
+                f"{_name(expected)} as its input {source!r}, which is {_name(kind)}",
+                node.name,
+            )
 
 
 def _fits(kind: int, expected: int) -> bool:

@@ -1,4 +1,6 @@
-"""A meta graph as a check looks at it: nodes by name, functions, what runs when the model is loaded and what a signature runs."""
+"""A meta graph as a check looks at it: nodes by name, functions, what runs when the model is loaded
+and what a signature runs.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
-"""Ops whose function TensorFlow opens while it imports the graph, to infer shapes; bodies of If, While or Map it opens when they run."""
+"""Ops whose function TensorFlow opens while it imports the graph, to infer shapes; bodies of If,
+While or Map it opens when they run.
+"""
 INIT_SIGNATURE = "__saved_model_init_op"
 HANDLES = ("VarHandleOp", "VariableV2", "Variable", "_VarHandlesOp")
 PLACEHOLDERS = ("Placeholder", "PlaceholderV2")
@@ -34,14 +38,21 @@ class Graph:
     def __init__(self, meta: Any) -> None:
         self.meta = meta
         self.nodes: dict[str, Any] = {node.name: node for node in meta.graph_def.node}
-        self.functions: dict[str, Any] = {function.signature.name: function for function in meta.graph_def.library.function}
+        self.functions: dict[str, Any] = {
+            function.signature.name: function for function in meta.graph_def.library.function
+        }
 
     def init_op(self) -> str | None:
-        """Name of the node that is run once after the variables are there, "" for none, None if the model names several, or none where it
-        says that there is one."""
+        """Name of the node that is run once after the variables are there, "" for none, None if the
+        model names several, or none where it says that there is one.
+        """
         signature = self.meta.signature_def.get(INIT_SIGNATURE)
         if signature is not None:
-            return node_of(signature.outputs[INIT_SIGNATURE].name) if INIT_SIGNATURE in signature.outputs else None
+            return (
+                node_of(signature.outputs[INIT_SIGNATURE].name)
+                if INIT_SIGNATURE in signature.outputs
+                else None
+            )
         for key in ("saved_model_main_op", "legacy_init_op"):
             if key in self.meta.collection_def:
                 values = self.meta.collection_def[key].node_list.value
@@ -49,12 +60,20 @@ class Graph:
         return ""
 
     def opened_at_import(self, missing: dict[str, str]) -> dict[str, Any]:
-        """Functions that TensorFlow opens while it imports the graph, by name; `missing` takes those that a node of the graph lacks."""
+        """Functions that TensorFlow opens while it imports the graph, by name; `missing` takes
+        those that a node of the graph lacks.
+        """
         found: dict[str, Any] = {}
         waiting = list(self.nodes.values())
         top = len(waiting)
         for place, node in enumerate(waiting):
-            name = node.attr["f"].func.name if node.op in CALLS and "f" in node.attr else node.op if node.op in self.functions else ""
+            name = (
+                node.attr["f"].func.name
+                if node.op in CALLS and "f" in node.attr
+                else node.op
+                if node.op in self.functions
+                else ""
+            )
             if not name or name in found:
                 continue
             if name in self.functions:
@@ -65,7 +84,9 @@ class Graph:
         return found
 
     def reached(self, names: Iterable[str], fed: Collection[str] = ()) -> Reached:
-        """What a run that fetches `names` (nodes or tensors) executes; nodes that are `fed` are among it, what is before them isn't."""
+        """What a run that fetches `names` (nodes or tensors) executes; nodes that are `fed` are
+        among it, what is before them isn't.
+        """
         result = Reached({}, {}, {}, set())
         waiting = [node_of(name) for name in names]
         while waiting:
@@ -90,21 +111,36 @@ class Graph:
         return result
 
     def reads_at_load(self, asset: str, reached: Reached) -> str | None:
-        """Name of the node that opens the file whose path the tensor `asset` holds when the nodes of `reached` run; None if none does."""
+        """Name of the node that opens the file whose path the tensor `asset` holds when the nodes
+        of `reached` run; None if none does.
+        """
         return self._reader(list(reached.nodes.values()), {node_of(asset)}, set())
 
     def first_reader(self, reached: Reached) -> str | None:
-        """Name of any node that opens a file when the nodes of `reached` run: for assets whose way through variables isn't followed."""
-        nodes = [*reached.nodes.values(), *(node for function in reached.functions.values() for node in function.node_def)]
+        """Name of any node that opens a file when the nodes of `reached` run: for assets whose way
+        through variables isn't followed.
+        """
+        nodes = [
+            *reached.nodes.values(),
+            *(node for function in reached.functions.values() for node in function.node_def),
+        ]
         return next((node.name for node in nodes if node.op in FILE_READERS), None)
 
-    def _reader(self, nodes: list[Any], tainted: set[str], visited: set[tuple[str, frozenset[str]]]) -> str | None:
-        """Follows `tainted` names through nodes in any order and into the functions that they call."""
+    def _reader(
+        self, nodes: list[Any], tainted: set[str], visited: set[tuple[str, frozenset[str]]]
+    ) -> str | None:
+        """Follows `tainted` names through nodes in any order and into the functions that they
+        call.
+        """
         grown = True
         while grown:
             grown = False
             for node in nodes:
-                fed = [place for place, source in enumerate(data_inputs(node)) if node_of(source) in tainted]
+                fed = [
+                    place
+                    for place, source in enumerate(data_inputs(node))
+                    if node_of(source) in tainted
+                ]
                 if not fed:
                     continue
                 if node.op in FILE_READERS:
@@ -137,9 +173,13 @@ def called_functions(node: Any, functions: dict[str, Any]) -> Iterator[str]:
 
 
 def needed_in(function: Any) -> list[Any]:
-    """Nodes of a function that its results wait for; TensorFlow leaves out the others, also those that read files."""
+    """Nodes of a function that its results wait for; TensorFlow leaves out the others, also those
+    that read files.
+    """
     nodes = {node.name: node for node in function.node_def}
-    waiting = [node_of(source) for source in (*function.ret.values(), *function.control_ret.values())]
+    waiting = [
+        node_of(source) for source in (*function.ret.values(), *function.control_ret.values())
+    ]
     found: dict[str, Any] = {}
     while waiting:
         name = waiting.pop()
@@ -177,7 +217,11 @@ def cycle(nodes: Iterable[Any]) -> list[str]:
     waits: dict[str, set[str]] = {}
     for name, node in by_name.items():
         sources = {node_of(source) for source in node.input} & by_name.keys()
-        waits[name] = {source for source in sources if by_name[source].op not in ("NextIteration", "RefNextIteration")}
+        waits[name] = {
+            source
+            for source in sources
+            if by_name[source].op not in ("NextIteration", "RefNextIteration")
+        }
     users: dict[str, list[str]] = {}
     for name, sources in waits.items():
         for source in sources:

@@ -1,7 +1,8 @@
 """TensorFlow's protocol buffer messages that a SavedModel is made of, without TensorFlow.
 
-`messages.binpb` holds the descriptors of saved_model.proto and tensor_bundle.proto and of all that they include, as they are in the
-newest TensorFlow wheel (`python -m providers.ossmodel.tensorflow.collect` writes it). They are complete: what the C++ loader's parser
+`messages.binpb` holds the descriptors of saved_model.proto and tensor_bundle.proto and of all that
+they include, as they are in the newest TensorFlow wheel (`python -m
+providers.ossmodel.tensorflow.collect` writes it). They are complete: what the C++ loader's parser
 refuses (a damaged nested message, text that isn't UTF-8), this parser refuses too.
 """
 
@@ -18,7 +19,9 @@ FILE = Path(__file__).with_name("messages.binpb")
 
 @cache
 def _pool() -> descriptor_pool.DescriptorPool:
-    """A pool of its own: a process that has TensorFlow's messages in the default pool keeps them."""
+    """A pool of its own: a process that has TensorFlow's messages in the default pool keeps
+    them.
+    """
     pool = descriptor_pool.DescriptorPool()
     for needed in (any_pb2, wrappers_pb2):
         pool.AddSerializedFile(needed.DESCRIPTOR.serialized_pb)
@@ -35,5 +38,10 @@ def message(name: str) -> Any:
 
 @cache
 def type_names() -> dict[int, str]:
-    """Names of TensorFlow's element types by number, without DT_: 1 is `float`, 14 `bfloat16`; references are 100 higher."""
-    return {value.number: value.name.removeprefix("DT_").lower() for value in _pool().FindEnumTypeByName("tensorflow.DataType").values}
+    """Names of TensorFlow's element types by number, without DT_: 1 is `float`, 14 `bfloat16`;
+    references are 100 higher.
+    """
+    return {
+        value.number: value.name.removeprefix("DT_").lower()
+        for value in _pool().FindEnumTypeByName("tensorflow.DataType").values
+    }

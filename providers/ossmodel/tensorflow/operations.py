@@ -1,4 +1,6 @@
-"""What each TensorFlow release knows: ops, their attributes, element types, graph versions. Data: operations.json, made by collect.py."""
+"""What each TensorFlow release knows: ops, their attributes, element types, graph versions. Data:
+operations.json, made by collect.py.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,9 @@ class Argument:
 
 @dataclass(frozen=True)
 class Release:
-    """One TensorFlow release, such as 1.15; the ops of tensorflow_model_server of that release are included."""
+    """One TensorFlow release, such as 1.15; the ops of tensorflow_model_server of that release are
+    included.
+    """
 
     name: str
     graph_version: int
@@ -68,7 +72,9 @@ class Release:
     """Numbers of the element types it knows."""
 
     def operation(self, name: str, serving: bool = True) -> Operation | None:
-        """The op, or None if the release doesn't know it; `serving` False leaves out what only TensorFlow Serving's binary adds."""
+        """The op, or None if the release doesn't know it; `serving` False leaves out what only
+        TensorFlow Serving's binary adds.
+        """
         place = _order()[self.name]
         for part in ("operations", "serving") if serving else ("operations",):
             for first, last, removed_in, described in _data()[part].get(name, ()):
@@ -77,27 +83,37 @@ class Release:
         return None
 
     def arguments(self, name: str) -> tuple[tuple[Argument, ...], tuple[Argument, ...]] | None:
-        """(inputs, outputs) of the op; None if they aren't known: an op that the release lacks, or that only the server's binary adds."""
+        """(inputs, outputs) of the op; None if they aren't known: an op that the release lacks, or
+        that only the server's binary adds.
+        """
         return _arguments(self.name, name)
 
     @property
     def takes_cut_graphs(self) -> bool:
-        """Measured: the parsers up to 2.11 take a message that ends between two fields for whole, whatever lengths it gives."""
+        """Measured: the parsers up to 2.11 take a message that ends between two fields for whole,
+        whatever lengths it gives.
+        """
         return _order()[self.name] < _order()["2.12"]
 
     @property
     def evaluates_constants(self) -> bool:
-        """Measured: from 2.13 on the import computes the constants that say sizes, and refuses the graph when it can't."""
+        """Measured: from 2.13 on the import computes the constants that say sizes, and refuses the
+        graph when it can't.
+        """
         return _order()[self.name] >= _order()["2.13"]
 
     @property
     def refuses_unknown_attributes(self) -> bool:
-        """Measured: up to 2.4 an attribute that the op doesn't have is an error, from 2.5 on it is ignored."""
+        """Measured: up to 2.4 an attribute that the op doesn't have is an error, from 2.5 on it is
+        ignored.
+        """
         return _order()[self.name] < _order()["2.5"]
 
     @property
     def skips_without_saver(self) -> bool:
-        """Measured: from 2.4 on a model without saver_def is loaded without its variables; older releases refuse it."""
+        """Measured: from 2.4 on a model without saver_def is loaded without its variables; older
+        releases refuse it.
+        """
         return _order()[self.name] >= _order()["2.4"]
 
     @property
@@ -112,7 +128,9 @@ def releases() -> list[Release]:
 
 
 def release(version: str) -> Release | None:
-    """The release of a version such as `1.15.0` or `2.15`; the newest known for a newer one, None for an older one than the oldest."""
+    """The release of a version such as `1.15.0` or `2.15`; the newest known for a newer one, None
+    for an older one than the oldest.
+    """
     found = re.match(r"(\d+)\.(\d+)", version)
     if not found:
         return None
@@ -165,7 +183,13 @@ def _argument(word: str) -> Argument:
         return Argument(name, list_attribute=kind[1:-1], count_attribute=count)
     if kind.isdigit():
         return Argument(name, int(kind), count_attribute=count, reference=reference)
-    return Argument(name, type_attribute=kind, count_attribute=count, default=int(default or 0), reference=reference)
+    return Argument(
+        name,
+        type_attribute=kind,
+        count_attribute=count,
+        default=int(default or 0),
+        reference=reference,
+    )
 
 
 def _attribute(word: str) -> tuple[str, Attribute]:
@@ -173,5 +197,8 @@ def _attribute(word: str) -> tuple[str, Attribute]:
     text, _, allowed = text.partition("=")
     name, _, kind = text.rpartition(":")
     return name, Attribute(
-        kind.removesuffix("?"), kind.endswith("?"), frozenset(allowed.split(",") if allowed else ()), int(minimum) if minimum else None
+        kind.removesuffix("?"),
+        kind.endswith("?"),
+        frozenset(allowed.split(",") if allowed else ()),
+        int(minimum) if minimum else None,
     )

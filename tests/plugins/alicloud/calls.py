@@ -16,7 +16,9 @@ _VOLATILE = {
 
 
 def recorded(name: str, replacing: Mapping[str, str] | None = None) -> dict[int, dict[str, Any]]:
-    """The calls of one recording of the published plugin, by sequence number; texts in `replacing` are exchanged."""
+    """The calls of one recording of the published plugin, by sequence number; texts in `replacing`
+    are exchanged.
+    """
     text = (DATA / f"{name}.jsonl").read_text()
     for old, new in (replacing or {}).items():
         text = text.replace(old, new)
@@ -31,7 +33,11 @@ def comparable(call: Mapping[str, Any]) -> dict[str, Any]:
         "host": call["host"],
         "path": call["path"],
         "query": {key: value for key, value in call["query"].items() if key not in _VOLATILE},
-        "headers": {key: value for key, value in call["headers"].items() if _HEADERS.match(key) and key not in _VOLATILE},
+        "headers": {
+            key: value
+            for key, value in call["headers"].items()
+            if _HEADERS.match(key) and key not in _VOLATILE
+        },
         "body": _body(call["body"]),
     }
 

@@ -27,15 +27,22 @@ def plugin(executable: Path):
 
 
 Runs = dict[str, dict[str, "Future[list[dict[str, Any]]]"]]
-"""What every step of every scenario sent and answered, by double and scenario, as far as it is there."""
+"""What every step of every scenario sent and answered, by double and scenario, as far as it is
+there.
+"""
 
 
 @pytest.fixture(scope="session")
 def runs(executable: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
-    """Every scenario before the recorded answers and before the lab's region. They wait most of the time, so all run side by side."""
+    """Every scenario before the recorded answers and before the lab's region. They wait most of the
+    time, so all run side by side.
+    """
     with ThreadPoolExecutor(2 * len(SCENARIOS)) as pool:
         yield {
-            double: {name: pool.submit(run, name, executable, tmp_path_factory.mktemp(name), double) for name in SCENARIOS}
+            double: {
+                name: pool.submit(run, name, executable, tmp_path_factory.mktemp(name), double)
+                for name in SCENARIOS
+            }
             for double in ("replay", "region")
         }
 

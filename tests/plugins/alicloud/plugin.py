@@ -26,7 +26,11 @@ class Plugin:
     """A running plugin; properties go in and out as plain data."""
 
     def __init__(self, executable: Path, environment: Mapping[str, str]) -> None:
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("ALICLOUD_", "ALIBABA_"))}
+        clean = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("ALICLOUD_", "ALIBABA_"))
+        }
         self._process = subprocess.Popen(
             [executable, "127.0.0.1:1"],
             env={**clean, **environment},
@@ -37,7 +41,9 @@ class Plugin:
         )
         assert self._process.stdout is not None
         port = int(self._process.stdout.readline())
-        self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.max_receive_message_length", 64 << 20)])
+        self._channel = grpc.insecure_channel(
+            f"127.0.0.1:{port}", options=[("grpc.max_receive_message_length", 64 << 20)]
+        )
         self.stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
 
     def __enter__(self) -> "Plugin":
@@ -50,14 +56,22 @@ class Plugin:
 
     def configure(self) -> Any:
         """Configures from the environment alone; returns the reply."""
-        request = provider_pb2.ConfigureRequest(args=struct({"version": "3.105.0"}), acceptSecrets=True, acceptResources=True)
+        request = provider_pb2.ConfigureRequest(
+            args=struct({"version": "3.105.0"}), acceptSecrets=True, acceptResources=True
+        )
         return self.stub.Configure(request, timeout=60)
 
-    def check(self, token: str, news: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    def check(
+        self, token: str, news: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         """Inputs after Check, and its failures as (property, reason)."""
-        request = provider_pb2.CheckRequest(urn=urn(token), olds=struct({}), news=struct(news), randomSeed=b"1" * 32)
+        request = provider_pb2.CheckRequest(
+            urn=urn(token), olds=struct({}), news=struct(news), randomSeed=b"1" * 32
+        )
         reply = self.stub.Check(request, timeout=60)
-        return plain(reply.inputs), [(failure.property, failure.reason) for failure in reply.failures]
+        return plain(reply.inputs), [
+            (failure.property, failure.reason) for failure in reply.failures
+        ]
 
     def create(self, token: str, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """Id and state of a new resource."""
@@ -65,21 +79,37 @@ class Plugin:
         reply = self.stub.Create(request, timeout=120)
         return reply.id, plain(reply.properties)
 
-    def diff(self, token: str, identifier: str, olds: Mapping[str, Any], news: Mapping[str, Any]) -> Any:
+    def diff(
+        self, token: str, identifier: str, olds: Mapping[str, Any], news: Mapping[str, Any]
+    ) -> Any:
         """The reply of Diff."""
-        request = provider_pb2.DiffRequest(id=identifier, urn=urn(token), olds=struct(olds), news=struct(news))
+        request = provider_pb2.DiffRequest(
+            id=identifier, urn=urn(token), olds=struct(olds), news=struct(news)
+        )
         return self.stub.Diff(request, timeout=60)
 
     def update(
-        self, token: str, identifier: str, olds: Mapping[str, Any], news: Mapping[str, Any], ignore: Sequence[str] = ()
+        self,
+        token: str,
+        identifier: str,
+        olds: Mapping[str, Any],
+        news: Mapping[str, Any],
+        ignore: Sequence[str] = (),
     ) -> dict[str, Any]:
         """The state after an update."""
         request = provider_pb2.UpdateRequest(
-            id=identifier, urn=urn(token), olds=struct(olds), news=struct(news), ignoreChanges=ignore, timeout=120
+            id=identifier,
+            urn=urn(token),
+            olds=struct(olds),
+            news=struct(news),
+            ignoreChanges=ignore,
+            timeout=120,
         )
         return plain(self.stub.Update(request, timeout=120).properties)
 
-    def read(self, token: str, identifier: str, state: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    def read(
+        self, token: str, identifier: str, state: Mapping[str, Any]
+    ) -> tuple[str, dict[str, Any]]:
         """Id ("" if it is gone) and state as the cloud has it."""
         request = provider_pb2.ReadRequest(id=identifier, urn=urn(token), properties=struct(state))
         reply = self.stub.Read(request, timeout=120)
@@ -87,7 +117,9 @@ class Plugin:
 
     def delete(self, token: str, identifier: str, state: Mapping[str, Any]) -> None:
         """Deletes a resource."""
-        request = provider_pb2.DeleteRequest(id=identifier, urn=urn(token), properties=struct(state), timeout=120)
+        request = provider_pb2.DeleteRequest(
+            id=identifier, urn=urn(token), properties=struct(state), timeout=120
+        )
         self.stub.Delete(request, timeout=120)
 
     def info(self) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 from tests.plugins.alicloud.scenarios import CLUSTER, NODE_POOL, Step
 
 _CONTROL = "http://10.0.0.2:9090/_lab"
-_TASK_SECONDS = 6.5  # between the plugin's first look at a task (after 5 s) and its second (after 8 s), as recorded
+# between the plugin's first look at a task (after 5 s) and its second (after 8 s), as recorded
+_TASK_SECONDS = 6.5
 
 
 class Region:
@@ -21,10 +22,15 @@ class Region:
     def __init__(self, home: Path) -> None:
         (home / "scenario.yaml").write_text(f"delays: {{task: {_TASK_SECONDS}}}\n")
         self._log = (home / "region.log").open("w")
-        self._process = subprocess.Popen([sys.executable, "-m", "lab.alicloud", "--home", str(home)], stderr=self._log)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "lab.alicloud", "--home", str(home)], stderr=self._log
+        )
         self._home = home
         self._wait()
-        _ask("/clusters", {"cluster_id": CLUSTER, "name": "recorded", "vswitch_ids": NODE_POOL["vswitchIds"]})
+        _ask(
+            "/clusters",
+            {"cluster_id": CLUSTER, "name": "recorded", "vswitch_ids": NODE_POOL["vswitchIds"]},
+        )
         self._last = _ask("/calls?since=-1")["last"]
 
     def _wait(self) -> None:
@@ -35,16 +41,23 @@ class Region:
                 return
             except OSError:
                 if time.monotonic() > deadline or self._process.poll() is not None:
-                    raise RuntimeError(f"the region did not start: {(self._home / 'region.log').read_text()}") from None
+                    raise RuntimeError(
+                        f"the region did not start: {(self._home / 'region.log').read_text()}"
+                    ) from None
                 time.sleep(0.1)
 
     def credentials(self) -> dict[str, str]:
         """The region checks signatures: environment with its keys."""
         keys = json.loads((self._home / "credentials.json").read_text())
-        return {"ALICLOUD_ACCESS_KEY": keys["access_key"], "ALICLOUD_SECRET_KEY": keys["secret_key"]}
+        return {
+            "ALICLOUD_ACCESS_KEY": keys["access_key"],
+            "ALICLOUD_SECRET_KEY": keys["secret_key"],
+        }
 
     def plays(self, step: Step) -> bool:
-        """Whether the step needs nothing that was done behind the plugin's back in the recording."""
+        """Whether the step needs nothing that was done behind the plugin's back in the
+        recording.
+        """
         return not step.staged
 
     def expect(self, answers: Iterable[dict[str, Any]]) -> None:
@@ -59,6 +72,8 @@ class Region:
 
 def _ask(path: str, body: Any = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(_CONTROL + path, data=data, headers={"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        _CONTROL + path, data=data, headers={"Content-Type": "application/json"}
+    )
     with urllib.request.urlopen(request, timeout=120) as answer:
         return json.load(answer)

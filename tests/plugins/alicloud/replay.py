@@ -1,4 +1,6 @@
-"""An HTTPS server that gives the recorded answers to the calls it knows and notes every call it gets."""
+"""An HTTPS server that gives the recorded answers to the calls it knows and notes every call it
+gets.
+"""
 
 import json
 import ssl
@@ -18,7 +20,9 @@ _OWN_HEADERS = {"content-length", "transfer-encoding", "connection", "date"}
 
 
 class Replay:
-    """Answers of a recording, each given once; `take` hands over the calls seen since the last time."""
+    """Answers of a recording, each given once; `take` hands over the calls seen since the last
+    time.
+    """
 
     def __init__(self, ca: CA, address: str) -> None:
         self._lock = threading.Lock()
@@ -26,7 +30,9 @@ class Replay:
         self._seen: list[dict[str, Any]] = []
         self._server = ThreadingHTTPServer((address, 443), _handler(self))
         self._server.daemon_threads = True
-        self._server.socket = _tls(ca).wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
+        self._server.socket = _tls(ca).wrap_socket(
+            self._server.socket, server_side=True, do_handshake_on_connect=False
+        )
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def credentials(self) -> dict[str, str]:

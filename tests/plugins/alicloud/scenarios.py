@@ -1,7 +1,8 @@
 """Which operations on which inputs led to which recorded calls.
 
-The sequence numbers name the calls in `tests/data/wire/*.jsonl`, recorded from the published plugin 3.105.0. The engine ran
-resources side by side there; here they run one after the other, so each step names its own calls in their order.
+The sequence numbers name the calls in `tests/data/wire/*.jsonl`, recorded from the published plugin
+3.105.0. The engine ran resources side by side there; here they run one after the other, so each
+step names its own calls in their order.
 """
 
 import json
@@ -26,7 +27,9 @@ class Step:
     ignore: list[str] = field(default_factory=list)
     """Properties in `ignoreChanges`."""
     staged: bool = False
-    """Whether the recorded answers depend on something done behind the plugin's back, so that only a replay gives them."""
+    """Whether the recorded answers depend on something done behind the plugin's back, so that only
+    a replay gives them.
+    """
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,13 @@ NODE_POOL = {
     "onDemandPercentageAboveBaseCapacity": "30",
     "scalingPolicy": "release",
     "scalingConfig": {"enable": True, "minSize": 0, "maxSize": 10, "type": "gpu"},
-    "management": {"enable": True, "autoRepair": True, "autoUpgrade": False, "autoVulFix": False, "maxUnavailable": 1},
+    "management": {
+        "enable": True,
+        "autoRepair": True,
+        "autoUpgrade": False,
+        "autoVulFix": False,
+        "maxUnavailable": 1,
+    },
     "labels": [{"key": "inference", "value": "tensorflow"}],
     "taints": [{"key": "inference", "value": "tensorflow", "effect": "NoSchedule"}],
     "tags": {"app": "inference"},
@@ -80,7 +89,13 @@ def node_pool() -> list[Phase]:
         Phase(
             "replace",
             [
-                Step("create", "pool2", [52, 53, 54, 55, 56], _POOL, {**NODE_POOL, "securityGroupIds": ["sg-2"]}),
+                Step(
+                    "create",
+                    "pool2",
+                    [52, 53, 54, 55, 56],
+                    _POOL,
+                    {**NODE_POOL, "securityGroupIds": ["sg-2"]},
+                ),
                 Step("delete", "pool", [57, 58, 59]),
             ],
         ),
@@ -90,7 +105,12 @@ def node_pool() -> list[Phase]:
 
 def _policy(*actions: str) -> str:
     resources = [f"acs:oss:*:*:{BUCKET}", f"acs:oss:*:*:{BUCKET}/*"]
-    return json.dumps({"Version": "1", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": resources}]})
+    return json.dumps(
+        {
+            "Version": "1",
+            "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": resources}],
+        }
+    )
 
 
 _ISSUER = f"https://oidc-ack-cn-shanghai.oss-cn-shanghai.aliyuncs.com/{CLUSTER}"
@@ -106,7 +126,9 @@ _TRUST = {
                 }
             },
             "Effect": "Allow",
-            "Principal": {"Federated": [f"acs:ram::1234567890123456:oidc-provider/ack-rrsa-{CLUSTER}"]},
+            "Principal": {
+                "Federated": [f"acs:ram::1234567890123456:oidc-provider/ack-rrsa-{CLUSTER}"]
+            },
         }
     ],
     "Version": "1",
@@ -131,7 +153,10 @@ _ATTACHMENT_TYPE = "alicloud:ram/rolePolicyAttachment:RolePolicyAttachment"
 
 def ram() -> list[Phase]:
     """Create, update, rename and destroy of role, policy and attachment."""
-    wider = {**POLICY, "policyDocument": _policy("oss:GetObject", "oss:ListObjects", "oss:GetObjectAcl")}
+    wider = {
+        **POLICY,
+        "policyDocument": _policy("oss:GetObject", "oss:ListObjects", "oss:GetObjectAcl"),
+    }
     described = {**ROLE, "description": "new text"}
     return [
         Phase(
@@ -152,8 +177,20 @@ def ram() -> list[Phase]:
         Phase(
             "replace role",
             [
-                Step("create", "role2", [441, 442, 443], _ROLE_TYPE, {**described, "roleName": "wire-oss-reader2"}),
-                Step("create", "attachment2", [444, 445], _ATTACHMENT_TYPE, {**_ATTACHMENT, "roleName": "wire-oss-reader2"}),
+                Step(
+                    "create",
+                    "role2",
+                    [441, 442, 443],
+                    _ROLE_TYPE,
+                    {**described, "roleName": "wire-oss-reader2"},
+                ),
+                Step(
+                    "create",
+                    "attachment2",
+                    [444, 445],
+                    _ATTACHMENT_TYPE,
+                    {**_ATTACHMENT, "roleName": "wire-oss-reader2"},
+                ),
                 Step("delete", "attachment", [446]),
                 Step("delete", "role", [447, 448]),
             ],

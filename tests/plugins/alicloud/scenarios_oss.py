@@ -9,9 +9,16 @@ from tests.plugins.alicloud.scenarios import BUCKET, Phase, Step
 
 _BUCKET_TYPE = "alicloud:oss/bucket:Bucket"
 _OBJECT_TYPE = "alicloud:oss/bucketObject:BucketObject"
-_BUCKET: dict[str, Any] = {"bucket": BUCKET, "storageClass": "Standard", "redundancyType": "LRS", "tags": {"app": "inference"}}
+_BUCKET: dict[str, Any] = {
+    "bucket": BUCKET,
+    "storageClass": "Standard",
+    "redundancyType": "LRS",
+    "tags": {"app": "inference"},
+}
 _SPLIT_OFF = ["versioning", "serverSideEncryptionRule", "policy"]
-"""What the bucket itself must leave alone because split resources set it; without this it deletes their settings."""
+"""What the bucket itself must leave alone because split resources set it; without this it deletes
+their settings.
+"""
 _RULE = {
     "id": "old",
     "prefix": "models/",
@@ -30,7 +37,9 @@ _STATEMENT = {
 
 def _split(name: str, calls: list[int], **inputs: Any) -> Step:
     module_type = name[0].lower() + name[1:]
-    return Step("create", name, calls, f"alicloud:oss/{module_type}:{name}", {"bucket": BUCKET, **inputs})
+    return Step(
+        "create", name, calls, f"alicloud:oss/{module_type}:{name}", {"bucket": BUCKET, **inputs}
+    )
 
 
 def _content(size: int) -> str:
@@ -42,11 +51,19 @@ def _digest(size: int) -> str:
 
 
 DIGESTS = {"gKkVctrV9OQQUIPzaTkMwQ==": _digest(6000), "Ii+Dtg6tQvBGbQD3cWvtLA==": _digest(7000)}
-"""Recorded MD5s of contents that were not recorded, and the MD5s of the contents which stand for them here."""
+"""Recorded MD5s of contents that were not recorded, and the MD5s of the contents which stand for
+them here.
+"""
 
 
 def _object(key: str, size: int, **inputs: Any) -> dict[str, Any]:
-    return {"bucket": BUCKET, "key": key, "content": _content(size), "contentType": "application/octet-stream", **inputs}
+    return {
+        "bucket": BUCKET,
+        "key": key,
+        "content": _content(size),
+        "contentType": "application/octet-stream",
+        **inputs,
+    }
 
 
 def _create() -> Phase:
@@ -57,11 +74,22 @@ def _create() -> Phase:
             Step("create", "bucket", list(range(126, 141)), _BUCKET_TYPE, _BUCKET),
             _split("BucketServerSideEncryption", [141, 153, 154], sseAlgorithm="AES256"),
             _split("BucketVersioning", [142, 148], status="Enabled"),
-            _split("BucketHttpsConfig", [143, 155, 156], enable=True, tlsVersions=["TLSv1.2", "TLSv1.3"]),
+            _split(
+                "BucketHttpsConfig",
+                [143, 155, 156],
+                enable=True,
+                tlsVersions=["TLSv1.2", "TLSv1.3"],
+            ),
             _split("BucketAcl", [144, 150], acl="private"),
             _split("BucketPolicy", [145, 151], policy=policy),
             _split("BucketPublicAccessBlock", [146, 152], blockPublicAccess=True),
-            Step("create", "object", [147, 149], _OBJECT_TYPE, _object("models/1/saved_model.pb", 5000)),
+            Step(
+                "create",
+                "object",
+                [147, 149],
+                _OBJECT_TYPE,
+                _object("models/1/saved_model.pb", 5000),
+            ),
         ],
     )
 
@@ -97,12 +125,25 @@ def _destroy() -> list[Phase]:
     forced = {**_BUCKET, "forceDestroy": True}
     return [
         Phase("destroy non-empty", splits),
-        Phase("destroy force", [Step("delete", "bucket", [380, 381, 382, 383, 384, 385, 386], inputs=forced, staged=True)]),
+        Phase(
+            "destroy force",
+            [
+                Step(
+                    "delete",
+                    "bucket",
+                    [380, 381, 382, 383, 384, 385, 386],
+                    inputs=forced,
+                    staged=True,
+                )
+            ],
+        ),
     ]
 
 
 def _refused(title: str, calls: list[int], error: str) -> Phase:
-    return Phase(title, [Step("create", title, calls, _BUCKET_TYPE, _BUCKET, error=error, staged=True)])
+    return Phase(
+        title, [Step("create", title, calls, _BUCKET_TYPE, _BUCKET, error=error, staged=True)]
+    )
 
 
 def oss() -> list[Phase]:
@@ -116,7 +157,13 @@ def oss() -> list[Phase]:
         Phase(
             "object key replace and lifecycle",
             [
-                Step("update", "bucket", list(range(315, 327)), inputs={**_BUCKET, "lifecycleRules": [_RULE]}, ignore=_SPLIT_OFF),
+                Step(
+                    "update",
+                    "bucket",
+                    list(range(315, 327)),
+                    inputs={**_BUCKET, "lifecycleRules": [_RULE]},
+                    ignore=_SPLIT_OFF,
+                ),
                 Step("create", "object2", [327, 328], _OBJECT_TYPE, replaced),
                 Step("delete", "object", [329, 330]),
             ],

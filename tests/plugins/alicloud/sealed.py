@@ -1,7 +1,7 @@
 """Runs one scenario in a network namespace of its own: `python -m … NAME PLUGIN DIRECTORY DOUBLE`.
 
-Inside, every name of the cloud leads to the double: "replay" gives the recorded answers, "region" is the lab's region. The
-result, what each step sent and answered, goes to `DIRECTORY/result.json`.
+Inside, every name of the cloud leads to the double: "replay" gives the recorded answers, "region"
+is the lab's region. The result, what each step sent and answered, goes to `DIRECTORY/result.json`.
 """
 
 import asyncio
@@ -24,9 +24,29 @@ _LONGEST_SECONDS = 300
 def run(name: str, plugin: Path, directory: Path, double: str = "replay") -> list[dict[str, Any]]:
     """The outcome of every step of a scenario: title, step, calls, error, state."""
     user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    namespaces = ["unshare", *user, "--net", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"]
-    command = [*namespaces, sys.executable, "-m", "tests.plugins.alicloud.sealed", name, str(plugin), str(directory), double]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_LONGEST_SECONDS, check=False)
+    namespaces = [
+        "unshare",
+        *user,
+        "--net",
+        "--mount",
+        "--pid",
+        "--mount-proc",
+        "--fork",
+        "--kill-child",
+    ]
+    command = [
+        *namespaces,
+        sys.executable,
+        "-m",
+        "tests.plugins.alicloud.sealed",
+        name,
+        str(plugin),
+        str(directory),
+        double,
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=_LONGEST_SECONDS, check=False
+    )
     if done.returncode != 0:
         raise RuntimeError(f"scenario {name}: {done.stderr}")
     return json.loads((directory / "result.json").read_text())
@@ -68,10 +88,19 @@ class _Runner:
 
         empty = self._ca.parent / "no-certificates"
         empty.mkdir(exist_ok=True)
-        environment = {**CREDENTIALS, **self._double.credentials(), "SSL_CERT_FILE": str(self._ca), "SSL_CERT_DIR": str(empty)}
+        environment = {
+            **CREDENTIALS,
+            **self._double.credentials(),
+            "SSL_CERT_FILE": str(self._ca),
+            "SSL_CERT_DIR": str(empty),
+        }
         with Plugin(self._plugin, environment) as plugin:
             plugin.configure()
-            return [self._outcome(plugin, phase.title, step) for step in phase.steps if self._double.plays(step)]
+            return [
+                self._outcome(plugin, phase.title, step)
+                for step in phase.steps
+                if self._double.plays(step)
+            ]
 
     def _outcome(self, plugin: Any, title: str, step: Step) -> dict[str, Any]:
         import grpc
@@ -83,7 +112,14 @@ class _Runner:
         except grpc.RpcError as failure:
             error = failure.details()  # type: ignore[attr-defined]
         state = self._resources.get(step.name, ("", "", {}))
-        return {"phase": title, "do": step.do, "name": step.name, "calls": self._double.take(), "error": error, "state": state}
+        return {
+            "phase": title,
+            "do": step.do,
+            "name": step.name,
+            "calls": self._double.take(),
+            "error": error,
+            "state": state,
+        }
 
     def _do(self, plugin: Any, step: Step) -> None:
         token, identifier, state = self._resources.get(step.name, (step.token, "", {}))
@@ -92,7 +128,11 @@ class _Runner:
             self._resources[step.name] = (token, *plugin.create(token, inputs))
         elif step.do == "update":
             inputs = _checked(plugin, token, step.inputs)
-            self._resources[step.name] = (token, identifier, plugin.update(token, identifier, state, inputs, step.ignore))
+            self._resources[step.name] = (
+                token,
+                identifier,
+                plugin.update(token, identifier, state, inputs, step.ignore),
+            )
         elif step.do == "read":
             self._resources[step.name] = (token, *plugin.read(token, identifier, state))
         else:

@@ -1,4 +1,6 @@
-"""Check, Diff and errors of the plugin, against what the published plugin 3.105.0 was measured to answer."""
+"""Check, Diff and errors of the plugin, against what the published plugin 3.105.0 was measured to
+answer.
+"""
 
 from pathlib import Path
 
@@ -9,7 +11,12 @@ from tests.plugins.alicloud.plugin import CREDENTIALS, Plugin
 from tests.plugins.alicloud.scenarios import CLUSTER, NODE_POOL
 
 POOL = "alicloud:cs/nodePool:NodePool"
-MINIMAL = {"clusterId": CLUSTER, "nodePoolName": "p", "instanceTypes": ["ecs.gn6i-c4g1.xlarge"], "vswitchIds": ["vsw-aaaaaaaa"]}
+MINIMAL = {
+    "clusterId": CLUSTER,
+    "nodePoolName": "p",
+    "instanceTypes": ["ecs.gn6i-c4g1.xlarge"],
+    "vswitchIds": ["vsw-aaaaaaaa"],
+}
 
 
 def _reasons(plugin: Plugin, **inputs: object) -> str:
@@ -22,11 +29,23 @@ def test_version_is_the_published_one(plugin: Plugin) -> None:
 
 
 def test_inputs_after_check_of_a_node_pool(plugin: Plugin) -> None:
-    inputs, failures = plugin.check(POOL, {**MINIMAL, "scalingConfig": {"maxSize": 3, "minSize": 0}, "management": {"autoRepair": True}})
+    inputs, failures = plugin.check(
+        POOL,
+        {
+            **MINIMAL,
+            "scalingConfig": {"maxSize": 3, "minSize": 0},
+            "management": {"autoRepair": True},
+        },
+    )
     assert failures == []
     assert inputs["__defaults"] == ["installCloudMonitor"]
     assert inputs["installCloudMonitor"] is True
-    assert inputs["scalingConfig"] == {"__defaults": ["enable"], "enable": True, "maxSize": 3, "minSize": 0}
+    assert inputs["scalingConfig"] == {
+        "__defaults": ["enable"],
+        "enable": True,
+        "maxSize": 3,
+        "minSize": 0,
+    }
     assert inputs["management"] == {"__defaults": ["enable"], "autoRepair": True, "enable": True}
 
 
@@ -44,7 +63,9 @@ def test_numbers_given_for_texts_become_texts_and_back(plugin: Plugin) -> None:
     assert inputs["onDemandPercentageAboveBaseCapacity"] == "30"
     assert inputs["desiredSize"] == "2"
     assert inputs["spotInstancePools"] == 2
-    assert inputs["spotPriceLimits"] == [{"__defaults": [], "instanceType": "t1", "priceLimit": "0.5"}]
+    assert inputs["spotPriceLimits"] == [
+        {"__defaults": [], "instanceType": "t1", "priceLimit": "0.5"}
+    ]
 
 
 def test_a_node_pool_is_not_named_automatically(plugin: Plugin) -> None:
@@ -57,7 +78,9 @@ def test_two_names_are_refused(plugin: Plugin) -> None:
 
 
 def test_node_count_instances_and_scaling_conflict(plugin: Plugin) -> None:
-    reasons = _reasons(plugin, nodeCount=1, instances=["i-1"], scalingConfig={"maxSize": 1, "minSize": 0})
+    reasons = _reasons(
+        plugin, nodeCount=1, instances=["i-1"], scalingConfig={"maxSize": 1, "minSize": 0}
+    )
     assert reasons.lower().count("conflicts with") == 3
 
 
@@ -98,21 +121,32 @@ def test_what_the_plugin_lets_pass_is_left_to_our_settings(plugin: Plugin, input
 
 
 def test_a_cluster_is_named_automatically_and_has_the_measured_defaults(plugin: Plugin) -> None:
-    inputs, failures = plugin.check("alicloud:cs/managedKubernetes:ManagedKubernetes", {"vswitchIds": ["vsw-aaaaaaaa"]})
+    inputs, failures = plugin.check(
+        "alicloud:cs/managedKubernetes:ManagedKubernetes", {"vswitchIds": ["vsw-aaaaaaaa"]}
+    )
     assert failures == []
     assert inputs["name"].startswith("r-") and len(inputs["name"]) == len("r-") + 7
-    assert (inputs["clusterDomain"], inputs["nodeCidrMask"], inputs["proxyMode"]) == ("cluster.local", 24, "ipvs")
+    assert (inputs["clusterDomain"], inputs["nodeCidrMask"], inputs["proxyMode"]) == (
+        "cluster.local",
+        24,
+        "ipvs",
+    )
 
 
 def test_a_bucket_object_has_the_measured_defaults(plugin: Plugin) -> None:
-    inputs, _ = plugin.check("alicloud:oss/bucketObject:BucketObject", {"bucket": "b", "key": "k", "content": "c"})
+    inputs, _ = plugin.check(
+        "alicloud:oss/bucketObject:BucketObject", {"bucket": "b", "key": "k", "content": "c"}
+    )
     assert sorted(inputs["__defaults"]) == ["acl", "serverSideEncryption"]
     assert (inputs["acl"], inputs["serverSideEncryption"]) == ("private", "AES256")
 
 
 def test_replacing_properties_of_a_node_pool(plugin: Plugin) -> None:
     inputs, _ = plugin.check(POOL, NODE_POOL)
-    for change, replaces in [({"securityGroupIds": ["sg-2"]}, True), ({"instanceTypes": ["ecs.gn7i-c8g1.2xlarge"]}, False)]:
+    for change, replaces in [
+        ({"securityGroupIds": ["sg-2"]}, True),
+        ({"instanceTypes": ["ecs.gn7i-c8g1.2xlarge"]}, False),
+    ]:
         news, _ = plugin.check(POOL, {**NODE_POOL, **change})
         reply = plugin.diff(POOL, f"{CLUSTER}:np1", inputs, news)
         assert bool(reply.replaces) is replaces, change
@@ -125,13 +159,20 @@ def test_a_type_outside_the_map_is_unknown(plugin: Plugin) -> None:
 
 
 def test_missing_credentials_fail_at_configure_without_a_call(executable: Path) -> None:
-    environment = {key: value for key, value in CREDENTIALS.items() if key not in ("ALICLOUD_ACCESS_KEY", "ALICLOUD_SECRET_KEY")}
+    environment = {
+        key: value
+        for key, value in CREDENTIALS.items()
+        if key not in ("ALICLOUD_ACCESS_KEY", "ALICLOUD_SECRET_KEY")
+    }
     with Plugin(executable, environment) as bare, pytest.raises(grpc.RpcError) as caught:
         bare.configure()
     assert "no valid credential sources" in str(caught.value)
 
 
 def test_an_unknown_region_fails_at_configure(executable: Path) -> None:
-    with Plugin(executable, {**CREDENTIALS, "ALICLOUD_REGION": "xx-nowhere"}) as bare, pytest.raises(grpc.RpcError) as caught:
+    with (
+        Plugin(executable, {**CREDENTIALS, "ALICLOUD_REGION": "xx-nowhere"}) as bare,
+        pytest.raises(grpc.RpcError) as caught,
+    ):
         bare.configure()
     assert "Invalid Alibaba Cloud region: xx-nowhere" in str(caught.value)

@@ -1,4 +1,6 @@
-"""Every property of every mapped resource and function is called, and nested, as in the published Python SDK."""
+"""Every property of every mapped resource and function is called, and nested, as in the published
+Python SDK.
+"""
 
 import importlib
 import inspect
@@ -16,7 +18,9 @@ import pytest
 
 @pytest.fixture(scope="module")
 def names(executable: Path) -> dict[str, Any]:
-    done = subprocess.run([executable, "-property-names"], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(
+        [executable, "-property-names"], capture_output=True, text=True, timeout=120, check=True
+    )
     return json.loads(done.stdout)
 
 
@@ -24,16 +28,24 @@ def _class(token: str) -> type:
     """The SDK's resource class, or the result class of a function."""
     _, path, name = token.split(":")
     module = path.split("/")[0]
-    package = importlib.import_module("pulumi_alicloud" if module == "index" else f"pulumi_alicloud.{module}")
+    package = importlib.import_module(
+        "pulumi_alicloud" if module == "index" else f"pulumi_alicloud.{module}"
+    )
     if name[0].isupper():
         return getattr(package, name)
     function = getattr(package, re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower())
     members = vars(sys.modules[function.__module__]).items()
-    return next(item for key, item in members if key.startswith("Get") and key.endswith("Result") and inspect.isclass(item))
+    return next(
+        item
+        for key, item in members
+        if key.startswith("Get") and key.endswith("Result") and inspect.isclass(item)
+    )
 
 
 def _properties(cls: type) -> dict[str, Any]:
-    """Property names of an SDK class as in the plugin's list: with "[]" for lists, with what is inside."""
+    """Property names of an SDK class as in the plugin's list: with "[]" for lists, with what is
+    inside.
+    """
     result = {}
     for _, name, prop in types._py_properties(cls):
         assert prop.fget is not None
@@ -57,7 +69,10 @@ def test_property_names_equal_the_published_sdks(names: dict[str, Any]) -> None:
             theirs.pop("id", None)
             ours.pop("id", None)
         if ours != theirs:
-            different[token] = {"only ours": sorted(set(ours) - set(theirs)), "only theirs": sorted(set(theirs) - set(ours))}
+            different[token] = {
+                "only ours": sorted(set(ours) - set(theirs)),
+                "only theirs": sorted(set(theirs) - set(ours)),
+            }
     assert len(names) > 70
     assert different == {}
 

@@ -1,4 +1,6 @@
-"""For the same inputs the plugin calls the cloud as the published one was recorded to, call by call and field by field."""
+"""For the same inputs the plugin calls the cloud as the published one was recorded to, call by call
+and field by field.
+"""
 
 from typing import Any
 
@@ -9,17 +11,36 @@ from tests.plugins.alicloud.scenarios import Step
 from tests.plugins.alicloud.scenarios_oss import DIGESTS
 from tests.plugins.alicloud.sealed import SCENARIOS
 
-_STEPS = [(name, phase.title, step) for name, scenario in SCENARIOS.items() for phase in scenario() for step in phase.steps]
+_STEPS = [
+    (name, phase.title, step)
+    for name, scenario in SCENARIOS.items()
+    for phase in scenario()
+    for step in phase.steps
+]
 
 
-def _outcome(outcomes: dict[str, list[dict[str, Any]]], name: str, title: str, step: Step) -> dict[str, Any]:
-    return next(item for item in outcomes[name] if (item["phase"], item["do"], item["name"]) == (title, step.do, step.name))
+def _outcome(
+    outcomes: dict[str, list[dict[str, Any]]], name: str, title: str, step: Step
+) -> dict[str, Any]:
+    return next(
+        item
+        for item in outcomes[name]
+        if (item["phase"], item["do"], item["name"]) == (title, step.do, step.name)
+    )
 
 
-@pytest.mark.parametrize(("name", "title", "step"), _STEPS, ids=[f"{name}-{title}-{step.do}-{step.name}" for name, title, step in _STEPS])
-def test_calls_equal_the_recorded_ones(outcomes: dict[str, list[dict[str, Any]]], name: str, title: str, step: Step) -> None:
+@pytest.mark.parametrize(
+    ("name", "title", "step"),
+    _STEPS,
+    ids=[f"{name}-{title}-{step.do}-{step.name}" for name, title, step in _STEPS],
+)
+def test_calls_equal_the_recorded_ones(
+    outcomes: dict[str, list[dict[str, Any]]], name: str, title: str, step: Step
+) -> None:
     outcome = _outcome(outcomes, name, title, step)
-    assert [comparable(call) for call in outcome["calls"]] == [comparable(call) for call in select(recorded(name, DIGESTS), step.calls)]
+    assert [comparable(call) for call in outcome["calls"]] == [
+        comparable(call) for call in select(recorded(name, DIGESTS), step.calls)
+    ]
     if step.error:
         assert step.error in outcome["error"]
     else:
@@ -32,15 +53,30 @@ def test_scenarios_cover_every_recorded_call_of_the_data() -> None:
         assert used == set(recorded(name)) and used, name
 
 
-def test_requests_are_signed_by_each_client_family(outcomes: dict[str, list[dict[str, Any]]]) -> None:
-    headers = {name: [call["headers"].get("authorization", "") for item in outcomes[name] for call in item["calls"]] for name in outcomes}
+def test_requests_are_signed_by_each_client_family(
+    outcomes: dict[str, list[dict[str, Any]]],
+) -> None:
+    headers = {
+        name: [
+            call["headers"].get("authorization", "")
+            for item in outcomes[name]
+            for call in item["calls"]
+        ]
+        for name in outcomes
+    }
     assert any(value.startswith("acs LTAI0000000000000000:") for value in headers["nodepool"])
     signed = [value for value in headers["oss"] if value]
-    assert signed and all(value.startswith("OSS4-HMAC-SHA256 Credential=LTAI0000000000000000/") for value in signed)
+    assert signed and all(
+        value.startswith("OSS4-HMAC-SHA256 Credential=LTAI0000000000000000/") for value in signed
+    )
 
 
-def test_split_resources_read_back_what_they_wrote(outcomes: dict[str, list[dict[str, Any]]]) -> None:
-    states = {item["name"]: item["state"][2] for item in outcomes["oss"] if item["phase"] == "refresh"}
+def test_split_resources_read_back_what_they_wrote(
+    outcomes: dict[str, list[dict[str, Any]]],
+) -> None:
+    states = {
+        item["name"]: item["state"][2] for item in outcomes["oss"] if item["phase"] == "refresh"
+    }
     assert states["BucketVersioning"]["status"] == "Enabled"
     assert states["BucketHttpsConfig"]["tlsVersions"] == ["TLSv1.2", "TLSv1.3"]
     assert states["BucketHttpsConfig"]["enable"] is True

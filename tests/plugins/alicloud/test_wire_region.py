@@ -1,4 +1,6 @@
-"""The lab's region receives from the plugin the calls which the published plugin was recorded to send, and leads it the same way."""
+"""The lab's region receives from the plugin the calls which the published plugin was recorded to
+send, and leads it the same way.
+"""
 
 import itertools
 import json
@@ -13,7 +15,11 @@ from tests.plugins.alicloud.scenarios_oss import DIGESTS
 from tests.plugins.alicloud.sealed import SCENARIOS
 
 _STEPS = [
-    (name, phase.title, step) for name, scenario in SCENARIOS.items() for phase in scenario() for step in phase.steps if not step.staged
+    (name, phase.title, step)
+    for name, scenario in SCENARIOS.items()
+    for phase in scenario()
+    for step in phase.steps
+    if not step.staged
 ]
 _IDS = ((r"\bnp[0-9a-f]{30}\b", "<pool>"), (r"\bT-[0-9a-f]+\b", "<task>"))
 
@@ -21,7 +27,8 @@ _IDS = ((r"\bnp[0-9a-f]{30}\b", "<pool>"), (r"\bT-[0-9a-f]+\b", "<task>"))
 def _without_ids(calls: list[dict[str, Any]]) -> Any:
     """Calls with the ids that every double makes up itself replaced by what they are ids of.
 
-    How often the plugin looks at a task before it is done is a matter of time: looks that follow each other are one.
+    How often the plugin looks at a task before it is done is a matter of time: looks that follow
+    each other are one.
     """
     text = json.dumps([comparable(call) for call in calls])
     for pattern, replacement in _IDS:
@@ -29,9 +36,21 @@ def _without_ids(calls: list[dict[str, Any]]) -> Any:
     return [call for call, _ in itertools.groupby(json.loads(text))]
 
 
-@pytest.mark.parametrize(("name", "title", "step"), _STEPS, ids=[f"{name}-{title}-{step.do}-{step.name}" for name, title, step in _STEPS])
-def test_calls_equal_the_recorded_ones(received: dict[str, list[dict[str, Any]]], name: str, title: str, step: Step) -> None:
-    outcome = next(item for item in received[name] if (item["phase"], item["do"], item["name"]) == (title, step.do, step.name))
+@pytest.mark.parametrize(
+    ("name", "title", "step"),
+    _STEPS,
+    ids=[f"{name}-{title}-{step.do}-{step.name}" for name, title, step in _STEPS],
+)
+def test_calls_equal_the_recorded_ones(
+    received: dict[str, list[dict[str, Any]]], name: str, title: str, step: Step
+) -> None:
+    outcome = next(
+        item
+        for item in received[name]
+        if (item["phase"], item["do"], item["name"]) == (title, step.do, step.name)
+    )
     assert outcome["error"] == ""
-    assert _without_ids(outcome["calls"]) == _without_ids(select(recorded(name, DIGESTS), step.calls))
+    assert _without_ids(outcome["calls"]) == _without_ids(
+        select(recorded(name, DIGESTS), step.calls)
+    )
     assert all(call["status"] < 400 or call["status"] == 404 for call in outcome["calls"])

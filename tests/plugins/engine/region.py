@@ -1,4 +1,6 @@
-"""The region double alone in a sealed namespace, and small programs of the project's own components run there by the real CLI."""
+"""The region double alone in a sealed namespace, and small programs of the project's own components
+run there by the real CLI.
+"""
 
 from __future__ import annotations
 
@@ -47,8 +49,12 @@ class Region:
 
     def pulumi(self, *arguments: str, expect: int = 0) -> str:
         """All that the CLI printed; checks how it ended."""
-        done = self.lab.run("pulumi", *arguments, "--non-interactive", "--color", "never", check=False)
-        assert done.returncode == expect, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        done = self.lab.run(
+            "pulumi", *arguments, "--non-interactive", "--color", "never", check=False
+        )
+        assert done.returncode == expect, (
+            f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
         return done.stdout + done.stderr
 
     def up(self, *arguments: str, expect: int = 0) -> str:
@@ -57,7 +63,11 @@ class Region:
 
     def configure(self, **values: Any) -> None:
         """Set configuration values of the selected stack."""
-        self.pulumi("config", "set-all", *(word for key, value in values.items() for word in ("--plaintext", f"{key}={value}")))
+        self.pulumi(
+            "config",
+            "set-all",
+            *(word for key, value in values.items() for word in ("--plaintext", f"{key}={value}")),
+        )
 
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs."""

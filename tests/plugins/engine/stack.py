@@ -27,8 +27,17 @@ class Stack:
     def run(self, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
         """Run the CLI and check how it ended."""
         command = [self.cli, *arguments, "--non-interactive", "--color", "never"]
-        done = subprocess.run(command, cwd=self.directory, env=self.environment, capture_output=True, text=True, timeout=SECONDS)
-        assert done.returncode == expect, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        done = subprocess.run(
+            command,
+            cwd=self.directory,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+        assert done.returncode == expect, (
+            f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
         return done
 
     def up(self, *arguments: str, expect: int = 0) -> str:
@@ -47,10 +56,16 @@ class Stack:
 
 
 def new_stack(directory: Path) -> Stack:
-    """An empty stack `dev` of project `lab` in `directory`. It has no plugin but what the engine itself keeps."""
+    """An empty stack `dev` of project `lab` in `directory`. It has no plugin but what the engine
+    itself keeps.
+    """
     tools = toolchain.ensure(["pulumi", "pulumi-language-python"])
     (directory / "state").mkdir()
-    places = [str(tools["pulumi-language-python"].path.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
+    places = [
+        str(tools["pulumi-language-python"].path.parent),
+        str(Path(sys.executable).parent),
+        os.environ["PATH"],
+    ]
     (directory / "home").mkdir(exist_ok=True)
     without_logs(directory / "home")
     environment = {
@@ -63,7 +78,9 @@ def new_stack(directory: Path) -> Stack:
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_PYTHON_CMD": sys.executable,
     }
-    (directory / "Pulumi.yaml").write_text(f"name: lab\nruntime:\n  name: python\n  options:\n    virtualenv: {sys.prefix}\n")
+    (directory / "Pulumi.yaml").write_text(
+        f"name: lab\nruntime:\n  name: python\n  options:\n    virtualenv: {sys.prefix}\n"
+    )
     (directory / "__main__.py").write_text("")
     stack = Stack(directory, environment, str(tools["pulumi"].path))
     stack.run("stack", "init", "dev")

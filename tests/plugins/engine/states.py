@@ -1,7 +1,9 @@
-"""States of released versions: `python -m tests.plugins.engine.states` records the running lab's for the version of pyproject.toml.
+"""States of released versions: `python -m tests.plugins.engine.states` records the running lab's
+for the version of pyproject.toml.
 
-Run it at every release, after `make up`, and commit the file: every later version is previewed against it (test_upgrades.py). The secrets
-of a lab are worth nothing; even so they are replaced by placeholders.
+Run it at every release, after `make up`, and commit the file: every later version is previewed
+against it (test_upgrades.py). The secrets of a lab are worth nothing; even so they are replaced by
+placeholders.
 """
 
 from __future__ import annotations
@@ -48,21 +50,31 @@ def put(workspace: Workspace, program: pathlib.Path, state: dict[str, Any]) -> N
     state["deployment"]["secrets_providers"] = {"type": "passphrase", "state": {"salt": salt}}
     path = workspace.directory / "recorded.json"
     path.write_text(json.dumps(state))
-    done: subprocess.CompletedProcess[str] = workspace.pulumi(program, "stack", "import", "--stack", workspace.stack, "--file", str(path))
+    done: subprocess.CompletedProcess[str] = workspace.pulumi(
+        program, "stack", "import", "--stack", workspace.stack, "--file", str(path)
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def scrubbed(value: Any) -> Any:
-    """The state without call stacks, and with placeholders for secrets. Raises ValueError for a secret whose form isn't known."""
+    """The state without call stacks, and with placeholders for secrets. Raises ValueError for a
+    secret whose form isn't known.
+    """
     if isinstance(value, list):
         return [scrubbed(inner) for inner in value]
     if not isinstance(value, dict):
         return value
     if SENTINEL in value:
         if "clusters" not in str(value.get("plaintext")):
-            raise ValueError(f"a secret that is no kubeconfig: {sorted(value)}; add a placeholder for it")
+            raise ValueError(
+                f"a secret that is no kubeconfig: {sorted(value)}; add a placeholder for it"
+            )
         return {SENTINEL: SECRET, "plaintext": json.dumps(PLACEHOLDERS["kubeconfig"])}
-    return {key: scrubbed(inner) for key, inner in value.items() if key not in ("stackTrace", "sourcePosition", "secrets_providers")}
+    return {
+        key: scrubbed(inner)
+        for key, inner in value.items()
+        if key not in ("stackTrace", "sourcePosition", "secrets_providers")
+    }
 
 
 def main() -> int:
@@ -70,7 +82,10 @@ def main() -> int:
     version = current()
     answer = Stack(LAB_STACK).capture("stack", "export", "--stack", LAB_STACK, "--show-secrets")
     if answer.returncode != 0:
-        print(f"{answer.stderr.strip()}\nerror: no state of stack {LAB_STACK}: make up, then run the same command again", file=sys.stderr)
+        print(
+            f"{answer.stderr.strip()}\nerror: no state of stack {LAB_STACK}: make up, then run the same command again",
+            file=sys.stderr,
+        )
         return 1
     state = scrubbed(json.loads(answer.stdout))
     DIRECTORY.mkdir(exist_ok=True)

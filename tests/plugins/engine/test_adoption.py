@@ -1,4 +1,6 @@
-"""Taking over a pool, a bucket with its guards and a role: the real CLI and plugin, against the region double."""
+"""Taking over a pool, a bucket with its guards and a role: the real CLI and plugin, against the
+region double.
+"""
 
 from __future__ import annotations
 
@@ -60,9 +62,21 @@ def adopting(region: Region) -> Region:
 
 
 def writes(region: Region, since: int) -> set[str]:
-    """Calls since then that change something of pool, bucket or role; the policy is the stack's own."""
-    found = {call["call"] for call in region.calls(since) if call["call"].startswith(WRITES) or call["method"] in ("PUT", "DELETE")}
-    return found - {"CreatePolicy", "AttachPolicyToRole", "DetachPolicyFromRole", "DeletePolicy", "TagResources"}
+    """Calls since then that change something of pool, bucket or role; the policy is the stack's
+    own.
+    """
+    found = {
+        call["call"]
+        for call in region.calls(since)
+        if call["call"].startswith(WRITES) or call["method"] in ("PUT", "DELETE")
+    }
+    return found - {
+        "CreatePolicy",
+        "AttachPolicyToRole",
+        "DetachPolicyFromRole",
+        "DeletePolicy",
+        "TagResources",
+    }
 
 
 def test_adoption_of_what_is_as_the_settings_say_changes_nothing(adopting: Region) -> None:
@@ -76,16 +90,22 @@ def test_adoption_of_what_is_as_the_settings_say_changes_nothing(adopting: Regio
     assert outputs["selector"]["alibabacloud.com/nodepool-id"] == outputs["pool"]
 
 
-def test_a_differing_property_is_shown_by_the_preview_and_refused_by_the_run(adopting: Region) -> None:
+def test_a_differing_property_is_shown_by_the_preview_and_refused_by_the_run(
+    adopting: Region,
+) -> None:
     adopting.configure(max=7, days=60)
     before = adopting.last_call()
     shown = adopting.pulumi("preview", "--diff")
     assert "maxSize: 5 => 7" in shown and "days: 30 => 60" in shown
     assert "is adopted and is not as nodePool asks for" in shown
-    assert re.search(r'scalingConfig is {.*"maxSize": 5.*}, nodePool asks for {.*"maxSize": 7', shown)
+    assert re.search(
+        r'scalingConfig is {.*"maxSize": 5.*}, nodePool asks for {.*"maxSize": 7', shown
+    )
     assert "lifecycleRules is" in shown and "modelStore asks for" in shown
     printed = adopting.up(expect=1)  # the first refusal ends the run, whichever it is
-    assert "is adopted and is not as" in printed and re.search(r"(scalingConfig|lifecycleRules) is .* asks for", printed)
+    assert "is adopted and is not as" in printed and re.search(
+        r"(scalingConfig|lifecycleRules) is .* asks for", printed
+    )
     assert "pulumi config set --path 'elastic-inference:adopt.change' true" in printed
     assert writes(adopting, before) == set()
 
@@ -120,4 +140,8 @@ def test_a_guard_that_is_missing_is_named(region: Region) -> None:
         "    change_adopted=True))\n"
     )
     printed = region.up(expect=1)
-    assert "models-encryption" in printed and "models-tls-only" in printed and "does not exist" in printed
+    assert (
+        "models-encryption" in printed
+        and "models-tls-only" in printed
+        and "does not exist" in printed
+    )

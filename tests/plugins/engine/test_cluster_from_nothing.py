@@ -1,4 +1,6 @@
-"""Network, cluster, system nodes and add-ons from nothing and back: the real CLI and plugin, against the region double."""
+"""Network, cluster, system nodes and add-ons from nothing and back: the real CLI and plugin,
+against the region double.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def made(region: Region) -> Region:
     """The region with a cluster made by an up."""
     region.program(PROGRAM)
     region.pulumi("stack", "init", "engine")
-    region.configure(**{"alicloud:region": "ap-southeast-1"})  # another one than the lab's own cluster is in
+    region.configure(
+        **{"alicloud:region": "ap-southeast-1"}
+    )  # another one than the lab's own cluster is in
     region.up()
     return region
 
@@ -44,17 +48,24 @@ def test_everything_is_made_and_what_depends_on_it_is_told(made: Region) -> None
     extra = made.lab.region("resources")["extra"]
     assert extra["cluster"] == [cluster] and len(extra["vswitch"]) == 2 and len(extra["vpc"]) == 1
     assert sorted(outputs["vswitches"].values()) == extra["vswitch"]
-    assert outputs["arn"].endswith(f":oidc-provider/ack-rrsa-{cluster}") and outputs["issuer"].startswith("https://oidc-ack-")
-    assert extra["ram_role"] == [outputs["role"]] and extra["ram_attachment"] == [f"role:{outputs['role']}:Custom:engine-metrics"]
+    assert outputs["arn"].endswith(f":oidc-provider/ack-rrsa-{cluster}") and outputs[
+        "issuer"
+    ].startswith("https://oidc-ack-")
+    assert extra["ram_role"] == [outputs["role"]] and extra["ram_attachment"] == [
+        f"role:{outputs['role']}:Custom:engine-metrics"
+    ]
     assert extra["logstore"] == [f"k8s-log-{cluster}:nginx-ingress"]
-    assert {f"{cluster}:{name}" for name in ("terway-eniip", "nginx-ingress-controller", "csi-plugin", "loongcollector")} <= set(
-        extra["addon"]
-    )
+    assert {
+        f"{cluster}:{name}"
+        for name in ("terway-eniip", "nginx-ingress-controller", "csi-plugin", "loongcollector")
+    } <= set(extra["addon"])
 
 
 def test_two_system_nodes_that_are_never_reclaimed_run_in_two_zones(made: Region) -> None:
     cluster = made.outputs()["cluster"]
-    nodes = [one for one in made.lab.region("instances")["instances"] if one["cluster_id"] == cluster]
+    nodes = [
+        one for one in made.lab.region("instances")["instances"] if one["cluster_id"] == cluster
+    ]
     assert len(nodes) == 2 and {one["spot_strategy"] for one in nodes} == {"NoSpot"}
     assert {one["zone_id"] for one in nodes} == {"ap-southeast-1a", "ap-southeast-1b"}
 

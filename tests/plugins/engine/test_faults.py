@@ -1,4 +1,6 @@
-"""A sample of the fault matrix (docs/faults.md): the answers to four creations are lost in one run. All of it is `make prove ITEM=C3`."""
+"""A sample of the fault matrix (docs/faults.md): the answers to four creations are lost in one run.
+All of it is `make prove ITEM=C3`.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict
 
 
 @pytest.mark.parametrize("call", SAMPLE)
-def test_what_was_made_without_an_answer_is_neither_made_twice_nor_lost(results: dict[str, dict[str, Any]], call: str) -> None:
+def test_what_was_made_without_an_answer_is_neither_made_twice_nor_lost(
+    results: dict[str, dict[str, Any]], call: str
+) -> None:
     result = results[call]
     assert not result.get("broken"), result
     assert result["hits"] == 1 and result["converged"], result

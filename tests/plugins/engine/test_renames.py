@@ -1,6 +1,8 @@
-"""Renaming, moving and re-typing components with a line in FORMERLY changes nothing; without it, everything would be made anew.
+"""Renaming, moving and re-typing components with a line in FORMERLY changes nothing; without it,
+everything would be made anew.
 
-The engine decides what an alias means, so the real one is asked. The children here are kept by the engine itself: no plugin is needed.
+The engine decides what an alias means, so the real one is asked. The children here are kept by the
+engine itself: no plugin is needed.
 """
 
 from __future__ import annotations

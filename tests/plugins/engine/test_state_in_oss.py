@@ -1,7 +1,9 @@
-"""Pulumi's state in an OSS bucket, through OSS's S3-compatible hosts: what the CLI's own S3 client can do there, against the region double.
+"""Pulumi's state in an OSS bucket, through OSS's S3-compatible hosts: what the CLI's own S3 client
+can do there, against the region double.
 
-3.255.0 could only read there: it sent every upload as aws-chunked with a checksum behind it, whatever it was told, and OSS refuses that
-(gocloud.dev 0.46.0, google/go-cloud#3735). The engine that is pinned now writes too.
+3.255.0 could only read there: it sent every upload as aws-chunked with a checksum behind it,
+whatever it was told, and OSS refuses that (gocloud.dev 0.46.0, google/go-cloud#3735). The engine
+that is pinned now writes too.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from tests.plugins.engine.region import Region
 
 BUCKET = "engine-state"
 BARE = f"s3://{BUCKET}?region=cn-shanghai&endpoint=https://s3.oss-cn-shanghai.aliyuncs.com"
-URL = f"{BARE}&request_checksum_calculation=when_required&response_checksum_validation=when_required"
+URL = (
+    f"{BARE}&request_checksum_calculation=when_required&response_checksum_validation=when_required"
+)
 PROGRAM = "import pulumi\npulumi.Stash('kept', input=pulumi.Output.secret('hunter2'))\n"
 COPY = f"""
 import os, pathlib, urllib.parse, oss2
@@ -30,7 +34,9 @@ for path in root.rglob("*"):
 KEYS = 'export AWS_ACCESS_KEY_ID="$ALICLOUD_ACCESS_KEY" AWS_SECRET_ACCESS_KEY="$ALICLOUD_SECRET_KEY" PULUMI_BACKEND_URL'
 
 
-def pulumi(region: Region, *words: str, url: str = URL, more: str = "") -> subprocess.CompletedProcess[str]:
+def pulumi(
+    region: Region, *words: str, url: str = URL, more: str = ""
+) -> subprocess.CompletedProcess[str]:
     """The CLI with its state in the bucket; `more` are variables."""
     command = f'{KEYS}="{url}" {more}; exec pulumi "$@" --non-interactive --color never'
     return region.lab.run("sh", "-c", command, "pulumi", *words, check=False, timeout=120)
@@ -48,10 +54,14 @@ def stored(region: Region) -> Region:
 
 def test_a_state_in_the_bucket_is_read(stored: Region) -> None:
     listed = pulumi(stored, "stack", "ls", "--all", "--json")
-    assert listed.returncode == 0 and [one["name"] for one in json.loads(listed.stdout)] == ["kept"], listed.stderr
+    assert listed.returncode == 0 and [one["name"] for one in json.loads(listed.stdout)] == [
+        "kept"
+    ], listed.stderr
     exported = pulumi(stored, "stack", "export", "--stack", "kept")
     assert exported.returncode == 0, exported.stderr
-    assert json.loads(exported.stdout) == json.loads(stored.lab.run("pulumi", "stack", "export", "--stack", "kept").stdout)
+    assert json.loads(exported.stdout) == json.loads(
+        stored.lab.run("pulumi", "stack", "export", "--stack", "kept").stdout
+    )
     assert "hunter2" not in exported.stdout
 
 
@@ -69,7 +79,11 @@ def test_a_path_instead_of_a_host_for_the_bucket_is_refused(stored: Region) -> N
 def test_a_stack_lives_in_the_bucket(stored: Region, url: str) -> None:
     name = "lives-plainly" if url == BARE else "lives"
     quick = ("--yes", "--skip-preview", "--stack")
-    for words in (["stack", "init", name], ["up", *quick, name], ["up", "--expect-no-changes", *quick, name]):
+    for words in (
+        ["stack", "init", name],
+        ["up", *quick, name],
+        ["up", "--expect-no-changes", *quick, name],
+    ):
         done = pulumi(stored, *words, url=url)
         assert done.returncode == 0, done.stdout + done.stderr
     exported = pulumi(stored, "stack", "export", "--stack", name, url=url)

@@ -1,4 +1,6 @@
-"""The state that each released version left, previewed with the program of today: nothing that holds anything is replaced."""
+"""The state that each released version left, previewed with the program of today: nothing that
+holds anything is replaced.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from tests.plugins.engine import states
 
 
 def upgrade(version: str, directory: pathlib.Path, **changed: dict[str, Any]) -> Preview:
-    """What an up of today's program would do to a stack of that version; `changed` are settings of groups."""
+    """What an up of today's program would do to a stack of that version; `changed` are settings of
+    groups.
+    """
     workspace = Workspace(directory, LAB_STACK)
     workspace.lay_plugins()
     program = workspace.lay_tree(ROOT, "today")
@@ -36,15 +40,20 @@ def stateful(preview: Preview) -> dict[str, str]:
 
 
 def test_there_is_a_state_of_this_version() -> None:
-    assert states.current() in states.recorded(), "a release begins with: make up && .venv/bin/python -m tests.plugins.engine.states"
+    assert states.current() in states.recorded(), (
+        "a release begins with: make up && .venv/bin/python -m tests.plugins.engine.states"
+    )
 
 
 @pytest.mark.parametrize("version", states.recorded())
-def test_no_upgrade_replaces_or_deletes_what_holds_something(version: str, tmp_path: pathlib.Path) -> None:
+def test_no_upgrade_replaces_or_deletes_what_holds_something(
+    version: str, tmp_path: pathlib.Path
+) -> None:
     preview = upgrade(version, tmp_path)
     found = stateful(preview)
     assert {"pool-pool", "models-bucket", "volume-pv", "namespace"} <= set(found), found
-    # Volume and claim are one digest's window on the bucket: another sample model since then means another pair, made beside the old one.
+    # Volume and claim are one digest's window on the bucket: another sample model since then means
+    # another pair, made beside the old one.
     if any(step.name == "models-model" and step.op == "update" for step in preview.steps):
         found = {name: op for name, op in found.items() if name not in ("volume-pv", "volume-pvc")}
     assert set(found.values()) <= {"same", "update"}, found

@@ -1,4 +1,6 @@
-"""The region double as a process on loopback, and what tests do to it behind the provider's back."""
+"""The region double as a process on loopback, and what tests do to it behind the provider's
+back.
+"""
 
 from __future__ import annotations
 
@@ -18,22 +20,38 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 class Cloud:
-    """One region: an account with keys, an OSS service with verified signatures, faults on demand."""
+    """One region: an account with keys, an OSS service with verified signatures, faults on
+    demand.
+    """
 
     REGION = "cn-shanghai"
 
     def __init__(self, home: Path) -> None:
         self.home = home
         self._before: dict[str, int] = {}
-        """Number of the last call before a bucket was made: what came earlier, of hundreds of tests, is not read again and again."""
+        """Number of the last call before a bucket was made: what came earlier, of hundreds of
+        tests, is not read again and again.
+        """
         self.port, self._control = free_ports(2)
-        command = [sys.executable, "-m", "lab.alicloud", "--home", str(home), "--https", f"127.0.0.1:{self.port}"]
+        command = [
+            sys.executable,
+            "-m",
+            "lab.alicloud",
+            "--home",
+            str(home),
+            "--https",
+            f"127.0.0.1:{self.port}",
+        ]
         command += ["--control", f"127.0.0.1:{self._control}"]
         self._log = open(home / "region.log", "w+")  # noqa: SIM115 (closed with the region)
-        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=self._log, text=True)
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=self._log, text=True
+        )
         assert self._process.stdout
         line = self._process.stdout.readline()
-        assert "ready" in line, f"the region did not start: {line} {(home / 'region.log').read_text()}"
+        assert "ready" in line, (
+            f"the region did not start: {line} {(home / 'region.log').read_text()}"
+        )
         self.keys = json.loads((home / "credentials.json").read_text())
         self.ca = str(home / "pki" / "ca.pem")
         self._install_redirect()
@@ -52,7 +70,9 @@ class Cloud:
     def bucket(self, name: str) -> oss2.Bucket:
         """An ordinary client of one bucket."""
         auth = oss2.AuthV4(self.keys["access_key"], self.keys["secret_key"])
-        return oss2.Bucket(auth, f"https://oss-{self.REGION}.aliyuncs.com", name, region=self.REGION)
+        return oss2.Bucket(
+            auth, f"https://oss-{self.REGION}.aliyuncs.com", name, region=self.REGION
+        )
 
     def new_bucket(self, name: str, versioned: bool = False) -> oss2.Bucket:
         """A fresh bucket."""
@@ -75,7 +95,10 @@ class Cloud:
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """One call of the control API."""
         data = json.dumps(body).encode() if body is not None else None
-        url, headers = f"http://127.0.0.1:{self._control}{path}", {"Content-Type": "application/json"}
+        url, headers = (
+            f"http://127.0.0.1:{self._control}{path}",
+            {"Content-Type": "application/json"},
+        )
         request = urllib.request.Request(url, data, headers, method=method)
         with urllib.request.urlopen(request, timeout=120) as answer:
             text = answer.read()
@@ -94,5 +117,3 @@ class Cloud:
         os.environ["TEST_CLOUD"] = self.environment["TEST_CLOUD"]
         os.environ["REQUESTS_CA_BUNDLE"] = self.ca
         from tests.plugins.ossmodel.hooks import sitecustomize  # noqa: F401
-
-

@@ -49,7 +49,9 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Plugin]]:
     running: list[Plugin] = []
 
     def begin(parent: list[str] | None = None, **env: str) -> Plugin:
-        variables = environment(**{"EI_CACHE": str(tmp_path / "cache"), "HOME": str(tmp_path), **env})
+        variables = environment(
+            **{"EI_CACHE": str(tmp_path / "cache"), "HOME": str(tmp_path), **env}
+        )
         plugin = Plugin(tmp_path, variables, parent)
         running.append(plugin)
         return plugin
@@ -61,8 +63,13 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Plugin]]:
 
 @pytest.fixture(scope="session")
 def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plugin]:
-    """A configured plugin whose every name leads nowhere: it must not need the network. Shared, as it keeps nothing."""
-    plugin = Plugin(tmp_path_factory.mktemp("offline"), environment(TEST_CLOUD="127.0.0.1:1", ALICLOUD_REGION="cn-shanghai"))
+    """A configured plugin whose every name leads nowhere: it must not need the network. Shared, as
+    it keeps nothing.
+    """
+    plugin = Plugin(
+        tmp_path_factory.mktemp("offline"),
+        environment(TEST_CLOUD="127.0.0.1:1", ALICLOUD_REGION="cn-shanghai"),
+    )
     plugin.configure()
     yield plugin
     plugin.close()

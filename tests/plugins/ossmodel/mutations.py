@@ -1,8 +1,10 @@
-"""Random damage to SavedModels, by seed: the check and TensorFlow's loader must say the same of each result.
+"""Random damage to SavedModels, by seed: the check and TensorFlow's loader must say the same of
+each result.
 
-Each kind of damage is a function of a random generator and a model; it changes the model and says what it did, or raises `Absent`
-where the model has nothing of that kind. `python -m tests.plugins.ossmodel.mutations --each 20 DIRECTORY…` runs many of them over
-TensorFlow's loaders and prints where the two differ (the test runs a few of each kind).
+Each kind of damage is a function of a random generator and a model; it changes the model and says
+what it did, or raises `Absent` where the model has nothing of that kind. `python -m
+tests.plugins.ossmodel.mutations --each 20 DIRECTORY…` runs many of them over TensorFlow's loaders
+and prints where the two differ (the test runs a few of each kind).
 """
 
 from __future__ import annotations
@@ -64,7 +66,9 @@ def kinds() -> list[str]:
 
 
 def mutate(base: Path, target: Path, kind: str, number: int) -> str | None:
-    """Copies `base` to `target` with the `number`-th damage of a kind; what was done, None if the model has nothing of the kind."""
+    """Copies `base` to `target` with the `number`-th damage of a kind; what was done, None if the
+    model has nothing of the kind.
+    """
     rng = Random(f"{kind} {number}")
     shutil.copytree(base, target)
     try:
@@ -93,7 +97,10 @@ def pick(rng: Random, values: Any) -> Any:
 
 def some_nodes(rng: Random, meta: Any) -> Any:
     """The nodes of the graph, or those of one of its functions."""
-    return pick(rng, [meta.graph_def.node, *(function.node_def for function in meta.graph_def.library.function)])
+    return pick(
+        rng,
+        [meta.graph_def.node, *(function.node_def for function in meta.graph_def.library.function)],
+    )
 
 
 def some_tensor(rng: Random, meta: Any) -> tuple[str, Any]:
@@ -137,7 +144,10 @@ def node_doubled(rng: Random, meta: Any) -> str:
 @of_graph
 def op_exchanged(rng: Random, meta: Any) -> str:
     node = pick(rng, some_nodes(rng, meta))
-    old, node.op = node.op, pick(rng, ["Identity", "Relu", "MatMul", "NoOp", "Const", "StringJoin", "ReadVariableOp"])
+    old, node.op = (
+        node.op,
+        pick(rng, ["Identity", "Relu", "MatMul", "NoOp", "Const", "StringJoin", "ReadVariableOp"]),
+    )
     return f"{node.name}: {old} -> {node.op}"
 
 
@@ -197,16 +207,33 @@ def attribute_dropped(rng: Random, meta: Any) -> str:
 @of_graph
 def type_exchanged(rng: Random, meta: Any) -> str:
     found = pick(
-        rng, [(node, name) for node in some_nodes(rng, meta) for name in sorted(node.attr) if node.attr[name].WhichOneof("value") == "type"]
+        rng,
+        [
+            (node, name)
+            for node in some_nodes(rng, meta)
+            for name in sorted(node.attr)
+            if node.attr[name].WhichOneof("value") == "type"
+        ],
     )
     node, name = found
-    old, node.attr[name].type = node.attr[name].type, pick(rng, [kind for kind in TYPES if kind != node.attr[name].type])
+    old, node.attr[name].type = (
+        node.attr[name].type,
+        pick(rng, [kind for kind in TYPES if kind != node.attr[name].type]),
+    )
     return f"{node.name} ({node.op}): {name} {old} -> {node.attr[name].type}"
 
 
 @of_graph
 def attribute_of_another_kind(rng: Random, meta: Any) -> str:
-    found = pick(rng, [(node, name) for node in some_nodes(rng, meta) for name in sorted(node.attr) if not name.startswith("_")])
+    found = pick(
+        rng,
+        [
+            (node, name)
+            for node in some_nodes(rng, meta)
+            for name in sorted(node.attr)
+            if not name.startswith("_")
+        ],
+    )
     node, name = found
     old = node.attr[name].WhichOneof("value")
     if old == "s":
@@ -264,7 +291,10 @@ def function_return_dropped(rng: Random, meta: Any) -> str:
 
 @of_graph
 def function_argument_of_another_type(rng: Random, meta: Any) -> str:
-    function = pick(rng, [function for function in meta.graph_def.library.function if function.signature.input_arg])
+    function = pick(
+        rng,
+        [function for function in meta.graph_def.library.function if function.signature.input_arg],
+    )
     argument = pick(rng, function.signature.input_arg)
     old, argument.type = argument.type, pick(rng, [kind for kind in TYPES if kind != argument.type])
     return f"{function.signature.name} {argument.name}: {old} -> {argument.type}"
@@ -272,7 +302,10 @@ def function_argument_of_another_type(rng: Random, meta: Any) -> str:
 
 @of_graph
 def function_argument_dropped(rng: Random, meta: Any) -> str:
-    function = pick(rng, [function for function in meta.graph_def.library.function if function.signature.input_arg])
+    function = pick(
+        rng,
+        [function for function in meta.graph_def.library.function if function.signature.input_arg],
+    )
     return f"{function.signature.name}: {function.signature.input_arg.pop().name}"
 
 
@@ -281,7 +314,10 @@ def signature_of_another_tensor(rng: Random, meta: Any) -> str:
     found = some_tensor(rng, meta)
     what, info = found
     name = node_of(info.name)
-    old, info.name = info.name, pick(rng, [f"{name}:7", f"{name}_x:0", name, f"{name}:x", "", f"^{name}"])
+    old, info.name = (
+        info.name,
+        pick(rng, [f"{name}:7", f"{name}_x:0", name, f"{name}:x", "", f"^{name}"]),
+    )
     return f"{what}: {old} -> {info.name!r}"
 
 
@@ -313,7 +349,10 @@ def init_op_changed(rng: Random, meta: Any) -> str:
     if INIT_SIGNATURE not in meta.signature_def:
         raise Absent
     outputs = meta.signature_def[INIT_SIGNATURE].outputs
-    how = pick(rng, ["alias", "no output", "nothing", "port", "empty", "another node", "two outputs", "type"])
+    how = pick(
+        rng,
+        ["alias", "no output", "nothing", "port", "empty", "another node", "two outputs", "type"],
+    )
     info = outputs[INIT_SIGNATURE]
     if how == "alias":
         outputs["other"].CopyFrom(info)
@@ -325,18 +364,38 @@ def init_op_changed(rng: Random, meta: Any) -> str:
     elif how == "type":
         info.dtype = 1
     else:
-        names = {"nothing": "nothing", "port": node_of(info.name) + ":3", "empty": "", "another node": meta.graph_def.node[0].name}
+        names = {
+            "nothing": "nothing",
+            "port": node_of(info.name) + ":3",
+            "empty": "",
+            "another node": meta.graph_def.node[0].name,
+        }
         info.name = names[how]
     return how
 
 
 @of_graph
 def collection_changed(rng: Random, meta: Any) -> str:
-    how = pick(rng, ["no signature", "two", "none", "legacy", "unknown", "of bytes", "signature without outputs", "both"])
+    how = pick(
+        rng,
+        [
+            "no signature",
+            "two",
+            "none",
+            "legacy",
+            "unknown",
+            "of bytes",
+            "signature without outputs",
+            "both",
+        ],
+    )
     if INIT_SIGNATURE in meta.signature_def and how != "both":
         del meta.signature_def[INIT_SIGNATURE]
     main = meta.collection_def["saved_model_main_op"]
-    node = pick(rng, [node.name for node in meta.graph_def.node if node.op == "NoOp"]) or meta.graph_def.node[-1].name
+    node = (
+        pick(rng, [node.name for node in meta.graph_def.node if node.op == "NoOp"])
+        or meta.graph_def.node[-1].name
+    )
     if how == "two":
         main.node_list.value[:] = [node, node]
     elif how == "none":
@@ -361,7 +420,20 @@ def collection_changed(rng: Random, meta: Any) -> str:
 def saver_changed(rng: Random, meta: Any) -> str:
     if not meta.HasField("saver_def"):
         raise Absent
-    how = pick(rng, ["restore", "restore port", "file name", "file name port", "save", "empty", "version", "sharded", "other node"])
+    how = pick(
+        rng,
+        [
+            "restore",
+            "restore port",
+            "file name",
+            "file name port",
+            "save",
+            "empty",
+            "version",
+            "sharded",
+            "other node",
+        ],
+    )
     saver = meta.saver_def
     if how == "restore":
         saver.restore_op_name = "nothing"
@@ -388,7 +460,10 @@ def saver_changed(rng: Random, meta: Any) -> str:
 def restored_name_changed(rng: Random, meta: Any) -> str:
     names = [
         node
-        for nodes in (meta.graph_def.node, *(function.node_def for function in meta.graph_def.library.function))
+        for nodes in (
+            meta.graph_def.node,
+            *(function.node_def for function in meta.graph_def.library.function),
+        )
         for node in nodes
         if node.op == "Const" and node.name.endswith(("tensor_names", "shape_and_slices"))
     ]
@@ -449,7 +524,18 @@ def tags_changed(rng: Random, meta: Any) -> str:
 @of_graph
 def device_given(rng: Random, meta: Any) -> str:
     node = pick(rng, some_nodes(rng, meta))
-    node.device = pick(rng, ["/cpu:0", "/device:GPU:0", "/job:worker/task:1", "/device:CPU:3", "nonsense", "/device:CPU:*", "/gpu:0"])
+    node.device = pick(
+        rng,
+        [
+            "/cpu:0",
+            "/device:GPU:0",
+            "/job:worker/task:1",
+            "/device:CPU:3",
+            "nonsense",
+            "/device:CPU:*",
+            "/gpu:0",
+        ],
+    )
     return f"{node.name} ({node.op}): {node.device}"
 
 
@@ -471,7 +557,9 @@ def change_bytes(path: Path, rng: Random, how: str) -> str:
 
 @of_files
 def graph_bytes(rng: Random, directory: Path) -> str:
-    return change_bytes(directory / "saved_model.pb", rng, pick(rng, ["cut", "flipped", "flipped", "longer"]))
+    return change_bytes(
+        directory / "saved_model.pb", rng, pick(rng, ["cut", "flipped", "flipped", "longer"])
+    )
 
 
 @of_files
@@ -536,7 +624,9 @@ def file_became_a_directory(rng: Random, directory: Path) -> str:
 
 @of_files
 def asset_bytes(rng: Random, directory: Path) -> str:
-    path = pick(rng, sorted((directory / "assets").glob("*")) if (directory / "assets").is_dir() else [])
+    path = pick(
+        rng, sorted((directory / "assets").glob("*")) if (directory / "assets").is_dir() else []
+    )
     return change_bytes(path, rng, pick(rng, ["cut", "empty", "longer"]))
 
 
@@ -545,13 +635,20 @@ Request = dict[str, dict[str, np.ndarray]]
 
 def request_of(directory: Path) -> Request:
     """Zeros and empty strings for each signature of a model."""
-    meta = message("SavedModel").FromString((directory / "saved_model.pb").read_bytes()).meta_graphs[0]
+    meta = (
+        message("SavedModel").FromString((directory / "saved_model.pb").read_bytes()).meta_graphs[0]
+    )
     result: Request = {}
     for name, signature in meta.signature_def.items():
-        if name == INIT_SIGNATURE or any(info.WhichOneof("encoding") != "name" for info in signature.inputs.values()):
+        if name == INIT_SIGNATURE or any(
+            info.WhichOneof("encoding") != "name" for info in signature.inputs.values()
+        ):
             continue
         result[name] = {
-            alias: np.zeros([max(1, dim.size) for dim in info.tensor_shape.dim], tensorflow.NUMPY[DTYPE_NAMES[info.dtype]])
+            alias: np.zeros(
+                [max(1, dim.size) for dim in info.tensor_shape.dim],
+                tensorflow.NUMPY[DTYPE_NAMES[info.dtype]],
+            )
             if info.dtype != 7
             else np.full([max(1, dim.size) for dim in info.tensor_shape.dim], b"a", object)
             for alias, info in signature.inputs.items()
@@ -588,7 +685,11 @@ class Loader:
     def answered(self, directory: Path) -> Request:
         """The requests that an undamaged model answers."""
         requests = request_of(directory)
-        return {name: inputs for name, inputs in requests.items() if self.verdict(directory, {name: inputs})[0] == "answers"}
+        return {
+            name: inputs
+            for name, inputs in requests.items()
+            if self.verdict(directory, {name: inputs})[0] == "answers"
+        }
 
     def end(self) -> None:
         """Ends the process."""
@@ -607,12 +708,18 @@ class Outcome:
     @property
     def of_shapes_or_kernels(self) -> bool:
         """Whether they differ only because the check computes neither shapes nor kernels."""
-        return not self.agree and self.ours == "answers" and bool(NOT_COMPUTED.search(self.message.rpartition("| loader: ")[2]))
+        return (
+            not self.agree
+            and self.ours == "answers"
+            and bool(NOT_COMPUTED.search(self.message.rpartition("| loader: ")[2]))
+        )
 
     @property
     def agree(self) -> bool:
         """A loader that crashes serves as little as one that refuses."""
-        return self.ours == self.theirs or (self.theirs == CRASHED and self.ours in ("refused", "fails"))
+        return self.ours == self.theirs or (
+            self.theirs == CRASHED and self.ours in ("refused", "fails")
+        )
 
 
 def checked(directory: Path, version: str, requests: Request) -> tuple[str, str]:
@@ -620,11 +727,17 @@ def checked(directory: Path, version: str, requests: Request) -> tuple[str, str]
     report = check(directory, version)
     if report.refusals:
         return "refused", f"{report.refusals[0].where}: {report.refusals[0].expected}"
-    failing = [finding for finding in report.failing if any(f"signature {name!r}" in finding.consequence for name in requests)]
+    failing = [
+        finding
+        for finding in report.failing
+        if any(f"signature {name!r}" in finding.consequence for name in requests)
+    ]
     return ("fails", f"{failing[0].where}: {failing[0].expected}") if failing else ("answers", "")
 
 
-def outcomes(loader: Loader, bases: list[Path], numbers: range, wanted: list[str], scratch: Path) -> Iterator[Outcome]:
+def outcomes(
+    loader: Loader, bases: list[Path], numbers: range, wanted: list[str], scratch: Path
+) -> Iterator[Outcome]:
     """Damage of each wanted kind to each model."""
     for base in bases:
         requests = loader.answered(base)
@@ -638,13 +751,17 @@ def outcomes(loader: Loader, bases: list[Path], numbers: range, wanted: list[str
                     ours, reason = checked(target, loader.version, requests)
                     theirs, text = loader.verdict(target, requests)
                     what = f"{base.parent.name} {kind} {number} ({done}) on {loader.version}"
-                    yield Outcome(what, ours, theirs, f"check: {reason[:200]} | loader: {text[:300]}")
+                    yield Outcome(
+                        what, ours, theirs, f"check: {reason[:200]} | loader: {text[:300]}"
+                    )
                 shutil.rmtree(target.parent)
 
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("models", nargs="+", type=Path, help="version directories")
     parser.add_argument("--each", type=int, default=20, help="damages of each kind to each model")
     parser.add_argument("--first", type=int, default=0, help="number of the first damage")
@@ -657,14 +774,19 @@ def main() -> None:
         loader = Loader(version)
         with tempfile.TemporaryDirectory() as scratch:
             numbers = range(options.first, options.first + options.each)
-            for outcome in outcomes(loader, options.models, numbers, options.kind or kinds(), Path(scratch)):
+            for outcome in outcomes(
+                loader, options.models, numbers, options.kind or kinds(), Path(scratch)
+            ):
                 counts["all"] += 1
                 counts[f"{outcome.ours}/{outcome.theirs}"] += 1
                 if outcome.of_shapes_or_kernels:
                     counts["of shapes or kernels"] += 1
                 elif not outcome.agree:
                     counts["differ"] += 1
-                    print(f"{outcome.what}: check {outcome.ours}, loader {outcome.theirs} | {outcome.message}", flush=True)
+                    print(
+                        f"{outcome.what}: check {outcome.ours}, loader {outcome.theirs} | {outcome.message}",
+                        flush=True,
+                    )
         loader.end()
     more = f"{counts['of shapes or kernels']} more for shapes or kernels"
     found = f"{counts['all']} damaged models, {counts['differ']} judged differently, {more}"

@@ -12,7 +12,13 @@ from typing import Any
 
 import grpc
 from google.protobuf import empty_pb2, json_format, struct_pb2
-from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc, status_pb2
+from pulumi.runtime.proto import (
+    engine_pb2,
+    engine_pb2_grpc,
+    provider_pb2,
+    provider_pb2_grpc,
+    status_pb2,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 PLUGIN = ROOT / "providers" / "ossmodel" / "pulumi-resource-ossmodel"
@@ -31,7 +37,9 @@ class Engine(engine_pb2_grpc.EngineServicer):
     def Log(self, request, context):  # noqa: N802
         """Keep (severity, text, ephemeral)."""
         with self._arrived:
-            self.messages.append((engine_pb2.LogSeverity.Name(request.severity), request.message, request.ephemeral))
+            self.messages.append(
+                (engine_pb2.LogSeverity.Name(request.severity), request.message, request.ephemeral)
+            )
             self._arrived.notify_all()
         return empty_pb2.Empty()
 
@@ -42,7 +50,9 @@ class Engine(engine_pb2_grpc.EngineServicer):
             return next((message for _, message, _ in self.messages if text in message), None)
 
         with self._arrived:
-            assert self._arrived.wait_for(lambda: find() is not None, timeout), f"no message with {text!r}; got {self.messages}"
+            assert self._arrived.wait_for(lambda: find() is not None, timeout), (
+                f"no message with {text!r}; got {self.messages}"
+            )
             return find() or ""
 
 
@@ -78,7 +88,9 @@ class Plugin:
         self._server.start()
         self.errors = open(cwd / f"plugin-{time.monotonic_ns()}.err", "w+")  # noqa: SIM115 (closed with the plugin)
         command = [*(parent or []), str(PLUGIN), address]
-        self.process = subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=self.errors, text=True)
+        self.process = subprocess.Popen(
+            command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=self.errors, text=True
+        )
         assert self.process.stdout
         line = self.process.stdout.readline().strip()
         assert line.isdigit(), f"the plugin printed {line!r} instead of its port: {self.stderr()}"
@@ -99,14 +111,24 @@ class Plugin:
 
     def configure(self, **config: Any) -> None:
         """CheckConfig and Configure, as the engine does; fails the test on check failures."""
-        checked = self.call("CheckConfig", provider_pb2.CheckRequest(urn="urn:p", news=struct(config)))
+        checked = self.call(
+            "CheckConfig", provider_pb2.CheckRequest(urn="urn:p", news=struct(config))
+        )
         assert not checked.failures, checked.failures
-        self.call("Configure", provider_pb2.ConfigureRequest(args=checked.inputs, acceptSecrets=True))
+        self.call(
+            "Configure", provider_pb2.ConfigureRequest(args=checked.inputs, acceptSecrets=True)
+        )
 
-    def check(self, news: dict[str, Any], olds: dict[str, Any] | None = None) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    def check(
+        self, news: dict[str, Any], olds: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         """(checked inputs, failures as (property, reason))."""
-        answer = self.call("Check", provider_pb2.CheckRequest(urn=URN, news=struct(news), olds=struct(olds or {})))
-        return plain(answer.inputs), [(failure.property, failure.reason) for failure in answer.failures]
+        answer = self.call(
+            "Check", provider_pb2.CheckRequest(urn=URN, news=struct(news), olds=struct(olds or {}))
+        )
+        return plain(answer.inputs), [
+            (failure.property, failure.reason) for failure in answer.failures
+        ]
 
     def checked(self, news: dict[str, Any], olds: dict[str, Any] | None = None) -> dict[str, Any]:
         """Checked inputs of a model that is right."""
@@ -116,22 +138,37 @@ class Plugin:
 
     def diff(self, state: dict[str, Any], inputs: dict[str, Any]) -> provider_pb2.DiffResponse:
         """The difference of a state and checked inputs."""
-        return self.call("Diff", provider_pb2.DiffRequest(urn=URN, id="x", olds=struct(state), news=struct(inputs)))
+        return self.call(
+            "Diff",
+            provider_pb2.DiffRequest(urn=URN, id="x", olds=struct(state), news=struct(inputs)),
+        )
 
-    def create(self, inputs: dict[str, Any], preview: bool = False, timeout: float = 0) -> tuple[str, dict[str, Any]]:
+    def create(
+        self, inputs: dict[str, Any], preview: bool = False, timeout: float = 0
+    ) -> tuple[str, dict[str, Any]]:
         """(id, state) of a new model."""
-        request = provider_pb2.CreateRequest(urn=URN, properties=struct(inputs), preview=preview, timeout=timeout)
+        request = provider_pb2.CreateRequest(
+            urn=URN, properties=struct(inputs), preview=preview, timeout=timeout
+        )
         answer = self.call("Create", request)
         return answer.id, plain(answer.properties)
 
-    def update(self, id_: str, state: dict[str, Any], inputs: dict[str, Any], preview: bool = False) -> dict[str, Any]:
+    def update(
+        self, id_: str, state: dict[str, Any], inputs: dict[str, Any], preview: bool = False
+    ) -> dict[str, Any]:
         """The new state."""
-        request = provider_pb2.UpdateRequest(urn=URN, id=id_, olds=struct(state), news=struct(inputs), preview=preview)
+        request = provider_pb2.UpdateRequest(
+            urn=URN, id=id_, olds=struct(state), news=struct(inputs), preview=preview
+        )
         return plain(self.call("Update", request).properties)
 
-    def read(self, id_: str, state: dict[str, Any] | None = None, inputs: dict[str, Any] | None = None) -> tuple[str, dict, dict]:
+    def read(
+        self, id_: str, state: dict[str, Any] | None = None, inputs: dict[str, Any] | None = None
+    ) -> tuple[str, dict, dict]:
         """(id, state, inputs) of what is there; the id is empty when the model is gone."""
-        request = provider_pb2.ReadRequest(urn=URN, id=id_, properties=struct(state or {}), inputs=struct(inputs or {}))
+        request = provider_pb2.ReadRequest(
+            urn=URN, id=id_, properties=struct(state or {}), inputs=struct(inputs or {})
+        )
         answer = self.call("Read", request)
         return answer.id, plain(answer.properties), plain(answer.inputs)
 
@@ -168,7 +205,11 @@ def secret(value: str) -> dict[str, str]:
 
 def environment(**extra: str) -> dict[str, str]:
     """A clean environment for the plugin: nothing of the developer's cloud settings."""
-    kept = {key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")}
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if key in ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
+    }
     return {**kept, "PYTHONPATH": str(HOOKS), "OSSMODEL_RETRY_WAIT": "0.02", **extra}
 
 

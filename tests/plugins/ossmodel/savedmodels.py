@@ -14,7 +14,9 @@ UINT8, STRING = 4, 7
 
 
 def graph(size: int) -> Any:
-    """A SavedModel message: the signature `serving_default` gives back the variable `weights` of `size` bytes."""
+    """A SavedModel message: the signature `serving_default` gives back the variable `weights` of
+    `size` bytes.
+    """
     model = message("SavedModel")(saved_model_schema_version=1)
     meta = model.meta_graphs.add()
     meta.meta_info_def.tags.append("serve")
@@ -39,11 +41,17 @@ def graph(size: int) -> Any:
     strings("save/Const", "model", scalar=True)
     strings("save/names", "weights")
     strings("save/slices", "")
-    node("save/RestoreV2", "RestoreV2", "save/Const", "save/names", "save/slices").attr["dtypes"].list.type.append(UINT8)
+    node("save/RestoreV2", "RestoreV2", "save/Const", "save/names", "save/slices").attr[
+        "dtypes"
+    ].list.type.append(UINT8)
     node("save/Assign", "Assign", "weights", "save/RestoreV2", T=UINT8)
     node("save/restore_all", "NoOp", "^save/Assign")
     node("result", "Identity", "weights", T=UINT8)
-    meta.saver_def.filename_tensor_name, meta.saver_def.restore_op_name, meta.saver_def.version = "save/Const:0", "save/restore_all", 2
+    meta.saver_def.filename_tensor_name, meta.saver_def.restore_op_name, meta.saver_def.version = (
+        "save/Const:0",
+        "save/restore_all",
+        2,
+    )
     output = meta.signature_def["serving_default"].outputs["weights"]
     output.name, output.dtype = "result:0", UINT8
     output.tensor_shape.dim.add(size=size)
@@ -57,7 +65,12 @@ def index(tensors: dict[str, tuple[int, list[int], bytes]], shards: int = 1) -> 
     header.version.producer = 1
     rows, offset = [(b"", header.SerializeToString())], 0
     for name, (kind, shape, data) in sorted(tensors.items()):
-        entry = message("BundleEntryProto")(dtype=kind, offset=offset, size=len(data), crc32c=bundle._masked(bundle._checksum(data, 0)))
+        entry = message("BundleEntryProto")(
+            dtype=kind,
+            offset=offset,
+            size=len(data),
+            crc32c=bundle._masked(bundle._checksum(data, 0)),
+        )
         entry.shape.SetInParent()
         for size in shape:
             entry.shape.dim.add(size=size)
@@ -70,11 +83,17 @@ def index(tensors: dict[str, tuple[int, list[int], bytes]], shards: int = 1) -> 
         data, place = data + block, place + len(block)
     last = _block([(b"\xff", handles[0])])
     handles.append(_varint(place) + _varint(len(last) - 5))
-    return data + last + (handles[1] + handles[2]).ljust(40, b"\0") + struct.pack("<Q", bundle._MAGIC)
+    return (
+        data + last + (handles[1] + handles[2]).ljust(40, b"\0") + struct.pack("<Q", bundle._MAGIC)
+    )
 
 
-def make(parent: Path, version: str = "1623831335", shard: bytes = b"weights" * 100, **extra: bytes) -> Path:
-    """A complete version directory below `parent`; `extra` maps file names (with __ for a slash) to content."""
+def make(
+    parent: Path, version: str = "1623831335", shard: bytes = b"weights" * 100, **extra: bytes
+) -> Path:
+    """A complete version directory below `parent`; `extra` maps file names (with __ for a slash) to
+    content.
+    """
     directory = parent / version
     files = {
         "saved_model.pb": graph(len(shard)).SerializeToString(),

@@ -1,5 +1,7 @@
-"""The check and TensorFlow's own loader give one verdict on each variant of the sample model: in the three TensorFlows that
-`make test` runs on, and with EVERY_RELEASE=1 (`make prove ITEM=R2`) in every one that is pinned, which takes two minutes of CPU."""
+"""The check and TensorFlow's own loader give one verdict on each variant of the sample model: in
+the three TensorFlows that `make test` runs on, and with EVERY_RELEASE=1 (`make prove ITEM=R2`) in
+every one that is pinned, which takes two minutes of CPU.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,10 @@ def loaders(apart: Apart, directory: Path) -> str:
         apart.__init__(apart.version)
         return "refused: the process has ended"
     try:
-        apart.predict(directory, {name: np.array([row], np.int32) for name, row in instance("房间很干净").items()})
+        apart.predict(
+            directory,
+            {name: np.array([row], np.int32) for name, row in instance("房间很干净").items()},
+        )
     except StatusError as error:
         return f"fails: {error.message}"
     return "answers"
@@ -51,7 +56,9 @@ def test_check_and_loader_agree(apart: Apart, name: str, tmp_path: Path) -> None
     report = check(directory, apart.version)
     ours = "refused" if report.refusals else "fails" if report.failing else "answers"
     theirs = loaders(apart, directory)
-    assert theirs.partition(":")[0] == ours, f"TensorFlow {apart.version}: {theirs}; the check: {report}"
+    assert theirs.partition(":")[0] == ours, (
+        f"TensorFlow {apart.version}: {theirs}; the check: {report}"
+    )
 
 
 def test_the_variants_are_of_every_kind() -> None:

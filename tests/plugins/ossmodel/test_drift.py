@@ -47,9 +47,16 @@ DRIFT: list[tuple[Callable[[oss2.Bucket], None], str, set[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("meddle", "note", "details"), DRIFT, ids=[entry[0].__name__.strip("_") for entry in DRIFT])
+@pytest.mark.parametrize(
+    ("meddle", "note", "details"), DRIFT, ids=[entry[0].__name__.strip("_") for entry in DRIFT]
+)
 def test_drift_is_seen_shown_and_repaired(
-    plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path, meddle: Callable[[oss2.Bucket], None], note: str, details: set[str]
+    plugin: Plugin,
+    bucket: oss2.Bucket,
+    tmp_path: Path,
+    meddle: Callable[[oss2.Bucket], None],
+    note: str,
+    details: set[str],
 ) -> None:
     savedmodels.make(tmp_path)
     inputs = plugin.checked(news(bucket))
@@ -67,15 +74,21 @@ def test_drift_is_seen_shown_and_repaired(
     assert keys(bucket) == sorted([MANIFEST, *(f"{PATH}/{name}" for name in state["files"])])
 
 
-def test_an_object_rewritten_with_the_same_bytes_is_no_drift(plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path) -> None:
+def test_an_object_rewritten_with_the_same_bytes_is_no_drift(
+    plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path
+) -> None:
     savedmodels.make(tmp_path)
     inputs = plugin.checked(news(bucket))
     id_, state = plugin.create(inputs)
-    bucket.put_object(f"{PATH}/saved_model.pb", savedmodels.GRAPH, headers={"Content-Type": "text/html"})
+    bucket.put_object(
+        f"{PATH}/saved_model.pb", savedmodels.GRAPH, headers={"Content-Type": "text/html"}
+    )
     assert plugin.read(id_, state, inputs)[1] == state
 
 
-def test_a_placeholder_of_a_directory_is_no_drift(plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path) -> None:
+def test_a_placeholder_of_a_directory_is_no_drift(
+    plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path
+) -> None:
     savedmodels.make(tmp_path)
     inputs = plugin.checked(news(bucket))
     id_, state = plugin.create(inputs)
@@ -83,7 +96,9 @@ def test_a_placeholder_of_a_directory_is_no_drift(plugin: Plugin, bucket: oss2.B
     assert plugin.read(id_, state, inputs)[1] == state
 
 
-def test_a_model_deleted_by_hand_is_gone_and_can_be_created_again(plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path) -> None:
+def test_a_model_deleted_by_hand_is_gone_and_can_be_created_again(
+    plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path
+) -> None:
     savedmodels.make(tmp_path)
     inputs = plugin.checked(news(bucket))
     id_, state = plugin.create(inputs)
@@ -94,7 +109,9 @@ def test_a_model_deleted_by_hand_is_gone_and_can_be_created_again(plugin: Plugin
     assert plugin.create(inputs)[0] == id_
 
 
-def test_many_files_are_listed_over_several_pages(plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path) -> None:
+def test_many_files_are_listed_over_several_pages(
+    plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path
+) -> None:
     directory = savedmodels.make(tmp_path)
     (directory / "assets").mkdir()
     for number in range(1050):

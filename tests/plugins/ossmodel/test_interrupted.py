@@ -1,4 +1,6 @@
-"""Uploads that are interrupted: by faults, by the clock, by a cancellation, by a kill. The next run takes them up again."""
+"""Uploads that are interrupted: by faults, by the clock, by a cancellation, by a kill. The next run
+takes them up again.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,9 @@ def test_an_answer_to_the_last_step_that_was_lost_is_not_an_upload_from_the_begi
 
 def _fail_for_good(cloud: Cloud, bucket: oss2.Bucket, path: str, skip: int = 0) -> None:
     match = {"host": bucket.bucket_name, "path": path}
-    cloud.fault(match=match, times=1000, skip=skip, status=403, code="AccessDenied", message="not now")
+    cloud.fault(
+        match=match, times=1000, skip=skip, status=403, code="AccessDenied", message="not now"
+    )
 
 
 def test_a_create_that_failed_half_way_is_kept_with_what_it_has_and_goes_on(
@@ -69,8 +73,13 @@ def test_a_create_that_failed_half_way_is_kept_with_what_it_has_and_goes_on(
     with pytest.raises(Failure) as caught:
         plugin.create(inputs)
     failure = caught.value
-    assert failure.partial is not None and failure.partial.id == f"oss://{bucket.bucket_name}/{PATH}"
-    assert set(failure.state["files"]) == {"saved_model.pb", "variables/variables.index"} and failure.state["owner"]
+    assert (
+        failure.partial is not None and failure.partial.id == f"oss://{bucket.bucket_name}/{PATH}"
+    )
+    assert (
+        set(failure.state["files"]) == {"saved_model.pb", "variables/variables.index"}
+        and failure.state["owner"]
+    )
     assert MANIFEST not in keys(bucket)
     cloud.control("DELETE", "/_lab/faults")
     before = puts(cloud, bucket)
@@ -80,7 +89,9 @@ def test_a_create_that_failed_half_way_is_kept_with_what_it_has_and_goes_on(
     assert bucket.get_object(KEY).read() == BIG and state["digest"] == inputs["digest"]
 
 
-def test_a_failed_create_can_be_destroyed_without_a_trace(plugin: Plugin, bucket: oss2.Bucket, cloud: Cloud, tmp_path: Path) -> None:
+def test_a_failed_create_can_be_destroyed_without_a_trace(
+    plugin: Plugin, bucket: oss2.Bucket, cloud: Cloud, tmp_path: Path
+) -> None:
     savedmodels.make(tmp_path, shard=BIG)
     _fail_for_good(cloud, bucket, "partNumber", skip=3)
     with pytest.raises(Failure) as caught:
@@ -112,7 +123,9 @@ def test_a_file_changed_between_two_attempts_starts_anew_and_its_old_parts_go(
     assert bucket.list_multipart_uploads().upload_list == []
 
 
-def test_damage_on_the_way_is_found_and_repaired(plugin: Plugin, bucket: oss2.Bucket, cloud: Cloud, tmp_path: Path) -> None:
+def test_damage_on_the_way_is_found_and_repaired(
+    plugin: Plugin, bucket: oss2.Bucket, cloud: Cloud, tmp_path: Path
+) -> None:
     savedmodels.make(tmp_path, shard=BIG)
     inputs = plugin.checked(news(bucket, partSizeMib=1))
     _fail_for_good(cloud, bucket, "partNumber", skip=5)
@@ -128,8 +141,12 @@ def test_damage_on_the_way_is_found_and_repaired(plugin: Plugin, bucket: oss2.Bu
     assert bucket.list_multipart_uploads().upload_list == []
 
 
-def _slow(cloud: Cloud, bucket: oss2.Bucket, path: str, seconds: float = 30, times: int = 100) -> None:
-    cloud.fault(match={"host": bucket.bucket_name, "path": path}, times=times, kind="delay", seconds=seconds)
+def _slow(
+    cloud: Cloud, bucket: oss2.Bucket, path: str, seconds: float = 30, times: int = 100
+) -> None:
+    cloud.fault(
+        match={"host": bucket.bucket_name, "path": path}, times=times, kind="delay", seconds=seconds
+    )
 
 
 def _create_in_background(plugin: Plugin, inputs: dict) -> tuple[threading.Thread, list]:
@@ -166,7 +183,10 @@ def test_a_cancellation_waits_for_no_part_under_way_and_the_next_run_goes_on(
     plugin.call("Cancel", empty_pb2.Empty())
     thread.join(300)
     [failure] = result
-    assert "cancelled" in failure.message and set(failure.state["files"]) == {"saved_model.pb", "variables/variables.index"}
+    assert "cancelled" in failure.message and set(failure.state["files"]) == {
+        "saved_model.pb",
+        "variables/variables.index",
+    }
     plugin.close()
     cloud.control("DELETE", "/_lab/faults")
     before = puts(cloud, bucket)
@@ -197,7 +217,9 @@ def test_a_kill_in_the_middle_leaves_what_the_next_create_goes_on_with(
     assert bucket.list_multipart_uploads().upload_list == []
 
 
-def test_a_time_limit_ends_the_upload_and_keeps_what_is_there(plugin: Plugin, bucket: oss2.Bucket, cloud: Cloud, tmp_path: Path) -> None:
+def test_a_time_limit_ends_the_upload_and_keeps_what_is_there(
+    plugin: Plugin, bucket: oss2.Bucket, cloud: Cloud, tmp_path: Path
+) -> None:
     savedmodels.make(tmp_path, shard=BIG)
     inputs = plugin.checked(news(bucket, partSizeMib=1, parallel=1))
     _slow(cloud, bucket, "partNumber", seconds=0.5)
@@ -223,7 +245,9 @@ def test_a_record_directory_that_cannot_be_written_stops_before_the_upload_and_w
     assert state["digest"] == inputs["digest"]
 
 
-def test_a_long_upload_tells_how_far_it_is(plugin: Plugin, bucket: oss2.Bucket, cloud: Cloud, tmp_path: Path) -> None:
+def test_a_long_upload_tells_how_far_it_is(
+    plugin: Plugin, bucket: oss2.Bucket, cloud: Cloud, tmp_path: Path
+) -> None:
     savedmodels.make(tmp_path, shard=BIG)
     _slow(cloud, bucket, "partNumber=[2-6]", seconds=0.8)
     plugin.create(plugin.checked(news(bucket, partSizeMib=1, parallel=1)))

@@ -1,4 +1,6 @@
-"""A model's whole life in a bucket: created, unchanged, updated, replaced, imported, deleted, with nothing left."""
+"""A model's whole life in a bucket: created, unchanged, updated, replaced, imported, deleted, with
+nothing left.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,12 @@ MIB = 1 << 20
 
 def news(bucket: oss2.Bucket, **more: object) -> dict:
     """Inputs of the model that each test makes in the plugin's working directory."""
-    return {"bucket": bucket.bucket_name, "prefix": "models/tensorflow", "source": "1623831335", **more}
+    return {
+        "bucket": bucket.bucket_name,
+        "prefix": "models/tensorflow",
+        "source": "1623831335",
+        **more,
+    }
 
 
 def keys(bucket: oss2.Bucket) -> list[str]:
@@ -32,41 +39,72 @@ def puts(cloud: Cloud, bucket: oss2.Bucket) -> list[str]:
     """Keys that were written, in order (parts count as writes of their object)."""
     from urllib.parse import unquote
 
-    calls = [call for call in cloud.calls(bucket.bucket_name) if call["method"] == "PUT" and call["path"] != "/"]
+    calls = [
+        call
+        for call in cloud.calls(bucket.bucket_name)
+        if call["method"] == "PUT" and call["path"] != "/"
+    ]
     return [unquote(call["path"].lstrip("/")) for call in calls]
 
 
-def test_create_uploads_every_file_and_the_manifest_last(plugin: Plugin, bucket: oss2.Bucket, cloud: Cloud, tmp_path: Path) -> None:
+def test_create_uploads_every_file_and_the_manifest_last(
+    plugin: Plugin, bucket: oss2.Bucket, cloud: Cloud, tmp_path: Path
+) -> None:
     directory = savedmodels.make(tmp_path, assets__vocab=b"words", assets__词表=b"unicode")
     inputs = plugin.checked(news(bucket))
     id_, state = plugin.create(inputs)
     assert id_ == f"oss://{bucket.bucket_name}/{PATH}"
-    local = {path.relative_to(directory).as_posix(): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    local = {
+        path.relative_to(directory).as_posix(): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file()
+    }
     assert keys(bucket) == sorted([MANIFEST, *(f"{PATH}/{name}" for name in local)])
     for name, content in local.items():
         assert bucket.get_object(f"{PATH}/{name}").read() == content
     assert puts(cloud, bucket)[-1] == MANIFEST
-    assert state["digest"] == inputs["digest"] and state["path"] == PATH and state["version"] == "1623831335"
-    assert state["fileCount"] == len(local) == 5 and state["bytes"] == sum(map(len, local.values())) and state["drift"] == []
+    assert (
+        state["digest"] == inputs["digest"]
+        and state["path"] == PATH
+        and state["version"] == "1623831335"
+    )
+    assert (
+        state["fileCount"] == len(local) == 5
+        and state["bytes"] == sum(map(len, local.values()))
+        and state["drift"] == []
+    )
 
 
-def test_the_manifest_says_what_is_there(plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path) -> None:
+def test_the_manifest_says_what_is_there(
+    plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path
+) -> None:
     savedmodels.make(tmp_path)
     _, state = plugin.create(plugin.checked(news(bucket)))
     manifest = json.loads(bucket.get_object(MANIFEST).read())
-    assert manifest["files"] == state["files"] and manifest["digest"] == state["digest"] and manifest["path"] == PATH
+    assert (
+        manifest["files"] == state["files"]
+        and manifest["digest"] == state["digest"]
+        and manifest["path"] == PATH
+    )
     assert manifest["source"] == "1623831335" and manifest["owner"] == state["owner"]
 
 
-def test_objects_have_the_type_of_their_file(plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path) -> None:
+def test_objects_have_the_type_of_their_file(
+    plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path
+) -> None:
     savedmodels.make(tmp_path, shard=savedmodels.noise(2 * MIB))
     plugin.create(plugin.checked(news(bucket, partSizeMib=1)))
     assert bucket.head_object(f"{PATH}/saved_model.pb").content_type == "application/x-protobuf"
-    assert bucket.head_object(f"{PATH}/variables/variables.data-00000-of-00001").content_type == "application/octet-stream"
+    assert (
+        bucket.head_object(f"{PATH}/variables/variables.data-00000-of-00001").content_type
+        == "application/octet-stream"
+    )
     assert bucket.head_object(MANIFEST).content_type == "application/json"
 
 
-def test_a_large_file_goes_in_parts_and_leaves_no_record(plugin: Plugin, bucket: oss2.Bucket, cloud: Cloud, tmp_path: Path) -> None:
+def test_a_large_file_goes_in_parts_and_leaves_no_record(
+    plugin: Plugin, bucket: oss2.Bucket, cloud: Cloud, tmp_path: Path
+) -> None:
     data = savedmodels.noise(5 * MIB + 123)
     savedmodels.make(tmp_path, shard=data)
     _, state = plugin.create(plugin.checked(news(bucket, partSizeMib=1, parallel=3)))
@@ -74,7 +112,9 @@ def test_a_large_file_goes_in_parts_and_leaves_no_record(plugin: Plugin, bucket:
     assert puts(cloud, bucket).count(key) == 6
     head = bucket.head_object(key)
     assert head.object_type == "Multipart"
-    assert str(head.server_crc) == state["files"]["variables/variables.data-00000-of-00001"]["crc64"]
+    assert (
+        str(head.server_crc) == state["files"]["variables/variables.data-00000-of-00001"]["crc64"]
+    )
     assert bucket.get_object(key).read() == data
     assert not list((tmp_path / "cache").rglob("*.json"))
 
@@ -103,14 +143,19 @@ def test_an_update_moves_only_what_differs_and_removes_what_is_gone(
     assert plugin.update(id_, state, inputs, preview=True)["digest"] == inputs["digest"]
     assert len(puts(cloud, bucket)) == before
     updated = plugin.update(id_, state, inputs)
-    assert sorted(puts(cloud, bucket)[before:-1]) == [f"{PATH}/assets/new", f"{PATH}/saved_model.pb"]
+    assert sorted(puts(cloud, bucket)[before:-1]) == [
+        f"{PATH}/assets/new",
+        f"{PATH}/saved_model.pb",
+    ]
     assert puts(cloud, bucket)[-1] == MANIFEST
     assert f"{PATH}/assets/old" not in keys(bucket)
     assert updated["owner"] == state["owner"] and updated["digest"] == inputs["digest"]
     assert plugin.read(id_, updated, inputs)[1] == updated
 
 
-def test_a_create_takes_over_what_is_already_right(plugin: Plugin, bucket: oss2.Bucket, cloud: Cloud, tmp_path: Path) -> None:
+def test_a_create_takes_over_what_is_already_right(
+    plugin: Plugin, bucket: oss2.Bucket, cloud: Cloud, tmp_path: Path
+) -> None:
     directory = savedmodels.make(tmp_path)
     bucket.put_object(f"{PATH}/saved_model.pb", (directory / "saved_model.pb").read_bytes())
     bucket.put_object(f"{PATH}/variables/variables.index", b"x" * 100)
@@ -118,11 +163,15 @@ def test_a_create_takes_over_what_is_already_right(plugin: Plugin, bucket: oss2.
     before = len(puts(cloud, bucket))
     plugin.create(plugin.checked(news(bucket)))
     written = puts(cloud, bucket)[before:]
-    assert f"{PATH}/saved_model.pb" not in written and f"{PATH}/variables/variables.index" in written
+    assert (
+        f"{PATH}/saved_model.pb" not in written and f"{PATH}/variables/variables.index" in written
+    )
     assert f"{PATH}/stale" not in keys(bucket)
 
 
-def test_delete_leaves_nothing_and_can_be_repeated(plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path) -> None:
+def test_delete_leaves_nothing_and_can_be_repeated(
+    plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path
+) -> None:
     savedmodels.make(tmp_path)
     bucket.put_object("models/tensorflow/1623831335x/kept", b"a neighbour")
     bucket.put_object(f"{PATH}/", b"")
@@ -153,7 +202,9 @@ def test_delete_in_a_versioned_bucket_leaves_no_version_no_marker_and_no_unfinis
     bucket.delete_bucket()
 
 
-def test_deleting_from_a_bucket_that_is_gone_is_done_already(plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path) -> None:
+def test_deleting_from_a_bucket_that_is_gone_is_done_already(
+    plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path
+) -> None:
     savedmodels.make(tmp_path)
     id_, state = plugin.create(plugin.checked(news(bucket)))
     for key in keys(bucket):
@@ -163,7 +214,9 @@ def test_deleting_from_a_bucket_that_is_gone_is_done_already(plugin: Plugin, buc
     plugin.delete(id_, state)
 
 
-def test_a_resource_that_was_renamed_does_not_delete_its_successors_objects(plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path) -> None:
+def test_a_resource_that_was_renamed_does_not_delete_its_successors_objects(
+    plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path
+) -> None:
     savedmodels.make(tmp_path)
     inputs = plugin.checked(news(bucket))
     id_, old = plugin.create(inputs)
@@ -171,13 +224,17 @@ def test_a_resource_that_was_renamed_does_not_delete_its_successors_objects(plug
     before = keys(bucket)
     plugin.delete(id_, old)
     assert same_id == id_ and keys(bucket) == before and len(before) == 4
-    assert "held a model that another resource uploaded" in plugin.engine.wait_for("managed here now")
+    assert "held a model that another resource uploaded" in plugin.engine.wait_for(
+        "managed here now"
+    )
     assert "taken over by another resource" in plugin.engine.wait_for("taken over")
     plugin.delete(id_, new)
     assert keys(bucket) == []
 
 
-def test_another_version_is_created_beside_the_old_one(plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path) -> None:
+def test_another_version_is_created_beside_the_old_one(
+    plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path
+) -> None:
     savedmodels.make(tmp_path)
     savedmodels.make(tmp_path, "1700000000")
     old_inputs = plugin.checked(news(bucket))
@@ -185,12 +242,16 @@ def test_another_version_is_created_beside_the_old_one(plugin: Plugin, bucket: o
     inputs = plugin.checked(news(bucket, source="1700000000"), old_inputs)
     assert list(plugin.diff(old, inputs).replaces) == ["version"]
     new_id, state = plugin.create(inputs)
-    assert f"{PATH}/saved_model.pb" in keys(bucket) and "models/tensorflow/1700000000/saved_model.pb" in keys(bucket)
+    assert f"{PATH}/saved_model.pb" in keys(
+        bucket
+    ) and "models/tensorflow/1700000000/saved_model.pb" in keys(bucket)
     plugin.delete(old_id, old)
     assert len(keys(bucket)) == 4 and plugin.read(new_id, state, inputs)[1] == state
 
 
-def test_import_of_a_model_it_uploaded_needs_no_change(plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path) -> None:
+def test_import_of_a_model_it_uploaded_needs_no_change(
+    plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path
+) -> None:
     savedmodels.make(tmp_path)
     id_, state = plugin.create(plugin.checked(news(bucket)))
     imported_id, imported, inputs = plugin.read(id_.removeprefix("oss://"))
@@ -201,7 +262,9 @@ def test_import_of_a_model_it_uploaded_needs_no_change(plugin: Plugin, bucket: o
     assert answer.changes == answer.DIFF_NONE
 
 
-def test_import_of_a_model_another_tool_uploaded_compares_by_crc(plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path) -> None:
+def test_import_of_a_model_another_tool_uploaded_compares_by_crc(
+    plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path
+) -> None:
     directory = savedmodels.make(tmp_path)
     for path in directory.rglob("*"):
         if path.is_file():
@@ -212,10 +275,15 @@ def test_import_of_a_model_another_tool_uploaded_compares_by_crc(plugin: Plugin,
     answer = plugin.diff(imported, checked)
     assert answer.changes == answer.DIFF_NONE
     (directory / "saved_model.pb").write_bytes(savedmodels.GRAPH * 2)
-    assert set(plugin.diff(imported, plugin.checked(news(bucket))).detailedDiff) == {'files["saved_model.pb"]', "digest"}
+    assert set(plugin.diff(imported, plugin.checked(news(bucket))).detailedDiff) == {
+        'files["saved_model.pb"]',
+        "digest",
+    }
 
 
-def test_import_of_something_that_is_not_there_finds_nothing(plugin: Plugin, bucket: oss2.Bucket) -> None:
+def test_import_of_something_that_is_not_there_finds_nothing(
+    plugin: Plugin, bucket: oss2.Bucket
+) -> None:
     assert plugin.read(f"oss://{bucket.bucket_name}/{PATH}")[0] == ""
 
 
@@ -223,10 +291,15 @@ def test_import_of_something_that_is_not_there_finds_nothing(plugin: Plugin, buc
 def test_import_with_an_id_of_another_form_says_the_right_one(offline: Plugin, wrong: str) -> None:
     with pytest.raises(Failure) as caught:
         offline.read(wrong)
-    assert "oss://<bucket>/<prefix>/<version>" in caught.value.message and repr(wrong) in caught.value.message
+    assert (
+        "oss://<bucket>/<prefix>/<version>" in caught.value.message
+        and repr(wrong) in caught.value.message
+    )
 
 
-def test_a_source_changed_since_the_preview_is_not_uploaded(plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path) -> None:
+def test_a_source_changed_since_the_preview_is_not_uploaded(
+    plugin: Plugin, bucket: oss2.Bucket, tmp_path: Path
+) -> None:
     directory = savedmodels.make(tmp_path)
     inputs = plugin.checked(news(bucket))
     (directory / "saved_model.pb").write_bytes(savedmodels.GRAPH * 2)

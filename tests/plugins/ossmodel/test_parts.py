@@ -1,4 +1,6 @@
-"""The small parts by themselves: checksums, upload records, retries, redaction, progress, ids, manifest."""
+"""The small parts by themselves: checksums, upload records, retries, redaction, progress, ids,
+manifest.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(tmp_path: Path) -> Non
         with open(file, "ab") as stream:
             stream.write(b"b")
 
-    with pytest.raises(Problem, match="the file changed while it was read|The file changed while it was read"):
+    with pytest.raises(
+        Problem, match="the file changed while it was read|The file changed while it was read"
+    ):
         digest.of_file(file, "shard", meddle)
 
 
@@ -74,7 +78,9 @@ def test_a_damaged_upload_record_counts_as_none(tmp_path: Path, damage: str) -> 
     assert store.get(name) is None
 
 
-def test_a_full_disk_is_one_clear_message_and_leaves_the_old_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_one_clear_message_and_leaves_the_old_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = Checkpoints("b", "k", "a" * 64, tmp_path)
     name = store.make_store_key("b", "k", "f")
     store.put(name, RECORD)
@@ -86,7 +92,11 @@ def test_a_full_disk_is_one_clear_message_and_leaves_the_old_record(tmp_path: Pa
         patch.setattr(Path, "write_text", full)
         with pytest.raises(Problem) as caught:
             store.put(name, {**RECORD, "upload_id": "other"})
-    assert "No space left on device" in str(caught.value) and "EI_CACHE" in str(caught.value) and str(tmp_path) in str(caught.value)
+    assert (
+        "No space left on device" in str(caught.value)
+        and "EI_CACHE" in str(caught.value)
+        and str(tmp_path) in str(caught.value)
+    )
     assert store.get(name) == RECORD and [path.name for path in tmp_path.iterdir()] == [name]
 
 
@@ -114,7 +124,9 @@ def _server_error(status: int, code: str) -> exceptions.ServerError:
         (ValueError("a fault of ours"), False),
     ],
 )
-def test_only_faults_that_may_pass_are_repeated(error: Exception, again: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_faults_that_may_pass_are_repeated(
+    error: Exception, again: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(control, "FIRST_WAIT", 0.001)
     calls: list[int] = []
 
@@ -143,9 +155,19 @@ def test_a_time_limit_is_told_with_its_length() -> None:
 def test_secrets_and_signatures_are_removed_from_any_text() -> None:
     hide = redact.Redactor()
     hide.add("s3cretkey", "token-abcdef", "", None, "abc")
-    text = hide("key s3cretkey, SecurityToken=token-abcdef&x=1, Authorization: OSS4-HMAC-SHA256 Credential=AK/2026, Signature=deadbeef")
-    assert "s3cretkey" not in text and "token-abcdef" not in text and "deadbeef" not in text and "Credential" not in text
-    assert hide("abc stays, x-oss-security-token: CAISxyz") == "abc stays, x-oss-security-token: [secret]"
+    text = hide(
+        "key s3cretkey, SecurityToken=token-abcdef&x=1, Authorization: OSS4-HMAC-SHA256 Credential=AK/2026, Signature=deadbeef"
+    )
+    assert (
+        "s3cretkey" not in text
+        and "token-abcdef" not in text
+        and "deadbeef" not in text
+        and "Credential" not in text
+    )
+    assert (
+        hide("abc stays, x-oss-security-token: CAISxyz")
+        == "abc stays, x-oss-security-token: [secret]"
+    )
 
 
 def test_log_records_are_redacted_with_their_tracebacks() -> None:
@@ -154,9 +176,14 @@ def test_log_records_are_redacted_with_their_tracebacks() -> None:
         raise ValueError("very-secret-value")
     except ValueError as error:
         trace = (ValueError, error, error.__traceback__)
-        record = logging.LogRecord("x", logging.ERROR, "f", 1, "failed with %s", ("very-secret-value",), trace)
+        record = logging.LogRecord(
+            "x", logging.ERROR, "f", 1, "failed with %s", ("very-secret-value",), trace
+        )
     redact.RedactingFilter().filter(record)
-    assert "very-secret-value" not in logging.Formatter().format(record) and "[secret]" in record.getMessage()
+    assert (
+        "very-secret-value" not in logging.Formatter().format(record)
+        and "[secret]" in record.getMessage()
+    )
 
 
 class _Kept:
@@ -193,7 +220,10 @@ def test_resumed_bytes_count_as_done_but_not_as_speed() -> None:
 @pytest.mark.parametrize("text", ["oss://b/models/tensorflow/7", "b/models/tensorflow/7"])
 def test_an_id_names_bucket_prefix_and_version(text: str) -> None:
     layout = Layout.parse(text)
-    assert layout == Layout("b", "models/tensorflow", "7") and layout.resource_id == "oss://b/models/tensorflow/7"
+    assert (
+        layout == Layout("b", "models/tensorflow", "7")
+        and layout.resource_id == "oss://b/models/tensorflow/7"
+    )
 
 
 @pytest.mark.parametrize("text", ["", "b", "b/7", "oss://b//7", "oss://b/p/latest"])

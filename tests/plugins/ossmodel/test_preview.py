@@ -17,7 +17,11 @@ from tests.plugins.ossmodel.process import Plugin
 @pytest.fixture
 def news(tmp_path: Path) -> dict[str, str]:
     """Inputs of the model that each test makes in its directory."""
-    return {"bucket": "models-1", "prefix": "models/tensorflow", "source": str(tmp_path / "1623831335")}
+    return {
+        "bucket": "models-1",
+        "prefix": "models/tensorflow",
+        "source": str(tmp_path / "1623831335"),
+    }
 
 
 def state_of(inputs: dict) -> dict:
@@ -25,7 +29,9 @@ def state_of(inputs: dict) -> dict:
     return {**inputs, "owner": "o", "drift": [], "path": "p"}
 
 
-def test_the_digest_is_the_documented_one(offline: Plugin, tmp_path: Path, news: dict[str, str]) -> None:
+def test_the_digest_is_the_documented_one(
+    offline: Plugin, tmp_path: Path, news: dict[str, str]
+) -> None:
     directory = savedmodels.make(tmp_path)
     inputs = offline.checked(news)
     lines = ""
@@ -38,40 +44,61 @@ def test_the_digest_is_the_documented_one(offline: Plugin, tmp_path: Path, news:
     assert inputs["version"] == "1623831335"
 
 
-def test_a_preview_of_a_create_knows_everything_but_the_owner(offline: Plugin, tmp_path: Path, news: dict[str, str]) -> None:
+def test_a_preview_of_a_create_knows_everything_but_the_owner(
+    offline: Plugin, tmp_path: Path, news: dict[str, str]
+) -> None:
     savedmodels.make(tmp_path)
     inputs = offline.checked(news)
     id_, state = offline.create(inputs, preview=True)
     assert id_ == ""
     assert state["path"] == "models/tensorflow/1623831335" and state["digest"] == inputs["digest"]
-    assert state["fileCount"] == 3 and state["bytes"] == sum(entry["size"] for entry in inputs["files"].values())
+    assert state["fileCount"] == 3 and state["bytes"] == sum(
+        entry["size"] for entry in inputs["files"].values()
+    )
     assert state["owner"] == UNKNOWN
 
 
-def test_a_bucket_that_is_not_known_yet_is_no_mistake(offline: Plugin, tmp_path: Path, news: dict[str, str]) -> None:
+def test_a_bucket_that_is_not_known_yet_is_no_mistake(
+    offline: Plugin, tmp_path: Path, news: dict[str, str]
+) -> None:
     savedmodels.make(tmp_path)
     inputs = offline.checked({**news, "bucket": UNKNOWN})
     _, state = offline.create(inputs, preview=True)
     assert state["bucket"] == UNKNOWN and state["path"] == "models/tensorflow/1623831335"
 
 
-def test_a_source_that_is_not_known_yet_leaves_the_rest_unknown(offline: Plugin, news: dict[str, str]) -> None:
+def test_a_source_that_is_not_known_yet_leaves_the_rest_unknown(
+    offline: Plugin, news: dict[str, str]
+) -> None:
     inputs = offline.checked({**news, "source": UNKNOWN})
     _, state = offline.create(inputs, preview=True)
-    assert state["digest"] == state["version"] == state["path"] == state["bytes"] == state["fileCount"] == UNKNOWN
+    assert (
+        state["digest"]
+        == state["version"]
+        == state["path"]
+        == state["bytes"]
+        == state["fileCount"]
+        == UNKNOWN
+    )
 
 
-def test_other_time_stamps_and_another_path_are_no_difference(offline: Plugin, tmp_path: Path, news: dict[str, str]) -> None:
+def test_other_time_stamps_and_another_path_are_no_difference(
+    offline: Plugin, tmp_path: Path, news: dict[str, str]
+) -> None:
     directory = savedmodels.make(tmp_path)
     state = state_of(offline.checked(news))
     shutil.copytree(directory, tmp_path / "copy" / directory.name)
     for path in (tmp_path / "copy" / directory.name).rglob("*"):
         os.utime(path, (1, 1))
-    answer = offline.diff(state, offline.checked({**news, "source": str(tmp_path / "copy/1623831335"), "parallel": 2}))
+    answer = offline.diff(
+        state, offline.checked({**news, "source": str(tmp_path / "copy/1623831335"), "parallel": 2})
+    )
     assert answer.changes == answer.DIFF_NONE and not answer.detailedDiff
 
 
-def test_changed_added_and_removed_files_are_named_one_by_one(offline: Plugin, tmp_path: Path, news: dict[str, str]) -> None:
+def test_changed_added_and_removed_files_are_named_one_by_one(
+    offline: Plugin, tmp_path: Path, news: dict[str, str]
+) -> None:
     directory = savedmodels.make(tmp_path, assets__old=b"old")
     state = state_of(offline.checked(news))
     (directory / "assets/old").unlink()
@@ -80,11 +107,27 @@ def test_changed_added_and_removed_files_are_named_one_by_one(offline: Plugin, t
     answer = offline.diff(state, offline.checked(news))
     kinds = {path: change.kind for path, change in answer.detailedDiff.items()}
     assert answer.changes == answer.DIFF_SOME and not answer.replaces
-    assert set(kinds) == {'files["assets/old"]', 'files["assets/new"]', 'files["saved_model.pb"]', "digest"}
-    assert len({kinds['files["assets/old"]'], kinds['files["assets/new"]'], kinds['files["saved_model.pb"]']}) == 3
+    assert set(kinds) == {
+        'files["assets/old"]',
+        'files["assets/new"]',
+        'files["saved_model.pb"]',
+        "digest",
+    }
+    assert (
+        len(
+            {
+                kinds['files["assets/old"]'],
+                kinds['files["assets/new"]'],
+                kinds['files["saved_model.pb"]'],
+            }
+        )
+        == 3
+    )
 
 
-def test_same_size_and_time_stamp_with_other_content_is_seen(offline: Plugin, tmp_path: Path, news: dict[str, str]) -> None:
+def test_same_size_and_time_stamp_with_other_content_is_seen(
+    offline: Plugin, tmp_path: Path, news: dict[str, str]
+) -> None:
     directory = savedmodels.make(tmp_path)
     state = state_of(offline.checked(news))
     shard = directory / "variables/variables.data-00000-of-00001"
@@ -94,15 +137,23 @@ def test_same_size_and_time_stamp_with_other_content_is_seen(offline: Plugin, tm
     assert offline.diff(state, offline.checked(news)).changes == 2
 
 
-def test_another_place_is_a_replacement_made_before_the_old_one_goes(offline: Plugin, tmp_path: Path, news: dict[str, str]) -> None:
+def test_another_place_is_a_replacement_made_before_the_old_one_goes(
+    offline: Plugin, tmp_path: Path, news: dict[str, str]
+) -> None:
     savedmodels.make(tmp_path)
     savedmodels.make(tmp_path, "1700000000")
     state = state_of(offline.checked(news))
     other = {"source": str(tmp_path / "1700000000")}
-    for change, name in (({"bucket": "models-2"}, "bucket"), ({"prefix": "m"}, "prefix"), (other, "version")):
+    for change, name in (
+        ({"bucket": "models-2"}, "bucket"),
+        ({"prefix": "m"}, "prefix"),
+        (other, "version"),
+    ):
         answer = offline.diff(state, offline.checked({**news, **change}))
         assert list(answer.replaces) == [name] and not answer.deleteBeforeReplace
-    assert list(offline.diff(state, {**offline.checked(news), "bucket": UNKNOWN}).replaces) == ["bucket"]
+    assert list(offline.diff(state, {**offline.checked(news), "bucket": UNKNOWN}).replaces) == [
+        "bucket"
+    ]
 
 
 def test_drift_alone_is_a_difference(offline: Plugin, tmp_path: Path, news: dict[str, str]) -> None:
@@ -112,21 +163,29 @@ def test_drift_alone_is_a_difference(offline: Plugin, tmp_path: Path, news: dict
     assert answer.changes == answer.DIFF_SOME and list(answer.diffs) == ["drift"]
 
 
-def test_a_link_inside_the_directory_counts_as_its_content(offline: Plugin, tmp_path: Path, news: dict[str, str]) -> None:
+def test_a_link_inside_the_directory_counts_as_its_content(
+    offline: Plugin, tmp_path: Path, news: dict[str, str]
+) -> None:
     directory = savedmodels.make(tmp_path, assets__vocab=b"words")
     (directory / "assets/alias").symlink_to("vocab")
     files = offline.checked(news)["files"]
     assert files["assets/alias"] == files["assets/vocab"]
 
 
-def test_a_text_graph_and_a_model_without_variables_are_accepted(offline: Plugin, tmp_path: Path, news: dict[str, str]) -> None:
+def test_a_text_graph_and_a_model_without_variables_are_accepted(
+    offline: Plugin, tmp_path: Path, news: dict[str, str]
+) -> None:
     directory = tmp_path / "5"
     directory.mkdir()
-    (directory / "saved_model.pbtxt").write_text('saved_model_schema_version: 1 meta_graphs { meta_info_def { tags: "serve" } }')
+    (directory / "saved_model.pbtxt").write_text(
+        'saved_model_schema_version: 1 meta_graphs { meta_info_def { tags: "serve" } }'
+    )
     assert offline.checked({**news, "source": str(tmp_path / "5")})["version"] == "5"
 
 
-def test_the_schema_describes_every_input_and_output(offline: Plugin, tmp_path: Path, news: dict[str, str]) -> None:
+def test_the_schema_describes_every_input_and_output(
+    offline: Plugin, tmp_path: Path, news: dict[str, str]
+) -> None:
     import json
 
     from pulumi.runtime.proto import provider_pb2
@@ -134,12 +193,24 @@ def test_the_schema_describes_every_input_and_output(offline: Plugin, tmp_path: 
     savedmodels.make(tmp_path)
     schema = json.loads(offline.call("GetSchema", provider_pb2.GetSchemaRequest()).schema)
     resource = schema["resources"]["ossmodel:index:Model"]
-    _, state = offline.create(offline.checked({**news, "parallel": 2, "partSizeMib": 1, "tensorflow": "1.15.0"}), preview=True)
-    assert set(resource["inputProperties"]) == {"bucket", "prefix", "source", "tensorflow", "partSizeMib", "parallel"}
+    _, state = offline.create(
+        offline.checked({**news, "parallel": 2, "partSizeMib": 1, "tensorflow": "1.15.0"}),
+        preview=True,
+    )
+    assert set(resource["inputProperties"]) == {
+        "bucket",
+        "prefix",
+        "source",
+        "tensorflow",
+        "partSizeMib",
+        "parallel",
+    }
     assert set(resource["properties"]) == set(state)
 
 
-def test_a_preview_shows_the_signatures_and_that_they_change(offline: Plugin, tmp_path: Path, news: dict[str, str]) -> None:
+def test_a_preview_shows_the_signatures_and_that_they_change(
+    offline: Plugin, tmp_path: Path, news: dict[str, str]
+) -> None:
     directory = savedmodels.make(tmp_path)
     inputs = offline.checked(news)
     assert inputs["signatures"] == {"serving_default": "nothing -> weights uint8[700]"}

@@ -1,4 +1,6 @@
-"""The plugin under the real Pulumi CLI, registered by path as in this project's Pulumi.yaml, against the region double."""
+"""The plugin under the real Pulumi CLI, registered by path as in this project's Pulumi.yaml,
+against the region double.
+"""
 
 from __future__ import annotations
 
@@ -51,9 +53,16 @@ class Stack:
     def run(self, *arguments: str, expect: int = 0) -> str:
         """All that the CLI printed; checks how it ended."""
         done = subprocess.run(
-            self.command(*arguments), cwd=self.directory, env=self.environment, capture_output=True, text=True, timeout=240
+            self.command(*arguments),
+            cwd=self.directory,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
         )
-        assert done.returncode == expect, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert done.returncode == expect, (
+            f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
         return done.stdout + done.stderr
 
     def up(self, *arguments: str, expect: int = 0) -> str:
@@ -63,7 +72,14 @@ class Stack:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """The CLI in the background."""
         log = open(self.directory / "background.log", "w")  # noqa: SIM115 (kept for the message of a failure)
-        return subprocess.Popen(self.command(*arguments), cwd=self.directory, env=self.environment, stdout=log, stderr=log, text=True)
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.directory,
+            env=self.environment,
+            stdout=log,
+            stderr=log,
+            text=True,
+        )
 
     def outputs(self) -> dict:
         """The stack's outputs."""
@@ -71,7 +87,9 @@ class Stack:
 
     def program(self, source: str = "1623831335", name: str = "model", options: str = "") -> None:
         """Write the program."""
-        (self.directory / "__main__.py").write_text(PROGRAM.format(source=source, name=name, options=options))
+        (self.directory / "__main__.py").write_text(
+            PROGRAM.format(source=source, name=name, options=options)
+        )
 
 
 @pytest.fixture
@@ -81,7 +99,11 @@ def stack(cloud: Cloud, tmp_path: Path, bucket: oss2.Bucket) -> Iterator[Stack]:
     for part in ("home", "state"):
         (tmp_path / part).mkdir()
     without_logs(tmp_path / "home")
-    places = [str(tools["pulumi-language-python"].path.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
+    places = [
+        str(tools["pulumi-language-python"].path.parent),
+        str(Path(sys.executable).parent),
+        os.environ["PATH"],
+    ]
     environment = {
         **cloud.environment,
         "PATH": os.pathsep.join(places),
@@ -128,7 +150,9 @@ def test_up_no_op_change_and_destroy(stack: Stack, bucket: oss2.Bucket, cloud: C
     bucket.delete_bucket()
 
 
-def test_a_new_version_is_there_before_the_old_one_goes(stack: Stack, bucket: oss2.Bucket, cloud: Cloud) -> None:
+def test_a_new_version_is_there_before_the_old_one_goes(
+    stack: Stack, bucket: oss2.Bucket, cloud: Cloud
+) -> None:
     stack.up()
     savedmodels.make(stack.directory, "1700000000")
     stack.program("1700000000")
@@ -146,7 +170,9 @@ def test_drift_is_repaired_by_up_with_refresh(stack: Stack, bucket: oss2.Bucket)
     bucket.delete_object(f"{PATH}/saved_model.pb")
     bucket.put_object(f"{PATH}/variables/extra", b"x")
     stack.up("--refresh")
-    assert f"{PATH}/saved_model.pb" in keys(bucket) and f"{PATH}/variables/extra" not in keys(bucket)
+    assert f"{PATH}/saved_model.pb" in keys(bucket) and f"{PATH}/variables/extra" not in keys(
+        bucket
+    )
     for key in keys(bucket):
         bucket.delete_object(key)
     stack.up("--refresh")
@@ -161,7 +187,9 @@ def test_a_renamed_resource_keeps_the_model(stack: Stack, bucket: oss2.Bucket) -
     assert len(keys(bucket)) == 4
 
 
-def test_a_model_is_imported_by_the_program_and_by_command(stack: Stack, bucket: oss2.Bucket) -> None:
+def test_a_model_is_imported_by_the_program_and_by_command(
+    stack: Stack, bucket: oss2.Bucket
+) -> None:
     stack.up()
     for key in (key for key in keys(bucket) if ".ossmodel" in key):
         bucket.delete_object(key)
@@ -172,7 +200,16 @@ def test_a_model_is_imported_by_the_program_and_by_command(stack: Stack, bucket:
     stack.program()
     stack.up("--refresh")
     stack.run("state", "delete", URN, "--yes")
-    stack.run("import", "ossmodel:index:Model", "model", model_id, "--yes", "--skip-preview", "--protect=false", "--generate-code=false")
+    stack.run(
+        "import",
+        "ossmodel:index:Model",
+        "model",
+        model_id,
+        "--yes",
+        "--skip-preview",
+        "--protect=false",
+        "--generate-code=false",
+    )
     stack.up("--expect-no-changes")
 
 
@@ -184,15 +221,21 @@ def test_bad_inputs_are_told_together_and_without_the_plugins_own_stack(stack: S
     assert "providers/ossmodel" not in told  # no stack frame of the plugin
 
 
-def test_a_failed_create_is_taken_up_again_and_a_failed_one_can_be_destroyed(stack: Stack, bucket: oss2.Bucket, cloud: Cloud) -> None:
+def test_a_failed_create_is_taken_up_again_and_a_failed_one_can_be_destroyed(
+    stack: Stack, bucket: oss2.Bucket, cloud: Cloud
+) -> None:
     savedmodels.make(stack.directory, shard=savedmodels.noise(8 * MIB))
     denied = {"host": bucket.bucket_name, "path": "partNumber"}
-    cloud.fault(match=denied, skip=5, times=1000, status=403, code="AccessDenied", message="not now")
+    cloud.fault(
+        match=denied, skip=5, times=1000, status=403, code="AccessDenied", message="not now"
+    )
     assert "oss:PutObject" in stack.up(expect=1)
     stack.run("destroy", "--yes", "--skip-preview")
     assert keys(bucket) == [] and bucket.list_multipart_uploads().upload_list == []
     cloud.control("DELETE", "/_lab/faults")
-    cloud.fault(match=denied, skip=5, times=1000, status=403, code="AccessDenied", message="not now")
+    cloud.fault(
+        match=denied, skip=5, times=1000, status=403, code="AccessDenied", message="not now"
+    )
     stack.up(expect=1)
     cloud.control("DELETE", "/_lab/faults")
     before = len(puts(cloud, bucket))
@@ -201,14 +244,23 @@ def test_a_failed_create_is_taken_up_again_and_a_failed_one_can_be_destroyed(sta
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["interrupt", "kill"])
-def test_an_interrupted_up_goes_on_where_it_was(stack: Stack, bucket: oss2.Bucket, cloud: Cloud, number: signal.Signals) -> None:
+def test_an_interrupted_up_goes_on_where_it_was(
+    stack: Stack, bucket: oss2.Bucket, cloud: Cloud, number: signal.Signals
+) -> None:
     data = savedmodels.noise(8 * MIB)
     savedmodels.make(stack.directory, shard=data)
-    cloud.fault(match={"host": bucket.bucket_name, "path": "partNumber=[6-8]"}, times=100, kind="delay", seconds=60)
+    cloud.fault(
+        match={"host": bucket.bucket_name, "path": "partNumber=[6-8]"},
+        times=100,
+        kind="delay",
+        seconds=60,
+    )
     running = stack.start("up", "--yes", "--skip-preview")
     deadline = time.monotonic() + 90
     while len([key for key in puts(cloud, bucket) if "data-00000" in key]) < 5:
-        assert time.monotonic() < deadline and running.poll() is None, (stack.directory / "background.log").read_text()
+        assert time.monotonic() < deadline and running.poll() is None, (
+            stack.directory / "background.log"
+        ).read_text()
         time.sleep(0.1)
     running.send_signal(number)
     running.wait(50)  # the parts under way would take 60 s
@@ -223,7 +275,9 @@ def test_an_interrupted_up_goes_on_where_it_was(stack: Stack, bucket: oss2.Bucke
     bucket.delete_bucket()
 
 
-def test_the_state_holds_no_key_and_the_provider_needs_none_in_the_program(stack: Stack, cloud: Cloud) -> None:
+def test_the_state_holds_no_key_and_the_provider_needs_none_in_the_program(
+    stack: Stack, cloud: Cloud
+) -> None:
     stack.run("config", "set", "--secret", "ossmodel:secretKey", cloud.keys["secret_key"])
     stack.run("config", "set", "--secret", "ossmodel:accessKey", cloud.keys["access_key"])
     stack.run("config", "set", "ossmodel:region", "cn-shanghai")

@@ -33,10 +33,20 @@ def test_without_the_packages_one_message_says_what_to_install(tmp_path: Path) -
     lone.parent.mkdir(parents=True)
     lone.write_bytes(PLUGIN.read_bytes())
     lone.chmod(0o755)
-    env = {"PATH": f"{python.parent}:/usr/bin:/bin", "HOME": str(tmp_path), "PULUMI_PYTHON_CMD": str(python)}
-    done = subprocess.run([str(lone), "127.0.0.1:1"], env=env, capture_output=True, text=True, timeout=120)
+    env = {
+        "PATH": f"{python.parent}:/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "PULUMI_PYTHON_CMD": str(python),
+    }
+    done = subprocess.run(
+        [str(lone), "127.0.0.1:1"], env=env, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 1 and done.stdout == ""
-    assert "packages pulumi and oss2" in done.stderr and str(python) in done.stderr and "pip' install -r" in done.stderr
+    assert (
+        "packages pulumi and oss2" in done.stderr
+        and str(python) in done.stderr
+        and "pip' install -r" in done.stderr
+    )
     assert "Traceback" not in done.stderr
 
 
@@ -54,7 +64,13 @@ def test_a_python_that_lacks_the_packages_is_passed_over(tmp_path: Path, how: st
 
 
 def test_started_by_hand_it_says_who_starts_it() -> None:
-    done = subprocess.run([str(PLUGIN)], env=environment(VIRTUAL_ENV=sys.prefix), capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [str(PLUGIN)],
+        env=environment(VIRTUAL_ENV=sys.prefix),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 1 and "is started by the Pulumi CLI" in done.stderr
 
 
@@ -71,7 +87,9 @@ def test_an_interrupt_from_the_terminal_is_left_to_the_engine(start: Callable[..
     assert plugin.process.poll() is None
 
 
-def test_an_interrupt_after_the_engines_cancel_ends_it_at_once(start: Callable[..., Plugin]) -> None:
+def test_an_interrupt_after_the_engines_cancel_ends_it_at_once(
+    start: Callable[..., Plugin],
+) -> None:
     plugin = start(ALICLOUD_REGION="cn-shanghai")
     plugin.configure()
     plugin.stub.Cancel(empty_pb2.Empty())
@@ -85,6 +103,8 @@ def test_it_ends_when_the_engine_was_killed(start: Callable[..., Plugin]) -> Non
     plugin.process.kill()
     plugin.process.wait(120)
     deadline = time.monotonic() + 30
-    while Path(f"/proc/{pid}").exists() and "State:\tZ" not in Path(f"/proc/{pid}/status").read_text():
+    while (
+        Path(f"/proc/{pid}").exists() and "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    ):
         assert time.monotonic() < deadline, "the plugin goes on without an engine"
         time.sleep(0.05)

@@ -1,4 +1,6 @@
-"""Files that may not be read. The tests may run as root, whom no file mode stops, so the refusal is put in by hand."""
+"""Files that may not be read. The tests may run as root, whom no file mode stops, so the refusal is
+put in by hand.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from providers.ossmodel import savedmodel
 from tests.plugins.ossmodel import savedmodels
 
 
-def test_an_unreadable_file_is_named_with_the_command_that_helps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_file_is_named_with_the_command_that_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     directory = savedmodels.make(tmp_path)
     real = builtins.open
 
@@ -24,7 +28,11 @@ def test_an_unreadable_file_is_named_with_the_command_that_helps(tmp_path: Path,
     monkeypatch.setattr(builtins, "open", refuse)
     faults = savedmodel.examine(directory, "models/1", None).faults
     text = "\n".join(faults)
-    assert "models/1: variables/variables.index" in text and "Permission denied" in text and "chmod -R u+rX models/1" in text
+    assert (
+        "models/1: variables/variables.index" in text
+        and "Permission denied" in text
+        and "chmod -R u+rX models/1" in text
+    )
 
 
 def test_an_unreadable_directory_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +49,9 @@ def test_an_unreadable_directory_is_named(tmp_path: Path, monkeypatch: pytest.Mo
     assert "models/1: variables" in "\n".join(faults) and "uploaded incomplete" in "\n".join(faults)
 
 
-def test_a_source_whose_parent_may_not_be_entered_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_source_whose_parent_may_not_be_entered_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(path, *args, **kwargs):
         raise PermissionError(13, "Permission denied", str(path))
 

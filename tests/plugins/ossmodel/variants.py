@@ -1,4 +1,6 @@
-"""Models that differ from the sample model in one thing; the check must say of each what TensorFlow's loader says."""
+"""Models that differ from the sample model in one thing; the check must say of each what
+TensorFlow's loader says.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +87,11 @@ def add(nodes: Any, name: str, op: str, *inputs: str, **attributes: Any) -> Any:
 
 def function(meta: Any, prefix: str) -> Any:
     """The function whose name begins so."""
-    return next(entry for entry in meta.graph_def.library.function if entry.signature.name.startswith(prefix))
+    return next(
+        entry
+        for entry in meta.graph_def.library.function
+        if entry.signature.name.startswith(prefix)
+    )
 
 
 def serve(meta: Any) -> Any:
@@ -201,7 +207,9 @@ def graph_empty(directory: Path) -> None:
 def graph_as_text(directory: Path) -> None:
     path = directory / "saved_model.pb"
     model = message("SavedModel").FromString(path.read_bytes())
-    model.meta_graphs[0].meta_info_def.ClearField("stripped_op_list")  # newer fields, which an older text parser doesn't know
+    model.meta_graphs[0].meta_info_def.ClearField(
+        "stripped_op_list"
+    )  # newer fields, which an older text parser doesn't know
     model.meta_graphs[0].ClearField("object_graph_def")
     for entry in model.meta_graphs[0].graph_def.library.function:
         for argument in (*entry.signature.input_arg, *entry.signature.output_arg):
@@ -258,7 +266,15 @@ def unknown_op_in_a_loop(meta: Any) -> None:
 def unknown_op_two_calls_deep(meta: Any) -> None:
     body(meta)
     add(serve(meta).node_def, "start", "Placeholder", dtype=FLOAT)
-    add(serve(meta).node_def, "call", "PartitionedCall", "start:output:0", Tin=[FLOAT], Tout=[FLOAT], f="body")
+    add(
+        serve(meta).node_def,
+        "call",
+        "PartitionedCall",
+        "start:output:0",
+        Tin=[FLOAT],
+        Tout=[FLOAT],
+        f="body",
+    )
 
 
 @of_graph
@@ -369,7 +385,9 @@ def init_output_of_another_name(meta: Any) -> None:
 
 @of_graph
 def signature_names_no_output_of_its_node(meta: Any) -> None:
-    meta.signature_def["serving_default"].outputs["probabilities"].name = "StatefulPartitionedCall:7"
+    meta.signature_def["serving_default"].outputs[
+        "probabilities"
+    ].name = "StatefulPartitionedCall:7"
 
 
 @of_graph
@@ -403,11 +421,17 @@ def on_a_gpu(meta: Any) -> None:
 
 @of_graph
 def on_the_cpu(meta: Any) -> None:
-    add(meta.graph_def.node, "x", "Placeholder", dtype=FLOAT).device = "/job:localhost/replica:0/task:0/device:CPU:0"
+    add(
+        meta.graph_def.node, "x", "Placeholder", dtype=FLOAT
+    ).device = "/job:localhost/replica:0/task:0/device:CPU:0"
 
 
 @of_graph
 def other_variable_restored(meta: Any) -> None:
     restore = function(meta, "__inference__traced_restore")
-    names = next(node for node in restore.node_def if node.name.endswith("tensor_names")).attr["value"].tensor.string_val
+    names = (
+        next(node for node in restore.node_def if node.name.endswith("tensor_names"))
+        .attr["value"]
+        .tensor.string_val
+    )
     names[0] = b"other"

@@ -36,7 +36,9 @@ _FIXED = {
 }
 _INSIDE = "cluster/{c}"
 DETECTOR = "ack-node-problem-detector"
-"""Tells of a reclaim notice on the node: the node agent learns of every instance whether its cluster has it."""
+"""Tells of a reclaim notice on the node: the node agent learns of every instance whether its
+cluster has it.
+"""
 
 
 def detecting(region: Region) -> set[str]:
@@ -49,7 +51,9 @@ def _changed(region: Region, name: str) -> None:
         touch(region)
 
 
-def install(region: Region, cluster_id: str, name: str, version: str = "", config: str = "") -> dict[str, Any]:
+def install(
+    region: Region, cluster_id: str, name: str, version: str = "", config: str = ""
+) -> dict[str, Any]:
     """Put an add-on into a cluster."""
     addon = {
         "cluster_id": cluster_id,
@@ -71,7 +75,9 @@ def _installed(region: Region, cluster_id: str, name: str) -> dict[str, Any]:
     return addon
 
 
-@rest("cs", "GET", "/clusters/{c}/addon_instances/{name}", "GetClusterAddonInstance", resource=_INSIDE)
+@rest(
+    "cs", "GET", "/clusters/{c}/addon_instances/{name}", "GetClusterAddonInstance", resource=_INSIDE
+)
 def instance(region: Region, request: Request) -> dict[str, Any]:
     """An installed add-on."""
     addon = _installed(region, request.vars["c"], request.vars["name"])
@@ -83,18 +89,26 @@ def instances(region: Region, request: Request) -> dict[str, Any]:
     """Installed add-ons."""
     cluster_of(region, request.vars["c"])
     rows = region.store.all("addon", cluster_id=request.vars["c"])
-    return {"addons": [{"name": a["name"], "version": a["version"], "state": a["state"]} for a in rows]}
+    return {
+        "addons": [{"name": a["name"], "version": a["version"], "state": a["state"]} for a in rows]
+    }
 
 
 @rest("cs", "GET", "/addons", "ListAddons")
 def catalogue(region: Region, request: Request) -> dict[str, Any]:
     """What can be installed."""
-    return {"addons": [{"name": name, "version": version, **_FIXED} for name, version in VERSIONS.items()]}
+    return {
+        "addons": [
+            {"name": name, "version": version, **_FIXED} for name, version in VERSIONS.items()
+        ]
+    }
 
 
 @rest("cs", "GET", "/addons/{name}", "DescribeAddon")
 def describe(region: Region, request: Request) -> dict[str, Any]:
-    """One add-on of the catalogue, in the version asked for; a name of no catalogue is known once it is installed."""
+    """One add-on of the catalogue, in the version asked for; a name of no catalogue is known once
+    it is installed.
+    """
     name, cluster_id = request.vars["name"], request.query.get("cluster_id", "")
     own = region.store.get("addon", f"{cluster_id}:{name}")
     if name not in VERSIONS and own is None:
@@ -114,19 +128,33 @@ def install_addons(region: Region, request: Request) -> dict[str, Any]:
 
 
 def _started(region: Region, cluster_id: str, task_type: str) -> dict[str, Any]:
-    return {"cluster_id": cluster_id, "task_id": start_task(region, task_type, cluster_id)["task_id"], "request_id": request_id()}
+    return {
+        "cluster_id": cluster_id,
+        "task_id": start_task(region, task_type, cluster_id)["task_id"],
+        "request_id": request_id(),
+    }
 
 
 @rest("cs", "POST", "/clusters/{c}/components/upgrade", "UpgradeClusterAddons", resource=_INSIDE)
 def upgrade(region: Region, request: Request) -> dict[str, Any]:
     """Another version, possibly another configuration."""
     for row in request.json:
-        addon = _installed(region, request.vars["c"], row.get("component_name") or row.get("name", ""))
-        install(region, request.vars["c"], addon["name"], row.get("next_version") or addon["version"], row.get("config") or addon["config"])
+        addon = _installed(
+            region, request.vars["c"], row.get("component_name") or row.get("name", "")
+        )
+        install(
+            region,
+            request.vars["c"],
+            addon["name"],
+            row.get("next_version") or addon["version"],
+            row.get("config") or addon["config"],
+        )
     return _started(region, request.vars["c"], "addon_upgrade")
 
 
-@rest("cs", "POST", "/clusters/{c}/components/uninstall", "UnInstallClusterAddons", resource=_INSIDE)
+@rest(
+    "cs", "POST", "/clusters/{c}/components/uninstall", "UnInstallClusterAddons", resource=_INSIDE
+)
 def uninstall(region: Region, request: Request) -> dict[str, Any]:
     """Remove add-ons."""
     for row in request.json:
@@ -136,16 +164,26 @@ def uninstall(region: Region, request: Request) -> dict[str, Any]:
     return _started(region, request.vars["c"], "addon_uninstall")
 
 
-@rest("cs", "POST", "/clusters/{c}/components/{name}/config", "ModifyClusterAddon", resource=_INSIDE)
+@rest(
+    "cs", "POST", "/clusters/{c}/components/{name}/config", "ModifyClusterAddon", resource=_INSIDE
+)
 def configure(region: Region, request: Request) -> dict[str, Any]:
     """A new configuration; the answer says nothing."""
     addon = _installed(region, request.vars["c"], request.vars["name"])
-    install(region, request.vars["c"], addon["name"], addon["version"], request.json.get("config", ""))
+    install(
+        region, request.vars["c"], addon["name"], addon["version"], request.json.get("config", "")
+    )
     _started(region, request.vars["c"], "addon_config")
     return {}
 
 
-@rest("cs", "GET", "/clusters/{c}/components/upgradestatus", "DescribeClusterAddonsUpgradeStatus", resource=_INSIDE)
+@rest(
+    "cs",
+    "GET",
+    "/clusters/{c}/components/upgradestatus",
+    "DescribeClusterAddonsUpgradeStatus",
+    resource=_INSIDE,
+)
 def upgrade_status(region: Region, request: Request) -> dict[str, Any]:
     """How far the change of each named add-on is; keyed by name."""
     try:
@@ -153,12 +191,21 @@ def upgrade_status(region: Region, request: Request) -> dict[str, Any]:
     except ValueError:
         names = request.query["componentIds"].split(",")
     rows = [_installed(region, request.vars["c"], name) for name in names]
-    return {a["name"]: {"addon_info": {"version": a["version"]}, "can_upgrade": False, "tasks": {"status": "Success"}} for a in rows}
+    return {
+        a["name"]: {
+            "addon_info": {"version": a["version"]},
+            "can_upgrade": False,
+            "tasks": {"status": "Success"},
+        }
+        for a in rows
+    }
 
 
 @rest("cs", "POST", "/cluster/{c}/autoscale/config/", "CreateAutoscalingConfig", resource=_INSIDE)
 def autoscaling(region: Region, request: Request) -> dict[str, Any]:
-    """How the cluster's node autoscaler behaves; the node autoscaler of the lab reads it from the control API."""
+    """How the cluster's node autoscaler behaves; the node autoscaler of the lab reads it from the
+    control API.
+    """
     cluster = cluster_of(region, request.vars["c"])
     cluster["autoscaling_config"] = request.json
     region.store.put("cluster", cluster["cluster_id"], cluster)

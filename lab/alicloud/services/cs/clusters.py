@@ -18,13 +18,24 @@ from lab.alicloud.state import Region, timer
 
 API_SERVER = "https://10.0.0.10:6443"
 DEFAULT_VERSION = "1.36.3-aliyun.1"
-_HIDDEN = ("rrsa", "autoscaling_config", "audit", "controlplane_log", "issuer", "made", "delete_options")
+_HIDDEN = (
+    "rrsa",
+    "autoscaling_config",
+    "audit",
+    "controlplane_log",
+    "issuer",
+    "made",
+    "delete_options",
+)
 
 
 def issuer_of(region: Region, cluster_id: str) -> str:
     """Where the cluster's service account tokens say they come from."""
     known = region.store.get("cluster", cluster_id) or {}
-    return known.get("issuer") or f"https://oidc-ack-{region.name}.oss-{region.name}.aliyuncs.com/{cluster_id}"
+    return (
+        known.get("issuer")
+        or f"https://oidc-ack-{region.name}.oss-{region.name}.aliyuncs.com/{cluster_id}"
+    )
 
 
 def cluster_of(region: Region, cluster_id: str) -> dict[str, Any]:
@@ -35,10 +46,15 @@ def cluster_of(region: Region, cluster_id: str) -> dict[str, Any]:
     return cluster
 
 
-def make_cluster(region: Region, cluster_id: str, wanted: dict[str, Any], state: str) -> dict[str, Any]:
+def make_cluster(
+    region: Region, cluster_id: str, wanted: dict[str, Any], state: str
+) -> dict[str, Any]:
     """A cluster as `wanted` (keys of CreateCluster); RRSA brings its OIDC provider."""
     now, switches = iso(region.clock.now()), wanted.get("vswitch_ids") or []
-    version, cidr = wanted.get("kubernetes_version") or DEFAULT_VERSION, wanted.get("service_cidr") or "172.21.0.0/20"
+    version, cidr = (
+        wanted.get("kubernetes_version") or DEFAULT_VERSION,
+        wanted.get("service_cidr") or "172.21.0.0/20",
+    )
     cluster = {
         "cluster_id": cluster_id,
         "name": wanted["name"],
@@ -72,12 +88,18 @@ def make_cluster(region: Region, cluster_id: str, wanted: dict[str, Any], state:
         "private_zone": False,
         "network_mode": "vpc",
         "maintenance_window": wanted.get("maintenance_window") or {"enable": False},
-        "operation_policy": wanted.get("operation_policy") or {"cluster_auto_upgrade": {"enabled": False}},
+        "operation_policy": wanted.get("operation_policy")
+        or {"cluster_auto_upgrade": {"enabled": False}},
         "rrsa": bool(wanted.get("enable_rrsa")),
         "issuer": wanted.get("issuer") or issuer_of(region, cluster_id),
         "made": bool(wanted.get("made")),
     }
-    for key in ("timezone", "auto_mode"):  # answered only to those who set them: an answer of its own makes the client plan a replacement
+    for key in (
+        "timezone",
+        "auto_mode",
+        # answered only to those who set them: an answer of its own makes the client plan a
+        # replacement
+    ):
         if wanted.get(key):
             cluster[key] = wanted[key]
     region.store.put("cluster", cluster_id, cluster)
@@ -87,7 +109,9 @@ def make_cluster(region: Region, cluster_id: str, wanted: dict[str, Any], state:
 
 
 def _enable_rrsa(region: Region, cluster_id: str) -> None:
-    make_provider(region, f"ack-rrsa-{cluster_id}", issuer_of(region, cluster_id), "sts.aliyuncs.com")
+    make_provider(
+        region, f"ack-rrsa-{cluster_id}", issuer_of(region, cluster_id), "sts.aliyuncs.com"
+    )
 
 
 def shown(region: Region, cluster: dict[str, Any]) -> dict[str, Any]:
@@ -96,14 +120,33 @@ def shown(region: Region, cluster: dict[str, Any]) -> dict[str, Any]:
     rrsa: dict[str, Any] = {"enabled": cluster["rrsa"]}
     if cluster["rrsa"]:
         name = f"ack-rrsa-{cluster_id}"
-        rrsa.update(issuer=issuer_of(region, cluster_id), audience="sts.aliyuncs.com", oidc_name=name)
+        rrsa.update(
+            issuer=issuer_of(region, cluster_id), audience="sts.aliyuncs.com", oidc_name=name
+        )
         rrsa["oidc_arn"] = f"acs:ram::{region.account}:oidc-provider/{name}"
-    meta = {"Capabilities": {"NodeCIDRMask": cluster["node_cidr_mask"]}, "RRSAConfig": rrsa, "ExtraCertSAN": []}
-    size = sum(i["cluster_id"] == cluster_id and i["status"] == "Running" for i in region.store.all("instance"))
-    parameters = {"ServiceCIDR": cluster["service_cidr"], "ProxyMode": cluster["proxy_mode"], "ContainerCIDR": cluster["container_cidr"]}
+    meta = {
+        "Capabilities": {"NodeCIDRMask": cluster["node_cidr_mask"]},
+        "RRSAConfig": rrsa,
+        "ExtraCertSAN": [],
+    }
+    size = sum(
+        i["cluster_id"] == cluster_id and i["status"] == "Running"
+        for i in region.store.all("instance")
+    )
+    parameters = {
+        "ServiceCIDR": cluster["service_cidr"],
+        "ProxyMode": cluster["proxy_mode"],
+        "ContainerCIDR": cluster["container_cidr"],
+    }
     endpoints = {"api_server_endpoint": API_SERVER, "intranet_api_server_endpoint": API_SERVER}
     plain = {k: v for k, v in cluster.items() if k not in _HIDDEN}
-    return {**plain, "size": size, "parameters": parameters, "master_url": json.dumps(endpoints), "meta_data": json.dumps(meta)}
+    return {
+        **plain,
+        "size": size,
+        "parameters": parameters,
+        "master_url": json.dumps(endpoints),
+        "meta_data": json.dumps(meta),
+    }
 
 
 @rest("cs", "POST", "/clusters", "CreateCluster")
@@ -113,7 +156,9 @@ def create(region: Region, request: Request) -> Response:
     if not wanted.get("name"):
         raise ApiError(400, "ErrorClusterNameInvalid", "cluster name is required")
     if any(c["name"] == wanted["name"] for c in region.store.all("cluster")):
-        raise ApiError(400, "ErrorClusterNameAlreadyExist", f"cluster name {wanted['name']} already exists")
+        raise ApiError(
+            400, "ErrorClusterNameAlreadyExist", f"cluster name {wanted['name']} already exists"
+        )
     for vswitch in wanted.get("vswitch_ids") or []:
         vswitch_of(region, vswitch)
     cluster_id = "c" + uuid.uuid4().hex
@@ -124,7 +169,9 @@ def create(region: Region, request: Request) -> Response:
 
 
 def _accepted(cluster_id: str, task: dict[str, Any], status: int = 202) -> Response:
-    return json_response({"cluster_id": cluster_id, "task_id": task["task_id"], "request_id": request_id()}, status)
+    return json_response(
+        {"cluster_id": cluster_id, "task_id": task["task_id"], "request_id": request_id()}, status
+    )
 
 
 @timer("cluster.settle")
@@ -132,7 +179,11 @@ def settle(region: Region, payload: dict[str, Any]) -> None:
     """A creation or change is done: the cluster runs."""
     cluster = region.store.get("cluster", payload["cluster_id"])
     if cluster is not None and cluster["state"] in ("initial", "updating"):
-        region.store.put("cluster", cluster["cluster_id"], {**cluster, "state": "running", "updated": iso(region.clock.now())})
+        region.store.put(
+            "cluster",
+            cluster["cluster_id"],
+            {**cluster, "state": "running", "updated": iso(region.clock.now())},
+        )
     finish_task(region, payload["task_id"])
 
 
@@ -153,11 +204,15 @@ def of_list(request: Request, cluster: dict[str, Any]) -> dict[str, Any]:
 @rest("cs", "GET", "/api/v1/clusters", "DescribeClustersV1", resource="cluster/*")
 def list_page(region: Region, request: Request) -> dict[str, Any]:
     """Clusters by id or name, with paging data."""
-    number, size = int(request.query.get("page_number") or 1), int(request.query.get("page_size") or 50)
+    number, size = (
+        int(request.query.get("page_number") or 1),
+        int(request.query.get("page_size") or 50),
+    )
     found = [
         of_list(request, shown(region, c))
         for c in region.store.all("cluster")
-        if request.query.get("cluster_id") in (None, "", c["cluster_id"]) and request.query.get("name") in (None, "", c["name"])
+        if request.query.get("cluster_id") in (None, "", c["cluster_id"])
+        and request.query.get("name") in (None, "", c["name"])
     ]
     page = {"page_number": number, "page_size": size, "total_count": len(found)}
     return {"clusters": found[(number - 1) * size : number * size], "page_info": page}
@@ -201,7 +256,11 @@ def delete(region: Region, request: Request) -> Response:
     cluster = cluster_of(region, request.vars["c"])
     cluster_id = cluster["cluster_id"]
     if cluster["deletion_protection"]:
-        raise ApiError(403, "ErrorDeletionProtection", f"cluster {cluster_id} is under deletion protection; switch it off first")
+        raise ApiError(
+            403,
+            "ErrorDeletionProtection",
+            f"cluster {cluster_id} is under deletion protection; switch it off first",
+        )
     if cluster["state"] != "deleting":
         cluster["state"] = "deleting"
         cluster["delete_options"] = json.loads(request.query.get("delete_options") or "[]")

@@ -17,13 +17,19 @@ _YEARS = 3 * 365 * 86400
 
 @rest("cs", "GET", "/k8s/{c}/user_config", "DescribeClusterUserKubeconfig", resource="cluster/{c}")
 def user_config(region: Region, request: Request) -> dict[str, Any]:
-    """The kubeconfig; an error, never an empty one, while there is none: clients crash on a kubeconfig without certificates."""
+    """The kubeconfig; an error, never an empty one, while there is none: clients crash on a
+    kubeconfig without certificates.
+    """
     cluster_of(region, request.vars["c"])
     path = region.home / "kubeconfig"
     text = path.read_text() if path.exists() else ""
     missing = [name for name in _NEEDED if name + ":" not in text.replace('"', "")]
     if missing:
-        raise ApiError(400, "ErrorKubeconfigNotReady", f"the cluster has no kubeconfig yet: {', '.join(missing)} missing")
+        raise ApiError(
+            400,
+            "ErrorKubeconfigNotReady",
+            f"the cluster has no kubeconfig yet: {', '.join(missing)} missing",
+        )
     minutes = request.query.get("TemporaryDurationMinutes", "")
     seconds = int(minutes) * 60 if minutes.isdigit() and int(minutes) else _YEARS
     start = region.clock.now() if seconds != _YEARS else path.stat().st_mtime
@@ -35,7 +41,11 @@ def resources(region: Region, request: Request) -> Response:
     """What the cluster itself ordered: its load balancer."""
     cluster = cluster_of(region, request.vars["c"])
     cluster_id = cluster["cluster_id"]
-    row = {"resource_type": "SLB", "instance_id": cluster["external_loadbalancer_id"], "state": "CREATE_COMPLETE"}
+    row = {
+        "resource_type": "SLB",
+        "instance_id": cluster["external_loadbalancer_id"],
+        "state": "CREATE_COMPLETE",
+    }
     row |= {"resource_info": "", "auto_create": 1}
     return json_response([{"cluster_id": cluster_id, **row}])
 
@@ -44,10 +54,21 @@ def resources(region: Region, request: Request) -> Response:
 def endpoints(region: Region, request: Request) -> dict[str, Any]:
     """Where the API server answers."""
     cluster_of(region, request.vars["c"])
-    return {"api_server_endpoint": API_SERVER, "intranet_api_server_endpoint": API_SERVER, "dashboard_endpoint": "", "mirana_endpoint": ""}
+    return {
+        "api_server_endpoint": API_SERVER,
+        "intranet_api_server_endpoint": API_SERVER,
+        "dashboard_endpoint": "",
+        "mirana_endpoint": "",
+    }
 
 
-@rest("cs", "GET", "/clusters/{c}/controlplanelog", "CheckControlPlaneLogEnable", resource="cluster/{c}")
+@rest(
+    "cs",
+    "GET",
+    "/clusters/{c}/controlplanelog",
+    "CheckControlPlaneLogEnable",
+    resource="cluster/{c}",
+)
 def control_plane_log(region: Region, request: Request) -> dict[str, Any]:
     """Where the control plane logs to."""
     cluster = cluster_of(region, request.vars["c"])
@@ -60,13 +81,19 @@ def update_control_plane_log(region: Region, request: Request) -> dict[str, Any]
     cluster = cluster_of(region, request.vars["c"])
     cluster["controlplane_log"] = request.json
     region.store.put("cluster", cluster["cluster_id"], cluster)
-    return {"cluster_id": cluster["cluster_id"], "task_id": start_task(region, "controlplane_log", cluster["cluster_id"])["task_id"]}
+    return {
+        "cluster_id": cluster["cluster_id"],
+        "task_id": start_task(region, "controlplane_log", cluster["cluster_id"])["task_id"],
+    }
 
 
 @rest("cs", "GET", "/clusters/{c}/audit", "GetClusterAuditProject", resource="cluster/{c}")
 def audit(region: Region, request: Request) -> dict[str, Any]:
     """Where the audit log goes."""
-    return cluster_of(region, request.vars["c"]).get("audit") or {"audit_enabled": False, "sls_project_name": ""}
+    return cluster_of(region, request.vars["c"]).get("audit") or {
+        "audit_enabled": False,
+        "sls_project_name": "",
+    }
 
 
 @rest("cs", "PUT", "/clusters/{c}/audit_log", "UpdateClusterAuditLogConfig", resource="cluster/{c}")
@@ -78,7 +105,10 @@ def update_audit(region: Region, request: Request) -> dict[str, Any]:
         "sls_project_name": request.json.get("sls_project_name", ""),
     }
     region.store.put("cluster", cluster["cluster_id"], cluster)
-    return {"cluster_id": cluster["cluster_id"], "task_id": start_task(region, "audit_log", cluster["cluster_id"])["task_id"]}
+    return {
+        "cluster_id": cluster["cluster_id"],
+        "task_id": start_task(region, "audit_log", cluster["cluster_id"])["task_id"],
+    }
 
 
 @rest("cs", "POST", "/clusters/{c}/tags", "ModifyClusterTags", resource="cluster/{c}")
@@ -93,4 +123,12 @@ def tags(region: Region, request: Request) -> dict[str, Any]:
 @rest("cs", "GET", "/api/v1/metadata/versions", "DescribeKubernetesVersionMetadata")
 def versions(region: Region, request: Request) -> Response:
     """The Kubernetes versions on offer."""
-    return json_response([{"version": "1.36.3-aliyun.1", "creatable": True, "runtimes": [{"name": "containerd", "version": "2.1.3"}]}])
+    return json_response(
+        [
+            {
+                "version": "1.36.3-aliyun.1",
+                "creatable": True,
+                "runtimes": [{"name": "containerd", "version": "2.1.3"}],
+            }
+        ]
+    )

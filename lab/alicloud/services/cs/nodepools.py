@@ -1,4 +1,6 @@
-"""Container service: node pools. Answers echo what was asked for and add nothing that clients would take for a change."""
+"""Container service: node pools. Answers echo what was asked for and add nothing that clients would
+take for a change.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,13 @@ def pool_of(region: Region, cluster_id: str, pool_id: str) -> dict[str, Any]:
     return pool
 
 
-def make_pool(region: Region, cluster_id: str, wanted: dict[str, Any], pool_id: str = "", state: str = "active") -> dict[str, Any]:
+def make_pool(
+    region: Region,
+    cluster_id: str,
+    wanted: dict[str, Any],
+    pool_id: str = "",
+    state: str = "active",
+) -> dict[str, Any]:
     """A node pool as `wanted` (the body of the creation call), with its scaling group."""
     now = iso(region.clock.now())
     pool_id = pool_id or "np" + uuid.uuid4().hex[:30]
@@ -60,14 +68,23 @@ def make_pool(region: Region, cluster_id: str, wanted: dict[str, Any], pool_id: 
         "count": wanted.get("count"),
     }
     pool.setdefault("management", {})
-    pool["scaling_group"] = {**(wanted.get("scaling_group") or {}), "scaling_group_id": new_id("asg-")}
+    pool["scaling_group"] = {
+        **(wanted.get("scaling_group") or {}),
+        "scaling_group_id": new_id("asg-"),
+    }
     region.store.put("nodepool", pool_id, pool)
     return pool
 
 
 def shown(region: Region, pool: dict[str, Any]) -> dict[str, Any]:
-    """The pool as the API answers it: never a desired size when it scales by itself, never a password."""
-    instances = [i for i in region.store.all("instance", nodepool_id=pool["nodepool_info"]["nodepool_id"]) if i["status"] != "Deleted"]
+    """The pool as the API answers it: never a desired size when it scales by itself, never a
+    password.
+    """
+    instances = [
+        i
+        for i in region.store.all("instance", nodepool_id=pool["nodepool_info"]["nodepool_id"])
+        if i["status"] != "Deleted"
+    ]
     states = [i["status"] for i in instances]
     running = states.count("Running")
     status = {
@@ -84,8 +101,15 @@ def shown(region: Region, pool: dict[str, Any]) -> dict[str, Any]:
     if (pool.get("auto_scaling") or {}).get("enable"):
         group.pop("desired_size", None)
     if group.get("tags"):  # written Key and Value by some clients, always read as key and value
-        group["tags"] = [{name.lower(): value for name, value in row.items()} for row in group["tags"]]
-    return {**{k: pool[k] for k in _ECHOED if k in pool}, "nodepool_info": pool["nodepool_info"], "scaling_group": group, "status": status}
+        group["tags"] = [
+            {name.lower(): value for name, value in row.items()} for row in group["tags"]
+        ]
+    return {
+        **{k: pool[k] for k in _ECHOED if k in pool},
+        "nodepool_info": pool["nodepool_info"],
+        "scaling_group": group,
+        "status": status,
+    }
 
 
 def check(wanted: dict[str, Any]) -> None:
@@ -100,13 +124,30 @@ def check(wanted: dict[str, Any]) -> None:
     share = group.get("on_demand_percentage_above_base_capacity")
     if share is not None and not 0 <= share <= 100:
         raise ApiError(
-            400, "InvalidParameter.OnDemandPercentage", f"on_demand_percentage_above_base_capacity {share} is not between 0 and 100"
+            400,
+            "InvalidParameter.OnDemandPercentage",
+            f"on_demand_percentage_above_base_capacity {share} is not between 0 and 100",
         )
-    if group.get("spot_strategy") not in (None, "", "NoSpot", "SpotWithPriceLimit", "SpotAsPriceGo"):
-        raise ApiError(400, "InvalidParameter.SpotStrategy", f"spot_strategy {group['spot_strategy']!r} is not supported")
+    if group.get("spot_strategy") not in (
+        None,
+        "",
+        "NoSpot",
+        "SpotWithPriceLimit",
+        "SpotAsPriceGo",
+    ):
+        raise ApiError(
+            400,
+            "InvalidParameter.SpotStrategy",
+            f"spot_strategy {group['spot_strategy']!r} is not supported",
+        )
     if limits.get("enable") and group.get("desired_size"):
-        raise ApiError(400, "InvalidParameter.DesiredSize", "desired_size can not be set while auto scaling is enabled")
-    # ACK documents no code for these; that it takes what Kubernetes takes is in its page on node labels and taints.
+        raise ApiError(
+            400,
+            "InvalidParameter.DesiredSize",
+            "desired_size can not be set while auto scaling is enabled",
+        )
+    # ACK documents no code for these; that it takes what Kubernetes takes is in its page on node
+    # labels and taints.
     config = wanted.get("kubernetes_config") or {}
     for label in config.get("labels") or []:
         if wrong := label_problem(str(label.get("key") or ""), str(label.get("value") or "")):
@@ -121,7 +162,11 @@ def create(region: Region, request: Request) -> dict[str, Any]:
     """A new node pool; it orders its minimum at once."""
     cluster, wanted = cluster_of(region, request.vars["c"]), request.json
     if cluster["state"] != "running":
-        raise ApiError(409, "ErrorClusterState", f"cluster state {cluster['state']} does not allow this operation")
+        raise ApiError(
+            409,
+            "ErrorClusterState",
+            f"cluster state {cluster['state']} does not allow this operation",
+        )
     if not (wanted.get("nodepool_info") or {}).get("name"):
         raise ApiError(400, "InvalidParameter.NodepoolName", "nodepool name is required")
     if not (wanted.get("scaling_group") or {}).get("vswitch_ids"):
@@ -132,9 +177,13 @@ def create(region: Region, request: Request) -> dict[str, Any]:
     return _started(region, pool, "nodepool_create")
 
 
-def _started(region: Region, pool: dict[str, Any], task_type: str, then: str = "") -> dict[str, Any]:
+def _started(
+    region: Region, pool: dict[str, Any], task_type: str, then: str = ""
+) -> dict[str, Any]:
     pool_id = pool["nodepool_info"]["nodepool_id"]
-    task = start_task(region, task_type, pool["cluster_id"], then=then, **({"pool_id": pool_id} if then else {}))
+    task = start_task(
+        region, task_type, pool["cluster_id"], then=then, **({"pool_id": pool_id} if then else {})
+    )
     return {"nodepool_id": pool_id, "task_id": task["task_id"], "request_id": request_id()}
 
 
@@ -144,7 +193,11 @@ def list_pools(region: Region, request: Request) -> dict[str, Any]:
     cluster_of(region, request.vars["c"])
     name = request.query.get("NodepoolName")
     pools = region.store.all("nodepool", cluster_id=request.vars["c"])
-    return {"nodepools": [shown(region, p) for p in pools if name in (None, "", p["nodepool_info"]["name"])]}
+    return {
+        "nodepools": [
+            shown(region, p) for p in pools if name in (None, "", p["nodepool_info"]["name"])
+        ]
+    }
 
 
 @rest("cs", "GET", "/clusters/{c}/nodepools/{n}", "DescribeClusterNodePoolDetail", resource=_INSIDE)
@@ -170,7 +223,13 @@ def modify(region: Region, request: Request) -> dict[str, Any]:
     return _started(region, pool, "nodepool_update")
 
 
-@rest("cs", "PUT", "/clusters/{c}/nodepools/{n}/node_config", "ModifyNodePoolNodeConfig", resource=_INSIDE)
+@rest(
+    "cs",
+    "PUT",
+    "/clusters/{c}/nodepools/{n}/node_config",
+    "ModifyNodePoolNodeConfig",
+    resource=_INSIDE,
+)
 def modify_node_config(region: Region, request: Request) -> dict[str, Any]:
     """New kubelet or containerd settings."""
     pool = pool_of(region, request.vars["c"], request.vars["n"])
@@ -195,7 +254,11 @@ def delete(region: Region, request: Request) -> dict[str, Any]:
     pool = pool_of(region, request.vars["c"], request.vars["n"])
     pool_id = request.vars["n"]
     if living(region, pool_id) and request.query.get("force", "true").lower() != "true":
-        raise ApiError(409, "ErrorNodePoolNotEmpty", "nodepool has nodes; remove them first or delete with force")
+        raise ApiError(
+            409,
+            "ErrorNodePoolNotEmpty",
+            "nodepool has nodes; remove them first or delete with force",
+        )
     if pool["status"]["state"] == "deleting":
         return {"task_id": pool["status"]["task_id"], "request_id": request_id()}
     for instance in living(region, pool_id):
@@ -209,7 +272,11 @@ def delete(region: Region, request: Request) -> dict[str, Any]:
 @timer("nodepool.remove")
 def remove(region: Region, payload: dict[str, Any]) -> None:
     """The pool goes when its last instance has gone."""
-    left = [i for i in region.store.all("instance", nodepool_id=payload["pool_id"]) if i["status"] != "Deleted"]
+    left = [
+        i
+        for i in region.store.all("instance", nodepool_id=payload["pool_id"])
+        if i["status"] != "Deleted"
+    ]
     if left:
         region.schedule("nodepool.remove", 0.3, **payload)
         return

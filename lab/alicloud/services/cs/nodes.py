@@ -50,28 +50,52 @@ def list_nodes(region: Region, request: Request) -> dict[str, Any]:
     """Nodes of the cluster or of one node pool, in pages."""
     cluster_of(region, request.vars["c"])
     wanted = request.query.get("nodepool_id")
-    rows = [node_row(i) for i in living(region) if i["cluster_id"] == request.vars["c"] and wanted in (None, "", i["nodepool_id"])]
-    number, size = int(request.query.get("pageNumber") or 1), int(request.query.get("pageSize") or 10)
+    rows = [
+        node_row(i)
+        for i in living(region)
+        if i["cluster_id"] == request.vars["c"] and wanted in (None, "", i["nodepool_id"])
+    ]
+    number, size = (
+        int(request.query.get("pageNumber") or 1),
+        int(request.query.get("pageSize") or 10),
+    )
     page = {"page_number": number, "page_size": size, "total_count": len(rows)}
     return {"nodes": rows[(number - 1) * size : number * size], "page": page}
 
 
-@rest("cs", "POST", "/api/v2/clusters/{c}/nodes/remove", "RemoveClusterNodes", resource="cluster/{c}")
+@rest(
+    "cs", "POST", "/api/v2/clusters/{c}/nodes/remove", "RemoveClusterNodes", resource="cluster/{c}"
+)
 def remove_nodes(region: Region, request: Request) -> dict[str, Any]:
-    """Take nodes out of the cluster; their instances are released if asked. The answer says nothing."""
+    """Take nodes out of the cluster; their instances are released if asked. The answer says
+    nothing.
+    """
     cluster_of(region, request.vars["c"])
     body = request.json
     _remove(region, set(body["nodes"]), bool(body.get("release_node")))
     return {}
 
 
-@rest("cs", "DELETE", "/clusters/{c}/nodepools/{n}/nodes", "RemoveNodePoolNodes", resource="cluster/{c}")
+@rest(
+    "cs",
+    "DELETE",
+    "/clusters/{c}/nodepools/{n}/nodes",
+    "RemoveNodePoolNodes",
+    resource="cluster/{c}",
+)
 def remove_pool_nodes(region: Region, request: Request) -> dict[str, Any]:
     """Take nodes out of a node pool, by name or by instance: lists as JSON in the query."""
     cluster_of(region, request.vars["c"])
-    names = {name for parameter in ("nodes", "instance_ids") for name in json.loads(request.query.get(parameter) or "[]")}
+    names = {
+        name
+        for parameter in ("nodes", "instance_ids")
+        for name in json.loads(request.query.get(parameter) or "[]")
+    }
     _remove(region, names, request.query.get("release_node", "").lower() == "true")
-    return {"task_id": start_task(region, "nodes_remove", request.vars["c"])["task_id"], "request_id": request_id()}
+    return {
+        "task_id": start_task(region, "nodes_remove", request.vars["c"])["task_id"],
+        "request_id": request_id(),
+    }
 
 
 def _remove(region: Region, names: set[str], release_them: bool) -> None:

@@ -11,8 +11,17 @@ from lab.alicloud.registry import rest
 from lab.alicloud.state import Region, timer
 
 
-def start_task(region: Region, task_type: str, cluster_id: str, delay: str = "task", then: str = "", **payload: Any) -> dict[str, Any]:
-    """A running task; after the named delay it succeeds, and the timer `then` is called with task, cluster and payload."""
+def start_task(
+    region: Region,
+    task_type: str,
+    cluster_id: str,
+    delay: str = "task",
+    then: str = "",
+    **payload: Any,
+) -> dict[str, Any]:
+    """A running task; after the named delay it succeeds, and the timer `then` is called with task,
+    cluster and payload.
+    """
     task = {
         "task_id": f"T-{uuid.uuid4().hex[:24]}",
         "cluster_id": cluster_id,
@@ -26,7 +35,13 @@ def start_task(region: Region, task_type: str, cluster_id: str, delay: str = "ta
     }
     region.store.put("task", task["task_id"], task)
     if then:
-        region.schedule(then, region.scenario.delay(delay), task_id=task["task_id"], cluster_id=cluster_id, **payload)
+        region.schedule(
+            then,
+            region.scenario.delay(delay),
+            task_id=task["task_id"],
+            cluster_id=cluster_id,
+            **payload,
+        )
     else:
         region.schedule("task.finish", region.scenario.delay(delay), task_id=task["task_id"])
     return task
@@ -61,5 +76,9 @@ def describe(region: Region, request: Request) -> dict[str, Any]:
 def cancel(region: Region, request: Request) -> dict[str, Any]:
     """Stop a running task: it counts as failed."""
     describe(region, request)
-    finish_task(region, request.vars["task_id"], {"code": "TaskCanceled", "message": "the task was canceled"})
+    finish_task(
+        region,
+        request.vars["task_id"],
+        {"code": "TaskCanceled", "message": "the task was canceled"},
+    )
     return {}

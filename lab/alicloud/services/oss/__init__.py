@@ -1,1 +1,3 @@
-"""Object storage: buckets and their settings, objects with versions, multipart uploads, listings."""
+"""Object storage: buckets and their settings, objects with versions, multipart uploads,
+listings.
+"""

@@ -1,4 +1,6 @@
-"""Who may do what in OSS: bucket policy, public access block, ACL and the caller's own policies together."""
+"""Who may do what in OSS: bucket policy, public access block, ACL and the caller's own policies
+together.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,14 @@ _READS = {"oss:GetObject", "oss:ListObjects", "oss:GetObjectMeta"}
 _POLICY_CALLS = {"oss:PutBucketPolicy", "oss:GetBucketPolicy", "oss:DeleteBucketPolicy"}
 
 
-def require(region: Region, request: Request, permission: str, bucket: dict[str, Any] | None, key: str = "", object_acl: str = "") -> None:
+def require(
+    region: Region,
+    request: Request,
+    permission: str,
+    bucket: dict[str, Any] | None,
+    key: str = "",
+    object_acl: str = "",
+) -> None:
     """Raise AccessDenied, naming action and resource, unless the caller may."""
     name = bucket["name"] if bucket else request.vars["bucket"]
     resource = f"acs:oss:oss-{region.name}:{region.account}:{name or '*'}{'/' + key if key else ''}"
@@ -26,7 +35,10 @@ def require(region: Region, request: Request, permission: str, bucket: dict[str,
     if bucket:
         _check_tls(bucket, request)
         denied = any(
-            s["Effect"] == "Deny" and _about(s, identity, region) and policy.matches(s, permission, resource, context) for s in statements
+            s["Effect"] == "Deny"
+            and _about(s, identity, region)
+            and policy.matches(s, permission, resource, context)
+            for s in statements
         )
         if denied and not (owner and permission in _POLICY_CALLS):
             raise _denied(permission, resource, identity, "ExplicitDeny", "bucket policy")
@@ -35,7 +47,10 @@ def require(region: Region, request: Request, permission: str, bucket: dict[str,
             return
         raise _denied(permission, resource, None, "ImplicitDeny", "bucket acl")
     granted = any(
-        s["Effect"] == "Allow" and _about(s, identity, region) and policy.matches(s, permission, resource, context) for s in statements
+        s["Effect"] == "Allow"
+        and _about(s, identity, region)
+        and policy.matches(s, permission, resource, context)
+        for s in statements
     )
     if not granted and not may(identity, permission, resource, context):
         raise _denied(permission, resource, identity, "ImplicitDeny", "RAM policy")
@@ -62,19 +77,30 @@ def _about(statement: dict[str, Any], identity: Identity | None, region: Region)
         return True
     if identity is None:
         return False
-    session = identity.arn.replace(f"acs:ram::{region.account}:role/", f"arn:sts::{region.account}:assumed-role/")
+    session = identity.arn.replace(
+        f"acs:ram::{region.account}:role/", f"arn:sts::{region.account}:assumed-role/"
+    )
     names = {region.account, identity.principal_id, identity.arn, session}
     return any(policy.wildcard(p, name) for p in principals for name in names)
 
 
 def _public(
-    bucket: dict[str, Any], statements: list[dict[str, Any]], permission: str, resource: str, context: policy.Context, object_acl: str
+    bucket: dict[str, Any],
+    statements: list[dict[str, Any]],
+    permission: str,
+    resource: str,
+    context: policy.Context,
+    object_acl: str,
 ) -> bool:
     if block_public_access(bucket):
         return False
     for statement in statements:
         principals = statement.get("Principal", [])
-        if statement["Effect"] == "Allow" and "*" in principals and policy.matches(statement, permission, resource, context):
+        if (
+            statement["Effect"] == "Allow"
+            and "*" in principals
+            and policy.matches(statement, permission, resource, context)
+        ):
             return True
     acl = object_acl if object_acl not in ("", "default") else bucket["acl"]
     return acl == "public-read-write" or (acl == "public-read" and permission in _READS)
@@ -82,16 +108,29 @@ def _public(
 
 def block_public_access(bucket: dict[str, Any]) -> bool:
     """Whether public access is blocked for the bucket."""
-    return "<BlockPublicAccess>true<" in bucket["config"].get("publicAccessBlock", "").replace(">True<", ">true<")
+    return "<BlockPublicAccess>true<" in bucket["config"].get("publicAccessBlock", "").replace(
+        ">True<", ">true<"
+    )
 
 
 def _check_tls(bucket: dict[str, Any], request: Request) -> None:
     config = bucket["config"].get("httpsConfig", "").replace(">True<", ">true<")
-    if "<Enable>true<" in config and request.scheme == "https" and f"<TLSVersion>{request.tls_version}<" not in config:
-        raise ApiError(403, "AccessDenied", f"The bucket does not accept {request.tls_version or 'this TLS version'}.", EC="0003-00000703")
+    if (
+        "<Enable>true<" in config
+        and request.scheme == "https"
+        and f"<TLSVersion>{request.tls_version}<" not in config
+    ):
+        raise ApiError(
+            403,
+            "AccessDenied",
+            f"The bucket does not accept {request.tls_version or 'this TLS version'}.",
+            EC="0003-00000703",
+        )
 
 
-def _denied(permission: str, resource: str, identity: Identity | None, kind: str, source: str) -> ApiError:
+def _denied(
+    permission: str, resource: str, identity: Identity | None, kind: str, source: str
+) -> ApiError:
     who = identity.arn if identity else "anonymous"
     message = f"You have no right to access this object because of {source}: {who} lacks the permission {permission} on {resource}."
     if kind == "ExplicitDeny":

@@ -41,7 +41,9 @@ def path_of(region: Region, name: str) -> Path:
 
 
 def write(region: Region, pieces: Iterable[bytes]) -> Blob:
-    """Store bytes; computes size, MD5 and CRC-64 on the way. A full disk ends in an error of the service and leaves nothing."""
+    """Store bytes; computes size, MD5 and CRC-64 on the way. A full disk ends in an error of the
+    service and leaves nothing.
+    """
     name = uuid.uuid4().hex
     path = path_of(region, name)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +57,9 @@ def write(region: Region, pieces: Iterable[bytes]) -> Blob:
                 size += len(piece)
     except OSError as error:
         path.unlink(missing_ok=True)
-        raise ApiError(500, "InternalError", f"The lab's object store can not write: {error.strerror}.") from None
+        raise ApiError(
+            500, "InternalError", f"The lab's object store can not write: {error.strerror}."
+        ) from None
     return Blob(name, size, digest.hexdigest().upper(), str(crc))
 
 

@@ -8,7 +8,15 @@ from xml.etree import ElementTree
 
 from lab.alicloud.clock import iso_millis
 from lab.alicloud.places import ZRS, ZRS_STANDARD
-from lab.alicloud.protocol import ApiError, Request, Response, Xml, element, oss_request_id, xml_response
+from lab.alicloud.protocol import (
+    ApiError,
+    Request,
+    Response,
+    Xml,
+    element,
+    oss_request_id,
+    xml_response,
+)
 from lab.alicloud.services.oss.access import block_public_access, require
 from lab.alicloud.services.oss.table import oss
 from lab.alicloud.state import Region
@@ -23,7 +31,9 @@ def parse_xml(request: Request) -> ElementTree.Element:
         root = ElementTree.fromstring(request.body)
     except ElementTree.ParseError:
         raise ApiError(
-            400, "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema."
+            400,
+            "MalformedXML",
+            "The XML you provided was not well-formed or did not validate against our published schema.",
         ) from None
     for node in root.iter():
         node.tag = node.tag.rpartition("}")[2]
@@ -36,9 +46,17 @@ def bucket_of(region: Region, name: str) -> dict[str, Any]:
     if bucket is None and region.whole.store.get("bucket", name):
         place = f"oss-{region.place('bucket', name)}.aliyuncs.com"
         message = "The bucket you are attempting to access must be addressed using the specified endpoint."
-        raise ApiError(403, "AccessDenied", message, Bucket=name, Endpoint=place, EC="0003-00001403")
+        raise ApiError(
+            403, "AccessDenied", message, Bucket=name, Endpoint=place, EC="0003-00001403"
+        )
     if bucket is None:
-        raise ApiError(404, "NoSuchBucket", "The specified bucket does not exist.", BucketName=name, EC="0015-00000101")
+        raise ApiError(
+            404,
+            "NoSuchBucket",
+            "The specified bucket does not exist.",
+            BucketName=name,
+            EC="0015-00000101",
+        )
     return bucket
 
 
@@ -58,12 +76,17 @@ def empty_answer(status: int = 200) -> Response:
 
 def owner(region: Region) -> Xml:
     """The account as owner."""
-    return Xml(element("Owner", element("ID", region.account), element("DisplayName", region.account)))
+    return Xml(
+        element("Owner", element("ID", region.account), element("DisplayName", region.account))
+    )
 
 
 def _endpoints(name: str) -> list[str]:
     place = f"oss-{name}"
-    return [element("ExtranetEndpoint", f"{place}.aliyuncs.com"), element("IntranetEndpoint", f"{place}-internal.aliyuncs.com")]
+    return [
+        element("ExtranetEndpoint", f"{place}.aliyuncs.com"),
+        element("IntranetEndpoint", f"{place}-internal.aliyuncs.com"),
+    ]
 
 
 @oss("service", "GET", "", "ListBuckets")
@@ -71,9 +94,18 @@ def list_buckets(region: Region, request: Request) -> Response:
     """The account's buckets of all regions by prefix, in pages."""
     require(region, request, "oss:ListBuckets", None)
     query = request.query
-    prefix, marker, limit = query.get("prefix", ""), query.get("marker", ""), int(query.get("max-keys") or 100)
+    prefix, marker, limit = (
+        query.get("prefix", ""),
+        query.get("marker", ""),
+        int(query.get("max-keys") or 100),
+    )
     found = sorted(
-        (b for b in region.whole.store.all("bucket") if b["name"].startswith(prefix) and b["name"] > marker), key=lambda b: b["name"]
+        (
+            b
+            for b in region.whole.store.all("bucket")
+            if b["name"].startswith(prefix) and b["name"] > marker
+        ),
+        key=lambda b: b["name"],
     )
     rows = [
         element(
@@ -88,10 +120,17 @@ def list_buckets(region: Region, request: Request) -> Response:
         for b, place in ((b, region.place("bucket", b["name"])) for b in found[:limit])
     ]
     more = len(found) > limit
-    tail = [element("Prefix", prefix), element("Marker", marker), element("MaxKeys", limit), element("IsTruncated", more)]
+    tail = [
+        element("Prefix", prefix),
+        element("Marker", marker),
+        element("MaxKeys", limit),
+        element("IsTruncated", more),
+    ]
     if more:
         tail.append(element("NextMarker", found[limit - 1]["name"]))
-    return xml_response(element("ListAllMyBucketsResult", owner(region), Xml(element("Buckets", *rows)), *tail))
+    return xml_response(
+        element("ListAllMyBucketsResult", owner(region), Xml(element("Buckets", *rows)), *tail)
+    )
 
 
 @oss("bucket", "PUT", "", "PutBucket")
@@ -100,17 +139,35 @@ def put_bucket(region: Region, request: Request) -> Response:
     name = request.vars["bucket"]
     require(region, request, "oss:PutBucket", None)
     if not _NAME.match(name):
-        raise ApiError(400, "InvalidBucketName", f"The specified bucket is not valid: {name}.", EC="0015-00000001")
+        raise ApiError(
+            400,
+            "InvalidBucketName",
+            f"The specified bucket is not valid: {name}.",
+            EC="0015-00000001",
+        )
     acl = request.headers.get("x-oss-acl") or "private"
     if acl not in ACLS:
         raise ApiError(400, "InvalidArgument", f"no such bucket access control exists: {acl}")
     storage, redundancy = "Standard", "LRS"
     if request.body.strip():
         root = parse_xml(request)
-        storage, redundancy = root.findtext("StorageClass") or storage, root.findtext("DataRedundancyType") or redundancy
-    if redundancy == "ZRS" and region.name not in ZRS and not (region.name in ZRS_STANDARD and storage == "Standard"):
+        storage, redundancy = (
+            root.findtext("StorageClass") or storage,
+            root.findtext("DataRedundancyType") or redundancy,
+        )
+    if (
+        redundancy == "ZRS"
+        and region.name not in ZRS
+        and not (region.name in ZRS_STANDARD and storage == "Standard")
+    ):
         message = f"Zone-redundant storage of class {storage} is not supported in region oss-{region.name}."
-        raise ApiError(400, "InvalidArgument", message, ArgumentName="DataRedundancyType", ArgumentValue=redundancy)
+        raise ApiError(
+            400,
+            "InvalidArgument",
+            message,
+            ArgumentName="DataRedundancyType",
+            ArgumentValue=redundancy,
+        )
     with region.store.transaction():
         if region.place("bucket", name) != region.name and region.whole.store.get("bucket", name):
             message = "The requested bucket name is not available. Please select a different name and try again."
@@ -135,7 +192,13 @@ def delete_bucket(region: Region, request: Request) -> Response:
     with region.store.transaction():
         name = checked(region, request, "oss:DeleteBucket")["name"]
         if region.store.sql("SELECT 1 FROM object WHERE bucket=? LIMIT 1", name):
-            raise ApiError(409, "BucketNotEmpty", "The bucket has objects. Please delete them first.", BucketName=name, EC="0015-00000301")
+            raise ApiError(
+                409,
+                "BucketNotEmpty",
+                "The bucket has objects. Please delete them first.",
+                BucketName=name,
+                EC="0015-00000301",
+            )
         if region.store.all("upload", bucket=name):
             message = "The bucket has unfinished multipart uploads. Please abort them first."
             raise ApiError(409, "BucketNotEmpty", message, BucketName=name, EC="0015-00000301")
@@ -150,7 +213,9 @@ def bucket_info(region: Region, request: Request) -> Response:
     config = bucket["config"]
     algorithm = re.search(r"<SSEAlgorithm>(.*?)<", config.get("encryption", ""))
     status = re.search(r"<Status>(.*?)<", config.get("versioning", ""))
-    acceleration = "Enabled" if "<Enabled>true<" in config.get("transferAcceleration", "") else "Disabled"
+    acceleration = (
+        "Enabled" if "<Enabled>true<" in config.get("transferAcceleration", "") else "Disabled"
+    )
     monitor = "Enabled" if "<Status>Enabled<" in config.get("accessmonitor", "") else "Disabled"
     parts = [
         element("AccessMonitor", monitor),
@@ -170,7 +235,10 @@ def bucket_info(region: Region, request: Request) -> Response:
     parts += [
         owner(region),
         element("AccessControlList", element("Grant", bucket["acl"])),
-        element("ServerSideEncryptionRule", element("SSEAlgorithm", algorithm[1] if algorithm else "None")),
+        element(
+            "ServerSideEncryptionRule",
+            element("SSEAlgorithm", algorithm[1] if algorithm else "None"),
+        ),
         element("BucketPolicy", element("LogBucket", ""), element("LogPrefix", "")),
     ]
     return xml_response(element("BucketInfo", element("Bucket", *parts)))
@@ -187,8 +255,16 @@ def location(region: Region, request: Request) -> Response:
 def stat(region: Region, request: Request) -> Response:
     """Sizes and counts."""
     bucket = checked(region, request, "oss:GetBucketStat")
-    row = region.store.sql("SELECT count(*) AS n, coalesce(sum(size), 0) AS s FROM object WHERE bucket=? AND marker=0", bucket["name"])[0]
+    row = region.store.sql(
+        "SELECT count(*) AS n, coalesce(sum(size), 0) AS s FROM object WHERE bucket=? AND marker=0",
+        bucket["name"],
+    )[0]
     uploads = len(region.store.all("upload", bucket=bucket["name"]))
     return xml_response(
-        element("BucketStat", element("Storage", row["s"]), element("ObjectCount", row["n"]), element("MultipartUploadCount", uploads))
+        element(
+            "BucketStat",
+            element("Storage", row["s"]),
+            element("ObjectCount", row["n"]),
+            element("MultipartUploadCount", uploads),
+        )
     )

@@ -1,4 +1,6 @@
-"""What an ACK cluster's service account issuer publishes: its configuration and its keys, readable by everybody."""
+"""What an ACK cluster's service account issuer publishes: its configuration and its keys, readable
+by everybody.
+"""
 
 from __future__ import annotations
 
@@ -45,9 +47,16 @@ def _key(pem: bytes) -> dict[str, Any]:
     public = serialization.load_pem_public_key(pem)
     assert isinstance(public, RSAPublicKey)
     numbers = public.public_numbers()
-    der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    der = public.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
     fixed = {"use": "sig", "kty": "RSA", "alg": "RS256"}
-    return {**fixed, "kid": _text(hashlib.sha256(der).digest()), "n": _number(numbers.n), "e": _number(numbers.e)}
+    return {
+        **fixed,
+        "kid": _text(hashlib.sha256(der).digest()),
+        "n": _number(numbers.n),
+        "e": _number(numbers.e),
+    }
 
 
 def _number(value: int) -> str:

@@ -24,17 +24,27 @@ def limit_of(request: Request, name: str = "max-keys", default: int = 100) -> in
     text = request.query.get(name) or str(default)
     if not text.isdigit() or not 1 <= int(text) <= 1000:
         raise ApiError(
-            400, "InvalidArgument", f"Argument {name} must be an integer between 1 and 1000.", ArgumentName=name, ArgumentValue=text
+            400,
+            "InvalidArgument",
+            f"Argument {name} must be an integer between 1 and 1000.",
+            ArgumentName=name,
+            ArgumentValue=text,
         )
     return int(text)
 
 
 def encoder(request: Request) -> Callable[[str], str]:
     """How keys are written: plain, or percent-encoded for `encoding-type=url`."""
-    return (lambda text: quote(text, safe="")) if request.query.get("encoding-type") == "url" else (lambda text: text)
+    return (
+        (lambda text: quote(text, safe=""))
+        if request.query.get("encoding-type") == "url"
+        else (lambda text: text)
+    )
 
 
-def _page(rows: list[sqlite3.Row], prefix: str, delimiter: str, limit: int, after: str) -> tuple[list[sqlite3.Row], list[str], str]:
+def _page(
+    rows: list[sqlite3.Row], prefix: str, delimiter: str, limit: int, after: str
+) -> tuple[list[sqlite3.Row], list[str], str]:
     """(objects, common prefixes, last entry if there are more)."""
     objects: list[sqlite3.Row] = []
     prefixes: list[str] = []
@@ -73,12 +83,19 @@ def _groups(prefixes: list[str], encode: Callable[[str], str]) -> list[str]:
 
 @oss("bucket", "GET", "", "ListObjects")
 def list_objects(region: Region, request: Request) -> Response:
-    """Current objects by prefix, folded at a delimiter, in pages; `list-type=2` is the newer form."""
+    """Current objects by prefix, folded at a delimiter, in pages; `list-type=2` is the newer
+    form.
+    """
     bucket = checked(region, request, "oss:ListObjects")
     if request.query.get("list-type") == "2":
         return _list_v2(region, request, bucket)
     query, encode = request.query, encoder(request)
-    prefix, marker, delimiter, limit = query.get("prefix", ""), query.get("marker", ""), query.get("delimiter", ""), limit_of(request)
+    prefix, marker, delimiter, limit = (
+        query.get("prefix", ""),
+        query.get("marker", ""),
+        query.get("delimiter", ""),
+        limit_of(request),
+    )
     rows = region.store.sql(_CURRENT, bucket["name"], marker, prefix, prefix)
     objects, prefixes, last = _page(rows, prefix, delimiter, limit, marker)
     parts = [
@@ -87,7 +104,11 @@ def list_objects(region: Region, request: Request) -> Response:
         element("Marker", encode(marker)),
         element("MaxKeys", limit),
     ]
-    parts += [element("Delimiter", encode(delimiter)), *_encoding(request), element("IsTruncated", bool(last))]
+    parts += [
+        element("Delimiter", encode(delimiter)),
+        *_encoding(request),
+        element("IsTruncated", bool(last)),
+    ]
     if last:
         parts.append(element("NextMarker", encode(last)))
     parts += [_contents(row, encode, [owner(region)]) for row in objects]
@@ -100,12 +121,21 @@ def _encoding(request: Request) -> list[str]:
 
 def _list_v2(region: Region, request: Request, bucket: dict[str, Any]) -> Response:
     query, encode = request.query, encoder(request)
-    prefix, delimiter, limit = query.get("prefix", ""), query.get("delimiter", ""), limit_of(request)
+    prefix, delimiter, limit = (
+        query.get("prefix", ""),
+        query.get("delimiter", ""),
+        limit_of(request),
+    )
     token, start = query.get("continuation-token", ""), query.get("start-after", "")
     try:
         after = base64.b64decode(token).decode() if token else start
     except ValueError:
-        raise ApiError(400, "InvalidArgument", "The continuation token is not valid.", ArgumentName="continuation-token") from None
+        raise ApiError(
+            400,
+            "InvalidArgument",
+            "The continuation token is not valid.",
+            ArgumentName="continuation-token",
+        ) from None
     rows = region.store.sql(_CURRENT, bucket["name"], after, prefix, prefix)
     objects, prefixes, last = _page(rows, prefix, delimiter, limit, after)
     parts = [
@@ -114,21 +144,36 @@ def _list_v2(region: Region, request: Request, bucket: dict[str, Any]) -> Respon
         element("MaxKeys", limit),
         element("Delimiter", encode(delimiter)),
     ]
-    parts += [*_encoding(request), element("StartAfter", encode(start)), element("IsTruncated", bool(last))]
+    parts += [
+        *_encoding(request),
+        element("StartAfter", encode(start)),
+        element("IsTruncated", bool(last)),
+    ]
     if token:
         parts.append(element("ContinuationToken", token))
     if last:
         parts.append(element("NextContinuationToken", base64.b64encode(last.encode()).decode()))
     extra = [owner(region)] if query.get("fetch-owner") == "true" else []
-    parts += [element("KeyCount", len(objects) + len(prefixes)), *(_contents(row, encode, list(extra)) for row in objects)]
+    parts += [
+        element("KeyCount", len(objects) + len(prefixes)),
+        *(_contents(row, encode, list(extra)) for row in objects),
+    ]
     return xml_response(element("ListBucketResult", *parts, *_groups(prefixes, encode)))
 
 
 @oss("bucket", "GET", "versions", "ListObjectVersions")
 def list_versions(region: Region, request: Request) -> Response:
     """All versions and delete markers, newest first within a key, in pages."""
-    bucket, query, encode = checked(region, request, "oss:ListObjectVersions"), request.query, encoder(request)
-    prefix, marker, version_marker = query.get("prefix", ""), query.get("key-marker", ""), query.get("version-id-marker", "")
+    bucket, query, encode = (
+        checked(region, request, "oss:ListObjectVersions"),
+        request.query,
+        encoder(request),
+    )
+    prefix, marker, version_marker = (
+        query.get("prefix", ""),
+        query.get("key-marker", ""),
+        query.get("version-id-marker", ""),
+    )
     delimiter, limit = query.get("delimiter", ""), limit_of(request, default=1000)
     rows = region.store.sql(
         "SELECT * FROM object WHERE bucket=? AND key >= ? AND substr(key, 1, length(?)) = ? ORDER BY key, seq DESC",
@@ -148,14 +193,27 @@ def list_versions(region: Region, request: Request) -> Response:
         if len(shown) == limit:
             more = True
             break
-        newest = not any(r["key"] == row["key"] for r in shown) and not (row["key"] == marker and version_marker)
+        newest = not any(r["key"] == row["key"] for r in shown) and not (
+            row["key"] == marker and version_marker
+        )
         entries.append(_version(row, newest, encode, owner(region)))
         shown.append(row)
-    parts = [element("Name", bucket["name"]), element("Prefix", encode(prefix)), element("KeyMarker", encode(marker))]
-    parts += [element("VersionIdMarker", version_marker), element("MaxKeys", limit), element("Delimiter", encode(delimiter))]
+    parts = [
+        element("Name", bucket["name"]),
+        element("Prefix", encode(prefix)),
+        element("KeyMarker", encode(marker)),
+    ]
+    parts += [
+        element("VersionIdMarker", version_marker),
+        element("MaxKeys", limit),
+        element("Delimiter", encode(delimiter)),
+    ]
     parts += [*_encoding(request), element("IsTruncated", more)]
     if more:
-        parts += [element("NextKeyMarker", encode(shown[-1]["key"])), element("NextVersionIdMarker", shown[-1]["version"])]
+        parts += [
+            element("NextKeyMarker", encode(shown[-1]["key"])),
+            element("NextVersionIdMarker", shown[-1]["version"]),
+        ]
     return xml_response(element("ListVersionsResult", *parts, *entries, *_groups(prefixes, encode)))
 
 
@@ -163,14 +221,20 @@ def _after(rows: list[sqlite3.Row], key: str, version: str) -> list[sqlite3.Row]
     if not key:
         return rows
     if version:
-        places = [n for n, row in enumerate(rows) if row["key"] == key and row["version"] == version]
+        places = [
+            n for n, row in enumerate(rows) if row["key"] == key and row["version"] == version
+        ]
         if places:
             return rows[places[0] + 1 :]
     return [row for row in rows if row["key"] != key]
 
 
 def _version(row: sqlite3.Row, newest: bool, encode: Callable[[str], str], who: Xml) -> str:
-    head = [element("Key", encode(row["key"])), element("VersionId", row["version"]), element("IsLatest", newest)]
+    head = [
+        element("Key", encode(row["key"])),
+        element("VersionId", row["version"]),
+        element("IsLatest", newest),
+    ]
     head.append(element("LastModified", iso_millis(row["created"])))
     if row["marker"]:
         return element("DeleteMarker", *head, who)

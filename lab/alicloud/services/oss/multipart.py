@@ -26,7 +26,9 @@ def _upload(region: Region, request: Request, permission: str = "oss:PutObject")
     upload = region.store.get("upload", request.query["uploadId"])
     if upload is None or (upload["bucket"], upload["key"]) != (bucket["name"], request.vars["key"]):
         message = "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."
-        raise ApiError(404, "NoSuchUpload", message, UploadId=request.query["uploadId"], EC="0042-00000002")
+        raise ApiError(
+            404, "NoSuchUpload", message, UploadId=request.query["uploadId"], EC="0042-00000002"
+        )
     return upload
 
 
@@ -61,16 +63,35 @@ def upload_part(region: Region, request: Request) -> Response:
     text = request.query.get("partNumber", "")
     if not text.isdigit() or not 1 <= int(text) <= MAX_PARTS:
         raise ApiError(
-            400, "InvalidArgument", f"Part number must be an integer between 1 and {MAX_PARTS}, inclusive.", ArgumentName="partNumber"
+            400,
+            "InvalidArgument",
+            f"Part number must be an integer between 1 and {MAX_PARTS}, inclusive.",
+            ArgumentName="partNumber",
         )
     blobs.check_md5(request)
     blob = blobs.write(region, [request.body])
     with region.store.transaction():
-        old = region.store.sql("DELETE FROM part WHERE upload=? AND number=? RETURNING blob", upload["id"], int(text))
+        old = region.store.sql(
+            "DELETE FROM part WHERE upload=? AND number=? RETURNING blob", upload["id"], int(text)
+        )
         now = region.clock.now()
-        region.store.sql("INSERT INTO part VALUES (?,?,?,?,?,?,?)", upload["id"], int(text), blob.size, blob.etag, blob.crc, blob.name, now)
+        region.store.sql(
+            "INSERT INTO part VALUES (?,?,?,?,?,?,?)",
+            upload["id"],
+            int(text),
+            blob.size,
+            blob.etag,
+            blob.crc,
+            blob.name,
+            now,
+        )
     blobs.remove(region, [row["blob"] for row in old])
-    headers = {"ETag": f'"{blob.etag}"', "x-oss-hash-crc64ecma": blob.crc, "x-oss-request-id": oss_request_id(), "Server": "AliyunOSS"}
+    headers = {
+        "ETag": f'"{blob.etag}"',
+        "x-oss-hash-crc64ecma": blob.crc,
+        "x-oss-request-id": oss_request_id(),
+        "Server": "AliyunOSS",
+    }
     return Response(200, b"", headers)
 
 
@@ -78,20 +99,33 @@ def upload_part(region: Region, request: Request) -> Response:
 def complete(region: Region, request: Request) -> Response:
     """Put the parts together in the order of the list."""
     upload = _upload(region, request)
-    held = {row["number"]: row for row in region.store.sql("SELECT * FROM part WHERE upload=? ORDER BY number", upload["id"])}
+    held = {
+        row["number"]: row
+        for row in region.store.sql(
+            "SELECT * FROM part WHERE upload=? ORDER BY number", upload["id"]
+        )
+    }
     if request.headers.get("x-oss-complete-all", "").lower() == "yes":
         chosen = list(held.values())
     else:
         chosen = [
-            _part(held, node.findtext("PartNumber") or "", node.findtext("ETag") or "") for node in parse_xml(request).findall("Part")
+            _part(held, node.findtext("PartNumber") or "", node.findtext("ETag") or "")
+            for node in parse_xml(request).findall("Part")
         ]
     numbers = [row["number"] for row in chosen]
     if not numbers or numbers != sorted(set(numbers)):
         raise ApiError(
-            400, "InvalidPartOrder", "The list of parts was not in ascending order. Parts list must specified in order by part number."
+            400,
+            "InvalidPartOrder",
+            "The list of parts was not in ascending order. Parts list must specified in order by part number.",
         )
     if any(row["size"] < SMALLEST_PART for row in chosen[:-1]):
-        raise ApiError(400, "EntityTooSmall", "Your proposed upload smaller than the minimum allowed size.", MinSizeAllowed=SMALLEST_PART)
+        raise ApiError(
+            400,
+            "EntityTooSmall",
+            "Your proposed upload smaller than the minimum allowed size.",
+            MinSizeAllowed=SMALLEST_PART,
+        )
     whole = blobs.write(region, blobs.read_pieces(region, [row["blob"] for row in chosen]))
     digest = hashlib.md5(b"".join(bytes.fromhex(row["etag"]) for row in chosen)).hexdigest().upper()
     blob = blobs.Blob(whole.name, whole.size, f"{digest}-{len(chosen)}", whole.crc)
@@ -123,7 +157,10 @@ def _part(held: dict[int, Any], number: str, etag: str) -> Any:
 
 def _forget(region: Region, upload_id: str) -> list[str]:
     region.store.delete("upload", upload_id)
-    return [row["blob"] for row in region.store.sql("DELETE FROM part WHERE upload=? RETURNING blob", upload_id)]
+    return [
+        row["blob"]
+        for row in region.store.sql("DELETE FROM part WHERE upload=? RETURNING blob", upload_id)
+    ]
 
 
 @oss("object", "DELETE", "uploadId", "AbortMultipartUpload")
@@ -139,8 +176,16 @@ def abort(region: Region, request: Request) -> Response:
 def list_parts(region: Region, request: Request) -> Response:
     """The parts that are there, in pages."""
     upload = _upload(region, request, "oss:ListParts")
-    limit, marker = limit_of(request, "max-parts", 1000), int(request.query.get("part-number-marker") or 0)
-    rows = region.store.sql("SELECT * FROM part WHERE upload=? AND number>? ORDER BY number LIMIT ?", upload["id"], marker, limit + 1)
+    limit, marker = (
+        limit_of(request, "max-parts", 1000),
+        int(request.query.get("part-number-marker") or 0),
+    )
+    rows = region.store.sql(
+        "SELECT * FROM part WHERE upload=? AND number>? ORDER BY number LIMIT ?",
+        upload["id"],
+        marker,
+        limit + 1,
+    )
     more, rows = len(rows) > limit, rows[:limit]
     parts = [
         element(
@@ -153,7 +198,11 @@ def list_parts(region: Region, request: Request) -> Response:
         )
         for r in rows
     ]
-    head = [element("Bucket", upload["bucket"]), element("Key", encoder(request)(upload["key"])), element("UploadId", upload["id"])]
+    head = [
+        element("Bucket", upload["bucket"]),
+        element("Key", encoder(request)(upload["key"])),
+        element("UploadId", upload["id"]),
+    ]
     head += [element("StorageClass", upload["meta"]["class"]), element("PartNumberMarker", marker)]
     head += [
         element("NextPartNumberMarker", rows[-1]["number"] if rows else marker),
@@ -166,11 +215,27 @@ def list_parts(region: Region, request: Request) -> Response:
 @oss("bucket", "GET", "uploads", "ListMultipartUploads")
 def list_uploads(region: Region, request: Request) -> Response:
     """Unfinished uploads, in pages."""
-    bucket, query, encode = checked(region, request, "oss:ListMultipartUploads"), request.query, encoder(request)
-    prefix, marker, id_marker = query.get("prefix", ""), query.get("key-marker", ""), query.get("upload-id-marker", "")
+    bucket, query, encode = (
+        checked(region, request, "oss:ListMultipartUploads"),
+        request.query,
+        encoder(request),
+    )
+    prefix, marker, id_marker = (
+        query.get("prefix", ""),
+        query.get("key-marker", ""),
+        query.get("upload-id-marker", ""),
+    )
     limit = limit_of(request, "max-uploads", 1000)
-    found = sorted((u["key"], u["id"], u) for u in region.store.all("upload", bucket=bucket["name"]) if u["key"].startswith(prefix))
-    found = [entry for entry in found if entry[0] > marker or (entry[0] == marker and id_marker and entry[1] > id_marker)]
+    found = sorted(
+        (u["key"], u["id"], u)
+        for u in region.store.all("upload", bucket=bucket["name"])
+        if u["key"].startswith(prefix)
+    )
+    found = [
+        entry
+        for entry in found
+        if entry[0] > marker or (entry[0] == marker and id_marker and entry[1] > id_marker)
+    ]
     more, found = len(found) > limit, found[:limit]
     rows = [
         element(
@@ -181,9 +246,20 @@ def list_uploads(region: Region, request: Request) -> Response:
         )
         for _, _, u in found
     ]
-    head = [element("Bucket", bucket["name"]), element("KeyMarker", encode(marker)), element("UploadIdMarker", id_marker)]
-    head += [element("NextKeyMarker", encode(found[-1][0]) if more else ""), element("NextUploadIdMarker", found[-1][1] if more else "")]
-    head += [element("Prefix", encode(prefix)), element("MaxUploads", limit), element("IsTruncated", more)]
+    head = [
+        element("Bucket", bucket["name"]),
+        element("KeyMarker", encode(marker)),
+        element("UploadIdMarker", id_marker),
+    ]
+    head += [
+        element("NextKeyMarker", encode(found[-1][0]) if more else ""),
+        element("NextUploadIdMarker", found[-1][1] if more else ""),
+    ]
+    head += [
+        element("Prefix", encode(prefix)),
+        element("MaxUploads", limit),
+        element("IsTruncated", more),
+    ]
     if query.get("encoding-type") == "url":
         head.append(element("EncodingType", "url"))
     return xml_response(element("ListMultipartUploadsResult", *head, *rows))

@@ -10,7 +10,15 @@ from typing import Any
 from urllib.parse import unquote
 
 from lab.alicloud.clock import http_date, iso_millis
-from lab.alicloud.protocol import ApiError, FileBody, Request, Response, element, oss_request_id, xml_response
+from lab.alicloud.protocol import (
+    ApiError,
+    FileBody,
+    Request,
+    Response,
+    element,
+    oss_request_id,
+    xml_response,
+)
 from lab.alicloud.services.oss import blobs, versions
 from lab.alicloud.services.oss.access import require
 from lab.alicloud.services.oss.buckets import bucket_of, empty_answer, owner
@@ -24,7 +32,9 @@ _SSE = ("x-oss-server-side-encryption", "x-oss-server-side-encryption-key-id")
 
 def meta_of(bucket: dict[str, Any], headers: dict[str, str], acl: str = "") -> dict[str, Any]:
     """What is kept of the headers of a write; `acl` where the call has no header for it."""
-    kept = {n: v for n, v in headers.items() if n in _KEPT or n in _SSE or n.startswith("x-oss-meta-")}
+    kept = {
+        n: v for n, v in headers.items() if n in _KEPT or n in _SSE or n.startswith("x-oss-meta-")
+    }
     rule = re.search(r"<SSEAlgorithm>(.*?)<", bucket["config"].get("encryption", ""))
     if rule and _SSE[0] not in kept:
         kept[_SSE[0]] = rule[1]
@@ -63,7 +73,9 @@ def _checked(region: Region, request: Request, permission: str, acl: str = "") -
     return bucket
 
 
-def _readable(region: Region, request: Request, permission: str) -> tuple[dict[str, Any], sqlite3.Row]:
+def _readable(
+    region: Region, request: Request, permission: str
+) -> tuple[dict[str, Any], sqlite3.Row]:
     """The bucket and the wanted version; who may not read learns nothing about what exists."""
     bucket = bucket_of(region, request.vars["bucket"])
     key, version = request.vars["key"], request.query.get("versionId", "")
@@ -83,7 +95,9 @@ def put(region: Region, request: Request) -> Response:
         return _copy(region, request)
     bucket, key = _checked(region, request, "oss:PutObject"), request.vars["key"]
     if len(request.body) > MAX_PUT:
-        raise ApiError(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size.")
+        raise ApiError(
+            400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size."
+        )
     if len(key.encode()) > 1023 or key[0] in "/\\":
         raise ApiError(400, "InvalidObjectName", "The specified object is not valid.")
     blobs.check_md5(request)
@@ -91,14 +105,26 @@ def put(region: Region, request: Request) -> Response:
     return _stored(region, request, bucket["name"], key, blob, meta_of(bucket, request.headers))
 
 
-def _stored(region: Region, request: Request, bucket_name: str, key: str, blob: blobs.Blob, meta: dict[str, Any]) -> Response:
+def _stored(
+    region: Region,
+    request: Request,
+    bucket_name: str,
+    key: str,
+    blob: blobs.Blob,
+    meta: dict[str, Any],
+) -> Response:
     with region.store.transaction():
         bucket = bucket_of(region, bucket_name)
         if request.headers.get("x-oss-forbid-overwrite") == "true":
             _forbid_existing(region, bucket_name, key)
         version, old = versions.add(region, bucket, key, blob, "Normal", meta)
     blobs.remove(region, old)
-    headers = {"ETag": f'"{blob.etag}"', "x-oss-request-id": oss_request_id(), "x-oss-hash-crc64ecma": blob.crc, "Server": "AliyunOSS"}
+    headers = {
+        "ETag": f'"{blob.etag}"',
+        "x-oss-request-id": oss_request_id(),
+        "x-oss-hash-crc64ecma": blob.crc,
+        "Server": "AliyunOSS",
+    }
     if request.headers.get("content-md5"):
         headers["Content-MD5"] = request.headers["content-md5"]
     if version != versions.NULL:
@@ -112,7 +138,12 @@ def _forbid_existing(region: Region, bucket: str, key: str) -> None:
         versions.find(region, bucket, key)
     except ApiError:
         return
-    raise ApiError(409, "FileAlreadyExists", "The object you specified already exists and can not be overwritten.", Key=key)
+    raise ApiError(
+        409,
+        "FileAlreadyExists",
+        "The object you specified already exists and can not be overwritten.",
+        Key=key,
+    )
 
 
 def _copy(region: Region, request: Request) -> Response:
@@ -127,8 +158,16 @@ def _copy(region: Region, request: Request) -> Response:
         meta = {**json.loads(row["meta"]), "acl": meta["acl"]}
     blob = blobs.write(region, blobs.read_pieces(region, [row["blob"]]))
     response = _stored(region, request, bucket["name"], request.vars["key"], blob, meta)
-    body = element("CopyObjectResult", element("LastModified", iso_millis(region.clock.now())), element("ETag", response.headers["ETag"]))
-    return xml_response(body, 200, **{n: v for n, v in response.headers.items() if n.startswith("x-oss-") or n == "ETag"})
+    body = element(
+        "CopyObjectResult",
+        element("LastModified", iso_millis(region.clock.now())),
+        element("ETag", response.headers["ETag"]),
+    )
+    return xml_response(
+        body,
+        200,
+        **{n: v for n, v in response.headers.items() if n.startswith("x-oss-") or n == "ETag"},
+    )
 
 
 @oss("object", "GET", "", "GetObject")
@@ -164,7 +203,12 @@ def _range(text: str, size: int) -> tuple[int, int] | None:
 def _not_modified(request: Request, row: sqlite3.Row) -> bool:
     wanted = request.headers.get("if-match")
     if wanted and wanted.strip('"') != row["etag"]:
-        raise ApiError(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold.", Condition="If-Match")
+        raise ApiError(
+            412,
+            "PreconditionFailed",
+            "At least one of the pre-conditions you specified did not hold.",
+            Condition="If-Match",
+        )
     known, since = request.headers.get("if-none-match"), request.headers.get("if-modified-since")
     if known and known.strip('"') == row["etag"]:
         return True
@@ -187,7 +231,9 @@ def object_meta(region: Region, request: Request) -> Response:
     bucket, row = _readable(region, request, "oss:GetObject")
     full = answer_headers(row, bucket)
     names = ("ETag", "Last-Modified", "x-oss-request-id", "x-oss-version-id", "Server")
-    return Response(200, b"", {**{n: full[n] for n in names if n in full}, "Content-Length": str(row["size"])})
+    return Response(
+        200, b"", {**{n: full[n] for n in names if n in full}, "Content-Length": str(row["size"])}
+    )
 
 
 @oss("object", "DELETE", "", "DeleteObject")
@@ -195,7 +241,9 @@ def delete(region: Region, request: Request) -> Response:
     """Delete the object, or one version of it for good; what isn't there is deleted too."""
     with region.store.transaction():
         version = request.query.get("versionId", "")
-        bucket = _checked(region, request, "oss:DeleteObjectVersion" if version else "oss:DeleteObject")
+        bucket = _checked(
+            region, request, "oss:DeleteObjectVersion" if version else "oss:DeleteObject"
+        )
         headers, old = versions.delete(region, bucket, request.vars["key"], version)
     blobs.remove(region, old)
     response = empty_answer(204)
@@ -223,7 +271,9 @@ def put_acl(region: Region, request: Request) -> Response:
 def _change_meta(region: Region, request: Request, permission: str, **changes: str) -> Response:
     with region.store.transaction():
         bucket = _checked(region, request, permission)
-        row = versions.find(region, bucket["name"], request.vars["key"], request.query.get("versionId", ""))
+        row = versions.find(
+            region, bucket["name"], request.vars["key"], request.query.get("versionId", "")
+        )
         meta = {**json.loads(row["meta"]), **changes}
         region.store.sql("UPDATE object SET meta=? WHERE seq=?", json.dumps(meta), row["seq"])
     return empty_answer()
@@ -235,5 +285,8 @@ def get_tagging(region: Region, request: Request) -> Response:
     _, row = _readable(region, request, "oss:GetObjectTagging")
     text = json.loads(row["meta"])["tagging"]
     pairs = [p.partition("=") for p in text.split("&") if p]
-    rows = [element("Tag", element("Key", unquote(k)), element("Value", unquote(v))) for k, _, v in pairs]
+    rows = [
+        element("Tag", element("Key", unquote(k)), element("Value", unquote(v)))
+        for k, _, v in pairs
+    ]
     return xml_response(element("Tagging", element("TagSet", *rows)))

@@ -20,13 +20,22 @@ def delete_many(region: Region, request: Request) -> Response:
     bucket, encode = bucket_of(region, request.vars["bucket"]), encoder(request)
     blobs.check_md5(request)
     root = parse_xml(request)
-    wanted = [(node.findtext("Key") or "", node.findtext("VersionId") or "") for node in root.findall("Object")]
+    wanted = [
+        (node.findtext("Key") or "", node.findtext("VersionId") or "")
+        for node in root.findall("Object")
+    ]
     if not 1 <= len(wanted) <= MAX_KEYS or not all(key for key, _ in wanted):
         raise ApiError(400, "MalformedXML", f"Expected 1 to {MAX_KEYS} objects, each with a key.")
     rows, old = [], []
     with region.store.transaction():
         for key, version in wanted:
-            require(region, request, "oss:DeleteObjectVersion" if version else "oss:DeleteObject", bucket, key)
+            require(
+                region,
+                request,
+                "oss:DeleteObjectVersion" if version else "oss:DeleteObject",
+                bucket,
+                key,
+            )
         for key, version in wanted:
             headers, gone = versions.delete(region, bucket, key, version)
             old += gone
@@ -34,10 +43,15 @@ def delete_many(region: Region, request: Request) -> Response:
             if version:
                 parts.append(element("VersionId", version))
             if "x-oss-delete-marker" in headers:
-                parts += [element("DeleteMarker", True), element("DeleteMarkerVersionId", headers["x-oss-version-id"])]
+                parts += [
+                    element("DeleteMarker", True),
+                    element("DeleteMarkerVersionId", headers["x-oss-version-id"]),
+                ]
             rows.append(element("Deleted", *parts))
     blobs.remove(region, old)
     if root.findtext("Quiet", "").lower() == "true":
         return xml_response("")
-    encoding = [element("EncodingType", "url")] if request.query.get("encoding-type") == "url" else []
+    encoding = (
+        [element("EncodingType", "url")] if request.query.get("encoding-type") == "url" else []
+    )
     return xml_response(element("DeleteResult", *encoding, *rows))

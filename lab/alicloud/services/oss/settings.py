@@ -26,7 +26,13 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("cors", "BucketCors", "CORSConfiguration", "NoSuchCORSConfiguration", "The CORS Configuration does not exist."),
+    Setting(
+        "cors",
+        "BucketCors",
+        "CORSConfiguration",
+        "NoSuchCORSConfiguration",
+        "The CORS Configuration does not exist.",
+    ),
     Setting(
         "website",
         "BucketWebsite",
@@ -34,7 +40,13 @@ SETTINGS = (
         "NoSuchWebsiteConfiguration",
         "The specified bucket does not have a website configuration.",
     ),
-    Setting("lifecycle", "BucketLifecycle", "LifecycleConfiguration", "NoSuchLifecycle", "No Row found in Lifecycle Table."),
+    Setting(
+        "lifecycle",
+        "BucketLifecycle",
+        "LifecycleConfiguration",
+        "NoSuchLifecycle",
+        "No Row found in Lifecycle Table.",
+    ),
     Setting(
         "encryption",
         "BucketEncryption",
@@ -43,7 +55,12 @@ SETTINGS = (
         "The server side encryption configuration does not exist.",
     ),
     Setting(
-        "httpsConfig", "BucketHttpsConfig", "HttpsConfiguration", "NoSuchHttpsConfig", "The https config does not exist.", deletable=False
+        "httpsConfig",
+        "BucketHttpsConfig",
+        "HttpsConfiguration",
+        "NoSuchHttpsConfig",
+        "The https config does not exist.",
+        deletable=False,
     ),
     Setting(
         "transferAcceleration",
@@ -53,7 +70,12 @@ SETTINGS = (
         "The transfer acceleration configuration does not exist.",
         deletable=False,
     ),
-    Setting("logging", "BucketLogging", "BucketLoggingStatus", default="<BucketLoggingStatus></BucketLoggingStatus>"),
+    Setting(
+        "logging",
+        "BucketLogging",
+        "BucketLoggingStatus",
+        default="<BucketLoggingStatus></BucketLoggingStatus>",
+    ),
     Setting(
         "referer",
         "BucketReferer",
@@ -107,9 +129,15 @@ def _register(setting: Setting) -> None:
         with region.store.transaction():
             bucket = checked(region, request, f"oss:Put{setting.name}")
             if parse_xml(request).tag != setting.root:
-                raise ApiError(400, "MalformedXML", f"The XML you provided was not well-formed: expected {setting.root}.")
+                raise ApiError(
+                    400,
+                    "MalformedXML",
+                    f"The XML you provided was not well-formed: expected {setting.root}.",
+                )
             text = request.body.decode()
-            bucket["config"][setting.sub] = text[text.index("?>") + 2 :].strip() if text.startswith("<?xml") else text.strip()
+            bucket["config"][setting.sub] = (
+                text[text.index("?>") + 2 :].strip() if text.startswith("<?xml") else text.strip()
+            )
             _check(setting.sub, bucket["config"][setting.sub])
             region.store.put("bucket", bucket["name"], bucket)
         return empty_answer()
@@ -125,9 +153,13 @@ def _register(setting: Setting) -> None:
 def _check(sub: str, text: str) -> None:
     if sub == "versioning" and not any(f"<Status>{s}<" in text for s in ("Enabled", "Suspended")):
         raise ApiError(400, "MalformedXML", "The versioning status must be Enabled or Suspended.")
-    if sub == "encryption" and not any(f"<SSEAlgorithm>{s}<" in text for s in ("AES256", "KMS", "SM4")):
+    if sub == "encryption" and not any(
+        f"<SSEAlgorithm>{s}<" in text for s in ("AES256", "KMS", "SM4")
+    ):
         raise ApiError(
-            400, "InvalidEncryptionAlgorithmError", "The Encryption request you specified is not valid. Supported value: AES256/KMS/SM4."
+            400,
+            "InvalidEncryptionAlgorithmError",
+            "The Encryption request you specified is not valid. Supported value: AES256/KMS/SM4.",
         )
 
 
@@ -159,7 +191,12 @@ def put_acl(region: Region, request: Request) -> Response:
     with region.store.transaction():
         bucket = checked(region, request, "oss:PutBucketAcl")
         if acl != "private" and block_public_access(bucket):
-            raise ApiError(403, "AccessDenied", "Put public bucket acl is not allowed: block public access is on.", EC="0015-00000910")
+            raise ApiError(
+                403,
+                "AccessDenied",
+                "Put public bucket acl is not allowed: block public access is on.",
+                EC="0015-00000910",
+            )
         region.store.put("bucket", bucket["name"], {**bucket, "acl": acl})
     return empty_answer()
 
@@ -170,12 +207,22 @@ def get_policy(region: Region, request: Request) -> Response:
     text = checked(region, request, "oss:GetBucketPolicy")["config"].get("policy")
     if text is None:
         raise ApiError(404, "NoSuchBucketPolicy", "The bucket policy does not exist.")
-    return Response(200, text.encode(), {"Content-Type": "application/json", "x-oss-request-id": oss_request_id(), "Server": "AliyunOSS"})
+    return Response(
+        200,
+        text.encode(),
+        {
+            "Content-Type": "application/json",
+            "x-oss-request-id": oss_request_id(),
+            "Server": "AliyunOSS",
+        },
+    )
 
 
 @oss("bucket", "PUT", "policy", "PutBucketPolicy")
 def put_policy(region: Region, request: Request) -> Response:
-    """A new policy; one that opens the bucket to everybody is refused while public access is blocked."""
+    """A new policy; one that opens the bucket to everybody is refused while public access is
+    blocked.
+    """
     try:
         document = json.loads(request.body)
         statements = document["Statement"]
@@ -186,12 +233,21 @@ def put_policy(region: Region, request: Request) -> Response:
         good, statements = False, []
     if not good:
         raise ApiError(
-            400, "InvalidPolicyDocument", "The bucket policy is not valid: expected Version 1 and statements with Effect, Action, Resource."
+            400,
+            "InvalidPolicyDocument",
+            "The bucket policy is not valid: expected Version 1 and statements with Effect, Action, Resource.",
         )
     with region.store.transaction():
         bucket = checked(region, request, "oss:PutBucketPolicy")
-        if block_public_access(bucket) and any(s["Effect"] == "Allow" and "*" in s.get("Principal", []) for s in statements):
-            raise ApiError(403, "AccessDenied", "Put public bucket policy is not allowed: block public access is on.", EC="0015-00000911")
+        if block_public_access(bucket) and any(
+            s["Effect"] == "Allow" and "*" in s.get("Principal", []) for s in statements
+        ):
+            raise ApiError(
+                403,
+                "AccessDenied",
+                "Put public bucket policy is not allowed: block public access is on.",
+                EC="0015-00000911",
+            )
         bucket["config"]["policy"] = request.body.decode()
         region.store.put("bucket", bucket["name"], bucket)
     return empty_answer()
@@ -208,7 +264,9 @@ def delete_policy(region: Region, request: Request) -> Response:
 def get_resource_group(region: Region, request: Request) -> Response:
     """The bucket's resource group."""
     group = checked(region, request, "oss:GetBucketResourceGroup")["resource_group"]
-    return xml_response(element("BucketResourceGroupConfiguration", element("ResourceGroupId", group)))
+    return xml_response(
+        element("BucketResourceGroupConfiguration", element("ResourceGroupId", group))
+    )
 
 
 @oss("bucket", "PUT", "resourceGroup", "PutBucketResourceGroup")

@@ -33,11 +33,15 @@ class OssCall:
     handler: Handler
 
 
-def oss(scope: str, method: str, sub: str, call: str, permission: str = "") -> Callable[[Handler], Handler]:
+def oss(
+    scope: str, method: str, sub: str, call: str, permission: str = ""
+) -> Callable[[Handler], Handler]:
     """Register a call; the permission is `oss:<call>` unless given."""
 
     def register(function: Handler) -> Handler:
-        TABLE[scope, method, sub] = OssCall(scope, method, sub, call, permission or f"oss:{call}", function)
+        TABLE[scope, method, sub] = OssCall(
+            scope, method, sub, call, permission or f"oss:{call}", function
+        )
         return function
 
     return register
@@ -59,7 +63,11 @@ def find(request: Request) -> Route:
     if entry is None:
         request.call = f"{request.method} {scope}{'?' + sub if sub else ''}"
         raise ApiError(
-            501, "NotImplemented", f"The lab's region double does not implement OSS {request.call}. See docs/coverage.md for what it does."
+            501,
+            "NotImplemented",
+            f"The lab's region double does not implement OSS {request.call}. See docs/coverage.md for what it does.",
         )
     request.call = entry.call
-    return Route("oss", entry.call, entry.handler, request.method, f"{scope}?{sub}", entry.permission)
+    return Route(
+        "oss", entry.call, entry.handler, request.method, f"{scope}?{sub}", entry.permission
+    )

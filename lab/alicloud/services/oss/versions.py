@@ -26,10 +26,24 @@ def new_version(bucket: dict[str, Any]) -> str:
     return "CAEQ" + uuid.uuid4().hex * 2 if versioning_of(bucket) == "Enabled" else NULL
 
 
-def add(region: Region, bucket: dict[str, Any], key: str, blob: Blob | None, kind: str, meta: dict[str, Any]) -> tuple[str, list[str]]:
-    """Write a version (a delete marker without `blob`); returns its id and the blobs that are no longer needed."""
+def add(
+    region: Region,
+    bucket: dict[str, Any],
+    key: str,
+    blob: Blob | None,
+    kind: str,
+    meta: dict[str, Any],
+) -> tuple[str, list[str]]:
+    """Write a version (a delete marker without `blob`); returns its id and the blobs that are no
+    longer needed.
+    """
     version = new_version(bucket)
-    old = region.store.sql("DELETE FROM object WHERE bucket=? AND key=? AND version=? RETURNING blob", bucket["name"], key, version)
+    old = region.store.sql(
+        "DELETE FROM object WHERE bucket=? AND key=? AND version=? RETURNING blob",
+        bucket["name"],
+        key,
+        version,
+    )
     data = blob or Blob("", 0, "", "0")
     region.store.sql(
         "INSERT INTO object (bucket, key, version, marker, size, etag, crc, blob, kind, created, meta) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
@@ -49,31 +63,61 @@ def add(region: Region, bucket: dict[str, Any], key: str, blob: Blob | None, kin
 
 
 def find(region: Region, bucket: str, key: str, version: str = "") -> sqlite3.Row:
-    """A version, or the current one. Errors: NoSuchVersion, NoSuchKey (also for a delete marker)."""
+    """A version, or the current one. Errors: NoSuchVersion, NoSuchKey (also for a delete
+    marker).
+    """
     if version:
-        rows = region.store.sql("SELECT * FROM object WHERE bucket=? AND key=? AND version=?", bucket, key, version)
+        rows = region.store.sql(
+            "SELECT * FROM object WHERE bucket=? AND key=? AND version=?", bucket, key, version
+        )
         if not rows:
-            raise ApiError(404, "NoSuchVersion", "The specified version does not exist.", Key=key, VersionId=version)
+            raise ApiError(
+                404,
+                "NoSuchVersion",
+                "The specified version does not exist.",
+                Key=key,
+                VersionId=version,
+            )
         if rows[0]["marker"]:
-            raise ApiError(405, "MethodNotAllowed", "The specified method is not allowed against a delete marker.", Key=key)
+            raise ApiError(
+                405,
+                "MethodNotAllowed",
+                "The specified method is not allowed against a delete marker.",
+                Key=key,
+            )
         return rows[0]
-    rows = region.store.sql("SELECT * FROM object WHERE bucket=? AND key=? ORDER BY seq DESC LIMIT 1", bucket, key)
+    rows = region.store.sql(
+        "SELECT * FROM object WHERE bucket=? AND key=? ORDER BY seq DESC LIMIT 1", bucket, key
+    )
     if not rows or rows[0]["marker"]:
-        raise ApiError(404, "NoSuchKey", "The specified key does not exist.", Key=key, EC="0026-00000001")
+        raise ApiError(
+            404, "NoSuchKey", "The specified key does not exist.", Key=key, EC="0026-00000001"
+        )
     return rows[0]
 
 
-def delete(region: Region, bucket: dict[str, Any], key: str, version: str = "") -> tuple[dict[str, str], list[str]]:
-    """Delete a version for good, or the object as its versioning says; (answer headers, blobs no longer needed)."""
+def delete(
+    region: Region, bucket: dict[str, Any], key: str, version: str = ""
+) -> tuple[dict[str, str], list[str]]:
+    """Delete a version for good, or the object as its versioning says; (answer headers, blobs no
+    longer needed).
+    """
     name = bucket["name"]
     if version:
-        rows = region.store.sql("DELETE FROM object WHERE bucket=? AND key=? AND version=? RETURNING blob, marker", name, key, version)
+        rows = region.store.sql(
+            "DELETE FROM object WHERE bucket=? AND key=? AND version=? RETURNING blob, marker",
+            name,
+            key,
+            version,
+        )
         headers = {"x-oss-version-id": version}
         if rows and rows[0]["marker"]:
             headers["x-oss-delete-marker"] = "true"
         return headers, [row["blob"] for row in rows]
     if not versioning_of(bucket):
-        rows = region.store.sql("DELETE FROM object WHERE bucket=? AND key=? RETURNING blob", name, key)
+        rows = region.store.sql(
+            "DELETE FROM object WHERE bucket=? AND key=? RETURNING blob", name, key
+        )
         return {}, [row["blob"] for row in rows]
     marker, blobs = add(region, bucket, key, None, "DeleteMarker", {})
     return {"x-oss-version-id": marker, "x-oss-delete-marker": "true"}, blobs

@@ -11,7 +11,9 @@ from lab.alicloud.registry import rest
 from lab.alicloud.state import Region
 
 
-def make_project(region: Region, name: str, description: str = "", group: str = "rg-1") -> dict[str, Any]:
+def make_project(
+    region: Region, name: str, description: str = "", group: str = "rg-1"
+) -> dict[str, Any]:
     """A new project."""
     now = iso(region.clock.now())
     project = {
@@ -62,16 +64,27 @@ def create(region: Region, request: Request) -> Response:
     return json_response({})
 
 
-@rest("sls", "PUT", "/", "UpdateProject", permission="log:UpdateProject", resource="project/{project}")
+@rest(
+    "sls", "PUT", "/", "UpdateProject", permission="log:UpdateProject", resource="project/{project}"
+)
 def update(region: Region, request: Request) -> Response:
     """A new description."""
     project = project_of(region, request)
-    project.update(description=request.json.get("description", ""), lastModifyTime=iso(region.clock.now()))
+    project.update(
+        description=request.json.get("description", ""), lastModifyTime=iso(region.clock.now())
+    )
     region.store.put("log_project", project["projectName"], project)
     return json_response({})
 
 
-@rest("sls", "DELETE", "/", "DeleteProject", permission="log:DeleteProject", resource="project/{project}")
+@rest(
+    "sls",
+    "DELETE",
+    "/",
+    "DeleteProject",
+    permission="log:DeleteProject",
+    resource="project/{project}",
+)
 def delete(region: Region, request: Request) -> Response:
     """Remove a project with all its logs."""
     name = project_of(region, request)["projectName"]
@@ -83,22 +96,45 @@ def delete(region: Region, request: Request) -> Response:
     return json_response({})
 
 
-@rest("sls", "GET", "/policy", "GetProjectPolicy", permission="log:GetProjectPolicy", resource="project/{project}")
+@rest(
+    "sls",
+    "GET",
+    "/policy",
+    "GetProjectPolicy",
+    permission="log:GetProjectPolicy",
+    resource="project/{project}",
+)
 def policy(region: Region, request: Request) -> Response:
     """The project's policy; empty while there is none."""
     text = project_of(region, request).get("policy", "")
     return Response(200, text.encode(), {"Content-Type": "application/json"})
 
 
-@rest("sls", "POST", "/policy", "CreateProjectPolicy", permission="log:CreateProjectPolicy", resource="project/{project}")
+@rest(
+    "sls",
+    "POST",
+    "/policy",
+    "CreateProjectPolicy",
+    permission="log:CreateProjectPolicy",
+    resource="project/{project}",
+)
 def put_policy(region: Region, request: Request) -> Response:
     """A new policy."""
     project = project_of(region, request)
-    region.store.put("log_project", project["projectName"], {**project, "policy": request.body.decode()})
+    region.store.put(
+        "log_project", project["projectName"], {**project, "policy": request.body.decode()}
+    )
     return json_response({})
 
 
-@rest("sls", "DELETE", "/policy", "DeleteProjectPolicy", permission="log:DeleteProjectPolicy", resource="project/{project}")
+@rest(
+    "sls",
+    "DELETE",
+    "/policy",
+    "DeleteProjectPolicy",
+    permission="log:DeleteProjectPolicy",
+    resource="project/{project}",
+)
 def delete_policy(region: Region, request: Request) -> Response:
     """No policy any more."""
     project = project_of(region, request)
@@ -110,14 +146,19 @@ def delete_policy(region: Region, request: Request) -> Response:
 def tags(region: Region, request: Request) -> Response:
     """Tags of the named projects, or of all that carry the given tags."""
     names = json.loads(request.query.get("resourceId") or "[]") or region.store.ids("log_project")
-    wanted = {row["key"]: row.get("value", "") for row in json.loads(request.query.get("tags") or "[]")}
+    wanted = {
+        row["key"]: row.get("value", "") for row in json.loads(request.query.get("tags") or "[]")
+    }
     kind = request.query.get("resourceType", "PROJECT")
     rows = []
     for name in names:
         held = region.store.get("tags", f"log:{name}") or {}
         if not all(held.get(key) == value for key, value in wanted.items()):
             continue
-        rows += [{"resourceType": kind, "resourceId": name, "tagKey": k, "tagValue": v} for k, v in held.items()]
+        rows += [
+            {"resourceType": kind, "resourceId": name, "tagKey": k, "tagValue": v}
+            for k, v in held.items()
+        ]
     return json_response({"tagResources": rows})
 
 
@@ -126,7 +167,9 @@ def tag(region: Region, request: Request) -> Response:
     """Add tags."""
     given = {t["key"]: t.get("value", "") for t in request.json.get("tags", [])}
     for name in request.json.get("resourceId", []):
-        region.store.put("tags", f"log:{name}", {**(region.store.get("tags", f"log:{name}") or {}), **given})
+        region.store.put(
+            "tags", f"log:{name}", {**(region.store.get("tags", f"log:{name}") or {}), **given}
+        )
     return json_response({})
 
 
@@ -135,5 +178,9 @@ def untag(region: Region, request: Request) -> Response:
     """Remove tags by key."""
     for name in request.json.get("resourceId", []):
         held = region.store.get("tags", f"log:{name}") or {}
-        region.store.put("tags", f"log:{name}", {k: v for k, v in held.items() if k not in request.json.get("tags", [])})
+        region.store.put(
+            "tags",
+            f"log:{name}",
+            {k: v for k, v in held.items() if k not in request.json.get("tags", [])},
+        )
     return json_response({})

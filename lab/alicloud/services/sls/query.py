@@ -1,6 +1,7 @@
 """The log service's query language as far as the metrics adapter and reports need it.
 
-`search | SELECT aggregates FROM log WHERE time GROUP BY field ORDER BY field LIMIT n`; one field to group by, and to order by the same.
+`search | SELECT aggregates FROM log WHERE time GROUP BY field ORDER BY field LIMIT n`; one field to
+group by, and to order by the same.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from typing import Any
 
 from lab.alicloud.protocol import ApiError
 
-_TERM = re.compile(r"""\s*(?:(?P<and>and\b)|(?P<key>[\w.:-]+?)\s*:\s*(?P<value>"[^"]*"|'[^']*'|[^\s]+)|(?P<word>"[^"]*"|[^\s]+))""", re.I)
+_TERM = re.compile(
+    r"""\s*(?:(?P<and>and\b)|(?P<key>[\w.:-]+?)\s*:\s*(?P<value>"[^"]*"|'[^']*'|[^\s]+)|(?P<word>"[^"]*"|[^\s]+))""",
+    re.I,
+)
 _SELECT = re.compile(
     r"^\s*select\s+(?P<columns>.+?)(?:\s+from\s+log)?(?:\s+where\s+(?P<where>.+?))?"
     r"(?:\s+group\s+by\s+(?P<group>\w+))?(?:\s+order\s+by\s+(?P<order>\w+))?(?:\s+limit\s+(?P<limit>\d+))?\s*$",
@@ -26,9 +30,16 @@ _COLUMN = re.compile(
 )
 _PLAIN = re.compile(r"^\s*(?P<argument>\w+)(?:\s+as\s+(?P<name>\w+))?\s*$", re.I)
 _COUNT_IF = re.compile(
-    r"^\s*count_if\s*\(\s*(?P<argument>\w+)\s*(?P<compare>>=|<=|>|<|=)\s*(?P<bound>[\d.]+)\s*\)\s*as\s+(?P<name>\w+)\s*$", re.I
+    r"^\s*count_if\s*\(\s*(?P<argument>\w+)\s*(?P<compare>>=|<=|>|<|=)\s*(?P<bound>[\d.]+)\s*\)\s*as\s+(?P<name>\w+)\s*$",
+    re.I,
 )
-_COMPARE = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "=": operator.eq}
+_COMPARE = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+    "=": operator.eq,
+}
 _FUNCTIONS = ("count", "sum", "avg", "min", "max", "approx_percentile")
 
 Row = tuple[int, dict[str, str]]
@@ -56,22 +67,36 @@ def parse(text: str) -> Query:
     if not found:
         raise _unsupported(statement)
     times = []
-    for condition in re.split(r"\s+and\s+", found["where"] or "", flags=re.I) if found["where"] else []:
+    for condition in (
+        re.split(r"\s+and\s+", found["where"] or "", flags=re.I) if found["where"] else []
+    ):
         bound = _TIME.match(condition)
         if not bound:
             raise _unsupported(condition)
         times.append((bound["op"], int(bound["value"])))
     columns = [_column(c) for c in re.split(r",(?![^(]*\))", found["columns"])]
     plain = [column for column in columns if column["function"] == ""]
-    group = next((c for c in plain if found["group"] in (c["name"], c["argument"])), None) if found["group"] else None
-    ordered = found["order"] is None or (group is not None and found["order"] in (group["name"], group["argument"]))
-    if len(plain) != (group is not None) or bool(found["group"]) != (group is not None) or not ordered:
+    group = (
+        next((c for c in plain if found["group"] in (c["name"], c["argument"])), None)
+        if found["group"]
+        else None
+    )
+    ordered = found["order"] is None or (
+        group is not None and found["order"] in (group["name"], group["argument"])
+    )
+    if (
+        len(plain) != (group is not None)
+        or bool(found["group"]) != (group is not None)
+        or not ordered
+    ):
         raise _unsupported(statement)
     return Query(terms, columns, times, group, int(found["limit"] or 100))
 
 
 def _unsupported(text: str) -> ApiError:
-    return ApiError(400, "ParameterInvalid", f"the lab's log service can not evaluate: {text.strip()}")
+    return ApiError(
+        400, "ParameterInvalid", f"the lab's log service can not evaluate: {text.strip()}"
+    )
 
 
 def _terms(search: str) -> list[tuple[str, str]]:
@@ -95,13 +120,22 @@ def _terms(search: str) -> list[tuple[str, str]]:
 def _column(text: str) -> dict[str, Any]:
     """An aggregate, or a plain field, whose function is empty."""
     if plain := _PLAIN.match(text):
-        return {**plain.groupdict(), "function": "", "name": plain["name"] or plain["argument"], "op": None}
+        return {
+            **plain.groupdict(),
+            "function": "",
+            "name": plain["name"] or plain["argument"],
+            "op": None,
+        }
     if counted := _COUNT_IF.match(text):
         return {**counted.groupdict(), "function": "count_if", "op": None}
     found = _COLUMN.match(text)
     if not found or found["function"].lower() not in _FUNCTIONS:
         raise _unsupported(text)
-    return {**found.groupdict(), "function": found["function"].lower(), "name": found["name"] or "_col0"}
+    return {
+        **found.groupdict(),
+        "function": found["function"].lower(),
+        "name": found["name"] or "_col0",
+    }
 
 
 def matching(query: Query, rows: list[Row]) -> list[Row]:
@@ -109,7 +143,8 @@ def matching(query: Query, rows: list[Row]) -> list[Row]:
     return [
         row
         for row in rows
-        if all(_COMPARE[op](row[0], value) for op, value in query.times) and all(_has(row[1], key, value) for key, value in query.terms)
+        if all(_COMPARE[op](row[0], value) for op, value in query.times)
+        and all(_has(row[1], key, value) for key, value in query.terms)
     ]
 
 
@@ -126,13 +161,17 @@ def _has(fields: dict[str, str], key: str, value: str) -> bool:
 
 
 def aggregates(query: Query, rows: list[Row]) -> list[dict[str, str]]:
-    """The row of a global aggregate (`null` over nothing), or one row for each value of the field to group by, in its order."""
+    """The row of a global aggregate (`null` over nothing), or one row for each value of the field
+    to group by, in its order.
+    """
     if query.group is None:
         return [_aggregate(query, rows)]
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(_field(row, query.group["argument"]) or "null", []).append(row)
-    ordered = sorted(groups, key=lambda value: (_number(value) is None, _number(value) or 0.0, value))
+    ordered = sorted(
+        groups, key=lambda value: (_number(value) is None, _number(value) or 0.0, value)
+    )
     return [_aggregate(query, groups[value]) for value in ordered[: query.limit]]
 
 
@@ -149,11 +188,15 @@ def _value(column: dict[str, Any], rows: list[Row]) -> float | int | str | None:
     if function == "":
         return _field(rows[0], argument)
     if function == "count":
-        value: float | int | None = len(rows) if argument in ("*", "1") else sum(argument in fields for _, fields in rows)
+        value: float | int | None = (
+            len(rows) if argument in ("*", "1") else sum(argument in fields for _, fields in rows)
+        )
     else:
         numbers = [n for n in (_number(_field(row, argument)) for row in rows) if n is not None]
         if function == "count_if":
-            return sum(_COMPARE[column["compare"]](number, float(column["bound"])) for number in numbers)
+            return sum(
+                _COMPARE[column["compare"]](number, float(column["bound"])) for number in numbers
+            )
         value = _reduce(function, numbers, column["share"])
     if value is None or not column["op"]:
         return value
@@ -185,7 +228,9 @@ def _number(text: str | None) -> float | None:
 
 
 def _text(value: float | int | str | None) -> str:
-    """A value as the service writes it: doubles as Java does, with an exponent from ten million on and below a thousandth."""
+    """A value as the service writes it: doubles as Java does, with an exponent from ten million on
+    and below a thousandth.
+    """
     if not isinstance(value, float):
         return "null" if value is None else str(value)
     if value == 0 or 1e-3 <= abs(value) < 1e7:

@@ -26,7 +26,15 @@ _DEFAULTS = {
 def make_store(region: Region, project: str, name: str, **settings: Any) -> dict[str, Any]:
     """A new logstore."""
     now = int(region.clock.now())
-    store = {"logstoreName": name, **_DEFAULTS, **settings, "createTime": now, "lastModifyTime": now, "project": project, "index": None}
+    store = {
+        "logstoreName": name,
+        **_DEFAULTS,
+        **settings,
+        "createTime": now,
+        "lastModifyTime": now,
+        "project": project,
+        "index": None,
+    }
     region.store.put("logstore", f"{project}:{name}", store)
     return store
 
@@ -41,32 +49,62 @@ def store_of(region: Region, request: Request) -> dict[str, Any]:
 
 
 def _keep(region: Region, store: dict[str, Any]) -> None:
-    region.store.put("logstore", f"{store['project']}:{store['logstoreName']}", {**store, "lastModifyTime": int(region.clock.now())})
+    region.store.put(
+        "logstore",
+        f"{store['project']}:{store['logstoreName']}",
+        {**store, "lastModifyTime": int(region.clock.now())},
+    )
 
 
-@rest("sls", "GET", "/logstores", "ListLogStores", permission="log:ListLogStores", resource="project/{project}/logstore/*")
+@rest(
+    "sls",
+    "GET",
+    "/logstores",
+    "ListLogStores",
+    permission="log:ListLogStores",
+    resource="project/{project}/logstore/*",
+)
 def list_stores(region: Region, request: Request) -> Response:
     """Names of the project's logstores."""
-    names = [s["logstoreName"] for s in region.store.all("logstore", project=project_of(region, request)["projectName"])]
+    names = [
+        s["logstoreName"]
+        for s in region.store.all("logstore", project=project_of(region, request)["projectName"])
+    ]
     wanted = request.query.get("logstoreName", "")
     found = [n for n in names if wanted in n]
     return json_response({"count": len(found), "total": len(found), "logstores": found})
 
 
-@rest("sls", "POST", "/logstores", "CreateLogStore", permission="log:CreateLogStore", resource="project/{project}/logstore/*")
+@rest(
+    "sls",
+    "POST",
+    "/logstores",
+    "CreateLogStore",
+    permission="log:CreateLogStore",
+    resource="project/{project}/logstore/*",
+)
 def create(region: Region, request: Request) -> Response:
     """A new logstore."""
     project, body = project_of(region, request)["projectName"], dict(request.json)
     name = body.pop("logstoreName", "")
     if not name or not 1 <= int(body.get("ttl", 30)) <= 3650:
-        raise ApiError(400, "ParameterInvalid", "logstoreName is required and ttl must be 1 to 3650 days")
+        raise ApiError(
+            400, "ParameterInvalid", "logstoreName is required and ttl must be 1 to 3650 days"
+        )
     if region.store.get("logstore", f"{project}:{name}"):
         raise ApiError(400, "LogStoreAlreadyExist", f"logstore {name} already exists")
     make_store(region, project, name, **body)
     return json_response({})
 
 
-@rest("sls", "GET", "/logstores/{store}", "GetLogStore", permission="log:GetLogStore", resource=_RESOURCE)
+@rest(
+    "sls",
+    "GET",
+    "/logstores/{store}",
+    "GetLogStore",
+    permission="log:GetLogStore",
+    resource=_RESOURCE,
+)
 def get(region: Region, request: Request) -> Response:
     """One logstore; with type=log the old form of GetLogs."""
     if old_logs(request):
@@ -77,28 +115,61 @@ def get(region: Region, request: Request) -> Response:
     return json_response({k: v for k, v in store.items() if k not in ("project", "index")})
 
 
-@rest("sls", "PUT", "/logstores/{store}", "UpdateLogStore", permission="log:UpdateLogStore", resource=_RESOURCE)
+@rest(
+    "sls",
+    "PUT",
+    "/logstores/{store}",
+    "UpdateLogStore",
+    permission="log:UpdateLogStore",
+    resource=_RESOURCE,
+)
 def update(region: Region, request: Request) -> Response:
     """New settings."""
-    _keep(region, {**store_of(region, request), **{k: v for k, v in request.json.items() if k not in ("project", "index", "logstoreName")}})
-    return json_response({})
-
-
-@rest("sls", "DELETE", "/logstores/{store}", "DeleteLogStore", permission="log:DeleteLogStore", resource=_RESOURCE)
-def delete(region: Region, request: Request) -> Response:
-    """Remove a logstore with its logs."""
-    store = store_of(region, request)
-    region.store.delete("logstore", f"{store['project']}:{store['logstoreName']}")
-    region.store.sql("DELETE FROM log WHERE project=? AND store=?", store["project"], store["logstoreName"])
+    _keep(
+        region,
+        {
+            **store_of(region, request),
+            **{
+                k: v
+                for k, v in request.json.items()
+                if k not in ("project", "index", "logstoreName")
+            },
+        },
+    )
     return json_response({})
 
 
 @rest(
-    "sls", "GET", "/logstores/{store}/meteringmode", "GetLogStoreMeteringMode", permission="log:GetLogStoreMeteringMode", resource=_RESOURCE
+    "sls",
+    "DELETE",
+    "/logstores/{store}",
+    "DeleteLogStore",
+    permission="log:DeleteLogStore",
+    resource=_RESOURCE,
+)
+def delete(region: Region, request: Request) -> Response:
+    """Remove a logstore with its logs."""
+    store = store_of(region, request)
+    region.store.delete("logstore", f"{store['project']}:{store['logstoreName']}")
+    region.store.sql(
+        "DELETE FROM log WHERE project=? AND store=?", store["project"], store["logstoreName"]
+    )
+    return json_response({})
+
+
+@rest(
+    "sls",
+    "GET",
+    "/logstores/{store}/meteringmode",
+    "GetLogStoreMeteringMode",
+    permission="log:GetLogStoreMeteringMode",
+    resource=_RESOURCE,
 )
 def metering_mode(region: Region, request: Request) -> Response:
     """How it is billed."""
-    return json_response({"meteringMode": store_of(region, request).get("meteringMode") or "ChargeByFunction"})
+    return json_response(
+        {"meteringMode": store_of(region, request).get("meteringMode") or "ChargeByFunction"}
+    )
 
 
 @rest(
@@ -115,15 +186,36 @@ def put_metering_mode(region: Region, request: Request) -> Response:
     return json_response({})
 
 
-@rest("sls", "GET", "/logstores/{store}/shards", "ListShards", permission="log:ListShards", resource=_RESOURCE)
+@rest(
+    "sls",
+    "GET",
+    "/logstores/{store}/shards",
+    "ListShards",
+    permission="log:ListShards",
+    resource=_RESOURCE,
+)
 def shards(region: Region, request: Request) -> Response:
     """Its shards."""
     store = store_of(region, request)
-    fixed = {"status": "readwrite", "inclusiveBeginKey": "0", "exclusiveEndKey": "f", "createTime": store["createTime"]}
-    return json_response([{"shardID": number, **fixed} for number in range(int(store["shardCount"]))])
+    fixed = {
+        "status": "readwrite",
+        "inclusiveBeginKey": "0",
+        "exclusiveEndKey": "f",
+        "createTime": store["createTime"],
+    }
+    return json_response(
+        [{"shardID": number, **fixed} for number in range(int(store["shardCount"]))]
+    )
 
 
-@rest("sls", "GET", "/logstores/{store}/index", "GetIndex", permission="log:GetIndex", resource=_RESOURCE)
+@rest(
+    "sls",
+    "GET",
+    "/logstores/{store}/index",
+    "GetIndex",
+    permission="log:GetIndex",
+    resource=_RESOURCE,
+)
 def get_index(region: Region, request: Request) -> Response:
     """The index, or IndexConfigNotExist."""
     index = store_of(region, request)["index"]
@@ -132,7 +224,14 @@ def get_index(region: Region, request: Request) -> Response:
     return json_response(index)
 
 
-@rest("sls", "POST", "/logstores/{store}/index", "CreateIndex", permission="log:CreateIndex", resource=_RESOURCE)
+@rest(
+    "sls",
+    "POST",
+    "/logstores/{store}/index",
+    "CreateIndex",
+    permission="log:CreateIndex",
+    resource=_RESOURCE,
+)
 def create_index(region: Region, request: Request) -> Response:
     """A first index."""
     store = store_of(region, request)
@@ -142,14 +241,28 @@ def create_index(region: Region, request: Request) -> Response:
     return json_response({})
 
 
-@rest("sls", "PUT", "/logstores/{store}/index", "UpdateIndex", permission="log:UpdateIndex", resource=_RESOURCE)
+@rest(
+    "sls",
+    "PUT",
+    "/logstores/{store}/index",
+    "UpdateIndex",
+    permission="log:UpdateIndex",
+    resource=_RESOURCE,
+)
 def update_index(region: Region, request: Request) -> Response:
     """Another index."""
     _keep(region, {**store_of(region, request), "index": request.json})
     return json_response({})
 
 
-@rest("sls", "DELETE", "/logstores/{store}/index", "DeleteIndex", permission="log:DeleteIndex", resource=_RESOURCE)
+@rest(
+    "sls",
+    "DELETE",
+    "/logstores/{store}/index",
+    "DeleteIndex",
+    permission="log:DeleteIndex",
+    resource=_RESOURCE,
+)
 def delete_index(region: Region, request: Request) -> Response:
     """No index any more."""
     _keep(region, {**store_of(region, request), "index": None})

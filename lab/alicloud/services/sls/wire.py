@@ -13,7 +13,10 @@ _ZLIB_OR_GZIP = 47  # the window bits by which zlib finds out itself
 
 def plain_body(request: Request) -> bytes:
     """The body unpacked as its headers say."""
-    kind, size = request.headers.get("x-log-compresstype", ""), request.headers.get("x-log-bodyrawsize", "")
+    kind, size = (
+        request.headers.get("x-log-compresstype", ""),
+        request.headers.get("x-log-bodyrawsize", ""),
+    )
     if not kind:
         return request.body
     if not size.isdigit():
@@ -25,12 +28,20 @@ def plain_body(request: Request) -> bytes:
             data = zlib.decompress(request.body, _ZLIB_OR_GZIP)
         else:
             raise ApiError(
-                400, "UnsupportedCompressType", f"x-log-compresstype {kind} is not supported by the lab: use lz4, deflate or gzip"
+                400,
+                "UnsupportedCompressType",
+                f"x-log-compresstype {kind} is not supported by the lab: use lz4, deflate or gzip",
             )
     except (ValueError, RuntimeError, zlib.error) as error:
-        raise ApiError(400, "PostBodyUncompressError", f"the body can not be unpacked: {error}") from None
+        raise ApiError(
+            400, "PostBodyUncompressError", f"the body can not be unpacked: {error}"
+        ) from None
     if len(data) != int(size):
-        raise ApiError(400, "PostBodyUncompressError", f"the body has {len(data)} bytes, x-log-bodyrawsize says {size}")
+        raise ApiError(
+            400,
+            "PostBodyUncompressError",
+            f"the body has {len(data)} bytes, x-log-bodyrawsize says {size}",
+        )
     return data
 
 

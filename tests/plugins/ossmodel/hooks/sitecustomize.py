@@ -1,4 +1,5 @@
-"""Loaded by Python in the plugin's process: names of the cloud lead to the region double (`TEST_CLOUD` = address:port).
+"""Loaded by Python in the plugin's process: names of the cloud lead to the region double
+(`TEST_CLOUD` = address:port).
 
 The plugin itself runs unchanged, with its own host names, TLS checks and signatures.
 """
