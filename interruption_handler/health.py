@@ -11,7 +11,7 @@ def serve(address: str, port: int, ready: Callable[[], bool], healthy: Callable[
     """Answer in a thread of its own; returns at once. Raises OSError when the port is taken."""
 
     class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             known = {"/readyz": ready, "/healthz": healthy}
             good = self.path in known and known[self.path]()
             self.send_response(200 if good else 503)

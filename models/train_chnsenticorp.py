@@ -46,7 +46,7 @@ class Transformer(tf.Module):
         self.places = self.weight((LENGTH, width), "places", 0.02)
         self.segments = self.weight((2, width), "segments", 0.02)
         self.window = self.weight((3 * width, width), "window")
-        shapes = {key: (width, width) for key in "qkvo"} | {
+        shapes = dict.fromkeys("qkvo", (width, width)) | {
             "up": (width, 2 * width),
             "down": (2 * width, width),
         }

@@ -161,7 +161,7 @@ def by_pip(python: pathlib.Path, lock: pathlib.Path) -> None:
 
 
 def uv_settings(python: pathlib.Path) -> dict[str, str]:
-    """pip's index, mirror and certificates as uv's variables: uv reads neither pip.conf nor PIP_*.
+    """Pip's index, mirror and certificates as uv's variables: uv reads neither pip.conf nor PIP_*.
     Variables of uv's own win over these.
     """
     names = {

@@ -13,8 +13,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from xml.etree import ElementTree
 
 from ops.pulumi import ROOT, environment
 

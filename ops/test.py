@@ -19,8 +19,8 @@ import sys
 import tempfile
 import threading
 import time
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
+from xml.etree import ElementTree
 
 from ops.lab import TOOLS
 from ops.pulumi import ROOT, environment

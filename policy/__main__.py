@@ -12,6 +12,6 @@ if __package__:
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from policy.pack import start  # noqa: E402
+from policy.pack import start
 
 start()

@@ -5,7 +5,6 @@ one of them is already wrong.
 from collections.abc import Iterator
 
 from components import names
-from settings import adoption_rules, creation_rules, elastic_rules, model_rules, pool_rules
 from settings.cloud import ZRS_STANDARD
 from settings.core.problem import PROJECT, Problem, remove_command, set_command
 from settings.core.rule import REGISTERED, rule

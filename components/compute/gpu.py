@@ -36,7 +36,11 @@ _SERVING_TAG = re.compile(r"(?:^|/)tensorflow/serving:(\d+)\.(\d+)[.\d]*(-gpu)?"
 
 def family(instance_type: str) -> str:
     """`gn6i` of `ecs.gn6i-c4g1.xlarge` and of `ecs.ebmgn6i.24xlarge`."""
-    middle = instance_type.split(".")[1].split("-")[0] if "." in instance_type else instance_type
+    middle = (
+        instance_type.split(".")[1].split("-", maxsplit=1)[0]
+        if "." in instance_type
+        else instance_type
+    )
     return (
         middle.removeprefix("ebm").removeprefix("scc").removesuffix("x")
         if middle.startswith(("ebm", "scc"))

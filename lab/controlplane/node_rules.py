@@ -88,8 +88,8 @@ def grow(
     booting: Sequence[Object],
     pods: Sequence[Object],
     ages: Mapping[str, float] | None = None,
-    waits: Waits = Waits(),  # noqa: B008 (frozen)
-    choice: Choice = Choice(),  # noqa: B008 (frozen)
+    waits: Waits = Waits(),
+    choice: Choice = Choice(),
 ) -> Growth:
     """Orders for the pods that the scheduler can't place, counting in what is free and what is on
     its way.

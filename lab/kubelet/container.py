@@ -220,7 +220,7 @@ class Container:
         return await process.run(command, self.env, self.folder / "rootfs", seconds)
 
     async def end(self, grace: float, why: str = "") -> None:
-        """preStop hook, SIGTERM, and SIGKILL when `grace` seconds are over; returns when the
+        """PreStop hook, SIGTERM, and SIGKILL when `grace` seconds are over; returns when the
         process is gone.
         """
         running, clock = self.process, asyncio.get_running_loop()

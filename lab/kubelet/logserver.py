@@ -54,7 +54,7 @@ class LogServer:
         return result
 
     async def health(self, request: web.Request) -> web.Response:
-        """ok"""
+        """Ok"""
         return web.Response(text="ok")
 
     async def logs(self, request: web.Request) -> web.StreamResponse:

@@ -275,10 +275,8 @@ class Manager:
     @staticmethod
     def settled(served: Served) -> bool:
         """Whether a model is up, or can no longer come up."""
-        return (
-            bool(served.available())
-            or bool(served.versions)
-            and all(v.state == "END" for v in served.versions.values())
+        return bool(served.available()) or (
+            bool(served.versions) and all(v.state == "END" for v in served.versions.values())
         )
 
     async def poll_for_ever(self) -> None:

@@ -62,7 +62,7 @@ class Release:
 
     @property
     def abi(self) -> str:
-        """pip's --abi: "cp311", and "cp37m" for the Pythons that had the m."""
+        """Pip's --abi: "cp311", and "cp37m" for the Pythons that had the m."""
         return f"cp{self.python.replace('.', '')}{'m' if self.python == '3.7' else ''}"
 
     @property

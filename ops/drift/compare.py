@@ -188,7 +188,7 @@ def _text(path: str, value: Any, state: State) -> str:
     """The value as a person reads it, with no secret in it."""
     if value is None:
         return "nothing"
-    hide = path.split(".")[0] in state.secret_outputs
+    hide = path.split(".", maxsplit=1)[0] in state.secret_outputs
     text = json.dumps(
         redacted(value, path.rpartition(".")[2], hide=hide), ensure_ascii=False, default=str
     )

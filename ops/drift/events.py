@@ -106,7 +106,9 @@ def _bridged(urn: str) -> bool:
     """Whether a URN names a resource of a bridged plugin:
     `urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME`.
     """
-    return urn.split("::")[2:3] != [] and urn.split("::")[2].split("$")[-1].startswith(_BRIDGED)
+    return urn.split("::")[2:3] != [] and urn.split("::")[2].rsplit("$", maxsplit=1)[-1].startswith(
+        _BRIDGED
+    )
 
 
 def _without_bridge_keys(value: Any) -> Any:

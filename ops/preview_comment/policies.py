@@ -74,7 +74,10 @@ def _from_event(raw: dict[str, Any]) -> Violation:
     urn = str(raw.get("resourceUrn") or "")
     mandatory = raw.get("enforcementLevel") != "advisory"
     return Violation(
-        str(raw.get("policyName", "")), mandatory, urn.split("::")[-1], str(raw.get("message", ""))
+        str(raw.get("policyName", "")),
+        mandatory,
+        urn.rsplit("::", maxsplit=1)[-1],
+        str(raw.get("message", "")),
     )
 
 

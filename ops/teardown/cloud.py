@@ -54,7 +54,9 @@ class CloudError(Exception):
     def passing(self) -> bool:
         """Whether asking again may help."""
         return (
-            not self.code or self.status >= 500 and self.status != 501 or "Throttling" in self.code
+            not self.code
+            or (self.status >= 500 and self.status != 501)
+            or "Throttling" in self.code
         )
 
 

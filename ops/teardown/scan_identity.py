@@ -15,7 +15,7 @@ from ops.teardown.place import Place
 def roles(cloud: Cloud, place: Place) -> Iterator[Found]:
     """Roles by name or tags, each with the policies to detach first."""
     listed = {row["RoleName"] for row in _all(cloud, "ListRoles", "Roles", "Role")}
-    ours = {name: "named as this stack names it" for name in sorted(place.roles & listed)}
+    ours = dict.fromkeys(sorted(place.roles & listed), "named as this stack names it")
     if place.cluster_made and place.cluster:
         worker = f"KubernetesWorkerRole-{place.cluster[1:]}"
         ours |= {worker: f"of the nodes of cluster {place.cluster}"} if worker in listed else {}
@@ -37,7 +37,7 @@ def policies(cloud: Cloud, place: Place) -> Iterator[Found]:
         row["PolicyName"]
         for row in _all(cloud, "ListPolicies", "Policies", "Policy", PolicyType="Custom")
     }
-    ours = {name: "named as this stack names it" for name in sorted(place.policies & listed)}
+    ours = dict.fromkeys(sorted(place.policies & listed), "named as this stack names it")
     for name, why in {**_tagged(cloud, "policy", place), **ours}.items():
         yield found("RAM policy", name, why, cloud.region)
 

@@ -149,10 +149,9 @@ def _endpoint(cloud: Cloud) -> str:
 
 def log_projects(cloud: Cloud, place: Place) -> Iterator[Found]:
     """Log projects by tags, and that of a cluster the stack made."""
-    names = {
-        name: f"tags project={place.tags['project']}, stack={place.stack}"
-        for name in _tagged_projects(cloud, place)
-    }
+    names = dict.fromkeys(
+        _tagged_projects(cloud, place), f"tags project={place.tags['project']}, stack={place.stack}"
+    )
     if place.cluster_made and place.cluster:
         own = f"k8s-log-{place.cluster}"
         names |= {own: f"of cluster {place.cluster}"} if own in _projects(cloud, own) else {}

@@ -268,5 +268,7 @@ def _planned(plain: dict[str, Any], owner: str) -> dict[str, Any]:
 
 
 def _only_model(kind: str) -> None:
-    if kind and kind.split("$")[-1] != MODEL_TYPE:
-        raise Problem(unknown_key("the ossmodel provider", kind.split("$")[-1], [MODEL_TYPE]))
+    if kind and kind.rsplit("$", maxsplit=1)[-1] != MODEL_TYPE:
+        raise Problem(
+            unknown_key("the ossmodel provider", kind.rsplit("$", maxsplit=1)[-1], [MODEL_TYPE])
+        )

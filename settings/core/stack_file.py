@@ -154,7 +154,7 @@ def read(root: Path, stack: str) -> StackFile:
 def parse(text: str, stack: str, name: str) -> StackFile:
     """A stack's file from its text; `name` is the file's, for messages. Raises StackFileError."""
     try:
-        document = yaml.load(text, _Loader) or {}  # noqa: S506  a subclass of SafeLoader
+        document = yaml.load(text, _Loader) or {}
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""

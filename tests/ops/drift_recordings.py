@@ -28,8 +28,7 @@ def slim(event: dict[str, Any]) -> dict[str, Any] | None:
         return (
             event
             if "summaryEvent" in event
-            or "diagnosticEvent" in event
-            and event["diagnosticEvent"]["severity"] == "error"
+            or ("diagnosticEvent" in event and event["diagnosticEvent"]["severity"] == "error")
             else None
         )
     sides = [

@@ -33,7 +33,7 @@ def failed(urn: str, message: str, inputs: dict[str, Any] | None = None) -> list
     """The events of a creation that failed."""
     resource = {
         "urn": urn,
-        "type": urn.split("$")[-1].split("::")[0],
+        "type": urn.rsplit("$", maxsplit=1)[-1].split("::", maxsplit=1)[0],
         "custom": True,
         "inputs": inputs or {},
     }

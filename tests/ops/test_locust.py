@@ -26,7 +26,7 @@ class Endpoint(http.server.BaseHTTPRequestHandler):
     seen: list[dict[str, str]] = []
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         self.seen.append(
             {

@@ -79,7 +79,7 @@ def test_no_policy_stumbles_over_inputs_of_odd_shape(rule: Any, odd: Any) -> Non
     resources = [
         Resource(
             f"urn:pulumi:prod::p::{kind}::x",
-            {"spotStrategy": "SpotAsPriceGo", **{key: odd for key in keys}},
+            {"spotStrategy": "SpotAsPriceGo", **dict.fromkeys(keys, odd)},
         )
         for kind in sorted(kinds)
     ]

@@ -36,7 +36,7 @@ class Endpoint:
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:  # noqa: N802
+            def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 endpoint.asked.append((self.path, dict(self.headers), json.loads(body)))
                 status, text = replies.pop(0) if len(replies) > 1 else replies[0]

@@ -112,10 +112,12 @@ class RecordingMonitor(mocks.MockMonitor):
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
         """URN of a resource."""
-        qualified = f"{parent.split('::')[2].split('$')[-1]}${type_}" if parent else type_
+        qualified = (
+            f"{parent.split('::')[2].rsplit('$', maxsplit=1)[-1]}${type_}" if parent else type_
+        )
         return f"urn:pulumi:{self._stack}::{self._project}::{qualified}::{name}"
 
-    def RegisterResource(self, request: Any) -> Any:  # noqa: N802
+    def RegisterResource(self, request: Any) -> Any:
         """Record the registration and answer with the resource's state."""
         urn = self.make_urn(request.parent, request.type, request.name)
         if request.type == "pulumi:pulumi:Stack":
@@ -131,7 +133,7 @@ class RecordingMonitor(mocks.MockMonitor):
             urn=urn, id=identity, object=json_format.ParseDict(state, Struct())
         )
 
-    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
+    def RegisterResourceOutputs(self, request: Any) -> Any:
         """Record a component's outputs, or the stack's."""
         values = json_format.MessageToDict(request.outputs)
         self._recording.component_outputs[request.urn] = {
@@ -144,7 +146,7 @@ class RecordingMonitor(mocks.MockMonitor):
             }
         return super().RegisterResourceOutputs(request)
 
-    def Invoke(self, request: Any) -> Any:  # noqa: N802
+    def Invoke(self, request: Any) -> Any:
         """Record the call and answer it."""
         arguments = json_format.MessageToDict(request.args)
         self._recording.calls.append((request.tok, arguments))
@@ -216,7 +218,7 @@ class Messages(mocks.MockEngine):
         super().__init__(logging.getLogger("pulumi-test"))
         self._recording = recording
 
-    def Log(self, request: Any) -> None:  # noqa: N802
+    def Log(self, request: Any) -> None:
         self._recording.messages.append(
             (logging.getLevelName([10, 20, 30, 40][request.severity]), request.message)
         )

@@ -22,7 +22,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         self.asked: list[resource_pb2.ResourceInvokeRequest] = []
         self.enough = threading.Event()
 
-    def Invoke(self, request, context):  # noqa: N802
+    def Invoke(self, request, context):
         self.asked.append(request)
         if len(self.asked) == len(plugins.PLUGINS):
             self.enough.set()

@@ -113,7 +113,7 @@ def test_everything_that_can_carry_tags_carries_the_same(either: Recording) -> N
 
 def can_be_tagged(type_: str) -> bool:
     """Whether the SDK's class for a type knows tags."""
-    module, name = type_.split(":")[1].split("/")[0], type_.rsplit(":", 1)[1]
+    module, name = type_.split(":")[1].split("/", maxsplit=1)[0], type_.rsplit(":", 1)[1]
     return isinstance(vars(getattr(getattr(alicloud, module), name)).get("tags"), property)
 
 

@@ -156,7 +156,7 @@ def describe(region: Region, request: Request) -> dict[str, Any]:
 
 @rpc("vpc", "DescribeVSwitches")
 def describe_all(region: Region, request: Request) -> dict[str, Any]:
-    """vSwitches by network, zone or id."""
+    """VSwitches by network, zone or id."""
     rows = []
     for vswitch in region.store.all("vswitch"):
         if all(

@@ -48,7 +48,7 @@ class Handler(BaseHTTPRequestHandler):
         except ConnectionError:  # the ingress had waited long enough
             self.close_connection = True
 
-    do_GET = do_POST = do_OPTIONS = do_PUT = _answer  # noqa: N815
+    do_GET = do_POST = do_OPTIONS = do_PUT = _answer
 
     def log_message(self, format: str, *args: object) -> None:
         """Says nothing: standard error is the test's."""

@@ -19,7 +19,7 @@ GROUPS = [
 ]
 
 
-def _tools(group) -> dict[str, Tool]:  # noqa: ANN001
+def _tools(group) -> dict[str, Tool]:
     return {spec.name: Tool(spec.name, Path(spec.name), "1", "built") for spec in group}
 
 
@@ -27,7 +27,7 @@ def test_two_are_got_at_once_in_the_order_given() -> None:
     order: list[str] = []
     both = threading.Barrier(2, timeout=60)
 
-    def work(group, ended, there):  # noqa: ANN001, ANN202
+    def work(group, ended, there):
         order.append(group[0].name)
         both.wait()  # breaks if two never run side by side
         return _tools(group)
@@ -42,12 +42,12 @@ def test_two_are_got_at_once_in_the_order_given() -> None:
 def test_one_that_comes_after_another_waits_and_holds_up_nobody() -> None:
     order: list[str] = []
 
-    def work(group, ended, there):  # noqa: ANN001, ANN202
+    def work(group, ended, there):
         order.append(group[0].name)
         assert group[0].name != "pulumi-resource-alicloud" or "pulumi" in there
         return _tools(group)
 
-    def after(group):  # noqa: ANN001, ANN202
+    def after(group):
         return "pulumi" if group[0].plugin else None
 
     assert len(side_by_side(GROUPS, work, after)) == 4

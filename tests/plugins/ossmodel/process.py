@@ -34,7 +34,7 @@ class Engine(engine_pb2_grpc.EngineServicer):
         self.messages: list[tuple[str, str, bool]] = []
         self._arrived = threading.Condition()
 
-    def Log(self, request, context):  # noqa: N802
+    def Log(self, request, context):
         """Keep (severity, text, ephemeral)."""
         with self._arrived:
             self.messages.append(
