@@ -5,6 +5,13 @@ one of them is already wrong.
 from collections.abc import Iterator
 
 from components import names
+from settings import (  # noqa: F401 - their rules register themselves
+    adoption_rules,
+    creation_rules,
+    elastic_rules,
+    model_rules,
+    pool_rules,
+)
 from settings.cloud import ZRS_STANDARD
 from settings.core.problem import PROJECT, Problem, remove_command, set_command
 from settings.core.rule import REGISTERED, rule
