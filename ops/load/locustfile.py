@@ -20,15 +20,15 @@ from typing import Any
 from locust import FastHttpUser, LoadTestShape, events, task
 
 from ops.endpoint import authorization, credentials
-from ops.load.order import Order
-from ops.load.seconds import Seconds
+from ops.load.latency_by_second import LatencyBySecond
+from ops.load.load_spec import LoadSpec
 
-PLACE = Order(Path(os.environ["LOAD_ORDER"]))
-ORDER: dict[str, Any] = PLACE.read()
+PLACE = LoadSpec(Path(os.environ["LOAD_SPEC"]))
+SPEC: dict[str, Any] = PLACE.read()
 PER_USER = 0.5  # requests a second of one user
-DICE = random.Random(ORDER["seed"])
+DICE = random.Random(SPEC["seed"])
 HEADERS = {
-    **ORDER["headers"],
+    **SPEC["headers"],
     **authorization(credentials()),
 }  # in no file: the order is kept with the run
 
@@ -36,9 +36,9 @@ HEADERS = {
 class Client(FastHttpUser):
     """One of many who ask."""
 
-    host = ORDER["base"]
-    connection_timeout = ORDER["timeout"]
-    network_timeout = ORDER["timeout"]
+    host = SPEC["base"]
+    connection_timeout = SPEC["timeout"]
+    network_timeout = SPEC["timeout"]
 
     def on_start(self) -> None:
         """Nobody begins at the same moment."""
@@ -52,7 +52,7 @@ class Client(FastHttpUser):
     def predict(self) -> None:
         """One prediction."""
         self.last = time.monotonic()
-        self.client.post(ORDER["path"], data=ORDER["body"], headers=HEADERS, name="predict")
+        self.client.post(SPEC["path"], data=SPEC["body"], headers=HEADERS, name="predict")
 
 
 class Shape(LoadTestShape):
@@ -61,17 +61,15 @@ class Shape(LoadTestShape):
     def tick(self) -> tuple[int, float] | None:
         """(users, users that may come or go in a second)."""
         since = (
-            self.get_run_time()
-            if ORDER["begun"] is None
-            else max(0.0, time.time() - ORDER["begun"])
+            self.get_run_time() if SPEC["begun"] is None else max(0.0, time.time() - SPEC["begun"])
         )
-        profile, modelled = PLACE.profile(), since * ORDER["clock"]
+        profile, modelled = PLACE.profile(), since * SPEC["clock"]
         if modelled >= profile.seconds:
             return None
         return max(1, math.ceil(profile.rate(modelled) / PER_USER)), 1000.0
 
 
-COUNTS = Seconds(Path(ORDER["requests"]), ORDER["started"], ORDER["clock"], ORDER["deadline"])
+COUNTS = LatencyBySecond(Path(SPEC["requests"]), SPEC["started"], SPEC["clock"], SPEC["deadline"])
 REASONS: dict[str, int] = defaultdict(int)
 
 
@@ -88,6 +86,6 @@ def on_request(response_time: float, exception: Exception | None, response: Any,
 def on_quit(**_: Any) -> None:
     """Write what is left."""
     COUNTS.close()
-    Path(ORDER["requests"]).with_name("failures.json").write_text(
+    Path(SPEC["requests"]).with_name("failures.json").write_text(
         json.dumps(dict(REASONS), indent=1, ensure_ascii=False)
     )

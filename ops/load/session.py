@@ -48,7 +48,7 @@ class Session:
     recorder: subprocess.Popen[str] | None = None
     program: Path = ROOT
     """The checkout that the stack was deployed from; its settings go into the run's record."""
-    _order: dict[str, Any] = field(default_factory=dict)
+    _spec: dict[str, Any] = field(default_factory=dict)
 
     def __enter__(self) -> Session:
         self.run.mkdir(parents=True, exist_ok=True)
@@ -137,7 +137,7 @@ class Session:
         EI_PASSWORD answer an endpoint that asks who is there. Raises SessionError.
         """
         request = self._trial()
-        self._order = {
+        self._spec = {
             "seed": self.seed, "clock": self.clock, "begun": begun,
             "base": base or (_relayed() if web else INGRESS_IN_LAB), "path": request.url(self.meta["path"]), "timeout": 12,
             "headers": headers or self._headers(), "body": request.body.decode(), "deadline": self.deadline,
@@ -165,7 +165,7 @@ class Session:
         return subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**environment(), "LOAD_ORDER": str(place)},
+            env={**environment(), "LOAD_SPEC": str(place)},
             stdout=log,
             stderr=log,
             start_new_session=True,
@@ -183,13 +183,13 @@ class Session:
         """Another curve for the load under way, with the same second 0; the file that Locust reads
         it from.
         """
-        place = self.run / "order.json"
+        place = self.run / "load_spec.json"
         fresh = place.with_suffix(".new")
         fresh.touch(mode=0o600)
         fresh.write_text(
             json.dumps(
                 {
-                    **self._order,
+                    **self._spec,
                     "name": profile.name,
                     "points": profile.points,
                     "steps": profile.steps,

@@ -14,9 +14,9 @@ import pytest
 from ops.endpoint import authorization
 from ops.load import __main__ as command
 from ops.load.__main__ import main
-from ops.load.order import Order
+from ops.load.latency_by_second import LatencyBySecond, percentile
+from ops.load.load_spec import LoadSpec
 from ops.load.profile import FOLDER, MOST_QPS, Profile, ProfileError, check, load, steady
-from ops.load.seconds import Seconds, percentile
 from ops.load.session import Session, SessionError
 from ops.load.target import base, options, public
 from ops.pulumi import Stack
@@ -106,7 +106,7 @@ def test_a_file_that_is_no_profile_is_refused_with_what_was_expected(
 
 
 def test_answers_are_counted_by_the_second_in_which_they_came(tmp_path: Path) -> None:
-    counts = Seconds(tmp_path / "r.jsonl", started=1000.0, clock=10, deadline=1.0)
+    counts = LatencyBySecond(tmp_path / "r.jsonl", started=1000.0, clock=10, deadline=1.0)
     for moment, seconds, failed in (
         (1000.2, 0.1, False),
         (1000.9, 1.5, False),
@@ -145,10 +145,10 @@ def test_the_same_rate_all_the_time_is_a_profile_too() -> None:
 
 
 def test_a_changed_order_is_another_curve_for_the_load_under_way(tmp_path: Path) -> None:
-    place = tmp_path / "order.json"
+    place = tmp_path / "load_spec.json"
     session = Session(Stack("local"), tmp_path, "x")
     session.change(RAMP)
-    order = Order(place)
+    order = LoadSpec(place)
     assert order.profile().rate(50) == pytest.approx(20)
     session.change(steady(7, 600))
     assert order.profile().rate(50) == 7 and order.profile().steps

@@ -94,7 +94,7 @@ def test_load_follows_its_order_as_it_is_changed_and_says_who_asks(
     assert {tuple(one.values()) for one in Endpoint.seen} == {
         ("/v1/models/m:predict", "bert.example.com", "Basic YW5uOnNlY3JldA==")
     }
-    assert "secret" not in (tmp_path / "order.json").read_text()
+    assert "secret" not in (tmp_path / "load_spec.json").read_text()
 
 
 def test_the_web_page_is_there_while_the_load_runs_and_goes_with_it(

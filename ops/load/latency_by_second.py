@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 
-class Seconds:
+class LatencyBySecond:
     """Writes one line per wall second: {"t", "count", "failed", "late", "p50", "p95", "p99"}; `t`
     modelled, latencies in wall seconds.
 

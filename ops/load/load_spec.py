@@ -11,7 +11,7 @@ from typing import Any
 from ops.load.profile import Profile
 
 
-class Order:
+class LoadSpec:
     """The order in a file, as it stands now."""
 
     def __init__(self, place: Path) -> None:
