@@ -200,11 +200,11 @@ def upload_ratio() -> float:
 
 def cold_up() -> float:
     """Seconds of the README's first command on a fresh clone with no cache of any kind."""
-    from ops.fresh import fresh_clone
+    from ops.clean_clone import clean_clone
 
     with (
         tempfile.TemporaryDirectory(prefix="fresh-clone-", ignore_cleanup_errors=True) as name,
-        fresh_clone(pathlib.Path(name)) as clone,
+        clean_clone(pathlib.Path(name)) as clone,
     ):
         return clone.timed("make", "up")[0]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from ops.fresh import PORTS
+from ops.clean_clone import PORTS
 from tests.ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

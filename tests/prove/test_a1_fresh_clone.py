@@ -9,13 +9,13 @@ import pathlib
 
 import pytest
 
-from ops.fresh import fresh_clone
+from ops.clean_clone import clean_clone
 from tests.figures import figure
 
 
 @pytest.mark.timeout(2 * 3600)
 def test_two_commands_on_a_fresh_clone_with_fresh_caches(tmp_path: pathlib.Path) -> None:
-    with fresh_clone(tmp_path) as clone:
+    with clean_clone(tmp_path) as clone:
         cold, printed = clone.timed("make", "up")
         assert "predictions" in printed or "negative" in printed or "positive" in printed
         second, printed = clone.timed("make", "up")

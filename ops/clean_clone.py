@@ -45,7 +45,7 @@ class Clone:
 
 
 @contextlib.contextmanager
-def fresh_clone(place: pathlib.Path) -> Iterator[Clone]:
+def clean_clone(place: pathlib.Path) -> Iterator[Clone]:
     """A clone under `place` while the block runs; its lab, caches and files are gone afterwards."""
     directory = place / "clone"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(directory)], check=True)
