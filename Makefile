@@ -3,7 +3,7 @@ PYTHON ?= python3
 STACK  ?= local
 IN     := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help environment ready doctor check up down destroy preview drift test smoke status shell load report drill plan prove bench lint lock docs
+.PHONY: help environment ready doctor check up down destroy preview drift test smoke status shell load report drill plan prove bench lint lock
 
 help:          ## this list
 	@grep -hE '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,7 +61,7 @@ test: environment      ## every test, on every rung
 	@$(IN) -m ops.test $(TESTS)
 
 prove: environment     ## show by number what the project promises: make prove ITEM=A3
-	@$(IN) -m ops.prove $(ITEM)
+	@$(IN) -m ops.acceptance $(ITEM)
 
 bench: environment     ## timings, as ratios in one run; PEERS=1: against OpenTofu and kubectl; ARGS="--daily", "--full --cold"
 	@$(IN) -m ops.bench $(if $(PEERS),--peers) $(ARGS)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab import doubles
-from ops.prove import ITEMS
+from ops.acceptance.items import ITEMS
 
 
 def test_the_page_is_what_the_rows_and_the_last_runs_say() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import collections
 import pathlib
 
-from ops.prove import ITEMS
+from ops.acceptance.items import ITEMS
 from ops.pulumi import ROOT
 from ops.test import LANES, PROVED
 

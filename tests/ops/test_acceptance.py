@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ops import proof_table
-from ops.proof import Item, Outcome, combined, grouped, keep, prove
-from ops.prove import ITEMS, main
+from ops.acceptance import table
+from ops.acceptance.__main__ import main
+from ops.acceptance.items import ITEMS
+from ops.acceptance.runner import Item, Outcome, combined, grouped, keep, prove
 from ops.pulumi import ROOT
 
 GOOD = """
@@ -131,7 +132,9 @@ def test_every_check_of_every_item_is_there() -> None:
 
 def test_an_item_brings_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[list[str]] = []
-    monkeypatch.setattr("ops.prove.prove", lambda numbers, items: ran.append(numbers) or True)
+    monkeypatch.setattr(
+        "ops.acceptance.__main__.prove", lambda numbers, items: ran.append(numbers) or True
+    )
     monkeypatch.chdir(ROOT)
     assert main(["B3", "b4"]) == 0 and ran == [["B3"], ["B3-HEADROOM"], ["B4"]]
 
@@ -156,10 +159,10 @@ def test_recorded_figures_stand_beside_published_ones_and_a_missing_one_is_said_
             for v in (0.48, 0.47, 0.49)
         )
     )
-    assert proof_table.main([str(file)]) == 0
+    assert table.main([str(file)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2 + len(proof_table.ROWS) and any(
+    assert len(lines) == 2 + len(table.ROWS) and any(
         "| B9, x10 | 48 %, 47 % (3) | Snape 44 %" in line for line in lines
     )
     assert "not measured" in lines[-1]
-    assert proof_table.main([str(tmp_path / "none")]) == 2
+    assert table.main([str(tmp_path / "none")]) == 2

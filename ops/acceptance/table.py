@@ -1,4 +1,4 @@
-"""`python -m ops.proof_table figures.jsonl`: what was measured beside what others have published,
+"""`python -m ops.acceptance.table figures.jsonl`: what was measured beside what others have published,
 as a Markdown table.
 
 The file is what PROVE_KEEP=DIRECTORY `make prove` leaves. A row whose figure was not measured says
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.prove import ITEMS
+from ops.acceptance.items import ITEMS
 
 NONE = "no figure found"
 
