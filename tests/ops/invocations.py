@@ -189,7 +189,7 @@ INTERRUPTED = [
             ("plan", "numpy"),
             ("teardown", "ops.pulumi"),
             ("down", "lab.state"),
-            ("prove A5", "ops.acceptance.runner"),
+            ("acceptance A5", "ops.acceptance.runner"),
             ("bench", "statistics"),
             ("recover", "ops.recover"),
             ("test", "xml.etree"),
