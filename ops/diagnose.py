@@ -70,12 +70,12 @@ class NotAsked(Exception):
 
 def collect(stack: Stack) -> Evidence:
     """Everything that is said about the stack's pods. Raises NotAsked."""
-    from ops.teardown.inside import NoCluster
+    from ops.teardown.cluster_reader import ClusterError
 
-    cloud, where, inside = way_in(stack)
+    cloud, where, reader = way_in(stack)
     try:
-        found = _look(inside, where.namespace)
-    except NoCluster as error:
+        found = _look(reader, where.namespace)
+    except ClusterError as error:
         raise NotAsked(str(error)) from None
     if any(waits_for_a_node(pod) for pod in unready_pods(found)):
         found.orders.extend(_orders(cloud, where))
@@ -83,21 +83,21 @@ def collect(stack: Stack) -> Evidence:
 
 
 def way_in(stack: Stack) -> tuple[Any, Any, Any]:
-    """The stack's cloud, where it lives, and its cluster (ops/teardown: Cloud, Place, Inside).
+    """The stack's cloud, where it lives, and its cluster (ops/teardown: Cloud, StackLocation, ClusterReader).
     Raises NotAsked.
     """
     from ops.recover import export
-    from ops.teardown import place
+    from ops.teardown import stack_location
     from ops.teardown.checkpoint import parse
     from ops.teardown.cloud import Cloud, CloudError, credentials
-    from ops.teardown.inside import NoCluster, reach
+    from ops.teardown.cluster_reader import ClusterError, reach
 
-    config = place.config_of(stack.name)
+    config = stack_location.config_of(stack.name)
     try:
-        where = place.place(stack.name, parse(export(stack)["deployment"]), config)
+        where = stack_location.locate(stack.name, parse(export(stack)["deployment"]), config)
         cloud = Cloud(where.region, credentials())
         return cloud, where, reach(cloud, where.cluster, _kubeconfig(stack, config))
-    except (CommandFailed, CloudError, NoCluster) as error:
+    except (CommandFailed, CloudError, ClusterError) as error:
         raise NotAsked(str(error)) from None
 
 
@@ -109,26 +109,26 @@ def _kubeconfig(stack: Stack, config: dict[str, Any]) -> str | None:
     )
 
 
-def _look(inside: Any, namespace: str) -> Evidence:
+def _look(reader: Any, namespace: str) -> Evidence:
     """What the API server says. Raises NoCluster."""
     core, apps = f"/api/v1/namespaces/{namespace}", f"/apis/apps/v1/namespaces/{namespace}"
     found = Evidence(
-        deployments=inside.items(f"{apps}/deployments"),
-        replica_sets=inside.items(f"{apps}/replicasets"),
-        pods=inside.items(f"{core}/pods"),
-        events=inside.items(f"{core}/events"),
-        claims=inside.items(f"{core}/persistentvolumeclaims"),
-        ingresses=inside.items(f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses"),
+        deployments=reader.items(f"{apps}/deployments"),
+        replica_sets=reader.items(f"{apps}/replicasets"),
+        pods=reader.items(f"{core}/pods"),
+        events=reader.items(f"{core}/events"),
+        claims=reader.items(f"{core}/persistentvolumeclaims"),
+        ingresses=reader.items(f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses"),
     )
     for pod in unready_pods(found):
         for name, previous in containers(pod):
-            text = _log(inside, f"{core}/pods/{pod['metadata']['name']}/log", name, previous)
+            text = _log(reader, f"{core}/pods/{pod['metadata']['name']}/log", name, previous)
             found.logs[f"{pod['metadata']['name']}/{name}"] = text
     return found
 
 
 def _log(
-    inside: Any,
+    reader: Any,
     path: str,
     container: str,
     previous: bool,
@@ -141,23 +141,23 @@ def _log(
     load comes at the end of the load. "" when the node does not give them.
     """
     query = f"{path}?container={container}&tailLines={LOG_LINES}"
-    text = _text(inside, query)
+    text = _text(reader, query)
     if previous and (not text or is_loading(text)):
-        return _text(inside, query + "&previous=true") or text
+        return _text(reader, query + "&previous=true") or text
     for _ in range(LOOKS):
         if not is_loading(text):
             break
         wait(LOOK_SECONDS)
-        text = _text(inside, query) or text
+        text = _text(reader, query) or text
     return text
 
 
-def _text(inside: Any, query: str) -> str:
-    from ops.teardown.inside import NoCluster
+def _text(reader: Any, query: str) -> str:
+    from ops.teardown.cluster_reader import ClusterError
 
     try:
-        return inside.text(query)
-    except NoCluster:
+        return reader.text(query)
+    except ClusterError:
         return ""
 
 

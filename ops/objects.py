@@ -119,13 +119,13 @@ def look(stack: Stack, wanted: list[dict[str, Any]]) -> list[Made | None]:
     raise CommandFailed(command, 1)
 
 
-def path(inside: Any, one: dict[str, Any]) -> str:
+def path(reader: Any, one: dict[str, Any]) -> str:
     """Where the API server has the object, by its own list of kinds; "" for a kind that it does not
     know.
     """
     version, metadata = one["apiVersion"], one["metadata"]
     group = f"/apis/{version}" if "/" in version else f"/api/{version}"
-    for row in inside.get(group).get("resources") or []:
+    for row in reader.get(group).get("resources") or []:
         if row["kind"] == one["kind"] and "/" not in row["name"]:
             place = (
                 f"/namespaces/{metadata.get('namespace') or 'default'}" if row["namespaced"] else ""
@@ -134,11 +134,11 @@ def path(inside: Any, one: dict[str, Any]) -> str:
     return ""
 
 
-def made(inside: Any, one: dict[str, Any]) -> Made | None:
+def made(reader: Any, one: dict[str, Any]) -> Made | None:
     """What there is of it; None when it is not there, or another tool made it."""
-    if not one["apiVersion"] or not one["metadata"].get("name") or not (where := path(inside, one)):
+    if not one["apiVersion"] or not one["metadata"].get("name") or not (where := path(reader, one)):
         return None
-    metadata = inside.get(where).get("metadata") or {}  # nothing for what is not there
+    metadata = reader.get(where).get("metadata") or {}  # nothing for what is not there
     mine = [
         field
         for field in metadata.get("managedFields") or []
@@ -169,12 +169,12 @@ def main() -> int:
     )
     options = parser.parse_args()
     from ops.diagnose import NotAsked, way_in
-    from ops.teardown.inside import NoCluster
+    from ops.teardown.cluster_reader import ClusterError
 
     try:
-        _, _, inside = way_in(Stack(options.stack))
-        print(json.dumps([made(inside, one) for one in json.loads(options.objects)]))
-    except (NotAsked, NoCluster) as error:
+        _, _, reader = way_in(Stack(options.stack))
+        print(json.dumps([made(reader, one) for one in json.loads(options.objects)]))
+    except (NotAsked, ClusterError) as error:
         print(
             f"error: whether what was being made in the cluster exists could not be asked: {error}",
             file=sys.stderr,

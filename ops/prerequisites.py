@@ -125,7 +125,7 @@ def account(found: str, expected: str | None) -> Finding:
 
 
 def _settings(stack: Stack) -> tuple[Any, list[Finding]]:
-    from ops.teardown.place import PROJECT, config_of
+    from ops.teardown.stack_location import PROJECT, config_of
     from settings.core.loading import load
     from settings.core.problem import SettingsError
 
@@ -263,7 +263,7 @@ def addons(settings: Any, cloud: Any, cluster: Any) -> Iterator[Finding]:
 
 def _inside(stack: Stack, settings: Any, cloud: Any) -> Iterator[Finding]:
     """What the cluster's API server knows."""
-    from ops.teardown.inside import NoCluster, reach
+    from ops.teardown.cluster_reader import ClusterError, reach
 
     given = None
     if settings.kubeconfig is not None:
@@ -271,8 +271,8 @@ def _inside(stack: Stack, settings: Any, cloud: Any) -> Iterator[Finding]:
             "config", "get", "elastic-inference:kubeconfig", "--stack", stack.name
         ).stdout
     try:
-        inside = reach(cloud, settings.cluster.id, given)
-    except NoCluster as error:
+        reader = reach(cloud, settings.cluster.id, given)
+    except ClusterError as error:
         remedy = "Run where it is in reach (public API endpoint, or a machine of its VPC); the RAM user needs the role administrator in it"
         yield Finding("api server", False, str(error), remedy)
         return
@@ -285,8 +285,8 @@ def _inside(stack: Stack, settings: Any, cloud: Any) -> Iterator[Finding]:
     ]
     for look in looks:
         try:
-            yield look(settings, inside)
-        except NoCluster as error:
+            yield look(settings, reader)
+        except ClusterError as error:
             yield Finding(
                 look.__name__,
                 False,
@@ -294,12 +294,12 @@ def _inside(stack: Stack, settings: Any, cloud: Any) -> Iterator[Finding]:
                 "The RAM user needs the role administrator in the cluster",
             )
     if settings.entry.host:
-        yield record(settings, inside)
+        yield record(settings, reader)
 
 
-def metrics(settings: Any, inside: Any) -> Finding:
+def metrics(settings: Any, reader: Any) -> Finding:
     """Whether something serves external metrics."""
-    there = bool(inside.get(METRICS))
+    there = bool(reader.get(METRICS))
     said = "external metrics are served" if there else "nobody serves external metrics"
     return Finding(
         "metrics",
@@ -309,11 +309,11 @@ def metrics(settings: Any, inside: Any) -> Finding:
     )
 
 
-def ingress_class(settings: Any, inside: Any) -> Finding:
+def ingress_class(settings: Any, reader: Any) -> Finding:
     """Whether the entry's controller is there."""
     kind = settings.entry.kind
     known = sorted(
-        one["metadata"]["name"] for one in inside.items("/apis/networking.k8s.io/v1/ingressclasses")
+        one["metadata"]["name"] for one in reader.items("/apis/networking.k8s.io/v1/ingressclasses")
     )
     said = f"{kind} is {'there' if kind in known else f'not among {known}'}"
     return Finding(
@@ -321,10 +321,10 @@ def ingress_class(settings: Any, inside: Any) -> Finding:
     )
 
 
-def namespace(settings: Any, inside: Any) -> Finding:
+def namespace(settings: Any, reader: Any) -> Finding:
     """Whether the namespace is as the settings take it: free, or there to be taken over."""
     name, adopted = settings.namespace, settings.adopt.namespace
-    found = inside.get(f"/api/v1/namespaces/{name}")
+    found = reader.get(f"/api/v1/namespaces/{name}")
     ours = (
         "pulumi" in json.dumps(found.get("metadata", {}).get("managedFields") or [])
         if found
@@ -346,17 +346,17 @@ def namespace(settings: Any, inside: Any) -> Finding:
     return Finding("namespace", free, said, "Set another `namespace`, or adopt.namespace true")
 
 
-def certificate(settings: Any, inside: Any) -> Finding:
+def certificate(settings: Any, reader: Any) -> Finding:
     """Whether the entry's Secret is there; before the namespace is, it can't be."""
     place, name = settings.namespace, settings.entry.tls_secret
     command = f"kubectl create secret tls {name} --cert FILE --key FILE -n {place}"
-    if not inside.get(f"/api/v1/namespaces/{place}"):
+    if not reader.get(f"/api/v1/namespaces/{place}"):
         return Finding(
             "tls",
             True,
             f"Secret {name} comes after the namespace: make up, then {command}; it is used at once",
         )
-    found = inside.get(f"/api/v1/namespaces/{place}/secrets/{name}")
+    found = reader.get(f"/api/v1/namespaces/{place}/secrets/{name}")
     right = found.get("type") == "kubernetes.io/tls"
     return Finding(
         "tls",
@@ -366,14 +366,14 @@ def certificate(settings: Any, inside: Any) -> Finding:
     )
 
 
-def record(settings: Any, inside: Any) -> Finding:
+def record(settings: Any, reader: Any) -> Finding:
     """Whether the host's name leads anywhere; before the ingress has an address it can't lead
     there.
     """
     host = settings.entry.host
     if resolves(host):
         return Finding("dns", True, host)
-    rows = inside.items(f"/apis/networking.k8s.io/v1/namespaces/{settings.namespace}/ingresses")
+    rows = reader.items(f"/apis/networking.k8s.io/v1/namespaces/{settings.namespace}/ingresses")
     found = [
         one
         for row in rows

@@ -108,14 +108,14 @@ def main() -> int:
 
 def teardown(stack: Stack, options: argparse.Namespace) -> int:
     """The whole of it, once it is known where it runs."""
-    from ops.teardown import guard, place
+    from ops.teardown import guard, stack_location
     from ops.teardown.teardown import Options, Teardown
 
     names = ("confirm", "keep_model", "keep_protected", "unprotect", "cluster_gone", "patience")
     work = Teardown(
         stack,
         Options(**{name: getattr(options, name) for name in names}),
-        place.config_of(stack.name),
+        stack_location.config_of(stack.name),
     )
     wanted = work.plan()
     if not options.scan:

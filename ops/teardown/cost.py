@@ -8,7 +8,7 @@ from ops.plan.prices import load
 from ops.preview_comment.cost import HOURS, Range, of_pool
 from ops.preview_comment.document import State
 from ops.teardown.checkpoint import Resource
-from ops.teardown.place import BUCKET, MADE_CLUSTER, POOL
+from ops.teardown.stack_location import BUCKET, MADE_CLUSTER, POOL
 
 PER_GIB_MONTH = {
     ("Standard", "LRS"): 0.12,

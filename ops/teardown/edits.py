@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from ops.teardown.place import KUBERNETES_PROVIDER
+from ops.teardown.stack_location import KUBERNETES_PROVIDER
 
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 """How a checkpoint marks a secret; an import encrypts its `plaintext`."""

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Mapping
 
 from ops.teardown.cloud import Cloud, CloudError
-from ops.teardown.inside import Inside, NoCluster
-from ops.teardown.place import PROJECT, Place
+from ops.teardown.cluster_reader import ClusterError, ClusterReader
+from ops.teardown.stack_location import PROJECT, StackLocation
 
 
 class Refused(Exception):
@@ -22,32 +22,32 @@ class Refused(Exception):
         super().__init__("\n".join(problems))
 
 
-def region_of(place: Place, environ: Mapping[str, str] = os.environ) -> str:
+def region_of(location: StackLocation, environ: Mapping[str, str] = os.environ) -> str:
     """The region to work in. Raises Refused when the records and the environment don't agree on
     one.
     """
     used = environ.get("ALICLOUD_REGION") or environ.get("ALIBABA_CLOUD_REGION") or ""
-    known = sorted(place.regions)
+    known = sorted(location.regions)
     if len(known) > 1:
         raise Refused(
-            f"region: state and settings of stack {place.stack} name {' and '.join(known)}, expected one.\n"
+            f"region: state and settings of stack {location.stack} name {' and '.join(known)}, expected one.\n"
             "  otherwise: a destroy would look for everything in the wrong place, find nothing and forget it\n"
-            f"  remedy: set alicloud:region in Pulumi.{place.stack}.yaml to the region that the stack is in"
+            f"  remedy: set alicloud:region in Pulumi.{location.stack}.yaml to the region that the stack is in"
         )
     if known and used and used != known[0]:
         raise Refused(
-            f"region: the environment says {used}, stack {place.stack} is in {known[0]}.\n"
+            f"region: the environment says {used}, stack {location.stack} is in {known[0]}.\n"
             "  otherwise: a destroy would look for everything in the wrong place, find nothing and forget it\n"
             f"  remedy: ALICLOUD_REGION={known[0]}"
         )
     if not known and not used:
         raise Refused(
-            f"region: neither state nor settings of stack {place.stack} name one.\n  remedy: set ALICLOUD_REGION"
+            f"region: neither state nor settings of stack {location.stack} name one.\n  remedy: set ALICLOUD_REGION"
         )
     return known[0] if known else used
 
 
-def check_account(place: Place, cloud: Cloud) -> None:
+def check_account(location: StackLocation, cloud: Cloud) -> None:
     """The credentials' account is the one the records name. Raises Refused."""
     try:
         account = cloud.account
@@ -56,49 +56,49 @@ def check_account(place: Place, cloud: Cloud) -> None:
             f"account: nobody says whose credentials these are: {error}\n"
             "  remedy: check ALICLOUD_ACCESS_KEY, ALICLOUD_SECRET_KEY and the way to sts"
         ) from None
-    known = sorted(place.accounts)
+    known = sorted(location.accounts)
     if len(known) > 1:
         raise Refused(
-            f"account: state and settings of stack {place.stack} name {' and '.join(known)}, expected one.\n"
-            f"  remedy: correct {PROJECT}:cluster.accountId in Pulumi.{place.stack}.yaml: the state says what the stack was made with"
+            f"account: state and settings of stack {location.stack} name {' and '.join(known)}, expected one.\n"
+            f"  remedy: correct {PROJECT}:cluster.accountId in Pulumi.{location.stack}.yaml: the state says what the stack was made with"
         )
     if known and account != known[0]:
         raise Refused(
-            f"account: these credentials belong to {account}, stack {place.stack} to {known[0]}.\n"
+            f"account: these credentials belong to {account}, stack {location.stack} to {known[0]}.\n"
             "  otherwise: everything would look deleted, the state would forget it, and it would go on costing\n"
             f"  remedy: use credentials of account {known[0]} (ALICLOUD_ACCESS_KEY, ALICLOUD_SECRET_KEY)"
         )
 
 
 def check_cluster(
-    place: Place, cloud: Cloud, way_in: Inside | NoCluster, cluster_gone: bool
+    location: StackLocation, cloud: Cloud, way_in: ClusterReader | ClusterError, cluster_gone: bool
 ) -> None:
     """The cluster the records name is this account's, in this region, and answers, or the user says
     that it is gone. Raises Refused.
     """
-    if not place.cluster:
+    if not location.cluster:
         return
-    if isinstance(way_in, NoCluster):
-        _missing(place, cloud, way_in, cluster_gone)
+    if isinstance(way_in, ClusterError):
+        _missing(location, cloud, way_in, cluster_gone)
         return
     if cluster_gone:
         raise Refused(
-            f"cluster: --cluster-gone, but cluster {place.cluster} answers.\n"
+            f"cluster: --cluster-gone, but cluster {location.cluster} answers.\n"
             "  otherwise: what runs in it would be forgotten instead of deleted\n  remedy: leave --cluster-gone out"
         )
-    where = cloud.cs(f"/clusters/{place.cluster}").get("region_id")
+    where = cloud.cs(f"/clusters/{location.cluster}").get("region_id")
     if where and where != cloud.region:
         raise Refused(
-            f"cluster: {place.cluster} is in region {where}, stack {place.stack} in {cloud.region}.\n  remedy: correct alicloud:region"
+            f"cluster: {location.cluster} is in region {where}, stack {location.stack} in {cloud.region}.\n  remedy: correct alicloud:region"
         )
 
 
-def _missing(place: Place, cloud: Cloud, why: NoCluster, cluster_gone: bool) -> None:
-    if why.gone and not place.accounts:
+def _missing(location: StackLocation, cloud: Cloud, why: ClusterError, cluster_gone: bool) -> None:
+    if why.gone and not location.accounts:
         raise Refused(
-            f"cluster: account {cloud.account} has no cluster {place.cluster}, and nothing recorded names the stack's account.\n"
+            f"cluster: account {cloud.account} has no cluster {location.cluster}, and nothing recorded names the stack's account.\n"
             "  otherwise: with the credentials of another account everything would look deleted, and be forgotten\n"
-            f"  remedy: set {PROJECT}:cluster.accountId in Pulumi.{place.stack}.yaml to the account the stack is in"
+            f"  remedy: set {PROJECT}:cluster.accountId in Pulumi.{location.stack}.yaml to the account the stack is in"
         )
     if cluster_gone:
         return
@@ -108,7 +108,7 @@ def _missing(place: Place, cloud: Cloud, why: NoCluster, cluster_gone: bool) -> 
         else f"it does not answer: {why}"
     )
     raise Refused(
-        f"cluster {place.cluster}: {state}. Nothing was touched.\n"
+        f"cluster {location.cluster}: {state}. Nothing was touched.\n"
         "  otherwise: each object in it would be waited for in vain\n"
         "  remedy: if it will answer again, run the same command then. If it is gone for good: --cluster-gone "
         "(make destroy CLUSTER_GONE=1) forgets the objects in it and deletes everything else"

@@ -12,7 +12,15 @@ from ops.preview_comment.losses import LOST
 from ops.teardown.checkpoint import Checkpoint, Resource
 from ops.teardown.cost import Costs
 from ops.teardown.guard import Refused
-from ops.teardown.place import BUCKET, MADE_CLUSTER, NAMESPACE, POLICY, POOL, ROLE, Place
+from ops.teardown.stack_location import (
+    BUCKET,
+    MADE_CLUSTER,
+    NAMESPACE,
+    POLICY,
+    POOL,
+    ROLE,
+    StackLocation,
+)
 from ops.teardown.stages import Stage, kept_for_model, stages
 
 FOUND_AS = {
@@ -126,11 +134,11 @@ def _protected(protected: Iterable[Resource]) -> str:
     )
 
 
-def show(plan: Plan, place: Place, region: str, account: str, costs: Costs) -> str:
+def show(plan: Plan, location: StackLocation, region: str, account: str, costs: Costs) -> str:
     """The plan as text."""
-    made = "made by the stack" if place.cluster_made else "given to the stack, stays"
+    made = "made by the stack" if location.cluster_made else "given to the stack, stays"
     lines = [
-        f"Stack {place.stack}: account {account}, region {region}, cluster {place.cluster or 'none'} ({made})",
+        f"Stack {location.stack}: account {account}, region {region}, cluster {location.cluster or 'none'} ({made})",
         "",
     ]
     lines += (

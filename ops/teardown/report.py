@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ops.teardown.checkpoint import Resource
-from ops.teardown.found import Found, Unseen
+from ops.teardown.leftovers import Leftover, Unseen
 from ops.teardown.plan import FOUND_AS, kind_of
 from ops.teardown.scan import Remains
 
@@ -84,7 +84,7 @@ class Report:
             pathlib.Path(path).write_text(json.dumps(self.document(), indent=1) + "\n")
 
 
-def _rows(one: Found) -> Sequence[str]:
+def _rows(one: Leftover) -> Sequence[str]:
     rows = [f"  {one.kind} {one.id}: {one.why}", f"    {one.remove}"]
     return [*rows, f"    {one.where}"] if one.where else rows
 

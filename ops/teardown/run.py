@@ -74,9 +74,9 @@ def destroy(
 def _run(command: list[str], extra: Mapping[str, str]) -> int:
     """The CLI's exit status. Raises Interrupted, once the CLI is done with what it was about."""
     interrupted = False
-    with removed_afterwards() as place:
+    with removed_afterwards() as location:
         process = subprocess.Popen(
-            command, cwd=ROOT, env={**environment(), **extra, **place}, preexec_fn=_end_with_us
+            command, cwd=ROOT, env={**environment(), **extra, **location}, preexec_fn=_end_with_us
         )
         while True:
             try:

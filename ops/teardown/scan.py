@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from ops.teardown import scan_compute, scan_identity, scan_inside, scan_network, scan_store
+from ops.teardown import scan_cluster, scan_compute, scan_identity, scan_network, scan_store
 from ops.teardown.checkpoint import Resource
 from ops.teardown.cloud import Cloud, CloudError
-from ops.teardown.found import Found, Unseen
-from ops.teardown.inside import Inside, NoCluster
-from ops.teardown.place import Place
+from ops.teardown.cluster_reader import ClusterError, ClusterReader
+from ops.teardown.leftovers import Leftover, Unseen
+from ops.teardown.stack_location import StackLocation
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Kept:
 
     things: frozenset[tuple[str, str]] = frozenset()
 
-    def __contains__(self, thing: Found) -> bool:
+    def __contains__(self, thing: Leftover) -> bool:
         return (thing.kind, thing.id) in self.things
 
     def of(self, kind: str) -> frozenset[str]:
@@ -34,7 +34,7 @@ class Kept:
 class Remains:
     """What a look turned up."""
 
-    found: tuple[Found, ...] = ()
+    found: tuple[Leftover, ...] = ()
     unseen: tuple[Unseen, ...] = ()
 
     @property
@@ -45,39 +45,39 @@ class Remains:
 
 def look(
     cloud: Cloud,
-    place: Place,
-    inside: Inside | None,
+    location: StackLocation,
+    reader: ClusterReader | None,
     known: Sequence[Resource] = (),
     kept: Kept | None = None,
 ) -> Remains:
-    """Looks at everything, several things at a time. `known`: what the state named; `inside`: None
+    """Looks at everything, several things at a time. `known`: what the state named; `reader`: None
     when the cluster is gone.
     """
     kept = kept or Kept()
     shared = bool(kept.of("Namespace"))
-    parts: dict[str, Callable[[], Iterator[Found]]] = {
-        "clusters": lambda: scan_compute.clusters(cloud, place),
-        "node pools": lambda: scan_compute.node_pools(cloud, place),
-        "scaling groups": lambda: scan_compute.scaling_groups(cloud, place),
-        "instances": lambda: scan_compute.instances(cloud, place),
-        "disks": lambda: scan_compute.disks(cloud, place),
-        "load balancers": lambda: scan_network.load_balancers(cloud, place, inside),
-        "public addresses": lambda: scan_network.addresses(cloud, place),
-        "security groups": lambda: scan_network.security_groups(cloud, place),
-        "networks": lambda: scan_network.networks(cloud, place),
-        "RAM roles": lambda: scan_identity.roles(cloud, place),
-        "RAM policies": lambda: scan_identity.policies(cloud, place),
-        "OIDC providers": lambda: scan_identity.providers(cloud, place),
-        "buckets": lambda: scan_store.buckets(cloud, place, kept.of("bucket")),
-        "log projects": lambda: scan_store.log_projects(cloud, place),
+    parts: dict[str, Callable[[], Iterator[Leftover]]] = {
+        "clusters": lambda: scan_compute.clusters(cloud, location),
+        "node pools": lambda: scan_compute.node_pools(cloud, location),
+        "scaling groups": lambda: scan_compute.scaling_groups(cloud, location),
+        "instances": lambda: scan_compute.instances(cloud, location),
+        "disks": lambda: scan_compute.disks(cloud, location),
+        "load balancers": lambda: scan_network.load_balancers(cloud, location, reader),
+        "public addresses": lambda: scan_network.addresses(cloud, location),
+        "security groups": lambda: scan_network.security_groups(cloud, location),
+        "networks": lambda: scan_network.networks(cloud, location),
+        "RAM roles": lambda: scan_identity.roles(cloud, location),
+        "RAM policies": lambda: scan_identity.policies(cloud, location),
+        "OIDC providers": lambda: scan_identity.providers(cloud, location),
+        "buckets": lambda: scan_store.buckets(cloud, location, kept.of("bucket")),
+        "log projects": lambda: scan_store.log_projects(cloud, location),
     }
-    if inside is not None:
+    if reader is not None:
         parts |= {
-            "namespaces": lambda: scan_inside.namespaces(inside, place),
-            "volumes": lambda: scan_inside.volumes(inside, place, shared),
-            "nodes": lambda: scan_inside.nodes(inside, place),
-            "grants": lambda: scan_inside.grants(inside, place, shared),
-            "objects": lambda: scan_inside.objects(inside, known),
+            "namespaces": lambda: scan_cluster.namespaces(reader, location),
+            "volumes": lambda: scan_cluster.volumes(reader, location, shared),
+            "nodes": lambda: scan_cluster.nodes(reader, location),
+            "grants": lambda: scan_cluster.grants(reader, location, shared),
+            "objects": lambda: scan_cluster.objects(reader, known),
         }
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda part: _looked(*part), parts.items()))
@@ -91,9 +91,9 @@ def look(
 
 
 def _looked(
-    what: str, look_for: Callable[[], Iterator[Found]]
-) -> tuple[list[Found], Unseen | None]:
+    what: str, look_for: Callable[[], Iterator[Leftover]]
+) -> tuple[list[Leftover], Unseen | None]:
     try:
         return list(look_for()), None
-    except (CloudError, NoCluster) as error:
+    except (CloudError, ClusterError) as error:
         return [], Unseen(what, str(error))

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ops.teardown.cloud import Cloud, CloudError, carries, tag_filter, tags_of
-from ops.teardown.found import Found, found
-from ops.teardown.inside import GONE
-from ops.teardown.place import Place
+from ops.teardown.cluster_reader import GONE
+from ops.teardown.leftovers import Leftover, leftover
 from ops.teardown.scan_network import CLUSTER_TAG, by_tags
+from ops.teardown.stack_location import StackLocation
 
 GROUP_TAG = "acs:autoscaling:scalingGroupId"
 """On an instance that a scaling group ordered."""
 
 
-def clusters(cloud: Cloud, place: Place) -> Iterator[Found]:
+def clusters(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
     """Clusters the stack made; one it was given is not its to delete."""
-    if not place.cluster_made:
+    if not location.cluster_made:
         return
     for row in cloud.clusters():
-        if row.get("cluster_id") == place.cluster or carries(row, place.tags):
-            yield found(
+        if row.get("cluster_id") == location.cluster or carries(row, location.tags):
+            yield leftover(
                 "cluster",
                 row["cluster_id"],
                 f"{row.get('name')} is {row.get('state')}; made by this stack",
@@ -28,18 +28,18 @@ def clusters(cloud: Cloud, place: Place) -> Iterator[Found]:
             )
 
 
-def node_pools(cloud: Cloud, place: Place) -> Iterator[Found]:
+def node_pools(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
     """Node pools in the stack's cluster by id, tags or name."""
-    for pool in pools_of(cloud, place.cluster):
+    for pool in pools_of(cloud, location.cluster):
         info, group = pool["nodepool_info"], pool.get("scaling_group") or {}
-        named = str(info.get("name", "")).startswith(place.pool_name)
+        named = str(info.get("name", "")).startswith(location.pool_name)
         if (
-            info["nodepool_id"] in place.pools
-            or carries({"Tags": group.get("tags") or []}, place.tags)
+            info["nodepool_id"] in location.pools
+            or carries({"Tags": group.get("tags") or []}, location.tags)
             or named
         ):
-            why = f"{info.get('name')} in cluster {place.cluster} is {(pool.get('status') or {}).get('state')}"
-            yield found("node pool", info["nodepool_id"], why, cloud.region, of=place.cluster)
+            why = f"{info.get('name')} in cluster {location.cluster} is {(pool.get('status') or {}).get('state')}"
+            yield leftover("node pool", info["nodepool_id"], why, cloud.region, of=location.cluster)
 
 
 def pools_of(cloud: Cloud, cluster: str) -> list[dict]:
@@ -54,59 +54,59 @@ def pools_of(cloud: Cloud, cluster: str) -> list[dict]:
         raise
 
 
-def scaling_groups(cloud: Cloud, place: Place) -> Iterator[Found]:
+def scaling_groups(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
     """Scaling groups by id or tags; those of its own cluster as well."""
-    marks = [*by_tags(place)]
+    marks = [*by_tags(location)]
     for row in cloud.pages("ess", "DescribeScalingGroups", "ScalingGroups", "ScalingGroup"):
         identity = row["ScalingGroupId"]
         why = (
             "behind a node pool of this stack"
-            if identity in place.groups
+            if identity in location.groups
             else next((w for tags, w in marks if carries(row, tags)), "")
         )
         if why:
-            yield found("scaling group", identity, why, cloud.region)
+            yield leftover("scaling group", identity, why, cloud.region)
 
 
-def instances(cloud: Cloud, place: Place) -> Iterator[Found]:
+def instances(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
     """Instances with the stack's tags, those of its own cluster, and those its cluster's vanished
     scaling groups left.
     """
     seen: set[str] = set()
-    for tags, why in by_tags(place):
+    for tags, why in by_tags(location):
         for row in cloud.pages(
             "ecs", "DescribeInstances", "Instances", "Instance", **tag_filter(tags)
         ):
             if row["InstanceId"] not in seen and carries(row, tags):
                 seen.add(row["InstanceId"])
-                yield found(
+                yield leftover(
                     "instance",
                     row["InstanceId"],
                     f"{row.get('InstanceType')}, {row.get('Status')}, {why}",
                     cloud.region,
                 )
-    tags = {CLUSTER_TAG: place.cluster}
+    tags = {CLUSTER_TAG: location.cluster}
     held = {
         (pool.get("scaling_group") or {}).get("scaling_group_id")
-        for pool in pools_of(cloud, place.cluster)
+        for pool in pools_of(cloud, location.cluster)
     }
     for row in (
         cloud.pages("ecs", "DescribeInstances", "Instances", "Instance", **tag_filter(tags))
-        if place.cluster
+        if location.cluster
         else ()
     ):
         group = tags_of(row).get(GROUP_TAG)
         if group and group not in held and row["InstanceId"] not in seen and carries(row, tags):
-            why = f"ordered for cluster {place.cluster} by scaling group {group}, which is behind none of its node pools"
-            yield found("instance", row["InstanceId"], why, cloud.region)
+            why = f"ordered for cluster {location.cluster} by scaling group {group}, which is behind none of its node pools"
+            yield leftover("instance", row["InstanceId"], why, cloud.region)
 
 
-def disks(cloud: Cloud, place: Place) -> Iterator[Found]:
+def disks(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
     """Disks; those that go with their instance are its own business."""
-    for tags, why in by_tags(place):
+    for tags, why in by_tags(location):
         for row in cloud.pages("ecs", "DescribeDisks", "Disks", "Disk", **tag_filter(tags)):
             if carries(row, tags) and not row.get("DeleteWithInstance"):
-                yield found(
+                yield leftover(
                     "disk",
                     row["DiskId"],
                     f"{row.get('Size')} GiB, {row.get('Status')}, {why}",

@@ -8,18 +8,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from ops.teardown.cloud import PAGE, Cloud
-from ops.teardown.found import Found, found
-from ops.teardown.place import Place
+from ops.teardown.leftovers import Leftover, leftover
+from ops.teardown.stack_location import StackLocation
 
 
-def roles(cloud: Cloud, place: Place) -> Iterator[Found]:
+def roles(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
     """Roles by name or tags, each with the policies to detach first."""
     listed = {row["RoleName"] for row in _all(cloud, "ListRoles", "Roles", "Role")}
-    ours = dict.fromkeys(sorted(place.roles & listed), "named as this stack names it")
-    if place.cluster_made and place.cluster:
-        worker = f"KubernetesWorkerRole-{place.cluster[1:]}"
-        ours |= {worker: f"of the nodes of cluster {place.cluster}"} if worker in listed else {}
-    for name, why in {**_tagged(cloud, "role", place), **ours}.items():
+    ours = dict.fromkeys(sorted(location.roles & listed), "named as this stack names it")
+    if location.cluster_made and location.cluster:
+        worker = f"KubernetesWorkerRole-{location.cluster[1:]}"
+        ours |= {worker: f"of the nodes of cluster {location.cluster}"} if worker in listed else {}
+    for name, why in {**_tagged(cloud, "role", location), **ours}.items():
         policies = (
             cloud.rpc("ram", "ListPoliciesForRole", RoleName=name).get("Policies") or {}
         ).get("Policy") or []
@@ -28,34 +28,34 @@ def roles(cloud: Cloud, place: Place) -> Iterator[Found]:
             f"aliyun ram DetachPolicyFromRole --RoleName {role} --PolicyType {row['PolicyType']} --PolicyName {row['PolicyName']}"
             for row in policies
         )
-        yield found("RAM role", name, why, cloud.region, first=detach)
+        yield leftover("RAM role", name, why, cloud.region, first=detach)
 
 
-def policies(cloud: Cloud, place: Place) -> Iterator[Found]:
+def policies(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
     """Policies of the account's own by name or tags."""
     listed = {
         row["PolicyName"]
         for row in _all(cloud, "ListPolicies", "Policies", "Policy", PolicyType="Custom")
     }
-    ours = dict.fromkeys(sorted(place.policies & listed), "named as this stack names it")
-    for name, why in {**_tagged(cloud, "policy", place), **ours}.items():
-        yield found("RAM policy", name, why, cloud.region)
+    ours = dict.fromkeys(sorted(location.policies & listed), "named as this stack names it")
+    for name, why in {**_tagged(cloud, "policy", location), **ours}.items():
+        yield leftover("RAM policy", name, why, cloud.region)
 
 
-def providers(cloud: Cloud, place: Place) -> Iterator[Found]:
+def providers(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
     """The identity provider that ACK makes for a cluster with RRSA."""
-    if not place.cluster_made or not place.cluster:
+    if not location.cluster_made or not location.cluster:
         return
-    name = f"ack-rrsa-{place.cluster}"
+    name = f"ack-rrsa-{location.cluster}"
     body = cloud.rpc("ims", "ListOIDCProviders", MaxItems=100)
     for row in (body.get("OIDCProviders") or {}).get("OIDCProvider") or []:
         if row.get("OIDCProviderName") == name:
-            yield found("OIDC provider", name, f"of cluster {place.cluster}", cloud.region)
+            yield leftover("OIDC provider", name, f"of cluster {location.cluster}", cloud.region)
 
 
-def _tagged(cloud: Cloud, kind: str, place: Place) -> dict[str, str]:
+def _tagged(cloud: Cloud, kind: str, location: StackLocation) -> dict[str, str]:
     """Names of what carries the stack's tags."""
-    wanted = json.dumps([{"Key": key, "Value": value} for key, value in place.tags.items()])
+    wanted = json.dumps([{"Key": key, "Value": value} for key, value in location.tags.items()])
     held: dict[str, dict[str, str]] = {}
     for row in cloud.tokens(
         "ram", "ListTagResources", "TagResources", ResourceType=kind, Tag=wanted, PageSize=PAGE
@@ -63,8 +63,10 @@ def _tagged(cloud: Cloud, kind: str, place: Place) -> dict[str, str]:
         held.setdefault(str(row.get("ResourceName") or row.get("ResourceId")), {})[
             row["TagKey"]
         ] = row.get("TagValue", "")
-    why = f"tags project={place.tags['project']}, stack={place.stack}"
-    return {name: why for name, tags in sorted(held.items()) if place.tags.items() <= tags.items()}
+    why = f"tags project={location.tags['project']}, stack={location.stack}"
+    return {
+        name: why for name, tags in sorted(held.items()) if location.tags.items() <= tags.items()
+    }
 
 
 def _all(

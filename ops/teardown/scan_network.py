@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ops.teardown.cloud import Cloud, carries, tag_filter, tags_of
-from ops.teardown.found import Found, found
-from ops.teardown.inside import Inside
-from ops.teardown.place import Place
+from ops.teardown.cluster_reader import ClusterReader
+from ops.teardown.leftovers import Leftover, leftover
+from ops.teardown.stack_location import StackLocation
 
 CLUSTER_TAG = "ack.aliyun.com"
 """What ACK, its scaler and its controllers put on everything they order: the cluster's id."""
@@ -18,40 +18,42 @@ SERVICE_TAG = "kubernetes.do.not.delete"
 FAMILIES = {"alb": "application load balancer", "nlb": "network load balancer"}
 
 
-def by_tags(place: Place) -> list[tuple[dict[str, str], str]]:
+def by_tags(location: StackLocation) -> list[tuple[dict[str, str], str]]:
     """The marks to look for, each with how the report says it. What the whole cluster carries
     counts only if the stack made the cluster.
     """
-    own = [(place.tags, f"tags project={place.tags['project']}, stack={place.stack}")]
-    if place.cluster and place.cluster_made:
+    own = [(location.tags, f"tags project={location.tags['project']}, stack={location.stack}")]
+    if location.cluster and location.cluster_made:
         own.append(
             (
-                {CLUSTER_TAG: place.cluster},
-                f"tag {CLUSTER_TAG}={place.cluster}, a cluster of this stack",
+                {CLUSTER_TAG: location.cluster},
+                f"tag {CLUSTER_TAG}={location.cluster}, a cluster of this stack",
             )
         )
     return own
 
 
-def load_balancers(cloud: Cloud, place: Place, inside: Inside | None) -> Iterator[Found]:
+def load_balancers(
+    cloud: Cloud, location: StackLocation, reader: ClusterReader | None
+) -> Iterator[Leftover]:
     """Those with the stack's tags, those of its own cluster, and in a shared cluster those whose
     Service is gone.
     """
-    marks = dict.fromkeys((frozenset(tags.items()), why) for tags, why in by_tags(place))
-    if place.cluster:
-        marks[frozenset({(CLUSTER_TAG, place.cluster)}), f"tag {CLUSTER_TAG}={place.cluster}"] = (
-            None
-        )
-    services = _services(inside)
+    marks = dict.fromkeys((frozenset(tags.items()), why) for tags, why in by_tags(location))
+    if location.cluster:
+        marks[
+            frozenset({(CLUSTER_TAG, location.cluster)}), f"tag {CLUSTER_TAG}={location.cluster}"
+        ] = None
+    services = _services(reader)
     seen: set[str] = set()
     for pairs, why in marks:
         tags = dict(pairs)
-        shared = set(tags) == {CLUSTER_TAG} and not place.cluster_made
+        shared = set(tags) == {CLUSTER_TAG} and not location.cluster_made
         for kind, identity, held in _balancers(cloud, tags):
             reason = _unused(held, services) if shared else why
             if identity not in seen and reason:
                 seen.add(identity)
-                yield found(kind, identity, reason, cloud.region)
+                yield leftover(kind, identity, reason, cloud.region)
 
 
 def _balancers(cloud: Cloud, tags: dict[str, str]) -> Iterator[tuple[str, str, dict[str, str]]]:
@@ -67,11 +69,11 @@ def _balancers(cloud: Cloud, tags: dict[str, str]) -> Iterator[tuple[str, str, d
                 yield kind, row["LoadBalancerId"], tags_of(row)
 
 
-def _services(inside: Inside | None) -> set[str] | None:
+def _services(reader: ClusterReader | None) -> set[str] | None:
     """Marks that load balancers of living Services carry; None when nobody could look."""
-    if inside is None:
+    if reader is None:
         return None
-    return {service_mark(item["metadata"]["uid"]) for item in inside.items("/api/v1/services")}
+    return {service_mark(item["metadata"]["uid"]) for item in reader.items("/api/v1/services")}
 
 
 def service_mark(uid: str) -> str:
@@ -89,14 +91,14 @@ def _unused(held: dict[str, str], services: set[str] | None) -> str:
     return f"tag {CLUSTER_TAG}={held[CLUSTER_TAG]}, and no Service of that cluster has it any more"
 
 
-def addresses(cloud: Cloud, place: Place) -> Iterator[Found]:
+def addresses(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
     """Public addresses."""
-    for tags, why in by_tags(place):
+    for tags, why in by_tags(location):
         for row in cloud.pages(
             "vpc", "DescribeEipAddresses", "EipAddresses", "EipAddress", **tag_filter(tags)
         ):
             if carries(row, tags):
-                yield found(
+                yield leftover(
                     "public address",
                     row["AllocationId"],
                     f"{row.get('IpAddress', '')}, {why}",
@@ -104,16 +106,16 @@ def addresses(cloud: Cloud, place: Place) -> Iterator[Found]:
                 )
 
 
-def security_groups(cloud: Cloud, place: Place) -> Iterator[Found]:
+def security_groups(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
     """Security groups; ACK names its own after the cluster."""
-    for tags, why in by_tags(place):
+    for tags, why in by_tags(location):
         for row in cloud.pages(
             "ecs", "DescribeSecurityGroups", "SecurityGroups", "SecurityGroup", **tag_filter(tags)
         ):
             if carries(row, tags):
-                yield found("security group", row["SecurityGroupId"], why, cloud.region)
-    if place.cluster_made and place.cluster:
-        name = f"alicloud-cs-auto-created-security-group-{place.cluster}"
+                yield leftover("security group", row["SecurityGroupId"], why, cloud.region)
+    if location.cluster_made and location.cluster:
+        name = f"alicloud-cs-auto-created-security-group-{location.cluster}"
         for row in cloud.pages(
             "ecs",
             "DescribeSecurityGroups",
@@ -122,22 +124,22 @@ def security_groups(cloud: Cloud, place: Place) -> Iterator[Found]:
             SecurityGroupName=name,
         ):
             if row.get("SecurityGroupName") == name:
-                yield found(
+                yield leftover(
                     "security group",
                     row["SecurityGroupId"],
-                    f"named after cluster {place.cluster}",
+                    f"named after cluster {location.cluster}",
                     cloud.region,
                 )
 
 
-def networks(cloud: Cloud, place: Place) -> Iterator[Found]:
+def networks(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
     """NAT gateways, vSwitches and VPCs, in the order in which they can go."""
     for kind, action, outer, inner, key in (
         ("NAT gateway", "DescribeNatGateways", "NatGateways", "NatGateway", "NatGatewayId"),
         ("vSwitch", "DescribeVSwitches", "VSwitches", "VSwitch", "VSwitchId"),
         ("VPC", "DescribeVpcs", "Vpcs", "Vpc", "VpcId"),
     ):
-        for tags, why in by_tags(place):
+        for tags, why in by_tags(location):
             for row in cloud.pages("vpc", action, outer, inner, **tag_filter(tags)):
                 if carries(row, tags):
-                    yield found(kind, row[key], why, cloud.region)
+                    yield leftover(kind, row[key], why, cloud.region)

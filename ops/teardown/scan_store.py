@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ops.teardown.cloud import CONNECT_MS, Cloud, CloudError, explained, patiently
-from ops.teardown.found import Found, found
-from ops.teardown.place import Place
+from ops.teardown.leftovers import Leftover, leftover
+from ops.teardown.stack_location import StackLocation
 
 MANY = 10_000
 """Object versions are counted up to here: the report needs to say that there are some, not how many
@@ -15,21 +15,23 @@ millions.
 """
 
 
-def buckets(cloud: Cloud, place: Place, kept: frozenset[str] = frozenset()) -> Iterator[Found]:
+def buckets(
+    cloud: Cloud, location: StackLocation, kept: frozenset[str] = frozenset()
+) -> Iterator[Leftover]:
     """Buckets by name or tags, their object versions and their unfinished uploads. Of a kept one
     only the uploads count.
     """
-    for name, why in _ours(cloud, place).items():
+    for name, why in _ours(cloud, location).items():
         if name not in kept:
             number, size, more = contents(cloud, name)
             if number:
                 shown = f"{number:,}{' or more' if more else ''} in {name}, {size / 2**20:,.1f} MiB"
-                yield found("object versions", name, shown, cloud.region)
+                yield leftover("object versions", name, shown, cloud.region)
         uploads = sum(1 for _ in _uploads(cloud, name))
         if uploads:
-            yield found("unfinished uploads", name, f"{uploads} in {name}", cloud.region)
+            yield leftover("unfinished uploads", name, f"{uploads} in {name}", cloud.region)
         if name not in kept:
-            yield found("bucket", name, why, cloud.region)
+            yield leftover("bucket", name, why, cloud.region)
 
 
 def contents(cloud: Cloud, name: str) -> tuple[int, int, bool]:
@@ -63,13 +65,13 @@ def bucket(cloud: Cloud, name: str) -> Any:
     )
 
 
-def _ours(cloud: Cloud, place: Place) -> dict[str, str]:
+def _ours(cloud: Cloud, location: StackLocation) -> dict[str, str]:
     listed = list(names(cloud))
-    named = {name: "named as this stack names it" for name in listed if name in place.buckets}
+    named = {name: "named as this stack names it" for name in listed if name in location.buckets}
     tagged = {
-        name: f"tags project={place.tags['project']}, stack={place.stack}"
+        name: f"tags project={location.tags['project']}, stack={location.stack}"
         for name in listed
-        if _has_tags(cloud, name, place)
+        if _has_tags(cloud, name, location)
     }
     return {**tagged, **named}
 
@@ -94,10 +96,10 @@ def names(cloud: Cloud) -> Iterator[str]:
         marker = page.next_marker
 
 
-def _has_tags(cloud: Cloud, name: str, place: Place) -> bool:
+def _has_tags(cloud: Cloud, name: str, location: StackLocation) -> bool:
     answer = _asked("GetBucketTagging", bucket(cloud, name).get_bucket_tagging)
     held = answer.tag_set.tagging_rule if answer else {}
-    return place.tags.items() <= held.items()
+    return location.tags.items() <= held.items()
 
 
 def _uploads(cloud: Cloud, name: str) -> Iterator[Any]:
@@ -147,23 +149,24 @@ def _endpoint(cloud: Cloud) -> str:
     return f"https://oss-{cloud.region}.aliyuncs.com"
 
 
-def log_projects(cloud: Cloud, place: Place) -> Iterator[Found]:
+def log_projects(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
     """Log projects by tags, and that of a cluster the stack made."""
     names = dict.fromkeys(
-        _tagged_projects(cloud, place), f"tags project={place.tags['project']}, stack={place.stack}"
+        _tagged_projects(cloud, location),
+        f"tags project={location.tags['project']}, stack={location.stack}",
     )
-    if place.cluster_made and place.cluster:
-        own = f"k8s-log-{place.cluster}"
-        names |= {own: f"of cluster {place.cluster}"} if own in _projects(cloud, own) else {}
+    if location.cluster_made and location.cluster:
+        own = f"k8s-log-{location.cluster}"
+        names |= {own: f"of cluster {location.cluster}"} if own in _projects(cloud, own) else {}
     for name, why in names.items():
-        yield found("log project", name, why, cloud.region)
+        yield leftover("log project", name, why, cloud.region)
 
 
-def _tagged_projects(cloud: Cloud, place: Place) -> list[str]:
+def _tagged_projects(cloud: Cloud, location: StackLocation) -> list[str]:
     from alibabacloud_sls20201230.models import ListTagResourcesRequest, ListTagResourcesRequestTags
 
     wanted = [
-        ListTagResourcesRequestTags(key=key, value=value) for key, value in place.tags.items()
+        ListTagResourcesRequestTags(key=key, value=value) for key, value in location.tags.items()
     ]
     held: dict[str, dict[str, str]] = {}
     request = ListTagResourcesRequest(
@@ -171,7 +174,7 @@ def _tagged_projects(cloud: Cloud, place: Place) -> list[str]:
     )  # the package's request has no token: one page it is
     for row in _logs(cloud, "ListTagResources", request).body.tag_resources or []:
         held.setdefault(row.resource_id, {})[row.tag_key] = row.tag_value
-    return [name for name, tags in sorted(held.items()) if place.tags.items() <= tags.items()]
+    return [name for name, tags in sorted(held.items()) if location.tags.items() <= tags.items()]
 
 
 def _projects(cloud: Cloud, name: str) -> list[str]:

@@ -17,17 +17,17 @@ from ops.teardown import (
     cost,
     edits,
     guard,
-    place,
     plan,
     run,
     scan,
-    scan_inside,
+    scan_cluster,
     scan_store,
+    stack_location,
     waits,
 )
 from ops.teardown.cloud import Cloud, credentials
-from ops.teardown.found import Unseen
-from ops.teardown.inside import Inside, NoCluster, reach
+from ops.teardown.cluster_reader import ClusterError, ClusterReader, reach
+from ops.teardown.leftovers import Unseen
 from ops.teardown.report import Report
 from ops.teardown.stages import Stage, runs
 
@@ -57,13 +57,13 @@ class Teardown:
     def __post_init__(self) -> None:
         self._check_name()
         self.state = self._read()
-        self.place = place.place(self.stack.name, self.state, self.config)
-        self.cloud = Cloud(guard.region_of(self.place), credentials())
-        guard.check_account(self.place, self.cloud)
+        self.location = stack_location.locate(self.stack.name, self.state, self.config)
+        self.cloud = Cloud(guard.region_of(self.location), credentials())
+        guard.check_account(self.location, self.cloud)
         way_in = self._way_in()
-        guard.check_cluster(self.place, self.cloud, way_in, self.options.cluster_gone)
-        self.inside = way_in if isinstance(way_in, Inside) else None
-        self.outside = way_in if isinstance(way_in, NoCluster) else None
+        guard.check_cluster(self.location, self.cloud, way_in, self.options.cluster_gone)
+        self.reader = way_in if isinstance(way_in, ClusterReader) else None
+        self.outside = way_in if isinstance(way_in, ClusterError) else None
         self.known = [one for one in self.state.real if one.kind.startswith("kubernetes:")]
 
     def _check_name(self) -> None:
@@ -86,15 +86,15 @@ class Teardown:
             else checkpoint.Checkpoint()
         )
 
-    def _way_in(self) -> Inside | NoCluster:
+    def _way_in(self) -> ClusterReader | ClusterError:
         given = None
-        if f"{place.PROJECT}:kubeconfig" in self.config:
+        if f"{stack_location.PROJECT}:kubeconfig" in self.config:
             given = self.stack.capture(
-                "config", "get", f"{place.PROJECT}:kubeconfig", "--stack", self.stack.name
+                "config", "get", f"{stack_location.PROJECT}:kubeconfig", "--stack", self.stack.name
             ).stdout
         try:
-            return reach(self.cloud, self.place.cluster, given)
-        except NoCluster as error:
+            return reach(self.cloud, self.location.cluster, given)
+        except ClusterError as error:
             return error
 
     def plan(self) -> plan.Plan:
@@ -110,7 +110,7 @@ class Teardown:
     def show(self, wanted: plan.Plan) -> str:
         """The plan as text."""
         costs = cost.Costs(self.cloud.region, lambda name: scan_store.contents(self.cloud, name))
-        return plan.show(wanted, self.place, self.cloud.region, self.cloud.account, costs)
+        return plan.show(wanted, self.location, self.cloud.region, self.cloud.account, costs)
 
     def destroy(self) -> plan.Plan:
         """Takes everything down, part by part; returns what was planned. Raises CommandFailed,
@@ -120,12 +120,14 @@ class Teardown:
             return self.plan()
         self._settle()
         self.state = self._read()
-        self.place = place.place(self.stack.name, self.state, self.config)
+        self.location = stack_location.locate(self.stack.name, self.state, self.config)
         wanted = self.plan()
         self._prepare(wanted)
         watch = self._watch(wanted)
         watch.note_services()
-        parts = runs(wanted.stages, cluster_made=self.place.cluster_made, unseen=bool(watch.marks))
+        parts = runs(
+            wanted.stages, cluster_made=self.location.cluster_made, unseen=bool(watch.marks)
+        )
         for number, part in enumerate(parts, 1):
             print(f"\n{number}/{len(parts)} {', '.join(stage.name for stage in part)}", flush=True)
             whole = number == len(parts) and not wanted.kept
@@ -137,7 +139,9 @@ class Teardown:
             )
             going = replace(
                 watch,
-                place=place.without(watch.place, pools_of(chain.from_iterable(parts[number:]))),
+                location=stack_location.without(
+                    watch.location, pools_of(chain.from_iterable(parts[number:]))
+                ),
             )
             waited = dict(wait for stage in part for wait in going.after(stage.name))
             for what, pending in waited.items():
@@ -157,14 +161,14 @@ class Teardown:
         return waits.Watch(
             self.cloud,
             self._own(wanted),
-            self.inside,
+            self.reader,
             bool(stays["Namespace"]),
             frozenset(stays["bucket"]),
             frozenset(stays["node pool"]),
         )
 
-    def _own(self, wanted: plan.Plan) -> place.Place:
-        return place.without(self.place, wanted.of_others | self.place.kept)
+    def _own(self, wanted: plan.Plan) -> stack_location.StackLocation:
+        return stack_location.without(self.location, wanted.of_others | self.location.kept)
 
     def _environment(self) -> dict[str, str]:
         return run.UNREACHABLE if self.options.cluster_gone else {}
@@ -178,8 +182,10 @@ class Teardown:
         have run out.
         """
         urns = {one.urn for one in (*wanted.adopted, *wanted.unprotect)}
-        temporary = (self.config.get(f"{place.PROJECT}:cluster") or {}).get("credentialMinutes")
-        kubeconfig = self.inside.kubeconfig if self.inside and temporary else ""
+        temporary = (self.config.get(f"{stack_location.PROJECT}:cluster") or {}).get(
+            "credentialMinutes"
+        )
+        kubeconfig = self.reader.kubeconfig if self.reader and temporary else ""
         if not urns and not kubeconfig:
             return
         state = recover.export(self.stack)
@@ -192,24 +198,24 @@ class Teardown:
 
     def look(self, wanted: plan.Plan) -> Report:
         """What is left."""
-        kept = scan.Kept(wanted.things | self.place.kept)
-        gone = self.place.cluster_made and not self._watch(wanted).clusters()
+        kept = scan.Kept(wanted.things | self.location.kept)
+        gone = self.location.cluster_made and not self._watch(wanted).clusters()
         remains = scan.look(
             self.cloud,
             self._own(wanted),
-            None if gone else self.inside,
+            None if gone else self.reader,
             self._forgotten(wanted),
             kept,
         )
         if self.outside is not None and not self.outside.gone:
             why = f"{self.outside}; when it answers again, the same command without --cluster-gone looks at it"
-            there = tuple(scan_inside.forgotten(self._forgotten(wanted)))
+            there = tuple(scan_cluster.forgotten(self._forgotten(wanted)))
             remains = scan.Remains(
                 (*remains.found, *there),
-                (*remains.unseen, Unseen(f"the inside of cluster {self.place.cluster}", why)),
+                (*remains.unseen, Unseen(f"the inside of cluster {self.location.cluster}", why)),
             )
         left = tuple(one for one in self._read().real if one.urn not in wanted.kept)
-        where = f"account {self.cloud.account}, region {self.cloud.region}, cluster {self.place.cluster or 'none'}"
+        where = f"account {self.cloud.account}, region {self.cloud.region}, cluster {self.location.cluster or 'none'}"
         return Report(self.stack.name, where, remains, left, tuple(wanted.stays))
 
     def _forgotten(self, wanted: plan.Plan) -> list[checkpoint.Resource]:
@@ -221,7 +227,12 @@ def pools_of(stages: Iterable[Stage]) -> set[tuple[str, str]]:
     """Node pools that go in these stages, and their scaling groups: a pool that other things stand
     on goes later than the rest, and what goes later is not waited for now.
     """
-    pools = [one for stage in stages for one in stage.resources if one.kind.startswith(place.POOL)]
+    pools = [
+        one
+        for stage in stages
+        for one in stage.resources
+        if one.kind.startswith(stack_location.POOL)
+    ]
     return {("node pool", one.id.rpartition(":")[2]) for one in pools} | {
         ("scaling group", one.get("scalingGroupId")) for one in pools
     }

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ops.teardown.cloud import Cloud, CloudError, carries, tag_filter, tags_of
-from ops.teardown.inside import Inside, NoCluster
-from ops.teardown.place import Place
+from ops.teardown.cluster_reader import ClusterError, ClusterReader
 from ops.teardown.scan_compute import GROUP_TAG, pools_of
 from ops.teardown.scan_network import CLUSTER_TAG, SERVICE_TAG, service_mark
+from ops.teardown.stack_location import StackLocation
 
 PATIENCE = 600.0
 SHORTEST, LONGEST, TELL = 0.3, 5.0, 15.0
@@ -33,7 +33,7 @@ def until_nothing(
     while True:
         try:
             left = pending()
-        except (CloudError, NoCluster) as error:
+        except (CloudError, ClusterError) as error:
             left = [f"can't be looked at: {error}"]
         now = time.monotonic()
         if not left:
@@ -58,8 +58,8 @@ class Watch:
     """
 
     cloud: Cloud
-    place: Place
-    inside: Inside | None
+    location: StackLocation
+    reader: ClusterReader | None
     namespace_stays: bool = False
     buckets_stay: frozenset[str] = frozenset()
     pools_stay: frozenset[str] = frozenset()
@@ -70,8 +70,8 @@ class Watch:
         deleted.
         """
         services = (
-            self.inside.items(f"/api/v1/namespaces/{self.place.namespace}/services")
-            if self.inside
+            self.reader.items(f"/api/v1/namespaces/{self.location.namespace}/services")
+            if self.reader
             else []
         )
         balanced = [item for item in services if item["spec"].get("type") == "LoadBalancer"]
@@ -104,9 +104,9 @@ class Watch:
             for mark in self.marks
             for row in self._classic({SERVICE_TAG: mark})
         ]
-        if self.place.cluster_made and self.place.cluster and not self.clusters():
+        if self.location.cluster_made and self.location.cluster and not self.clusters():
             found += [
-                row["LoadBalancerId"] for row in self._classic({CLUSTER_TAG: self.place.cluster})
+                row["LoadBalancerId"] for row in self._classic({CLUSTER_TAG: self.location.cluster})
             ]
         return [f"load balancer {one}" for one in dict.fromkeys(found)]
 
@@ -119,8 +119,8 @@ class Watch:
     def pods(self) -> list[str]:
         """Pods that still end what they had begun."""
         items = (
-            self.inside.items(f"/api/v1/namespaces/{self.place.namespace}/pods")
-            if self.inside
+            self.reader.items(f"/api/v1/namespaces/{self.location.namespace}/pods")
+            if self.reader
             else []
         )
         ours = [
@@ -137,15 +137,15 @@ class Watch:
 
     def volumes(self) -> list[str]:
         """Volumes that are still there, or still attached somewhere."""
-        if self.inside is None:
+        if self.reader is None:
             return []
         names = {
-            item["metadata"]["name"] for item in self.inside.items("/api/v1/persistentvolumes")
-        } & self.place.volumes
-        attached = self.inside.items("/apis/storage.k8s.io/v1/volumeattachments")
+            item["metadata"]["name"] for item in self.reader.items("/api/v1/persistentvolumes")
+        } & self.location.volumes
+        attached = self.reader.items("/apis/storage.k8s.io/v1/volumeattachments")
         held = {
             one["spec"]["source"].get("persistentVolumeName") for one in attached
-        } & self.place.volumes
+        } & self.location.volumes
         return [f"volume {name}" for name in sorted(names)] + [
             f"volume {name} is attached" for name in sorted(filter(None, held))
         ]
@@ -153,7 +153,7 @@ class Watch:
     def activities(self) -> list[str]:
         """What the scaling groups are still about."""
         found = []
-        for group in sorted(self.place.groups):
+        for group in sorted(self.location.groups):
             try:
                 rows = list(
                     self.cloud.pages(
@@ -179,17 +179,19 @@ class Watch:
         """Node pools that are being deleted, and instances their groups still have."""
         pools = [
             pool["nodepool_info"]["nodepool_id"]
-            for pool in pools_of(self.cloud, self.place.cluster)
+            for pool in pools_of(self.cloud, self.location.cluster)
         ]
-        going = [f"node pool {one}" for one in pools if one in self.place.pools - self.pools_stay]
-        tags = self.place.tags
+        going = [
+            f"node pool {one}" for one in pools if one in self.location.pools - self.pools_stay
+        ]
+        tags = self.location.tags
         rows = self.cloud.pages(
             "ecs", "DescribeInstances", "Instances", "Instance", **tag_filter(tags)
         )
         left = [
             row
             for row in rows
-            if carries(row, tags) and tags_of(row).get(GROUP_TAG) in self.place.groups
+            if carries(row, tags) and tags_of(row).get(GROUP_TAG) in self.location.groups
         ]
         return going + [f"instance {row['InstanceId']} is {row.get('Status')}" for row in left]
 
@@ -197,18 +199,18 @@ class Watch:
         """Buckets that still answer."""
         from ops.teardown import scan_store
 
-        going = self.place.buckets - self.buckets_stay
+        going = self.location.buckets - self.buckets_stay
         return [f"bucket {name}" for name in scan_store.names(self.cloud) if name in going]
 
     def clusters(self) -> list[str]:
         """The cluster, if the stack made it."""
-        if not self.place.cluster_made or not self.place.cluster:
+        if not self.location.cluster_made or not self.location.cluster:
             return []
         rows = self.cloud.clusters()
         return [
             f"cluster {row['cluster_id']} is {row.get('state')}"
             for row in rows
-            if row.get("cluster_id") == self.place.cluster
+            if row.get("cluster_id") == self.location.cluster
         ]
 
 

@@ -12,7 +12,7 @@ import sys
 
 import psutil
 
-from ops.teardown.found import KINDS
+from ops.teardown.leftovers import KINDS
 from tests.e2e.harness import STACK, Lab
 
 OF_A_MADE_CLUSTER = {"cluster", "OIDC provider"}

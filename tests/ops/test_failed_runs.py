@@ -464,7 +464,7 @@ class Answers:
         self._fields = fields
 
     def get(self, path: str) -> dict[str, Any]:
-        """See ops.teardown.inside.Inside.get."""
+        """See ops.teardown.cluster_reader.Inside.get."""
         kinds = [
             {"name": "ingresses/status", "kind": "Ingress", "namespaced": True},
             {"name": "ingresses", "kind": "Ingress", "namespaced": True},

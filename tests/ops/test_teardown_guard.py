@@ -11,12 +11,12 @@ import pytest
 
 from ops.teardown import guard
 from ops.teardown.cloud import Cloud, CloudError, Credentials, credentials, patiently
+from ops.teardown.cluster_reader import ClusterError, ClusterReader
 from ops.teardown.guard import Refused
-from ops.teardown.inside import Inside, NoCluster
-from ops.teardown.place import Place
+from ops.teardown.stack_location import StackLocation
 
 ACCOUNT, OTHER, CLUSTER = "1234567890123456", "6543210987654321", "c" + "1" * 32
-PLACE = Place(
+PLACE = StackLocation(
     "dev", accounts=frozenset({ACCOUNT}), regions=frozenset({"cn-shanghai"}), cluster=CLUSTER
 )
 
@@ -45,9 +45,9 @@ class FakeCloud(Cloud):
         return {"region_id": self._cluster_region}
 
 
-def answering() -> Inside:
+def answering() -> ClusterReader:
     """A cluster that answers; nothing is asked of it here."""
-    return Inside.__new__(Inside)
+    return ClusterReader.__new__(ClusterReader)
 
 
 def test_the_right_account_and_cluster_pass() -> None:
@@ -77,7 +77,7 @@ def test_credentials_that_nobody_knows_are_refused() -> None:
 
 def test_records_that_name_two_accounts_are_refused() -> None:
     with pytest.raises(Refused, match=f"{ACCOUNT} and {OTHER}"):
-        guard.check_account(Place("dev", accounts=frozenset({OTHER, ACCOUNT})), FakeCloud())
+        guard.check_account(StackLocation("dev", accounts=frozenset({OTHER, ACCOUNT})), FakeCloud())
 
 
 def test_the_region_is_that_of_the_records() -> None:
@@ -86,7 +86,10 @@ def test_the_region_is_that_of_the_records() -> None:
         == guard.region_of(PLACE, {"ALICLOUD_REGION": "cn-shanghai"})
         == "cn-shanghai"
     )
-    assert guard.region_of(Place("dev"), {"ALIBABA_CLOUD_REGION": "cn-beijing"}) == "cn-beijing"
+    assert (
+        guard.region_of(StackLocation("dev"), {"ALIBABA_CLOUD_REGION": "cn-beijing"})
+        == "cn-beijing"
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,7 +112,7 @@ def test_a_region_that_is_not_the_stack_s_is_refused(
     regions: set[str], environment: dict[str, str], message: str
 ) -> None:
     with pytest.raises(Refused, match=message):
-        guard.region_of(Place("dev", regions=frozenset(regions)), environment)
+        guard.region_of(StackLocation("dev", regions=frozenset(regions)), environment)
 
 
 def test_a_cluster_in_another_region_is_refused() -> None:
@@ -118,7 +121,7 @@ def test_a_cluster_in_another_region_is_refused() -> None:
 
 
 def test_a_cluster_that_does_not_answer_needs_the_flag_and_the_message_names_it() -> None:
-    silent = NoCluster("/version: ConnectTimeoutError")
+    silent = ClusterError("/version: ConnectTimeoutError")
     with pytest.raises(
         Refused,
         match="(?s)does not answer: /version: ConnectTimeoutError.*Nothing was touched.*--cluster-gone",
@@ -131,13 +134,13 @@ def test_a_cluster_that_is_gone_needs_the_flag_too() -> None:
     with pytest.raises(
         Refused, match=f"(?s)account {ACCOUNT} has none in region cn-shanghai.*--cluster-gone"
     ):
-        guard.check_cluster(PLACE, FakeCloud(), NoCluster("404", gone=True), False)
+        guard.check_cluster(PLACE, FakeCloud(), ClusterError("404", gone=True), False)
 
 
 def test_a_missing_cluster_is_not_believed_when_nothing_names_the_account() -> None:
     with pytest.raises(Refused, match="(?s)nothing recorded names the stack's account.*accountId"):
         guard.check_cluster(
-            Place("dev", cluster=CLUSTER), FakeCloud(), NoCluster("404", gone=True), True
+            StackLocation("dev", cluster=CLUSTER), FakeCloud(), ClusterError("404", gone=True), True
         )
 
 

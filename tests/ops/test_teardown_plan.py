@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ops.teardown import cost, place, plan, stages
+from ops.teardown import cost, plan, stack_location, stages
 from ops.teardown.checkpoint import Checkpoint
 from ops.teardown.guard import Refused
 from ops.teardown.teardown import pools_of
@@ -62,8 +62,8 @@ def test_what_goes_later_is_not_waited_for_with_the_gpu_pool() -> None:
     wanted = stages.stages(made)
     at = [stage.name for stage in wanted].index("node pool")
     later = pools_of(wanted[at + 1 :])
-    own = place.place("local", made, {})
-    remaining = place.without(own, later)
+    own = stack_location.locate("local", made, {})
+    remaining = stack_location.without(own, later)
     assert {kind for kind, _ in later} == {"node pool", "scaling group"}
     assert own.pools == {"np-pool-pool", "np-system-pool"} and remaining.pools == {"np-pool-pool"}
 
@@ -80,7 +80,7 @@ def test_keep_model_keeps_bucket_guards_model_and_what_they_need_in_the_state() 
     assert going == {one.urn for one in state.resources} - wanted.kept
     assert (
         "bucket",
-        place.place("local", state, {}).buckets.__iter__().__next__(),
+        stack_location.locate("local", state, {}).buckets.__iter__().__next__(),
     ) in wanted.things
 
 
@@ -91,14 +91,16 @@ def test_a_protected_bucket_stops_the_plan_until_something_says_what_becomes_of_
     ):
         plan.make(states.prod())
     assert any(
-        one.kind == place.BUCKET for one in plan.make(states.prod(), keep_model=True).staying
+        one.kind == stack_location.BUCKET
+        for one in plan.make(states.prod(), keep_model=True).staying
     )
     assert any(
-        one.kind == place.BUCKET for one in plan.make(states.prod(), keep_protected=True).staying
+        one.kind == stack_location.BUCKET
+        for one in plan.make(states.prod(), keep_protected=True).staying
     )
     given_up = plan.make(states.prod(), unprotect=True)
     assert [one.kind for one in given_up.unprotect] == [
-        place.BUCKET
+        stack_location.BUCKET
     ] and given_up.kept == frozenset()
 
 
@@ -120,7 +122,7 @@ def test_what_was_adopted_is_left_in_place_without_being_asked_for() -> None:
 
 def test_the_plan_says_what_goes_what_is_lost_and_what_ends_to_cost() -> None:
     state = states.local()
-    where = place.place("local", state, {})
+    where = stack_location.locate("local", state, {})
     text = plan.show(plan.make(state), where, "cn-shanghai", states.ACCOUNT, COSTS)
     assert (
         f"Stack local: account {states.ACCOUNT}, region cn-shanghai, cluster {states.CLUSTER} (given to the stack, stays)"
@@ -139,7 +141,7 @@ def test_the_plan_says_what_stays_and_what_it_costs() -> None:
     state = states.local()
     text = plan.show(
         plan.make(state, keep_model=True),
-        place.place("local", state, {}),
+        stack_location.locate("local", state, {}),
         "cn-shanghai",
         states.ACCOUNT,
         COSTS,
@@ -155,7 +157,7 @@ def test_a_bucket_nobody_can_look_into_is_no_reason_to_fail() -> None:
     state = states.local()
     text = plan.show(
         plan.make(state, keep_model=True),
-        place.place("local", state, {}),
+        stack_location.locate("local", state, {}),
         "cn-shanghai",
         "1",
         cost.Costs("cn-shanghai", refused),
@@ -166,13 +168,13 @@ def test_a_bucket_nobody_can_look_into_is_no_reason_to_fail() -> None:
 def test_an_empty_state_has_nothing_to_go() -> None:
     wanted = plan.make(Checkpoint())
     assert wanted.stages == () and "nothing that could go" in plan.show(
-        wanted, place.Place("local"), "cn-shanghai", "1", COSTS
+        wanted, stack_location.StackLocation("local"), "cn-shanghai", "1", COSTS
     )
 
 
 def test_the_names_to_look_for_come_from_state_and_settings() -> None:
-    known = place.place("local", states.local(), place.config_of("local"))
-    alone = place.place("local", Checkpoint(), place.config_of("local"))
+    known = stack_location.locate("local", states.local(), stack_location.config_of("local"))
+    alone = stack_location.locate("local", Checkpoint(), stack_location.config_of("local"))
     assert (
         known.accounts == alone.accounts == {states.ACCOUNT}
         and known.region == alone.region == "cn-shanghai"
@@ -185,14 +187,14 @@ def test_the_names_to_look_for_come_from_state_and_settings() -> None:
 def test_what_becomes_somebody_else_s_is_neither_waited_for_nor_taken_for_left_behind() -> None:
     state = states.adopting()
     wanted = plan.make(state)
-    where = place.place("local", state, {})
-    own = place.without(where, wanted.of_others)
+    where = stack_location.locate("local", state, {})
+    own = stack_location.without(where, wanted.of_others)
     assert where.pools and where.buckets == {"team-models"} and "model-reader" in where.roles
     assert (
         own.pools == own.groups == own.buckets == own.roles == frozenset()
         and own.policies == where.policies
     )
-    assert place.without(where, ()) == where
+    assert stack_location.without(where, ()) == where
 
 
 def test_the_engine_runs_once_again_after_load_balancers_and_again_for_a_cluster_that_the_stack_made() -> (

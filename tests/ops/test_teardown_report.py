@@ -9,21 +9,29 @@ import pytest
 
 from ops.teardown import waits
 from ops.teardown.cloud import CloudError, carries, tags_of
-from ops.teardown.found import CONSOLES, KINDS, Unseen, found
-from ops.teardown.inside import Inside
-from ops.teardown.place import Place
+from ops.teardown.cluster_reader import ClusterReader
+from ops.teardown.leftovers import CONSOLES, KINDS, Unseen, leftover
 from ops.teardown.report import Report
 from ops.teardown.scan import Remains
-from ops.teardown.scan_inside import forgotten, grants, namespaces, nodes, objects, path_of, volumes
+from ops.teardown.scan_cluster import (
+    forgotten,
+    grants,
+    namespaces,
+    nodes,
+    objects,
+    path_of,
+    volumes,
+)
 from ops.teardown.scan_network import load_balancers, service_mark
+from ops.teardown.stack_location import StackLocation
 from tests.ops import teardown_state as states
 from tests.ops.test_teardown_guard import FakeCloud
 
 WHERE = "account 1, region cn-shanghai, cluster c1"
-LEFT = found("load balancer", "lb-1", "tags project=x, stack=dev", "cn-shanghai")
+LEFT = leftover("load balancer", "lb-1", "tags project=x, stack=dev", "cn-shanghai")
 
 
-class FakeInside(Inside):
+class FakeReader(ClusterReader):
     """Objects by path, without an API server."""
 
     def __init__(self, paths: dict[str, dict]) -> None:
@@ -36,7 +44,7 @@ class FakeInside(Inside):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_for_every_kind_there_is_a_command_with_its_id(kind: str) -> None:
-    one = found(kind, "an id", "because", "cn-shanghai", of="c1")
+    one = leftover(kind, "an id", "because", "cn-shanghai", of="c1")
     assert (
         "'an id'" in one.remove
         and "{" not in one.remove
@@ -162,10 +170,10 @@ def test_every_object_of_the_state_has_a_place_at_the_api_server() -> None:
 
 def test_what_is_left_in_the_cluster_is_found() -> None:
     ingress = next(one for one in states.local().real if one.name == "entry-ingress")
-    where = Place(
+    where = StackLocation(
         "local", namespace="inference", volumes=frozenset({"pv-1"}), pools=frozenset({"np-1"})
     )
-    inside = FakeInside(
+    reader = FakeReader(
         {
             "/api/v1/namespaces/inference": {"status": {"phase": "Active"}},
             "/api/v1/persistentvolumes": {
@@ -184,28 +192,28 @@ def test_what_is_left_in_the_cluster_is_found() -> None:
             path_of(ingress): {"kind": "Ingress"},
         }
     )
-    assert [one.remove for one in namespaces(inside, where)] == [
+    assert [one.remove for one in namespaces(reader, where)] == [
         "kubectl delete namespace inference"
     ]
-    assert [one.id for one in volumes(inside, where)] == ["pv-1", "pv-3"]
-    assert [one.remove for one in volumes(inside, where, shared=True)] == [
+    assert [one.id for one in volumes(reader, where)] == ["pv-1", "pv-3"]
+    assert [one.remove for one in volumes(reader, where, shared=True)] == [
         "kubectl delete persistentvolume pv-1"
     ]
-    assert [one.remove for one in nodes(inside, where)] == ["kubectl delete node n1"]
+    assert [one.remove for one in nodes(reader, where)] == ["kubectl delete node n1"]
     bindings = [
         _binding("ours", "own-role", "inference"),
         _binding("mixed", "view", "other"),
         _binding("also-ours", "view", "inference"),
     ]
-    inside._paths |= {
+    reader._paths |= {
         f"{RBAC}/clusterrolebindings": {"items": bindings},
         f"{RBAC}/clusterroles/own-role": {"metadata": {"name": "own-role"}},
     }
-    assert [one.remove for one in grants(inside, where)] == [
+    assert [one.remove for one in grants(reader, where)] == [
         "kubectl delete clusterrolebinding ours", "kubectl delete clusterrolebinding also-ours", "kubectl delete clusterrole own-role",
     ]  # fmt: skip
-    assert list(grants(inside, where, shared=True)) == []
-    (left,) = objects(inside, [ingress])
+    assert list(grants(reader, where, shared=True)) == []
+    (left,) = objects(reader, [ingress])
     assert (
         left.remove
         == f"kubectl delete ingress --namespace inference {ingress.id.partition('/')[2]}"
@@ -270,13 +278,13 @@ def _tags(tags: dict[str, str]) -> dict:
 
 
 def test_in_a_shared_cluster_only_a_load_balancer_whose_service_is_gone_is_left() -> None:
-    inside = FakeInside({"/api/v1/services": {"items": [{"metadata": {"uid": "a-uid"}}]}})
-    left = list(load_balancers(Balancers(), Place("local", cluster="c1"), inside))
+    reader = FakeReader({"/api/v1/services": {"items": [{"metadata": {"uid": "a-uid"}}]}})
+    left = list(load_balancers(Balancers(), StackLocation("local", cluster="c1"), reader))
     assert [one.id for one in left] == [
         "lb-dead"
     ] and "no Service of that cluster has it any more" in left[0].why
-    assert list(load_balancers(Balancers(), Place("local", cluster="c1"), None)) == [], (
+    assert list(load_balancers(Balancers(), StackLocation("local", cluster="c1"), None)) == [], (
         "without a look inside nobody can tell"
     )
-    own = load_balancers(Balancers(), Place("local", cluster="c1", cluster_made=True), None)
+    own = load_balancers(Balancers(), StackLocation("local", cluster="c1", cluster_made=True), None)
     assert sorted(one.id for one in own) == ["lb-api", "lb-dead", "lb-used"]

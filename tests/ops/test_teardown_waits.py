@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ops.teardown.cloud import CloudError
-from ops.teardown.place import Place
 from ops.teardown.scan_network import service_mark
+from ops.teardown.stack_location import StackLocation
 from ops.teardown.stages import STAGES
 from ops.teardown.waits import Watch
 from tests.ops.test_teardown_guard import FakeCloud
-from tests.ops.test_teardown_report import FakeInside
+from tests.ops.test_teardown_report import FakeReader
 
-PLACE = Place(
+PLACE = StackLocation(
     "local", cluster="c1", namespace="inference", pools=frozenset({"np-1"}), groups=frozenset({"asg-1"}),
     volumes=frozenset({"pv-1"}), buckets=frozenset({"models"}),
 )  # fmt: skip
@@ -65,7 +65,7 @@ def test_a_service_s_load_balancer_is_waited_for_and_one_left_behind_is_not() ->
         {"metadata": {"uid": "a-1"}, "spec": {"type": "LoadBalancer"}},
         {"metadata": {"uid": "b-2"}, "spec": {"type": "ClusterIP"}},
     ]
-    inside = FakeInside({"/api/v1/namespaces/inference/services": {"items": services}})
+    reader = FakeReader({"/api/v1/namespaces/inference/services": {"items": services}})
     mark = {"TagKey": "kubernetes.do.not.delete", "TagValue": service_mark("a-1")}
     region = Region(
         {
@@ -75,7 +75,7 @@ def test_a_service_s_load_balancer_is_waited_for_and_one_left_behind_is_not() ->
             ]
         }
     )
-    watch = Watch(region, PLACE, inside)
+    watch = Watch(region, PLACE, reader)
     assert watch.balancers() == [], "its Services were not noted, or have none"
     watch.note_services()
     assert watch.balancers() == ["load balancer lb-1"]
@@ -88,16 +88,16 @@ def test_pods_of_controllers_are_waited_for_until_they_have_ended() -> None:
         pod("done", phase="Succeeded"),
         pod("leaving", leaving=True),
     ]
-    inside = FakeInside({"/api/v1/namespaces/inference/pods": {"items": pods}})
-    assert Watch(Region({}), PLACE, inside).pods() == ["pod serving ends", "pod leaving ends"]
-    assert Watch(Region({}), PLACE, inside, namespace_stays=True).pods() == ["pod leaving ends"], (
+    reader = FakeReader({"/api/v1/namespaces/inference/pods": {"items": pods}})
+    assert Watch(Region({}), PLACE, reader).pods() == ["pod serving ends", "pod leaving ends"]
+    assert Watch(Region({}), PLACE, reader, namespace_stays=True).pods() == ["pod leaving ends"], (
         "the namespace is others' too"
     )
 
 
 def test_a_volume_is_released_when_it_is_neither_there_nor_attached() -> None:
     attachment = {"spec": {"source": {"persistentVolumeName": "pv-1"}}}
-    inside = FakeInside(
+    reader = FakeReader(
         {
             "/api/v1/persistentvolumes": {
                 "items": [{"metadata": {"name": "pv-1"}}, {"metadata": {"name": "another"}}]
@@ -105,7 +105,7 @@ def test_a_volume_is_released_when_it_is_neither_there_nor_attached() -> None:
             "/apis/storage.k8s.io/v1/volumeattachments": {"items": [attachment]},
         }
     )
-    assert Watch(Region({}), PLACE, inside).volumes() == ["volume pv-1", "volume pv-1 is attached"]
+    assert Watch(Region({}), PLACE, reader).volumes() == ["volume pv-1", "volume pv-1 is attached"]
     assert Watch(Region({}), PLACE, None).volumes() == [], "a cluster that is gone holds none"
 
 

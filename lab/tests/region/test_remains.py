@@ -12,14 +12,14 @@ from lab.alicloud.seed import CLUSTER
 from lab.tests.region.running import Lab, wait_for
 from ops.teardown import scan
 from ops.teardown.cloud import PAGE, Cloud, CloudError, Credentials, tag_filter
-from ops.teardown.found import KINDS
-from ops.teardown.place import Place
+from ops.teardown.leftovers import KINDS
+from ops.teardown.stack_location import StackLocation
 from tests.remains import container_service, make_balancer, plant, remove, write
 
 STACK = "local"
 IN_CLUSTER = {"Namespace", "PersistentVolume", "Node", "pods", "object"}
 OF_A_MADE_CLUSTER = {"cluster", "OIDC provider"}
-PLACE = Place(
+PLACE = StackLocation(
     STACK, regions=frozenset({"cn-shanghai"}), cluster=CLUSTER, pool_name=f"inference-{STACK}-"
 )
 
@@ -39,9 +39,11 @@ def planted(cloud: Cloud) -> Iterator[dict[str, str]]:
     wait_for(lambda: not look(cloud))
 
 
-def look(cloud: Cloud, place: Place = PLACE, kept: scan.Kept | None = None) -> set[tuple[str, str]]:
+def look(
+    cloud: Cloud, location: StackLocation = PLACE, kept: scan.Kept | None = None
+) -> set[tuple[str, str]]:
     """What a look finds, everything having been looked at."""
-    remains = scan.look(cloud, place, None, kept=kept)
+    remains = scan.look(cloud, location, None, kept=kept)
     assert remains.unseen == ()
     return {(one.kind, one.id) for one in remains.found}
 
@@ -68,7 +70,7 @@ def test_of_every_kind_what_was_left_behind_is_found_with_a_command(
 
 
 def test_what_another_stack_left_is_not_ours(cloud: Cloud, planted: dict[str, str]) -> None:
-    others = Place("staging", cluster=CLUSTER, pool_name="inference-staging-")
+    others = StackLocation("staging", cluster=CLUSTER, pool_name="inference-staging-")
     assert look(cloud, others) == set()
 
 
@@ -109,7 +111,7 @@ def test_a_made_cluster_counts_with_everything_ack_made_for_it(cloud: Cloud, lab
     body["addons"] = [{"name": "loongcollector", "config": "{}"}]
     made = container_service(cloud, "POST", "/clusters", body)["cluster_id"]
     try:
-        found = look(cloud, Place(STACK, cluster=made, cluster_made=True, pool_name="x-"))
+        found = look(cloud, StackLocation(STACK, cluster=made, cluster_made=True, pool_name="x-"))
         kinds = {kind for kind, _ in found}
         assert kinds >= {
             "cluster",
@@ -119,7 +121,7 @@ def test_a_made_cluster_counts_with_everything_ack_made_for_it(cloud: Cloud, lab
             "RAM role",
             "log project",
         }
-        assert look(cloud, Place(STACK, cluster=made, pool_name="x-")) == set(), (
+        assert look(cloud, StackLocation(STACK, cluster=made, pool_name="x-")) == set(), (
             "a cluster that was given is not the stack's to delete"
         )
     finally:

@@ -14,7 +14,7 @@ GONE = ("ErrorClusterNotFound", "ErrorClusterDeleted")
 """The container service's words for a cluster that is not there."""
 
 
-class NoCluster(Exception):
+class ClusterError(Exception):
     """Nobody can look inside; the text says why. `gone`: the container service knows no such
     cluster.
     """
@@ -24,7 +24,7 @@ class NoCluster(Exception):
         self.gone = gone
 
 
-class Inside:
+class ClusterReader:
     """One API server that answers."""
 
     def __init__(self, kubeconfig: str) -> None:
@@ -64,9 +64,9 @@ class Inside:
         except (ApiException, DynamicApiError) as error:
             if error.status == 404:
                 return ""
-            raise NoCluster(f"{path}: {error.status} {error.reason}") from None
+            raise ClusterError(f"{path}: {error.status} {error.reason}") from None
         except Exception as error:
-            raise NoCluster(f"{path}: {_short(error)}") from None
+            raise ClusterError(f"{path}: {_short(error)}") from None
 
     def text(self, path: str) -> str:
         """One GET whose answer is not JSON, such as a log; "" for what isn't there. Raises
@@ -79,12 +79,12 @@ class Inside:
         return self.get(path).get("items") or []
 
 
-def reach(cloud: Cloud, cluster: str, kubeconfig: str | None = None) -> Inside:
+def reach(cloud: Cloud, cluster: str, kubeconfig: str | None = None) -> ClusterReader:
     """A way into the cluster: by `kubeconfig`, or by a temporary one that the container service
     issues. Raises NoCluster.
     """
     if not cluster and kubeconfig is None:
-        raise NoCluster("neither state nor settings name a cluster", gone=True)
+        raise ClusterError("neither state nor settings name a cluster", gone=True)
     try:
         if cluster:
             cloud.cs(f"/clusters/{cluster}")
@@ -93,16 +93,16 @@ def reach(cloud: Cloud, cluster: str, kubeconfig: str | None = None) -> Inside:
             or cloud.cs(f"/k8s/{cluster}/user_config", TemporaryDurationMinutes=60)["config"]
         )
     except CloudError as error:
-        raise NoCluster(str(error), gone=error.code in GONE or error.status == 404) from None
+        raise ClusterError(str(error), gone=error.code in GONE or error.status == 404) from None
     try:
-        inside = Inside(text)
+        reader = ClusterReader(text)
     except Exception as error:
-        raise NoCluster(
+        raise ClusterError(
             f"the kubeconfig of cluster {cluster} can't be used: {_short(error)}"
         ) from None
-    if not inside.get("/version"):
-        raise NoCluster("/version: the API server does not know it")
-    return inside
+    if not reader.get("/version"):
+        raise ClusterError("/version: the API server does not know it")
+    return reader
 
 
 def _short(error: Exception) -> str:

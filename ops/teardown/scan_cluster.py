@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ops.teardown.checkpoint import Resource
-from ops.teardown.found import Found, found
-from ops.teardown.inside import Inside
-from ops.teardown.place import Place
+from ops.teardown.cluster_reader import ClusterReader
+from ops.teardown.leftovers import Leftover, leftover
+from ops.teardown.stack_location import StackLocation
 
 STACK_LABEL = "inference-stack"
 PLURALS = {
@@ -24,28 +24,30 @@ LOOKED_AT = ("Namespace", "PersistentVolume")
 """Kinds that have a look of their own."""
 
 
-def namespaces(inside: Inside, place: Place) -> Iterator[Found]:
+def namespaces(reader: ClusterReader, location: StackLocation) -> Iterator[Leftover]:
     """The stack's namespace, with what is still in it."""
-    there = inside.get(f"/api/v1/namespaces/{place.namespace}")
+    there = reader.get(f"/api/v1/namespaces/{location.namespace}")
     if there:
-        pods = len(inside.items(f"/api/v1/namespaces/{place.namespace}/pods"))
-        yield found(
+        pods = len(reader.items(f"/api/v1/namespaces/{location.namespace}/pods"))
+        yield leftover(
             "Namespace",
-            place.namespace,
+            location.namespace,
             f"{(there.get('status') or {}).get('phase')}, {pods} pods in it",
             "",
         )
 
 
-def volumes(inside: Inside, place: Place, shared: bool = False) -> Iterator[Found]:
+def volumes(
+    reader: ClusterReader, location: StackLocation, shared: bool = False
+) -> Iterator[Leftover]:
     """PersistentVolumes by name, or claimed from the stack's namespace, unless it is `shared` with
     others.
     """
-    for item in inside.items("/api/v1/persistentvolumes"):
+    for item in reader.items("/api/v1/persistentvolumes"):
         claim = (item["spec"].get("claimRef") or {}).get("namespace")
         name = item["metadata"]["name"]
-        if name in place.volumes or (claim == place.namespace and not shared):
-            yield found(
+        if name in location.volumes or (claim == location.namespace and not shared):
+            yield leftover(
                 "PersistentVolume",
                 name,
                 f"{(item.get('status') or {}).get('phase')}, claimed from namespace {claim}",
@@ -53,15 +55,15 @@ def volumes(inside: Inside, place: Place, shared: bool = False) -> Iterator[Foun
             )
 
 
-def nodes(inside: Inside, place: Place) -> Iterator[Found]:
+def nodes(reader: ClusterReader, location: StackLocation) -> Iterator[Leftover]:
     """Node objects of the stack's pools."""
-    for item in inside.items("/api/v1/nodes"):
+    for item in reader.items("/api/v1/nodes"):
         labels = item["metadata"].get("labels") or {}
         if (
-            labels.get(STACK_LABEL) == place.stack
-            or labels.get("alibabacloud.com/nodepool-id") in place.pools
+            labels.get(STACK_LABEL) == location.stack
+            or labels.get("alibabacloud.com/nodepool-id") in location.pools
         ):
-            yield found(
+            yield leftover(
                 "Node",
                 item["metadata"]["name"],
                 f"of node pool {labels.get('alibabacloud.com/nodepool-id')}",
@@ -69,26 +71,28 @@ def nodes(inside: Inside, place: Place) -> Iterator[Found]:
             )
 
 
-def objects(inside: Inside, known: Sequence[Resource]) -> Iterator[Found]:
+def objects(reader: ClusterReader, known: Sequence[Resource]) -> Iterator[Leftover]:
     """Objects that the state named when the run began, and that are still there."""
     for one in known:
         path = path_of(one)
-        if path and inside.get(path):
+        if path and reader.get(path):
             yield _object(one)
 
 
-def grants(inside: Inside, place: Place, shared: bool = False) -> Iterator[Found]:
+def grants(
+    reader: ClusterReader, location: StackLocation, shared: bool = False
+) -> Iterator[Leftover]:
     """ClusterRoleBindings to accounts of the stack's namespace, and the ClusterRoles that nothing
     else grants. Their names are drawn, and no state may know them any more.
     """
     if shared:
         return
-    bindings = inside.items("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings")
-    ours = [one for one in bindings if _granted_to(one) == {place.namespace}]
+    bindings = reader.items("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings")
+    ours = [one for one in bindings if _granted_to(one) == {location.namespace}]
     others = {one["roleRef"]["name"] for one in bindings if one not in ours}
-    why = f"granted to accounts of namespace {place.namespace} only"
+    why = f"granted to accounts of namespace {location.namespace} only"
     for one in ours:
-        yield found(
+        yield leftover(
             "object",
             one["metadata"]["name"],
             f"ClusterRoleBinding, {why}",
@@ -96,16 +100,16 @@ def grants(inside: Inside, place: Place, shared: bool = False) -> Iterator[Found
             of="clusterrolebinding",
         )
     for name in sorted({one["roleRef"]["name"] for one in ours} - others):
-        role = inside.get(f"/apis/rbac.authorization.k8s.io/v1/clusterroles/{name}")
+        role = reader.get(f"/apis/rbac.authorization.k8s.io/v1/clusterroles/{name}")
         if role and BOOTSTRAP not in (role["metadata"].get("labels") or {}):
-            yield found("object", name, f"ClusterRole, {why}", "", of="clusterrole")
+            yield leftover("object", name, f"ClusterRole, {why}", "", of="clusterrole")
 
 
 def _granted_to(binding: dict) -> set[str]:
     return {subject.get("namespace", "") for subject in binding.get("subjects") or ()}
 
 
-def forgotten(known: Sequence[Resource]) -> Iterator[Found]:
+def forgotten(known: Sequence[Resource]) -> Iterator[Leftover]:
     """What is certainly still in a cluster that did not answer: the namespace, and what belongs to
     none.
     """
@@ -113,13 +117,13 @@ def forgotten(known: Sequence[Resource]) -> Iterator[Found]:
         kind = one.kind.rpartition(":")[2]
         if "/" not in one.id:
             why = "forgotten by the state; the cluster did not answer"
-            yield found(kind, one.id, why, "") if kind in LOOKED_AT else _object(one, why)
+            yield leftover(kind, one.id, why, "") if kind in LOOKED_AT else _object(one, why)
 
 
-def _object(one: Resource, why: str = "") -> Found:
+def _object(one: Resource, why: str = "") -> Leftover:
     kind, (namespace, _, name) = one.kind.rpartition(":")[2], one.id.rpartition("/")
     of = f"{kind.lower()} --namespace {namespace}" if namespace else kind.lower()
-    return found(
+    return leftover(
         "object", name, f"{kind} {one.id}, {why or f'known to the state as {one.name}'}", "", of=of
     )
 

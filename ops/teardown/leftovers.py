@@ -63,7 +63,7 @@ KINDS = tuple(_COMMANDS)
 
 
 @dataclass(frozen=True)
-class Found:
+class Leftover:
     """One thing that is still there."""
 
     kind: str
@@ -85,15 +85,15 @@ class Unseen:
     why: str
 
 
-def found(
+def leftover(
     kind: str, identity: str, why: str, region: str, *, of: str = "", first: str = ""
-) -> Found:
+) -> Leftover:
     """A thing with its command; `of` is what it is in (a node pool's cluster), `first` a command
     that has to come before.
     """
     words = {"id": shlex.quote(identity), "region": region, "of": of}
     remove = _COMMANDS[kind].format(**words)
-    return Found(
+    return Leftover(
         kind,
         identity,
         why,

@@ -23,7 +23,7 @@ KUBERNETES_PROVIDER, ALICLOUD_PROVIDER = "pulumi:providers:kubernetes", "pulumi:
 
 
 @dataclass(frozen=True)
-class Place:
+class StackLocation:
     """What the stack's records say of account, region and cluster, and the names by which its
     things are found.
     """
@@ -62,7 +62,7 @@ class Place:
         return {"project": PROJECT, "stack": self.stack}
 
 
-def without(place: Place, things: Collection[tuple[str, str]]) -> Place:
+def without(location: StackLocation, things: Collection[tuple[str, str]]) -> StackLocation:
     """The place without what is (or becomes) somebody else's, so that nobody waits for it or takes
     it for left behind.
     """
@@ -77,18 +77,19 @@ def without(place: Place, things: Collection[tuple[str, str]]) -> Place:
         "scaling group": "groups",
     }
     return dataclasses.replace(
-        place,
+        location,
         **{
-            name: getattr(place, name) - ids.get(kind, frozenset()) for kind, name in fields.items()
+            name: getattr(location, name) - ids.get(kind, frozenset())
+            for kind, name in fields.items()
         },
     )
 
 
-def place(stack: str, checkpoint: Checkpoint, config: dict[str, Any]) -> Place:
+def locate(stack: str, checkpoint: Checkpoint, config: dict[str, Any]) -> StackLocation:
     """Put together from the state and from the stack's file (`config`: full keys)."""
     settings = settings_of(stack, config)
     cluster = config.get(f"{PROJECT}:cluster") or {}
-    found = Place(
+    found = StackLocation(
         stack,
         accounts=frozenset(filter(None, [*_accounts(checkpoint), cluster.get("accountId")])),
         regions=frozenset(filter(None, [*_regions(checkpoint), config.get("alicloud:region")])),
@@ -161,13 +162,13 @@ def _regions(checkpoint: Checkpoint) -> list[str]:
 
 def _cluster(checkpoint: Checkpoint) -> str:
     made = [one.id for one in checkpoint.of(MADE_CLUSTER)]
-    inside = [one.get("clusterIdentifier") for one in checkpoint.of(KUBERNETES_PROVIDER)]
+    reader = [one.get("clusterIdentifier") for one in checkpoint.of(KUBERNETES_PROVIDER)]
     output = checkpoint.outputs.get("clusterId")
     named = [
         one.get("clusterId") for one in checkpoint.resources if one.kind.startswith("alicloud:cs/")
     ]
     return next(
-        filter(None, [*made, *inside, *named, output if isinstance(output, str) else ""]), ""
+        filter(None, [*made, *reader, *named, output if isinstance(output, str) else ""]), ""
     )
 
 
