@@ -22,7 +22,7 @@ import sys
 from typing import Any
 
 from ops.pulumi import ROOT, CommandFailed, Stack, environment
-from ops.teardown.edits import SECRET
+from ops.teardown.checkpoint import SECRET
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 """Type token of a release."""

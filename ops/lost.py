@@ -16,7 +16,7 @@ from ops import advice, objects, recover
 from ops.events import Failure, Report
 from ops.lookup import CLOCKS_DIFFER, FOUND, MADE, id_by_name, made_at
 from ops.pulumi import CommandFailed, Stack
-from ops.teardown.edits import SECRET
+from ops.teardown.checkpoint import SECRET
 
 
 def take_over(stack: Stack, report: Report, started: float) -> dict[str, str]:

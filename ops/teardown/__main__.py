@@ -79,12 +79,11 @@ def main() -> int:
         return into_lab()
     if not stack.in_lab:
         require_cli()
-    from ops.teardown import run
     from ops.teardown.cloud import CloudError
     from ops.teardown.guard import Refused
-    from ops.teardown.teardown import explain
+    from ops.teardown.teardown import explain, take_terminate_as_interrupt
 
-    run.take_terminate_as_interrupt()
+    take_terminate_as_interrupt()
     try:
         return teardown(stack, options)
     except Refused as problem:
@@ -98,7 +97,7 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
-    except (KeyboardInterrupt, run.Interrupted):
+    except KeyboardInterrupt:
         print(
             "\ninterrupted; what is gone is gone, and the same command goes on from here",
             file=sys.stderr,

@@ -1,15 +1,23 @@
-"""What the stack's state says is there, as plain resources. Secrets in it stay encrypted and are
-never looked at.
+"""The stack's state: what it says is there, as plain resources, and the two edits that a destroy needs
+in it. Secrets stay encrypted and are never looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 STACK = "pulumi:pulumi:Stack"
 PROVIDER = "pulumi:providers:"
+POOL, BUCKET = "alicloud:cs/nodePool:NodePool", "alicloud:oss/bucket:Bucket"
+ROLE, POLICY = "alicloud:ram/role:Role", "alicloud:ram/policy:Policy"
+MADE_CLUSTER = "alicloud:cs/managedKubernetes:ManagedKubernetes"
+NAMESPACE, VOLUME = "kubernetes:core/v1:Namespace", "kubernetes:core/v1:PersistentVolume"
+KUBERNETES_PROVIDER, ALICLOUD_PROVIDER = "pulumi:providers:kubernetes", "pulumi:providers:alicloud"
+SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+"""How a checkpoint marks a secret; an import encrypts its `plaintext`."""
 
 
 @dataclass(frozen=True)
@@ -116,3 +124,38 @@ def resource(row: Mapping[str, Any]) -> Resource:
         retained=bool(row.get("retainOnDelete")),
         needs=frozenset(filter(None, needs)) - {row["urn"]},
     )
+
+
+def unprotect(state: dict[str, Any], urns: Collection[str]) -> bool:
+    """Takes the protection off: the engine neither deletes nor forgets what is protected. Whether
+    anything changed.
+    """
+    rows = [
+        row
+        for row in state["deployment"].get("resources") or []
+        if row["urn"] in urns and row.get("protect")
+    ]
+    for row in rows:
+        row["protect"] = False
+    return bool(rows)
+
+
+def renew(state: dict[str, Any], kubeconfig: str) -> bool:
+    """Puts a kubeconfig that is valid now in place of the one the last `up` has left: a temporary
+    one has run out by now, and a destroy does not run the program that would ask for another.
+    Whether anything changed.
+    """
+    rows = [
+        row
+        for row in state["deployment"].get("resources") or []
+        if row["type"] == KUBERNETES_PROVIDER
+    ]
+    sides = [
+        row[side]
+        for row in rows
+        for side in ("inputs", "outputs")
+        if "kubeconfig" in (row.get(side) or {})
+    ]
+    for side in sides:
+        side["kubeconfig"] = {**SECRET, "plaintext": json.dumps(kubeconfig)}
+    return bool(sides)

@@ -1,40 +1,208 @@
-"""What a teardown will do, before it does it: what goes and when, what is lost, what is protected,
+"""What a teardown will do, before it does it: in which order things go, what is lost, what is protected,
 what stays and what that costs.
+
+The engine deletes along the dependency graph: pods first (a Deployment goes in the foreground, with
+its last pod), then the claim, the volume, and what these stood on. It knows nothing of what follows
+from a deletion outside of it: a load balancer that is still there, instances that are still
+stopping. So a destroy is cut where such a thing has to be waited for before the next resource can
+go: what lies in the cluster, where a Service of the stack has a load balancer of its own; and the
+cluster itself, where the stack made it. Each part is one run of the engine, which keeps the order
+within it. Which stage a resource belongs to follows from its type; then whatever something else
+needs is moved behind it, so that a part of the program nobody thought of here goes in the right
+order too.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from ops.plan.prices import load
+from ops.preview_comment.cost import HOURS, Range, of_pool
+from ops.preview_comment.document import State
 from ops.preview_comment.losses import LOST
-from ops.teardown.checkpoint import Checkpoint, Resource
-from ops.teardown.cost import Costs
-from ops.teardown.guard import Refused
-from ops.teardown.stack_location import (
+from ops.teardown.checkpoint import (
     BUCKET,
     MADE_CLUSTER,
     NAMESPACE,
-    POLICY,
     POOL,
-    ROLE,
-    StackLocation,
+    PROVIDER,
+    Checkpoint,
+    Resource,
 )
-from ops.teardown.stages import Stage, kept_for_model, stages
+from ops.teardown.guard import Refused
+from ops.teardown.leftovers import FOUND_AS, kind_of
+from ops.teardown.stack_location import StackLocation
 
-FOUND_AS = {
-    BUCKET: "bucket",
-    POOL: "node pool",
-    ROLE: "RAM role",
-    POLICY: "RAM policy",
-    NAMESPACE: "Namespace",
-    MADE_CLUSTER: "cluster",
-    "alicloud:vpc/network:Network": "VPC",
-    "alicloud:vpc/switch:Switch": "vSwitch",
-    "kubernetes:core/v1:PersistentVolume": "PersistentVolume",
+STAGES = ("entry", "server", "volume", "node pool", "store", "cluster")
+"""First to last."""
+_ENTRY, _SERVER, _VOLUME, _POOL, _STORE, _CLUSTER = range(len(STAGES))
+BY_TYPE = (
+    ("kubernetes:networking.k8s.io/v1:Ingress", _ENTRY),
+    ("kubernetes:core/v1:PersistentVolume", _VOLUME),  # and the claim
+    ("kubernetes:core/v1:Namespace", _VOLUME),
+    ("kubernetes:helm.sh/", _CLUSTER),
+    ("kubernetes:", _SERVER),
+    ("alicloud:cs/nodePool:", _POOL),
+    ("alicloud:oss/", _STORE),
+    ("alicloud:ram/", _STORE),
+    ("ossmodel:", _STORE),
+)
+"""Beginning of a type token: its stage. The first that fits counts; what fits none goes last."""
+PARTS = ((_ENTRY, _SERVER, _VOLUME), (_POOL, _STORE), (_CLUSTER,))
+"""Stages that one run of the engine takes at most. Within a run, claims wait for the pods that
+mount them (the Deployment is deleted in the foreground), nodes, roles and buckets for the claims
+and volumes; a network may only go once its instances are gone.
+"""
+MODEL = ("alicloud:oss/", "ossmodel:")
+"""What `--keep-model` keeps."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What goes together."""
+
+    name: str
+    resources: tuple[Resource, ...]
+
+    @property
+    def real(self) -> list[Resource]:
+        """Those that exist outside of the state."""
+        return [one for one in self.resources if one.real]
+
+
+def own_stage(resource: Resource) -> int:
+    """The stage its type asks for. A component, a provider and the stack have none of their own:
+    the first, until others need them.
+    """
+    if not resource.id or resource.kind.startswith("pulumi:"):
+        return _CLUSTER if resource.kind.startswith(PROVIDER) else _ENTRY
+    return next(
+        (stage for beginning, stage in BY_TYPE if resource.kind.startswith(beginning)), _CLUSTER
+    )
+
+
+def stage_of(checkpoint: Checkpoint) -> dict[str, int]:
+    """URN: number of its stage. Nothing goes before what needs it."""
+    found = {one.urn: own_stage(one) for one in checkpoint.resources}
+    for one in reversed(checkpoint.resources):  # registered after what it needs, so one pass does
+        for need in one.needs:
+            if need in found:
+                found[need] = max(found[need], found[one.urn])
+    return found
+
+
+def stages(checkpoint: Checkpoint, kept: Collection[str] = ()) -> list[Stage]:
+    """What goes, first to last; stages in which nothing goes are left out."""
+    numbers = stage_of(checkpoint)
+    parts = [
+        Stage(
+            name,
+            tuple(
+                one
+                for one in checkpoint.resources
+                if numbers[one.urn] == number and one.urn not in kept
+            ),
+        )
+        for number, name in enumerate(STAGES)
+    ]
+    return [part for part in parts if part.resources]
+
+
+def runs(parts: Sequence[Stage], *, cluster_made: bool, unseen: bool) -> list[tuple[Stage, ...]]:
+    """The stages by run of the engine. What belongs to a cluster that stays (its node scaler's
+    settings) goes with what stands on it.
+
+    unseen: whether something follows from deletions in the cluster that the engine does not wait
+    for by itself.
+    """
+    cut = (
+        PARTS
+        if cluster_made
+        else (PARTS[0], PARTS[1] + PARTS[2])
+        if unseen
+        else (PARTS[0] + PARTS[1] + PARTS[2],)
+    )
+    names = [{STAGES[number] for number in part} for part in cut]
+    found = [tuple(stage for stage in parts if stage.name in some) for some in names]
+    return [some for some in found if some]
+
+
+def kept_for_model(checkpoint: Checkpoint) -> frozenset[str]:
+    """URNs of the bucket, its guards and the model, and of what they need to stay in the state."""
+    return checkpoint.with_needs(
+        one.urn for one in checkpoint.resources if one.kind.startswith(MODEL)
+    )
+
+
+PER_GIB_MONTH = {
+    ("Standard", "LRS"): 0.12,
+    ("Standard", "ZRS"): 0.15,
+    ("IA", "LRS"): 0.08,
+    ("IA", "ZRS"): 0.10,
 }
-"""Type token: what a look for remains calls it."""
+"""CNY, by storage class and redundancy: Alibaba Cloud's public price list for the Chinese mainland,
+2024.
+"""
+Contents = Callable[[str], tuple[int, int, bool]]
+"""Bucket: (number of object versions, bytes, whether there are more)."""
+
+
+class Costs:
+    """Prices of one region, and what is in buckets; each bucket is looked into once."""
+
+    def __init__(self, region: str, contents: Contents) -> None:
+        self._table, _ = load(region=region)
+        self._contents, self._known = contents, {}
+
+    def _inside(self, bucket: str) -> tuple[int, int, bool] | None:
+        if bucket not in self._known:
+            try:
+                self._known[bucket] = self._contents(bucket)
+            except Exception:  # a plan without this figure is a plan all the same
+                self._known[bucket] = None
+        return self._known[bucket]
+
+    def held(self, one: Resource) -> str:
+        """What is in it, "" where nothing can be, or nobody knows."""
+        found = self._inside(one.id) if one.kind == BUCKET else None
+        if not found:
+            return ""
+        number, size, more = found
+        return f"{number:,}{' or more' if more else ''} object versions, {size / 2**20:,.1f} MiB"
+
+    def to_keep(self, one: Resource) -> str:
+        """Its price a month, or why that can't be told."""
+        if one.kind == BUCKET:
+            return self._bucket(one)
+        if one.kind == POOL:
+            price = of_pool(State(inputs=dict(one.inputs)), self._table)
+            return (
+                f"{price.low * HOURS:,.0f} to {price.high * HOURS:,.0f} CNY a month"
+                if isinstance(price, Range)
+                else price
+            )
+        if one.kind == MADE_CLUSTER:
+            return "the control plane of an ACK Pro cluster and its load balancers, by the hour"
+        return "costs nothing by itself"
+
+    def _bucket(self, one: Resource) -> str:
+        found = self._inside(one.id)
+        price = PER_GIB_MONTH.get(
+            (one.get("storageClass") or "Standard", one.get("redundancyType") or "LRS")
+        )
+        if not found or price is None:
+            return "storage is billed by size; how much is in it could not be looked up"
+        return f"{self.held(one)}: about {found[1] / 2**30 * price:,.2f} CNY a month for storage"
+
+    def saved(self, one: Resource) -> str:
+        """What ends with it, "" for what costs nothing worth saying."""
+        price = of_pool(State(inputs=dict(one.inputs)), self._table) if one.kind == POOL else None
+        if not isinstance(price, Range):
+            return ""
+        nodes = f"{price.nodes[0]} to {price.nodes[1]} nodes"
+        return f"node pool {one.get('nodePoolName')}: {price.low:,.2f} to {price.high:,.2f} CNY an hour ({nodes})"
 
 
 @dataclass(frozen=True)
@@ -207,8 +375,3 @@ def _staying(resources: Iterable[Resource], costs: Costs) -> list[str]:
     more = len(resources) - len(named)
     rows = [f"{kind_of(one)} {one.id}: {costs.to_keep(one)}" for one in named]
     return [*rows, f"and {more} parts and settings of them"] if more else rows
-
-
-def kind_of(one: Resource) -> str:
-    """The short name of its type."""
-    return one.kind.rpartition(":")[2]

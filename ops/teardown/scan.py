@@ -1,46 +1,18 @@
-"""One look over region and cluster for whatever of the stack is still there. A part that can't be
-looked at is said to be unseen.
+"""Looks over region and cluster, service by service, for whatever the stack left behind. A part that
+cannot be read is reported as not looked at.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from ops.teardown import scan_cluster, scan_compute, scan_identity, scan_network, scan_store
 from ops.teardown.checkpoint import Resource
 from ops.teardown.cloud import Cloud, CloudError
 from ops.teardown.cluster_reader import ClusterError, ClusterReader
-from ops.teardown.leftovers import Leftover, Unseen
+from ops.teardown.leftovers import Kept, Leftover, Remains, Unseen
 from ops.teardown.stack_location import StackLocation
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What stays on purpose and is therefore no remainder: (kind, id)."""
-
-    things: frozenset[tuple[str, str]] = frozenset()
-
-    def __contains__(self, thing: Leftover) -> bool:
-        return (thing.kind, thing.id) in self.things
-
-    def of(self, kind: str) -> frozenset[str]:
-        """Ids of one kind."""
-        return frozenset(identity for one, identity in self.things if one == kind)
-
-
-@dataclass(frozen=True)
-class Remains:
-    """What a look turned up."""
-
-    found: tuple[Leftover, ...] = ()
-    unseen: tuple[Unseen, ...] = ()
-
-    @property
-    def nothing(self) -> bool:
-        """Whether everything was looked at and nothing is left."""
-        return not self.found and not self.unseen
 
 
 def look(

@@ -1,5 +1,5 @@
-"""Where a stack lives and how what it made is known: from its state, and from its settings for what
-the state has forgotten.
+"""Where a stack is deployed and by which ids, names and tags its resources are found: read from its
+state, and from its settings for what the state no longer names.
 """
 
 from __future__ import annotations
@@ -12,14 +12,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops.pulumi import ROOT
-from ops.teardown.checkpoint import Checkpoint
+from ops.teardown.checkpoint import (
+    ALICLOUD_PROVIDER,
+    BUCKET,
+    KUBERNETES_PROVIDER,
+    MADE_CLUSTER,
+    NAMESPACE,
+    POLICY,
+    POOL,
+    ROLE,
+    VOLUME,
+    Checkpoint,
+)
 
 PROJECT = "elastic-inference"
-POOL, BUCKET = "alicloud:cs/nodePool:NodePool", "alicloud:oss/bucket:Bucket"
-ROLE, POLICY = "alicloud:ram/role:Role", "alicloud:ram/policy:Policy"
-MADE_CLUSTER = "alicloud:cs/managedKubernetes:ManagedKubernetes"
-NAMESPACE, VOLUME = "kubernetes:core/v1:Namespace", "kubernetes:core/v1:PersistentVolume"
-KUBERNETES_PROVIDER, ALICLOUD_PROVIDER = "pulumi:providers:kubernetes", "pulumi:providers:alicloud"
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,28 @@
-"""One teardown from the first look to the last: what `python -m ops.teardown` does between its
-options and its exit status.
+"""One teardown from the first look to the last: what `python -m ops.teardown` does between its options
+and its exit status, and how it runs the CLI for each part of the destroy.
 """
 
 from __future__ import annotations
 
+import ctypes
+import os
+import signal
+import subprocess
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from types import FrameType
 from typing import Any
 
-from ops import recover
-from ops.pulumi import ROOT, CommandFailed, Stack
+from ops import advice, events, recover
+from ops.pulumi import ROOT, CommandFailed, Stack, environment, removed_afterwards
 from ops.teardown import (
     checkpoint,
-    cost,
-    edits,
     guard,
+    leftovers,
     plan,
-    run,
     scan,
     scan_cluster,
     scan_store,
@@ -27,9 +31,8 @@ from ops.teardown import (
 )
 from ops.teardown.cloud import Cloud, credentials
 from ops.teardown.cluster_reader import ClusterError, ClusterReader, reach
-from ops.teardown.leftovers import Unseen
-from ops.teardown.report import Report
-from ops.teardown.stages import Stage, runs
+from ops.teardown.leftovers import Report, Unseen
+from ops.teardown.plan import Stage, runs
 
 
 @dataclass(frozen=True)
@@ -109,12 +112,12 @@ class Teardown:
 
     def show(self, wanted: plan.Plan) -> str:
         """The plan as text."""
-        costs = cost.Costs(self.cloud.region, lambda name: scan_store.contents(self.cloud, name))
+        costs = plan.Costs(self.cloud.region, lambda name: scan_store.contents(self.cloud, name))
         return plan.show(wanted, self.location, self.cloud.region, self.cloud.account, costs)
 
     def destroy(self) -> plan.Plan:
         """Takes everything down, part by part; returns what was planned. Raises CommandFailed,
-        Interrupted or Refused.
+        KeyboardInterrupt or Refused.
         """
         if not self.state.resources:
             return self.plan()
@@ -131,7 +134,7 @@ class Teardown:
         for number, part in enumerate(parts, 1):
             print(f"\n{number}/{len(parts)} {', '.join(stage.name for stage in part)}", flush=True)
             whole = number == len(parts) and not wanted.kept
-            run.destroy(
+            run_destroy(
                 self.stack,
                 None if whole else self._targets(part),
                 self._environment(),
@@ -171,7 +174,7 @@ class Teardown:
         return stack_location.without(self.location, wanted.of_others | self.location.kept)
 
     def _environment(self) -> dict[str, str]:
-        return run.UNREACHABLE if self.options.cluster_gone else {}
+        return UNREACHABLE if self.options.cluster_gone else {}
 
     def _settle(self) -> None:
         """What a killed update left open; of a cluster that is gone nothing is looked for."""
@@ -190,15 +193,15 @@ class Teardown:
             return
         state = recover.export(self.stack)
         changed = [
-            edits.unprotect(state, urns),
-            bool(kubeconfig) and edits.renew(state, kubeconfig),
+            checkpoint.unprotect(state, urns),
+            bool(kubeconfig) and checkpoint.renew(state, kubeconfig),
         ]
         if any(changed):
             recover.write(self.stack, state)
 
     def look(self, wanted: plan.Plan) -> Report:
         """What is left."""
-        kept = scan.Kept(wanted.things | self.location.kept)
+        kept = leftovers.Kept(wanted.things | self.location.kept)
         gone = self.location.cluster_made and not self._watch(wanted).clusters()
         remains = scan.look(
             self.cloud,
@@ -210,7 +213,7 @@ class Teardown:
         if self.outside is not None and not self.outside.gone:
             why = f"{self.outside}; when it answers again, the same command without --cluster-gone looks at it"
             there = tuple(scan_cluster.forgotten(self._forgotten(wanted)))
-            remains = scan.Remains(
+            remains = leftovers.Remains(
                 (*remains.found, *there),
                 (*remains.unseen, Unseen(f"the inside of cluster {self.location.cluster}", why)),
             )
@@ -228,10 +231,7 @@ def pools_of(stages: Iterable[Stage]) -> set[tuple[str, str]]:
     on goes later than the rest, and what goes later is not waited for now.
     """
     pools = [
-        one
-        for stage in stages
-        for one in stage.resources
-        if one.kind.startswith(stack_location.POOL)
+        one for stage in stages for one in stage.resources if one.kind.startswith(checkpoint.POOL)
     ]
     return {("node pool", one.id.rpartition(":")[2]) for one in pools} | {
         ("scaling group", one.get("scalingGroupId")) for one in pools
@@ -245,3 +245,90 @@ def explain(failure: CommandFailed) -> int:
         file=sys.stderr,
     )
     return failure.code
+
+
+ATTEMPTS = 3
+"""Of one part: clouds throttle and fail for moments, and deleting what is gone already is no
+error.
+"""
+PAUSE = 2.0
+UNREACHABLE = {"PULUMI_K8S_DELETE_UNREACHABLE": "true", "PULUMI_K8S_CLIENT_TIMEOUT": "10"}
+"""Has the Kubernetes plugin forget objects of a cluster that does not answer, and find that out
+within seconds.
+"""
+_PR_SET_PDEATHSIG = 1
+
+
+def run_destroy(
+    stack: Stack,
+    targets: Iterable[checkpoint.Resource] | None,
+    extra: Mapping[str, str],
+    settle: Callable[[], None],
+) -> None:
+    """Deletes the targets, or everything for None. `settle` runs before another attempt. Raises
+    CommandFailed, KeyboardInterrupt.
+    """
+    targeted = [word for one in targets or () for word in ("--target", one.urn)]
+    for attempt in range(1, ATTEMPTS + 1):
+        with events.recorded() as (options, log):
+            words = [
+                "destroy",
+                "--stack",
+                stack.name,
+                "--yes",
+                "--skip-preview",
+                "--suppress-outputs",
+                *targeted,
+                *options,
+            ]
+            code = _run(stack.command(*words), {**extra, **events.KNOWN})
+            if code == 0:
+                return
+            for line in advice.explanation(events.read(log)):
+                print(line, file=sys.stderr)
+        if attempt == ATTEMPTS:
+            raise CommandFailed(["pulumi", "destroy"], code)
+        print(
+            f"That did not finish; once more ({attempt + 1} of {ATTEMPTS}).",
+            file=sys.stderr,
+            flush=True,
+        )
+        time.sleep(PAUSE)
+        settle()
+
+
+def _run(command: list[str], extra: Mapping[str, str]) -> int:
+    """The CLI's exit status. Raises KeyboardInterrupt, once the CLI is done with what it was about."""
+    interrupted = False
+    with removed_afterwards() as removal:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**environment(), **extra, **removal}, preexec_fn=_end_with_us
+        )
+        while True:
+            try:
+                code = process.wait()
+                break
+            except KeyboardInterrupt:
+                interrupted = True
+                if not os.isatty(0):  # on a terminal the CLI has got it too
+                    process.send_signal(signal.SIGINT)
+    if interrupted:
+        raise KeyboardInterrupt
+    return code
+
+
+def _end_with_us() -> None:
+    """In the child: a CLI whose teardown was killed ends its update in order and gives its lock
+    back.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+
+
+def take_terminate_as_interrupt() -> None:
+    """SIGTERM ends a run like Ctrl-C: in order."""
+
+    def raise_it(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, raise_it)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ops.teardown import cost, plan, stack_location, stages
+from ops.teardown import checkpoint, plan, stack_location
 from ops.teardown.checkpoint import Checkpoint
 from ops.teardown.guard import Refused
 from ops.teardown.teardown import pools_of
@@ -16,18 +16,18 @@ CASES = {
     "adopting": states.adopting,
     "own cluster": states.with_own_cluster,
 }
-COSTS = cost.Costs("cn-shanghai", lambda bucket: (31, 42 * 2**20, False))
+COSTS = plan.Costs("cn-shanghai", lambda bucket: (31, 42 * 2**20, False))
 
 
 def stage_names(state: Checkpoint) -> dict[str, str]:
     """Logical name: stage."""
-    return {one.name: stage.name for stage in stages.stages(state) for one in stage.resources}
+    return {one.name: stage.name for stage in plan.stages(state) for one in stage.resources}
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_nothing_goes_before_what_needs_it(name: str) -> None:
     state = CASES[name]()
-    numbers = stages.stage_of(state)
+    numbers = plan.stage_of(state)
     pairs = [(one.urn, need) for one in state.resources for need in one.needs if need in numbers]
     assert len(pairs) > 50 and all(numbers[one] <= numbers[need] for one, need in pairs)
 
@@ -35,7 +35,7 @@ def test_nothing_goes_before_what_needs_it(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_everything_goes_in_some_stage_and_once(name: str) -> None:
     state = CASES[name]()
-    going = [one.urn for stage in stages.stages(state) for one in stage.resources]
+    going = [one.urn for stage in plan.stages(state) for one in stage.resources]
     assert sorted(going) == sorted(one.urn for one in state.resources)
 
 
@@ -47,7 +47,7 @@ def test_the_order_is_entry_server_volume_pool_store_cluster() -> None:
     assert found["pool-pool"] == "node pool"
     assert found["models-bucket"] == found["models-model"] == found["access-role"] == "store"
     assert found["cluster-scaler"] == found["ack"] == "cluster"
-    assert [stage.name for stage in stages.stages(states.local())] == list(stages.STAGES)
+    assert [stage.name for stage in plan.stages(states.local())] == list(plan.STAGES)
 
 
 def test_a_created_cluster_s_own_nodes_outlive_the_gpu_pool() -> None:
@@ -59,7 +59,7 @@ def test_a_created_cluster_s_own_nodes_outlive_the_gpu_pool() -> None:
 
 def test_what_goes_later_is_not_waited_for_with_the_gpu_pool() -> None:
     made = states.with_own_cluster()
-    wanted = stages.stages(made)
+    wanted = plan.stages(made)
     at = [stage.name for stage in wanted].index("node pool")
     later = pools_of(wanted[at + 1 :])
     own = stack_location.locate("local", made, {})
@@ -91,16 +91,15 @@ def test_a_protected_bucket_stops_the_plan_until_something_says_what_becomes_of_
     ):
         plan.make(states.prod())
     assert any(
-        one.kind == stack_location.BUCKET
-        for one in plan.make(states.prod(), keep_model=True).staying
+        one.kind == checkpoint.BUCKET for one in plan.make(states.prod(), keep_model=True).staying
     )
     assert any(
-        one.kind == stack_location.BUCKET
+        one.kind == checkpoint.BUCKET
         for one in plan.make(states.prod(), keep_protected=True).staying
     )
     given_up = plan.make(states.prod(), unprotect=True)
     assert [one.kind for one in given_up.unprotect] == [
-        stack_location.BUCKET
+        checkpoint.BUCKET
     ] and given_up.kept == frozenset()
 
 
@@ -160,7 +159,7 @@ def test_a_bucket_nobody_can_look_into_is_no_reason_to_fail() -> None:
         stack_location.locate("local", state, {}),
         "cn-shanghai",
         "1",
-        cost.Costs("cn-shanghai", refused),
+        plan.Costs("cn-shanghai", refused),
     )
     assert "could not be looked up" in text
 
@@ -200,19 +199,19 @@ def test_what_becomes_somebody_else_s_is_neither_waited_for_nor_taken_for_left_b
 def test_the_engine_runs_once_again_after_load_balancers_and_again_for_a_cluster_that_the_stack_made() -> (
     None
 ):
-    given = stages.runs(stages.stages(states.local()), cluster_made=False, unseen=False)
-    assert [[stage.name for stage in part] for part in given] == [list(stages.STAGES)]
-    balanced = stages.runs(stages.stages(states.local()), cluster_made=False, unseen=True)
+    given = plan.runs(plan.stages(states.local()), cluster_made=False, unseen=False)
+    assert [[stage.name for stage in part] for part in given] == [list(plan.STAGES)]
+    balanced = plan.runs(plan.stages(states.local()), cluster_made=False, unseen=True)
     assert [[stage.name for stage in part] for part in balanced] == [
         ["entry", "server", "volume"],
         ["node pool", "store", "cluster"],
     ]
-    made = stages.runs(stages.stages(states.local()), cluster_made=True, unseen=False)
+    made = plan.runs(plan.stages(states.local()), cluster_made=True, unseen=False)
     assert [[stage.name for stage in part] for part in made] == [
         ["entry", "server", "volume"],
         ["node pool", "store"],
         ["cluster"],
     ]
-    assert stages.runs(stages.stages(states.local())[3:5], cluster_made=True, unseen=True) == [
-        tuple(stages.stages(states.local())[3:5])
+    assert plan.runs(plan.stages(states.local())[3:5], cluster_made=True, unseen=True) == [
+        tuple(plan.stages(states.local())[3:5])
     ]

@@ -10,9 +10,7 @@ import pytest
 from ops.teardown import waits
 from ops.teardown.cloud import CloudError, carries, tags_of
 from ops.teardown.cluster_reader import ClusterReader
-from ops.teardown.leftovers import CONSOLES, KINDS, Unseen, leftover
-from ops.teardown.report import Report
-from ops.teardown.scan import Remains
+from ops.teardown.leftovers import CONSOLES, KINDS, Remains, Report, Unseen, leftover
 from ops.teardown.scan_cluster import (
     forgotten,
     grants,

@@ -18,7 +18,7 @@ import pytest
 
 from ops import recover
 from ops.pulumi import ROOT, CommandFailed, Stack
-from ops.teardown import edits, run
+from ops.teardown import checkpoint, teardown
 from ops.teardown.checkpoint import Resource
 
 COUNTING = """
@@ -55,12 +55,12 @@ class Scripted(Stack):
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "PAUSE", 0.0)
+    monkeypatch.setattr(teardown, "PAUSE", 0.0)
 
 
 def test_a_stage_that_fails_is_settled_and_tried_again(tmp_path: pathlib.Path) -> None:
     stack, settled = Scripted(COUNTING, str(tmp_path / "count"), "3"), []
-    run.destroy(stack, [Resource("urn:x", "t")], {}, lambda: settled.append(1))
+    teardown.run_destroy(stack, [Resource("urn:x", "t")], {}, lambda: settled.append(1))
     assert len(stack.asked) == 3 and len(settled) == 2
     assert "--target urn:x" in " ".join(stack.asked[0]) and "--yes" in stack.asked[0]
 
@@ -69,7 +69,7 @@ def test_a_stage_that_fails_each_time_ends_with_the_cli_s_exit_status(
     tmp_path: pathlib.Path,
 ) -> None:
     with pytest.raises(CommandFailed) as failed:
-        run.destroy(Scripted("raise SystemExit(7)"), None, {}, lambda: None)
+        teardown.run_destroy(Scripted("raise SystemExit(7)"), None, {}, lambda: None)
     assert failed.value.code == 7
 
 
@@ -79,7 +79,7 @@ def test_everything_goes_without_a_target_and_the_cli_gets_the_extra_environment
     stack = Scripted(
         "import os,sys;sys.exit(os.environ['PULUMI_K8S_DELETE_UNREACHABLE'] != 'true')"
     )
-    run.destroy(stack, None, run.UNREACHABLE, lambda: None)
+    teardown.run_destroy(stack, None, teardown.UNREACHABLE, lambda: None)
     assert "--target" not in stack.asked[0]
 
 
@@ -93,8 +93,8 @@ def test_an_interruption_reaches_the_cli_and_is_no_failure(tmp_path: pathlib.Pat
 
     threading.Thread(target=press, daemon=True).start()
     stack = Scripted(WAITING, str(ready), str(ended))
-    with pytest.raises(run.Interrupted):
-        run.destroy(stack, None, {}, lambda: None)
+    with pytest.raises(KeyboardInterrupt):
+        teardown.run_destroy(stack, None, {}, lambda: None)
     assert ended.exists() and len(stack.asked) == 1
 
 
@@ -197,7 +197,7 @@ def test_protection_is_taken_off_where_it_is_asked_for_and_nowhere_else() -> Non
             ]
         }
     }
-    assert edits.unprotect(state, {"a", "c"}) and not edits.unprotect(state, {"c"})
+    assert checkpoint.unprotect(state, {"a", "c"}) and not checkpoint.unprotect(state, {"c"})
     assert [row.get("protect") for row in state["deployment"]["resources"]] == [False, True, None]
 
 
@@ -217,10 +217,10 @@ def test_a_kubeconfig_that_has_run_out_is_replaced_as_a_secret() -> None:
             "resources": [row, {"urn": "b", "type": "pulumi:providers:alicloud", "inputs": {}}]
         }
     }
-    assert edits.renew(state, "apiVersion: v1\n")
+    assert checkpoint.renew(state, "apiVersion: v1\n")
     for side in ("inputs", "outputs"):
         assert (
             json.loads(row[side]["kubeconfig"]["plaintext"]) == "apiVersion: v1\n"
             and "ciphertext" not in row[side]["kubeconfig"]
         )
-    assert not edits.renew({"deployment": {}}, "x")
+    assert not checkpoint.renew({"deployment": {}}, "x")

@@ -12,7 +12,7 @@ from lab.alicloud.seed import CLUSTER
 from lab.tests.region.running import Lab, wait_for
 from ops.teardown import scan
 from ops.teardown.cloud import PAGE, Cloud, CloudError, Credentials, tag_filter
-from ops.teardown.leftovers import KINDS
+from ops.teardown.leftovers import KINDS, Kept
 from ops.teardown.stack_location import StackLocation
 from tests.remains import container_service, make_balancer, plant, remove, write
 
@@ -40,7 +40,7 @@ def planted(cloud: Cloud) -> Iterator[dict[str, str]]:
 
 
 def look(
-    cloud: Cloud, location: StackLocation = PLACE, kept: scan.Kept | None = None
+    cloud: Cloud, location: StackLocation = PLACE, kept: Kept | None = None
 ) -> set[tuple[str, str]]:
     """What a look finds, everything having been looked at."""
     remains = scan.look(cloud, location, None, kept=kept)
@@ -77,7 +77,7 @@ def test_what_another_stack_left_is_not_ours(cloud: Cloud, planted: dict[str, st
 def test_what_is_kept_on_purpose_is_not_left_but_its_unfinished_uploads_are(
     cloud: Cloud, planted: dict[str, str]
 ) -> None:
-    found = look(cloud, kept=scan.Kept(frozenset({("bucket", planted["bucket"])})))
+    found = look(cloud, kept=Kept(frozenset({("bucket", planted["bucket"])})))
     assert {kind for kind, identity in found if identity == planted["bucket"]} >= {
         "unfinished uploads"
     }
