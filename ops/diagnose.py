@@ -54,7 +54,7 @@ def after_failure(stack: Stack) -> None:
 
 def explain(stack: Stack) -> list[str]:
     """Lines for a person; none when the cluster has nothing to say against the stack. Raises
-    NotAsked.
+    NotAskedError.
     """
     found = findings(collect(stack))
     return (
@@ -64,19 +64,19 @@ def explain(stack: Stack) -> list[str]:
     )
 
 
-class NotAsked(Exception):
+class NotAskedError(Exception):
     """Nobody can be asked; the text says why."""
 
 
 def collect(stack: Stack) -> Evidence:
-    """Everything that is said about the stack's pods. Raises NotAsked."""
+    """Everything that is said about the stack's pods. Raises NotAskedError."""
     from ops.teardown.cluster_reader import ClusterError
 
     cloud, where, reader = way_in(stack)
     try:
         found = _look(reader, where.namespace)
     except ClusterError as error:
-        raise NotAsked(str(error)) from None
+        raise NotAskedError(str(error)) from None
     if any(waits_for_a_node(pod) for pod in unready_pods(found)):
         found.orders.extend(_orders(cloud, where))
     return found
@@ -84,7 +84,7 @@ def collect(stack: Stack) -> Evidence:
 
 def way_in(stack: Stack) -> tuple[Any, Any, Any]:
     """The stack's cloud, where it lives, and its cluster (ops/teardown: Cloud, StackLocation, ClusterReader).
-    Raises NotAsked.
+    Raises NotAskedError.
     """
     from ops.recover import export
     from ops.teardown import stack_location
@@ -98,7 +98,7 @@ def way_in(stack: Stack) -> tuple[Any, Any, Any]:
         cloud = Cloud(where.region, credentials())
         return cloud, where, reach(cloud, where.cluster, _kubeconfig(stack, config))
     except (CommandFailed, CloudError, ClusterError) as error:
-        raise NotAsked(str(error)) from None
+        raise NotAskedError(str(error)) from None
 
 
 def _kubeconfig(stack: Stack, config: dict[str, Any]) -> str | None:
@@ -214,7 +214,7 @@ def main() -> int:
             print(json.dumps(vars(collect(stack)), indent=1, ensure_ascii=False))
             return 0
         lines = explain(stack)
-    except NotAsked as error:
+    except NotAskedError as error:
         print(f"\nWhat the cluster says could not be asked: {error}")
         return 1
     print(

@@ -26,11 +26,11 @@ output: both can be read by others.
 """
 
 
-class NoEndpoint(Exception):
+class EndpointError(Exception):
     """There is nothing to ask; the text is the whole message."""
 
 
-class BadCredentials(Exception):
+class CredentialsError(Exception):
     """The two variables don't make a name and a password; the text is the whole message."""
 
 
@@ -72,7 +72,7 @@ def of_stack(
     stack: Stack, outputs: Mapping[str, Any], environ: Mapping[str, str] = os.environ
 ) -> Target:
     """The predict URL among a stack's outputs, asked by the user of the environment. Raises
-    NoEndpoint, BadCredentials.
+    EndpointError, CredentialsError.
     """
     url = outputs.get("predictUrl")
     if (
@@ -80,7 +80,7 @@ def of_stack(
         or not urlsplit(url).hostname
         or urlsplit(url).scheme not in ("http", "https")
     ):
-        raise NoEndpoint(
+        raise EndpointError(
             f"stack {stack.name} has no output predictUrl (found {url!r}); expected the URL of the served model. There is nothing to ask. "
             f"Run: make up{'' if stack.in_lab else f' STACK={stack.name}'}"
         )
@@ -89,15 +89,15 @@ def of_stack(
 
 
 def credentials(environ: Mapping[str, str] = os.environ) -> str:
-    """`name:password` of EI_USER and EI_PASSWORD, "" when neither is set. Raises BadCredentials."""
+    """`name:password` of EI_USER and EI_PASSWORD, "" when neither is set. Raises CredentialsError."""
     name, password = environ.get(USER, ""), environ.get(PASSWORD, "")
     if bool(name) != bool(password):
         missing, given = (PASSWORD, USER) if name else (USER, PASSWORD)
-        raise BadCredentials(
+        raise CredentialsError(
             f"{given} is set and {missing} is not: expected both or neither. Nobody can log in. Set {missing}, or unset {given}"
         )
     if ":" in name:
-        raise BadCredentials(
+        raise CredentialsError(
             f"{USER} has a colon in it: expected a name without one. The password would be cut. Correct {USER}"
         )
     return f"{name}:{password}" if name else ""

@@ -118,7 +118,7 @@ def main() -> int:
         "names", nargs="+", help="look: namespace/release; forget: namespace/release/revision"
     )
     options = parser.parse_args()
-    from ops.diagnose import NotAsked, way_in
+    from ops.diagnose import NotAskedError, way_in
 
     try:
         _, _, inside = way_in(Stack(options.stack))
@@ -131,7 +131,7 @@ def main() -> int:
             namespace, name, revision = record.split("/")
             inside.delete(f"{_secrets(namespace)}/sh.helm.release.v1.{name}.v{revision}")
         print("[]")
-    except NotAsked as error:
+    except NotAskedError as error:
         print(
             f"error: what Helm says of {', '.join(options.names)} could not be asked: {error}; without it what the last run was killed in "
             "can't be taken up: once the cluster answers, run the same command again",

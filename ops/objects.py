@@ -168,13 +168,13 @@ def main() -> int:
         "objects", help="a JSON list of {apiVersion, kind, metadata: {namespace, name}}"
     )
     options = parser.parse_args()
-    from ops.diagnose import NotAsked, way_in
+    from ops.diagnose import NotAskedError, way_in
     from ops.teardown.cluster_reader import ClusterError
 
     try:
         _, _, reader = way_in(Stack(options.stack))
         print(json.dumps([made(reader, one) for one in json.loads(options.objects)]))
-    except (NotAsked, ClusterError) as error:
+    except (NotAskedError, ClusterError) as error:
         print(
             f"error: whether what was being made in the cluster exists could not be asked: {error}",
             file=sys.stderr,

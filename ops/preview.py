@@ -75,11 +75,11 @@ def offline(options: argparse.Namespace) -> int:
     from lab.toolchain import ToolchainError
     from ops.offline import run
     from ops.offline.workspace import OfflineError
-    from policy.environment import NoEnvironment
+    from policy.environment import PolicyEnvironmentError
 
     try:
         found = run.preview(options.stack, options.base, policies=options.policies)
-    except (OfflineError, NoEnvironment, ToolchainError) as error:
+    except (OfflineError, PolicyEnvironmentError, ToolchainError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     run.write(found, options.json, options.log)
@@ -90,11 +90,11 @@ def offline(options: argparse.Namespace) -> int:
 
 def summary(stack: str, code: int, document: str, base: str) -> str:
     """What the preview came to: one line, and one for each error and each policy that is broken."""
-    from ops.preview_comment.document import NotAPreview, Preview, parse
+    from ops.preview_comment.document import Preview, PreviewFormatError, parse
 
     try:
         preview = parse(document)
-    except NotAPreview:
+    except PreviewFormatError:
         preview = Preview()
     against = f"compared with {base}" if base else "compared with nothing"
     lines = [message.text.strip() for message in preview.messages if message.severity == "error"]

@@ -23,7 +23,7 @@ SERVE = "serve"
 """Tag of the graph that TensorFlow Serving loads."""
 
 
-class UnreadableModel(Exception):
+class UnreadableModelError(Exception):
     """The directory holds no SavedModel that can be read; the text says what was found."""
 
 
@@ -56,7 +56,7 @@ class Signature:
 
 
 def signatures(directory: Path) -> dict[str, Signature]:
-    """Signatures by name, of the graph that is served. Raises UnreadableModel."""
+    """Signatures by name, of the graph that is served. Raises UnreadableModelError."""
     saved = _message()()
     binary, text = directory / "saved_model.pb", directory / "saved_model.pbtxt"
     try:
@@ -65,14 +65,16 @@ def signatures(directory: Path) -> dict[str, Signature]:
         elif text.is_file():
             text_format.Parse(text.read_text(), saved, allow_unknown_field=True)
         else:
-            raise UnreadableModel(f"{directory} has no saved_model.pb")
-    except UnreadableModel:
+            raise UnreadableModelError(f"{directory} has no saved_model.pb")
+    except UnreadableModelError:
         raise
     except Exception as error:
-        raise UnreadableModel(f"{directory}: its saved_model.pb can't be read ({error})") from None
+        raise UnreadableModelError(
+            f"{directory}: its saved_model.pb can't be read ({error})"
+        ) from None
     graphs = [graph for graph in saved.meta_graphs if SERVE in graph.meta_info_def.tags]
     if not graphs:
-        raise UnreadableModel(f"{directory}: no graph has the tag {SERVE}")
+        raise UnreadableModelError(f"{directory}: no graph has the tag {SERVE}")
     return {entry.key: _signature(entry.key, entry.value) for entry in graphs[0].signature_def}
 
 

@@ -20,8 +20,8 @@ from ops import trial
 from ops.endpoint import (
     PASSWORD,
     USER,
-    BadCredentials,
-    NoEndpoint,
+    CredentialsError,
+    EndpointError,
     Target,
     certificate_name,
     dns_record,
@@ -30,7 +30,7 @@ from ops.endpoint import (
     resolves,
 )
 from ops.pulumi import CommandFailed, Stack
-from ops.trial import LABELS, NoTrial, Trial
+from ops.trial import LABELS, Trial, TrialError
 
 WAIT = 60.0
 """Seconds an endpoint that does not serve yet is asked again."""
@@ -46,11 +46,11 @@ _NOBODY_S = ("Fake Certificate", "TRAEFIK DEFAULT CERT")
 """In the certificate that an ingress controller shows when it has none for the host."""
 
 
-class SmokeFailed(Exception):
+class SmokeError(Exception):
     """The endpoint did not answer as it should; the text is the whole message."""
 
 
-class NotAsked(SmokeFailed):
+class NotAskedError(SmokeError):
     """The endpoint could not be asked as a client would ask it; that says nothing against the
     model. The text says what is missing.
     """
@@ -67,7 +67,7 @@ class Answer:
 
     @property
     def verdict(self) -> str:
-        """What it says, for people. Raises SmokeFailed when it is no answer."""
+        """What it says, for people. Raises SmokeError when it is no answer."""
         return judge(self.trial, 200, self.body, self.target)
 
 
@@ -79,7 +79,7 @@ def ask(
     """
     try:
         answer, hints = asked(stack, sentence, connect, wait)
-    except SmokeFailed as failure:
+    except SmokeError as failure:
         print(f"error: {failure}", file=sys.stderr)
         return 1
     show(stack, answer)
@@ -94,10 +94,10 @@ def after_up(stack: Stack) -> None:
     """
     try:
         answer, hints = asked(stack)
-    except NotAsked as reason:
+    except NotAskedError as reason:
         print(f"The pods are ready. The model was not asked: {reason}")
         return
-    except SmokeFailed as reason:
+    except SmokeError as reason:
         print(
             f"The pods are ready, but the model was asked and did not answer as expected: {reason}"
         )
@@ -110,15 +110,15 @@ def after_up(stack: Stack) -> None:
 def asked(
     stack: Stack, sentence: str = "", connect: tuple[str, int] | None = None, wait: float = WAIT
 ) -> tuple[Answer, list[str]]:
-    """The model's answer, and what a user should know besides. Raises SmokeFailed, NotAsked."""
+    """The model's answer, and what a user should know besides. Raises SmokeError, NotAskedError."""
     try:
         outputs = _outputs(stack)
         target = of_stack(stack, outputs)
         request = trial.of_stack(stack.name, sentence)
-    except NoTrial as reason:
-        raise NotAsked(str(reason)) from None
-    except (NoEndpoint, BadCredentials) as reason:
-        raise SmokeFailed(str(reason)) from None
+    except TrialError as reason:
+        raise NotAskedError(str(reason)) from None
+    except (EndpointError, CredentialsError) as reason:
+        raise SmokeError(str(reason)) from None
     target, hints = _reachable(
         stack, replace(target, connect=connect), outputs.get("ingressAddress")
     )
@@ -157,10 +157,10 @@ def predict(
             if isinstance(error, ssl.SSLCertVerificationError):
                 shown = certificate_name(target)
                 if not _nobody_s(shown) or time.monotonic() - began >= min(wait, RELOAD):
-                    raise NotAsked(_untrusted(target, error, shown)) from None
+                    raise NotAskedError(_untrusted(target, error, shown)) from None
                 reason = "the ingress controller shows its own certificate"
         if time.monotonic() - began >= wait:
-            raise SmokeFailed(_silent(target, reason, wait))
+            raise SmokeError(_silent(target, reason, wait))
         if reason != told:
             say(f"waiting for {target.url} ({reason})")
             told = reason
@@ -168,7 +168,7 @@ def predict(
 
 
 def judge(request: Trial, status: int, body: str, target: Target) -> str:
-    """What an answer says, for people. Raises SmokeFailed if it is none, NotAsked if the one who
+    """What an answer says, for people. Raises SmokeError if it is none, NotAskedError if the one who
     asks was not let in.
     """
     try:
@@ -176,15 +176,15 @@ def judge(request: Trial, status: int, body: str, target: Target) -> str:
     except ValueError:
         answer = None
     if status in (401, 403) and not target.user:
-        raise NotAsked(
+        raise NotAskedError(
             f"{target.url} lets nobody in without a name and a password (HTTP {status}). "
             f"Set {USER} and {PASSWORD} in the environment, then: make smoke (with the same STACK)"
         )
     if status != 200:
-        raise SmokeFailed(_refused(request, status, _reason(answer, body), target))
+        raise SmokeError(_refused(request, status, _reason(answer, body), target))
     if not request.sample:
         if not isinstance(answer, dict) or not any(key in answer for key in _ANSWERS):
-            raise SmokeFailed(
+            raise SmokeError(
                 f"{target.url} answered {body.strip()[:200]!r}; expected JSON with {', '.join(_ANSWERS)}. "
                 "Who answers is not the model's server."
             )
@@ -196,7 +196,7 @@ def judge(request: Trial, status: int, body: str, target: Target) -> str:
         or len(row) != len(LABELS)
         or not all(isinstance(p, (int, float)) for p in row)
     ):
-        raise SmokeFailed(
+        raise SmokeError(
             f"{target.url} answered {body.strip()[:200]!r}; expected {{'predictions': [[negative, positive]]}}. "
             "Another model than model.source is served. Run make up, which uploads it and waits for its pods."
         )
@@ -257,7 +257,7 @@ def main(arguments: list[str] | None = None) -> int:
             return ask(Stack(given.stack), given.sentence, given.connect, given.wait)
         print(trial.of_stack(given.stack, given.sentence).body.decode())
         return 0
-    except NoTrial as reason:
+    except TrialError as reason:
         print(f"error: {reason}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -274,13 +274,13 @@ def _outputs(stack: Stack) -> Mapping[str, Any]:
 
 def _reachable(stack: Stack, target: Target, ingress: Any) -> tuple[Target, list[str]]:
     """The target as it can be reached from here: while its name leads nowhere, by the ingress's own
-    address. Raises NotAsked.
+    address. Raises NotAskedError.
     """
     if target.connect or resolves(target.host):
         return target, []
     missing = f"there is no DNS record for {target.host}"
     if not isinstance(ingress, str) or not ingress:
-        raise NotAsked(
+        raise NotAskedError(
             f"{missing}: nobody finds the endpoint. Make one that leads to the ingress's address (kubectl get ingress -A)"
         )
     record = f"{missing} yet: clients don't find the endpoint. Make this one: {dns_record(target.host, ingress)}"

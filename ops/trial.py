@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.pulumi import ROOT
-from ops.saved_model import Signature, Tensor, UnreadableModel, signatures
+from ops.saved_model import Signature, Tensor, UnreadableModelError, signatures
 
 SENTENCE = "房间很干净，服务也很好"
 LABELS = ("negative", "positive")
@@ -33,7 +33,7 @@ signature tells.
 """
 
 
-class NoTrial(Exception):
+class TrialError(Exception):
     """No request can be made; the text says why and what to do."""
 
 
@@ -62,7 +62,7 @@ class Trial:
 
 def of_stack(stack: str, sentence: str = "", root: Path = ROOT) -> Trial:
     """The request for what `Pulumi.<stack>.yaml` below `root` serves. `sentence`: only the
-    repository's model takes one. Raises NoTrial.
+    repository's model takes one. Raises TrialError.
     """
     model, body_mib = _model(stack, root)
     given = model.get("request")
@@ -73,7 +73,7 @@ def of_stack(stack: str, sentence: str = "", root: Path = ROOT) -> Trial:
     if is_sample(source, known):
         return of_sentence(sentence or SENTENCE, source)
     if sentence:
-        raise NoTrial(
+        raise TrialError(
             f"{model['source']} is not a model that takes a sentence: expected no sentence; put its own request into model.request"
         )
     return of_zeros(known, model["source"], body_mib << 20)
@@ -109,13 +109,13 @@ def is_sample(source: Path, known: dict[str, Signature]) -> bool:
 
 
 def from_file(path: Path, known: dict[str, Signature]) -> Trial:
-    """The body in a file. Raises NoTrial when it is none that TensorFlow Serving takes."""
+    """The body in a file. Raises TrialError when it is none that TensorFlow Serving takes."""
     from settings import model_request
 
     try:
         body = model_request.read(path)
     except model_request.NotARequest as wrong:
-        raise NoTrial(
+        raise TrialError(
             f"model.request is {path}: {wrong}; expected {model_request.EXPECTED}"
         ) from None
     key = next(key for key in BODIES if key in body)
@@ -128,13 +128,13 @@ def from_file(path: Path, known: dict[str, Signature]) -> Trial:
 
 def of_zeros(known: dict[str, Signature], source: str, most_bytes: int) -> Trial:
     """Zeros, false and empty strings for the signature that a client without a wish calls. Raises
-    NoTrial.
+    TrialError.
     """
     callable_ones = {
         name: found for name, found in known.items() if found.inputs and not name.startswith("__")
     }
     if not callable_ones:
-        raise NoTrial(
+        raise TrialError(
             f"{source} has no signature that takes anything: nothing can be asked of it by request"
         )
     signature = callable_ones.get(DEFAULT) or callable_ones[min(callable_ones)]
@@ -142,12 +142,12 @@ def of_zeros(known: dict[str, Signature], source: str, most_bytes: int) -> Trial
         if sum(_count(tensor) for tensor in signature.inputs.values()) * 2 > min(
             most_bytes, MOST_BYTES
         ):
-            raise NoTrial(
+            raise TrialError(
                 f"zeros for signature {signature.name} of {source} are more than entry.bodyMib lets through ({most_bytes >> 20} MiB)"
             )
         inputs = {name: zeros(name, tensor) for name, tensor in signature.inputs.items()}
-    except NoTrial as reason:
-        raise NoTrial(
+    except TrialError as reason:
+        raise TrialError(
             f"{reason}. Put a request that the model takes into a file and name it: model.request"
         ) from None
     asked = {} if signature.name == DEFAULT else {"signature_name": signature.name}
@@ -160,7 +160,7 @@ def of_zeros(known: dict[str, Signature], source: str, most_bytes: int) -> Trial
 
 
 def zeros(name: str, tensor: Tensor) -> Any:
-    """A JSON value of the tensor's shape; a dimension of any size is 1. Raises NoTrial for a type
+    """A JSON value of the tensor's shape; a dimension of any size is 1. Raises TrialError for a type
     that JSON can't carry.
     """
     if tensor.dtype in _INTEGERS:
@@ -172,7 +172,7 @@ def zeros(name: str, tensor: Tensor) -> Any:
     elif tensor.dtype == "string":
         value = ""
     else:
-        raise NoTrial(f"input {name} is a {tensor.dtype}, which no JSON value stands for")
+        raise TrialError(f"input {name} is a {tensor.dtype}, which no JSON value stands for")
     for size in reversed(_sizes(tensor)):
         value = [value] * size
     return value
@@ -189,8 +189,8 @@ def _count(tensor: Tensor) -> int:
 def _signatures(source: Path) -> dict[str, Signature]:
     try:
         return signatures(source)
-    except UnreadableModel as error:
-        raise NoTrial(
+    except UnreadableModelError as error:
+        raise TrialError(
             f"model.source: {error}: without it nobody knows what the model takes"
         ) from None
 
@@ -217,7 +217,7 @@ def _config(stack: str, root: Path) -> dict[str, Any]:
 
     path = root / f"Pulumi.{stack}.yaml"
     if not path.is_file():
-        raise NoTrial(
+        raise TrialError(
             f"there is no {path.name} here: nobody knows which model stack {stack} serves; run this where the stack's file is"
         )
     return (yaml.safe_load(path.read_text()) or {}).get("config") or {}

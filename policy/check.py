@@ -12,11 +12,11 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from ops.preview_comment.document import NotAPreview, Preview, parse
+from ops.preview_comment.document import Preview, PreviewFormatError, parse
 from policy.resources import Deployment, Resource
 from policy.rule import MANDATORY, Rule
 from policy.rules import ALL
-from policy.waivers import FILE, BadWaivers, Waiver, load
+from policy.waivers import FILE, Waiver, WaiverError, load
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def judge(
 
 
 def deployment_of(preview: Preview, stack: str) -> Deployment:
-    """The resources that will be there. Raises NotAPreview when the document leaves out those that
+    """The resources that will be there. Raises PreviewFormatError when the document leaves out those that
     stay as they are.
     """
     steps = [
@@ -74,7 +74,7 @@ def deployment_of(preview: Preview, stack: str) -> Deployment:
     shown = sum(1 for step in preview.steps if step.op == "same")
     if preview.counts.get("same", 0) > shown:
         hidden = preview.counts["same"] - shown
-        raise NotAPreview(
+        raise PreviewFormatError(
             f"the preview leaves out {hidden} unchanged resources: nothing would be checked of them; make it with "
             "`pulumi preview --json --show-sames`"
         )
@@ -105,7 +105,7 @@ def main(arguments: list[str]) -> int:
     try:
         waivers = load(options.waivers, (rule.name for rule in ALL))
         deployment = deployment_of(parse(options.preview.read_text()), options.stack)
-    except (BadWaivers, NotAPreview, OSError) as error:
+    except (WaiverError, PreviewFormatError, OSError) as error:
         print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
         return 1
     violations = judge(deployment, waivers)

@@ -17,12 +17,12 @@ PACK = pathlib.Path(__file__).resolve().parent
 LOCK = PACK / "requirements.lock"
 
 
-class NoEnvironment(Exception):
+class PolicyEnvironmentError(Exception):
     """It could not be made; the message is complete."""
 
 
 def ensure() -> pathlib.Path:
-    """The environment, made if need be, and `policy/.venv` pointing at it. Raises NoEnvironment."""
+    """The environment, made if need be, and `policy/.venv` pointing at it. Raises PolicyEnvironmentError."""
     digest = bootstrap.environment_key(LOCK)
     environment = bootstrap.cache_dir() / "policy" / digest
     environment.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ def _install(environment: pathlib.Path) -> None:
             environment / "bin" / "python", LOCK, pathlib.Path(sys.executable).parent / "uv"
         )
     except bootstrap.InstallError as error:
-        raise NoEnvironment(f"policy pack: {error}") from None
+        raise PolicyEnvironmentError(f"policy pack: {error}") from None
     (environment / ".complete").write_text("ok\n")
 
 
@@ -63,5 +63,5 @@ def _point(link: pathlib.Path, environment: pathlib.Path) -> None:
 if __name__ == "__main__":
     try:
         print(ensure())
-    except NoEnvironment as error:
+    except PolicyEnvironmentError as error:
         sys.exit(f"error: {error}")

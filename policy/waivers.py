@@ -16,7 +16,7 @@ FILE = pathlib.Path(__file__).resolve().parent / "waivers.yaml"
 KEYS = {"policy": str, "stacks": list, "resource": str, "reason": str, "until": datetime.date}
 
 
-class BadWaivers(ValueError):
+class WaiverError(ValueError):
     """The file can't be used; the message lists every mistake."""
 
 
@@ -42,15 +42,15 @@ class Waiver:
 
 
 def load(path: pathlib.Path = FILE, policies: Iterable[str] = ()) -> tuple[Waiver, ...]:
-    """The waivers in a file. Raises BadWaivers with every mistake at once."""
+    """The waivers in a file. Raises WaiverError with every mistake at once."""
     import yaml
 
     try:
         entries = yaml.safe_load(path.read_text()) or []
     except (OSError, yaml.YAMLError) as error:
-        raise BadWaivers(f"{path}: {error}: expected a list of waivers") from None
+        raise WaiverError(f"{path}: {error}: expected a list of waivers") from None
     if not isinstance(entries, list):
-        raise BadWaivers(f"{path}: expected a list of waivers, found {type(entries).__name__}")
+        raise WaiverError(f"{path}: expected a list of waivers, found {type(entries).__name__}")
     known = set(policies)
     mistakes = [
         f"{path} entry {number}: {text}"
@@ -58,7 +58,7 @@ def load(path: pathlib.Path = FILE, policies: Iterable[str] = ()) -> tuple[Waive
         for text in _mistakes(entry, known)
     ]
     if mistakes:
-        raise BadWaivers("\n".join(mistakes))
+        raise WaiverError("\n".join(mistakes))
     return tuple(
         Waiver(
             one["policy"], tuple(one["stacks"]), one["resource"], one["reason"], one.get("until")

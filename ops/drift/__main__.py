@@ -22,7 +22,7 @@ from collections import Counter
 from ops.check import require_good
 from ops.drift.compare import Difference, differences, is_real, is_settled, plain, without_program
 from ops.drift.events import Events, events
-from ops.preview_comment.document import NotAPreview
+from ops.preview_comment.document import PreviewFormatError
 from ops.pulumi import TAKE_BACK, Stack, environment, removed_afterwards, require_cli
 
 DIFFERENT = 7
@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
     stack = Stack(options.stack)
     try:
         result, read = looked_at(stack, options.program)
-    except NotAPreview as error:
+    except PreviewFormatError as error:
         print(f"error: stack {stack.name}: {error}", file=sys.stderr)
         return 1
     if options.json:
@@ -92,7 +92,7 @@ def report(stack: str, read: int, found: list[Difference]) -> str:
 
 
 def looked_at(stack: Stack, program: bool) -> tuple[list[Difference], int]:
-    """The differences, and how many resources were read. Raises NotAPreview when it can't be told
+    """The differences, and how many resources were read. Raises PreviewFormatError when it can't be told
     what differs.
     """
     require_good(stack.name)
@@ -127,7 +127,7 @@ def looked_at(stack: Stack, program: bool) -> tuple[list[Difference], int]:
 def _fail_on(found: Events) -> None:
     _say(found)
     if found.errors:
-        raise NotAPreview("what differs can't be told, see above; nothing was changed")
+        raise PreviewFormatError("what differs can't be told, see above; nothing was changed")
 
 
 def _say(found: Events) -> None:
@@ -137,7 +137,7 @@ def _say(found: Events) -> None:
 
 
 def _ask(stack: Stack, *command: str) -> Events:
-    """Runs the CLI, which reads every resource; says how far it is. Raises NotAPreview."""
+    """Runs the CLI, which reads every resource; says how far it is. Raises PreviewFormatError."""
     lines, told = [], time.monotonic()
     with removed_afterwards() as place:
         process = subprocess.Popen(
@@ -165,7 +165,7 @@ def _ask(stack: Stack, *command: str) -> Events:
         code = process.wait()
     found = events("".join(lines))
     if code != 0 and not found.errors:
-        raise NotAPreview(
+        raise PreviewFormatError(
             f"`pulumi {' '.join(command)}` ended with exit status {code}, see above; is the stack there (make up)?"
         )
     return found

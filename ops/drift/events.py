@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ops.preview_comment.document import Message, NotAPreview, State, Step, parse
+from ops.preview_comment.document import Message, PreviewFormatError, State, Step, parse
 from ops.preview_comment.paths import parts
 
 _BRIDGE_KEYS = frozenset({"__defaults", "__meta"})
@@ -45,7 +45,7 @@ class Events:
 
 
 def events(text: str) -> Events:
-    """From the CLI's stream of events, one a line. Raises NotAPreview."""
+    """From the CLI's stream of events, one a line. Raises PreviewFormatError."""
     preview = parse(text)
     # `pulumi refresh` tells the result of a read as what it came to (same, update, delete), `pulumi
     # preview --refresh` as a refresh.
@@ -61,7 +61,7 @@ def events(text: str) -> Events:
     }
     errors = tuple(message for message in preview.messages if message.severity == "error")
     if preview.steps and not reads and not errors:
-        raise NotAPreview(
+        raise PreviewFormatError(
             "nothing was asked for: expected the events of `pulumi preview --refresh --json`, one a line"
         )
     steps = {step.urn: _step(step) for step in preview.steps if step.op != "refresh"}

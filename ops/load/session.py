@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from ops import trial
-from ops.endpoint import BadCredentials, credentials
+from ops.endpoint import CredentialsError, credentials
 from ops.load.profile import Profile
 from ops.pulumi import ROOT, Stack, environment
 from ops.record.log import route_of
@@ -176,7 +176,7 @@ class Session:
         try:
             credentials()
             return trial.of_stack(self.stack.name, root=self.program)
-        except (trial.NoTrial, BadCredentials) as reason:
+        except (trial.TrialError, CredentialsError) as reason:
             raise SessionError(str(reason)) from None
 
     def change(self, profile: Profile) -> Path:

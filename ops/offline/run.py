@@ -43,7 +43,7 @@ def preview(stack: str, base: str = "", *, policies: bool = False) -> Previewed:
     document then has the form of events, the only one that holds that.
 
     A base that can't be previewed itself is no obstacle: the log says why, and all is shown as new.
-    Raises OfflineError, NoEnvironment.
+    Raises OfflineError, PolicyEnvironmentError.
     """
     with tempfile.TemporaryDirectory(prefix=f"preview-{stack}-") as name:
         directory = pathlib.Path(name)

@@ -9,7 +9,7 @@ import pathlib
 import sys
 
 from ops.preview_comment import build, page, policies, post
-from ops.preview_comment.document import NotAPreview, Preview, parse
+from ops.preview_comment.document import Preview, PreviewFormatError, parse
 from ops.preview_comment.render import Given, marker, render
 
 
@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> int:
     try:
         marker(options.stack)
         print(render(given(options)), end="")
-    except (NotAPreview, ValueError, OSError) as error:
+    except (PreviewFormatError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
@@ -67,7 +67,7 @@ def given(options: argparse.Namespace) -> Given:
     )
     try:
         preview = parse(text)
-    except NotAPreview:
+    except PreviewFormatError:
         if failed is None:
             raise
         preview = Preview()

@@ -16,7 +16,7 @@ import sys
 from typing import Any
 
 from ops.preview_comment import policies, post
-from ops.preview_comment.document import NotAPreview, Preview, parse
+from ops.preview_comment.document import Preview, PreviewFormatError, parse
 from ops.preview_comment.github import GitHub, GitHubError
 from ops.preview_comment.render import Given, marker, render
 
@@ -98,7 +98,7 @@ def publish(arguments: list[str]) -> int:
             print(
                 f"{given.stack}: {post.post(hub, render(given), given.stack, options.author, None, options.head, options.sha)}"
             )
-        except (NotAPreview, GitHubError, ValueError, OSError, RecursionError) as error:
+        except (PreviewFormatError, GitHubError, ValueError, OSError, RecursionError) as error:
             print(
                 f"error: {post.one_line(directory.name)}: {post.one_line(str(error))}",
                 file=sys.stderr,
@@ -108,15 +108,15 @@ def publish(arguments: list[str]) -> int:
 
 
 def read(directory: pathlib.Path) -> Given:
-    """What `build` left. Raises NotAPreview or ValueError."""
+    """What `build` left. Raises PreviewFormatError or ValueError."""
     facts: Any = json.loads(_text(directory / "facts.json"))
     if not isinstance(facts, dict) or not isinstance(facts.get("stack"), str):
-        raise NotAPreview("facts.json names no stack")
+        raise PreviewFormatError("facts.json names no stack")
     marker(facts["stack"])
     failed = _text(directory / "preview.log") if facts.get("failed") else None
     try:
         preview = parse(_text(directory / "preview.json"))
-    except NotAPreview:
+    except PreviewFormatError:
         if failed is None:
             raise
         preview = Preview()

@@ -16,7 +16,7 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """How the CLI writes a value that is known only after the deployment."""
 
 
-class NotAPreview(ValueError):
+class PreviewFormatError(ValueError):
     """The text is neither form; the message is complete."""
 
 
@@ -93,7 +93,7 @@ class Preview:
 
 def parse(text: str) -> Preview:
     """Either form, told apart by the first line. An empty text is an empty preview. Raises
-    NotAPreview.
+    PreviewFormatError.
     """
     if not text.strip():
         return Preview()
@@ -102,7 +102,7 @@ def parse(text: str) -> Preview:
     except ValueError:
         return _from_events(_lines(text))
     except RecursionError:
-        raise NotAPreview("the preview is nested too deeply to be one") from None
+        raise PreviewFormatError("the preview is nested too deeply to be one") from None
     if isinstance(whole, dict) and "sequence" not in whole:
         return _from_document(whole)
     return _from_events([whole] if isinstance(whole, dict) else [])
@@ -114,7 +114,7 @@ def _lines(text: str) -> list[dict[str, Any]]:
         try:
             event = json.loads(line)
         except ValueError as error:
-            raise NotAPreview(
+            raise PreviewFormatError(
                 f"line {number} is no JSON ({error}): expected what `pulumi preview --json` prints, unchanged"
             ) from None
         if isinstance(event, dict):
@@ -124,7 +124,7 @@ def _lines(text: str) -> list[dict[str, Any]]:
 
 def _from_document(whole: dict[str, Any]) -> Preview:
     if not isinstance(whole.get("steps", []), list):
-        raise NotAPreview(
+        raise PreviewFormatError(
             "`steps` is no list: expected what `pulumi preview --json` prints, unchanged"
         )
     steps = [

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from ops.preview_comment.document import NotAPreview, Preview
+from ops.preview_comment.document import Preview, PreviewFormatError
 from ops.preview_comment.markdown import code
 from ops.preview_comment.redact import scrub
 
@@ -43,7 +43,7 @@ class Results:
 
 
 def gather(preview: Preview, text: str = "") -> Results:
-    """Both sources together. Raises NotAPreview when the text isn't what `python -m policy --json`
+    """Both sources together. Raises PreviewFormatError when the text isn't what `python -m policy --json`
     writes.
     """
     reported = [_from_event(one) for one in preview.violations]
@@ -54,7 +54,7 @@ def gather(preview: Preview, text: str = "") -> Results:
         own = [_from_ours(one) for one in data["violations"]]
         counts = (int(data["policies"]), int(data["resources"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NotAPreview(
+        raise PreviewFormatError(
             f"the policy results can't be read ({error}): expected what `python -m policy --json FILE` writes"
         ) from None
     return Results((*own, *reported), *counts, ran=True)

@@ -80,13 +80,13 @@ def main() -> int:
     if not stack.in_lab:
         require_cli()
     from ops.teardown.cloud import CloudError
-    from ops.teardown.guard import Refused
+    from ops.teardown.guard import RefusedError
     from ops.teardown.teardown import explain, take_terminate_as_interrupt
 
     take_terminate_as_interrupt()
     try:
         return teardown(stack, options)
-    except Refused as problem:
+    except RefusedError as problem:
         print(f"error: {problem}", file=sys.stderr)
         return REFUSED
     except CommandFailed as failure:

@@ -13,7 +13,7 @@ from ops.teardown.cluster_reader import ClusterError, ClusterReader
 from ops.teardown.stack_location import PROJECT, StackLocation
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The teardown stops before anything is touched; the text says everything that is wrong, and
     what to do.
     """
@@ -23,47 +23,47 @@ class Refused(Exception):
 
 
 def region_of(location: StackLocation, environ: Mapping[str, str] = os.environ) -> str:
-    """The region to work in. Raises Refused when the records and the environment don't agree on
+    """The region to work in. Raises RefusedError when the records and the environment don't agree on
     one.
     """
     used = environ.get("ALICLOUD_REGION") or environ.get("ALIBABA_CLOUD_REGION") or ""
     known = sorted(location.regions)
     if len(known) > 1:
-        raise Refused(
+        raise RefusedError(
             f"region: state and settings of stack {location.stack} name {' and '.join(known)}, expected one.\n"
             "  otherwise: a destroy would look for everything in the wrong place, find nothing and forget it\n"
             f"  remedy: set alicloud:region in Pulumi.{location.stack}.yaml to the region that the stack is in"
         )
     if known and used and used != known[0]:
-        raise Refused(
+        raise RefusedError(
             f"region: the environment says {used}, stack {location.stack} is in {known[0]}.\n"
             "  otherwise: a destroy would look for everything in the wrong place, find nothing and forget it\n"
             f"  remedy: ALICLOUD_REGION={known[0]}"
         )
     if not known and not used:
-        raise Refused(
+        raise RefusedError(
             f"region: neither state nor settings of stack {location.stack} name one.\n  remedy: set ALICLOUD_REGION"
         )
     return known[0] if known else used
 
 
 def check_account(location: StackLocation, cloud: Cloud) -> None:
-    """The credentials' account is the one the records name. Raises Refused."""
+    """The credentials' account is the one the records name. Raises RefusedError."""
     try:
         account = cloud.account
     except CloudError as error:
-        raise Refused(
+        raise RefusedError(
             f"account: nobody says whose credentials these are: {error}\n"
             "  remedy: check ALICLOUD_ACCESS_KEY, ALICLOUD_SECRET_KEY and the way to sts"
         ) from None
     known = sorted(location.accounts)
     if len(known) > 1:
-        raise Refused(
+        raise RefusedError(
             f"account: state and settings of stack {location.stack} name {' and '.join(known)}, expected one.\n"
             f"  remedy: correct {PROJECT}:cluster.accountId in Pulumi.{location.stack}.yaml: the state says what the stack was made with"
         )
     if known and account != known[0]:
-        raise Refused(
+        raise RefusedError(
             f"account: these credentials belong to {account}, stack {location.stack} to {known[0]}.\n"
             "  otherwise: everything would look deleted, the state would forget it, and it would go on costing\n"
             f"  remedy: use credentials of account {known[0]} (ALICLOUD_ACCESS_KEY, ALICLOUD_SECRET_KEY)"
@@ -74,7 +74,7 @@ def check_cluster(
     location: StackLocation, cloud: Cloud, way_in: ClusterReader | ClusterError, cluster_gone: bool
 ) -> None:
     """The cluster the records name is this account's, in this region, and answers, or the user says
-    that it is gone. Raises Refused.
+    that it is gone. Raises RefusedError.
     """
     if not location.cluster:
         return
@@ -82,20 +82,20 @@ def check_cluster(
         _missing(location, cloud, way_in, cluster_gone)
         return
     if cluster_gone:
-        raise Refused(
+        raise RefusedError(
             f"cluster: --cluster-gone, but cluster {location.cluster} answers.\n"
             "  otherwise: what runs in it would be forgotten instead of deleted\n  remedy: leave --cluster-gone out"
         )
     where = cloud.cs(f"/clusters/{location.cluster}").get("region_id")
     if where and where != cloud.region:
-        raise Refused(
+        raise RefusedError(
             f"cluster: {location.cluster} is in region {where}, stack {location.stack} in {cloud.region}.\n  remedy: correct alicloud:region"
         )
 
 
 def _missing(location: StackLocation, cloud: Cloud, why: ClusterError, cluster_gone: bool) -> None:
     if why.gone and not location.accounts:
-        raise Refused(
+        raise RefusedError(
             f"cluster: account {cloud.account} has no cluster {location.cluster}, and nothing recorded names the stack's account.\n"
             "  otherwise: with the credentials of another account everything would look deleted, and be forgotten\n"
             f"  remedy: set {PROJECT}:cluster.accountId in Pulumi.{location.stack}.yaml to the account the stack is in"
@@ -107,7 +107,7 @@ def _missing(location: StackLocation, cloud: Cloud, why: ClusterError, cluster_g
         if why.gone
         else f"it does not answer: {why}"
     )
-    raise Refused(
+    raise RefusedError(
         f"cluster {location.cluster}: {state}. Nothing was touched.\n"
         "  otherwise: each object in it would be waited for in vain\n"
         "  remedy: if it will answer again, run the same command then. If it is gone for good: --cluster-gone "
@@ -117,18 +117,18 @@ def _missing(location: StackLocation, cloud: Cloud, why: ClusterError, cluster_g
 
 def confirm(stack: str, given: str, *, protected: bool, quiet: bool) -> None:
     """Whoever runs this means this stack. `given`: its name from the command line; `quiet`: nobody
-    needs to be asked. Raises Refused.
+    needs to be asked. Raises RefusedError.
     """
     if given:
         if given != stack:
-            raise Refused(
+            raise RefusedError(
                 f"--confirm {given}: expected {stack}, the name of the stack. Nothing was touched."
             )
         return
     if quiet and not protected:
         return
     if not sys.stdin.isatty():
-        raise Refused(
+        raise RefusedError(
             f"nobody is there to confirm it.\n  remedy: make destroy STACK={stack} CONFIRM={stack}"
         )
     if protected:
@@ -136,6 +136,6 @@ def confirm(stack: str, given: str, *, protected: bool, quiet: bool) -> None:
             input(f"Parts of stack {stack} are protected. Type its name to go on: ").strip()
             != stack
         ):
-            raise Refused("that is not its name. Nothing was touched.")
+            raise RefusedError("that is not its name. Nothing was touched.")
     elif input(f"Destroy stack {stack}? [y/N] ").strip().lower() not in ("y", "yes"):
-        raise Refused("Nothing was touched.")
+        raise RefusedError("Nothing was touched.")

@@ -31,7 +31,7 @@ from ops.teardown.checkpoint import (
     Checkpoint,
     Resource,
 )
-from ops.teardown.guard import Refused
+from ops.teardown.guard import RefusedError
 from ops.teardown.leftovers import FOUND_AS, kind_of
 from ops.teardown.stack_location import StackLocation
 
@@ -268,7 +268,7 @@ def make(
     keep_protected: bool = False,
     unprotect: bool = False,
 ) -> Plan:
-    """The plan. Raises Refused when protected things would have to go and nothing says whether they
+    """The plan. Raises RefusedError when protected things would have to go and nothing says whether they
     may.
     """
     adopted = tuple(one for one in checkpoint.real if one.protect and one.retained)
@@ -280,7 +280,7 @@ def make(
     if protected and keep_protected:
         kept |= checkpoint.with_needs(one.urn for one in protected)
     elif protected and not unprotect:
-        raise Refused(_protected(protected))
+        raise RefusedError(_protected(protected))
     by = " ".join(["--keep-model"] * keep_model + ["--keep-protected"] * keep_protected)
     return Plan(
         tuple(stages(checkpoint, kept)),

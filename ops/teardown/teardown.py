@@ -75,7 +75,7 @@ class Teardown:
             known = ", ".join(
                 sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
             )
-            raise guard.Refused(
+            raise guard.RefusedError(
                 f"stack {self.stack.name}: the backend knows none, nor is there Pulumi.{self.stack.name}.yaml; expected one of {known}"
             )
 
@@ -101,7 +101,7 @@ class Teardown:
             return error
 
     def plan(self) -> plan.Plan:
-        """What would go now. Raises Refused."""
+        """What would go now. Raises RefusedError."""
         own = self.options
         return plan.make(
             self.state,
@@ -117,7 +117,7 @@ class Teardown:
 
     def destroy(self) -> plan.Plan:
         """Takes everything down, part by part; returns what was planned. Raises CommandFailed,
-        KeyboardInterrupt or Refused.
+        KeyboardInterrupt or RefusedError.
         """
         if not self.state.resources:
             return self.plan()

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from .errors import Problem, describe
+from .errors import ModelError, describe
 
 
 def root(environ: Any = os.environ) -> Path:
@@ -56,7 +56,7 @@ class Checkpoints:
         )
 
     def put(self, key: str, record: dict[str, Any]) -> None:
-        """Write the record whole or not at all. Raises `Problem` when the disk is full or not
+        """Write the record whole or not at all. Raises `ModelError` when the disk is full or not
         writable.
         """
         partial = self._directory / f".{key}.{os.getpid()}"
@@ -94,8 +94,8 @@ class Checkpoints:
         except OSError as error:
             raise self._unusable(error) from None
 
-    def _unusable(self, error: OSError) -> Problem:
-        return Problem(
+    def _unusable(self, error: OSError) -> ModelError:
+        return ModelError(
             describe(
                 "the upload record",
                 str(self._directory),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def connect(settings: Settings, layout: Layout, parallel: int) -> Callable[[Control], Remote]:
-    """A function that gives the `Remote` under an operation's control. Raises `Problem` when keys
+    """A function that gives the `Remote` under an operation's control. Raises `ModelError` when keys
     or region are missing.
     """
     import oss2

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from .errors import Cancelled, Problem
+from .errors import Cancelled, ModelError
 
 T = TypeVar("T")
 RETRIES = 6
@@ -34,13 +34,13 @@ class Control:
         self._cancelled.set()
 
     def check(self) -> None:
-        """Raise `Cancelled`, or `Problem` when the time is over; else return at once."""
+        """Raise `Cancelled`, or `ModelError` when the time is over; else return at once."""
         if self._cancelled.is_set():
             raise Cancelled(
                 "the update was cancelled; what is uploaded stays, and the same command goes on from there"
             )
         if self._deadline is not None and time.monotonic() > self._deadline:
-            raise Problem(
+            raise ModelError(
                 f"the operation is not done after {self._timeout:g} s, the time limit set for it (customTimeouts). "
                 "What is uploaded stays. Run the same command again to go on, or raise the limit."
             )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import profiles, sts
-from .errors import Problem
+from .errors import ModelError
 from .redact import redact
 from .settings import Settings
 
@@ -52,7 +52,7 @@ class Provider:
         self._lock = threading.Lock()
 
     def get_credentials(self) -> Keys:
-        """Valid keys. Raises `Problem` if there are none to be had."""
+        """Valid keys. Raises `ModelError` if there are none to be had."""
         with self._lock:
             keys = self._keys
             if keys is None or (keys.expires and keys.expires - time.time() < RENEW_BEFORE):
@@ -62,13 +62,13 @@ class Provider:
 
 
 def resolve(settings: Settings) -> tuple[str, Provider]:
-    """(region, keys) from all sources. Raises one `Problem` that says what was looked for when
+    """(region, keys) from all sources. Raises one `ModelError` that says what was looked for when
     something is missing.
     """
     profile = profiles.load(settings)
     region = settings.get("region") or (profile.region if profile else "")
     if not region:
-        raise Problem(
+        raise ModelError(
             "region is not set; expected a region such as cn-shanghai. Without it the address of OSS is not known. "
             "Run: pulumi config set ossmodel:region cn-shanghai (or set ALICLOUD_REGION)."
         )
@@ -78,7 +78,7 @@ def resolve(settings: Settings) -> tuple[str, Provider]:
         block = settings.assume_role_with_oidc
         return region, Provider(lambda: Keys(*sts.assume_with_oidc(region, block)))
     if fetch is None:
-        raise Problem(_nothing_found())
+        raise ModelError(_nothing_found())
     if role:
         base = Provider(fetch)
         return region, Provider(lambda: Keys(*sts.assume(region, role, base.get_credentials())))
@@ -88,7 +88,7 @@ def resolve(settings: Settings) -> tuple[str, Provider]:
 def _base(settings: Settings, profile: profiles.Profile | None) -> Callable[[], Keys] | None:
     access, secret = settings.get("accessKey"), settings.get("secretKey")
     if bool(access) != bool(secret):
-        raise Problem(
+        raise ModelError(
             f"{'secretKey' if access else 'accessKey'} is not set, but {'accessKey' if access else 'secretKey'} is; expected both. "
             "No request can be signed. Set both in the provider's configuration or in ALICLOUD_ACCESS_KEY and ALICLOUD_SECRET_KEY."
         )
@@ -121,7 +121,7 @@ def _from_url(url: str, field: str) -> Keys:
         or not body.get("AccessKeyId")
         or not body.get("AccessKeySecret")
     ):
-        raise Problem(
+        raise ModelError(
             f"{field}: {url} gave no keys ({body.get('Code')}); expected keys from that address. No request can be signed. "
             "Check that the address answers from this machine and that the role exists."
         )

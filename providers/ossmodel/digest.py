@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import crc64
-from .errors import Problem, describe
+from .errors import ModelError, describe
 
 _BLOCK = 1 << 20
 _cache: dict[tuple[Any, ...], FileEntry] = {}
@@ -71,7 +71,7 @@ def of_files(
 
 
 def of_file(file: Path, name: str, progress: Progress | None = None) -> FileEntry:
-    """Size and checksums of one file; raises `Problem` if it changes while it is read."""
+    """Size and checksums of one file; raises `ModelError` if it changes while it is read."""
     key = signature(file)
     with _cache_lock:
         known = _cache.get(key)
@@ -99,9 +99,9 @@ def signature(file: Path) -> tuple[Any, ...]:
     return (str(file), info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
 
 
-def changed(name: str) -> Problem:
+def changed(name: str) -> ModelError:
     """The error for a file that changed while it was being read or uploaded."""
-    return Problem(
+    return ModelError(
         describe(
             "source",
             name,

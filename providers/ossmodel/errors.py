@@ -9,15 +9,15 @@ from collections.abc import Iterable
 from typing import Any
 
 
-class Problem(Exception):
+class ModelError(Exception):
     """A mistake or an outside cause that the user can act on; its text is the whole message."""
 
 
-class Cancelled(Problem):
+class Cancelled(ModelError):
     """The engine asked the provider to stop."""
 
 
-class PartialFailure(Exception):
+class PartialFailureError(Exception):
     """A create or update that stopped half-way: the resource exists and the next run takes it up
     again.
 

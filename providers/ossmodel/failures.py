@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .errors import Problem
+from .errors import ModelError
 from .redact import redact
 
 _BY_CODE = {
@@ -21,31 +21,31 @@ _ACTIONS = "oss:PutObject, oss:GetObject, oss:DeleteObject, oss:ListObjects, oss
 _VERSION_ACTIONS = "oss:ListObjectVersions, oss:DeleteObjectVersion, oss:ListMultipartUploads"
 
 
-def explained(error: Exception, bucket: str, endpoint: str, doing: str) -> Problem:
+def explained(error: Exception, bucket: str, endpoint: str, doing: str) -> ModelError:
     """The message for `error`, which happened while `doing` (such as "uploading") with `bucket` at
     `endpoint`.
     """
     from oss2 import exceptions
 
-    if isinstance(error, Problem):
+    if isinstance(error, ModelError):
         return error
     where = f"{doing} oss://{bucket} at {endpoint}"
     if isinstance(error, exceptions.RequestError):
-        return Problem(f"{where}: {_transport(error, endpoint)}")
+        return ModelError(f"{where}: {_transport(error, endpoint)}")
     if isinstance(error, exceptions.InconsistentError):
         reason = "what OSS stored differs from what was sent, after several attempts"
-        return Problem(
+        return ModelError(
             f"{where}: {reason} ({redact(str(error.body))}). Check this machine's memory and network and run the command again."
         )
     if isinstance(error, exceptions.ServerError):
-        return Problem(f"{where}: {_service(error, bucket)}")
+        return ModelError(f"{where}: {_service(error, bucket)}")
     if isinstance(error, exceptions.OssError):
-        return Problem(f"{where}: {redact(str(error.body))}")
+        return ModelError(f"{where}: {redact(str(error.body))}")
     if isinstance(error, OSError):
-        return Problem(
+        return ModelError(
             f"{where}: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}"
         )
-    return Problem(
+    return ModelError(
         f"{where}: unexpected {type(error).__name__}: {redact(str(error))}. This is a fault of the ossmodel provider."
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import digest, savedmodel
 from .digest import FileEntry, Progress
-from .errors import Problem, describe, unknown_key
+from .errors import ModelError, describe, unknown_key
 from .layout import Layout
 from .values import UNKNOWN, is_unknown
 
@@ -89,14 +89,14 @@ def entries_of(plain: Any) -> dict[str, FileEntry]:
 def read_again(
     inputs: dict[str, Any], progress: Progress | None = None
 ) -> tuple[Path, dict[str, FileEntry]]:
-    """Directory and content at the moment of the upload; raises `Problem` if it is no longer what
+    """Directory and content at the moment of the upload; raises `ModelError` if it is no longer what
     was checked.
     """
     root = Path(os.path.abspath(inputs["source"]))
     fault = savedmodel.directory_fault(root, inputs["source"])
     paths, found = ([], [fault]) if fault else savedmodel.list_files(root, inputs["source"])
     if found:
-        raise Problem("\n".join(found))
+        raise ModelError("\n".join(found))
     files = digest.of_files(root, paths, progress)
     if digest.of_entries(files) != inputs["digest"]:
         raise digest.changed(inputs["source"])

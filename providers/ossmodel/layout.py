@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .errors import Problem, describe
+from .errors import ModelError, describe
 
 ID_FORM = "oss://<bucket>/<prefix>/<version>"
 
@@ -45,12 +45,12 @@ class Layout:
 
     @staticmethod
     def parse(resource_id: str) -> Layout:
-        """The layout an id names; the `oss://` may be left out. Raises `Problem` for anything
+        """The layout an id names; the `oss://` may be left out. Raises `ModelError` for anything
         else.
         """
         parts = resource_id.removeprefix("oss://").strip("/").split("/")
         if len(parts) < 3 or not all(parts) or not parts[-1].isdecimal():
-            raise Problem(
+            raise ModelError(
                 describe(
                     "the id",
                     resource_id,

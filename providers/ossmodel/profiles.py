@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import Problem, describe
+from .errors import ModelError, describe
 from .redact import redact
 from .settings import Settings
 
@@ -29,7 +29,7 @@ class Profile:
 
 
 def load(settings: Settings) -> Profile | None:
-    """The profile that is named in the settings, or None if none is. Raises `Problem` if it cannot
+    """The profile that is named in the settings, or None if none is. Raises `ModelError` if it cannot
     be used.
     """
     name = settings.get("profile")
@@ -40,7 +40,7 @@ def load(settings: Settings) -> Profile | None:
     if found is None:
         names = ", ".join(sorted(str(profile.get("name")) for profile in _profiles(path))) or "none"
         expected = f"one of the profiles in {path} ({names})"
-        raise Problem(
+        raise ModelError(
             describe(
                 "profile",
                 name,
@@ -52,7 +52,7 @@ def load(settings: Settings) -> Profile | None:
     mode = found.get("mode", "AK")
     if mode not in MODES:
         remedy = "use another profile, or set accessKey, secretKey and securityToken"
-        raise Problem(
+        raise ModelError(
             describe(
                 "profile",
                 name,
@@ -95,7 +95,7 @@ def _profiles(path: str) -> list[dict[str, Any]]:
         return [profile for profile in body["profiles"] if isinstance(profile, dict)]
     except OSError as error:
         remedy = "run: aliyun configure, or correct sharedCredentialsFile"
-        raise Problem(
+        raise ModelError(
             describe(
                 "profile",
                 path,
@@ -106,6 +106,6 @@ def _profiles(path: str) -> list[dict[str, Any]]:
         ) from None
     except (ValueError, KeyError, TypeError):
         expected = "the Aliyun CLI's JSON with a list of profiles"
-        raise Problem(
+        raise ModelError(
             describe("profile", path, expected, "there are no keys to use", "run: aliyun configure")
         ) from None

@@ -15,7 +15,7 @@ from pulumi.provider.experimental.provider import CheckFailure, CheckResponse, C
 from . import MODEL_TYPE, credentials, diff, inputs, settings
 from .control import Control
 from .engine import Log, Reporter
-from .errors import PartialFailure, Problem, unknown_key
+from .errors import ModelError, PartialFailureError, unknown_key
 from .failures import explained
 from .layout import Layout
 from .redact import redact
@@ -169,7 +169,7 @@ class ModelProvider(pulumi_provider.Provider):
         try:
             if self._settled:
                 credentials.resolve(self._settings)
-        except Problem as problem:
+        except ModelError as problem:
             Reporter(self._log, urn).warning(f"an update would fail: {problem}")
 
     async def _apply(
@@ -195,7 +195,7 @@ class ModelProvider(pulumi_provider.Provider):
             if not started or not (owner or started[0].present):
                 raise
             partial = sync.outputs(plain, started[0].present, started[0].owner)
-            raise PartialFailure(layout.resource_id, partial, error) from error
+            raise PartialFailureError(layout.resource_id, partial, error) from error
 
     async def _cloud(
         self, layout: Layout, control: Control, parallel: int, doing: str, work: Callable[[Any], T]
@@ -269,6 +269,6 @@ def _planned(plain: dict[str, Any], owner: str) -> dict[str, Any]:
 
 def _only_model(kind: str) -> None:
     if kind and kind.rsplit("$", maxsplit=1)[-1] != MODEL_TYPE:
-        raise Problem(
+        raise ModelError(
             unknown_key("the ossmodel provider", kind.rsplit("$", maxsplit=1)[-1], [MODEL_TYPE])
         )

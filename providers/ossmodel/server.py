@@ -22,7 +22,7 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
 from . import NAME, VERSION
 from .engine import EngineLog
-from .errors import PartialFailure, Problem
+from .errors import ModelError, PartialFailureError
 from .provider import ModelProvider
 from .redact import install, redact
 from .values import value_map
@@ -69,15 +69,17 @@ class Servicer(ProviderServicer):
     async def _guarded(self, call: Awaitable[T], context: Any) -> T:
         try:
             return await call
-        except PartialFailure as failure:
+        except PartialFailureError as failure:
             message = redact(str(failure.cause))
             await context.abort_with_status(_partial_status(failure, message))
-        except Problem as problem:
+        except ModelError as problem:
             await context.abort(grpc.StatusCode.UNKNOWN, redact(str(problem)))
         except Exception as error:
             # The SDK (3.272) raises a plain Exception with the call stack in its text in place of
             # what the provider raised.
-            if type(error) is Exception and isinstance(error.__context__, PartialFailure | Problem):
+            if type(error) is Exception and isinstance(
+                error.__context__, PartialFailureError | ModelError
+            ):
                 return await self._guarded(_raises(error.__context__), context)
             print(redact(traceback.format_exc()), file=sys.stderr)
             text = f"unexpected {type(error).__name__}: {error}. This is a fault of the {NAME} provider; its log has the details."
@@ -96,7 +98,7 @@ class _Status(grpc.Status):
         self.trailing_metadata = metadata
 
 
-def _partial_status(failure: PartialFailure, message: str) -> grpc.Status:
+def _partial_status(failure: PartialFailureError, message: str) -> grpc.Status:
     """Tells the engine to keep the resource: a later run updates it, and a destroy removes what is
     there.
     """

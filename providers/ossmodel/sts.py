@@ -8,7 +8,7 @@ import os
 import time
 from typing import Any
 
-from .errors import Problem
+from .errors import ModelError
 from .redact import redact
 
 _TIMEOUT = 20
@@ -19,7 +19,7 @@ Fetched = tuple[str, str, str, float]
 
 
 def assume(region: str, role: dict[str, Any], keys: Any) -> Fetched:
-    """Keys of a RAM role (`AssumeRole`), signed with `keys`. Raises `Problem` with the service's
+    """Keys of a RAM role (`AssumeRole`), signed with `keys`. Raises `ModelError` with the service's
     own reason.
     """
     from aliyunsdkcore.acs_exception.exceptions import ClientException, ServerException
@@ -117,8 +117,8 @@ def _keys(body: dict[str, Any]) -> Fetched:
     return found
 
 
-def _refused(field: str, value: str, reason: str) -> Problem:
-    return Problem(
+def _refused(field: str, value: str, reason: str) -> ModelError:
+    return ModelError(
         f"{field}: {value!r} gave no keys ({redact(reason)}); expected temporary keys of that role. No request can be signed. "
         "Check the role's ARN and that its trust policy names this caller."
     )

@@ -10,7 +10,7 @@ from ops.drift.__main__ import report
 from ops.drift.compare import Difference, differences, is_real, is_settled, without_program
 from ops.drift.events import events
 from ops.drift.owners import reported
-from ops.preview_comment.document import NotAPreview
+from ops.preview_comment.document import PreviewFormatError
 from ops.preview_comment.redact import SENTINEL
 from tests.ops.drift_recordings import read as read_recording
 
@@ -162,7 +162,7 @@ def test_a_failed_reading_is_an_error_and_no_clean_bill() -> None:
 
 
 def test_a_preview_that_asked_for_nothing_is_refused() -> None:
-    with pytest.raises(NotAPreview, match="--refresh"):
+    with pytest.raises(PreviewFormatError, match="--refresh"):
         events(step(POOL, "same", state({}), state({})))
 
 

@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 
 from ops.preview_comment import __main__ as command
 from ops.preview_comment.changes import lines
-from ops.preview_comment.document import NotAPreview, parse
+from ops.preview_comment.document import PreviewFormatError, parse
 from ops.preview_comment.losses import LOST
 from ops.preview_comment.redact import redacted, scrub
 from ops.preview_comment.render import LIMIT, marker, render
@@ -271,7 +271,7 @@ def test_a_document_of_odd_shape_is_rendered_without_a_traceback(junk: str) -> N
 def test_a_stack_s_name_can_t_close_the_marker() -> None:
     with pytest.raises(ValueError, match="letters"):
         marker("dev --> <b>")
-    with pytest.raises(NotAPreview):
+    with pytest.raises(PreviewFormatError):
         parse("{{")
 
 

@@ -20,7 +20,7 @@ from lab.pki import ensure_lab_ca
 from ops import smoke
 from ops.endpoint import Target, dns_record
 from ops.pulumi import ROOT, Stack
-from ops.smoke import SmokeFailed
+from ops.smoke import SmokeError
 from ops.trial import Trial
 
 GOOD = json.dumps({"predictions": [[0.12, 0.88]]})
@@ -228,7 +228,7 @@ def test_a_certificate_counts_for_the_urls_name_and_a_strangers_is_refused(
 ) -> None:
     server = endpoint((200, GOOD), context=served_with(tmp_path, "models.example.com"))
     target = Target("https://models.example.com/p", server.address)
-    with pytest.raises(SmokeFailed, match="is not trusted.*SSL_CERT_FILE"):
+    with pytest.raises(SmokeError, match="is not trusted.*SSL_CERT_FILE"):
         smoke.predict(target, b"{}", wait=1)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "pki" / "ca.pem"))
     status, body, seconds = smoke.predict(target, b"{}", wait=1)
@@ -242,7 +242,8 @@ def test_the_certificate_that_a_controller_shows_for_want_of_the_stacks_is_told_
         (200, GOOD), context=served_with(tmp_path, "Kubernetes Ingress Controller Fake Certificate")
     )
     with pytest.raises(
-        smoke.NotAsked, match="no certificate for models.example.com.*kubectl create secret tls"
+        smoke.NotAskedError,
+        match="no certificate for models.example.com.*kubectl create secret tls",
     ):
         smoke.predict(Target("https://models.example.com/p", server.address), b"{}", wait=1)
 

@@ -12,7 +12,7 @@ import pytest
 from ops.teardown import guard
 from ops.teardown.cloud import Cloud, CloudError, Credentials, credentials, patiently
 from ops.teardown.cluster_reader import ClusterError, ClusterReader
-from ops.teardown.guard import Refused
+from ops.teardown.guard import RefusedError
 from ops.teardown.stack_location import StackLocation
 
 ACCOUNT, OTHER, CLUSTER = "1234567890123456", "6543210987654321", "c" + "1" * 32
@@ -57,7 +57,7 @@ def test_the_right_account_and_cluster_pass() -> None:
 
 def test_credentials_of_another_account_are_refused_with_both_named() -> None:
     with pytest.raises(
-        Refused,
+        RefusedError,
         match=rf"(?s)belong to {OTHER}, stack dev to {ACCOUNT}.*forget.*remedy: use credentials of account {ACCOUNT}",
     ):
         guard.check_account(PLACE, FakeCloud(OTHER))
@@ -65,7 +65,7 @@ def test_credentials_of_another_account_are_refused_with_both_named() -> None:
 
 def test_credentials_that_nobody_knows_are_refused() -> None:
     with pytest.raises(
-        Refused, match="(?s)whose credentials.*InvalidAccessKeyId.*ALICLOUD_ACCESS_KEY"
+        RefusedError, match="(?s)whose credentials.*InvalidAccessKeyId.*ALICLOUD_ACCESS_KEY"
     ):
         guard.check_account(
             PLACE,
@@ -76,7 +76,7 @@ def test_credentials_that_nobody_knows_are_refused() -> None:
 
 
 def test_records_that_name_two_accounts_are_refused() -> None:
-    with pytest.raises(Refused, match=f"{ACCOUNT} and {OTHER}"):
+    with pytest.raises(RefusedError, match=f"{ACCOUNT} and {OTHER}"):
         guard.check_account(StackLocation("dev", accounts=frozenset({OTHER, ACCOUNT})), FakeCloud())
 
 
@@ -111,19 +111,19 @@ def test_the_region_is_that_of_the_records() -> None:
 def test_a_region_that_is_not_the_stack_s_is_refused(
     regions: set[str], environment: dict[str, str], message: str
 ) -> None:
-    with pytest.raises(Refused, match=message):
+    with pytest.raises(RefusedError, match=message):
         guard.region_of(StackLocation("dev", regions=frozenset(regions)), environment)
 
 
 def test_a_cluster_in_another_region_is_refused() -> None:
-    with pytest.raises(Refused, match="is in region cn-beijing, stack dev in cn-shanghai"):
+    with pytest.raises(RefusedError, match="is in region cn-beijing, stack dev in cn-shanghai"):
         guard.check_cluster(PLACE, FakeCloud(cluster_region="cn-beijing"), answering(), False)
 
 
 def test_a_cluster_that_does_not_answer_needs_the_flag_and_the_message_names_it() -> None:
     silent = ClusterError("/version: ConnectTimeoutError")
     with pytest.raises(
-        Refused,
+        RefusedError,
         match="(?s)does not answer: /version: ConnectTimeoutError.*Nothing was touched.*--cluster-gone",
     ):
         guard.check_cluster(PLACE, FakeCloud(), silent, False)
@@ -132,20 +132,24 @@ def test_a_cluster_that_does_not_answer_needs_the_flag_and_the_message_names_it(
 
 def test_a_cluster_that_is_gone_needs_the_flag_too() -> None:
     with pytest.raises(
-        Refused, match=f"(?s)account {ACCOUNT} has none in region cn-shanghai.*--cluster-gone"
+        RefusedError, match=f"(?s)account {ACCOUNT} has none in region cn-shanghai.*--cluster-gone"
     ):
         guard.check_cluster(PLACE, FakeCloud(), ClusterError("404", gone=True), False)
 
 
 def test_a_missing_cluster_is_not_believed_when_nothing_names_the_account() -> None:
-    with pytest.raises(Refused, match="(?s)nothing recorded names the stack's account.*accountId"):
+    with pytest.raises(
+        RefusedError, match="(?s)nothing recorded names the stack's account.*accountId"
+    ):
         guard.check_cluster(
             StackLocation("dev", cluster=CLUSTER), FakeCloud(), ClusterError("404", gone=True), True
         )
 
 
 def test_a_cluster_that_answers_is_not_gone() -> None:
-    with pytest.raises(Refused, match="(?s)--cluster-gone, but .* answers.*instead of deleted"):
+    with pytest.raises(
+        RefusedError, match="(?s)--cluster-gone, but .* answers.*instead of deleted"
+    ):
         guard.check_cluster(PLACE, FakeCloud(), answering(), True)
 
 
@@ -172,21 +176,21 @@ def test_any_other_answer_stops_it(
     typed: str, protected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", Terminal(f"{typed}\n"))
-    with pytest.raises(Refused, match="Nothing was touched"):
+    with pytest.raises(RefusedError, match="Nothing was touched"):
         guard.confirm("dev", "", protected=protected, quiet=False)
 
 
 def test_without_a_terminal_the_name_has_to_come_along() -> None:
-    with pytest.raises(Refused, match="CONFIRM=dev"):
+    with pytest.raises(RefusedError, match="CONFIRM=dev"):
         guard.confirm("dev", "", protected=False, quiet=False)
-    with pytest.raises(Refused, match="--confirm prod: expected dev"):
+    with pytest.raises(RefusedError, match="--confirm prod: expected dev"):
         guard.confirm("dev", "prod", protected=False, quiet=True)
     guard.confirm("dev", "dev", protected=True, quiet=False)
 
 
 def test_the_lab_s_own_stack_is_not_asked_about_unless_it_is_protected() -> None:
     guard.confirm("local", "", protected=False, quiet=True)
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedError):
         guard.confirm("local", "", protected=True, quiet=True)
 
 

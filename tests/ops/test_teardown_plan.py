@@ -6,7 +6,7 @@ import pytest
 
 from ops.teardown import checkpoint, plan, stack_location
 from ops.teardown.checkpoint import Checkpoint
-from ops.teardown.guard import Refused
+from ops.teardown.guard import RefusedError
 from ops.teardown.teardown import pools_of
 from tests.ops import teardown_state as states
 
@@ -86,7 +86,7 @@ def test_keep_model_keeps_bucket_guards_model_and_what_they_need_in_the_state() 
 
 def test_a_protected_bucket_stops_the_plan_until_something_says_what_becomes_of_it() -> None:
     with pytest.raises(
-        Refused,
+        RefusedError,
         match=r"(?s)protected.*Bucket elastic-inference-prod-.*Nothing was touched.*--keep-protected",
     ):
         plan.make(states.prod())

@@ -12,8 +12,8 @@ import pytest
 
 from ops import saved_model, trial
 from ops.pulumi import ROOT
-from ops.saved_model import Signature, Tensor, UnreadableModel
-from ops.trial import NoTrial
+from ops.saved_model import Signature, Tensor, UnreadableModelError
+from ops.trial import TrialError
 
 SAMPLE = ROOT / "models" / "chnsenticorp" / "1623831335"
 
@@ -90,7 +90,7 @@ def test_another_model_gets_zeros_of_its_own_shapes_and_types(tmp_path: Path) ->
         not found.sample
         and found.what == "zeros for signature serving_default (flag bool[], pixels float[?,2,3])"
     )
-    with pytest.raises(NoTrial, match="not a model that takes a sentence"):
+    with pytest.raises(TrialError, match="not a model that takes a sentence"):
         trial.of_stack("mine", "好", root=tmp_path)
 
 
@@ -112,13 +112,13 @@ def test_zeros_have_the_shape_and_the_type_that_is_asked_for(tensor: Tensor, val
 
 
 def test_what_no_json_can_say_is_told_with_the_way_out() -> None:
-    with pytest.raises(NoTrial, match=r"input handle is a resource.*model\.request"):
+    with pytest.raises(TrialError, match=r"input handle is a resource.*model\.request"):
         trial.of_zeros(signature(handle=Tensor("resource", ())), "m/1", 8 << 20)
     with pytest.raises(
-        NoTrial, match=r"more than entry\.bodyMib lets through \(8 MiB\).*model\.request"
+        TrialError, match=r"more than entry\.bodyMib lets through \(8 MiB\).*model\.request"
     ):
         trial.of_zeros(signature(x=Tensor("float", (-1, 4096, 4096))), "m/1", 8 << 20)
-    with pytest.raises(NoTrial, match="no signature that takes anything"):
+    with pytest.raises(TrialError, match="no signature that takes anything"):
         trial.of_zeros({}, "m/1", 8 << 20)
 
 
@@ -167,7 +167,7 @@ def test_the_setting_names_the_file(tmp_path: Path) -> None:
 def test_a_file_that_holds_no_request_is_told(tmp_path: Path, text: str | None, told: str) -> None:
     if text is not None:
         (tmp_path / "r.json").write_text(text)
-    with pytest.raises(NoTrial, match=told) as caught:
+    with pytest.raises(TrialError, match=told) as caught:
         trial.from_file(tmp_path / "r.json", {})
     assert "r.json" in str(caught.value) and "expected" in str(caught.value)
 
@@ -185,10 +185,10 @@ def test_a_model_that_can_not_be_read_is_told(
 ) -> None:
     for name, data in content.items():
         (tmp_path / name).write_bytes(data)
-    with pytest.raises(UnreadableModel, match=told):
+    with pytest.raises(UnreadableModelError, match=told):
         saved_model.signatures(tmp_path)
 
 
 def test_a_stack_without_a_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(NoTrial, match="there is no Pulumi.nosuch.yaml here"):
+    with pytest.raises(TrialError, match="there is no Pulumi.nosuch.yaml here"):
         trial.of_stack("nosuch", root=tmp_path)

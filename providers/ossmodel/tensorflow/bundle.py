@@ -48,7 +48,7 @@ SIZES = {
 """Bytes of one element by type number; types without a fixed size are left out."""
 
 
-class Damaged(Exception):
+class DamagedError(Exception):
     """The index can't be read; TensorFlow answers DATA_LOSS or OUT_OF_RANGE."""
 
 
@@ -65,10 +65,10 @@ class Bundle:
 
 
 def read(path: Path) -> Bundle:
-    """The index at `path`. Raises `Damaged`, or OSError."""
+    """The index at `path`. Raises `DamagedError`, or OSError."""
     data = path.read_bytes()
     if len(data) < _FOOTER or struct.unpack("<Q", data[-8:])[0] != _MAGIC:
-        raise Damaged(
+        raise DamagedError(
             f"{path.name} has {len(data)} bytes and not the end that an index has; it is cut off or another file"
         )
     try:
@@ -83,9 +83,9 @@ def read(path: Path) -> Bundle:
             key: message("BundleEntryProto").FromString(value) for key, value in rows.items()
         }
     except (IndexError, KeyError, struct.error, DecodeError) as error:
-        raise Damaged(f"{path.name} is damaged ({error or type(error).__name__})") from None
+        raise DamagedError(f"{path.name} is damaged ({error or type(error).__name__})") from None
     if header.version.min_consumer > VERSION or VERSION in header.version.bad_consumers:
-        raise Damaged(
+        raise DamagedError(
             f"{path.name} wants a reader of version {header.version.min_consumer}; TensorFlow's has version {VERSION}"
         )
     result = Bundle(header.num_shards, header.endianness == 1)

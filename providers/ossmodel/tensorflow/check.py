@@ -598,7 +598,7 @@ class _Check:
             return
         try:
             held = bundle.read(index)
-        except bundle.Damaged as error:
+        except bundle.DamagedError as error:
             self._refuse("variables/variables.index", f"a whole index; {error}", _COPY)
             return
         missing = [name for name, _, _ in wanted if name not in held.entries]

@@ -19,7 +19,7 @@ from .operations import Argument, Release
 
 ANY = -1
 """A type that isn't known here."""
-Problem = tuple[str, str, str]
+ModelError = tuple[str, str, str]
 """Op, what was expected, node."""
 _REFERENCE = 100
 _STRING = 7
@@ -33,7 +33,7 @@ def output_types(node: Any, release: Release, functions: dict[str, Any]) -> list
 
 def graph_problems(
     nodes: list[Any], release: Release, functions: dict[str, Any]
-) -> Iterator[Problem]:
+) -> Iterator[ModelError]:
     """What doesn't fit among the nodes of the graph itself."""
     outputs = {node.name: output_types(node, release, functions) for node in nodes}
     for node in nodes:
@@ -54,7 +54,7 @@ def graph_problems(
 
 def function_problems(
     function: Any, release: Release, functions: dict[str, Any]
-) -> Iterator[Problem]:
+) -> Iterator[ModelError]:
     """What doesn't fit in a function's body."""
     signature, where = function.signature, f"function {function.signature.name!r}"
     known: dict[str, list[int] | None] = {
@@ -111,7 +111,7 @@ _CALLS = {
 """By op: the attributes with the function, the types of its arguments and those of its results."""
 
 
-def call_problems(nodes: Iterable[Any], functions: dict[str, Any]) -> Iterator[Problem]:
+def call_problems(nodes: Iterable[Any], functions: dict[str, Any]) -> Iterator[ModelError]:
     """Calls whose arguments aren't those of the function."""
     for node in nodes:
         for place, inputs, outputs in _CALLS.get(node.op, ()):
@@ -120,7 +120,7 @@ def call_problems(nodes: Iterable[Any], functions: dict[str, Any]) -> Iterator[P
                 yield from _call_problems(node, called, inputs, outputs)
 
 
-def _call_problems(node: Any, called: Any, inputs: str, outputs: str) -> Iterator[Problem]:
+def _call_problems(node: Any, called: Any, inputs: str, outputs: str) -> Iterator[ModelError]:
     for attribute, arguments in (
         (inputs, called.signature.input_arg),
         (outputs, called.signature.output_arg),
@@ -147,7 +147,7 @@ SIZES_OF = {
 """By op: the inputs whose values its shape function asks for."""
 
 
-def size_problems(bodies: Iterable[list[Any]]) -> Iterator[Problem]:
+def size_problems(bodies: Iterable[list[Any]]) -> Iterator[ModelError]:
     """Constants that can't be read and from which a shape is computed while the graph is imported;
     each body is a graph's or function's.
     """
@@ -168,7 +168,7 @@ def size_problems(bodies: Iterable[list[Any]]) -> Iterator[Problem]:
                     yield "Const", bad[constant], constant
 
 
-def shape_problems(nodes: Iterable[Any]) -> Iterator[Problem]:
+def shape_problems(nodes: Iterable[Any]) -> Iterator[ModelError]:
     """Constants of the graph itself whose shape isn't the one that the exporter has noted beside
     it.
     """
@@ -313,7 +313,7 @@ def _look_up(
     return None, node is not None and _arguments(node.op, release, functions) is None
 
 
-def _late_inputs(node: Any) -> Iterator[Problem]:
+def _late_inputs(node: Any) -> Iterator[ModelError]:
     """Data inputs stand before control inputs."""
     controls = False
     for source in node.input:
@@ -324,7 +324,7 @@ def _late_inputs(node: Any) -> Iterator[Problem]:
 
 def _misfits(
     node: Any, given: list[tuple[str, int]] | None, release: Release, functions: dict[str, Any]
-) -> Iterator[Problem]:
+) -> Iterator[ModelError]:
     known = _arguments(node.op, release, functions)
     wanted = None if known is None else _flat(known[0], node)
     if wanted is None or given is None:

@@ -18,7 +18,7 @@ from providers.ossmodel.checkpoints import Checkpoints
 from providers.ossmodel.control import Control, retrying
 from providers.ossmodel.digest import FileEntry
 from providers.ossmodel.engine import Reporter
-from providers.ossmodel.errors import Cancelled, Problem
+from providers.ossmodel.errors import Cancelled, ModelError
 from providers.ossmodel.layout import Layout
 from providers.ossmodel.manifest import Manifest
 from providers.ossmodel.uploader import content_type
@@ -45,7 +45,7 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(tmp_path: Path) -> Non
             stream.write(b"b")
 
     with pytest.raises(
-        Problem, match="the file changed while it was read|The file changed while it was read"
+        ModelError, match="the file changed while it was read|The file changed while it was read"
     ):
         digest.of_file(file, "shard", meddle)
 
@@ -90,7 +90,7 @@ def test_a_full_disk_is_one_clear_message_and_leaves_the_old_record(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_text", full)
-        with pytest.raises(Problem) as caught:
+        with pytest.raises(ModelError) as caught:
             store.put(name, {**RECORD, "upload_id": "other"})
     assert (
         "No space left on device" in str(caught.value)
@@ -102,7 +102,7 @@ def test_a_full_disk_is_one_clear_message_and_leaves_the_old_record(
 
 def test_a_record_directory_that_cannot_be_made_is_one_clear_message(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(Problem, match="EI_CACHE"):
+    with pytest.raises(ModelError, match="EI_CACHE"):
         Checkpoints("b", "k", "a" * 64, tmp_path / "file" / "uploads")
 
 
@@ -148,7 +148,7 @@ def test_a_pause_between_attempts_ends_with_the_cancellation() -> None:
 
 def test_a_time_limit_is_told_with_its_length() -> None:
     limited = Control(timeout=0.01)
-    with pytest.raises(Problem, match="not done after 0.01 s.*customTimeouts"):
+    with pytest.raises(ModelError, match="not done after 0.01 s.*customTimeouts"):
         limited.wait(5)
 
 
@@ -228,7 +228,7 @@ def test_an_id_names_bucket_prefix_and_version(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "b", "b/7", "oss://b//7", "oss://b/p/latest"])
 def test_an_id_of_another_form_is_refused_with_the_right_one(text: str) -> None:
-    with pytest.raises(Problem, match="oss://<bucket>/<prefix>/<version>"):
+    with pytest.raises(ModelError, match="oss://<bucket>/<prefix>/<version>"):
         Layout.parse(text)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from providers.ossmodel import credentials, settings
-from providers.ossmodel.errors import Problem
+from providers.ossmodel.errors import ModelError
 from tests.plugins.ossmodel.process import Plugin, secret, struct
 
 
@@ -135,7 +135,7 @@ MISSING = [
 def test_missing_configuration_says_what_was_looked_for(
     config: dict[str, str], environ: dict[str, str], parts: list[str]
 ) -> None:
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(ModelError) as caught:
         resolved(config, environ)
     for part in parts:
         assert part in str(caught.value)
@@ -158,7 +158,7 @@ def test_a_profile_that_cannot_be_used_is_explained(
 ) -> None:
     path = tmp_path / "c.json"
     path.write_text(body)
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(ModelError) as caught:
         resolved({"profile": "x", "sharedCredentialsFile": str(path), "region": "r"})
     for part in parts:
         assert part in str(caught.value)
@@ -168,7 +168,7 @@ def test_a_role_that_no_metadata_service_knows_is_explained(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(credentials, "METADATA", "http://127.0.0.1:1/")
-    with pytest.raises(Problem, match="ecsRoleName: http://127.0.0.1:1/role gave no keys"):
+    with pytest.raises(ModelError, match="ecsRoleName: http://127.0.0.1:1/role gave no keys"):
         resolved({"ecsRoleName": "role", "region": "r"})
 
 
