@@ -130,6 +130,7 @@ def install_lock(python: pathlib.Path, lock: pathlib.Path, uv: pathlib.Path) -> 
             env=uv_settings(python) | os.environ,
             capture_output=True,
             text=True,
+            check=False,
         )
         reason = done.stderr.strip()
     except OSError as error:
@@ -172,7 +173,7 @@ def uv_settings(python: pathlib.Path) -> dict[str, str]:
     }
     names |= {"trusted-host": "UV_INSECURE_HOST", "proxy": "ALL_PROXY"}
     listed = subprocess.run(
-        [str(python), "-m", "pip", "config", "list"], capture_output=True, text=True
+        [str(python), "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
     ).stdout
     # Lines such as global.index-url='…', install.cert='…', :env:.find-links='…'; the environment's
     # come first in them and win in pip.
@@ -186,7 +187,7 @@ def uv_settings(python: pathlib.Path) -> dict[str, str]:
 
 def run(command: list[str], doing: str) -> None:
     """Runs one step. Raises InstallError; the step's own output is what explains a failure."""
-    if subprocess.run(command).returncode != 0:
+    if subprocess.run(command, check=False).returncode != 0:
         raise InstallError(
             f"{doing} failed (see above). Is the package index reachable, and is there 3 GiB free in {cache_dir()}? "
             "Then run the same command again."

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ops import recover
 from ops.pod_causes import (
     Evidence,
     containers,
@@ -24,7 +25,11 @@ from ops.pod_causes import (
     unready_pods,
     waits_for_a_node,
 )
-from ops.pulumi import ROOT, CommandFailed, Stack, environment
+from ops.pulumi import ROOT, CommandFailed, Stack, environment, inside_lab
+from ops.teardown import stack_location
+from ops.teardown.checkpoint import parse
+from ops.teardown.cloud import Cloud, CloudError, credentials
+from ops.teardown.cluster_reader import ClusterError, reach
 
 LIMIT = 120
 """Seconds for the whole look, the credential included."""
@@ -43,7 +48,13 @@ def after_failure(stack: Stack) -> None:
     command = stack.inside(sys.executable, "-m", "ops.diagnose", "--stack", stack.name)
     try:
         done = subprocess.run(
-            command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=LIMIT
+            command,
+            cwd=ROOT,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         print(f"\nWhat the cluster says: it gave no answer within {LIMIT} s", file=sys.stderr)
@@ -70,8 +81,6 @@ class NotAskedError(Exception):
 
 def collect(stack: Stack) -> Evidence:
     """Everything that is said about the stack's pods. Raises NotAskedError."""
-    from ops.teardown.cluster_reader import ClusterError
-
     cloud, where, reader = way_in(stack)
     try:
         found = _look(reader, where.namespace)
@@ -83,18 +92,14 @@ def collect(stack: Stack) -> Evidence:
 
 
 def way_in(stack: Stack) -> tuple[Any, Any, Any]:
-    """The stack's cloud, where it lives, and its cluster (ops/teardown: Cloud, StackLocation, ClusterReader).
-    Raises NotAskedError.
+    """The stack's cloud, where it lives, and its cluster (ops/teardown: Cloud, StackLocation,
+    ClusterReader). Raises NotAskedError.
     """
-    from ops.recover import export
-    from ops.teardown import stack_location
-    from ops.teardown.checkpoint import parse
-    from ops.teardown.cloud import Cloud, CloudError, credentials
-    from ops.teardown.cluster_reader import ClusterError, reach
-
     config = stack_location.config_of(stack.name)
     try:
-        where = stack_location.locate(stack.name, parse(export(stack)["deployment"]), config)
+        where = stack_location.locate(
+            stack.name, parse(recover.export(stack)["deployment"]), config
+        )
         cloud = Cloud(where.region, credentials())
         return cloud, where, reach(cloud, where.cluster, _kubeconfig(stack, config))
     except (CommandFailed, CloudError, ClusterError) as error:
@@ -153,8 +158,6 @@ def _log(
 
 
 def _text(reader: Any, query: str) -> str:
-    from ops.teardown.cluster_reader import ClusterError
-
     try:
         return reader.text(query)
     except ClusterError:
@@ -165,8 +168,6 @@ def _orders(cloud: Any, where: Any) -> list[dict[str, Any]]:
     """The newest orders of nodes, without those that an order that worked has followed. [] when ESS
     does not say.
     """
-    from ops.teardown.cloud import CloudError
-
     found: list[dict[str, Any]] = []
     for group in sorted(where.groups):
         try:
@@ -201,13 +202,13 @@ def main() -> int:
     )
     options = parser.parse_args()
     stack = Stack(options.stack)
-    from ops.pulumi import inside_lab
 
     if stack.in_lab and not inside_lab():
         return subprocess.run(
             stack.inside(sys.executable, "-m", "ops.diagnose", *sys.argv[1:]),
             cwd=ROOT,
             env=environment(),
+            check=False,
         ).returncode
     try:
         if options.json:

@@ -103,7 +103,7 @@ def namespaces(
 
 def go(find: Callable[[], object] | None = None) -> Finding:
     """A Go that can build the tools; it also comes as a wheel."""
-    from lab.toolchain.golang import MINIMUM, find_go
+    from lab.toolchain.golang import MINIMUM, find_go  # noqa: PLC0415 - runs as a script on a bare Python: __main__ puts the checkout on the path
 
     wanted = ".".join(map(str, MINIMUM))
     found = (find or find_go)()
@@ -127,7 +127,7 @@ def go(find: Callable[[], object] | None = None) -> Finding:
 
 def disk(directory: Path | None = None, free: Callable[[Path], int] | None = None) -> Finding:
     """Space for tools, plugins and environments in the cache, and the right to write there."""
-    from ops.bootstrap import cache_dir
+    from ops.bootstrap import cache_dir  # noqa: PLC0415 - runs as a script on a bare Python: __main__ puts the checkout on the path
 
     cache = directory or cache_dir()
     place = next(path for path in (cache, *cache.parents) if path.exists())
@@ -168,9 +168,9 @@ def memory(read: Callable[[], str] | None = None) -> Finding:
 
 def ports(environ: dict[str, str] | None = None) -> list[Finding]:
     """The three ports on 127.0.0.1; a lab that runs already may hold them."""
-    from lab.environment import LabError, clock_factor, lab_home, scenario_file
-    from lab.environment import ports as chosen_ports
-    from lab.state import is_running
+    from lab.environment import LabError, clock_factor, lab_home, scenario_file  # noqa: PLC0415 - runs as a script on a bare Python: __main__ puts the checkout on the path
+    from lab.environment import ports as chosen_ports  # noqa: PLC0415 - runs as a script on a bare Python: __main__ puts the checkout on the path
+    from lab.state import is_running  # noqa: PLC0415 - runs as a script on a bare Python: __main__ puts the checkout on the path
 
     variables = dict(os.environ) if environ is None else environ
     try:
@@ -237,7 +237,7 @@ def report(findings: Iterable[Finding]) -> int:
 
 def _run(command: list[str]) -> tuple[int, str]:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return 1, str(error)
     return done.returncode, done.stderr

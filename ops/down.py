@@ -8,6 +8,9 @@ import argparse
 import subprocess
 import sys
 
+from lab.state import is_running
+from ops import lab
+from ops.inventory import cloud_leftovers, cluster_leftovers
 from ops.pulumi import ROOT, Stack, environment
 
 
@@ -28,10 +31,6 @@ def end_lab(stack: Stack, force: bool) -> int:
     """Destroys, counts, stops. Something left keeps the lab running, so that one can look;
     `--force` stops it all the same.
     """
-    from lab.state import is_running
-    from ops import lab
-    from ops.inventory import cloud_leftovers, cluster_leftovers
-
     left: list[str] = []
     if is_running(lab.home()):
         code = teardown(stack)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from lab.environment import ingress_port
 from ops.pulumi import Stack
 
 TIMEOUT = 20.0
@@ -112,8 +113,6 @@ def through_relay(target: Target) -> Target:
     """A lab that was started again on another port answers there, whatever the stack's output
     says.
     """
-    from lab.environment import ingress_port
-
     port = ingress_port()
     if target.parts.port in (None, port):
         return target
@@ -176,8 +175,8 @@ def post(target: Target, body: bytes) -> tuple[int, str]:
 
 def certificate_name(target: Target) -> str:
     """Whom the certificate that is shown there names, "" when none can be read. Nothing is sent."""
-    from cryptography import x509
-    from cryptography.x509.oid import NameOID
+    from cryptography import x509  # noqa: PLC0415 - 0.05 s that only a refused certificate needs
+    from cryptography.x509.oid import NameOID  # noqa: PLC0415 - 0.05 s that only a refused certificate needs
 
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

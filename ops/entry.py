@@ -13,7 +13,7 @@ import os
 import signal
 import subprocess
 import sys
-from types import FrameType, TracebackType
+from types import TracebackType
 
 FAILED, INTERRUPTED, PIPE_CLOSED, TERMINATED = 1, 130, 141, 143
 COMPLETE = (
@@ -46,11 +46,11 @@ def guard() -> None:
         signal.signal(signal.SIGTERM, _terminate)
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
+def _terminate(*_: object) -> None:
     """A terminal's Ctrl-C reaches every program of the command, a SIGTERM only its first: it is
     passed on, so that the CLI ends its update in order and nothing runs on unseen.
     """
-    import psutil
+    import psutil  # noqa: PLC0415 - guards before anything is loaded; only a SIGTERM needs it
 
     for child in psutil.Process().children():
         try:

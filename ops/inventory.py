@@ -8,14 +8,14 @@ import json
 import subprocess
 from typing import Any
 
+from lab.namespace import run
+
 PLATFORM_NAMESPACES = {"default", "kube-system", "kube-public", "kube-node-lease", "ack-csi-fuse"}
 KINDS = "namespaces,persistentvolumes,nodes,deployments,services,ingresses,horizontalpodautoscalers,persistentvolumeclaims,pods"
 
 
 def inside(*command: str) -> Any:
     """The JSON that a command prints inside the lab."""
-    from lab.namespace import run
-
     answer = run(command, capture_output=True, text=True, timeout=60)
     if answer.returncode != 0:
         raise subprocess.CalledProcessError(

@@ -9,7 +9,15 @@ import pathlib
 import subprocess
 import sys
 
+from lab import toolchain
+from lab.environment import LabError, check, lab_home
+from lab.status import in_use
+from lab.toolchain import tensorflow
+from lab.up import joined
 from ops.pulumi import ROOT, environment
+from settings.core.problem import SettingsError
+from settings.core.stack_file import StackFileError, read
+from settings.serving import Server
 
 TOOLS = (
     "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "traefik", "kubectl",
@@ -19,8 +27,6 @@ TOOLS = (
 
 def home() -> pathlib.Path:
     """The lab's directory (`LAB_HOME`)."""
-    from lab.environment import lab_home
-
     return lab_home()
 
 
@@ -28,11 +34,6 @@ def tensorflow_library(stack: str) -> str:
     """The name, as a tool, of the TensorFlow that the lab computes with for the serving image of a
     stack.
     """
-    from lab.toolchain import tensorflow
-    from settings.core.problem import SettingsError
-    from settings.core.stack_file import StackFileError, read
-    from settings.serving import Server
-
     try:
         server = read(ROOT, stack).settings(os.environ).server
     except (StackFileError, SettingsError):  # who deploys it is told by the program
@@ -47,15 +48,11 @@ def start(*, quiet: bool = False, stack: str = "local") -> None:
 
     Variables that the lab would refuse end it before a tool is built.
     """
-    from lab import toolchain
-    from lab.environment import LabError, check
-
     try:
         check()
     except LabError as error:
         raise SystemExit(f"error: {error}") from None
     toolchain.ensure([*TOOLS, tensorflow_library(stack)])
-    from lab.up import joined
 
     try:
         ready = joined(home(), lambda line: print(line, flush=True))
@@ -64,8 +61,6 @@ def start(*, quiet: bool = False, stack: str = "local") -> None:
     if not ready:
         lab("up")
     if not quiet:
-        from lab.status import in_use
-
         for name, (version, origin) in in_use(home()).items():
             print(f"  {name:<28} {version:<12} {origin}")
 

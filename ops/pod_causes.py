@@ -543,7 +543,7 @@ def is_loading(log: str) -> bool:
     """Whether a model server's log ends within the load of a model, before the line that says how
     the load ended.
     """
-    head, begun, tail = log.rpartition(_LOADING)
+    _head, begun, tail = log.rpartition(_LOADING)
     return bool(begun) and not any(word in tail for word in _LOADED)
 
 

@@ -19,6 +19,11 @@ from typing import Any
 from ops.doctor import Finding, report
 from ops.endpoint import dns_record, resolves
 from ops.pulumi import CommandFailed, Stack, require_cli, require_stack_file
+from ops.teardown.cloud import Cloud, CloudError, credentials
+from ops.teardown.cluster_reader import ClusterError, reach
+from ops.teardown.stack_location import PROJECT, config_of
+from settings.core.loading import load
+from settings.core.problem import SettingsError
 
 OLDEST_CLI = (3, 255, 0)
 OLDEST_KUBERNETES = (1, 30)
@@ -45,7 +50,6 @@ def examine(stack: Stack) -> Iterator[Finding]:
     yield from problems
     if settings is None:
         return
-    from ops.teardown.cloud import Cloud, CloudError, credentials
 
     try:
         cloud = Cloud(settings.region, credentials())
@@ -125,9 +129,6 @@ def account(found: str, expected: str | None) -> Finding:
 
 
 def _settings(stack: Stack) -> tuple[Any, list[Finding]]:
-    from ops.teardown.stack_location import PROJECT, config_of
-    from settings.core.loading import load
-    from settings.core.problem import SettingsError
 
     config = config_of(stack.name)
     secret = [
@@ -163,8 +164,6 @@ def _settings(stack: Stack) -> tuple[Any, list[Finding]]:
 
 
 def _of_cluster(stack: Stack, settings: Any, cloud: Any) -> Iterator[Finding]:
-    from ops.teardown.cloud import CloudError
-
     try:
         found = cloud.cs(f"/clusters/{settings.cluster.id}")
     except CloudError as error:
@@ -195,7 +194,7 @@ def _of_cluster(stack: Stack, settings: Any, cloud: Any) -> Iterator[Finding]:
     yield from _inside(stack, settings, cloud)
 
 
-def rrsa(settings: Any, cloud: Any, cluster: Any) -> Iterator[Finding]:
+def rrsa(settings: Any, cloud: Any, _cluster: Any) -> Iterator[Finding]:
     """Whether pods can prove to RAM who they are."""
     name = f"ack-rrsa-{settings.cluster.id}"
     body = cloud.rpc("ims", "ListOIDCProviders", MaxItems=100)
@@ -236,7 +235,7 @@ def vswitches(settings: Any, cloud: Any, cluster: Any) -> Iterator[Finding]:
         )
 
 
-def addons(settings: Any, cloud: Any, cluster: Any) -> Iterator[Finding]:
+def addons(settings: Any, cloud: Any, _cluster: Any) -> Iterator[Finding]:
     """Whether the cluster has what the stack does not bring along."""
     rows = cloud.cs(f"/clusters/{settings.cluster.id}/addon_instances").get("addons") or []
     installed = {row["name"]: str(row.get("version") or "") for row in rows}
@@ -263,8 +262,6 @@ def addons(settings: Any, cloud: Any, cluster: Any) -> Iterator[Finding]:
 
 def _inside(stack: Stack, settings: Any, cloud: Any) -> Iterator[Finding]:
     """What the cluster's API server knows."""
-    from ops.teardown.cluster_reader import ClusterError, reach
-
     given = None
     if settings.kubeconfig is not None:
         given = stack.capture(
@@ -297,7 +294,7 @@ def _inside(stack: Stack, settings: Any, cloud: Any) -> Iterator[Finding]:
         yield record(settings, reader)
 
 
-def metrics(settings: Any, reader: Any) -> Finding:
+def metrics(_settings: Any, reader: Any) -> Finding:
     """Whether something serves external metrics."""
     there = bool(reader.get(METRICS))
     said = "external metrics are served" if there else "nobody serves external metrics"

@@ -57,7 +57,7 @@ def online(stack: Stack, diff: bool) -> int:
     """
     require_good(stack.name)
     if stack.in_lab:
-        from ops.lab import start
+        from ops.lab import start  # noqa: PLC0415 - 0.2 s that a real stack does not need
 
         start()
         if not stack.exists():
@@ -72,10 +72,10 @@ def online(stack: Stack, diff: bool) -> int:
 
 def offline(options: argparse.Namespace) -> int:
     """With the real CLI and plugins, in a directory of its own. Exit status: the CLI's."""
-    from lab.toolchain import ToolchainError
-    from ops.offline import run
-    from ops.offline.workspace import OfflineError
-    from policy.environment import PolicyEnvironmentError
+    from lab.toolchain import ToolchainError  # noqa: PLC0415 - 0.2 s that only --offline needs
+    from ops.offline import run  # noqa: PLC0415 - 0.2 s that only --offline needs
+    from ops.offline.workspace import OfflineError  # noqa: PLC0415 - 0.2 s that only --offline needs
+    from policy.environment import PolicyEnvironmentError  # noqa: PLC0415 - 0.2 s that only --offline needs
 
     try:
         found = run.preview(options.stack, options.base, policies=options.policies)
@@ -90,7 +90,7 @@ def offline(options: argparse.Namespace) -> int:
 
 def summary(stack: str, code: int, document: str, base: str) -> str:
     """What the preview came to: one line, and one for each error and each policy that is broken."""
-    from ops.preview_comment.document import Preview, PreviewFormatError, parse
+    from ops.preview_comment.document import Preview, PreviewFormatError, parse  # noqa: PLC0415 - 0.2 s that only --offline needs
 
     try:
         preview = parse(document)

@@ -153,7 +153,9 @@ def compile_lock(one: Lock, upgrade: bool) -> int:
         *(["--constraints", one.follows] if one.follows else []),
         *("--output-file", one.lock, one.pins),
     ]
-    return subprocess.run(command, cwd=ROOT, env=os.environ | {"UV_NO_PROGRESS": "1"}).returncode
+    return subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"UV_NO_PROGRESS": "1"}, check=False
+    ).returncode
 
 
 def main() -> int:

@@ -129,13 +129,13 @@ def _message() -> type[Any]:
         for number, name, kind in fields:
             label = kinds.LABEL_REPEATED if kind.startswith("*") else kinds.LABEL_OPTIONAL
             field = made.field.add(name=name, number=number, label=label)
-            kind = kind.lstrip("*")
-            if kind in _FIELDS:
-                field.type, field.type_name = kinds.TYPE_MESSAGE, f".ops.{kind}"
-            elif kind == "DataType":
+            element = kind.lstrip("*")
+            if element in _FIELDS:
+                field.type, field.type_name = kinds.TYPE_MESSAGE, f".ops.{element}"
+            elif element == "DataType":
                 field.type, field.type_name = kinds.TYPE_ENUM, ".ops.DataType"
             else:
-                field.type = getattr(kinds, f"TYPE_{kind.upper()}")
+                field.type = getattr(kinds, f"TYPE_{element.upper()}")
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(file.SerializeToString())
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("ops.SavedModel"))

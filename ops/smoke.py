@@ -119,9 +119,7 @@ def asked(
         raise NotAskedError(str(reason)) from None
     except (EndpointError, CredentialsError) as reason:
         raise SmokeError(str(reason)) from None
-    target, hints = _reachable(
-        stack, replace(target, connect=connect), outputs.get("ingressAddress")
-    )
+    target, hints = _reachable(replace(target, connect=connect), outputs.get("ingressAddress"))
     target = replace(target, url=request.url(target.url))
     status, body, seconds = predict(target, request.body, wait)
     judge(request, status, body, target)
@@ -168,8 +166,8 @@ def predict(
 
 
 def judge(request: Trial, status: int, body: str, target: Target) -> str:
-    """What an answer says, for people. Raises SmokeError if it is none, NotAskedError if the one who
-    asks was not let in.
+    """What an answer says, for people. Raises SmokeError if it is none, NotAskedError if the one
+    who asks was not let in.
     """
     try:
         answer: Any = json.loads(body)
@@ -272,7 +270,7 @@ def _outputs(stack: Stack) -> Mapping[str, Any]:
         return {}
 
 
-def _reachable(stack: Stack, target: Target, ingress: Any) -> tuple[Target, list[str]]:
+def _reachable(target: Target, ingress: Any) -> tuple[Target, list[str]]:
     """The target as it can be reached from here: while its name leads nowhere, by the ingress's own
     address. Raises NotAskedError.
     """

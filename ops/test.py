@@ -22,6 +22,8 @@ import time
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
+from lab import toolchain
+from lab.toolchain import tensorflow
 from ops.lab import TOOLS
 from ops.pulumi import ROOT, environment
 
@@ -225,9 +227,6 @@ def run_lanes(groups: Sequence[dict[str, tuple[str, ...]]]) -> int:
 
 def main(arguments: list[str]) -> int:
     """Tools, then every rung, or only what is named (as pytest takes it)."""
-    from lab import toolchain
-    from lab.toolchain import tensorflow
-
     # `make test &` in a script and `nohup` start us with SIGINT ignored. What we start would ignore
     # it too, and so would the commands that tests interrupt: their labs then stay. A handler of
     # ours is the default again in what we start.
@@ -236,7 +235,7 @@ def main(arguments: list[str]) -> int:
     if not arguments:
         return run_lanes(LANES)
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=_environment()
+        [sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=_environment(), check=False
     ).returncode
 
 

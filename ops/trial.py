@@ -14,8 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from models.tokenizer import load_vocabulary, request
 from ops.pulumi import ROOT
 from ops.saved_model import Signature, Tensor, UnreadableModelError, signatures
+from settings import model_request
+from settings.serving import Model
+from settings.traffic import Entry
 
 SENTENCE = "房间很干净，服务也很好"
 LABELS = ("negative", "positive")
@@ -81,8 +87,6 @@ def of_stack(stack: str, sentence: str = "", root: Path = ROOT) -> Trial:
 
 def of_sentence(sentence: str, source: Path) -> Trial:
     """The sentence as the repository's model reads it, by that model's own vocabulary."""
-    from models.tokenizer import load_vocabulary, request
-
     body = json.dumps(
         request([sentence], load_vocabulary(source / "assets" / "vocab.txt"))
     ).encode()
@@ -100,7 +104,6 @@ def is_sample(source: Path, known: dict[str, Signature]) -> bool:
         or found.outputs != {"probabilities": Tensor("float", (-1, len(LABELS)))}
     ):
         return False
-    from models.tokenizer import load_vocabulary
 
     try:
         return bool(load_vocabulary(source / "assets" / "vocab.txt"))
@@ -110,8 +113,6 @@ def is_sample(source: Path, known: dict[str, Signature]) -> bool:
 
 def from_file(path: Path, known: dict[str, Signature]) -> Trial:
     """The body in a file. Raises TrialError when it is none that TensorFlow Serving takes."""
-    from settings import model_request
-
     try:
         body = model_request.read(path)
     except model_request.NotARequest as wrong:
@@ -160,8 +161,8 @@ def of_zeros(known: dict[str, Signature], source: str, most_bytes: int) -> Trial
 
 
 def zeros(name: str, tensor: Tensor) -> Any:
-    """A JSON value of the tensor's shape; a dimension of any size is 1. Raises TrialError for a type
-    that JSON can't carry.
+    """A JSON value of the tensor's shape; a dimension of any size is 1. Raises TrialError for a
+    type that JSON can't carry.
     """
     if tensor.dtype in _INTEGERS:
         value: Any = 0
@@ -197,9 +198,6 @@ def _signatures(source: Path) -> dict[str, Signature]:
 
 def _model(stack: str, root: Path) -> tuple[dict[str, Any], int]:
     """The stack's `model` settings, with the defaults, and `entry.bodyMib`."""
-    from settings.serving import Model
-    from settings.traffic import Entry
-
     config = _config(stack, root)
     model = {"source": Model.model_fields["source"].default, **_group(config, "model")}
     return model, int(
@@ -213,8 +211,6 @@ def _group(config: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _config(stack: str, root: Path) -> dict[str, Any]:
-    import yaml
-
     path = root / f"Pulumi.{stack}.yaml"
     if not path.is_file():
         raise TrialError(

@@ -14,6 +14,11 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from ops import update
+from ops.check import require_good
+from ops.pulumi import TAKE_BACK, CommandFailed, Stack, require_stack
+from ops.smoke import after_up
+
 if TYPE_CHECKING:  # imported in main(), so that an interrupt while they load ends in one line, too
     from ops.pulumi import Stack
 
@@ -46,9 +51,6 @@ def deploy(name: str, refresh: bool) -> int:
     """The exit status: 0 when everything is there and ready, else the engine's, after it has been
     said what is in the way.
     """
-    from ops.check import require_good
-    from ops.pulumi import TAKE_BACK, CommandFailed, Stack
-
     require_good(name)
     if refresh:
         os.environ.update(TAKE_BACK)
@@ -59,7 +61,7 @@ def deploy(name: str, refresh: bool) -> int:
             stack, *(["--refresh"] if refresh else [])
         )
     except CommandFailed as failure:
-        from ops.diagnose import after_failure
+        from ops.diagnose import after_failure  # noqa: PLC0415 - only a failed update needs it
 
         after_failure(stack)
         print(
@@ -68,7 +70,6 @@ def deploy(name: str, refresh: bool) -> int:
         )
         return failure.code
     print(f"\n{stack.name} is up after {time.monotonic() - started:.0f} s\n")
-    from ops.smoke import after_up
 
     after_up(stack)
     return 0
@@ -76,7 +77,7 @@ def deploy(name: str, refresh: bool) -> int:
 
 def deploy_in_lab(stack: Stack, *options: str) -> None:
     """Tools, lab, `pulumi up`; without a preview, since nobody is asked."""
-    from ops import lab, update
+    from ops import lab, update  # noqa: PLC0415 - 0.2 s that a real stack does not need
 
     lab.start(stack=stack.name)
     if not stack.exists():
@@ -88,9 +89,6 @@ def deploy_for_real(stack: Stack, *options: str) -> None:
     """`pulumi up`, which shows the changes and asks; before it, what an interrupted one left open
     is settled.
     """
-    from ops import update
-    from ops.pulumi import require_stack
-
     require_stack(stack)
     update.run(stack, "up", *options)
 

@@ -63,8 +63,8 @@ def judge(
 
 
 def deployment_of(preview: Preview, stack: str) -> Deployment:
-    """The resources that will be there. Raises PreviewFormatError when the document leaves out those that
-    stay as they are.
+    """The resources that will be there. Raises PreviewFormatError when the document leaves out
+    those that stay as they are.
     """
     steps = [
         step

@@ -22,7 +22,9 @@ class PolicyEnvironmentError(Exception):
 
 
 def ensure() -> pathlib.Path:
-    """The environment, made if need be, and `policy/.venv` pointing at it. Raises PolicyEnvironmentError."""
+    """The environment, made if need be, and `policy/.venv` pointing at it. Raises
+    PolicyEnvironmentError.
+    """
     digest = bootstrap.environment_key(LOCK)
     environment = bootstrap.cache_dir() / "policy" / digest
     environment.parent.mkdir(parents=True, exist_ok=True)

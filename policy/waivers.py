@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
+
 from policy.resources import Resource
 
 FILE = pathlib.Path(__file__).resolve().parent / "waivers.yaml"
@@ -43,8 +45,6 @@ class Waiver:
 
 def load(path: pathlib.Path = FILE, policies: Iterable[str] = ()) -> tuple[Waiver, ...]:
     """The waivers in a file. Raises WaiverError with every mistake at once."""
-    import yaml
-
     try:
         entries = yaml.safe_load(path.read_text()) or []
     except (OSError, yaml.YAMLError) as error:

@@ -1,3 +1,3 @@
-"""`make prove`: the project's promises by number (items), how their checks run (runner), and the measured figures
-beside published ones (table).
+"""`make prove`: the project's promises by number (items), how their checks run (runner), and the
+measured figures beside published ones (table).
 """

@@ -1,5 +1,5 @@
-"""`make prove ITEM=A3`: shows by number that a promise holds. Prints one closing line for each item:
-number, figure, bound, holds or does not hold.
+"""`make prove ITEM=A3`: shows by number that a promise holds. Prints one closing line for each
+item: number, figure, bound, holds or does not hold.
 
 Exit status: 0 every item holds, 1 one does not, 2 the command line or PROVE_SEEDS is wrong, 130
 interrupted.

@@ -1,4 +1,4 @@
-"""Every promise of the project by number: which checks show it, with which bound, clock and seeds."""
+"""Every promise of the project by number: its checks, its bound, its clock and its seeds."""
 
 from __future__ import annotations
 

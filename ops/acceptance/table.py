@@ -1,5 +1,5 @@
-"""`python -m ops.acceptance.table figures.jsonl`: what was measured beside what others have published,
-as a Markdown table.
+"""`python -m ops.acceptance.table figures.jsonl`: what was measured beside what others have
+published, as a Markdown table.
 
 The file is what PROVE_KEEP=DIRECTORY `make prove` leaves. A row whose figure was not measured says
 so.

@@ -92,12 +92,12 @@ def report(stack: str, read: int, found: list[Difference]) -> str:
 
 
 def looked_at(stack: Stack, program: bool) -> tuple[list[Difference], int]:
-    """The differences, and how many resources were read. Raises PreviewFormatError when it can't be told
-    what differs.
+    """The differences, and how many resources were read. Raises PreviewFormatError when it can't be
+    told what differs.
     """
     require_good(stack.name)
     if stack.in_lab:
-        from ops.lab import start
+        from ops.lab import start  # noqa: PLC0415 - 0.2 s that a real stack does not need
 
         start(quiet=True)
     else:

@@ -84,5 +84,5 @@ def _kubectl(*arguments: str) -> str:
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["kubectl", *arguments], capture_output=True, text=True, env=environment()
+        ["kubectl", *arguments], capture_output=True, text=True, env=environment(), check=False
     )

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from ops.load import target
-from ops.load.profile import Profile, ProfileError, load, shipped, steady
+from ops.load.profile import Profile, ProfileError, check, load, shipped, steady
 from ops.load.session import WEB_PORT, Session, SessionError, runs
 from ops.pulumi import CommandFailed, Stack
 from ops.report import figures
@@ -96,8 +96,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _profile(options: argparse.Namespace) -> Profile:
-    from ops.load.profile import check
-
     made = (
         steady(options.qps, options.seconds) if options.qps is not None else load(options.profile)
     )

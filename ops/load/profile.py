@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "profiles"
 MOST_QPS = 500.0
@@ -112,8 +114,6 @@ def check(profile: Profile) -> list[str]:
 
 
 def _curve(path: Path) -> Profile:
-    import yaml
-
     try:
         data = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:

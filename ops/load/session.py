@@ -12,13 +12,19 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
+import yaml
+
+from lab.environment import ingress_port, lab_home
 from ops import trial
 from ops.endpoint import CredentialsError, credentials
 from ops.load.profile import Profile
+from ops.plan import prices as price_tables
 from ops.pulumi import ROOT, Stack, environment
 from ops.record.log import route_of
 from ops.trial import Trial
+from settings.core.stack_file import read
 
 INGRESS_IN_LAB = "http://10.0.0.80"
 WEB_PORT = 8089
@@ -100,7 +106,12 @@ class Session:
     def output(self, *command: str) -> str:
         """What a command prints, run where the cluster is in reach."""
         done = subprocess.run(
-            [*self.inside(), *command], cwd=ROOT, env=environment(), capture_output=True, text=True
+            [*self.inside(), *command],
+            cwd=ROOT,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode != 0:
             raise SessionError(
@@ -206,8 +217,6 @@ class Session:
         }
 
     def _meta(self) -> dict[str, Any]:
-        from urllib.parse import urlsplit
-
         outputs = self.stack.outputs()
         predict, space, name = (
             urlsplit(outputs["predictUrl"]),
@@ -244,9 +253,8 @@ class Session:
         """CNY per hour by type, preemptible ones as a share of it, date and source."""
         if self.stack.in_lab:
             return self.region("prices")
-        from ops.plan.prices import load
 
-        table, wrong = load(self.prices, self._region_name())
+        table, wrong = price_tables.load(self.prices, self._region_name())
         if wrong:
             raise SessionError("\n".join(str(mistake) for mistake in wrong))
         return {
@@ -269,25 +277,17 @@ class Session:
         }
 
     def _config(self) -> dict[str, Any]:
-        from settings.core.stack_file import read
-
         there = (self.program / f"Pulumi.{self.stack.name}.yaml").is_file()
         return read(self.program, self.stack.name).config if there else {}
 
 
 def _relayed() -> str:
     """The lab's ingress as this machine reaches it."""
-    from lab.environment import ingress_port
-
     return f"http://127.0.0.1:{ingress_port()}"
 
 
 def _scenario() -> Any:
     """What the lab assumes of the cloud, as it was started."""
-    import yaml
-
-    from lab.environment import lab_home
-
     place = lab_home() / "scenario.yaml"
     return yaml.safe_load(place.read_text()) if place.is_file() else None
 

@@ -15,6 +15,7 @@ from typing import Any
 from ops.offline import baseline
 from ops.offline.workspace import OfflineError, Workspace, read_settings
 from ops.pulumi import ROOT
+from policy.environment import PACK, ensure
 
 PREVIEW = ("preview", "--json", "--show-sames")
 ROUNDS = 3
@@ -60,8 +61,6 @@ def preview(stack: str, base: str = "", *, policies: bool = False) -> Previewed:
             )
         program = workspace.lay_tree(ROOT, "head")
         if policies:
-            from policy.environment import PACK, ensure
-
             ensure()
             pack = ("--policy-pack", str(PACK))
             done = workspace.pulumi(
@@ -131,6 +130,7 @@ def _commit(reference: str) -> str:
         cwd=ROOT,
         capture_output=True,
         text=True,
+        check=False,
     )
     if done.returncode != 0:
         raise OfflineError(

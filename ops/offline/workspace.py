@@ -14,6 +14,8 @@ import subprocess
 import sys
 from typing import Any
 
+import yaml
+
 from lab.environment import without_logs
 from settings.core import stack_file
 
@@ -57,7 +59,7 @@ class Workspace:
         """Links the CLI's plugins from the tool chain's cache; builds what is missing there, with
         progress. Raises ToolchainError.
         """
-        from lab.toolchain import plugins
+        from lab.toolchain import plugins  # noqa: PLC0415 - 0.14 s; settings are read without it
 
         plugins.install_into(self._home)
 
@@ -84,7 +86,7 @@ class Workspace:
         """Runs the CLI in `program`, with more environment variables if need be; what it prints is
         the caller's to show.
         """
-        from lab import toolchain
+        from lab import toolchain  # noqa: PLC0415 - 0.14 s; settings are read without it
 
         command = [str(toolchain.find("pulumi").path), *arguments, "--non-interactive"]
         return subprocess.run(
@@ -93,6 +95,7 @@ class Workspace:
             env={**self._environment(program), **variables},
             capture_output=True,
             text=True,
+            check=False,
         )
 
     def _say(self, program: pathlib.Path, *arguments: str) -> None:
@@ -106,7 +109,7 @@ class Workspace:
         """Nothing of the caller's but where things are: no credentials, no backend, no proxy of a
         cloud that isn't asked.
         """
-        from lab import toolchain
+        from lab import toolchain  # noqa: PLC0415 - 0.14 s; settings are read without it
 
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         paths = [
@@ -144,8 +147,6 @@ def read_settings(source: pathlib.Path, stack: str) -> dict[str, Any]:
 
 def write_settings(path: pathlib.Path, settings: dict[str, Any]) -> None:
     """Writes a stack file."""
-    import yaml
-
     path.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
 
 

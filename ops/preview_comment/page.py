@@ -36,7 +36,7 @@ def page(comment: str) -> str:
     """The comment as an HTML page, its first changes opened. Takes what `render` makes, which holds
     no markup of others.
     """
-    from markdown_it import MarkdownIt
+    from markdown_it import MarkdownIt  # noqa: PLC0415 - nothing else here needs a package
 
     body = MarkdownIt("commonmark").enable("table").render(comment)
     for kind in ("caution", "warning"):

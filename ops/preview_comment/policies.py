@@ -43,8 +43,8 @@ class Results:
 
 
 def gather(preview: Preview, text: str = "") -> Results:
-    """Both sources together. Raises PreviewFormatError when the text isn't what `python -m policy --json`
-    writes.
+    """Both sources together. Raises PreviewFormatError when the text isn't what `python -m policy
+    --json` writes.
     """
     reported = [_from_event(one) for one in preview.violations]
     if not text.strip():

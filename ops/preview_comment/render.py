@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ops.preview_comment import changes, cost, policies
 from ops.preview_comment.document import Preview, Step
@@ -34,7 +34,7 @@ class Given:
 
     stack: str
     preview: Preview
-    results: policies.Results = policies.Results(())
+    results: policies.Results = field(default_factory=lambda: policies.Results(()))
     failed: str | None = None
     """What the CLI printed when it failed; None when it didn't."""
     note: str = ""

@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from ops.record.live import Answers, Instances, cloud_of, price_of
 from ops.record.mirror import Mirror, client
 from ops.record.sample import POOL_LABEL, differences, sample
@@ -88,7 +90,6 @@ class Recorder:
             return (
                 [_of_node(node, self.meta) for node in nodes.values()] if found is None else found
             )
-        import httpx
 
         try:
             rows = httpx.get(f"{CONTROL}/instances", trust_env=False, timeout=5).json()["instances"]

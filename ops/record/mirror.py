@@ -16,8 +16,8 @@ WATCH_SECONDS = 240
 
 def client() -> httpx.Client:
     """A connection to the cluster of the kubeconfig in use, as the official client reads it."""
-    from kubernetes import client as official
-    from kubernetes import config
+    from kubernetes import client as official  # noqa: PLC0415 - 0.3 s of the official client, for its kubeconfig only
+    from kubernetes import config  # noqa: PLC0415 - 0.3 s of the official client, for its kubeconfig only
 
     wanted = official.Configuration()
     config.load_kube_config(client_configuration=wanted)
@@ -48,7 +48,7 @@ class Mirror:
         wanted: Callable[[Any], bool] | None = None,
     ) -> None:
         """`wanted` keeps the objects for which it is true."""
-        self._api, self._path, self._wanted = api, path, wanted or (lambda found: True)
+        self._api, self._path, self._wanted = api, path, wanted or (lambda _: True)
         self._query = {"labelSelector": selector} if selector else {}
         self.objects: dict[str, Any] = {}
         self.filled = threading.Event()

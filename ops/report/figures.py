@@ -4,6 +4,7 @@ second, money CNY.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -154,10 +155,8 @@ def wanted_share(run: Run) -> tuple[float, float] | None:
 def direction_changes(run: Run) -> int:
     """How often the number of wanted pods turned from growing to shrinking or back."""
     wanted = [row["pods"]["desired"] for row in run.samples]
-    moves = [
-        after > before for before, after in zip(wanted, wanted[1:], strict=False) if after != before
-    ]
-    return sum(one != other for one, other in zip(moves, moves[1:], strict=False))
+    moves = [after > before for before, after in itertools.pairwise(wanted) if after != before]
+    return sum(one != other for one, other in itertools.pairwise(moves))
 
 
 def largest_step(run: Run, window: float) -> tuple[int, int]:

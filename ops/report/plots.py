@@ -36,11 +36,11 @@ def picture(run: Run) -> str:
 
 
 def _draw(run: Run, title: str, draw: Callable[[Any, Run], None]) -> str:
-    import matplotlib
+    import matplotlib  # noqa: PLC0415 - 0.6 s; figures alone need no plots
 
     matplotlib.use("svg")
     matplotlib.rcParams["svg.hashsalt"] = "elastic-inference"  # the same run gives the same bytes
-    from matplotlib import pyplot
+    from matplotlib import pyplot  # noqa: PLC0415 - 0.6 s; figures alone need no plots
 
     figure, axes = pyplot.subplots(figsize=(WIDTH, HEIGHT), constrained_layout=True)
     axes.set_title(title, fontsize=10, loc="left")

@@ -11,7 +11,13 @@ import argparse
 import os
 import sys
 
+from lab.state import is_running
+from ops.lab import home
 from ops.pulumi import ROOT, CommandFailed, Stack, environment, inside_lab, require_cli
+from ops.teardown import guard, stack_location
+from ops.teardown.cloud import CloudError
+from ops.teardown.guard import RefusedError
+from ops.teardown.teardown import Options, Teardown, explain, take_terminate_as_interrupt
 from ops.teardown.waits import PATIENCE
 
 REFUSED, INTERRUPTED = 2, 130
@@ -79,9 +85,6 @@ def main() -> int:
         return into_lab()
     if not stack.in_lab:
         require_cli()
-    from ops.teardown.cloud import CloudError
-    from ops.teardown.guard import RefusedError
-    from ops.teardown.teardown import explain, take_terminate_as_interrupt
 
     take_terminate_as_interrupt()
     try:
@@ -107,9 +110,6 @@ def main() -> int:
 
 def teardown(stack: Stack, options: argparse.Namespace) -> int:
     """The whole of it, once it is known where it runs."""
-    from ops.teardown import guard, stack_location
-    from ops.teardown.teardown import Options, Teardown
-
     names = ("confirm", "keep_model", "keep_protected", "unprotect", "cluster_gone", "patience")
     work = Teardown(
         stack,
@@ -138,9 +138,6 @@ def teardown(stack: Stack, options: argparse.Namespace) -> int:
 
 def into_lab() -> int:
     """The same command where the lab's cloud can be reached; this process becomes it."""
-    from lab.state import is_running
-    from ops.lab import home
-
     if not is_running(home()):
         print(
             "error: the lab does not run, and with it goes everything in it\n  remedy: make up starts it again",

@@ -1,5 +1,5 @@
-"""The stack's state: what it says is there, as plain resources, and the two edits that a destroy needs
-in it. Secrets stay encrypted and are never looked at.
+"""The stack's state: what it says is there, as plain resources, and the two edits that a destroy
+needs in it. Secrets stay encrypted and are never looked at.
 """
 
 from __future__ import annotations

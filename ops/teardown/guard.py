@@ -23,8 +23,8 @@ class RefusedError(Exception):
 
 
 def region_of(location: StackLocation, environ: Mapping[str, str] = os.environ) -> str:
-    """The region to work in. Raises RefusedError when the records and the environment don't agree on
-    one.
+    """The region to work in. Raises RefusedError when the records and the environment don't agree
+    on one.
     """
     used = environ.get("ALICLOUD_REGION") or environ.get("ALIBABA_CLOUD_REGION") or ""
     known = sorted(location.regions)

@@ -1,5 +1,5 @@
-"""What a teardown will do, before it does it: in which order things go, what is lost, what is protected,
-what stays and what that costs.
+"""What a teardown will do, before it does it: in which order things go, what is lost, what is
+protected, what stays and what that costs.
 
 The engine deletes along the dependency graph: pods first (a Deployment goes in the foreground, with
 its last pod), then the claim, the volume, and what these stood on. It knows nothing of what follows
@@ -268,8 +268,8 @@ def make(
     keep_protected: bool = False,
     unprotect: bool = False,
 ) -> Plan:
-    """The plan. Raises RefusedError when protected things would have to go and nothing says whether they
-    may.
+    """The plan. Raises RefusedError when protected things would have to go and nothing says whether
+    they may.
     """
     adopted = tuple(one for one in checkpoint.real if one.protect and one.retained)
     retained = tuple(one for one in checkpoint.real if one.retained and not one.protect)

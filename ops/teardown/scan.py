@@ -1,5 +1,5 @@
-"""Looks over region and cluster, service by service, for whatever the stack left behind. A part that
-cannot be read is reported as not looked at.
+"""Looks over region and cluster, service by service, for whatever the stack left behind. A part
+that cannot be read is reported as not looked at.
 """
 
 from __future__ import annotations

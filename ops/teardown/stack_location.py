@@ -24,6 +24,8 @@ from ops.teardown.checkpoint import (
     VOLUME,
     Checkpoint,
 )
+from settings.core.problem import SettingsError
+from settings.core.stack_file import StackFile, read
 
 PROJECT = "elastic-inference"
 
@@ -139,8 +141,6 @@ def config_of(stack: str) -> dict[str, Any]:
     """The stack's file, {} when there is none. Encrypted values stay encrypted. Raises
     StackFileError when it can't be read.
     """
-    from settings.core.stack_file import read
-
     return read(ROOT, stack).config if (ROOT / f"Pulumi.{stack}.yaml").is_file() else {}
 
 
@@ -148,9 +148,6 @@ def settings_of(stack: str, config: dict[str, Any]) -> Any:
     """The program's own view of the settings; None when it would refuse them: a teardown goes by
     the state then.
     """
-    from settings.core.problem import SettingsError
-    from settings.core.stack_file import StackFile
-
     try:
         return StackFile(stack, config).settings(os.environ)
     except SettingsError:

@@ -1,5 +1,5 @@
-"""One teardown from the first look to the last: what `python -m ops.teardown` does between its options
-and its exit status, and how it runs the CLI for each part of the destroy.
+"""One teardown from the first look to the last: what `python -m ops.teardown` does between its
+options and its exit status, and how it runs the CLI for each part of the destroy.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from types import FrameType
 from typing import Any
 
 from ops import advice, events, recover
@@ -302,7 +301,10 @@ def _run(command: list[str], extra: Mapping[str, str]) -> int:
     interrupted = False
     with removed_afterwards() as removal:
         process = subprocess.Popen(
-            command, cwd=ROOT, env={**environment(), **extra, **removal}, preexec_fn=_end_with_us
+            command,
+            cwd=ROOT,
+            env={**environment(), **extra, **removal},
+            preexec_fn=_end_with_us,  # noqa: PLW1509 - one system call, and no thread runs by then
         )
         while True:
             try:
@@ -328,7 +330,7 @@ def _end_with_us() -> None:
 def take_terminate_as_interrupt() -> None:
     """SIGTERM ends a run like Ctrl-C: in order."""
 
-    def raise_it(number: int, frame: FrameType | None) -> None:
+    def raise_it(*_: object) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, raise_it)

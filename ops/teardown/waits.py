@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from ops.teardown import scan_store
 from ops.teardown.cloud import Cloud, CloudError, carries, tag_filter, tags_of
 from ops.teardown.cluster_reader import ClusterError, ClusterReader
 from ops.teardown.scan_compute import GROUP_TAG, pools_of
@@ -197,8 +198,6 @@ class Watch:
 
     def buckets(self) -> list[str]:
         """Buckets that still answer."""
-        from ops.teardown import scan_store
-
         going = self.location.buckets - self.buckets_stay
         return [f"bucket {name}" for name in scan_store.names(self.cloud) if name in going]
 

@@ -38,7 +38,7 @@ class Checkpoints:
         self._name = f"{place}-{sha256[:32]}.json"
         self._ready()
 
-    def make_store_key(self, bucket_name: str, key: str, filename: str) -> str:
+    def make_store_key(self, *_: str) -> str:
         """The record's name (the same for every path the content lies at)."""
         return self._name
 

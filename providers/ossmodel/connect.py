@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def connect(settings: Settings, layout: Layout, parallel: int) -> Callable[[Control], Remote]:
-    """A function that gives the `Remote` under an operation's control. Raises `ModelError` when keys
-    or region are missing.
+    """A function that gives the `Remote` under an operation's control. Raises `ModelError` when
+    keys or region are missing.
     """
-    import oss2
+    import oss2  # noqa: PLC0415 - the plugin starts with every run of the engine: what a call needs is loaded by that call
 
-    from . import credentials
-    from .remote import Remote
-    from .transfer import TransferBucket
+    from . import credentials  # noqa: PLC0415 - the plugin starts with every run of the engine: what a call needs is loaded by that call
+    from .remote import Remote  # noqa: PLC0415 - the plugin starts with every run of the engine: what a call needs is loaded by that call
+    from .transfer import TransferBucket  # noqa: PLC0415 - the plugin starts with every run of the engine: what a call needs is loaded by that call
 
     region, keys = credentials.resolve(settings)
     auth = oss2.ProviderAuthV4(keys)

@@ -57,7 +57,7 @@ def is_transient(error: Exception) -> bool:
     """Whether the same request may succeed a moment later: transport faults, 5xx, throttling, a
     damaged transfer.
     """
-    from oss2 import exceptions
+    from oss2 import exceptions  # noqa: PLC0415 - the plugin starts with every run of the engine: what a call needs is loaded by that call
 
     if isinstance(error, exceptions.RequestError):
         return not _is_certificate_fault(error)
@@ -96,7 +96,7 @@ def retrying(
 
 
 def _is_certificate_fault(error: Exception) -> bool:
-    from requests.exceptions import SSLError
+    from requests.exceptions import SSLError  # noqa: PLC0415 - the plugin starts with every run of the engine: what a call needs is loaded by that call
 
     cause = getattr(error, "exception", None)
     return isinstance(cause, SSLError) and "CERTIFICATE" in str(cause).upper()

@@ -50,7 +50,7 @@ def _liblzma() -> tuple[str, Update | None]:
 
 
 def _crcmod() -> tuple[str, Update | None]:
-    from crcmod import mkCrcFun
+    from crcmod import mkCrcFun  # noqa: PLC0415 - optional: another implementation is used without it
 
     function = mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0, rev=True, xorOut=0xFFFFFFFFFFFFFFFF)
     return "crcmod", function

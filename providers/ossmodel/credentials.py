@@ -107,7 +107,7 @@ def _base(settings: Settings, profile: profiles.Profile | None) -> Callable[[], 
 
 
 def _from_url(url: str, field: str) -> Keys:
-    import requests
+    import requests  # noqa: PLC0415 - the plugin starts with every run of the engine: what a call needs is loaded by that call
 
     try:
         answer = requests.get(url, timeout=_TIMEOUT)

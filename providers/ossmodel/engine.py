@@ -24,8 +24,8 @@ class EngineLog:
     """
 
     def __init__(self, address: str) -> None:
-        import grpc
-        from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
+        import grpc  # noqa: PLC0415 - the plugin starts with every run of the engine: what a call needs is loaded by that call
+        from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc  # noqa: PLC0415 - the plugin starts with every run of the engine: what a call needs is loaded by that call
 
         self._pb = engine_pb2
         self._calls: set[object] = set()

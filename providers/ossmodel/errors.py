@@ -13,7 +13,7 @@ class ModelError(Exception):
     """A mistake or an outside cause that the user can act on; its text is the whole message."""
 
 
-class Cancelled(ModelError):
+class Cancelled(ModelError):  # noqa: N818 - no fault: the engine asked for it
     """The engine asked the provider to stop."""
 
 

@@ -25,7 +25,7 @@ def explained(error: Exception, bucket: str, endpoint: str, doing: str) -> Model
     """The message for `error`, which happened while `doing` (such as "uploading") with `bucket` at
     `endpoint`.
     """
-    from oss2 import exceptions
+    from oss2 import exceptions  # noqa: PLC0415 - the plugin starts with every run of the engine: what a call needs is loaded by that call
 
     if isinstance(error, ModelError):
         return error

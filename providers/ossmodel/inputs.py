@@ -89,8 +89,8 @@ def entries_of(plain: Any) -> dict[str, FileEntry]:
 def read_again(
     inputs: dict[str, Any], progress: Progress | None = None
 ) -> tuple[Path, dict[str, FileEntry]]:
-    """Directory and content at the moment of the upload; raises `ModelError` if it is no longer what
-    was checked.
+    """Directory and content at the moment of the upload; raises `ModelError` if it is no longer
+    what was checked.
     """
     root = Path(os.path.abspath(inputs["source"]))
     fault = savedmodel.directory_fault(root, inputs["source"])

@@ -29,8 +29,8 @@ class Profile:
 
 
 def load(settings: Settings) -> Profile | None:
-    """The profile that is named in the settings, or None if none is. Raises `ModelError` if it cannot
-    be used.
+    """The profile that is named in the settings, or None if none is. Raises `ModelError` if it
+    cannot be used.
     """
     name = settings.get("profile")
     if not name:

@@ -42,7 +42,7 @@ class ModelProvider(pulumi_provider.Provider):
     def __init__(
         self, log: Log, connect: Callable[[settings.Settings, Layout, int], Any] | None = None
     ) -> None:
-        from .connect import connect as default
+        from .connect import connect as default  # noqa: PLC0415 - the plugin starts with every run of the engine: what a call needs is loaded by that call
 
         self._log = log
         self._connect = connect or default
@@ -51,7 +51,7 @@ class ModelProvider(pulumi_provider.Provider):
         self._cancelled = threading.Event()
         self._cancel_wakes: set[asyncio.Event] = set()
 
-    async def get_schema(self, request):
+    async def get_schema(self, request):  # noqa: ARG002 - the SDK's signature
         """Schema for code generation."""
         return pulumi_provider.GetSchemaResponse(schema_text())
 
@@ -127,7 +127,7 @@ class ModelProvider(pulumi_provider.Provider):
 
     async def read(self, request):
         """What the bucket holds; an empty id when the model is gone."""
-        from . import sync
+        from . import sync  # noqa: PLC0415 - the plugin starts with every run of the engine: what a call needs is loaded by that call
 
         layout = Layout.parse(request.resource_id)
         state, olds = plain_map(request.properties), plain_map(request.inputs)
@@ -143,7 +143,7 @@ class ModelProvider(pulumi_provider.Provider):
         """Remove every object, version and unfinished upload; a model or bucket that is gone is
         fine.
         """
-        from . import sync
+        from . import sync  # noqa: PLC0415 - the plugin starts with every run of the engine: what a call needs is loaded by that call
 
         layout = Layout.parse(request.resource_id)
         owner = str(plain_map(request.properties).get("owner", ""))
@@ -175,7 +175,7 @@ class ModelProvider(pulumi_provider.Provider):
     async def _apply(
         self, urn: str, plain: dict[str, Any], owner: str, timeout: float
     ) -> dict[str, Any]:
-        from . import sync
+        from . import sync  # noqa: PLC0415 - the plugin starts with every run of the engine: what a call needs is loaded by that call
 
         layout = inputs.layout_of(plain)
         reporter = Reporter(self._log, urn)

@@ -38,30 +38,53 @@ class Servicer(ProviderServicer):
     """
 
     async def CheckConfig(self, request, context):  # noqa: N802 (names of the protocol)
+        """Checks the provider's settings; a failure is one message with the status code of the
+        protocol.
+        """
         return await self._guarded(super().CheckConfig(request, context), context)
 
     async def Configure(self, request, context):  # noqa: N802
+        """Takes the provider's settings; a failure is one message with the status code of the
+        protocol.
+        """
         return await self._guarded(super().Configure(request, context), context)
 
     async def Check(self, request, context):  # noqa: N802
+        """Checks the inputs of a model; a failure is one message with the status code of the
+        protocol.
+        """
         return await self._guarded(super().Check(request, context), context)
 
     async def Diff(self, request, context):  # noqa: N802
+        """Compares inputs with the state; a failure is one message with the status code of the
+        protocol.
+        """
         return await self._guarded(super().Diff(request, context), context)
 
     async def Create(self, request, context):  # noqa: N802
+        """Uploads a model; a failure is one message with the status code of the protocol."""
         return await self._guarded(super().Create(request, context), context)
 
     async def Update(self, request, context):  # noqa: N802
+        """Uploads what changed of a model; a failure is one message with the status code of the
+        protocol.
+        """
         return await self._guarded(super().Update(request, context), context)
 
     async def Read(self, request, context):  # noqa: N802
+        """Reads what the bucket holds of a model; a failure is one message with the status code of
+        the protocol.
+        """
         return await self._guarded(super().Read(request, context), context)
 
     async def Delete(self, request, context):  # noqa: N802
+        """Deletes a model from its bucket; a failure is one message with the status code of the
+        protocol.
+        """
         return await self._guarded(super().Delete(request, context), context)
 
     async def Invoke(self, request, context):  # noqa: N802
+        """Refuses every call: the provider has no functions."""
         await context.abort(
             grpc.StatusCode.UNIMPLEMENTED, f"{NAME} has no functions; {request.tok} does not exist"
         )
@@ -102,7 +125,7 @@ def _partial_status(failure: PartialFailureError, message: str) -> grpc.Status:
     """Tells the engine to keep the resource: a later run updates it, and a destroy removes what is
     there.
     """
-    from pulumi.provider.experimental.property_value import PropertyValue
+    from pulumi.provider.experimental.property_value import PropertyValue  # noqa: PLC0415 - the plugin starts with every run of the engine: what a call needs is loaded by that call
 
     detail = provider_pb2.ErrorResourceInitFailed(
         id=failure.resource_id,

@@ -22,10 +22,10 @@ def assume(region: str, role: dict[str, Any], keys: Any) -> Fetched:
     """Keys of a RAM role (`AssumeRole`), signed with `keys`. Raises `ModelError` with the service's
     own reason.
     """
-    from aliyunsdkcore.acs_exception.exceptions import ClientException, ServerException
-    from aliyunsdkcore.auth.credentials import AccessKeyCredential, StsTokenCredential
-    from aliyunsdkcore.client import AcsClient
-    from aliyunsdkcore.request import CommonRequest
+    from aliyunsdkcore.acs_exception.exceptions import ClientException, ServerException  # noqa: PLC0415 - the plugin starts with every run of the engine: what a call needs is loaded by that call
+    from aliyunsdkcore.auth.credentials import AccessKeyCredential, StsTokenCredential  # noqa: PLC0415 - the plugin starts with every run of the engine: what a call needs is loaded by that call
+    from aliyunsdkcore.client import AcsClient  # noqa: PLC0415 - the plugin starts with every run of the engine: what a call needs is loaded by that call
+    from aliyunsdkcore.request import CommonRequest  # noqa: PLC0415 - the plugin starts with every run of the engine: what a call needs is loaded by that call
 
     pair = (keys.access_key, keys.secret_key)
     credential: Any = (
@@ -50,7 +50,7 @@ def assume_with_oidc(region: str, block: dict[str, Any]) -> Fetched:
     """Keys of a RAM role for an OpenID Connect token (`AssumeRoleWithOIDC`, which is not
     signed).
     """
-    import requests
+    import requests  # noqa: PLC0415 - the plugin starts with every run of the engine: what a call needs is loaded by that call
 
     token = str(block.get("oidcToken") or "")
     if not token and block.get("oidcTokenFile"):

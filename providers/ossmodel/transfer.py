@@ -73,7 +73,7 @@ class TransferBucket(oss2.Bucket):
             region=region,
         )
         self.control = Control()
-        self.moved: Moved = lambda size: None
+        self.moved: Moved = lambda _: None
         self.on_retry: Callable[[Exception, int], None] | None = None
 
     def upload_part(
@@ -82,7 +82,7 @@ class TransferBucket(oss2.Bucket):
         upload_id: str,
         part_number: int,
         data: Any,
-        progress_callback=None,
+        progress_callback=None,  # noqa: ARG002 - oss2's signature; bytes are counted by Body
         headers=None,
     ):
         """One part; `data` is the slice of an open file that `oss2.resumable_upload` passes."""
@@ -92,7 +92,7 @@ class TransferBucket(oss2.Bucket):
             body, "upload part", lambda: upload(key, upload_id, part_number, body, headers=headers)
         )
 
-    def put_object(self, key: str, data: Any, headers=None, progress_callback=None):
+    def put_object(self, key: str, data: Any, headers=None, progress_callback=None):  # noqa: ARG002 - oss2's signature
         """A whole object from bytes or an open file."""
         put = super().put_object
         if isinstance(data, (bytes, str)):

@@ -115,7 +115,7 @@ class Uploader:
         before = self._reporter.mark()
         told = threading.Event()
 
-        def count_resumed(consumed: int, total: int) -> None:
+        def count_resumed(consumed: int, _total: int) -> None:
             if not told.is_set():
                 told.set()
                 self._reporter.advance(consumed, moved=False)

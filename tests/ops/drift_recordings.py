@@ -1,7 +1,8 @@
 """Event streams of the CLI for test_drift.py. To take one anew, in the state that its name says,
 inside the lab:
 
-    PULUMI_ENABLE_STREAMING_JSON_PREVIEW=true pulumi preview --stack local --refresh --json | python -m tests.ops.drift_recordings NAME
+    export PULUMI_ENABLE_STREAMING_JSON_PREVIEW=true
+    pulumi preview --stack local --refresh --json | python -m tests.ops.drift_recordings NAME
 
 autoscaled: the metric is away (`python -m lab metrics outage`), the Deployment is scaled to 2, its
 pods are ready. changed-by-hand: besides, the Service's label heritage has another value and the

@@ -69,7 +69,7 @@ def test_all_that_is_wrong_with_a_profile_is_told_at_once(tmp_path: Path) -> Non
 
 
 def test_a_misspelt_name_is_answered_with_the_nearest() -> None:
-    with pytest.raises(ProfileError, match="did you mean tutorial?"):
+    with pytest.raises(ProfileError, match=r"did you mean tutorial?"):
         load("tutorail")
 
 
@@ -101,7 +101,7 @@ def test_a_file_that_is_no_profile_is_refused_with_what_was_expected(
     tmp_path: Path, name: str, text: str
 ) -> None:
     (tmp_path / name).write_text(text)
-    with pytest.raises(ProfileError, match="expected|no points"):
+    with pytest.raises(ProfileError, match=r"expected|no points"):
         load(str(tmp_path / name))
 
 
@@ -178,7 +178,7 @@ def _chosen(*words: str) -> argparse.Namespace:
 def test_load_on_a_public_address_is_refused_unless_it_is_named_twice(
     said: tuple[str, ...],
 ) -> None:
-    with pytest.raises(SessionError, match="say so twice: --public --yes-i-own 8.8.8.8"):
+    with pytest.raises(SessionError, match=r"say so twice: --public --yes-i-own 8.8.8.8"):
         base(Elsewhere("https://8.8.8.8/v1/models/m:predict"), _chosen(*said))
 
 

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -23,7 +24,7 @@ from tests.ports import free_port
 class Endpoint(http.server.BaseHTTPRequestHandler):
     """Answers every prediction, and remembers what it was asked with."""
 
-    seen: list[dict[str, str]] = []
+    seen: ClassVar[list[dict[str, str]]] = []
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:

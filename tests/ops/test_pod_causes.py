@@ -92,7 +92,7 @@ def test_the_same_cause_is_told_once() -> None:
         pod(status, name="c")
     ]
     found = findings(Evidence([deployment()], [replica_set()], three, []))
-    assert [one.subject for one in found][0].endswith("(and 1 more)") and len(found) == 2
+    assert next(one.subject for one in found).endswith("(and 1 more)") and len(found) == 2
 
 
 def test_a_deployment_without_a_pod_says_who_refused_it() -> None:

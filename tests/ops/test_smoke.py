@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from lab.pki import ensure_lab_ca
+from models.tokenizer import request
 from ops import smoke
 from ops.endpoint import Target, dns_record
 from ops.pulumi import ROOT, Stack
@@ -107,8 +108,6 @@ def test_a_prediction_is_printed_with_its_latency_and_a_curl_line(
 def test_the_sentence_goes_out_tokenised_under_the_urls_own_host_name(
     endpoint, logged_in: None
 ) -> None:
-    from models.tokenizer import request
-
     server = endpoint((200, GOOD))
     smoke.ask(FakeStack({"predictUrl": URL}), "服务太差了", connect=server.address, wait=1)
     ((path, headers, body),) = server.asked
@@ -228,7 +227,7 @@ def test_a_certificate_counts_for_the_urls_name_and_a_strangers_is_refused(
 ) -> None:
     server = endpoint((200, GOOD), context=served_with(tmp_path, "models.example.com"))
     target = Target("https://models.example.com/p", server.address)
-    with pytest.raises(SmokeError, match="is not trusted.*SSL_CERT_FILE"):
+    with pytest.raises(SmokeError, match=r"is not trusted.*SSL_CERT_FILE"):
         smoke.predict(target, b"{}", wait=1)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "pki" / "ca.pem"))
     status, body, seconds = smoke.predict(target, b"{}", wait=1)
@@ -243,7 +242,7 @@ def test_the_certificate_that_a_controller_shows_for_want_of_the_stacks_is_told_
     )
     with pytest.raises(
         smoke.NotAskedError,
-        match="no certificate for models.example.com.*kubectl create secret tls",
+        match=r"no certificate for models.example.com.*kubectl create secret tls",
     ):
         smoke.predict(Target("https://models.example.com/p", server.address), b"{}", wait=1)
 
@@ -264,7 +263,7 @@ def test_the_curl_line_is_one_that_a_shell_understands() -> None:
         Trial(b"{}", "predict", "“it's fine; rm -rf /”", sample=True),
     )
     assert "secret" not in line and '-u "$EI_USER"' in line
-    assert subprocess.run(["sh", "-n", "-c", line]).returncode == 0
+    assert subprocess.run(["sh", "-n", "-c", line], check=False).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -350,8 +349,6 @@ def test_the_record_fits_the_kind_of_address(address: str, record: str) -> None:
 
 
 def test_the_body_can_be_had_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    from models.tokenizer import request
-
     assert smoke.main(["--body", "服务太差了"]) == 0
     assert json.loads(capsys.readouterr().out) == request(["服务太差了"])
 
@@ -378,7 +375,7 @@ def test_a_real_stack_without_a_cli_ends_in_one_line(tmp_path: Path) -> None:
     ):
         done = subprocess.run(
             [sys.executable, "-m", module, *words, "--stack", "dev"],
-            env={"PATH": str(tmp_path), "HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}, cwd=ROOT, capture_output=True, text=True,
+            env={"PATH": str(tmp_path), "HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}, cwd=ROOT, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 1 and done.stderr.startswith("error: no `pulumi` on PATH"), (
             module,

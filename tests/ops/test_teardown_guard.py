@@ -65,7 +65,7 @@ def test_credentials_of_another_account_are_refused_with_both_named() -> None:
 
 def test_credentials_that_nobody_knows_are_refused() -> None:
     with pytest.raises(
-        RefusedError, match="(?s)whose credentials.*InvalidAccessKeyId.*ALICLOUD_ACCESS_KEY"
+        RefusedError, match=r"(?s)whose credentials.*InvalidAccessKeyId.*ALICLOUD_ACCESS_KEY"
     ):
         guard.check_account(
             PLACE,
@@ -124,7 +124,7 @@ def test_a_cluster_that_does_not_answer_needs_the_flag_and_the_message_names_it(
     silent = ClusterError("/version: ConnectTimeoutError")
     with pytest.raises(
         RefusedError,
-        match="(?s)does not answer: /version: ConnectTimeoutError.*Nothing was touched.*--cluster-gone",
+        match=r"(?s)does not answer: /version: ConnectTimeoutError.*Nothing was touched.*--cluster-gone",
     ):
         guard.check_cluster(PLACE, FakeCloud(), silent, False)
     guard.check_cluster(PLACE, FakeCloud(), silent, True)
@@ -139,7 +139,7 @@ def test_a_cluster_that_is_gone_needs_the_flag_too() -> None:
 
 def test_a_missing_cluster_is_not_believed_when_nothing_names_the_account() -> None:
     with pytest.raises(
-        RefusedError, match="(?s)nothing recorded names the stack's account.*accountId"
+        RefusedError, match=r"(?s)nothing recorded names the stack's account.*accountId"
     ):
         guard.check_cluster(
             StackLocation("dev", cluster=CLUSTER), FakeCloud(), ClusterError("404", gone=True), True
@@ -148,7 +148,7 @@ def test_a_missing_cluster_is_not_believed_when_nothing_names_the_account() -> N
 
 def test_a_cluster_that_answers_is_not_gone() -> None:
     with pytest.raises(
-        RefusedError, match="(?s)--cluster-gone, but .* answers.*instead of deleted"
+        RefusedError, match=r"(?s)--cluster-gone, but .* answers.*instead of deleted"
     ):
         guard.check_cluster(PLACE, FakeCloud(), answering(), True)
 

@@ -168,6 +168,7 @@ def command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
+        check=False,
     )
 
 

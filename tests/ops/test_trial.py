@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from models.tokenizer import request
 from ops import saved_model, trial
 from ops.pulumi import ROOT
 from ops.saved_model import Signature, Tensor, UnreadableModelError
@@ -64,8 +65,6 @@ def test_the_samples_signature_is_read() -> None:
 
 
 def test_the_repositorys_model_gets_a_sentence_by_its_own_vocabulary(tmp_path: Path) -> None:
-    from models.tokenizer import request
-
     found = trial.of_stack("local")
     assert (
         json.loads(found.body) == request([trial.SENTENCE])
@@ -190,5 +189,5 @@ def test_a_model_that_can_not_be_read_is_told(
 
 
 def test_a_stack_without_a_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(TrialError, match="there is no Pulumi.nosuch.yaml here"):
+    with pytest.raises(TrialError, match=r"there is no Pulumi.nosuch.yaml here"):
         trial.of_stack("nosuch", root=tmp_path)

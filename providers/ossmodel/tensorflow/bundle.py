@@ -57,7 +57,6 @@ class Bundle:
     """An index that could be read."""
 
     shards: int
-    big_endian: bool
     entries: dict[str, Any] = field(default_factory=dict)
     """BundleEntryProto by tensor name."""
     slices: list[Any] = field(default_factory=list)
@@ -88,7 +87,7 @@ def read(path: Path) -> Bundle:
         raise DamagedError(
             f"{path.name} wants a reader of version {header.version.min_consumer}; TensorFlow's has version {VERSION}"
         )
-    result = Bundle(header.num_shards, header.endianness == 1)
+    result = Bundle(header.num_shards)
     for key, entry in entries.items():
         if b"\0" in key:
             result.slices.append(entry)
@@ -205,7 +204,7 @@ def _masked(crc: int) -> int:
 
 @cache
 def _crc32c() -> Callable[[bytes, int], int]:
-    from crcmod.predefined import mkPredefinedCrcFun  # comes with oss2
+    from crcmod.predefined import mkPredefinedCrcFun  # comes with oss2  # noqa: PLC0415 - only checksums need it
 
     return mkPredefinedCrcFun("crc-32c")
 

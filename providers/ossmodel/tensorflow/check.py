@@ -170,7 +170,7 @@ def first_loading(directory: Path, version: str) -> str | None:
 
 def remedies(directory: Path, version: str) -> str:
     """What to do about a model that TensorFlow `version` refuses for its ops or attributes."""
-    from .portable import would_load
+    from .portable import would_load  # noqa: PLC0415 - portable imports this module
 
     found = first_loading(directory, version)
     ways = [f"serve with an image of TensorFlow {found} or newer"] if found else []
@@ -628,8 +628,8 @@ class _Check:
                     "copy graph and variables of the same export",
                 )
                 continue
-            for part in bundle.parts(held, entry):
-                if not self._lies_whole(held, name, part):
+            for stored_part in bundle.parts(held, entry):
+                if not self._lies_whole(held, name, stored_part):
                     return
 
     def _lies_whole(self, held: bundle.Bundle, name: str, entry: Any) -> bool:

@@ -72,7 +72,7 @@ def function_problems(
         yield from _late_inputs(node)
         given: list[tuple[str, int]] | None = []
         for source in (source for source in node.input if not source.startswith("^")):
-            types, found = _look_up(source, known, seen, function, release, functions)
+            types, found = _look_up(source, known, function, release, functions)
             if not found:
                 yield node.op, f"its input {source!r} among the outputs of {where}", node.name
             given = (
@@ -86,7 +86,7 @@ def function_problems(
         if source is None:
             yield where, f"a node that gives its output {argument.name!r}", argument.name
             continue
-        types, found = _look_up(source, known, seen, function, release, functions)
+        types, found = _look_up(source, known, function, release, functions)
         wanted = _types(declared(argument), None)
         if not found:
             yield (
@@ -285,7 +285,6 @@ def _flat(arguments: Iterable[Argument], node: Any) -> list[int] | None:
 def _look_up(
     source: str,
     known: dict[str, list[int] | None],
-    nodes: set[str],
     function: Any,
     release: Release,
     functions: dict[str, Any],

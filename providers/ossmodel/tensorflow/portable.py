@@ -1,7 +1,7 @@
 """Rewrites a SavedModel directory so that an older TensorFlow loads it; the variables and the
 answers stay what they were.
 
-    python -m providers.ossmodel.tensorflow.portable models/chnsenticorp/1623831335 --tensorflow 1.15.0
+    python -m providers.ossmodel.tensorflow.portable MODEL_DIRECTORY --tensorflow 1.15.0
 
 TensorFlow 2.13 and newer write two things that serving doesn't need and that older versions refuse:
 the attribute `debug_name` on every VarHandleOp (2.4 and older: "NodeDef mentions attr 'debug_name'

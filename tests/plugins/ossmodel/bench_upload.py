@@ -1,5 +1,5 @@
-"""`python -m ops.bench_upload`: how fast the ossmodel plugin uploads, against bare
-`oss2.resumable_upload` in the same run.
+"""`python -m tests.plugins.ossmodel.bench_upload`: how fast the ossmodel plugin uploads, against
+bare `oss2.resumable_upload` in the same run.
 
 Both upload the same random bytes to the same region double on this machine, in alternating order;
 the medians are compared. The plugin's time is that of its whole `Create` call: reading and hashing
@@ -18,15 +18,18 @@ import time
 import uuid
 from pathlib import Path
 
+import oss2
+
+from tests.plugins.ossmodel import savedmodels
+from tests.plugins.ossmodel.cloud import Cloud
+from tests.plugins.ossmodel.process import Plugin, environment
+
 MIB = 1 << 20
 WANTED = 0.95
 
 
 def measure(size_mib: int, rounds: int) -> tuple[list[float], list[float]]:
     """(MiB/s of the plugin, MiB/s of bare oss2), one figure each per round."""
-    from tests.plugins.ossmodel.cloud import Cloud
-    from tests.plugins.ossmodel.process import Plugin, environment
-
     with tempfile.TemporaryDirectory(prefix="bench-upload-") as folder:
         home = Path(folder)
         source = _model(home, size_mib)
@@ -59,7 +62,9 @@ def measure(size_mib: int, rounds: int) -> tuple[list[float], list[float]]:
 
 def main() -> int:
     """Print one line; the exit status tells whether the plugin is fast enough."""
-    parser = argparse.ArgumentParser(prog="python -m ops.bench_upload", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.plugins.ossmodel.bench_upload", description=__doc__
+    )
     parser.add_argument(
         "--size", type=int, default=256, metavar="MIB", help="bytes to upload in MiB (default 256)"
     )
@@ -88,8 +93,6 @@ def main() -> int:
 
 
 def _model(home: Path, size_mib: int) -> Path:
-    from tests.plugins.ossmodel import savedmodels
-
     directory = savedmodels.make(home, "1")
     with open(directory / "variables" / "variables.data-00000-of-00001", "wb") as shard:
         for _ in range(size_mib):
@@ -119,8 +122,6 @@ def _plugin_seconds(cloud, plugin, source: Path, home: Path) -> float:
 
 
 def _bare_seconds(cloud, plugin, source: Path, home: Path) -> float:
-    import oss2
-
     bucket = _bucket(cloud)
     store = oss2.ResumableStore(root=str(home), dir=f"store-{uuid.uuid4().hex}")
     files = [path for path in source.rglob("*") if path.is_file()]
