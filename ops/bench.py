@@ -21,7 +21,7 @@ from collections.abc import Callable
 from ops import bench_peers, down, lab, up
 from ops.bench_peers import cost, table
 from ops.clean_clone import clean_clone
-from ops.pulumi import ROOT, Stack, environment
+from ops.engine.cli import ROOT, Stack, environment
 
 ROUNDS = 9
 DAILY_ROUNDS = 5

@@ -26,8 +26,9 @@ from lab.toolchain import build, versions
 from lab.toolchain.paths import TOOLCHAIN
 from lab.toolchain.progress import Board
 from lab.toolchain.specs import SPECS, GoModule, Spec
-from ops import recover, trial
-from ops.pulumi import ROOT, Stack, environment
+from ops import trial
+from ops.engine import pending_operations
+from ops.engine.cli import ROOT, Stack, environment
 
 ROUNDS = 3
 TOFU = Spec(
@@ -285,7 +286,9 @@ def measure(stack: Stack, rounds: int = ROUNDS) -> dict[str, float]:
     """
     tofu, provider = build_peers()
     resources = [
-        one for one in recover.export(stack)["deployment"]["resources"] if one.get("custom")
+        one
+        for one in pending_operations.export(stack)["deployment"]["resources"]
+        if one.get("custom")
     ]
     url = stack.outputs()["predictUrl"]
     command = [sys.executable, "-m"]

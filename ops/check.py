@@ -11,7 +11,7 @@ import argparse
 import os
 import sys
 
-from ops.pulumi import ROOT, require_stack_file
+from ops.engine.cli import ROOT, require_stack_file
 from settings.core.problem import SettingsError
 from settings.core.stack_file import StackFileError, read
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ops.pulumi import ROOT
+from ops.engine.cli import ROOT
 
 CACHES = ("EI_CACHE", "GOCACHE", "GOMODCACHE", "PIP_CACHE_DIR", "LAB_HOME")
 PORTS = ("LAB_INGRESS_PORT", "LAB_API_PORT", "LAB_REGION_PORT")

@@ -16,7 +16,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ops import recover
+from ops.cloud.client import Cloud, CloudError, credentials
+from ops.cloud.cluster_reader import ClusterError, reach
+from ops.engine import pending_operations, stack_location
+from ops.engine.checkpoint import parse
+from ops.engine.cli import ROOT, CommandFailed, Stack, environment, inside_lab
 from ops.pod_causes import (
     Evidence,
     containers,
@@ -25,11 +29,6 @@ from ops.pod_causes import (
     unready_pods,
     waits_for_a_node,
 )
-from ops.pulumi import ROOT, CommandFailed, Stack, environment, inside_lab
-from ops.teardown import stack_location
-from ops.teardown.checkpoint import parse
-from ops.teardown.cloud import Cloud, CloudError, credentials
-from ops.teardown.cluster_reader import ClusterError, reach
 
 LIMIT = 120
 """Seconds for the whole look, the credential included."""
@@ -98,7 +97,7 @@ def way_in(stack: Stack) -> tuple[Any, Any, Any]:
     config = stack_location.config_of(stack.name)
     try:
         where = stack_location.locate(
-            stack.name, parse(recover.export(stack)["deployment"]), config
+            stack.name, parse(pending_operations.export(stack)["deployment"]), config
         )
         cloud = Cloud(where.region, credentials())
         return cloud, where, reach(cloud, where.cluster, _kubeconfig(stack, config))

@@ -10,8 +10,8 @@ import sys
 
 from lab.state import is_running
 from ops import lab
+from ops.engine.cli import ROOT, Stack, environment
 from ops.inventory import cloud_leftovers, cluster_leftovers
-from ops.pulumi import ROOT, Stack, environment
 
 
 def teardown(stack: Stack, *arguments: str) -> int:

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from lab.environment import ingress_port
-from ops.pulumi import Stack
+from ops.engine.cli import Stack
 
 TIMEOUT = 20.0
 """Seconds one request may take."""

@@ -29,7 +29,7 @@ COMPLETE = (
 """Exceptions whose text is the whole message. By name: a command that does not use such a module
 need not load it.
 """
-EXPLAINED = "ops.pulumi.CommandFailed"
+EXPLAINED = "ops.engine.cli.CommandFailed"
 """What has told its reason already; it carries the exit status."""
 
 

@@ -14,7 +14,7 @@ from lab.environment import LabError, check, lab_home
 from lab.status import in_use
 from lab.toolchain import tensorflow
 from lab.up import joined
-from ops.pulumi import ROOT, environment
+from ops.engine.cli import ROOT, environment
 from settings.core.problem import SettingsError
 from settings.core.stack_file import StackFileError, read
 from settings.serving import Server

@@ -16,12 +16,12 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ops.cloud.client import Cloud, CloudError, credentials
+from ops.cloud.cluster_reader import ClusterError, reach
 from ops.doctor import Finding, report
 from ops.endpoint import dns_record, resolves
-from ops.pulumi import CommandFailed, Stack, require_cli, require_stack_file
-from ops.teardown.cloud import Cloud, CloudError, credentials
-from ops.teardown.cluster_reader import ClusterError, reach
-from ops.teardown.stack_location import PROJECT, config_of
+from ops.engine.cli import CommandFailed, Stack, require_cli, require_stack_file
+from ops.engine.stack_location import PROJECT, config_of
 from settings.core.loading import load
 from settings.core.problem import SettingsError
 

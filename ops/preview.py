@@ -8,7 +8,7 @@ import argparse
 import sys
 
 from ops.check import require_good
-from ops.pulumi import CommandFailed, Stack, require_stack
+from ops.engine.cli import CommandFailed, Stack, require_stack
 
 
 def main() -> int:

@@ -29,7 +29,7 @@ from ops.endpoint import (
     post,
     resolves,
 )
-from ops.pulumi import CommandFailed, Stack
+from ops.engine.cli import CommandFailed, Stack
 from ops.trial import LABELS, Trial, TrialError
 
 WAIT = 60.0

@@ -24,8 +24,8 @@ from xml.etree import ElementTree
 
 from lab import toolchain
 from lab.toolchain import tensorflow
+from ops.engine.cli import ROOT, environment
 from ops.lab import TOOLS
-from ops.pulumi import ROOT, environment
 
 ENDS = tuple(
     f"tests/e2e/test_{name}.py" for name in ("identity", "interrupted", "model", "teardown")

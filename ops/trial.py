@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from models.tokenizer import load_vocabulary, request
-from ops.pulumi import ROOT
+from ops.engine.cli import ROOT
 from ops.saved_model import Signature, Tensor, UnreadableModelError, signatures
 from settings import model_request
 from settings.serving import Model

@@ -14,13 +14,13 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from ops import update
 from ops.check import require_good
-from ops.pulumi import TAKE_BACK, CommandFailed, Stack, require_stack
+from ops.engine.cli import TAKE_BACK, CommandFailed, Stack, require_stack
+from ops.engine.run import run_operation
 from ops.smoke import after_up
 
 if TYPE_CHECKING:  # imported in main(), so that an interrupt while they load ends in one line, too
-    from ops.pulumi import Stack
+    from ops.engine.cli import Stack
 
 
 def main() -> int:
@@ -77,12 +77,13 @@ def deploy(name: str, refresh: bool) -> int:
 
 def deploy_in_lab(stack: Stack, *options: str) -> None:
     """Tools, lab, `pulumi up`; without a preview, since nobody is asked."""
-    from ops import lab, update  # noqa: PLC0415 - 0.2 s that a real stack does not need
+    from ops import lab
+    from ops.engine.run import run_operation
 
     lab.start(stack=stack.name)
     if not stack.exists():
         stack.run("stack", "init", stack.name)
-    update.run(stack, "up", "--yes", "--skip-preview", *options)
+    run_operation(stack, "up", "--yes", "--skip-preview", *options)
 
 
 def deploy_for_real(stack: Stack, *options: str) -> None:
@@ -90,7 +91,7 @@ def deploy_for_real(stack: Stack, *options: str) -> None:
     is settled.
     """
     require_stack(stack)
-    update.run(stack, "up", *options)
+    run_operation(stack, "up", *options)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from lab.alicloud.seed import CLUSTER, SYSTEM_TYPE, VPC
-from ops.teardown.cloud import Cloud, credentials, explained, runtime, tag_filter
+from ops.cloud.client import Cloud, credentials, explained, runtime, tag_filter
 from ops.teardown.scan_compute import pools_of
 from ops.teardown.scan_store import bucket
 from ops.teardown.waits import until_nothing

@@ -5,7 +5,7 @@ The chart is what ACK documents, from ACK's own catalogue unless
 `cluster.create.metricsAdapterChart` names another place (a mirror, a copy on this machine). With
 `cluster.create.metricsAdapter: addon` ACK installs the adapter itself.
 
-An install that was killed half-way is taken up by the next `make up` (ops/helm_releases.py).
+An install that was killed half-way is taken up by the next `make up` (ops/engine/helm_releases.py).
 """
 
 from dataclasses import dataclass

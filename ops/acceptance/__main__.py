@@ -12,7 +12,7 @@ import sys
 
 from ops.acceptance.items import ITEMS
 from ops.acceptance.runner import grouped, prove, seeds_of
-from ops.pulumi import ROOT
+from ops.engine.cli import ROOT
 
 
 def main(arguments: list[str]) -> int:

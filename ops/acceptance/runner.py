@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from xml.etree import ElementTree
 
-from ops.pulumi import ROOT, environment
+from ops.engine.cli import ROOT, environment
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,8 +22,8 @@ from collections import Counter
 from ops.check import require_good
 from ops.drift.compare import Difference, differences, is_real, is_settled, plain, without_program
 from ops.drift.events import Events, events
+from ops.engine.cli import TAKE_BACK, Stack, environment, removed_afterwards, require_cli
 from ops.preview_comment.document import PreviewFormatError
-from ops.pulumi import TAKE_BACK, Stack, environment, removed_afterwards, require_cli
 
 DIFFERENT = 7
 PROGRESS = 5.0

@@ -16,10 +16,10 @@ from typing import Any
 
 from ops.drill import real
 from ops.drill.verdict import Verdict, of_loss, of_outage
+from ops.engine.cli import CommandFailed, Stack, environment
 from ops.load import target
 from ops.load.profile import steady
 from ops.load.session import Session, SessionError, runs
-from ops.pulumi import CommandFailed, Stack, environment
 from ops.report.run import Growing, RunError, read
 
 RAMP = 600.0

@@ -8,8 +8,8 @@ import json
 import subprocess
 from collections.abc import Sequence
 
+from ops.engine.cli import environment
 from ops.load.session import SessionError
-from ops.pulumi import environment
 
 KEY = "node.alibabacloud.com/spot-strategy"
 SELECTOR = f"{KEY},{KEY}!=NoSpot,alibabacloud.com/nodepool-id={{}}"

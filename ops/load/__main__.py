@@ -11,10 +11,10 @@ import sys
 import time
 from pathlib import Path
 
+from ops.engine.cli import CommandFailed, Stack
 from ops.load import target
 from ops.load.profile import Profile, ProfileError, check, load, shipped, steady
 from ops.load.session import WEB_PORT, Session, SessionError, runs
-from ops.pulumi import CommandFailed, Stack
 from ops.report import figures
 from ops.report.run import Growing, Run, RunError, read
 

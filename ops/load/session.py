@@ -19,9 +19,9 @@ import yaml
 from lab.environment import ingress_port, lab_home
 from ops import trial
 from ops.endpoint import CredentialsError, credentials
+from ops.engine.cli import ROOT, Stack, environment
 from ops.load.profile import Profile
 from ops.plan import prices as price_tables
-from ops.pulumi import ROOT, Stack, environment
 from ops.record.log import route_of
 from ops.trial import Trial
 from settings.core.stack_file import read

@@ -8,8 +8,8 @@ import socket
 from urllib.parse import urlsplit
 
 from ops.endpoint import resolves
+from ops.engine.cli import Stack
 from ops.load.session import SessionError
-from ops.pulumi import Stack
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -12,9 +12,9 @@ import tempfile
 from dataclasses import dataclass
 from typing import Any
 
+from ops.engine.cli import ROOT
 from ops.offline import baseline
 from ops.offline.workspace import OfflineError, Workspace, read_settings
-from ops.pulumi import ROOT
 from policy.environment import PACK, ensure
 
 PREVIEW = ("preview", "--json", "--show-sames")

@@ -12,8 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+from ops.engine.cli import CommandFailed, Stack
 from ops.load.session import Session, SessionError, runs
-from ops.pulumi import CommandFailed, Stack
 from ops.report import figures
 from ops.report.page import lines, note, page
 from ops.report.plots import picture

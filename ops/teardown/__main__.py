@@ -12,10 +12,11 @@ import os
 import sys
 
 from lab.state import is_running
+from ops.cloud.client import CloudError
+from ops.engine import stack_location
+from ops.engine.cli import ROOT, CommandFailed, Stack, environment, inside_lab, require_cli
 from ops.lab import home
-from ops.pulumi import ROOT, CommandFailed, Stack, environment, inside_lab, require_cli
-from ops.teardown import guard, stack_location
-from ops.teardown.cloud import CloudError
+from ops.teardown import guard
 from ops.teardown.guard import RefusedError
 from ops.teardown.teardown import Options, Teardown, explain, take_terminate_as_interrupt
 from ops.teardown.waits import PATIENCE

@@ -8,9 +8,9 @@ import os
 import sys
 from collections.abc import Mapping
 
-from ops.teardown.cloud import Cloud, CloudError
-from ops.teardown.cluster_reader import ClusterError, ClusterReader
-from ops.teardown.stack_location import PROJECT, StackLocation
+from ops.cloud.client import Cloud, CloudError
+from ops.cloud.cluster_reader import ClusterError, ClusterReader
+from ops.engine.stack_location import PROJECT, StackLocation
 
 
 class RefusedError(Exception):

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ops.teardown.checkpoint import BUCKET, MADE_CLUSTER, NAMESPACE, POLICY, POOL, ROLE, Resource
+from ops.engine.checkpoint import BUCKET, MADE_CLUSTER, NAMESPACE, POLICY, POOL, ROLE, Resource
 
 CONSOLES = {
     "load balancer": "https://slb.console.alibabacloud.com/slb/{region}/slbs",

@@ -18,11 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from ops.plan.prices import load
-from ops.preview_comment.cost import HOURS, Range, of_pool
-from ops.preview_comment.document import State
-from ops.preview_comment.losses import LOST
-from ops.teardown.checkpoint import (
+from ops.engine.checkpoint import (
     BUCKET,
     MADE_CLUSTER,
     NAMESPACE,
@@ -31,9 +27,13 @@ from ops.teardown.checkpoint import (
     Checkpoint,
     Resource,
 )
+from ops.engine.stack_location import StackLocation
+from ops.plan.prices import load
+from ops.preview_comment.cost import HOURS, Range, of_pool
+from ops.preview_comment.document import State
+from ops.preview_comment.losses import LOST
 from ops.teardown.guard import RefusedError
 from ops.teardown.leftovers import FOUND_AS, kind_of
-from ops.teardown.stack_location import StackLocation
 
 STAGES = ("entry", "server", "volume", "node pool", "store", "cluster")
 """First to last."""

@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from ops.cloud.client import Cloud, CloudError
+from ops.cloud.cluster_reader import ClusterError, ClusterReader
+from ops.engine.checkpoint import Resource
+from ops.engine.stack_location import StackLocation
 from ops.teardown import scan_cluster, scan_compute, scan_identity, scan_network, scan_store
-from ops.teardown.checkpoint import Resource
-from ops.teardown.cloud import Cloud, CloudError
-from ops.teardown.cluster_reader import ClusterError, ClusterReader
 from ops.teardown.leftovers import Kept, Leftover, Remains, Unseen
-from ops.teardown.stack_location import StackLocation
 
 
 def look(

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ops.teardown.checkpoint import Resource
-from ops.teardown.cluster_reader import ClusterReader
+from ops.cloud.cluster_reader import ClusterReader
+from ops.engine.checkpoint import Resource
+from ops.engine.stack_location import StackLocation
 from ops.teardown.leftovers import Leftover, leftover
-from ops.teardown.stack_location import StackLocation
 
 STACK_LABEL = "inference-stack"
 PLURALS = {

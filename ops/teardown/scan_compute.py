@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ops.teardown.cloud import Cloud, CloudError, carries, tag_filter, tags_of
-from ops.teardown.cluster_reader import GONE
+from ops.cloud.client import Cloud, CloudError, carries, tag_filter, tags_of
+from ops.cloud.cluster_reader import GONE
+from ops.engine.stack_location import StackLocation
 from ops.teardown.leftovers import Leftover, leftover
 from ops.teardown.scan_network import CLUSTER_TAG, by_tags
-from ops.teardown.stack_location import StackLocation
 
 GROUP_TAG = "acs:autoscaling:scalingGroupId"
 """On an instance that a scaling group ordered."""

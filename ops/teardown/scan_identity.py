@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from ops.teardown.cloud import PAGE, Cloud
+from ops.cloud.client import PAGE, Cloud
+from ops.engine.stack_location import StackLocation
 from ops.teardown.leftovers import Leftover, leftover
-from ops.teardown.stack_location import StackLocation
 
 
 def roles(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ops.teardown.cloud import Cloud, carries, tag_filter, tags_of
-from ops.teardown.cluster_reader import ClusterReader
+from ops.cloud.client import Cloud, carries, tag_filter, tags_of
+from ops.cloud.cluster_reader import ClusterReader
+from ops.engine.stack_location import StackLocation
 from ops.teardown.leftovers import Leftover, leftover
-from ops.teardown.stack_location import StackLocation
 
 CLUSTER_TAG = "ack.aliyun.com"
 """What ACK, its scaler and its controllers put on everything they order: the cluster's id."""

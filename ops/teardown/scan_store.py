@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ops.teardown.cloud import CONNECT_MS, Cloud, CloudError, explained, patiently
+from ops.cloud.client import CONNECT_MS, Cloud, CloudError, explained, patiently
+from ops.engine.stack_location import StackLocation
 from ops.teardown.leftovers import Leftover, leftover
-from ops.teardown.stack_location import StackLocation
 
 MANY = 10_000
 """Object versions are counted up to here: the report needs to say that there are some, not how many

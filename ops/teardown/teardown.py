@@ -15,21 +15,11 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
-from ops import advice, events, recover
-from ops.pulumi import ROOT, CommandFailed, Stack, environment, removed_afterwards
-from ops.teardown import (
-    checkpoint,
-    guard,
-    leftovers,
-    plan,
-    scan,
-    scan_cluster,
-    scan_store,
-    stack_location,
-    waits,
-)
-from ops.teardown.cloud import Cloud, credentials
-from ops.teardown.cluster_reader import ClusterError, ClusterReader, reach
+from ops.cloud.client import Cloud, credentials
+from ops.cloud.cluster_reader import ClusterError, ClusterReader, reach
+from ops.engine import checkpoint, events, pending_operations, remediation, stack_location
+from ops.engine.cli import ROOT, CommandFailed, Stack, environment, removed_afterwards
+from ops.teardown import guard, leftovers, plan, scan, scan_cluster, scan_store, waits
 from ops.teardown.leftovers import Report, Unseen
 from ops.teardown.plan import Stage, runs
 
@@ -83,7 +73,7 @@ class Teardown:
         looked for all the same.
         """
         return (
-            checkpoint.parse(recover.export(self.stack)["deployment"])
+            checkpoint.parse(pending_operations.export(self.stack)["deployment"])
             if self.there
             else checkpoint.Checkpoint()
         )
@@ -177,7 +167,9 @@ class Teardown:
 
     def _settle(self) -> None:
         """What a killed update left open; of a cluster that is gone nothing is looked for."""
-        recover.settle_killed_update(self.stack, "kubernetes:" if self.options.cluster_gone else "")
+        pending_operations.settle_killed_update(
+            self.stack, "kubernetes:" if self.options.cluster_gone else ""
+        )
 
     def _prepare(self, wanted: plan.Plan) -> None:
         """Edits the state where the engine would stand still: protection, and a kubeconfig that may
@@ -190,13 +182,13 @@ class Teardown:
         kubeconfig = self.reader.kubeconfig if self.reader and temporary else ""
         if not urns and not kubeconfig:
             return
-        state = recover.export(self.stack)
+        state = pending_operations.export(self.stack)
         changed = [
             checkpoint.unprotect(state, urns),
             bool(kubeconfig) and checkpoint.renew(state, kubeconfig),
         ]
         if any(changed):
-            recover.write(self.stack, state)
+            pending_operations.write(self.stack, state)
 
     def look(self, wanted: plan.Plan) -> Report:
         """What is left."""
@@ -283,7 +275,7 @@ def run_destroy(
             code = _run(stack.command(*words), {**extra, **events.KNOWN})
             if code == 0:
                 return
-            for line in advice.explanation(events.read(log)):
+            for line in remediation.explanation(events.read(log)):
                 print(line, file=sys.stderr)
         if attempt == ATTEMPTS:
             raise CommandFailed(["pulumi", "destroy"], code)

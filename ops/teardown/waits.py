@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from ops.cloud.client import Cloud, CloudError, carries, tag_filter, tags_of
+from ops.cloud.cluster_reader import ClusterError, ClusterReader
+from ops.engine.stack_location import StackLocation
 from ops.teardown import scan_store
-from ops.teardown.cloud import Cloud, CloudError, carries, tag_filter, tags_of
-from ops.teardown.cluster_reader import ClusterError, ClusterReader
 from ops.teardown.scan_compute import GROUP_TAG, pools_of
 from ops.teardown.scan_network import CLUSTER_TAG, SERVICE_TAG, service_mark
-from ops.teardown.stack_location import StackLocation
 
 PATIENCE = 600.0
 SHORTEST, LONGEST, TELL = 0.3, 5.0, 15.0

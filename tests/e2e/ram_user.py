@@ -8,7 +8,7 @@ import json
 import pathlib
 import sys
 
-from ops.teardown.cloud import Cloud, credentials
+from ops.cloud.client import Cloud, credentials
 
 NAME = "deployer"
 

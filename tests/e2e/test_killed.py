@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from ops import events
+from ops.engine import events
 from tests.e2e.harness import STACK, Lab
 from tests.figures import figure
 

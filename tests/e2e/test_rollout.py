@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from ops import events
+from ops.engine import events
 from tests.e2e.harness import STACK, Lab
 from tests.e2e.test_interrupted import locks, pending
 

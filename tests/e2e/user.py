@@ -20,7 +20,7 @@ import time
 from dataclasses import dataclass, field
 
 from ops.bootstrap import cache_dir
-from ops.events import plain
+from ops.engine.events import plain
 from tests.e2e.harness import Lab
 
 ASKED = {

@@ -13,9 +13,9 @@ from typing import Any
 
 import yaml
 
+from ops.engine.cli import ROOT, Stack
 from ops.load.profile import Profile
 from ops.load.session import Session
-from ops.pulumi import ROOT, Stack
 from tests import turn
 from tests.e2e.harness import STACK, Lab
 from tests.elastic.live import CLOCK, LONG, QUIET, Live

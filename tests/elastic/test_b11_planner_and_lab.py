@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from ops.pulumi import ROOT, environment
+from ops.engine.cli import ROOT, environment
 from tests.elastic.labs import Labs
 from tests.elastic.live import FULL, QUIET
 from tests.figures import figure, measure

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ops.lookup import epoch
+from ops.engine.cloud_resources import epoch
 from ops.report import figures
 from tests.elastic.labs import Labs
 from tests.elastic.live import CLOCK, QUIET

@@ -19,8 +19,8 @@ import psutil
 import yaml
 
 from lab.controlplane.kube import Kube, KubeError
-from ops.objects import KEPT_AS
-from ops.pulumi import ROOT
+from ops.engine.cli import ROOT
+from ops.engine.cluster_objects import KEPT_AS
 from tests.faults import shape
 from tests.faults.apiserver import PLUGIN, ApiServer
 from tests.faults.cases import AFTER_IT, AS_SINCE_4_29, BEFORE, CLUSTER, PLUGIN_KILLED, Case

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from ops import advice
+from ops.engine import remediation
 from tests.faults.cases import (
     AFTER,
     FAULTS,
@@ -201,10 +201,12 @@ def sayings(results: dict[str, dict[str, Any]]) -> list[str]:
 
 def _same(text: str) -> str:
     """The message without what is drawn anew each time."""
-    text = re.sub(r"\b[0-9A-F]{8}-[0-9A-F-]{27}\b|\b[0-9A-F]{24}\b", "…", advice.short(text, 1000))
+    text = re.sub(
+        r"\b[0-9A-F]{8}-[0-9A-F-]{27}\b|\b[0-9A-F]{24}\b", "…", remediation.short(text, 1000)
+    )
     text = re.sub(r"/\S+/(?=pulumi-resource-)", "…/", text)
     text = re.sub(r"np[0-9a-f]{30}|T-[0-9a-f]{24}|(?<=-)[0-9a-f]{8}\b", "…", text)
-    return advice.short(re.sub(r"10\.0\.\d+\.\d+:\d+", "…", text), 200)
+    return remediation.short(re.sub(r"10\.0\.\d+\.\d+:\d+", "…", text), 200)
 
 
 def write(path: pathlib.Path) -> None:

@@ -19,8 +19,8 @@ import httpx
 import psutil
 
 from lab.environment import CONTROL_URL
-from ops import update
-from ops.pulumi import ROOT, CommandFailed, Stack, environment
+from ops.engine.cli import ROOT, CommandFailed, Stack, environment
+from ops.engine.run import run_operation
 from tests.faults import shape
 from tests.faults.cases import Case
 
@@ -158,7 +158,7 @@ class World:
         told, started, code = io.StringIO(), time.monotonic(), 0
         with contextlib.redirect_stderr(told):
             try:
-                update.run(self.stack, operation, "--yes", "--skip-preview")
+                run_operation(self.stack, operation, "--yes", "--skip-preview")
             except CommandFailed as failure:
                 code = failure.code
         return Run(code, round(time.monotonic() - started, 1), self.stack.output, told.getvalue())

@@ -131,7 +131,7 @@ REFUSED = [
             "load",
             "drill",
             "report --live 1",
-            "recover",
+            "engine.pending_operations",
             "down",
         )
     ),
@@ -140,7 +140,7 @@ REFUSED = [
     Case("ops.teardown", (2,), "the lab does not run"),
     *(
         Case(f"ops.{words}", (1,), "error:")
-        for words in ("smoke --wait 0", "load --qps 1", "drill", "recover")
+        for words in ("smoke --wait 0", "load --qps 1", "drill", "engine.pending_operations")
     ),
     # Variables.
     *(
@@ -174,24 +174,24 @@ INTERRUPTED = [
     *(
         Case(f"ops.{name}", ENDED, "", at=at)
         for name, at in (
-            ("check", "ops.pulumi"),
+            ("check", "ops.engine.cli"),
             ("check", "settings.root"),
             ("up", "argparse"),
             ("up", "ops.check"),
-            ("preview", "ops.pulumi"),
+            ("preview", "ops.engine.cli"),
             ("preview --offline", "ops.offline"),
             ("drift", "ops.drift.compare"),
-            ("smoke", "ops.pulumi"),
+            ("smoke", "ops.engine.cli"),
             ("load", "ops.load.session"),
             ("report", "ops.report.plots"),
             ("drill", "ops.report.run"),
             ("plan", "ops.plan.command"),
             ("plan", "numpy"),
-            ("teardown", "ops.pulumi"),
+            ("teardown", "ops.engine.cli"),
             ("down", "lab.state"),
             ("acceptance A5", "ops.acceptance.runner"),
             ("bench", "statistics"),
-            ("recover", "ops.recover"),
+            ("engine.pending_operations", "ops.engine.pending_operations"),
             ("test", "xml.etree"),
         )
     ),

@@ -8,7 +8,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from ops.teardown.checkpoint import Checkpoint, parse
+from ops.engine.checkpoint import Checkpoint, parse
 from tests.unit.monitor import Registered
 from tests.unit.program import ACCOUNT, CLUSTER, run
 

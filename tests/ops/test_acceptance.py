@@ -11,7 +11,7 @@ from ops.acceptance import table
 from ops.acceptance.__main__ import main
 from ops.acceptance.items import ITEMS
 from ops.acceptance.runner import Item, Outcome, combined, grouped, keep, prove
-from ops.pulumi import ROOT
+from ops.engine.cli import ROOT
 
 GOOD = """
 import os

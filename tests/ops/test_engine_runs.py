@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from ops import doubles, events, recover
-from ops.events import Report
-from ops.lookup import NODE_POOL
-from ops.pulumi import Stack
+from ops.engine import duplicate_node_pools, events, pending_operations
+from ops.engine.cli import Stack
+from ops.engine.cloud_resources import NODE_POOL
+from ops.engine.events import Report
 
 POOL = {
     "urn": f"urn:pulumi:local::p::inference:compute:NodePool${NODE_POOL}::pool-pool",
@@ -33,7 +33,7 @@ SECRET = {
 def checkpoint(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
     """Where the lab's state lies in this test."""
     file = tmp_path / "local.json"
-    monkeypatch.setattr("ops.pulumi._checkpoint_of_lab", lambda name: file)
+    monkeypatch.setattr("ops.engine.cli._checkpoint_of_lab", lambda name: file)
     return file
 
 
@@ -52,10 +52,10 @@ def test_the_labs_state_is_read_from_its_file_and_secrets_stay_hidden(
     checkpoint.write_text(
         json.dumps({"version": 3, "checkpoint": {"stack": "local", "latest": latest}})
     )
-    assert recover.export(Stack("local")) == {"version": 3, "deployment": latest}
+    assert pending_operations.export(Stack("local")) == {"version": 3, "deployment": latest}
     assert Stack("local").outputs() == {"endpoint": "http://x", "kubeconfig": "[secret]"}
     checkpoint.write_text(json.dumps({"version": 3, "checkpoint": {"stack": "local"}}))
-    assert recover.export(Stack("local")) == {"version": 3, "deployment": {}}, (
+    assert pending_operations.export(Stack("local")) == {"version": 3, "deployment": {}}, (
         "a stack that was only made"
     )
 
@@ -108,7 +108,7 @@ class Asked(Stack):
 
 def test_a_pool_is_looked_at_once_as_soon_as_it_is_made(capsys: pytest.CaptureFixture[str]) -> None:
     stack = Asked("print('[\"np2\"]')")
-    looks = doubles.Looks(stack, 1000.0)
+    looks = duplicate_node_pools.Looks(stack, 1000.0)
     looks.made({**POOL, "type": "alicloud:oss/bucket:Bucket"})
     assert stack.questions == []
     looks.made(POOL)
@@ -126,7 +126,7 @@ def test_a_look_that_the_run_did_not_begin_is_made_at_its_end_and_one_that_fails
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     stack = Asked("raise SystemExit('no answer')")
-    doubles.Looks(stack, 1000.0).settle(Report([], [POOL]))
+    duplicate_node_pools.Looks(stack, 1000.0).settle(Report([], [POOL]))
     assert len(stack.questions) == 1
     said = capsys.readouterr().err
     assert (

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from ops import advice, events, lost, objects, recover, update
-from ops.lookup import epoch
-from ops.pulumi import CommandFailed, Stack
+from ops.engine import cluster_objects, events, orphaned_creates, pending_operations, remediation
+from ops.engine.cli import CommandFailed, Stack
+from ops.engine.cloud_resources import epoch
+from ops.engine.run import run_operation
 
 BUCKET = (
     "urn:pulumi:local::p::inference:storage:ModelStore$alicloud:oss/bucket:Bucket::models-bucket"
@@ -108,85 +109,91 @@ class OneRun(Stack):
 
 @pytest.fixture(autouse=True)
 def _no_lab(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ops.recover.release_dead", list)
+    monkeypatch.setattr("ops.engine.pending_operations.release_dead", list)
 
 
 @pytest.mark.parametrize(
     ("message", "cause"),
     [
-        ("StatusCode: 400\n Code: Throttling.User", advice.REFUSED_FOR_NOW),
+        ("StatusCode: 400\n Code: Throttling.User", remediation.REFUSED_FOR_NOW),
         (
             "oss: service returned error: StatusCode=503, ErrorCode=QpsLimitExceeded",
-            advice.REFUSED_FOR_NOW,
+            remediation.REFUSED_FOR_NOW,
         ),
-        (LOST, advice.UNANSWERED),
-        ("read tcp 10.0.0.1:1->10.0.0.2:443: read: connection reset by peer", advice.UNANSWERED),
+        (LOST, remediation.UNANSWERED),
+        (
+            "read tcp 10.0.0.1:1->10.0.0.2:443: read: connection reset by peer",
+            remediation.UNANSWERED,
+        ),
         (
             "net/http: request canceled (Client.Timeout exceeded while awaiting headers)",
-            advice.UNANSWERED,
+            remediation.UNANSWERED,
         ),
-        ("StatusCode: 500\n Code: InternalError", advice.SERVICE),
-        ("StatusCode: 409\n Code: EntityAlreadyExists.Role", advice.EXISTS),
+        ("StatusCode: 500\n Code: InternalError", remediation.SERVICE),
+        ("StatusCode: 409\n Code: EntityAlreadyExists.Role", remediation.EXISTS),
         (
             'The specified bucket name: "b" is not available. The bucket namespace is shared by all users',
-            advice.EXISTS,
+            remediation.EXISTS,
         ),
-        ("StatusCode: 403\n Code: NoPermission", advice.FORBIDDEN),
+        ("StatusCode: 403\n Code: NoPermission", remediation.FORBIDDEN),
         (
             '"n/s" failed to fully initialize or become live: Server-Side Apply field conflict detected. See',
-            advice.CONFLICT,
+            remediation.CONFLICT,
         ),
         (
             'namespaces "inference" already exists\n\nThe resource already exists in the cluster.',
-            advice.EXISTS,
+            remediation.EXISTS,
         ),
-        ("Internal error occurred: etcdserver: leader changed", advice.SERVICE),
-        ("Timeout: request did not complete within requested timeout", advice.UNANSWERED),
+        ("Internal error occurred: etcdserver: leader changed", remediation.SERVICE),
+        ("Timeout: request did not complete within requested timeout", remediation.UNANSWERED),
         (
             "the server was unable to return a response in the time allotted, but may still be processing",
-            advice.UNANSWERED,
+            remediation.UNANSWERED,
         ),
         (
             "Operation cannot be fulfilled on deployments.apps: the object has been modified; please apply",
-            advice.CHANGED,
+            remediation.CHANGED,
         ),
-        ("Too many requests, please try again later.", advice.REFUSED_FOR_NOW),
-        ("invalid vswitch", advice.OTHER),
-        (NEVER_LIVE + f"{PATCH}: EOF", advice.UNANSWERED),
-        (NEVER_LIVE + "Internal error occurred: etcdserver: leader changed", advice.SERVICE),
-        (NEVER_LIVE + "Too many requests, please try again later.", advice.REFUSED_FOR_NOW),
+        ("Too many requests, please try again later.", remediation.REFUSED_FOR_NOW),
+        ("invalid vswitch", remediation.OTHER),
+        (NEVER_LIVE + f"{PATCH}: EOF", remediation.UNANSWERED),
+        (NEVER_LIVE + "Internal error occurred: etcdserver: leader changed", remediation.SERVICE),
+        (NEVER_LIVE + "Too many requests, please try again later.", remediation.REFUSED_FOR_NOW),
         (
             NEVER_LIVE
             + "Operation cannot be fulfilled on deployments.apps: the object has been modified; please apply",
-            advice.CHANGED,
+            remediation.CHANGED,
         ),
         (
             NEVER_LIVE
             + 'deployments.apps "s" is forbidden: User "u" cannot patch resource "deployments"',
-            advice.FORBIDDEN,
+            remediation.FORBIDDEN,
         ),
         (
             NEVER_LIVE
             + "2 errors occurred:\n\t* 's' timed out waiting to be Ready\n\t* [Pod p]: Get \"https://r/v2/\": EOF",
-            advice.NOT_READY,
+            remediation.NOT_READY,
         ),
-        (NEVER_LIVE + "'hpa' timed out waiting to be Ready", advice.NOT_READY),
-        (NEVER_LIVE + "timed out waiting for the condition", advice.NOT_READY),
-        (NEVER_LIVE + conflict_with("pulumi-kubernetes-7d708dd8"), advice.OWN_CONFLICT),
-        (NEVER_LIVE + conflict_with("pulumi-kubernetes-7d708dd8", "kubectl-edit"), advice.CONFLICT),
-        (NEVER_LIVE + conflict_with("kubectl-edit"), advice.CONFLICT),
+        (NEVER_LIVE + "'hpa' timed out waiting to be Ready", remediation.NOT_READY),
+        (NEVER_LIVE + "timed out waiting for the condition", remediation.NOT_READY),
+        (NEVER_LIVE + conflict_with("pulumi-kubernetes-7d708dd8"), remediation.OWN_CONFLICT),
+        (
+            NEVER_LIVE + conflict_with("pulumi-kubernetes-7d708dd8", "kubectl-edit"),
+            remediation.CONFLICT,
+        ),
+        (NEVER_LIVE + conflict_with("kubectl-edit"), remediation.CONFLICT),
         (
             'Apply failed with 1 conflict: conflict with "pulumi-kubernetes-7d708dd8": .spec.replicas',
-            advice.OWN_CONFLICT,
+            remediation.OWN_CONFLICT,
         ),
         (
             'Apply failed with 1 conflict: conflict with "helm" using apps/v1: .spec.replicas',
-            advice.CONFLICT,
+            remediation.CONFLICT,
         ),
     ],
 )
 def test_the_cause_is_told_from_the_message(message: str, cause: str) -> None:
-    assert advice.cause(message) == cause
+    assert remediation.cause(message) == cause
 
 
 def test_every_failed_resource_is_named_with_its_message_and_what_to_do(
@@ -195,9 +202,9 @@ def test_every_failed_resource_is_named_with_its_message_and_what_to_do(
     report = events.read(
         log_of(tmp_path, failed(BUCKET, LOST), failed(ROLE, "StatusCode: 403\n Code: NoPermission"))
     )
-    lines = advice.explanation(report, {BUCKET: advice.TAKEN_OVER})
+    lines = remediation.explanation(report, {BUCKET: remediation.TAKEN_OVER})
     assert lines[1] == f"  models-bucket (alicloud:oss/bucket:Bucket), create: {LOST}"
-    assert lines[2] == f"    do: {advice.TAKEN_OVER}"
+    assert lines[2] == f"    do: {remediation.TAKEN_OVER}"
     assert (
         lines[3]
         == "  access-role (alicloud:ram/role:Role), create: StatusCode: 403 Code: NoPermission"
@@ -273,7 +280,7 @@ def test_every_failed_resource_is_named_with_its_message_and_what_to_do(
     ],
 )
 def test_what_to_do_is_told_by_what_was_being_done(step: str, message: str, told: str) -> None:
-    lines = advice.explanation(events.Report([events.Failure(ROLE, message, step)], []))
+    lines = remediation.explanation(events.Report([events.Failure(ROLE, message, step)], []))
     assert told in lines[2] and NEVER_LIVE not in lines[1]
 
 
@@ -287,7 +294,7 @@ def test_the_programs_own_message_keeps_its_remedy(tmp_path: pathlib.Path) -> No
             }
         }
     ]
-    lines = advice.explanation(events.read(log_of(tmp_path, told)))
+    lines = remediation.explanation(events.read(log_of(tmp_path, told)))
     assert (
         lines[1].startswith("  the program: can't look up cluster c")
         and lines[2] == "    do: run the same command again afterwards"
@@ -304,11 +311,13 @@ def test_what_exists_after_a_lost_answer_is_adopted_if_it_was_made_since_the_run
     ours: bool,
 ) -> None:
     monkeypatch.setattr(
-        lost, "made_at", lambda stack, kind, inputs: None if age is None else time.time() - age
+        orphaned_creates,
+        "made_at",
+        lambda stack, kind, inputs: None if age is None else time.time() - age,
     )
     stack = OneRun(failed(ROLE, message, {"roleName": "r"}))
     with pytest.raises(CommandFailed) as caught:
-        update.run(stack, "up")
+        run_operation(stack, "up")
     assert caught.value.code == 255
     held = [
         (one["urn"], one["id"], one["inputs"]) for one in stack.state["deployment"]["resources"]
@@ -322,22 +331,22 @@ def test_when_nobody_can_be_asked_the_person_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def no_answer(stack: Stack, kind: str, inputs: dict[str, Any]) -> float:
-        raise CommandFailed(["ops.lookup"], 1)
+        raise CommandFailed(["ops.engine.cloud_resources"], 1)
 
-    monkeypatch.setattr(lost, "made_at", no_answer)
+    monkeypatch.setattr(orphaned_creates, "made_at", no_answer)
     stack = OneRun(failed(BUCKET, LOST, {"bucket": "b"}))
     with pytest.raises(CommandFailed):
-        update.run(stack, "up")
+        run_operation(stack, "up")
     assert "whether it was made is not known" in capsys.readouterr().err
 
 
 def test_a_refused_creation_is_not_looked_for(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delattr(lost, "made_at")
+    monkeypatch.delattr(orphaned_creates, "made_at")
     stack = OneRun(failed(BUCKET, "StatusCode=403, ErrorCode=AccessDenied", {"bucket": "b"}))
     with pytest.raises(CommandFailed):
-        update.run(stack, "up")
+        run_operation(stack, "up")
     assert stack.state["deployment"]["resources"] == []
     assert "let their RAM user or role do it" in capsys.readouterr().err
 
@@ -366,11 +375,15 @@ def object_failed(message: str) -> OneRun:
 def test_an_object_of_the_cluster_is_adopted_if_the_plugin_made_it_since_the_run_began(
     monkeypatch: pytest.MonkeyPatch, message: str, age: float | None, ours: bool
 ) -> None:
-    found = None if age is None else objects.Made(time.time() - age, "pulumi-kubernetes-5b9b4ff1")
-    monkeypatch.setattr(objects, "look", lambda stack, wanted: [found for _ in wanted])
+    found = (
+        None
+        if age is None
+        else cluster_objects.Made(time.time() - age, "pulumi-kubernetes-5b9b4ff1")
+    )
+    monkeypatch.setattr(cluster_objects, "look", lambda stack, wanted: [found for _ in wanted])
     stack = object_failed(message)
     with pytest.raises(CommandFailed):
-        update.run(stack, "up")
+        run_operation(stack, "up")
     held = [
         (one["urn"], one["id"], one["outputs"]) for one in stack.state["deployment"]["resources"]
     ]
@@ -386,12 +399,15 @@ def test_one_that_a_killed_run_was_making_keeps_the_name_under_which_it_was_made
     stays.
     """
 
-    def look(stack: Stack, wanted: list[dict[str, Any]]) -> list[objects.Made | None]:
+    def look(stack: Stack, wanted: list[dict[str, Any]]) -> list[cluster_objects.Made | None]:
         if there is None:
-            raise CommandFailed(["ops.objects"], 1)
-        return [objects.Made(1.0, "pulumi-kubernetes-5b9b4ff1") if there else None for _ in wanted]
+            raise CommandFailed(["ops.engine.cluster_objects"], 1)
+        return [
+            cluster_objects.Made(1.0, "pulumi-kubernetes-5b9b4ff1") if there else None
+            for _ in wanted
+        ]
 
-    monkeypatch.setattr(objects, "look", look)
+    monkeypatch.setattr(cluster_objects, "look", look)
     stack = OneRun([])
     resource = {
         "urn": INGRESS,
@@ -400,7 +416,7 @@ def test_one_that_a_killed_run_was_making_keeps_the_name_under_which_it_was_made
         "inputs": OBJECT,
     }
     stack.state["deployment"]["pending_operations"] = [{"type": "creating", "resource": resource}]
-    recover.resolve_pending(stack)
+    pending_operations.resolve_pending(stack)
     (held,) = stack.state["deployment"]["resources"]
     assert held["id"] == "n/entry-ingress-0a1b2c3d" and stack.refreshed == [INGRESS]
     assert held["outputs"] == (
@@ -411,19 +427,23 @@ def test_one_that_a_killed_run_was_making_keeps_the_name_under_which_it_was_made
 def test_one_that_was_to_replace_another_takes_its_place_and_the_other_is_deleted_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(objects, "look", lambda stack, wanted: [objects.Made(time.time())])
+    monkeypatch.setattr(
+        cluster_objects, "look", lambda stack, wanted: [cluster_objects.Made(time.time())]
+    )
     stack = object_failed("error reading from server: EOF")
     stack.state["deployment"]["resources"] = [
         {"urn": INGRESS, "type": "kubernetes:networking.k8s.io/v1:Ingress", "id": "n/old"}
     ]
     with pytest.raises(CommandFailed):
-        update.run(stack, "up")
+        run_operation(stack, "up")
     held = [(one["id"], one.get("delete", False)) for one in stack.state["deployment"]["resources"]]
     assert held == [("n/entry-ingress-0a1b2c3d", False), ("n/old", True)]
 
 
 def test_what_the_state_has_under_this_id_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(objects, "look", lambda stack, wanted: [objects.Made(time.time())])
+    monkeypatch.setattr(
+        cluster_objects, "look", lambda stack, wanted: [cluster_objects.Made(time.time())]
+    )
     stack = object_failed("error reading from server: EOF")
     known = {
         "urn": INGRESS,
@@ -432,18 +452,18 @@ def test_what_the_state_has_under_this_id_is_left_as_it_is(monkeypatch: pytest.M
     }
     stack.state["deployment"]["resources"] = [dict(known)]
     with pytest.raises(CommandFailed):
-        update.run(stack, "up")
+        run_operation(stack, "up")
     assert stack.state["deployment"]["resources"] == [known] and stack.refreshed == []
 
 
 def test_a_cluster_that_does_not_answer_keeps_nothing_of_the_cloud_from_being_adopted(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def no_answer(stack: Stack, wanted: list[dict[str, Any]]) -> list[objects.Made | None]:
-        raise CommandFailed(["ops.objects"], 1)
+    def no_answer(stack: Stack, wanted: list[dict[str, Any]]) -> list[cluster_objects.Made | None]:
+        raise CommandFailed(["ops.engine.cluster_objects"], 1)
 
-    monkeypatch.setattr(objects, "look", no_answer)
-    monkeypatch.setattr(lost, "made_at", lambda stack, kind, inputs: time.time())
+    monkeypatch.setattr(cluster_objects, "look", no_answer)
+    monkeypatch.setattr(orphaned_creates, "made_at", lambda stack, kind, inputs: time.time())
     stack = OneRun(
         [
             *failed(INGRESS, "error reading from server: EOF", OBJECT),
@@ -451,7 +471,7 @@ def test_a_cluster_that_does_not_answer_keeps_nothing_of_the_cloud_from_being_ad
         ]
     )
     with pytest.raises(CommandFailed):
-        update.run(stack, "up")
+        run_operation(stack, "up")
     assert [one["id"] for one in stack.state["deployment"]["resources"]] == ["r"]
     told = capsys.readouterr().err
     assert "whether it was made is not known" in told and "is in the state now" in told
@@ -464,7 +484,7 @@ class Answers:
         self._fields = fields
 
     def get(self, path: str) -> dict[str, Any]:
-        """See ops.teardown.cluster_reader.Inside.get."""
+        """See ops.cloud.cluster_reader.Inside.get."""
         kinds = [
             {"name": "ingresses/status", "kind": "Ingress", "namespaced": True},
             {"name": "ingresses", "kind": "Ingress", "namespaced": True},
@@ -508,22 +528,22 @@ def test_only_what_the_plugin_made_counts_and_under_which_name_it_made_it(
     """An apply by another stack of the same object comes later; a creation since 4.29.0 has the
     name that all have.
     """
-    assert objects.made(Answers(*fields), OBJECT) == (
-        None if manager is None else objects.Made(epoch("2026-11-30T10:00:00Z"), manager)
+    assert cluster_objects.made(Answers(*fields), OBJECT) == (
+        None if manager is None else cluster_objects.Made(epoch("2026-11-30T10:00:00Z"), manager)
     )
     assert (
-        objects.made(
+        cluster_objects.made(
             Answers(*fields), {**OBJECT, "metadata": {"namespace": "n", "name": "another"}}
         )
         is None
     )
-    assert objects.made(Answers(*fields), {**OBJECT, "kind": "IngressClass"}) is None
+    assert cluster_objects.made(Answers(*fields), {**OBJECT, "kind": "IngressClass"}) is None
 
 
-ANSWER = json.dumps([objects.Made(12.0, "pulumi-kubernetes-5b9b4ff1"), None])
+ANSWER = json.dumps([cluster_objects.Made(12.0, "pulumi-kubernetes-5b9b4ff1"), None])
 
 
-@pytest.mark.parametrize("refused", [1, objects.LOOKS])
+@pytest.mark.parametrize("refused", [1, cluster_objects.LOOKS])
 def test_a_cluster_that_does_not_answer_is_asked_again_before_it_is_given_up(
     monkeypatch: pytest.MonkeyPatch, refused: int
 ) -> None:
@@ -536,17 +556,17 @@ def test_a_cluster_that_does_not_answer_is_asked_again_before_it_is_given_up(
             command, 0 if good else 1, ANSWER if good else "", "" if good else "error: no answer"
         )
 
-    monkeypatch.setattr(objects.subprocess, "run", answer)
-    monkeypatch.setattr(objects, "PAUSE", 0.0)
-    if refused < objects.LOOKS:
-        assert objects.look(Stack("local"), [OBJECT, OBJECT]) == [
-            objects.Made(12.0, "pulumi-kubernetes-5b9b4ff1"),
+    monkeypatch.setattr(cluster_objects.subprocess, "run", answer)
+    monkeypatch.setattr(cluster_objects, "PAUSE", 0.0)
+    if refused < cluster_objects.LOOKS:
+        assert cluster_objects.look(Stack("local"), [OBJECT, OBJECT]) == [
+            cluster_objects.Made(12.0, "pulumi-kubernetes-5b9b4ff1"),
             None,
         ]
     else:
         with pytest.raises(CommandFailed):
-            objects.look(Stack("local"), [OBJECT])
-    assert len(asked) == min(refused + 1, objects.LOOKS)
+            cluster_objects.look(Stack("local"), [OBJECT])
+    assert len(asked) == min(refused + 1, cluster_objects.LOOKS)
 
 
 def test_what_is_adopted_holds_no_secret_that_the_cli_would_have_to_decrypt() -> None:
@@ -561,7 +581,7 @@ def test_what_is_adopted_holds_no_secret_that_the_cli_would_have_to_decrypt() ->
     }
     failure = events.Failure("urn", "EOF", "create", {"urn": "urn", "inputs": inputs, "id": ""})
     hidden = {**mark, "plaintext": '"[secret]"'}
-    adopted = lost.as_resource(failure)
+    adopted = orphaned_creates.as_resource(failure)
     assert adopted == {
         "urn": "urn",
         "inputs": {

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from ops import advice, helm_releases, recover
-from ops.helm_releases import Revisions, is_made, outputs, release_id, unfinished
-from ops.pulumi import CommandFailed
+from ops.engine import helm_releases, pending_operations, remediation
+from ops.engine.cli import CommandFailed
+from ops.engine.helm_releases import Revisions, is_made, outputs, release_id, unfinished
 from tests.ops.test_teardown_run import Recorded
 
 INPUTS = {
@@ -120,7 +120,7 @@ def test_a_killed_run_is_settled(
 
     monkeypatch.setattr(helm_releases, "look", lambda _, ids: dict.fromkeys(ids, revisions))
     monkeypatch.setattr(helm_releases, "forget", forget)
-    recover.resolve_pending(stack)
+    pending_operations.resolve_pending(stack)
     (state,) = stack.written
     assert state["deployment"]["pending_operations"] == [] and forgotten == removed
     assert [one.get("id") for one in state["deployment"]["resources"][1:]] == (
@@ -140,7 +140,7 @@ def test_a_cluster_that_does_not_answer_leaves_everything_as_it_is(
     monkeypatch.setattr(helm_releases, "look", unanswered)
     stack = Killed("creating")
     with pytest.raises(CommandFailed):
-        recover.resolve_pending(stack)
+        pending_operations.resolve_pending(stack)
     assert stack.written == []
 
 
@@ -152,7 +152,7 @@ def test_of_a_cluster_that_is_gone_helm_is_not_asked(monkeypatch: pytest.MonkeyP
         lambda _, records: records and pytest.fail("there is nothing to remove"),
     )
     stack = Killed("creating")
-    recover.resolve_pending(stack, "kubernetes:")
+    pending_operations.resolve_pending(stack, "kubernetes:")
     assert stack.written[0]["deployment"]["pending_operations"] == []
 
 
@@ -164,4 +164,4 @@ def test_of_a_cluster_that_is_gone_helm_is_not_asked(monkeypatch: pytest.MonkeyP
     ],
 )
 def test_who_meets_a_foreign_record_is_told_what_to_do(message: str) -> None:
-    assert advice.cause(message) == advice.HELM_PENDING
+    assert remediation.cause(message) == remediation.HELM_PENDING

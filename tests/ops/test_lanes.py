@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from ops.pulumi import ROOT
+from ops.engine.cli import ROOT
 from ops.test import run_lanes
 from tests.conftest import end_with
 

@@ -12,6 +12,7 @@ from unittest import mock
 import pytest
 
 from ops.endpoint import authorization
+from ops.engine.cli import Stack
 from ops.load import __main__ as command
 from ops.load.__main__ import main
 from ops.load.latency_by_second import LatencyBySecond, percentile
@@ -19,7 +20,6 @@ from ops.load.load_spec import LoadSpec
 from ops.load.profile import FOLDER, MOST_QPS, Profile, ProfileError, check, load, steady
 from ops.load.session import Session, SessionError
 from ops.load.target import base, options, public
-from ops.pulumi import Stack
 
 RAMP = Profile("ramp", ((0.0, 10.0), (100.0, 30.0), (200.0, 30.0)))
 

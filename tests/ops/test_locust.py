@@ -14,10 +14,10 @@ from typing import ClassVar
 
 import pytest
 
+from ops.engine.cli import Stack
 from ops.load import session as sessions
 from ops.load.profile import Profile, steady
 from ops.load.session import Session
-from ops.pulumi import Stack
 from tests.ports import free_port
 
 

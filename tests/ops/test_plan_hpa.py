@@ -98,9 +98,10 @@ def test_pods_below_the_minimum_or_above_the_maximum_are_brought_inside_at_once(
 
 def test_a_forecast_sees_the_load_before_it_comes() -> None:
     bench = Bench(target_qps=10, scale_up_pods=100, lookahead=240.0)
-    counts = lambda seed, begin, end: (
-        np.maximum(end - 200.0, 0) * 100 - np.maximum(begin - 200.0, 0) * 100
-    )
+
+    def counts(seed, begin, end):
+        return np.maximum(end - 200.0, 0) * 100 - np.maximum(begin - 200.0, 0) * 100
+
     assert isinstance(bench.decider, Hpa)
     assert int(bench.decider.decide(0.0, np.array([1]), np.array([1]), counts)[0]) == 10
 

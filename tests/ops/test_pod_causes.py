@@ -7,8 +7,8 @@ from __future__ import annotations
 import pytest
 
 from ops import diagnose
+from ops.engine.cli import CommandFailed, Stack
 from ops.pod_causes import RULES, Evidence, Rule, containers, findings
-from ops.pulumi import CommandFailed, Stack
 from tests.figures import figure
 from tests.ops.pod_cases import (
     CASES,
@@ -195,7 +195,7 @@ def test_when_nobody_can_be_asked_the_run_still_ends_with_its_own_message(
     def refused(stack: Stack) -> dict:
         raise CommandFailed(["pulumi", "stack", "export"], 1)
 
-    monkeypatch.setattr("ops.recover.export", refused)
+    monkeypatch.setattr("ops.engine.pending_operations.export", refused)
     monkeypatch.setattr("sys.argv", ["diagnose", "--stack", "dev"])
     assert diagnose.main() == 1
     assert "could not be asked: pulumi stack export: exit status 1" in capsys.readouterr().out

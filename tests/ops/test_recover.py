@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ops.recover import fitted, is_half_made, put_in
+from ops.engine.pending_operations import fitted, is_half_made, put_in
 
 
 def resource(name: str, identity: str, **more: Any) -> dict[str, Any]:

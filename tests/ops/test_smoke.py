@@ -20,7 +20,7 @@ from lab.pki import ensure_lab_ca
 from models.tokenizer import request
 from ops import smoke
 from ops.endpoint import Target, dns_record
-from ops.pulumi import ROOT, Stack
+from ops.engine.cli import ROOT, Stack
 from ops.smoke import SmokeError
 from ops.trial import Trial
 

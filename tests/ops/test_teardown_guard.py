@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from ops.cloud.client import Cloud, CloudError, Credentials, credentials, patiently
+from ops.cloud.cluster_reader import ClusterError, ClusterReader
+from ops.engine.stack_location import StackLocation
 from ops.teardown import guard
-from ops.teardown.cloud import Cloud, CloudError, Credentials, credentials, patiently
-from ops.teardown.cluster_reader import ClusterError, ClusterReader
 from ops.teardown.guard import RefusedError
-from ops.teardown.stack_location import StackLocation
 
 ACCOUNT, OTHER, CLUSTER = "1234567890123456", "6543210987654321", "c" + "1" * 32
 PLACE = StackLocation(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ops.teardown import checkpoint, plan, stack_location
-from ops.teardown.checkpoint import Checkpoint
+from ops.engine import checkpoint, stack_location
+from ops.engine.checkpoint import Checkpoint
+from ops.teardown import plan
 from ops.teardown.guard import RefusedError
 from ops.teardown.teardown import pools_of
 from tests.ops import teardown_state as states

@@ -7,9 +7,10 @@ import pathlib
 
 import pytest
 
+from ops.cloud.client import CloudError, carries, tags_of
+from ops.cloud.cluster_reader import ClusterReader
+from ops.engine.stack_location import StackLocation
 from ops.teardown import waits
-from ops.teardown.cloud import CloudError, carries, tags_of
-from ops.teardown.cluster_reader import ClusterReader
 from ops.teardown.leftovers import CONSOLES, KINDS, Remains, Report, Unseen, leftover
 from ops.teardown.scan_cluster import (
     forgotten,
@@ -21,7 +22,6 @@ from ops.teardown.scan_cluster import (
     volumes,
 )
 from ops.teardown.scan_network import load_balancers, service_mark
-from ops.teardown.stack_location import StackLocation
 from tests.ops import teardown_state as states
 from tests.ops.test_teardown_guard import FakeCloud
 

@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from ops import recover
-from ops.pulumi import ROOT, CommandFailed, Stack
-from ops.teardown import checkpoint, teardown
-from ops.teardown.checkpoint import Resource
+from ops.engine import checkpoint, pending_operations
+from ops.engine.checkpoint import Resource
+from ops.engine.cli import ROOT, CommandFailed, Stack
+from ops.teardown import teardown
 
 COUNTING = """
 import pathlib, sys
@@ -136,9 +136,11 @@ class Recorded(Stack):
 def test_a_killed_update_of_a_real_stack_is_settled_and_the_lab_s_locks_are_left_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(recover, "release_dead", lambda: pytest.fail("these are the lab's"))
+    monkeypatch.setattr(
+        pending_operations, "release_dead", lambda: pytest.fail("these are the lab's")
+    )
     stack = Recorded("alicloud:ram/role:Role")
-    recover.settle_killed_update(stack)
+    pending_operations.settle_killed_update(stack)
     (state,) = stack.written
     assert [one["id"] for one in state["deployment"]["resources"]] == ["r"] and state["deployment"][
         "pending_operations"
@@ -148,7 +150,7 @@ def test_a_killed_update_of_a_real_stack_is_settled_and_the_lab_s_locks_are_left
 
 def test_of_a_cluster_that_is_gone_nothing_is_taken_up() -> None:
     stack = Recorded("kubernetes:core/v1:PersistentVolume")
-    recover.settle_killed_update(stack, "kubernetes:")
+    pending_operations.settle_killed_update(stack, "kubernetes:")
     assert stack.written[0]["deployment"]["resources"] == [] and stack.ran[-1][0] == "stack"
 
 

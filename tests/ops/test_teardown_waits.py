@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ops.teardown.cloud import CloudError
+from ops.cloud.client import CloudError
+from ops.engine.stack_location import StackLocation
 from ops.teardown.plan import STAGES
 from ops.teardown.scan_network import service_mark
-from ops.teardown.stack_location import StackLocation
 from ops.teardown.waits import Watch
 from tests.ops.test_teardown_guard import FakeCloud
 from tests.ops.test_teardown_report import FakeReader

@@ -12,7 +12,7 @@ import pytest
 
 from models.tokenizer import request
 from ops import saved_model, trial
-from ops.pulumi import ROOT
+from ops.engine.cli import ROOT
 from ops.saved_model import Signature, Tensor, UnreadableModelError
 from ops.trial import TrialError
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from ops import entry
-from ops.pulumi import CommandFailed
+from ops.engine.cli import CommandFailed
 from tests.e2e.harness import PORTS, Lab
 from tests.figures import figure
 from tests.ops.invocations import CASES, STACK_FILES, Case

@@ -17,7 +17,7 @@ from lab.toolchain import tensorflow as libraries
 from lab.toolchain.child import Child
 from lab.toolchain.paths import bytes_below, cache_root
 from lab.toolchain.progress import Board, Step, duration
-from ops.pulumi import ROOT
+from ops.engine.cli import ROOT
 
 SCRIPT = ROOT / "models" / "make_savedmodels.py"
 PUBLISHED = {"basic-pitch": "0.4.0", "guesslang": "2.2.1"}

@@ -8,8 +8,8 @@ import re
 import subprocess
 
 from lab.toolchain.specs import SPECS
+from ops.engine.cli import ROOT
 from ops.lab import TOOLS
-from ops.pulumi import ROOT
 from tests.figures import figure
 
 MODULE = "github.com/pulumi/pulumi-kubernetes/provider/v4"

@@ -14,7 +14,7 @@ from lab.tests.serving.apart import Apart
 from lab.tests.serving.test_tensorflow import VALUES, echoes
 from lab.toolchain import tensorflow as libraries
 from models.tokenizer import instance
-from ops.pulumi import ROOT
+from ops.engine.cli import ROOT
 from providers.ossmodel.tensorflow.check import check
 from settings.serving import Model, Server
 from tests.figures import measure

@@ -8,7 +8,7 @@ import collections
 import pathlib
 
 from ops.acceptance.items import ITEMS
-from ops.pulumi import ROOT
+from ops.engine.cli import ROOT
 from ops.test import LANES, PROVED
 
 LONG = ("tests/elastic", "tests/prove")

@@ -20,8 +20,8 @@ from lab.kubelet.nodes import conditions
 from lab.pki import ensure_service_account_keys
 from lab.tests.region import clients
 from lab.tests.region.running import Lab
+from ops.cloud.client import Cloud, Credentials
 from ops.prerequisites import addons
-from ops.teardown.cloud import Cloud, Credentials
 
 SETTINGS = SimpleNamespace(cluster=SimpleNamespace(id=CLUSTER), entry=SimpleNamespace(kind="nginx"))
 

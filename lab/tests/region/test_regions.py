@@ -126,9 +126,12 @@ def test_a_region_that_there_is_not_and_one_that_the_host_does_not_serve_are_ref
         "InvalidRegionId.NotFound",
     )
     crossed = {"RegionId": SINGAPORE}
-    call = lambda: clients.rpc(
-        lab, "vpc.cn-beijing.aliyuncs.com", "2016-04-28", "DescribeVpcs", **crossed
-    )
+
+    def call():
+        return clients.rpc(
+            lab, "vpc.cn-beijing.aliyuncs.com", "2016-04-28", "DescribeVpcs", **crossed
+        )
+
     assert refused(call) == (404, "InvalidOperation.NotSupportedEndpoint")
     wrong = {"VpcId": "vpc-lab", "ZoneId": "cn-beijing-c", "CidrBlock": "10.0.240.0/24"}
     assert refused(lambda: ask(lab, "vpc", "cn-shanghai", "CreateVSwitch", **wrong)) == (

@@ -10,10 +10,10 @@ import pytest
 
 from lab.alicloud.seed import CLUSTER
 from lab.tests.region.running import Lab, wait_for
+from ops.cloud.client import PAGE, Cloud, CloudError, Credentials, tag_filter
+from ops.engine.stack_location import StackLocation
 from ops.teardown import scan
-from ops.teardown.cloud import PAGE, Cloud, CloudError, Credentials, tag_filter
 from ops.teardown.leftovers import KINDS, Kept
-from ops.teardown.stack_location import StackLocation
 from tests.remains import container_service, make_balancer, plant, remove, write
 
 STACK = "local"

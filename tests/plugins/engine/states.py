@@ -16,9 +16,9 @@ import subprocess
 import sys
 from typing import Any
 
+from ops.engine.cli import LAB_STACK, ROOT, Stack
 from ops.offline.workspace import Workspace, read_settings
 from ops.preview_comment.redact import SENTINEL
-from ops.pulumi import LAB_STACK, ROOT, Stack
 from settings.core.stack_file import PLACEHOLDERS
 
 DIRECTORY = ROOT / "tests" / "data" / "states"

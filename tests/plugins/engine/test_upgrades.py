@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from ops.engine.cli import LAB_STACK, ROOT
 from ops.offline.workspace import Workspace, read_settings, write_settings
 from ops.preview_comment.document import Preview, parse
 from ops.preview_comment.losses import LOST
-from ops.pulumi import LAB_STACK, ROOT
 from tests.plugins.engine import states
 
 

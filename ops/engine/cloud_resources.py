@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ops.pulumi import ROOT, CommandFailed, Stack, environment
+from ops.engine.cli import ROOT, CommandFailed, Stack, environment
 
 Inputs = dict[str, Any]
 NODE_POOL = "alicloud:cs/nodePool:NodePool"
@@ -39,7 +39,7 @@ def made_at(stack: Stack, kind: str, inputs: Inputs) -> float | None:
 
 def asked(stack: Stack, *question: str) -> Any:
     """The answer to one question. Raises CommandFailed, after what went wrong has been printed."""
-    command = stack.inside(sys.executable, "-m", "ops.lookup", *question)
+    command = stack.inside(sys.executable, "-m", "ops.engine.cloud_resources", *question)
     answer = subprocess.run(
         command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120
     )

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import re
 
-from ops.events import Failure, Report
-from ops.objects import MANAGER
+from ops.engine.cluster_objects import MANAGER
+from ops.engine.events import Failure, Report
 
 UNANSWERED, REFUSED_FOR_NOW, SERVICE, EXISTS, FORBIDDEN, OTHER = (
     "unanswered",
@@ -127,7 +127,7 @@ _NOT_KNOWN_BY_STEP = {
     "deletes what is still there",
 }
 """The advice for no answer, by how the step's name begins. What a creation without an answer has
-left is looked for (ops/lost.py).
+left is looked for (ops/engine/orphaned_creates.py).
 """
 TAKEN_OVER = f"its answer was lost, but it was made and is in the state now: {AGAIN}"
 NOT_KNOWN = f"whether it was made is not known, and could not be looked up: look for it by its name, delete it if it is there, then {AGAIN}"

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ops.teardown.cloud import Cloud, CloudError
+from ops.cloud.client import Cloud, CloudError
 
 CONNECT_SECONDS, READ_SECONDS = 5, 15
 GONE = ("ErrorClusterNotFound", "ErrorClusterDeleted")

@@ -13,10 +13,10 @@ import sys
 import threading
 from typing import Any
 
-from ops import recover
-from ops.events import Report
-from ops.lookup import CLOCKS_DIFFER, NODE_POOL, container_service, epoch, pools
-from ops.pulumi import ROOT, Stack, environment
+from ops.engine import pending_operations
+from ops.engine.cli import ROOT, Stack, environment
+from ops.engine.cloud_resources import CLOCKS_DIFFER, NODE_POOL, container_service, epoch, pools
+from ops.engine.events import Report
 
 LONGEST = 120
 """Seconds that one look may take."""
@@ -49,7 +49,8 @@ class Looks:
         if failed:  # what was adopted after a lost answer is in the state
             held = [
                 one.get("id", "")
-                for one in recover.export(self._stack)["deployment"].get("resources") or []
+                for one in pending_operations.export(self._stack)["deployment"].get("resources")
+                or []
             ]
             for resource in failed:
                 self._begin(
@@ -67,7 +68,7 @@ class Looks:
         question = [
             sys.executable,
             "-m",
-            "ops.doubles",
+            "ops.engine.duplicate_node_pools",
             cluster,
             name,
             json.dumps(ours),

@@ -5,8 +5,8 @@ A plugin up to 4.28 would take over an object of the same name at the next creat
 on fails with AlreadyExists; either makes a second one where the name is drawn anew (Ingress,
 ClusterRole, PriorityClass, disruption budget). So they are looked for.
 
-`python -m ops.objects` is the part that is run where the cluster can be reached; ops/lost.py starts
-it.
+`python -m ops.engine.cluster_objects` is the part that is run where the cluster can be reached;
+ops/engine/orphaned_creates.py starts it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import sys
 import time
 from typing import Any, NamedTuple
 
-from ops.lookup import epoch
-from ops.pulumi import ROOT, CommandFailed, Stack, environment
+from ops.engine.cli import ROOT, CommandFailed, Stack, environment
+from ops.engine.cloud_resources import epoch
 
 MANAGER = "pulumi-kubernetes"
 """How the plugin's field managers begin: with it alone (a create from 4.29.0 on), or with more
@@ -96,7 +96,7 @@ def look(stack: Stack, wanted: list[dict[str, Any]]) -> list[Made | None]:
     for one in names:
         one["metadata"] = {key: one["metadata"].get(key) for key in ("namespace", "name")}
     command = stack.inside(
-        sys.executable, "-m", "ops.objects", "--stack", stack.name, json.dumps(names)
+        sys.executable, "-m", "ops.engine.cluster_objects", "--stack", stack.name, json.dumps(names)
     )
     said = ""
     for attempt in range(LOOKS):
@@ -160,7 +160,7 @@ def made(reader: Any, one: dict[str, Any]) -> Made | None:
 def main() -> int:
     """Answers with one line of JSON."""
     parser = argparse.ArgumentParser(
-        prog="python -m ops.objects",
+        prog="python -m ops.engine.cluster_objects",
         description="Which objects of a stack's cluster the plugin made, and when.",
     )
     parser.add_argument("--stack", default="local")
@@ -168,8 +168,8 @@ def main() -> int:
         "objects", help="a JSON list of {apiVersion, kind, metadata: {namespace, name}}"
     )
     options = parser.parse_args()
+    from ops.cloud.cluster_reader import ClusterError
     from ops.diagnose import NotAskedError, way_in
-    from ops.teardown.cluster_reader import ClusterError
 
     try:
         _, _, reader = way_in(Stack(options.stack))

@@ -11,8 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from ops.pulumi import ROOT
-from ops.teardown.checkpoint import (
+from ops.engine.checkpoint import (
     ALICLOUD_PROVIDER,
     BUCKET,
     KUBERNETES_PROVIDER,
@@ -24,6 +23,7 @@ from ops.teardown.checkpoint import (
     VOLUME,
     Checkpoint,
 )
+from ops.engine.cli import ROOT
 from settings.core.problem import SettingsError
 from settings.core.stack_file import StackFile, read
 

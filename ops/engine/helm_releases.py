@@ -9,8 +9,8 @@ then refuses every later one: "cannot re-use a name that is still in use", "anot
 again, over what is there: Helm takes over objects that carry its label and the release's name.
 Nothing that runs is deleted.
 
-`python -m ops.helm_releases` is the part that is run where the cluster can be reached;
-ops/recover.py starts it.
+`python -m ops.engine.helm_releases` is the part that is run where the cluster can be reached;
+ops/engine/pending_operations.py starts it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import subprocess
 import sys
 from typing import Any
 
-from ops.pulumi import ROOT, CommandFailed, Stack, environment
-from ops.teardown.checkpoint import SECRET
+from ops.engine.checkpoint import SECRET
+from ops.engine.cli import ROOT, CommandFailed, Stack, environment
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 """Type token of a release."""
@@ -85,7 +85,7 @@ def outputs(inputs: dict[str, Any]) -> dict[str, Any]:
 
 def _asked(stack: Stack, *question: str) -> Any:
     command = stack.inside(
-        sys.executable, "-m", "ops.helm_releases", "--stack", stack.name, *question
+        sys.executable, "-m", "ops.engine.helm_releases", "--stack", stack.name, *question
     )
     answer = subprocess.run(
         command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=LIMIT
@@ -110,7 +110,8 @@ def _revisions(inside: Any, identity: str) -> Revisions:
 def main() -> int:
     """Answers one question with one line of JSON."""
     parser = argparse.ArgumentParser(
-        prog="python -m ops.helm_releases", description="Helm's records of a stack's releases."
+        prog="python -m ops.engine.helm_releases",
+        description="Helm's records of a stack's releases.",
     )
     parser.add_argument("--stack", default="local")
     parser.add_argument("what", choices=("look", "forget"))

@@ -1,13 +1,13 @@
-"""`python -m ops.recover`: takes up what a killed update was creating; `make up` and `make down` do
-it by themselves.
+"""`python -m ops.engine.pending_operations`: takes up what a killed update was creating; `make up`
+and `make down` do it automatically.
 
 An update that is killed leaves `pending_operations` in the state: the engine had asked for a
 resource and never heard the answer. Creating it again would double it (a node pool has no unique
 name) or fail (a bucket or role exists by now). So such a resource is put into the state under the
 id it has if it exists, and refreshed: what turns out not to exist is dropped by the same refresh.
 For every kind this program makes the id follows from the recorded inputs, or is looked up by name
-(ops/lookup.py). The CLI's own `refresh --import-pending-creates` only marks the operation (measured
-with 3.255.0: nothing reads the mark afterwards).
+(ops/engine/cloud_resources.py). The CLI's own `refresh --import-pending-creates` only marks the
+operation (measured with 3.255.0: nothing reads the mark afterwards).
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
-from ops import advice, helm_releases, objects
-from ops.locks import release_dead
-from ops.lookup import FOUND, id_by_name
-from ops.pulumi import CommandFailed, Stack
+from ops.engine import cluster_objects, helm_releases, remediation
+from ops.engine.backend_locks import release_dead
+from ops.engine.cli import CommandFailed, Stack
+from ops.engine.cloud_resources import FOUND, id_by_name
 
 Inputs = dict[str, Any]
 
@@ -121,10 +121,11 @@ def objects_of(stack: Stack, resources: list[Inputs]) -> dict[str, Inputs]:
     inside = [
         one
         for one in resources
-        if objects.is_one(one["type"]) and objects.object_id(one.get("inputs") or {})
+        if cluster_objects.is_one(one["type"])
+        and cluster_objects.object_id(one.get("inputs") or {})
     ]
     try:
-        found = objects.look(stack, [one["inputs"] for one in inside])
+        found = cluster_objects.look(stack, [one["inputs"] for one in inside])
     except CommandFailed:
         return {}
     return {
@@ -186,7 +187,7 @@ def refresh(stack: Stack, resources: list[Inputs]) -> None:
     code, report = stack.reported(
         "refresh", "--stack", stack.name, "--yes", "--skip-preview", *targets
     )
-    for line in advice.explanation(report) if code else []:
+    for line in remediation.explanation(report) if code else []:
         print(line, file=sys.stderr)
     if code:
         raise CommandFailed(["pulumi", "refresh"], code)
@@ -314,7 +315,7 @@ def id_of(
     if kind == helm_releases.RELEASE:
         identity = helm_releases.release_id(inputs)
         return identity if helm_releases.is_made(releases[identity]) else None
-    if objects.is_one(kind) and (name := objects.object_id(inputs)):
+    if cluster_objects.is_one(kind) and (name := cluster_objects.object_id(inputs)):
         return name
     if not kind.startswith(REPEATABLE):
         print(
@@ -327,7 +328,7 @@ def id_of(
 def main() -> int:
     """Settles what an interrupted update of a stack left open, and nothing else."""
     parser = argparse.ArgumentParser(
-        prog="python -m ops.recover",
+        prog="python -m ops.engine.pending_operations",
         description="Takes up what an interrupted update was creating.",
     )
     parser.add_argument("--stack", default="local")

@@ -7,12 +7,12 @@ from __future__ import annotations
 import sys
 import time
 
-from ops import advice, doubles, lost
-from ops.pulumi import CommandFailed, Stack
-from ops.recover import settle_killed_update
+from ops.engine import duplicate_node_pools, orphaned_creates, remediation
+from ops.engine.cli import CommandFailed, Stack
+from ops.engine.pending_operations import settle_killed_update
 
 
-def run(stack: Stack, operation: str, *arguments: str, settle: bool = True) -> None:
+def run_operation(stack: Stack, operation: str, *arguments: str, settle: bool = True) -> None:
     """`pulumi OPERATION` on the stack. Raises CommandFailed, after it has said which resource
     failed and what to do.
 
@@ -21,12 +21,12 @@ def run(stack: Stack, operation: str, *arguments: str, settle: bool = True) -> N
     if settle:
         settle_killed_update(stack)
     started = time.time()
-    looks = doubles.Looks(stack, started)
+    looks = duplicate_node_pools.Looks(stack, started)
     code, report = stack.reported(
         operation, "--stack", stack.name, *arguments, made=looks.made if operation == "up" else None
     )
-    known_better = lost.take_over(stack, report, started) if code else {}
-    for line in advice.explanation(report, known_better) if code else []:
+    known_better = orphaned_creates.take_over(stack, report, started) if code else {}
+    for line in remediation.explanation(report, known_better) if code else []:
         print(line, file=sys.stderr)
     if operation == "up":
         looks.settle(report)

@@ -15,9 +15,9 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ops import events
+from ops.engine import events
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 LAB_STACK = "local"
 _SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
 """How a state marks a value that is encrypted (pulumi/sdk, resource.SigKey and

@@ -12,11 +12,11 @@ import json
 import sys
 from typing import Any
 
-from ops import advice, objects, recover
-from ops.events import Failure, Report
-from ops.lookup import CLOCKS_DIFFER, FOUND, MADE, id_by_name, made_at
-from ops.pulumi import CommandFailed, Stack
-from ops.teardown.checkpoint import SECRET
+from ops.engine import cluster_objects, pending_operations, remediation
+from ops.engine.checkpoint import SECRET
+from ops.engine.cli import CommandFailed, Stack
+from ops.engine.cloud_resources import CLOCKS_DIFFER, FOUND, MADE, id_by_name, made_at
+from ops.engine.events import Failure, Report
 
 
 def take_over(stack: Stack, report: Report, started: float) -> dict[str, str]:
@@ -28,11 +28,15 @@ def take_over(stack: Stack, report: Report, started: float) -> dict[str, str]:
         for failure in report.failures
         if failure.step.startswith("create") and is_looked_for(failure.kind)
     ]
-    doubtful = [failure for failure in doubtful if advice.cause(failure.message) in advice.IN_DOUBT]
+    doubtful = [
+        failure
+        for failure in doubtful
+        if remediation.cause(failure.message) in remediation.IN_DOUBT
+    ]
     if not doubtful:
         return {}
     try:
-        state = recover.export(stack)
+        state = pending_operations.export(stack)
         known: dict[str, set[str]] = {}
         for resource in state["deployment"].get("resources") or []:
             known.setdefault(resource["urn"], set()).add(resource.get("id", ""))
@@ -44,40 +48,42 @@ def take_over(stack: Stack, report: Report, started: float) -> dict[str, str]:
         }
         if found:
             print("the answer was lost, but it was made:", file=sys.stderr)
-            recover.adopt(stack, state, found)
+            pending_operations.adopt(stack, state, found)
         return {
-            **dict.fromkeys(not_asked, advice.NOT_KNOWN),
-            **dict.fromkeys(found, advice.TAKEN_OVER),
+            **dict.fromkeys(not_asked, remediation.NOT_KNOWN),
+            **dict.fromkeys(found, remediation.TAKEN_OVER),
         }
     except CommandFailed:
-        return dict.fromkeys((failure.urn for failure in doubtful), advice.NOT_KNOWN)
+        return dict.fromkeys((failure.urn for failure in doubtful), remediation.NOT_KNOWN)
 
 
 def is_looked_for(kind: str) -> bool:
     """Whether what a creation of this kind left can be found: in the cloud by name, in the cluster
     by name and plugin.
     """
-    return recover.has_identity(kind) or objects.is_one(kind)
+    return pending_operations.has_identity(kind) or cluster_objects.is_one(kind)
 
 
 def identities(
     stack: Stack, failures: list[Failure], started: float, known: dict[str, set[str]]
-) -> tuple[dict[str, str], dict[str, objects.Made], list[str]]:
+) -> tuple[dict[str, str], dict[str, cluster_objects.Made], list[str]]:
     """(id by URN of what exists, is ours, and is not what the state has under this URN; what of it
     is in the cluster; URNs of what the cluster did not tell).
 
     What is to replace something has the URN of what it replaces: the state knows that one, by
     another id.
     """
-    inside = [failure for failure in failures if objects.is_one(failure.kind)]
+    inside = [failure for failure in failures if cluster_objects.is_one(failure.kind)]
     found = {
         failure.urn: identity(stack, failure, started)
         for failure in failures
-        if not objects.is_one(failure.kind)
+        if not cluster_objects.is_one(failure.kind)
     }
     not_asked: list[str] = []
     try:
-        looked = objects.look(stack, [failure.resource.get("inputs") or {} for failure in inside])
+        looked = cluster_objects.look(
+            stack, [failure.resource.get("inputs") or {} for failure in inside]
+        )
     except CommandFailed:
         looked, not_asked = [], [failure.urn for failure in inside]
     made = {
@@ -86,7 +92,7 @@ def identities(
         if one and one.at >= started - CLOCKS_DIFFER
     }
     found |= {
-        failure.urn: objects.object_id(failure.resource["inputs"])
+        failure.urn: cluster_objects.object_id(failure.resource["inputs"])
         for failure in inside
         if failure.urn in made
     }
@@ -111,11 +117,11 @@ def identity(stack: Stack, failure: Failure, started: float) -> str | None:
     return (
         id_by_name(stack, failure.kind, inputs)
         if failure.kind in FOUND
-        else recover.IDS[failure.kind](inputs)
+        else pending_operations.IDS[failure.kind](inputs)
     )
 
 
-def as_resource(failure: Failure, made: objects.Made | None = None) -> dict[str, Any]:
+def as_resource(failure: Failure, made: cluster_objects.Made | None = None) -> dict[str, Any]:
     """The resource in the form of the checkpoint; of an object in the cluster with what is known of
     it there.
     """
