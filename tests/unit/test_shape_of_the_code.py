@@ -87,7 +87,7 @@ def test_the_program_does_not_know_where_it_runs() -> None:
 
 def test_configuration_is_read_in_one_place() -> None:
     program = [
-        path for path in FILES if path.parent.name != "handler"
+        path for path in FILES if path.parent.name != "interruption_handler"
     ]  # runs in the cluster, told by its settings.json
     readers = [
         path.name
