@@ -60,7 +60,7 @@ LANES = (
             "lab/tests/toolchain",
         ),
         "model": ("tests/plugins/ossmodel",),
-        "lab": tuple(f"lab/tests/{name}" for name in ("core", "nodes", "region")),
+        "lab": tuple(f"lab/tests/{name}" for name in ("core", "kubelet", "alicloud")),
         "ends": ENDS,
         "engine": ("tests/plugins/engine", "lab/tests/serving"),
         "whole": WHOLE,

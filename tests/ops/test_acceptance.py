@@ -92,8 +92,8 @@ def test_seeds_that_are_none_are_refused_before_anything_runs(
 def test_an_item_owns_the_cases_of_its_files_and_directories_and_no_others() -> None:
     whole = Outcome(
         [
-            ("lab.tests.region.test_x", True),
-            ("lab.tests.regional", False),
+            ("lab.tests.alicloud.test_x", True),
+            ("lab.tests.alicloud_more", False),
             ("tests.e2e.test_up", True),
         ],
         [
@@ -102,7 +102,7 @@ def test_an_item_owns_the_cases_of_its_files_and_directories_and_no_others() -> 
         ],
     )
     mine = whole.of(Item("x", ("lab/tests/alicloud",)))
-    assert mine.cases == [("lab.tests.region.test_x", True)] and [
+    assert mine.cases == [("lab.tests.alicloud.test_x", True)] and [
         found["text"] for found in mine.figures
     ] == ["a"]
 
