@@ -97,10 +97,6 @@ def test_configuration_is_read_in_one_place() -> None:
     assert readers == ["current.py"]
 
 
-def test_the_main_program_is_about_sixty_lines() -> None:
-    assert len((ROOT / "__main__.py").read_text().splitlines()) <= 70
-
-
 def test_the_settings_page_and_the_declared_configuration_are_current() -> None:
     assert doc.main(["--check"]) == 0
 

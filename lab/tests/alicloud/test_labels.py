@@ -11,10 +11,10 @@ from aliyunsdkcore.acs_exception.exceptions import ServerException
 
 from lab.kubelet.agent import Agent
 from lab.labels import kubelet_refusal, label_problem, taint_problem
-from lab.tests.kubelet.test_nodes import INSTANCE
 from lab.tests.alicloud import clients
 from lab.tests.alicloud.running import Lab
 from lab.tests.alicloud.test_nodepools import BASE, create, delete, wanted
+from lab.tests.kubelet.test_nodes import INSTANCE
 
 LONG = "a" * 64
 BAD = [
