@@ -182,7 +182,7 @@ DOUBLES = (
 MACHINERY = (
     "lab/__init__.py", "lab/__main__.py", "lab/dns.py", "lab/doubles.py", "lab/down.py", "lab/environment.py", "lab/faults.py",
     "lab/holders.py", "lab/namespace.py", "lab/pki.py", "lab/relay.py", "lab/spawn.py", "lab/state.py", "lab/status.py", "lab/supervisor",
-    "lab/up.py", "lab/controlplane/__init__.py", "lab/controlplane/notify.py", "lab/controlplane/tools.py",
+    "lab/tests", "lab/toolchain", "lab/up.py", "lab/controlplane/__init__.py", "lab/controlplane/notify.py", "lab/controlplane/tools.py",
 )  # fmt: skip
 """What stands for nothing of the cloud: it starts, stops and connects the parts. A name without
 `.py` is the beginning of several.
