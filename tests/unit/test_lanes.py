@@ -28,7 +28,11 @@ def test_every_test_is_in_one_lane() -> None:
         for path in paths
         for file in files(path)
     )
-    every = {str(file.relative_to(ROOT)) for file in (ROOT / "tests").rglob("test_*.py")}
+    every = {
+        str(file.relative_to(ROOT))
+        for tests in (ROOT / "tests", ROOT / "lab" / "tests")
+        for file in tests.rglob("test_*.py")
+    }
     assert (
         {name for name in every if not name.startswith(LONG)} - set(PROVED)
         <= set(counts)
