@@ -1,8 +1,8 @@
-"""Every double of the lab, what judges it, and when that was last run. Writes `docs/doubles.md`.
+"""Every double of the lab, what judges it, and when that was last run: rows of `lab/docs/doubles.md`.
 
-`python -m lab.doubles` writes the page from the rows here and from `docs/doubles.json`, which `make
-prove ITEM=R4` writes: it runs the tests of all rows. A test holds the page against both, and every
-module of the lab against the rows: a new one must be somebody's part.
+`python -m lab.doubles` writes the page from the rows here and from `lab/docs/doubles.json`, which
+`make prove ITEM=R4` writes: it runs the tests of all rows. A test holds the page against both, and
+every module of the lab against the rows: a new one must belong to a row.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "doubles.md"
-RUNS = ROOT / "docs" / "doubles.json"
+PAGE = ROOT / "lab" / "docs" / "doubles.md"
+RUNS = ROOT / "lab" / "docs" / "doubles.json"
 """`{test file or directory: {"date": day, "checks": how many passed}}` of each one's last run in
 which all passed.
 """
@@ -109,18 +109,18 @@ DOUBLES = (
     Double(
         "node scaler",
         ("lab/controlplane/node_autoscaler.py", "lab/controlplane/node_rules.py", "lab/controlplane/scale_down.py", "lab/controlplane/scheduling.py",
-         "lab/controlplane/cloud_rows.py", "lab/controlplane/expanders.py", "lab/controlplane/backoff.py"),
+         "lab/controlplane/nodepool_rows.py", "lab/controlplane/expanders.py", "lab/controlplane/backoff.py"),
         "cluster-autoscaler of ACK",
         "cluster-autoscaler's documentation and source, and ACK's configuration: a table of decisions, each with the file, flag or page "
         "that makes it (`lab/tests/core/data/node_scaler.yaml`)",
-        ("lab/tests/core/test_node_scaler_table.py", "lab/tests/core/test_node_scaler_looks.py", "lab/tests/core/test_node_scalers.py",
+        ("lab/tests/core/test_node_scaler_table.py", "lab/tests/core/test_node_scaler_loop.py", "lab/tests/core/test_node_scalers.py",
          "lab/tests/core/test_node_rules.py",
          "lab/tests/core/test_scale_down.py"),
         "derived from source and pages, not recorded on a cluster; `minReplicaCount` and the order of packing are not modelled",
     ),
     Double(
         "kubelet",
-        ("lab/kubelet", "lab/controlplane/remedy.py"),
+        ("lab/kubelet", "lab/controlplane/spot_remedy.py"),
         "kubelet and ACK's draining of reclaimed nodes",
         "the API server (published) takes what it writes; the rules are those of the Kubernetes documentation",
         ("lab/tests/kubelet/test_status.py", "lab/tests/kubelet/test_probes.py", "lab/tests/kubelet/test_node.py",
@@ -181,8 +181,8 @@ DOUBLES = (
 )  # fmt: skip
 MACHINERY = (
     "lab/__init__.py", "lab/__main__.py", "lab/dns.py", "lab/doubles.py", "lab/down.py", "lab/environment.py", "lab/faults.py",
-    "lab/holders.py", "lab/namespace.py", "lab/pki.py", "lab/relay.py", "lab/spawn.py", "lab/state.py", "lab/status.py", "lab/supervisor",
-    "lab/tests", "lab/toolchain", "lab/up.py", "lab/controlplane/__init__.py", "lab/controlplane/notify.py", "lab/controlplane/tools.py",
+    "lab/port_owner.py", "lab/namespace.py", "lab/pki.py", "lab/port_forward.py", "lab/spawn.py", "lab/state.py", "lab/status.py", "lab/supervisor",
+    "lab/tests", "lab/toolchain", "lab/up.py", "lab/controlplane/__init__.py", "lab/readiness.py", "lab/controlplane/tools.py",
 )  # fmt: skip
 """What stands for nothing of the cloud: it starts, stops and connects the parts. A name without
 `.py` is the beginning of several.

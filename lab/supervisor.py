@@ -21,7 +21,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from lab import dns, relay, supervisor_network, supervisor_parts
+from lab import dns, port_forward, supervisor_network, supervisor_parts
 from lab.alicloud.auth.credentials import ensure_credentials
 from lab.controlplane import ingress_watch
 from lab.controlplane.certificates import ensure_cluster_pki
@@ -142,13 +142,13 @@ class Supervisor:
         sides.
         """
         for name, outside in listening.items():
-            self.servers.append(await relay.serve(outside, TARGETS[name]))
+            self.servers.append(await port_forward.serve(outside, TARGETS[name]))
             inside = socket.create_server(("127.0.0.1", self.config["ports"][name]), backlog=1024)
-            self.servers.append(await relay.serve(inside, TARGETS[name]))
+            self.servers.append(await port_forward.serve(inside, TARGETS[name]))
         pods = socket.create_server(
             ("10.96.0.1", 443), backlog=128
         )  # `kubernetes.default`, for pods
-        self.servers.append(await relay.serve(pods, TARGETS["api"]))
+        self.servers.append(await port_forward.serve(pods, TARGETS["api"]))
 
     async def _stop_all(self) -> None:
         self.changed()

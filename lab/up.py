@@ -222,10 +222,10 @@ def _listen(variable: str, port: int) -> socket.socket:
         listening.bind(("127.0.0.1", port))
         listening.listen(1024)
     except OSError as error:
-        from lab.holders import holder_of
+        from lab.port_owner import owner_of
 
         reason = (
-            f"is taken by {holder_of(port)}"
+            f"is taken by {owner_of(port)}"
             if error.errno == 98
             else f"cannot be opened: {error.strerror}"
         )

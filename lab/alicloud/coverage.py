@@ -1,5 +1,5 @@
-"""Writes ``docs/coverage.md``: every call the double answers, taken from the registry. ``python -m
-lab.alicloud.coverage [--check]``.
+"""Writes ``lab/docs/coverage.md``: every call the double answers, taken from the registry.
+``python -m lab.alicloud.coverage [--check]``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 from lab.alicloud.faults import KINDS
 from lab.alicloud.registry import ROUTES, RPC, RPC_SERVICES, Handler, load_services
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "coverage.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "coverage.md"
 _INTRO = """\
 # What the region double answers
 

@@ -124,7 +124,7 @@ def not_implemented(request: Request, name: str) -> ApiError:
     return ApiError(
         501,
         "NotImplemented",
-        f"The lab's region double does not implement {name}. See docs/coverage.md for what it does.",
+        f"The lab's region double does not implement {name}. See lab/docs/coverage.md for what it does.",
     )
 
 

@@ -27,7 +27,7 @@ DEFAULT_DELAYS: dict[str, Any] = {
     "market_check": 300.0,  # between two looks at price and stock
     "new_pod": 0.0,  # for which the node autoscaler lets new pods wait; upstream's 2 s
     "new_gpu_pod": 0.0,  # the same for pods with GPUs; upstream's 30 s
-    "model_load": 0.0,  # image and model, for the light pods of the node agent
+    "model_load": 0.0,  # image and model, for the stub pods of the node agent
     "vpc": 0.5,
 }
 ROUNDING = ("ceil", "round", "floor")

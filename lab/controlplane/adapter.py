@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lab.controlplane import notify, sls_query
+from lab import readiness
+from lab.controlplane import sls_query
 from lab.controlplane.certificates import cluster_pki
 from lab.controlplane.metric_fault import MetricFault
 from lab.controlplane.sls import Places, Sls
@@ -179,7 +180,7 @@ async def serve(home: Path, host: str, port: int) -> None:
     while not server.started and not task.done():
         await asyncio.sleep(0.02)
     if server.started:
-        notify.ready()
+        readiness.ready()
     await task
 
 

@@ -66,7 +66,7 @@ def objects() -> list[Object]:
         "validations": [
             {
                 "expression": "variables.found.size() == 0",
-                "messageExpression": '"the lab does not enforce " + variables.found.join(", ") + ": see docs/ingress.md"',
+                "messageExpression": '"the lab does not enforce " + variables.found.join(", ") + ": see lab/docs/ingress.md"',
             }
         ],
     }

@@ -15,7 +15,7 @@ annotations/ (what each does), annotations-risk/ (risk), configmap/ (defaults); 
 1.15.1's parser for the values (`lab/tests/core/data/ingress-nginx-verdicts.json` is what that
 parser said); traefik 3.7's provider kubernetesIngressNGINX.
 
-`python -m lab.controlplane.ingress_annotations` writes docs/ingress.md.
+`python -m lab.controlplane.ingress_annotations` writes lab/docs/ingress.md.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ import yaml
 from lab.environment import ROOT
 
 PREFIX = "nginx.ingress.kubernetes.io/"
-PAGE = ROOT / "docs" / "ingress.md"
+PAGE = ROOT / "lab" / "docs" / "ingress.md"
 TABLE = Path(__file__).with_name("ingress_annotations.yaml")
 VERSION = "1.15.1"
 ENFORCED, DIFFERS, IGNORED = "enforced", "differs", "ignored"

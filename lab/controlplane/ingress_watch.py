@@ -51,7 +51,7 @@ class Watch:
         self._written: dict[Path, str] = {}
         self._told: set[str] = set()
 
-    def look(self) -> None:
+    def reconcile(self) -> None:
         """Read, decide, write. Raises what the API server's answers raise."""
         ingresses = self.kube.call("GET", "/apis/networking.k8s.io/v1/ingresses?resourceVersion=0")[
             "items"
@@ -121,7 +121,7 @@ def follow(home: Path) -> None:
     watch, failing = Watch(home), ""
     while True:
         try:
-            watch.look()
+            watch.reconcile()
             failing = ""
         # the API server is away, or an object is none that we understand: the log shipper goes on
         except Exception as error:

@@ -21,7 +21,8 @@ from typing import Any, BinaryIO
 
 import httpx
 
-from lab.controlplane import ingress_watch, notify
+from lab import readiness
+from lab.controlplane import ingress_watch
 from lab.controlplane.kube import Kube, KubeError
 from lab.controlplane.log_lines import alb_log_of, ingress_key, is_alb, log_of
 from lab.controlplane.sls import Log, Places, Sls
@@ -205,7 +206,7 @@ def ship(home: Path) -> None:
     )
     projects = Projects()
     pause = EVERY
-    notify.ready()
+    readiness.ready()
     while True:
         lines = follower.lines(BATCH)
         if lines:

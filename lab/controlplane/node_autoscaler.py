@@ -16,13 +16,14 @@ from typing import Any
 
 import httpx
 
+from lab import readiness
 from lab.alicloud.scenario import load
-from lab.controlplane import node_rules, notify, remedy, scale_down
+from lab.controlplane import node_rules, scale_down, spot_remedy
 from lab.controlplane.backoff import PROVISION_TIME, Backoff
-from lab.controlplane.cloud_rows import booting, overdue, pool_of_row, scales_itself, seconds
 from lab.controlplane.expanders import LEAST_WASTE
 from lab.controlplane.kube import Kube, KubeError
 from lab.controlplane.node_rules import Choice, Growth, Pool, Waits
+from lab.controlplane.nodepool_rows import booting, overdue, pool_of_row, scales_itself, seconds
 from lab.controlplane.scheduling import Object, is_daemon, is_waiting_for_a_node
 from lab.environment import CLUSTER_ID, CONTROL_URL, clock_factor
 
@@ -70,7 +71,7 @@ class Autoscaler:
         """Whether node instant scaling is on, not the cluster-autoscaler."""
         return self.config.get("scaler_type") == "goatscaler"
 
-    def look(self) -> None:
+    def run_once(self) -> None:
         """See, decide, act, once. Raises what the API server's or the cloud's answers raise."""
         self.config = (
             self._cloud("GET", f"/_lab/clusters/{CLUSTER_ID}").get("autoscaling_config") or {}
@@ -81,7 +82,7 @@ class Autoscaler:
             row for row in self._cloud("GET", "/_lab/nodepools")["nodepools"] if scales_itself(row)
         ]
         instances = self._cloud("GET", "/_lab/instances")["instances"]
-        remedy.drain(self.kube, instances, nodes, pods)
+        spot_remedy.drain(self.kube, instances, nodes, pods)
         pools, now = [pool_of_row(row) for row in rows], time.monotonic()
         ages = None if self.instant else self._ages(pods, now)
         if not node_rules.can_order(
@@ -225,7 +226,7 @@ class Autoscaler:
         for node, moving in [] if self.draining else leaving.drain:
             if self._mark(node):
                 self.draining[node["metadata"]["name"]] = (now, float("inf"))
-                remedy.evict(self.kube, moving)
+                spot_remedy.evict(self.kube, moving)
 
     def _finish_drains(
         self, nodes: list[Object], held: dict[str, list[Object]], now: float
@@ -250,7 +251,7 @@ class Autoscaler:
                 self._limits().longest_grace,
             )
             if left and not failed:
-                remedy.evict(self.kube, left)
+                spot_remedy.evict(self.kube, left)
                 continue
             self.draining.pop(name)
             if left:
@@ -348,10 +349,10 @@ class Autoscaler:
     def run(self) -> None:
         """Look again and again, until killed."""
         threading.Thread(target=self.watch, daemon=True).start()
-        notify.ready()
+        readiness.ready()
         while True:
             try:
-                self.look()
+                self.run_once()
             except (OSError, KubeError, httpx.HTTPError) as error:
                 log.warning("%s: %s", type(error).__name__, error)
                 time.sleep(1)

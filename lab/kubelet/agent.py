@@ -67,7 +67,7 @@ class Agent:
         return self._scenario
 
     def load_seconds(self) -> float:
-        """Wall seconds that image and model of the next light pod take: the scenario's delay
+        """Wall seconds that image and model of the next stub pod take: the scenario's delay
         `model_load`.
         """
         self._loads += 1
@@ -125,11 +125,11 @@ class Agent:
                 await asyncio.sleep(1)
                 continue
             first, revision = revision == -1, answer["rev"]
-            self.take(answer["instances"])
+            self.sync_instances(answer["instances"])
             if first:
                 self.spawn(self._sweep())
 
-    def take(self, instances: list[Object]) -> None:
+    def sync_instances(self, instances: list[Object]) -> None:
         """Compares the instances with the nodes and starts what follows from it."""
         running = {
             one["instance_id"]: one
@@ -147,7 +147,7 @@ class Agent:
                 self.by_name[node.name] = node
                 self.spawn(self._register(node))
             elif instance != self.nodes[key].instance and self.nodes[key].ready.is_set():
-                self.spawn(self.quietly(self.nodes[key].refresh(instance)))
+                self.spawn(self.log_api_errors(self.nodes[key].refresh(instance)))
 
     async def _register(self, node: Node) -> None:
         """Until it works or the instance is gone."""
@@ -170,12 +170,12 @@ class Agent:
                     await asyncio.sleep(1)
         log.info("node %s registered (%s)", node.name, node.instance["instance_id"])
         for pod in self.waiting.pop(node.name, {}).values():
-            node.see("ADDED", pod)
+            node.on_pod_event("ADDED", pod)
 
     async def _end(self, node: Node) -> None:
         while True:
             try:
-                await node.vanish()
+                await node.terminate()
                 return
             except ApiError as error:
                 log.warning("node %s cannot be removed: %s", node.name, error)
@@ -202,7 +202,7 @@ class Agent:
                 log.warning("%s", error)
                 await asyncio.sleep(1)
 
-    async def quietly(self, work: Any) -> None:
+    async def log_api_errors(self, work: Any) -> None:
         """An update that the next one repeats anyway."""
         try:
             await work
@@ -216,7 +216,7 @@ class Agent:
             name, uid = pod["spec"]["nodeName"], pod["metadata"]["uid"]
             node = self.by_name.get(name)
             if node is not None and node.ready.is_set():
-                node.see(event, pod)
+                node.on_pod_event(event, pod)
             elif event == "DELETED":
                 self.waiting.get(name, {}).pop(uid, None)
             else:
@@ -227,7 +227,7 @@ class Agent:
         async for event, found in self.api.watch("/api/v1/nodes"):
             node = self.by_name.get(found["metadata"]["name"]) if event != "SYNCED" else None
             if node is not None and event != "DELETED" and node.ready.is_set():
-                self.spawn(self.quietly(node.look(found)))
+                self.spawn(self.log_api_errors(node.reconcile(found)))
 
     async def _heartbeats(self) -> None:
         """Every lease once in ten seconds, whatever else the loop has to do; calls at once are
@@ -238,7 +238,7 @@ class Agent:
             for node in self.nodes.values():
                 if node.ready.is_set() and node.lease_due <= now:
                     node.lease_due = now + LEASE_SECONDS * random.uniform(0.8, 1.0)
-                    self.spawn(self.quietly(node.heartbeat()))
+                    self.spawn(self.log_api_errors(node.heartbeat()))
             await asyncio.sleep(0.5)
 
     async def _conditions(self) -> None:
@@ -250,7 +250,7 @@ class Agent:
                 if (
                     self.nodes.get(node.instance["instance_id"]) is node
                 ):  # else its name may be another machine's by now
-                    self.spawn(self.quietly(node.refresh()))
+                    self.spawn(self.log_api_errors(node.refresh()))
             if not nodes:
                 await asyncio.sleep(1)
 

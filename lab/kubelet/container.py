@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from lab.environment import API_IP
-from lab.kubelet import images, light, process, rootfs
+from lab.kubelet import images, process, rootfs, stub_server
+from lab.kubelet.container_context import ContainerContext
 from lab.kubelet.fields import ConfigError
 from lab.kubelet.hooks import run_hook
 from lab.kubelet.nodes import now
 from lab.kubelet.probing import Probing
 from lab.kubelet.status import ContainerState, exit_code_of, terminated, waiting
-from lab.kubelet.surroundings import Surroundings
 
 Object = dict[str, Any]
 BACKOFF_FIRST, BACKOFF_LAST, BACKOFF_RESET = 10.0, 300.0, 600.0
@@ -35,14 +35,16 @@ behind service addresses.
 class Container:
     """Run it with `run()` (once per pod); end it with `stop()`."""
 
-    def __init__(self, around: Surroundings, spec: Object, restart: str, restarts: int = 0) -> None:
+    def __init__(
+        self, context: ContainerContext, spec: Object, restart: str, restarts: int = 0
+    ) -> None:
         """`restart` is Always, OnFailure or Never."""
-        self.around, self.spec, self.restart = around, spec, restart
+        self.context, self.spec, self.restart = context, spec, restart
         self.name: str = spec["name"]
         self.state = ContainerState(
             self.name, spec["image"], restarts=restarts, resources=spec.get("resources") or {}
         )
-        self.folder = around.folder / "containers" / self.name
+        self.folder = context.folder / "containers" / self.name
         self.process: process.Process | None = None
         self.env: dict[str, str] = {}
         self.ended = asyncio.Event()
@@ -53,12 +55,12 @@ class Container:
 
     def event(self, kind: str, reason: str, message: str) -> None:
         """An event about this container."""
-        self.around.events.pod(self.around.pod, kind, reason, message, self.name)
+        self.context.events.pod(self.context.pod, kind, reason, message, self.name)
 
     def show(self, state: Object) -> None:
         """Sets the visible state."""
         self.state.state = state
-        self.around.changed()
+        self.context.changed()
 
     def log_path(self, previous: bool = False) -> Path:
         """The log of this run or of the one before."""
@@ -83,14 +85,14 @@ class Container:
         return self.restart == "Always" or (self.restart == "OnFailure" and code != 0)
 
     def _tensorflow(self) -> str:
-        return images.declared(self.around.pod, self.spec)
+        return images.declared(self.context.pod, self.spec)
 
     async def _pull(self) -> images.Image:
         """The image, after as many failed pulls as it takes."""
         reference = self.spec["image"]
         while True:
             try:
-                pulled = await self.around.pull(self.spec, self.event)
+                pulled = await self.context.pull(self.spec, self.event)
                 break
             except images.UnknownImage as reason:
                 await self._without_image(reference, reason)
@@ -123,26 +125,28 @@ class Container:
 
     async def _start(self, image: images.Image) -> process.Process:
         """Starts the process; ConfigError or OSError if that cannot be done."""
-        around = self.around
-        self.env = await around.environment(self.spec)
+        context = self.context
+        self.env = await context.environment(self.spec)
         self.folder.mkdir(parents=True, exist_ok=True)
         root = self.folder / "rootfs"
-        rootfs.build(root, self.spec, around.volumes, self.env)
+        rootfs.build(root, self.spec, context.volumes, self.env)
         words = images.command_line(image, self.spec, self.env)
-        if image.kind == "serving" and light.wanted():
-            model = light.model_of(words, root)
-            return light.Light(model, around.pod_ip, around.load_seconds(), light.pace())
+        if image.kind == "serving" and stub_server.wanted():
+            model = stub_server.model_of(words, root)
+            return stub_server.StubServer(
+                model, context.pod_ip, context.load_seconds(), stub_server.pace()
+            )
         if image.kind == "shell" and words[0] == sys.executable:
             words = images.located(words, self.spec, root)
         own = {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
             "HOME": str(root),
-            "HOSTNAME": around.pod["metadata"]["name"],
+            "HOSTNAME": context.pod["metadata"]["name"],
             **API_SERVER,
         }
         lab = {
             "LAB_ROOTFS": str(root),
-            "LAB_POD_IP": around.pod_ip,
+            "LAB_POD_IP": context.pod_ip,
             "LAB_DEAF_TO_SIGTERM": "1",
             "PYTHONUNBUFFERED": "1",
         }
@@ -194,10 +198,10 @@ class Container:
         self.show(state)
 
     async def _post_start(self) -> None:
-        problem = await run_hook(self, self.spec["lifecycle"]["postStart"], self.around.grace)
+        problem = await run_hook(self, self.spec["lifecycle"]["postStart"], self.context.grace)
         if problem:
             self.event("Warning", "FailedPostStartHook", f"PostStartHook failed: {problem}")
-            await self.end(self.around.grace, "FailedPostStartHook")
+            await self.end(self.context.grace, "FailedPostStartHook")
 
     async def _wait_to_restart(self, ran: float) -> None:
         """CrashLoopBackOff: at once the first time, then 10 s, 20 s, ... 5 min; a run of 10 min
@@ -207,7 +211,7 @@ class Container:
             self._backoff = 0.0
         pause, self._backoff = self._backoff, min(BACKOFF_LAST, self._backoff * 2 or BACKOFF_FIRST)
         self.state.last = self.state.state if "terminated" in self.state.state else self.state.last
-        meta = self.around.pod["metadata"]
+        meta = self.context.pod["metadata"]
         if pause:
             who = f"{self.name} in pod {meta['name']}_{meta['namespace']}({meta['uid']})"
             self.event("Warning", "BackOff", f"Back-off restarting failed container {who}")

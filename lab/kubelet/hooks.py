@@ -35,14 +35,14 @@ async def _run(container: Container, hook: Object) -> str:
             return f"command '{' '.join(command)}' exited with {code}: {output.strip()[:200]}"
     elif "httpGet" in hook:
         spec = hook["httpGet"]
-        host = spec.get("host") or container.around.pod_ip
+        host = spec.get("host") or container.context.pod_ip
         scheme, port = (
             (spec.get("scheme") or "HTTP").lower(),
             port_number(spec["port"], container.spec),
         )
         url = f"{scheme}://{host}:{port}/{(spec.get('path') or '/').lstrip('/')}"
         headers = {entry["name"]: entry.get("value", "") for entry in spec.get("httpHeaders") or []}
-        async with container.around.session.get(url, headers=headers, ssl=False) as response:
+        async with container.context.session.get(url, headers=headers, ssl=False) as response:
             await response.read()
             if response.status >= 400:
                 return f"HTTP lifecycle hook failed with statuscode: {response.status}"

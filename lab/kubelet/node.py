@@ -127,7 +127,7 @@ class Node:
         """The conditions as the API server has them."""
         return self.seen.get("status", {}).get("conditions") or []
 
-    async def look(self, found: Object) -> None:
+    async def reconcile(self, found: Object) -> None:
         """The Node object changed: a node that was taken for dead says that it lives."""
         self.seen = found
         if not is_ready(found):
@@ -153,7 +153,7 @@ class Node:
                     ended / f"{meta['namespace']}_{meta['name']}_{path.parent.name}_{path.name}"
                 )
 
-    def see(self, event: str, pod: Object) -> None:
+    def on_pod_event(self, event: str, pod: Object) -> None:
         """A pod bound to this node was added, changed or removed."""
         uid = pod["metadata"]["uid"]
         known = self.pods.get(uid)
@@ -166,12 +166,12 @@ class Node:
         elif pod["metadata"].get("deletionTimestamp"):
             # It ended, or its processes died with an agent before this one: nothing is left to
             # stop.
-            self.agent.spawn(self.agent.quietly(evict(self.agent.api, pod)))
+            self.agent.spawn(self.agent.log_api_errors(evict(self.agent.api, pod)))
         elif pod.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
             self.pods[uid] = Pod(self, pod)
             self.pods[uid].start()
 
-    async def vanish(self) -> None:
+    async def terminate(self) -> None:
         """The machine is gone: processes die, and the cloud controller removes the Node. The pods'
         objects stay, as in life, until the pod garbage collector or the interruption handler
         removes them.

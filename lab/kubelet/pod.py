@@ -108,7 +108,7 @@ class Pod:
         return await self.node.puller.pull(spec, logins, tell, images.declared(self.pod, spec))
 
     def load_seconds(self) -> float:
-        """How long image and model take in a light pod, from the lab's scenario."""
+        """How long image and model take in a stub pod, from the lab's scenario."""
         return self.node.agent.load_seconds()
 
     def start(self) -> None:

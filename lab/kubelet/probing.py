@@ -41,9 +41,9 @@ class Probing:
         await asyncio.gather(*work)
 
     async def _attempt(self, probe: Probe) -> bool:
-        container, around = self.container, self.container.around
+        container, context = self.container, self.container.context
         passed, text = await check(
-            probe, container.spec, around.pod_ip, container.execute, around.session
+            probe, container.spec, context.pod_ip, container.execute, context.session
         )
         if not passed and container.state.running:
             container.event(
@@ -64,7 +64,7 @@ class Probing:
                 state = self.container.state
                 state.started, state.ready = True, self.readiness is None
                 self.container.up.set()
-                self.container.around.changed()
+                self.container.context.changed()
                 return True
             await asyncio.sleep(probe.period)
 
@@ -73,12 +73,12 @@ class Probing:
         tracker = Tracker(probe, probe.kind == "liveness")
         await first_delay(probe, asyncio.get_running_loop().time() - self.began)
         while True:
-            if probe.kind == "liveness" and self.container.around.terminating:
+            if probe.kind == "liveness" and self.container.context.terminating:
                 return
             if tracker.add(await self._attempt(probe)):
                 if probe.kind == "readiness":
                     self.container.state.ready = bool(tracker.result)
-                    self.container.around.changed()
+                    self.container.context.changed()
                 elif not tracker.result:
                     self._restart(probe)
                     return
@@ -87,13 +87,13 @@ class Probing:
     def _restart(self, probe: Probe) -> None:
         """Ends the container; its restart policy decides what follows."""
         container = self.container
-        if container.around.terminating:
+        if container.context.terminating:
             return
         container.event(
             "Normal",
             "Killing",
             f"Container {container.name} failed {probe.kind} probe, will be restarted",
         )
-        grace = probe.grace if probe.grace is not None else container.around.grace
+        grace = probe.grace if probe.grace is not None else container.context.grace
         # Its own task: this one is cancelled as soon as the process ends.
         container.ending = asyncio.ensure_future(container.end(grace))

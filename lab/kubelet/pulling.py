@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from lab.alicloud import distribution
 from lab.alicloud.scenario import Scenario
 from lab.environment import clock_factor
-from lab.kubelet import images, light, registry
+from lab.kubelet import images, registry, stub_server
 
 Object = dict[str, Any]
 Tell = Callable[[str, str, str], None]
@@ -97,7 +97,7 @@ class Puller:
         if rule:
             await self._obstacles(number, rule, (reference, name, tag), logins)
         image = images.resolve(reference, tensorflow)
-        if image.kind == "serving" and not light.wanted():
+        if image.kind == "serving" and not stub_server.wanted():
             images.require_libraries(reference, tensorflow)
         began = asyncio.get_running_loop().time()
         if full not in self.there and "seconds" in rule:

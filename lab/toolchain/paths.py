@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TOOLCHAIN = Path(__file__).resolve().parent
-REPOSITORY = TOOLCHAIN.parent
+REPOSITORY = TOOLCHAIN.parents[1]
+"""The checkout, or the environment that the lab is installed in."""
 
 
 def cache_root() -> Path:

@@ -281,7 +281,7 @@ def check_machine(
     if (system, machine) != ("Linux", "x86_64"):
         raise ToolchainError(
             f"{name}: the pinned wheels are for Linux on x86_64, this is {system} on {machine}. "
-            "The model server of the lab can't compute here: use an x86_64 machine, or stub pods (LAB_LIGHT=1)."
+            "The model server of the lab can't compute here: use an x86_64 machine, or stub pods (LAB_STUB_PODS=1)."
         )
 
 

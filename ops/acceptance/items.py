@@ -25,7 +25,7 @@ SLOWEST = ("ELASTIC_CLOCK", "2")
 
 
 def _judged(cases: list[tuple[str, bool]]) -> list[str]:
-    """The table of doubles and judges; what passed gets today's date in docs/doubles.md."""
+    """The table of doubles and judges; what passed gets today's date in lab/docs/doubles.md."""
     doubles.keep(cases)
     return doubles.table(cases)
 

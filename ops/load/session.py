@@ -242,7 +242,7 @@ class Session:
             "namespace": space, "deployment": name, "hpa": outputs["hpaName"], "node_pool": outputs["nodePoolId"].split(":")[-1],
             "selector": ",".join(f"{key}={value}" for key, value in labels.items()),
             "path": predict.path, "host": predict.hostname, "target_qps": target, "deadline": self.deadline,
-            "pod_qps": self.pod_qps or float(os.environ.get("LAB_LIGHT_QPS") or 0) or target / CAPACITY_SHARE,
+            "pod_qps": self.pod_qps or float(os.environ.get("LAB_STUB_QPS") or 0) or target / CAPACITY_SHARE,
             "prices": prices["prices"], "spot_fraction": prices["spot_fraction"], "price_date": prices["date"],
             "price_source": prices["source"], "cluster": outputs["clusterId"], "region": self._region_name(),
             "route": asdict(route) if self.watch and route else None,

@@ -37,7 +37,7 @@ def mean(points: Points) -> float:
 
 @dataclass(frozen=True)
 class World:
-    """The surroundings of one simulation. Defaults: GPU nodes of ACK, the lab's light pods,
+    """The surroundings of one simulation. Defaults: GPU nodes of ACK, the lab's stub pods,
     Kubernetes' defaults.
     """
 

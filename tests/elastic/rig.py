@@ -48,7 +48,7 @@ def settings(clock: int) -> dict[str, dict[str, Any]]:
 def deployed(
     place: pathlib.Path, changes: dict[str, dict[str, Any]] | None, delays: dict[str, float]
 ) -> Iterator[Rig]:
-    """The stack in a lab of its own with light pods and minutes of boot, or these delays; taken
+    """The stack in a lab of its own with stub pods and minutes of boot, or these delays; taken
     down at the end.
     """
     lab = Lab.create(place)
@@ -57,7 +57,7 @@ def deployed(
     scenario.write_text(
         yaml.safe_dump({**wanted, "seed": SEED, "delays": {**wanted["delays"], **delays}})
     )
-    lab.extra = {"LAB_CLOCK": str(CLOCK), "LAB_LIGHT": "1", "LAB_SCENARIO": str(scenario)}
+    lab.extra = {"LAB_CLOCK": str(CLOCK), "LAB_STUB_PODS": "1", "LAB_SCENARIO": str(scenario)}
     configure(lab, settings(CLOCK), changes or {})
     before = dict(os.environ)
     os.environ.update({name: lab.env[name] for name in (*lab.ports, *lab.extra, "LAB_HOME")})

@@ -39,7 +39,7 @@ SCENARIO = "delays: {task: 1, scaling_activity: 0.1, instance_pending: 0.1, inst
 
 class Worker:
     """A lab, and the process in it that runs cases: a region only for the cloud half, with a
-    control plane and light pods for the other.
+    control plane and stub pods for the other.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Worker:
             LAB_WITHOUT=",".join(WITHOUT_METRICS if inside else OTHERS), LAB_SCENARIO=str(scenario)
         )
         if inside:
-            self._lab.extra["LAB_LIGHT"] = "1"
+            self._lab.extra["LAB_STUB_PODS"] = "1"
         self._process: subprocess.Popen[str] | None = None
         self.calls: dict[str, list[dict[str, Any]]] = {}
         self.at = cases.BEFORE.get("create", "") if inside else ""

@@ -68,7 +68,7 @@ HEAD_CLUSTER = """# Faults while objects in the cluster are made, changed and re
 Written by `make prove ITEM=C3` (`tests/faults`); not edited by hand.
 
 Every call that the kubernetes plugin (the published provider's own package) makes to the cluster's API server for the objects of stack
-`local` is struck (real program, real CLI, real control plane, light pods), between the plugin and the API server, in four operations:
+`local` is struck (real program, real CLI, real control plane, stub pods), between the plugin and the API server, in four operations:
 *create* is an `up` that makes all objects, the node pool and the bucket being there; *update* an `up` after a change of five settings, by
 which objects change in place and volume and claim are replaced; *refresh objects* a `refresh`; *delete* a `destroy` of all objects. Then
 the same command is given again, as `make up` does it, until state and cluster are as after a clean run: the same objects with the same

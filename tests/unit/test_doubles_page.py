@@ -1,4 +1,4 @@
-"""docs/doubles.md: written from the rows; every test that they name is there, and every module of
+"""lab/docs/doubles.md: written from the rows; every test that they name is there, and every module of
 the lab is somebody's part.
 """
 

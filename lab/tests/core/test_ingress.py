@@ -3,7 +3,7 @@ refuses, asked of the API server.
 
 Judge: https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations/ (each
 test names its rule) and its own parser's verdicts (data/ingress-nginx-verdicts.json). `SHOWN` is
-held against the table that docs/ingress.md is made from.
+held against the table that lab/docs/ingress.md is made from.
 """
 
 from __future__ import annotations

@@ -219,7 +219,7 @@ def test_only_a_secret_that_is_not_there_denies_its_ingress(
     monkeypatch.setattr(ingress_watch, "Kube", Api)
     ingress_watch.prepare(tmp_path)
     try:
-        ingress_watch.Watch(tmp_path).look()
+        ingress_watch.Watch(tmp_path).reconcile()
     except KubeError as error:
         assert error.status == status and not written
     assert (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lab.controlplane import cloud_rows, node_rules, scheduling
+from lab.controlplane import node_rules, nodepool_rows, scheduling
 from lab.tests.core.cluster_objects import ROW, TAINT, grow, node, pod, pool
 
 
@@ -171,7 +171,7 @@ def test_a_node_that_is_ready_but_not_open_yet_counts_as_on_its_way() -> None:
         "memory_mib": 15360,
         "gpu_count": 1,
     }
-    coming = cloud_rows.booting([{**ROW, "in_progress": []}], [instance], [young])
+    coming = nodepool_rows.booting([{**ROW, "in_progress": []}], [instance], [young])
     assert (
         len(coming) == 1
         and grow([pool(alive=1)], [young], coming, [pod("a", nodeSelector={})]) == {}
@@ -201,7 +201,7 @@ def test_a_thousand_pods_on_five_hundred_nodes_are_looked_through_quickly() -> N
     ("text", "value"), [("10m", 600), ("1h30m", 5400), ("90s", 90), (None, 7), ("", 7)]
 )
 def test_durations_are_read_as_the_cloud_writes_them(text: str | None, value: float) -> None:
-    assert cloud_rows.seconds(text, 7) == value
+    assert nodepool_rows.seconds(text, 7) == value
 
 
 @pytest.mark.parametrize(

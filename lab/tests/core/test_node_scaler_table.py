@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lab.controlplane import cloud_rows, node_rules, scale_down
+from lab.controlplane import node_rules, nodepool_rows, scale_down
 from lab.controlplane.backoff import PROVISION_TIME, Backoff
 from lab.controlplane.node_rules import Choice, Pool, Waits
 from lab.controlplane.scale_down import Limits
@@ -191,14 +191,14 @@ def test_an_instance_that_never_becomes_a_node_is_given_up_after_a_quarter_of_an
     ]
     for age, low, late in ((900, 0, []), (901, 0, ["i-1"]), (901, 3, [])):
         assert (
-            cloud_rows.overdue(
+            nodepool_rows.overdue(
                 {**ROW, "min": low}, [instance, *others], [there], 1000 + age, 1, PROVISION_TIME
             )
             == late
         )
     for status, late in (("Pending", ["i-1"]), ("Running", [])):
         said = [{**instance, "status": status}]
-        assert cloud_rows.overdue(ROW, said, [], 1000 + 91, 10, PROVISION_TIME) == late, (
+        assert nodepool_rows.overdue(ROW, said, [], 1000 + 91, 10, PROVISION_TIME) == late, (
             "modelled seconds, until it runs"
         )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab.controlplane import cloud_rows, node_rules, scheduling
+from lab.controlplane import node_rules, nodepool_rows, scheduling
 from lab.controlplane.node_autoscaler import Autoscaler
 from lab.tests.core.cluster_objects import ROW, grow, node, pod, pool
 
@@ -37,7 +37,7 @@ def test_a_pool_of_the_cloud_counts_ordered_instances_and_promises_the_least_of_
         "gpu_count": 2,
         "gpu_model": "Tesla-T4",
     }
-    found = cloud_rows.pool_of_row({**ROW, "instance_types": [*ROW["instance_types"], wide]})
+    found = nodepool_rows.pool_of_row({**ROW, "instance_types": [*ROW["instance_types"], wide]})
     assert (found.id, found.low, found.high, found.alive) == ("np1", 0, 4, 3)
     capacity = found.template["status"]["capacity"]
     assert (capacity["cpu"], capacity["memory"], capacity["nvidia.com/gpu"]) == (
@@ -51,11 +51,11 @@ def test_a_pool_of_the_cloud_counts_ordered_instances_and_promises_the_least_of_
 
 def test_tags_of_the_group_are_labels_and_resources_of_the_node_to_come() -> None:
     tags = {
-        f"{cloud_rows.LABEL_TAG}disk": "fast",
-        f"{cloud_rows.RESOURCE_TAG}example.com/fpga": "1",
+        f"{nodepool_rows.LABEL_TAG}disk": "fast",
+        f"{nodepool_rows.RESOURCE_TAG}example.com/fpga": "1",
         "owner": "ml",
     }
-    made = cloud_rows.template({**ROW, "tags": tags})
+    made = nodepool_rows.template({**ROW, "tags": tags})
     assert (
         made["metadata"]["labels"]["disk"] == "fast" and "owner" not in made["metadata"]["labels"]
     )
@@ -65,7 +65,7 @@ def test_tags_of_the_group_are_labels_and_resources_of_the_node_to_come() -> Non
 def test_of_labels_taints_and_tags_the_scaler_knows_twelve() -> None:
     many = {"inference": "tensorflow", **{f"l{number:02}": "x" for number in range(2, 14)}}
     row = {**ROW, "id": "gpu", "labels": many, "in_progress": [], "desired": 0}
-    found = cloud_rows.pool_of_row(row)
+    found = nodepool_rows.pool_of_row(row)
     for label, order in (("l12", {"gpu": 1}), ("l13", {})):
         assert grow([found], [], [], [pod("a", nodeSelector={label: "x"})]) == order
     assert found.template["spec"]["taints"] == [], "the taint is the fourteenth"
@@ -93,4 +93,6 @@ def test_what_is_booting_is_every_instance_without_a_ready_node_and_every_open_o
     starting = {**there, "instance_id": "i-n2", "status": "Starting"}
     gone = {**there, "instance_id": "i-n3", "status": "Stopping"}
     foreign = {**there, "instance_id": "i-n4", "nodepool_id": "other"}
-    assert len(cloud_rows.booting([ROW], [there, starting, gone, foreign], [node("n1")])) == 1 + 2
+    assert (
+        len(nodepool_rows.booting([ROW], [there, starting, gone, foreign], [node("n1")])) == 1 + 2
+    )

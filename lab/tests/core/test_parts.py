@@ -16,7 +16,7 @@ import uvloop
 from cryptography import x509
 from dnslib import QTYPE, RCODE, DNSRecord
 
-from lab import dns, environment, pki, relay, state
+from lab import dns, environment, pki, port_forward, state
 from lab.controlplane import sls
 from lab.controlplane.certificates import ensure_cluster_pki
 from lab.environment import LabError
@@ -70,7 +70,7 @@ async def test_a_relay_passes_large_data_both_ways_and_the_end_of_each() -> None
     server = await asyncio.start_server(shout, "127.0.0.1", 0)
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    relaying = await relay.serve(listening, server.sockets[0].getsockname()[:2])
+    relaying = await port_forward.serve(listening, server.sockets[0].getsockname()[:2])
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"abc" * 2_000_000)
     writer.write_eof()
@@ -84,7 +84,7 @@ async def test_a_relay_to_where_nobody_listens_ends_the_connection() -> None:
         target = closed.getsockname()[:2]
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    relaying = await relay.serve(listening, target)
+    relaying = await port_forward.serve(listening, target)
     reader, _ = await asyncio.open_connection("127.0.0.1", port)
     assert await asyncio.wait_for(reader.read(-1), 10) == b""
     relaying.close()

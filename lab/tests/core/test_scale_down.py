@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab.controlplane import remedy, scale_down
+from lab.controlplane import scale_down, spot_remedy
 from lab.controlplane.scale_down import Limits
 from lab.tests.core.test_node_rules import node, pod
 
@@ -123,14 +123,14 @@ def test_a_reclaimed_node_is_drained_only_once_its_replacement_is_ready() -> Non
     told = instance("old", remedied_by="i-new")
     nodes = [node("old"), node("new")]
     for one in nodes:
-        one["metadata"]["labels"][remedy.INSTANCE_LABEL] = f"i-{one['metadata']['name']}"
-    assert remedy.relieved([told], nodes)[0]["metadata"]["name"] == "old"
+        one["metadata"]["labels"][spot_remedy.INSTANCE_LABEL] = f"i-{one['metadata']['name']}"
+    assert spot_remedy.relieved([told], nodes)[0]["metadata"]["name"] == "old"
     nodes[1]["status"]["conditions"][0]["status"] = "False"
-    assert remedy.relieved([told], nodes) == []
-    assert remedy.relieved([instance("old")], nodes) == []
+    assert spot_remedy.relieved([told], nodes) == []
+    assert spot_remedy.relieved([instance("old")], nodes) == []
 
 
 def test_a_drain_stops_at_a_pod_without_an_owner() -> None:
     owned, loose = small("owned", "n1"), small("loose", "n1", ownerReferences=[])
-    assert remedy.to_evict(node(), [owned]) == [owned]
-    assert remedy.to_evict(node(), [owned, loose]) == []
+    assert spot_remedy.to_evict(node(), [owned]) == [owned]
+    assert spot_remedy.to_evict(node(), [owned, loose]) == []

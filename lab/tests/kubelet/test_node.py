@@ -22,7 +22,7 @@ class FakeAgent:
         """Records."""
         self.spawned.append(work)
 
-    def quietly(self, work: Any) -> Any:
+    def log_api_errors(self, work: Any) -> Any:
         """As it is."""
         return work
 
@@ -60,22 +60,22 @@ def pod(phase: str = "Pending", deleted: bool = False) -> dict[str, Any]:
 
 
 def test_a_new_pod_is_started_once_and_then_updated(node: Node) -> None:
-    node.see("ADDED", pod())
-    node.see("MODIFIED", pod("Running"))
+    node.on_pod_event("ADDED", pod())
+    node.on_pod_event("MODIFIED", pod("Running"))
     assert node.pods["u"].did == ["start", "update"]  # type: ignore[attr-defined]
 
 
 def test_a_removed_pod_is_killed_at_once(node: Node) -> None:
-    node.see("ADDED", pod())
+    node.on_pod_event("ADDED", pod())
     known: Any = node.pods["u"]
-    node.see("DELETED", pod())
+    node.on_pod_event("DELETED", pod())
     assert known.did == ["start", "kill"]
     assert node.pods == {}
 
 
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
 def test_a_pod_that_has_ended_is_not_run_again(node: Node, phase: str) -> None:
-    node.see("ADDED", pod(phase))
+    node.on_pod_event("ADDED", pod(phase))
     assert node.pods == {}
 
 
@@ -83,6 +83,6 @@ def test_a_pod_that_has_ended_is_not_run_again(node: Node, phase: str) -> None:
 def test_an_unknown_pod_on_its_way_out_is_let_go_without_being_started(
     node: Node, phase: str
 ) -> None:
-    node.see("ADDED", pod(phase, deleted=True))
+    node.on_pod_event("ADDED", pod(phase, deleted=True))
     assert node.pods == {}
     assert node.agent.spawned == ["evict u"]  # type: ignore[attr-defined]

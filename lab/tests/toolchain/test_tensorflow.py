@@ -149,7 +149,7 @@ def test_a_full_disk_is_said_before_anything_is_downloaded(
 
 def test_another_machine_is_told_what_it_can_do_instead() -> None:
     with pytest.raises(
-        ToolchainError, match=r"for Linux on x86_64, this is Darwin on arm64.*LAB_LIGHT=1"
+        ToolchainError, match=r"for Linux on x86_64, this is Darwin on arm64.*LAB_STUB_PODS=1"
     ):
         tensorflow.check_machine("tensorflow-1.15.0", "Darwin", "arm64")
 

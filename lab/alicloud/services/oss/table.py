@@ -65,7 +65,7 @@ def find(request: Request) -> Route:
         raise ApiError(
             501,
             "NotImplemented",
-            f"The lab's region double does not implement OSS {request.call}. See docs/coverage.md for what it does.",
+            f"The lab's region double does not implement OSS {request.call}. See lab/docs/coverage.md for what it does.",
         )
     request.call = entry.call
     return Route(

@@ -1,4 +1,4 @@
-"""Light pods: a server's answers, pace and end without its process."""
+"""Stub pods: a server's answers, pace and end without its process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from lab.kubelet.images import located
-from lab.kubelet.light import LONGEST_QUEUE, Light, Model, model_of
+from lab.kubelet.stub_server import LONGEST_QUEUE, Model, StubServer, model_of
 from lab.tests.kubelet.conftest import Around, until
 from tests.ports import free_port
 
@@ -20,14 +20,14 @@ ARGS = ["--model_config_file=/config/models.config"]
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Light]:
+async def server() -> AsyncIterator[StubServer]:
     """One light server, 20 requests a second."""
-    made = Light(Model("chn", ("7",)), "127.0.0.1", 0.05, 20.0, free_port())
+    made = StubServer(Model("chn", ("7",)), "127.0.0.1", 0.05, 20.0, free_port())
     yield made
     made.kill()
 
 
-async def ask(server: Light, path: str, body: object = None) -> tuple[int, dict]:
+async def ask(server: StubServer, path: str, body: object = None) -> tuple[int, dict]:
     """One request, once the server listens."""
     await until(lambda: server._server is not None)
     url = f"http://127.0.0.1:{server.port}{path}"
@@ -47,7 +47,7 @@ def container(root: Path, version: str = "7") -> Path:
     return root
 
 
-async def test_it_answers_for_the_model_and_version_that_are_there(server: Light) -> None:
+async def test_it_answers_for_the_model_and_version_that_are_there(server: StubServer) -> None:
     status, body = await ask(server, "/v1/models/chn")
     assert status == 200 and body["model_version_status"][0] == {
         "version": "7",
@@ -65,7 +65,7 @@ async def test_it_answers_for_the_model_and_version_that_are_there(server: Light
         assert (await ask(server, path))[0] == 404
 
 
-async def test_requests_wait_for_each_other_at_the_pace_of_one_gpu(server: Light) -> None:
+async def test_requests_wait_for_each_other_at_the_pace_of_one_gpu(server: StubServer) -> None:
     await ask(server, "/v1/models/chn")
     started = time.monotonic()
     answers = await asyncio.gather(
@@ -75,14 +75,14 @@ async def test_requests_wait_for_each_other_at_the_pace_of_one_gpu(server: Light
     assert time.monotonic() - started >= 0.45
 
 
-async def test_a_server_with_too_much_work_says_so(server: Light) -> None:
+async def test_a_server_with_too_much_work_says_so(server: StubServer) -> None:
     await ask(server, "/v1/models/chn")
     server.busy_until = asyncio.get_running_loop().time() + LONGEST_QUEUE + 1
     assert (await ask(server, "/v1/models/chn:predict", {"instances": [1]}))[0] == 503
     assert (await ask(server, "/v1/models/chn"))[0] == 200
 
 
-async def test_it_is_deaf_to_sigterm_and_sigkill_cuts_open_requests(server: Light) -> None:
+async def test_it_is_deaf_to_sigterm_and_sigkill_cuts_open_requests(server: StubServer) -> None:
     await ask(server, "/v1/models/chn")
     server.busy_until = asyncio.get_running_loop().time() + 5
     open_request = asyncio.ensure_future(ask(server, "/v1/models/chn:predict", {"instances": [1]}))
@@ -97,7 +97,7 @@ async def test_it_is_deaf_to_sigterm_and_sigkill_cuts_open_requests(server: Ligh
 
 
 async def test_before_the_model_is_loaded_nobody_listens() -> None:
-    server = Light(Model("chn", ("7",)), "127.0.0.1", 30, 20, free_port())
+    server = StubServer(Model("chn", ("7",)), "127.0.0.1", 30, 20, free_port())
     with pytest.raises(OSError):
         await asyncio.open_connection("127.0.0.1", server.port)
     server.kill()
@@ -116,7 +116,7 @@ def test_a_version_that_is_not_there_is_not_served(tmp_path: Path) -> None:
 async def test_a_serving_container_runs_light_when_asked_and_restarts_while_its_model_is_missing(
     around: Around, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LAB_LIGHT", "1")
+    monkeypatch.setenv("LAB_STUB_PODS", "1")
     made = around.make(
         image="tensorflow/serving:2.20.0", command=["/usr/bin/tensorflow_model_server"], args=ARGS
     )

@@ -118,7 +118,7 @@ def system() -> dict[str, Any]:
 
 def look(one: Autoscaler, world: World, later: float = 0.0) -> None:
     world.now += later
-    one.look()
+    one.run_once()
 
 
 def test_a_refused_order_leaves_the_pool_alone_for_five_minutes_then_ten(world: World) -> None:

@@ -1,9 +1,9 @@
-"""Light pods (LAB_LIGHT=1): a model server without a process, for runs with more pods than this
+"""Stub pods (LAB_STUB_PODS=1): a model server without a process, for runs with more pods than this
 machine could load models for.
 
 Everything around it stays as it is: the node, the scheduler's placement, the mount with its
 identity, probes, endpoints, the end. Only the answers are made up (marked by the header
-`x-lab-light`), at the pace of one GPU: one request at a time, LAB_LIGHT_QPS a second.
+`x-lab-stub`), at the pace of one GPU: one request at a time, LAB_STUB_QPS a second.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class Model:
 
 def wanted(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether serving containers run light."""
-    return environ.get("LAB_LIGHT", "") not in ("", "0")
+    return environ.get("LAB_STUB_PODS", "") not in ("", "0")
 
 
 def pace(environ: Mapping[str, str] = os.environ) -> float:
     """Requests a second of one pod."""
-    return float(environ.get("LAB_LIGHT_QPS") or DEFAULT_QPS)
+    return float(environ.get("LAB_STUB_QPS") or DEFAULT_QPS)
 
 
 def model_of(words: list[str], root: Path) -> Model:
@@ -67,7 +67,7 @@ def model_of(words: list[str], root: Path) -> Model:
     return Model(name[1], tuple(served))
 
 
-class Light(Pause):
+class StubServer(Pause):
     """A container that answers on `address`. It is deaf to SIGTERM, as TensorFlow Serving is;
     SIGKILL cuts every connection.
     """
@@ -114,7 +114,7 @@ class Light(Pause):
 class Connection(asyncio.Protocol):
     """One client; requests are answered in their order."""
 
-    def __init__(self, server: Light) -> None:
+    def __init__(self, server: StubServer) -> None:
         import httptools
 
         self.server = server
@@ -199,5 +199,5 @@ class Connection(asyncio.Protocol):
             return
         data = json.dumps(body).encode()
         reason = {200: "OK", 404: "Not Found", 503: "Service Unavailable"}[status]
-        head = f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\nx-lab-light: 1\r\nContent-Length: {len(data)}\r\n\r\n"
+        head = f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\nx-lab-stub: 1\r\nContent-Length: {len(data)}\r\n\r\n"
         self.transport.write(head.encode() + data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 
-def holder_of(port: int) -> str:
+def owner_of(port: int) -> str:
     """A readable name for the process that listens on a TCP port of this machine."""
     inodes = _listening_inodes(port)
     for entry in os.listdir("/proc"):

@@ -13,7 +13,7 @@ from lab.kubelet.pulling import Pulled, Tell
 Object = dict[str, Any]
 
 
-class Surroundings(Protocol):
+class ContainerContext(Protocol):
     """What a container needs of its pod."""
 
     pod: Object
@@ -29,7 +29,7 @@ class Surroundings(Protocol):
         """Something that the status shows has changed."""
 
     def load_seconds(self) -> float:
-        """How long image and model take, for a light pod."""
+        """How long image and model take, for a stub pod."""
         ...
 
     async def pull(self, spec: Object, tell: Tell) -> Pulled:
