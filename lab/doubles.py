@@ -129,7 +129,7 @@ DOUBLES = (
     ),
     Double(
         "kubelet, room for pods",
-        ("lab/kubelet/nodes.py",),
+        ("lab/kubelet/nodes.py", "lab/kubelet/node_room.py"),
         "a node's capacity and what ACK reserves of it",
         "[ACK's reservation policy](https://www.alibabacloud.com/help/en/ack/ack-managed-and-ack-dedicated/user-guide/"
         "resource-reservation-policy) for Kubernetes 1.28 and newer, and the node in that page",
@@ -162,7 +162,7 @@ DOUBLES = (
     ),
     Double(
         "OSS mount",
-        ("lab/kubelet/ossmount.py", "lab/kubelet/ossoptions.py", "lab/kubelet/ossfs1.py"),
+        ("lab/kubelet/ossmount.py", "lab/kubelet/ossoptions.py", "lab/kubelet/ossfs1.py", "lab/kubelet/ossfs2.py"),
         "csi-plugin with ossfs 2.0 or 1.x",
         "the clients' published options with types and limits (ossfs 2.0.7, ossfs 1.91, libfuse 2.9: data with sources) and the driver's "
         "published code",
@@ -181,7 +181,7 @@ DOUBLES = (
 )  # fmt: skip
 MACHINERY = (
     "lab/__init__.py", "lab/__main__.py", "lab/dns.py", "lab/doubles.py", "lab/down.py", "lab/environment.py", "lab/faults.py",
-    "lab/port_owner.py", "lab/namespace.py", "lab/pki.py", "lab/port_forward.py", "lab/spawn.py", "lab/state.py", "lab/status.py", "lab/supervisor",
+    "lab/port_owner.py", "lab/namespace.py", "lab/pki.py", "lab/port_forward.py", "lab/quantities.py", "lab/spawn.py", "lab/state.py", "lab/status.py", "lab/supervisor",
     "lab/tests", "lab/toolchain", "lab/up.py", "lab/controlplane/__init__.py", "lab/readiness.py", "lab/controlplane/tools.py",
 )  # fmt: skip
 """What stands for nothing of the cloud: it starts, stops and connects the parts. A name without

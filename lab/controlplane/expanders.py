@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from lab.controlplane.scheduling import Object, quantity
+from lab.controlplane.scheduling import Object
+from lab.quantities import quantity
 
 LEAST_WASTE, PRIORITY, RANDOM = "least-waste", "priority", "random"
 

@@ -16,9 +16,9 @@ from lab.controlplane.scheduling import (
     is_expendable,
     is_ready,
     occupies,
-    quantity,
     requests,
 )
+from lab.quantities import quantity
 
 GPU = "nvidia.com/gpu"
 SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"

@@ -9,21 +9,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from lab.quantities import quantity
+
 Object = Mapping[str, Any]
-
-_SUFFIXES = {
-    "m": Decimal("0.001"), "k": Decimal(10**3), "M": Decimal(10**6), "G": Decimal(10**9), "T": Decimal(10**12),
-    "Ki": Decimal(2**10), "Mi": Decimal(2**20), "Gi": Decimal(2**30), "Ti": Decimal(2**40),
-}  # fmt: skip
-
-
-def quantity(text: Any) -> Decimal:
-    """A Kubernetes quantity as a number: "500m" is 0.5, "1Ki" is 1024."""
-    text = str(text)
-    for suffix in sorted(_SUFFIXES, key=len, reverse=True):
-        if text.endswith(suffix):
-            return Decimal(text[: -len(suffix)]) * _SUFFIXES[suffix]
-    return Decimal(text)
 
 
 def requests(pod: Object) -> dict[str, Decimal]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from lab.kubelet.images import expand
+from lab.quantities import quantity
 
 Object = dict[str, Any]
 Lookup = Callable[[str, str], Awaitable[Object | None]]
@@ -40,28 +42,8 @@ def _resource_value(container: Object, reference: Object) -> str:
     """A resourceFieldRef, divided as asked (default divisor 1, whole numbers rounded up)."""
     group, _, name = reference["resource"].partition(".")
     given = (container.get("resources") or {}).get(group) or {}
-    return str(
-        -(
-            -quantity(given.get(name, "0")) // (quantity(str(reference.get("divisor") or "1")) or 1)
-        ).__int__()
-    )
-
-
-def quantity(text: str) -> float:
-    """A Kubernetes quantity as a number."""
-    suffixes = {
-        "m": 1e-3,
-        "k": 1e3,
-        "M": 1e6,
-        "G": 1e9,
-        "T": 1e12,
-        "Ki": 2**10,
-        "Mi": 2**20,
-        "Gi": 2**30,
-        "Ti": 2**40,
-    }
-    found = re.fullmatch(r"([0-9.]+(?:[eE][0-9]+)?)([a-zA-Z]*)", str(text))
-    return float(found[1]) * suffixes.get(found[2], 1) if found else 0.0
+    divisor = quantity(reference.get("divisor") or 1) or 1
+    return str(math.ceil(quantity(given.get(name, 0)) / divisor))
 
 
 async def _key(lookup: Lookup, plural: str, reference: Object) -> str | None:

@@ -45,9 +45,7 @@ class Image:
 
 _SERVER = "/usr/bin/tensorflow_model_server"
 TENSORFLOW_ANNOTATION = "elastic-inference/tensorflow"
-"""On a pod: TensorFlow in an image whose tag doesn't say it (`server.tensorflow`;
-components/names.py).
-"""
+"""On a pod: the TensorFlow version in an image whose tag does not tell it."""
 TABLE: list[tuple[str, Image]] = [
     (r"(.*/)?tensorflow[/-]serving", Image("serving", ("/usr/bin/tf_serving_entrypoint.sh",))),
     (r"(.*/)?(pause|pause-amd64)", Image("pause")),

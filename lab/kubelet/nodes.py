@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from components.compute import node_room
+from lab.kubelet import node_room
 
 Object = dict[str, Any]
 KUBELET_VERSION = "v1.36.3-aliyun.1"
@@ -95,7 +95,7 @@ def taints(instance: Object) -> list[Object]:
 
 
 def resources(instance: Object) -> tuple[dict[str, str], dict[str, str]]:
-    """(capacity, allocatable), by ACK's reservation policy (components/compute/node_room.py)."""
+    """(capacity, allocatable), by ACK's reservation policy (`node_room`)."""
     cpu, memory = int(instance["cpu"]), int(instance["memory_mib"])
     millicores, mib = node_room.allocatable(cpu, memory)
     capacity = {"cpu": str(cpu), "memory": f"{node_room.capacity_mib(memory) * 1024}Ki", "ephemeral-storage": "123722704Ki",

@@ -8,8 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from components.storage import ossfs2
-from lab.kubelet import ossfs1
+from lab.kubelet import ossfs1, ossfs2
 
 Object = dict[str, Any]
 DRIVER = "ossplugin.csi.alibabacloud.com"

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from lab.controlplane import node_rules, nodepool_rows, scheduling
+from lab.controlplane import node_rules, nodepool_rows
+from lab.quantities import quantity
 from lab.tests.core.cluster_objects import ROW, TAINT, grow, node, pod, pool
 
 
@@ -208,4 +209,4 @@ def test_durations_are_read_as_the_cloud_writes_them(text: str | None, value: fl
     ("text", "value"), [("500m", 0.5), ("2", 2), ("1Ki", 1024), ("1.5Gi", 1610612736), ("2k", 2000)]
 )
 def test_quantities_are_numbers(text: str, value: float) -> None:
-    assert scheduling.quantity(text) == value
+    assert quantity(text) == value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 
 from lab.kubelet import rootfs
 from lab.kubelet.addresses import Addresses
-from lab.kubelet.fields import ConfigError, environment, field_value, quantity
+from lab.kubelet.fields import ConfigError, environment, field_value
 from lab.kubelet.logserver import last_lines
+from lab.quantities import quantity
 
 POD: dict[str, Any] = {
     "metadata": {
@@ -122,12 +124,12 @@ async def test_a_reference_that_is_not_there_is_named(entry: dict[str, Any], tex
 
 
 def test_quantities() -> None:
-    assert [quantity(text) for text in ("1", "500m", "2Gi", "1k", "")] == [
+    assert [quantity(text) for text in ("1", "500m", "2Gi", "1k", "2e3")] == [
         1,
-        0.5,
+        Decimal("0.5"),
         2 * 2**30,
         1000,
-        0,
+        2000,
     ]
 
 

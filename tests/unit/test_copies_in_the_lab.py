@@ -1,0 +1,91 @@
+"""Rules that stand twice on purpose: the program has its copy, and the lab, which plays the cloud and
+imports nothing of the program, has its own. One table of examples holds both.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import pytest
+
+import components.compute.node_room
+import components.storage.ossfs2
+import lab.kubelet.node_room
+import lab.kubelet.ossfs2
+import lab.quantities
+from lab.alicloud.catalog import TYPES
+from lab.tests.kubelet.test_node_room import CPU, MEMORY, SHOWN_MIB
+from lab.tests.kubelet.test_volume_options import REFUSED, TAKEN
+
+node_rooms = pytest.mark.parametrize(
+    "copy", [components.compute.node_room, lab.kubelet.node_room], ids=["program", "lab"]
+)
+clients = pytest.mark.parametrize(
+    "copy", [components.storage.ossfs2, lab.kubelet.ossfs2], ids=["program", "lab"]
+)
+
+
+@node_rooms
+def test_both_reserve_what_ack_publishes(copy: ModuleType) -> None:
+    assert [(cpus, copy.reserved_millicores(cpus)) for cpus, _ in CPU] == CPU
+    assert [(mib, pods, copy.reserved_mib(mib, pods)) for mib, pods, _ in MEMORY] == MEMORY
+    assert abs(copy.capacity_mib(8 * 1024) - SHOWN_MIB) < 1
+
+
+def test_both_leave_the_same_room_on_every_type_that_the_lab_sells() -> None:
+    sizes = {(kind.cpu, kind.memory_mib) for kind in TYPES.values()}
+    ours, labs = components.compute.node_room, lab.kubelet.node_room
+    assert len(sizes) > 5 and {size: ours.allocatable(*size) for size in sizes} == {
+        size: labs.allocatable(*size) for size in sizes
+    }
+    assert ours.MAX_PODS == labs.MAX_PODS
+
+
+def test_the_lab_sells_the_types_in_the_sizes_that_the_settings_reckon_with() -> None:
+    gpu = {name: (kind.cpu, kind.memory_mib) for name, kind in TYPES.items() if kind.gpu_count}
+    sizes = components.compute.node_room.SIZES
+    assert gpu == {name: (cpus, int(gib * 1024)) for name, (cpus, gib) in sizes.items()}
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("2", 2),
+        ("500m", 0.5),
+        ("8Gi", 8 * 2**30),
+        ("8G", 8e9),
+        ("1.5", 1.5),
+        ("128974848", 128974848),
+        ("129M", 129e6),
+    ],
+)
+def test_quantities_are_read_as_kubernetes_does(text: str, number: float) -> None:
+    assert components.compute.node_room.quantity(text) == pytest.approx(number)
+    assert float(lab.quantities.quantity(text)) == pytest.approx(number)
+
+
+@pytest.mark.parametrize("text", ["", "8 Gi", "Gi", "1mi", "1ki"])
+def test_what_is_no_quantity_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="quantity"):
+        components.compute.node_room.quantity(text)
+    with pytest.raises(ValueError, match="quantity"):
+        lab.quantities.quantity(text)
+
+
+@clients
+@pytest.mark.parametrize(("options", "said"), REFUSED)
+def test_both_refuse_a_mount_option_in_the_words_of_ossfs2(
+    copy: ModuleType, options: str, said: str
+) -> None:
+    refusals = copy.refusals(copy.options_of(options))
+    assert "\n".join(dict(sorted(refusals.items())).values()) == said
+
+
+@clients
+@pytest.mark.parametrize("options", TAKEN)
+def test_both_take_what_ossfs2_takes(copy: ModuleType, options: str) -> None:
+    assert copy.refusals(copy.options_of(options)) == {}
+
+
+def test_both_know_the_same_options_with_the_same_types_and_limits() -> None:
+    assert components.storage.ossfs2.DATA == lab.kubelet.ossfs2.DATA
