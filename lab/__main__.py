@@ -1,4 +1,4 @@
-"""`python -m lab`: Alibaba Cloud on this machine."""
+"""`ack-lab`, and `python -m lab` where the lab is not installed: Alibaba Cloud on this machine."""
 
 from __future__ import annotations
 
@@ -6,59 +6,114 @@ import signal
 
 INTERRUPTIBLE = signal.getsignal(signal.SIGINT) is signal.default_int_handler
 if INTERRUPTIBLE:
-    signal.signal(
-        signal.SIGINT, signal.SIG_DFL
-    )  # Ctrl-C while the rest loads ends without a traceback; main() takes it over
+    # Ctrl-C while the rest loads ends without a traceback; main() takes it over
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import argparse
+import json
 import os
+import shlex
 import sys
 from pathlib import Path
 
-from lab.environment import LabError, lab_home
+import lab
+from lab import faults, status
+from lab.controlplane import metric_fault
+from lab.down import down
+from lab.environment import lab_home
+from lab.errors import LabError
+from lab.inside import inside, is_foreign
+from lab.namespace import enter, supervisor_pid
+from lab.up import up
+
+EXAMPLES = """\
+examples:
+  %(prog)s up                                  start it (the first time builds or fetches the tools)
+  %(prog)s exec -- kubectl get nodes           run one command inside
+  %(prog)s exec -- pulumi up --stack dev       the CLI, its plugins and the cloud's keys are there
+  %(prog)s shell                               a shell inside
+  %(prog)s status --all                        every lab of this machine
+  %(prog)s up --owner $$                       ends with this shell, however that ends
+  %(prog)s faults add '{"match": {"service": "ess"}, "times": 1, "status": 503, "kind": "error"}'
+  %(prog)s metrics outage                      the metrics adapter fails from now on
+  %(prog)s down                                stop it and remove its data
+
+variables: LAB_HOME (where it keeps its data), LAB_INGRESS_PORT, LAB_API_PORT, LAB_REGION_PORT (ports of
+this machine that lead in), LAB_CLOCK, LAB_SCENARIO, LAB_STUB_PODS, LAB_OWNER_PID: see docs/lab.md of the lab
+"""
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """The command line. Each command's function is the option `run`."""
     top = argparse.ArgumentParser(
-        prog="python -m lab",
+        prog="ack-lab" if Path(sys.argv[0]).name == "ack-lab" else "python -m lab",
         description="Alibaba Cloud on one Linux machine, sealed off: real Kubernetes, a double of the cloud.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    top.add_argument("--version", action="version", version=f"ack-lab {lab.__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("up", help="start the lab, or go on from where an earlier start stopped")
-    down = commands.add_parser("down", help="stop the lab and remove its data")
-    down.add_argument(
-        "--keep", action="store_true", help="keep the data: the next `up` goes on from it"
+
+    start = commands.add_parser(
+        "up", help="start the lab, or continue where an earlier start stopped"
     )
-    status = commands.add_parser(
+    start.add_argument(
+        "--owner",
+        type=int,
+        metavar="PID",
+        help="end the lab when this process has ended, however it ends (also LAB_OWNER_PID)",
+    )
+    start.set_defaults(run=_up)
+
+    stop = commands.add_parser("down", help="stop the lab and remove its data")
+    stop.add_argument(
+        "--keep", action="store_true", help="keep the data: the next `up` continues from it"
+    )
+    stop.set_defaults(run=_down)
+
+    shown = commands.add_parser(
         "status",
         help="what runs, where, since when, how much memory (exit status 0 ready, 1 not ready, 3 not running)",
     )
-    status.add_argument("--json", action="store_true", help="for programs")
+    shown.add_argument("--all", action="store_true", help="every lab that runs on this machine")
+    shown.add_argument("--json", action="store_true", help="for programs")
+    shown.set_defaults(run=_status)
+
     env = commands.add_parser("env", help="the environment of commands inside, for `eval`")
     env.add_argument("--json", action="store_true", help="for programs")
+    env.set_defaults(run=_env)
+
     execute = commands.add_parser("exec", help="run a command inside: exec -- CMD ARGS…")
     execute.add_argument("argv", nargs=argparse.REMAINDER)
-    commands.add_parser(
+    execute.set_defaults(run=_exec)
+
+    shell = commands.add_parser(
         "shell", help="a shell inside: pulumi, kubectl and curl work against the lab"
     )
+    shell.set_defaults(run=_shell)
+
     logs = commands.add_parser("logs", help="what a part wrote; without a name: which there are")
     logs.add_argument("name", nargs="?")
-    logs.add_argument("-f", "--follow", action="store_true", help="go on as it grows")
+    logs.add_argument("-f", "--follow", action="store_true", help="continue as it grows")
     logs.add_argument(
         "-n", "--lines", type=int, default=200, help="how many lines from the end (default 200)"
     )
-    faults = commands.add_parser("faults", help="faults of the cloud double: list, add, clear")
-    faults.add_argument("action", choices=("list", "add", "clear"), nargs="?", default="list")
-    faults.add_argument(
+    logs.set_defaults(run=_logs)
+
+    fault = commands.add_parser("faults", help="faults of the cloud double: list, add, clear")
+    fault.add_argument("action", choices=sorted(faults.METHODS), nargs="?", default="list")
+    fault.add_argument(
         "fault",
         nargs="?",
         help='for add: JSON such as {"match": {"service": "ess"}, "times": 1, "status": 503, "kind": "error"}',
     )
+    fault.set_defaults(run=_faults)
+
     metrics = commands.add_parser(
         "metrics", help="the metrics adapter: normal, or outage, zero, negative, x100"
     )
     metrics.add_argument("mode")
+    metrics.set_defaults(run=_metrics)
     return top
 
 
@@ -68,12 +123,12 @@ def main() -> int:
     if INTERRUPTIBLE:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return _COMMANDS[arguments.command](lab_home(), arguments)
+        return arguments.run(lab_home(), arguments)
     except LabError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on from here", file=sys.stderr)
+        print("\ninterrupted; the same command continues from here", file=sys.stderr)
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -85,14 +140,10 @@ def _say(line: str) -> None:
 
 
 def _up(home: Path, arguments: argparse.Namespace) -> int:
-    import signal
-
-    from lab.up import up
-
-    for number in (
-        signal.SIGTERM,
-        signal.SIGHUP,
-    ):  # as Ctrl-C: nothing may be left that nobody waits for
+    if arguments.owner is not None:
+        os.environ["LAB_OWNER_PID"] = str(arguments.owner)
+    # as Ctrl-C: nothing may be left that nobody waits for
+    for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:  # under nohup it is ignored, and stays so
             signal.signal(number, signal.default_int_handler)
     up(home, _say)
@@ -100,43 +151,28 @@ def _up(home: Path, arguments: argparse.Namespace) -> int:
 
 
 def _down(home: Path, arguments: argparse.Namespace) -> int:
-    from lab.down import down
-
     down(home, _say, keep=arguments.keep)
     return 0
 
 
 def _status(home: Path, arguments: argparse.Namespace) -> int:
-    from lab.status import show
-
-    return show(home, as_json=arguments.json)
+    if arguments.all:
+        return status.show_all(as_json=arguments.json)
+    return status.show(home, as_json=arguments.json)
 
 
 def _env(home: Path, arguments: argparse.Namespace) -> int:
-    import json
-    import shlex
-
-    from lab.environment import inside, is_foreign
-
     values = inside(home)
     if arguments.json:
         print(json.dumps(values, indent=1))
         return 0
     foreign = sorted({"PULUMI_CONFIG_PASSPHRASE", *filter(is_foreign, os.environ)} - set(values))
-    print(
-        "\n".join(
-            [
-                f"unset {' '.join(foreign)}",
-                *(f"export {name}={shlex.quote(value)}" for name, value in values.items()),
-            ]
-        )
-    )
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+    print("\n".join([f"unset {' '.join(foreign)}", *lines]))
     return 0
 
 
 def _exec(home: Path, arguments: argparse.Namespace) -> int:
-    from lab.namespace import enter
-
     argv = arguments.argv[1:] if arguments.argv[:1] == ["--"] else arguments.argv
     if not argv:
         raise LabError(
@@ -145,9 +181,7 @@ def _exec(home: Path, arguments: argparse.Namespace) -> int:
     return enter(home, argv)
 
 
-def _shell(home: Path, arguments: argparse.Namespace) -> int:
-    from lab.namespace import enter, supervisor_pid
-
+def _shell(home: Path, _: argparse.Namespace) -> int:
     supervisor_pid(home)
     if sys.stdin.isatty():
         print("inside the lab: pulumi, kubectl and curl work against it; `exit` leaves")
@@ -155,40 +189,29 @@ def _shell(home: Path, arguments: argparse.Namespace) -> int:
 
 
 def _logs(home: Path, arguments: argparse.Namespace) -> int:
-    from lab.status import show_log
-
-    return show_log(home, arguments.name, arguments.lines, arguments.follow)
+    return status.show_log(home, arguments.name, arguments.lines, arguments.follow)
 
 
 def _faults(home: Path, arguments: argparse.Namespace) -> int:
-    from lab.namespace import enter
-
-    return enter(
-        home,
-        [
-            sys.executable,
-            "-m",
-            "lab.faults",
-            arguments.action,
-            *([arguments.fault] if arguments.fault else []),
-        ],
-    )
+    words = [arguments.action]
+    if arguments.action == "add":
+        try:
+            words.append(faults.parsed(arguments.fault or ""))
+        except ValueError as error:
+            example = '{"match": {"service": "ess"}, "times": 1, "status": 503}'
+            raise LabError(
+                f"faults add {arguments.fault or ''}: {error}; for example '{example}'"
+            ) from None
+    return enter(home, [sys.executable, "-m", "lab.faults", *words])
 
 
 def _metrics(home: Path, arguments: argparse.Namespace) -> int:
-    from lab.controlplane.metric_fault import put
-
     try:
-        put(home, arguments.mode)
+        metric_fault.put(home, arguments.mode)
     except (ValueError, FileNotFoundError) as error:
         raise LabError(str(error)) from None
     return 0
 
-
-_COMMANDS = {
-    "up": _up, "down": _down, "status": _status, "env": _env, "exec": _exec, "shell": _shell, "logs": _logs, "faults": _faults,
-    "metrics": _metrics,
-}  # fmt: skip
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -45,7 +45,7 @@ class Double:
 DOUBLES = (
     Double(
         "Kubernetes API, scheduler, controllers",
-        ("lab/controlplane/control_plane.py", "lab/controlplane/certificates.py", "lab/controlplane/rbac.py", "lab/controlplane/kube.py"),
+        ("lab/controlplane/control_plane.py", "lab/controlplane/certificates.py", "lab/controlplane/rbac.py", "lab/kube.py"),
         "ACK's managed control plane",
         "none needed: etcd and Kubernetes are the published sources, built by `lab/toolchain/`; the lab only starts them",
         ("lab/tests/core/test_parts.py",),
@@ -180,8 +180,8 @@ DOUBLES = (
     ),
 )  # fmt: skip
 MACHINERY = (
-    "lab/__init__.py", "lab/__main__.py", "lab/dns.py", "lab/doubles.py", "lab/down.py", "lab/environment.py", "lab/faults.py",
-    "lab/port_owner.py", "lab/namespace.py", "lab/pki.py", "lab/port_forward.py", "lab/quantities.py", "lab/spawn.py", "lab/state.py", "lab/status.py", "lab/supervisor",
+    "lab/__init__.py", "lab/__main__.py", "lab/dns.py", "lab/doubles.py", "lab/down.py", "lab/environment.py", "lab/errors.py", "lab/faults.py", "lab/files.py", "lab/inside.py",
+    "lab/port_owner.py", "lab/namespace.py", "lab/network.py", "lab/parts.py", "lab/pki.py", "lab/port_forward.py", "lab/quantities.py", "lab/spawn.py", "lab/state.py", "lab/status.py", "lab/supervisor.py",
     "lab/tests", "lab/toolchain", "lab/up.py", "lab/controlplane/__init__.py", "lab/readiness.py", "lab/controlplane/tools.py",
 )  # fmt: skip
 """What stands for nothing of the cloud: it starts, stops and connects the parts. A name without

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab import state
-from lab.environment import SCENARIO_FROM, LabError
-from lab.supervisor_control import ask
+from lab.environment import SCENARIO_FROM
+from lab.errors import LabError
+from lab.state import ask
 
 STOP_LIMIT = 25.0  # seconds for an orderly stop
 KEPT = ("log", "scenario.yaml")  # logs for reading later, and what the user wrote

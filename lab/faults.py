@@ -1,44 +1,48 @@
 """Faults of the cloud double, through its control API. Runs inside the lab (`python -m lab faults
-…` brings it there).
+...` brings it there).
 """
 
 from __future__ import annotations
 
+import http.client
 import json
 import sys
 
-from lab.environment import CONTROL_URL
+from lab.environment import CONTROL_URL, REGION_IP
+
+CONTROL_PORT = 9090
+METHODS = {"list": "GET", "add": "POST", "clear": "DELETE"}
 
 
 def main() -> int:
-    """``list``, ``add JSON`` or ``clear``; prints the double's answer."""
-    import httpx
-
+    """``list``, ``add JSON`` or ``clear``; prints the double's answer. Exit status 1 when it refuses
+    or does not answer.
+    """
     action, *rest = sys.argv[1:]
-    url = f"{CONTROL_URL}/_lab/faults"
+    connection = http.client.HTTPConnection(REGION_IP, CONTROL_PORT, timeout=10)
     try:
-        with httpx.Client(trust_env=False, timeout=10) as client:
-            if action == "add":
-                fault = json.loads(rest[0]) if rest else None
-                if not isinstance(fault, dict):
-                    raise ValueError("expected a JSON object")
-                response = client.post(url, json=fault)
-            else:
-                response = client.delete(url) if action == "clear" else client.get(url)
-    except ValueError as error:
-        print(
-            f'error: faults add: {error}; for example \'{{"match": {{"service": "ess"}}, "times": 1, "status": 503}}\'',
-            file=sys.stderr,
+        connection.request(
+            METHODS[action], "/_lab/faults", *rest, headers={"Content-Type": "application/json"}
         )
-        return 2
-    except httpx.HTTPError as error:
+        response = connection.getresponse()
+        print(response.read().decode())
+    except (OSError, http.client.HTTPException) as error:
         print(
-            f"error: the region double does not answer on {url}: {error}; see `python -m lab logs region`",
+            f"error: the cloud double does not answer on {CONTROL_URL}: {error}; see `python -m lab logs region`",
             file=sys.stderr,
         )
         return 1
-    print(response.text)
-    return 0 if response.is_success else 1
+    return 0 if response.status < 300 else 1
+
+
+def parsed(text: str) -> str:
+    """A fault as given on the command line, as one line of JSON. Raises ValueError for anything but
+    a JSON object.
+    """
+    fault = json.loads(text)
+    if not isinstance(fault, dict):
+        raise ValueError("expected a JSON object")
+    return json.dumps(fault)
 
 
 if __name__ == "__main__":

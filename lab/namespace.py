@@ -16,7 +16,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.environment import ROOT, LabError, for_command, lab_home
+from lab.environment import ROOT, lab_home
+from lab.errors import LabError
+from lab.inside import for_command
 from lab.state import is_running, read_state, start_ticks
 
 _KINDS = {"user": 0x10000000, "mnt": 0x00020000, "net": 0x40000000, "pid": 0x20000000}

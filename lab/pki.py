@@ -23,6 +23,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from lab.files import write_private, write_public
+
 LIFETIME = dt.timedelta(days=3650)
 LEAF_LIFETIME = dt.timedelta(days=825)  # what strict clients accept at most
 _BACKDATED = dt.timedelta(hours=1)  # tolerate clocks that differ a little
@@ -144,26 +146,6 @@ def ensure_service_account_keys(home: str | os.PathLike[str]) -> tuple[Path, Pat
             )
             write_public(public, pem)
     return private, public
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write `data` in one step, readable by the owner only."""
-    _write(path, data, 0o600)
-
-
-def write_public(path: Path, data: bytes) -> None:
-    """Write `data` in one step, readable by all."""
-    _write(path, data, 0o644)
-
-
-def _write(path: Path, data: bytes, mode: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with contextlib.suppress(FileNotFoundError):
-        temporary.unlink()
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
-        stream.write(data)
-    temporary.replace(path)
 
 
 @contextlib.contextmanager

@@ -1,12 +1,16 @@
-"""Who has a port, as far as /proc lets us see."""
+"""Which process listens on a port, as far as /proc tells this user."""
 
 from __future__ import annotations
 
 import os
 
+from lab.state import lab_of
+
 
 def owner_of(port: int) -> str:
-    """A readable name for the process that listens on a TCP port of this machine."""
+    """A readable name for the process that listens on a TCP port of this machine; a lab is named by
+    its home, so that one knows which `down` frees the port.
+    """
     inodes = _listening_inodes(port)
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
@@ -18,7 +22,8 @@ def owner_of(port: int) -> str:
             if held & inodes:
                 with open(f"/proc/{entry}/cmdline", "rb") as stream:
                     program = stream.read().replace(b"\0", b" ").decode(errors="replace").strip()
-                return f"process {entry} ({_lab_of(entry) or program[:100]})"
+                home = lab_of(int(entry))
+                return f"process {entry} ({f'the lab in {home}' if home else program[:100]})"
         except OSError:
             continue
     return "a process of another user" if inodes else "another process"
@@ -38,18 +43,3 @@ def _listening_inodes(port: int) -> set[str]:
             if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port
         }
     return found
-
-
-def _lab_of(pid: str) -> str:
-    """Another lab is named by its home, so that one knows which `lab down` frees the port."""
-    with open(f"/proc/{pid}/environ", "rb") as stream:
-        environ = stream.read().split(b"\0")
-    with open(f"/proc/{pid}/cmdline", "rb") as stream:
-        if b"lab.supervisor" not in stream.read().split(b"\0"):
-            return ""
-    homes = [
-        item[len(b"LAB_HOME=") :].decode(errors="replace")
-        for item in environ
-        if item.startswith(b"LAB_HOME=")
-    ]
-    return f"the lab in {homes[0]}" if homes else ""

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from lab import state
-from lab.environment import ROOT, LabError
-from lab.supervisor_process import log_tail
+from lab.environment import ROOT
+from lab.errors import LabError
+from lab.state import log_tail
 
 HANDSHAKE = 30.0  # seconds for unshare and a Python start
 
@@ -44,7 +45,7 @@ def uninterrupted() -> Iterator[None]:
     }
     held = [number for number, handler in before.items() if handler != signal.SIG_IGN]
     for number in held:
-        signal.signal(number, lambda number, frame: noted.append(number))
+        signal.signal(number, lambda number, _: noted.append(number))
     try:
         yield
     finally:
@@ -100,7 +101,7 @@ def hand_over(
             begun = {
                 key: value
                 for key, value in config.items()
-                if key not in ("listening", "owner", "tools")
+                if key not in ("listening", "owner_fd", "tools")
             }
             state.write_state(
                 home, {**begun, "phase": "starting", "started": time.time(), "components": []}

@@ -1,5 +1,5 @@
-"""What is known about a running lab: the lock that says whether one runs, and the state its
-supervisor writes down.
+"""What is known about a running lab: the lock that says whether one runs, the state its supervisor
+writes down, and the socket on which the supervisor answers.
 """
 
 from __future__ import annotations
@@ -9,11 +9,15 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lab.environment import LabError
+from lab.errors import LabError
+
+SOCKET = "supervisor.sock"
 
 
 def lock_path(home: Path) -> Path:
@@ -144,3 +148,68 @@ def processes_inside(namespace: str) -> dict[int, int]:
                 )
                 found[int(line.split()[-1])] = int(entry)
     return found
+
+
+def connect(home: Path, timeout: float = 5.0) -> socket.socket:
+    """A connection to the supervisor of this lab; OSError when none listens."""
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(timeout)
+    directory = os.open(home / "run", os.O_PATH)
+    try:
+        client.connect(
+            f"/proc/self/fd/{directory}/{SOCKET}"
+        )  # a socket's own path may have 107 bytes only
+    except OSError:
+        client.close()
+        raise
+    finally:
+        os.close(directory)
+    return client
+
+
+def ask(home: Path, request: str, timeout: float = 5.0) -> Iterator[dict[str, Any]]:
+    """Send "state", "follow" or "stop"; yields the answers until the supervisor ends them.
+
+    Raises OSError when nobody answers, TimeoutError when nothing comes for `timeout` seconds.
+    """
+    with connect(home, timeout) as client, client.makefile("rb") as stream:
+        client.sendall(json.dumps({"request": request}).encode() + b"\n")
+        for line in stream:
+            yield json.loads(line)
+
+
+def log_tail(path: Path, lines: int = 12, width: int = 800) -> str:
+    """The last lines of a log, for an error message."""
+    try:
+        with open(path, "rb") as stream:
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - 16384))
+            text = stream.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(line[:width] for line in text.splitlines()[-lines:])
+
+
+def ingress_notes(home: Path) -> Path:
+    """Warnings of the ingress controller for `status`: a list of [namespace/name, text]."""
+    return home / "run" / "ingress.json"
+
+
+def lab_of(pid: int) -> Path | None:
+    """The home of the lab whose supervisor, or its outer process, this is; None for any other
+    process and for one of another user.
+    """
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return None
+    if b"lab.supervisor" not in words:
+        return None
+    homes = [item.partition(b"=")[2] for item in variables if item.startswith(b"LAB_HOME=")]
+    return Path(os.fsdecode(homes[0])) if homes else None
+
+
+def running_labs() -> list[Path]:
+    """The homes of all labs of this machine that run, as far as this user may see them."""
+    pids = (int(entry) for entry in os.listdir("/proc") if entry.isdigit())
+    return sorted({home for pid in pids if (home := lab_of(pid))})

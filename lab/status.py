@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from lab import state
-from lab.controlplane import ingress_watch
 from lab.controlplane.tools import older_parts, used
-from lab.environment import LabError
-from lab.supervisor_control import ask
+from lab.errors import LabError
+from lab.state import ask
 
 READY, NOT_READY, NOT_RUNNING = 0, 1, 3
 COLUMNS = (
@@ -87,7 +86,7 @@ def _ingress_warnings(home: Path) -> list[list[str]]:
     Ingress.
     """
     try:
-        return json.loads(ingress_watch.notes(home).read_text())
+        return json.loads(state.ingress_notes(home).read_text())
     except (OSError, ValueError):
         return []
 
@@ -133,12 +132,61 @@ def show(home: Path, *, as_json: bool = False) -> int:
         )
         for name, tool in report["tools"].items():
             if "next" in tool:
-                print(f"  {name}: the next `make up` takes {tool['next']}")
+                print(f"  {name}: the next start takes {tool['next']}")
     for name, text in report["ingress"]:
         print(f"  ingress {name}: {text}")
     for line in older_parts(report["components"]):
         print(f"  {line}")
     return code
+
+
+def collect_all() -> list[dict[str, Any]]:
+    """One entry for each lab that runs on this machine, as plain data: home, phase, ports, since
+    when (unix seconds), and the process with which it ends (None: with nobody).
+    """
+    found = []
+    for home in state.running_labs():
+        known = state.read_state(home)
+        owner = known.get("owner")
+        found.append(
+            {
+                "home": str(home),
+                "phase": known.get("phase", "starting"),
+                "ports": known.get("ports", {}),
+                "started": known.get("started"),
+                "supervisor_pid": (known.get("supervisor") or {}).get("pid"),
+                "owner": {**owner, "command": _command_of(owner["pid"])} if owner else None,
+            }
+        )
+    return found
+
+
+def show_all(*, as_json: bool = False) -> int:
+    """Print every lab of this machine; exit status 0, or 3 when none runs."""
+    labs = collect_all()
+    if as_json:
+        print(json.dumps(labs, indent=1))
+    elif not labs:
+        print("no lab runs on this machine")
+    else:
+        rows = [("home", "phase", "ports", "since", "supervisor", "ends with")]
+        for one in labs:
+            ports = ", ".join(f"{name} {port}" for name, port in one["ports"].items())
+            owner = one["owner"]
+            ends = f"process {owner['pid']} ({owner['command'][:60]})" if owner else ""
+            pid = str(one["supervisor_pid"] or "")
+            rows.append((one["home"], one["phase"], ports, _moment(one["started"]), pid, ends))
+        _table(rows)
+    return READY if labs else NOT_RUNNING
+
+
+def _command_of(pid: int) -> str:
+    """The command line of a process; "" when it has ended or is another user's."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return ""
+    return b" ".join(words).decode(errors="replace").strip()
 
 
 def show_log(home: Path, name: str | None, lines: int, follow: bool) -> int:

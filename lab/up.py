@@ -1,4 +1,4 @@
-"""`lab up`: from whatever is there to a running lab."""
+"""`up`: from whatever is there to a running lab."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ from pathlib import Path
 from typing import Any
 
 from lab import state
+from lab.alicloud.scenario import load
+from lab.controlplane import tools as toolbox
 from lab.environment import (
     SCENARIO_FROM,
-    LabError,
     clock_factor,
     needs_user_namespace,
     owner,
     ports,
+    refuse_old_names,
     scenario_file,
 )
+from lab.errors import LabError
+from lab.inside import prepare
+from lab.port_owner import owner_of
 from lab.spawn import hand_over, spawn, uninterrupted
-from lab.supervisor_control import ask
-from lab.supervisor_process import log_tail
+from lab.state import ask, log_tail
 
 START_LIMIT = 240.0  # seconds for the whole start on a busy machine; a warm one takes about six
 SILENCE = 45.0  # seconds without a single part begun, after which a supervisor is taken for stuck
@@ -43,13 +47,30 @@ def scenario_in_force(home: Path) -> str:
     source = home / SCENARIO_FROM
     if not source.exists():
         return f"scenario: {home / 'scenario.yaml'}, until you remove that file"
-    return f"scenario: {source.read_text()} (LAB_SCENARIO), until `make down`"
+    return f"scenario: {source.read_text()} (LAB_SCENARIO), until `down`"
+
+
+def check() -> None:
+    """Raises LabError for a variable that a start would refuse: before anything is built, and not
+    after a quarter of an hour.
+    """
+    refuse_old_names()
+    ports()
+    clock_factor()
+    if (descriptor := owner()) is not None:
+        os.close(descriptor)
+    if (scenario := scenario_file()) is not None:
+        try:
+            load(scenario)
+        except ValueError as error:
+            raise LabError(f"LAB_SCENARIO={os.environ['LAB_SCENARIO']}: {error}") from None
 
 
 def up(home: Path, say: Say) -> None:
     """Start the lab, or say that it runs; raises `LabError` with the reason when it can't. Safe to
     repeat and to interrupt.
     """
+    refuse_old_names()
     lock = state.take_lock(home)
     if lock is None:
         if _join_running(home, say):
@@ -128,8 +149,6 @@ def joined(home: Path, say: Say) -> bool:
 
 
 def _tell_joined(home: Path, watch: Watch, say: Say) -> None:
-    from lab.controlplane import tools as toolbox
-
     toolbox.lay_plugins(
         home / "pulumi" / "home", say
     )  # what has been built or found since it was started
@@ -165,9 +184,6 @@ def _start(home: Path, lock: int, say: Say) -> None:
 
 
 def _start_locked(home: Path, lock: int, closing: contextlib.ExitStack, say: Say) -> None:
-    from lab.controlplane import tools as toolbox
-    from lab.environment import prepare
-
     wanted, factor, scenario = ports(), clock_factor(), scenario_file()
     if (ends_with := owner()) is not None:
         closing.callback(os.close, ends_with)
@@ -187,7 +203,8 @@ def _start_locked(home: Path, lock: int, closing: contextlib.ExitStack, say: Say
     config: dict[str, Any] = {
         "home": str(home), "clock": factor, "tools": tools, "user_namespace": needs_user_namespace(),
         "ports": {"ingress": wanted.ingress, "api": wanted.api, "region": wanted.region},
-        "listening": {name: sock.fileno() for name, sock in listening.items()}, "owner": ends_with,
+        "listening": {name: sock.fileno() for name, sock in listening.items()}, "owner_fd": ends_with,
+        "owner": state.identity(int(os.environ["LAB_OWNER_PID"])) if ends_with is not None else None,
     }  # fmt: skip
     say(
         "making the sealed namespace"
@@ -222,8 +239,6 @@ def _listen(variable: str, port: int) -> socket.socket:
         listening.bind(("127.0.0.1", port))
         listening.listen(1024)
     except OSError as error:
-        from lab.port_owner import owner_of
-
         reason = (
             f"is taken by {owner_of(port)}"
             if error.errno == 98

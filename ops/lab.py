@@ -10,10 +10,11 @@ import subprocess
 import sys
 
 from lab import toolchain
-from lab.environment import LabError, check, lab_home
+from lab.environment import lab_home
+from lab.errors import LabError
 from lab.status import in_use
 from lab.toolchain import tensorflow
-from lab.up import joined
+from lab.up import check, joined
 from ops.engine.cli import ROOT, environment
 from settings.core.problem import SettingsError
 from settings.core.stack_file import StackFileError, read
@@ -53,7 +54,6 @@ def start(*, quiet: bool = False, stack: str = "local") -> None:
     except LabError as error:
         raise SystemExit(f"error: {error}") from None
     toolchain.ensure([*TOOLS, tensorflow_library(stack)])
-
     try:
         ready = joined(home(), lambda line: print(line, flush=True))
     except LabError:

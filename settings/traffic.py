@@ -31,7 +31,7 @@ class Entry(Group):
     )
     public_port: int | None = setting(
         None,
-        "Port clients use, where something maps it to the entry; unset: 80 or 443. EI_PUBLIC_PORT in the environment takes its place.",
+        "Port clients use, where something maps it to the entry; unset: 80 or 443. LAB_PUBLIC_PORT in the environment takes its place.",
         ge=1,
         le=65535,
         expected="1 to 65535",

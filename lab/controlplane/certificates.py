@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lab import pki
 from lab.environment import API_IP, API_URL, CLUSTER_ID
+from lab.files import write_private
 
 API_NAMES = (
     "127.0.0.1", "localhost", API_IP, "10.96.0.1",
@@ -121,7 +122,7 @@ def _kubeconfig(places: ClusterPki, client: str, server: str, path: Path) -> Non
         "contexts": [{"name": context, "context": {"cluster": "kubernetes", "user": user}}],
         "current-context": context,
     }
-    pki.write_private(path, json.dumps(document, indent=1).encode())
+    write_private(path, json.dumps(document, indent=1).encode())
 
 
 def _base64(path: Path) -> str:

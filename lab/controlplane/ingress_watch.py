@@ -17,8 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lab.controlplane.certificates import cluster_pki
 from lab.controlplane.ingress_routes import Remark, dynamic, remarks
-from lab.controlplane.kube import Kube, KubeError
+from lab.kube import BlockingKube, KubeError
+from lab.state import ingress_notes
 
 EVERY = 1.0  # seconds between two looks
 SECRETS_STAY = 2.0  # seconds for which a Secret is remembered
@@ -31,31 +33,25 @@ def configuration(home: Path) -> Path:
     return home / "data" / "traefik" / "dynamic" / "lab.yaml"
 
 
-def notes(home: Path) -> Path:
-    """Warnings for `lab status`: a list of [namespace/name, text]."""
-    return home / "run" / "ingress.json"
-
-
 def prepare(home: Path) -> None:
     """What traefik needs before it starts: a configuration as for no Ingress at all."""
-    _replace(configuration(home), json.dumps(dynamic([], lambda namespace, name: None), indent=1))
-    notes(home).unlink(missing_ok=True)
+    _replace(configuration(home), json.dumps(dynamic([], lambda *_: None), indent=1))
+    ingress_notes(home).unlink(missing_ok=True)
 
 
 class Watch:
     """One look at a time."""
 
     def __init__(self, home: Path) -> None:
-        self.home, self.kube = home, Kube(home, "ingress-controller", timeout=5)
+        self.home = home
+        self.kube = BlockingKube(cluster_pki(home).kubeconfig("ingress-controller"), timeout=5)
         self._secrets: dict[tuple[str, str], tuple[float, Mapping[str, Any] | None]] = {}
         self._written: dict[Path, str] = {}
         self._told: set[str] = set()
 
     def reconcile(self) -> None:
         """Read, decide, write. Raises what the API server's answers raise."""
-        ingresses = self.kube.call("GET", "/apis/networking.k8s.io/v1/ingresses?resourceVersion=0")[
-            "items"
-        ]
+        ingresses = self.kube.get("/apis/networking.k8s.io/v1/ingresses?resourceVersion=0")["items"]
         self._write(
             configuration(self.home), json.dumps(dynamic(ingresses, self._secret), indent=1)
         )
@@ -67,7 +63,7 @@ class Watch:
         warnings = [
             [_name(ingress), remark.message] for ingress, remark in said if remark.kind == "Warning"
         ]
-        self._write(notes(self.home), json.dumps(warnings, indent=1))
+        self._write(ingress_notes(self.home), json.dumps(warnings, indent=1))
         for ingress, remark in said:
             self._tell(ingress, remark)
 
@@ -76,7 +72,7 @@ class Watch:
         if known and time.monotonic() - known[0] < SECRETS_STAY:
             return known[1]
         try:
-            found = self.kube.call("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}")
+            found = self.kube.get(f"/api/v1/namespaces/{namespace}/secrets/{name}")
         except KubeError as error:
             if (
                 error.status != 404
@@ -105,7 +101,7 @@ class Watch:
             "message": remark.message[:1000], "source": {"component": COMPONENT}, "firstTimestamp": now, "lastTimestamp": now, "count": 1,
         }  # fmt: skip
         try:
-            self.kube.call("POST", f"/api/v1/namespaces/{meta['namespace']}/events", event)
+            self.kube.request("POST", f"/api/v1/namespaces/{meta['namespace']}/events", event)
         except KubeError as error:
             if error.status not in (
                 403,

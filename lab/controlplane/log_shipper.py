@@ -23,10 +23,11 @@ import httpx
 
 from lab import readiness
 from lab.controlplane import ingress_watch
-from lab.controlplane.kube import Kube, KubeError
+from lab.controlplane.certificates import cluster_pki
 from lab.controlplane.log_lines import alb_log_of, ingress_key, is_alb, log_of
 from lab.controlplane.sls import Log, Places, Sls
 from lab.environment import CONTROL_URL, INGRESS_IP, LOG_PROJECT, LOG_STORE
+from lab.kube import UNREACHABLE, BlockingKube, KubeError
 from lab.state import read_state
 
 ALB_STORE = "alb_ingress"
@@ -41,32 +42,26 @@ class Ingresses:
     """Ingress objects by (namespace, name), asked again when old."""
 
     def __init__(self, home: Path) -> None:
-        self._kube = Kube(home, "log-shipper", timeout=5)
+        self._kube = BlockingKube(cluster_pki(home).kubeconfig("log-shipper"), timeout=5)
         self._known: dict[tuple[str, str], tuple[float, Any]] = {}
 
     def get(self, key: tuple[str, str] | None) -> Any:
-        """The object; None when there is none. Raises OSError when the API server can't be asked
-        and nothing is remembered.
+        """The object; None when there is none. Raises `KubeError` when the API server refuses, or
+        can't be asked and nothing is remembered.
         """
         if key is None:
             return None
         known = self._known.get(key)
         if known and time.monotonic() - known[0] < FRESH:
             return known[1]
+        path = f"/apis/networking.k8s.io/v1/namespaces/{key[0]}/ingresses/{key[1]}"
         try:
-            found = self._kube.call(
-                "GET", f"/apis/networking.k8s.io/v1/namespaces/{key[0]}/ingresses/{key[1]}"
-            )
+            found = self._kube.get(path)
         except KubeError as error:
-            if error.status != 404:
+            # 404: deleted since, and its last requests still were its own
+            if error.status != 404 and not (known and error.reason == UNREACHABLE):
                 raise
-            found = (
-                known[1] if known else None
-            )  # deleted since: its last requests still were its own
-        except OSError:
-            if known is None:
-                raise
-            found = known[1]
+            found = known[1] if known else None
         self._known[key] = (time.monotonic(), found)
         return found
 

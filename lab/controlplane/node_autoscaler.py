@@ -7,6 +7,7 @@ node instant scaling (`goatscaler`) it waits for nothing and does not look at th
 from __future__ import annotations
 
 import argparse
+import asyncio
 import logging
 import threading
 import time
@@ -20,12 +21,13 @@ from lab import readiness
 from lab.alicloud.scenario import load
 from lab.controlplane import node_rules, scale_down, spot_remedy
 from lab.controlplane.backoff import PROVISION_TIME, Backoff
+from lab.controlplane.certificates import cluster_pki
 from lab.controlplane.expanders import LEAST_WASTE
-from lab.controlplane.kube import Kube, KubeError
 from lab.controlplane.node_rules import Choice, Growth, Pool, Waits
 from lab.controlplane.nodepool_rows import booting, overdue, pool_of_row, scales_itself, seconds
 from lab.controlplane.scheduling import Object, is_daemon, is_waiting_for_a_node
 from lab.environment import CLUSTER_ID, CONTROL_URL, clock_factor
+from lab.kube import MERGE, BlockingKube, Kube, KubeError
 
 SCAN = 30.0  # modelled seconds between two looks, unless the cluster's configuration says otherwise
 DEFAULT_PATIENCE = 600.0  # modelled seconds: ACK's default for an unneeded node
@@ -39,7 +41,6 @@ UNREADY, AFTER_FAILURE = (
     180.0,
 )  # modelled seconds; upstream's defaults, which ACK's configuration has no field for
 COMPONENT = "cluster-autoscaler"
-MERGE = "application/merge-patch+json"
 log = logging.getLogger("node-autoscaler")
 
 
@@ -48,7 +49,8 @@ class Autoscaler:
 
     def __init__(self, home: Path) -> None:
         self.home, self.clock = home, clock_factor()
-        self.kube = Kube(home, "node-autoscaler")
+        self._kubeconfig = cluster_pki(home).kubeconfig("node-autoscaler")
+        self.kube = BlockingKube(self._kubeconfig)
         self.cloud = httpx.Client(base_url=CONTROL_URL, trust_env=False, timeout=10)
         scenario = load(home / "scenario.yaml")
         self.waits = Waits(scenario.delay("new_pod"), scenario.delay("new_gpu_pod"))
@@ -76,8 +78,8 @@ class Autoscaler:
         self.config = (
             self._cloud("GET", f"/_lab/clusters/{CLUSTER_ID}").get("autoscaling_config") or {}
         )
-        pods = self.kube.call("GET", "/api/v1/pods?resourceVersion=0")["items"]
-        nodes = self.kube.call("GET", "/api/v1/nodes?resourceVersion=0")["items"]
+        pods = self.kube.get("/api/v1/pods?resourceVersion=0")["items"]
+        nodes = self.kube.get("/api/v1/nodes?resourceVersion=0")["items"]
         rows = [
             row for row in self._cloud("GET", "/_lab/nodepools")["nodepools"] if scales_itself(row)
         ]
@@ -204,9 +206,7 @@ class Autoscaler:
             if node_rules.pool_of(node) in {pool.id for pool in pools}
             and not node_rules.leaves(node)
         ]
-        budgets = self.kube.call("GET", "/apis/policy/v1/poddisruptionbudgets?resourceVersion=0")[
-            "items"
-        ]
+        budgets = self.kube.get("/apis/policy/v1/poddisruptionbudgets?resourceVersion=0")["items"]
         stays = [node for node in nodes if not node_rules.leaves(node)]
         found = scale_down.unneeded(own, held, budgets, limits, stays)
         self.unneeded = scale_down.note(self.unneeded, found, now)
@@ -262,7 +262,7 @@ class Autoscaler:
                     for taint in node["spec"].get("taints") or []
                     if taint["key"] != node_rules.DELETION_TAINT
                 ]
-                self.kube.call(
+                self.kube.request(
                     "PATCH",
                     f"/api/v1/nodes/{name}",
                     {"spec": {"taints": kept, "unschedulable": None}},
@@ -284,7 +284,7 @@ class Autoscaler:
         spec = {"unschedulable": True, "taints": [*(node["spec"].get("taints") or []), taint]}
         body = {"metadata": {"resourceVersion": node["metadata"]["resourceVersion"]}, "spec": spec}
         try:
-            self.kube.call("PATCH", f"/api/v1/nodes/{name}", body, MERGE)
+            self.kube.request("PATCH", f"/api/v1/nodes/{name}", body, MERGE)
         except KubeError as error:
             log.info("node %s stays for now: %s", name, error)
             return False
@@ -326,7 +326,7 @@ class Autoscaler:
             "source": {"component": COMPONENT}, "reportingComponent": COMPONENT, "firstTimestamp": moment, "lastTimestamp": moment,
         }  # fmt: skip
         try:
-            self.kube.call("POST", f"/api/v1/namespaces/{metadata['namespace']}/events", event)
+            self.kube.request("POST", f"/api/v1/namespaces/{metadata['namespace']}/events", event)
         except KubeError as error:
             log.info("event on %s: %s", metadata["name"], error)
 
@@ -335,20 +335,16 @@ class Autoscaler:
         response.raise_for_status()
         return response.json()
 
-    def watch(self) -> None:
-        """In a thread of its own: wake the loop whenever a waiting pod changes."""
-        kube = Kube(self.home, "node-autoscaler")
-        while True:
-            try:
-                for _ in kube.watch("/api/v1/pods", 300, fieldSelector="status.phase=Pending"):
+    async def watch(self) -> None:
+        """In a thread of its own: wake the loop whenever a pod that waits for a node changes."""
+        async with Kube(self._kubeconfig) as kube:
+            async for event, _ in kube.watch("/api/v1/pods", fieldSelector="status.phase=Pending"):
+                if event != "SYNCED":
                     self.wake.set()
-            except (OSError, KubeError, ValueError) as error:
-                log.info("watch of pods: %s", error)
-                time.sleep(1)
 
     def run(self) -> None:
-        """Look again and again, until killed."""
-        threading.Thread(target=self.watch, daemon=True).start()
+        """Run once each `scan_interval`, and when a pod waits, until killed."""
+        threading.Thread(target=lambda: asyncio.run(self.watch()), daemon=True).start()
         readiness.ready()
         while True:
             try:

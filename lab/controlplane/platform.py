@@ -4,16 +4,16 @@ balancer, metrics API.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from lab.controlplane import ingress_admission, rbac
-from lab.controlplane.certificates import ADAPTER_SERVICE, cluster_pki
-from lab.controlplane.kube import MERGE, Kube, KubeError
+from lab.controlplane.certificates import ADAPTER_SERVICE
 from lab.environment import INGRESS_IP
+from lab.kube import MERGE, Kube, KubeError
 
 FUSE_NAMESPACE = "ack-csi-fuse"
 FUSE_ACCOUNT = "csi-fuse-ossfs"
@@ -107,42 +107,32 @@ def metrics_api(ca_pem: bytes) -> Object:
     return f"/apis/apiregistration.k8s.io/v1/apiservices/{METRICS_API}", document
 
 
-def apply_platform(home: Path, timeout: float = 30) -> None:
+async def apply_platform(kube: Kube, timeout: float = 30) -> None:
     """Apply all but the metrics API, as the cluster's administrator. Raises `KubeError` when the
-    API server goes on refusing.
+    API server still refuses after `timeout` seconds.
     """
     end = time.monotonic() + timeout
-    kube = Kube(home, "admin")
-    try:
-        for path, document in [*namespaces(), *objects()]:
-            _patiently(lambda path=path, document=document: kube.apply(document, path), end)
-        status = {"status": {"loadBalancer": {"ingress": [{"ip": INGRESS_IP}]}}}
-        kube.call(
-            "PATCH",
-            f"/api/v1/namespaces/kube-system/services/{INGRESS_SERVICE}/status",
-            status,
-            MERGE,
-        )
-    finally:
-        kube.close()
+    for path, document in [*namespaces(), *objects()]:
+        await _patiently(lambda path=path, document=document: kube.apply(path, document), end)
+    status = {"status": {"loadBalancer": {"ingress": [{"ip": INGRESS_IP}]}}}
+    path = f"/api/v1/namespaces/kube-system/services/{INGRESS_SERVICE}/status"
+    await kube.patch(path, status, MERGE)
 
 
-def register_metrics_api(home: Path, timeout: float = 20) -> None:
-    """Register the external metrics API and wait until the API server calls it available."""
+async def register_metrics_api(kube: Kube, ca_pem: bytes, timeout: float = 20) -> None:
+    """Register the external metrics API and wait until the API server calls it available;
+    TimeoutError after `timeout` seconds.
+    """
     end = time.monotonic() + timeout
-    kube = Kube(home, "admin")
-    path, document = metrics_api(cluster_pki(home).ca.read_bytes())
-    try:
-        found = _patiently(lambda: kube.apply(document, path), end)
-        while not _available(found):
-            if time.monotonic() > end:
-                raise TimeoutError(
-                    f"{METRICS_API} did not become available within {timeout:.0f} s: {found.get('status')}"
-                )
-            time.sleep(0.1)
-            found = kube.call("GET", path)
-    finally:
-        kube.close()
+    path, document = metrics_api(ca_pem)
+    found = await _patiently(lambda: kube.apply(path, document), end)
+    while not _available(found):
+        if time.monotonic() > end:
+            raise TimeoutError(
+                f"{METRICS_API} did not become available within {timeout:.0f} s: {found.get('status')}"
+            )
+        await asyncio.sleep(0.1)
+        found = await kube.get(path)
 
 
 def _available(document: dict[str, Any]) -> bool:
@@ -150,17 +140,17 @@ def _available(document: dict[str, Any]) -> bool:
     return any(c["type"] == "Available" and c["status"] == "True" for c in conditions)
 
 
-def _patiently(call: Callable[[], Any], end: float) -> Any:
+async def _patiently(call: Callable[[], Awaitable[Any]], end: float) -> Any:
     """A young API server still makes its own namespaces and roles: until `end` (monotonic seconds),
     what it lacks is asked again.
     """
     while True:
         try:
-            return call()
+            return await call()
         except KubeError as error:
             if error.status not in (403, 404, 409, 429, 500, 503) or time.monotonic() > end:
                 raise
-        time.sleep(0.1)
+        await asyncio.sleep(0.1)
 
 
 def _port(name: str, port: int) -> dict[str, Any]:

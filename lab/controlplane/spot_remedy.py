@@ -8,8 +8,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from lab.controlplane.kube import Kube, KubeError
 from lab.controlplane.scheduling import Object, is_daemon, is_ready, occupies
+from lab.kube import MERGE, BlockingKube, KubeError
 
 INSTANCE_LABEL = "alibabacloud.com/ecs-instance-id"
 log = logging.getLogger("node-autoscaler")
@@ -43,7 +43,10 @@ def to_evict(node: Object, pods: Sequence[Object]) -> list[Object]:
 
 
 def drain(
-    kube: Kube, instances: Sequence[dict[str, Any]], nodes: Sequence[Object], pods: Sequence[Object]
+    kube: BlockingKube,
+    instances: Sequence[dict[str, Any]],
+    nodes: Sequence[Object],
+    pods: Sequence[Object],
 ) -> None:
     """Cordon and drain every relieved node; what a disruption budget refuses is tried again at the
     next call.
@@ -51,16 +54,16 @@ def drain(
     for node in relieved(instances, nodes):
         name = node["metadata"]["name"]
         if not node["spec"].get("unschedulable"):
-            kube.call(
+            kube.request(
                 "PATCH",
                 f"/api/v1/nodes/{name}",
                 {"spec": {"unschedulable": True}},
-                "application/merge-patch+json",
+                MERGE,
             )
         evict(kube, to_evict(node, pods))
 
 
-def evict(kube: Kube, pods: Sequence[Object]) -> None:
+def evict(kube: BlockingKube, pods: Sequence[Object]) -> None:
     """Ask for the eviction of pods that are not on their way out."""
     for pod in pods:
         metadata = pod["metadata"]
@@ -72,7 +75,7 @@ def evict(kube: Kube, pods: Sequence[Object]) -> None:
             "metadata": {"name": metadata["name"], "namespace": metadata["namespace"]},
         }
         try:
-            kube.call(
+            kube.request(
                 "POST",
                 f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/eviction",
                 body,

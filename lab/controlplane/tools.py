@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from lab.environment import LabError
+from lab.errors import LabError
 
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "traefik")
 COMMANDS = ("pulumi", "kubectl")

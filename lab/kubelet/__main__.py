@@ -10,8 +10,10 @@ import signal
 import sys
 from pathlib import Path
 
+import uvloop
+
+from lab.kube import Kube
 from lab.kubelet.agent import CONTROL, Agent
-from lab.kubelet.api import Api
 
 CLUSTER_ID = "c210fbedb96674b9eaf15f2dc47d169a8"
 
@@ -24,7 +26,12 @@ def _kubeconfig(home: Path) -> Path:
 
 
 async def _main(options: argparse.Namespace) -> None:
-    agent = Agent(options.home, Api(_kubeconfig(options.home)), options.cluster_id, options.control)
+    agent = Agent(
+        options.home,
+        Kube(_kubeconfig(options.home), user_agent="kubelet/v1.36.3 (lab)"),
+        options.cluster_id,
+        options.control,
+    )
     work = asyncio.ensure_future(agent.run())
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, work.cancel)
@@ -62,8 +69,6 @@ def main() -> int:
         )
         return 1
     try:
-        import uvloop
-
         uvloop.run(_main(options))
     except KeyboardInterrupt:
         return 130

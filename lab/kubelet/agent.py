@@ -16,7 +16,8 @@ import aiohttp
 
 from lab.alicloud.scenario import Scenario, ScenarioError, load
 from lab.environment import clock_factor
-from lab.kubelet.api import Api, ApiError
+from lab.kube import Kube, KubeError
+from lab.kubelet.container import Container
 from lab.kubelet.events import Events
 from lab.kubelet.logserver import LogServer
 from lab.kubelet.node import Node
@@ -34,7 +35,7 @@ log = logging.getLogger("lab.kubelet")
 class Agent:
     """All nodes of one lab. `control` is the base address of the region's control API."""
 
-    def __init__(self, home: Path, api: Api, cluster_id: str, control: str = CONTROL) -> None:
+    def __init__(self, home: Path, api: Kube, cluster_id: str, control: str = CONTROL) -> None:
         self.home, self.api, self.cluster_id, self.control = home, api, cluster_id, control
         self.events = Events(api)
         self.volumes = Volumes(api, Account(_account_id(home), cluster_id))
@@ -95,7 +96,7 @@ class Agent:
         task.add_done_callback(done)
 
     async def run(self) -> None:
-        """For ever."""
+        """Follow instances, nodes and pods until cancelled."""
         await asyncio.gather(
             self._follow_instances(),
             self._follow_nodes(),
@@ -165,7 +166,7 @@ class Agent:
                 try:
                     await node.register()
                     break
-                except ApiError as error:
+                except KubeError as error:
                     log.warning("node %s cannot register: %s", node.name, error)
                     await asyncio.sleep(1)
         log.info("node %s registered (%s)", node.name, node.instance["instance_id"])
@@ -177,7 +178,7 @@ class Agent:
             try:
                 await node.terminate()
                 return
-            except ApiError as error:
+            except KubeError as error:
                 log.warning("node %s cannot be removed: %s", node.name, error)
                 await asyncio.sleep(1)
 
@@ -198,7 +199,7 @@ class Agent:
                         )
                         await asyncio.gather(*(evict(self.api, pod) for pod in pods["items"]))
                 return
-            except ApiError as error:
+            except KubeError as error:
                 log.warning("%s", error)
                 await asyncio.sleep(1)
 
@@ -206,7 +207,7 @@ class Agent:
         """An update that the next one repeats anyway."""
         try:
             await work
-        except ApiError as error:
+        except KubeError as error:
             log.warning("%s", error)
 
     async def _follow_pods(self) -> None:
@@ -254,7 +255,7 @@ class Agent:
             if not nodes:
                 await asyncio.sleep(1)
 
-    def find_container(self, namespace: str, pod: str, container: str) -> Any | None:
+    def find_container(self, namespace: str, pod: str, container: str) -> Container | None:
         """A container by names, for its log."""
         for node in self.nodes.values():
             for known in node.pods.values():

@@ -12,7 +12,7 @@ from typing import Any
 
 from lab.environment import API_IP
 from lab.kubelet import images, process, rootfs, stub_server
-from lab.kubelet.container_context import ContainerContext
+from lab.kubelet.contexts import ContainerContext
 from lab.kubelet.fields import ConfigError
 from lab.kubelet.hooks import run_hook
 from lab.kubelet.nodes import now

@@ -8,7 +8,7 @@ import asyncio
 import time
 from typing import Any
 
-from lab.kubelet.api import MERGE, Api, ApiError
+from lab.kube import MERGE, Kube, KubeError
 from lab.kubelet.nodes import now
 
 Object = dict[str, Any]
@@ -18,7 +18,7 @@ _LIMIT = 5000
 class Events:
     """A queue of events and the task that writes them (core v1, source kubelet)."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Kube) -> None:
         self.api = api
         self.queue: asyncio.Queue[tuple[Object, str, str, str, str]] = asyncio.Queue(_LIMIT)
         self.known: dict[tuple[str, str, str], tuple[str, int]] = {}
@@ -58,7 +58,7 @@ class Events:
             item = await self.queue.get()
             try:
                 await self._write(*item)
-            except ApiError as error:
+            except KubeError as error:
                 # A namespace on its way out refuses new events; the API server being away is waited
                 # out elsewhere.
                 if error.status == 503:
@@ -78,7 +78,7 @@ class Events:
                 )
                 self.known[key] = (name, count + 1)
                 return
-            except ApiError as error:
+            except KubeError as error:
                 if error.status != 404:
                     raise
         if len(self.known) > _LIMIT:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiohttp
 
+from lab.kubelet.contexts import RunningContainer
 from lab.kubelet.probes import port_number
-
-if TYPE_CHECKING:
-    from lab.kubelet.container import Container
 
 Object = dict[str, Any]
 
 
-async def run_hook(container: Container, hook: Object, seconds: float) -> str:
+async def run_hook(container: RunningContainer, hook: Object, seconds: float) -> str:
     """Runs one hook for at most `seconds`; returns what went wrong ("" if nothing)."""
     try:
         return await asyncio.wait_for(_run(container, hook), seconds)
@@ -25,7 +23,7 @@ async def run_hook(container: Container, hook: Object, seconds: float) -> str:
         return str(reason)
 
 
-async def _run(container: Container, hook: Object) -> str:
+async def _run(container: RunningContainer, hook: Object) -> str:
     if "sleep" in hook:
         await asyncio.sleep(hook["sleep"].get("seconds") or 0)
     elif "exec" in hook:

@@ -8,12 +8,12 @@ import ssl
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from aiohttp import web
 
-if TYPE_CHECKING:
-    from lab.kubelet.agent import Agent
+from lab import pki
+from lab.kubelet.container import Container
 
 PORT = 10250
 log = logging.getLogger("lab.kubelet")
@@ -40,21 +40,31 @@ async def follow(path: Path, offset: int, alive: asyncio.Event) -> AsyncIterator
                 await asyncio.sleep(0.2)
 
 
+class Containers(Protocol):
+    """Whose logs are served: the agent."""
+
+    home: Path
+
+    def find_container(self, namespace: str, pod: str, container: str) -> Container | None:
+        """A container by its names."""
+        ...
+
+
 class LogServer:
     """Answers /containerLogs/NAMESPACE/POD/CONTAINER as a kubelet does."""
 
-    def __init__(self, agent: Agent) -> None:
+    def __init__(self, agent: Containers) -> None:
         self.agent = agent
 
     def application(self) -> web.Application:
-        """The routes."""
+        """The HTTP application with its two routes."""
         result = web.Application()
         result.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self.logs)
         result.router.add_get("/healthz", self.health)
         return result
 
-    async def health(self, request: web.Request) -> web.Response:
-        """Ok"""
+    async def health(self, _: web.Request) -> web.Response:
+        """Answers 200 for as long as the agent lives."""
         return web.Response(text="ok")
 
     async def logs(self, request: web.Request) -> web.StreamResponse:
@@ -89,11 +99,7 @@ class LogServer:
         return response
 
     async def run(self) -> None:
-        """Listens for ever; without the lab's certificates, or with the port taken, there are just
-        no logs to be had.
-        """
-        from lab import pki
-
+        """Listens until cancelled; while the port is taken there are no logs."""
         certificate, key = pki.ensure_lab_ca(self.agent.home).leaf(["kubelet", "127.0.0.1"])
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with tempfile.TemporaryDirectory() as folder:

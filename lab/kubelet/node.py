@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from lab.kube import MERGE, KubeError
 from lab.kubelet.addresses import Addresses
-from lab.kubelet.api import MERGE, ApiError
+from lab.kubelet.contexts import NodeContext
 from lab.kubelet.nodes import (
     conditions,
     is_ready,
@@ -24,9 +25,6 @@ from lab.kubelet.pod import Pod, evict
 from lab.kubelet.pulling import Puller
 from lab.labels import kubelet_refusal
 
-if TYPE_CHECKING:
-    from lab.kubelet.agent import Agent
-
 Object = dict[str, Any]
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
@@ -34,7 +32,7 @@ _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 class Node:
     """An ECS instance seen as a kubelet's machine."""
 
-    def __init__(self, agent: Agent, instance: Object) -> None:
+    def __init__(self, agent: NodeContext, instance: Object) -> None:
         self.agent, self.instance = agent, instance
         self.name, self.address = node_name(instance), instance["private_ip"]
         self.folder: Path = agent.home / "data" / "nodes" / self.name
@@ -51,7 +49,7 @@ class Node:
         return kubelet_refusal(own_labels(self.instance), taints(self.instance))
 
     async def register(self) -> None:
-        """Creates the Node object and its lease, waits for the podCIDR; ApiError if the API server
+        """Creates the Node object and its lease, waits for the podCIDR; KubeError if the API server
         refuses.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -69,7 +67,7 @@ class Node:
         api, body = self.agent.api, node_object(self.instance)
         try:
             return await api.post("/api/v1/nodes", body)
-        except ApiError as error:
+        except KubeError as error:
             if error.status != 409:
                 raise
         found = await api.get(f"/api/v1/nodes/{self.name}")
@@ -95,7 +93,7 @@ class Node:
     async def _lease(self) -> None:
         try:
             await self.agent.api.post(_LEASES, lease_object(self.name, self.uid))
-        except ApiError as error:
+        except KubeError as error:
             if error.status != 409:
                 raise
             await self.heartbeat()
@@ -106,7 +104,7 @@ class Node:
             await self.agent.api.patch(
                 f"{_LEASES}/{self.name}", {"spec": {"renewTime": micro_now()}}, MERGE
             )
-        except ApiError as error:
+        except KubeError as error:
             if error.status == 404:
                 await self.agent.api.post(_LEASES, lease_object(self.name, self.uid))
 
@@ -143,10 +141,12 @@ class Node:
         if self.addresses is not None:
             self.addresses.free(address)
 
-    def keep_logs(self, pod: Pod) -> None:
-        """Sets what an ended pod's containers wrote aside, until the node goes."""
-        ended, meta = self.folder / "ended", pod.pod["metadata"]
-        for path in pod.folder.glob("containers/*/*.log"):
+    def keep_logs(self, pod: Object, folder: Path) -> None:
+        """Set aside what an ended pod's containers wrote below its `folder`, until the node
+        goes.
+        """
+        ended, meta = self.folder / "ended", pod["metadata"]
+        for path in folder.glob("containers/*/*.log"):
             if path.stat().st_size:
                 ended.mkdir(exist_ok=True)
                 path.rename(

@@ -16,7 +16,7 @@ from typing import Any
 
 import aiohttp
 
-from lab.kubelet.api import Api, ApiError
+from lab.kube import Kube, KubeError
 from lab.kubelet.ossoptions import MountError, OssOptions
 
 Object = dict[str, Any]
@@ -54,7 +54,7 @@ def role_arns(options: OssOptions, account: Account) -> tuple[str, str]:
     )
 
 
-async def service_account_token(api: Api, name: str) -> str:
+async def service_account_token(api: Kube, name: str) -> str:
     """A token of the fuse pods' service account for STS; MountError if the account is missing."""
     body = {
         "apiVersion": "authentication.k8s.io/v1",
@@ -65,7 +65,7 @@ async def service_account_token(api: Api, name: str) -> str:
         answer = await api.post(
             f"/api/v1/namespaces/{FUSE_NAMESPACE}/serviceaccounts/{name}/token", body
         )
-    except ApiError as error:
+    except KubeError as error:
         raise MountError(
             f"mount failed: cannot get a token of service account {FUSE_NAMESPACE}/{name}: {error.message}"
         ) from None
@@ -125,7 +125,7 @@ async def assume_role(
     return Keys(found["AccessKeyId"], found["AccessKeySecret"], found["SecurityToken"])
 
 
-async def credentials(api: Api, options: OssOptions, account: Account) -> Keys | None:
+async def credentials(api: Kube, options: OssOptions, account: Account) -> Keys | None:
     """The keys this volume is read with; None for a public bucket."""
     if options.auth_type == "rrsa":
         return await assume_role(
@@ -215,7 +215,7 @@ def remove(folder: Path) -> None:
 
 
 async def mount(
-    api: Api, options: OssOptions, account: Account, folder: Path, in_thread: Any
+    api: Kube, options: OssOptions, account: Account, folder: Path, in_thread: Any
 ) -> None:
     """The whole mount: a fresh copy in `folder`; nothing is left there when it fails
     (MountError).

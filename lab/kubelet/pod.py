@@ -6,19 +6,17 @@ import asyncio
 import contextlib
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from lab.kube import KubeError, pod_path
 from lab.kubelet import images, ossmount
-from lab.kubelet.api import ApiError, pod_path
 from lab.kubelet.container import Container
+from lab.kubelet.contexts import PodContext
 from lab.kubelet.fields import environment
 from lab.kubelet.nodes import now
 from lab.kubelet.pulling import Pulled, Tell
 from lab.kubelet.registry import logins_of
 from lab.kubelet.status import overwritten, pod_status, terminated, waiting
-
-if TYPE_CHECKING:
-    from lab.kubelet.node import Node
 
 Object = dict[str, Any]
 MOUNT_RETRY_FIRST, MOUNT_RETRY_LAST = 0.5, 8.0
@@ -30,7 +28,7 @@ class Pod:
     the object is gone.
     """
 
-    def __init__(self, node: Node, pod: Object) -> None:
+    def __init__(self, node: PodContext, pod: Object) -> None:
         self.node, self.pod = node, pod
         self.api, self.events, self.session = node.agent.api, node.agent.events, node.agent.session
         self.folder: Path = node.folder / "pods" / pod["metadata"]["uid"]
@@ -178,7 +176,7 @@ class Pod:
         """The persistent volume's name where there is one, as the kubelet shows it."""
         claim = volume.get("persistentVolumeClaim")
         if claim:
-            with contextlib.suppress(ApiError):
+            with contextlib.suppress(KubeError):
                 path = f"/api/v1/namespaces/{self.pod['metadata']['namespace']}/persistentvolumeclaims/{claim['claimName']}"
                 found = await self.api.find(path)
                 return (found or {}).get("spec", {}).get("volumeName") or volume["name"]
@@ -239,7 +237,7 @@ class Pod:
             try:
                 await call()
                 return
-            except ApiError as error:
+            except KubeError as error:
                 if error.status < 500 and error.status != 429:
                     return
                 await asyncio.sleep(1)
@@ -264,7 +262,7 @@ class Pod:
             return True
         try:
             answer = await self.api.patch(pod_path(self.pod, "/status"), body)
-        except ApiError as error:
+        except KubeError as error:
             return error.status < 500 and error.status != 429
         self.conditions = answer.get("status", {}).get("conditions") or self.conditions
         self._sent, self._reported = body, int(answer["metadata"]["resourceVersion"])
@@ -285,7 +283,7 @@ class Pod:
         self.gone = True
         if self.pod_ip and not self.host_network:
             self.node.free_address(self.pod_ip)
-        self.node.keep_logs(self)
+        self.node.keep_logs(self.pod, self.folder)
         if (self.folder / "volumes").exists():
             ossmount.remove(self.folder / "volumes")
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -301,7 +299,7 @@ def _restarts(before: Object | None) -> int:
 
 
 async def evict(api: Any, pod: Object) -> None:
-    """Deletes a pod whose machine is gone; ApiError if the API server cannot be reached."""
+    """Deletes a pod whose machine is gone; KubeError if the API server cannot be reached."""
     body = {
         "kind": "DeleteOptions",
         "apiVersion": "v1",

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from lab.environment import clock_factor
+from lab.kubelet.contexts import RunningContainer
 from lab.kubelet.probes import Probe, Tracker, check, first_delay
-
-if TYPE_CHECKING:
-    from lab.kubelet.container import Container
 
 
 class Probing:
     """Made when a container starts; `run()` is cancelled when it ends."""
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: RunningContainer) -> None:
         self.container, spec = container, container.spec
         clock = clock_factor()
         self.startup = Probe.of("startup", spec.get("startupProbe"), clock)

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from lab.kube import Kube, KubeError
 from lab.kubelet import ossmount, ossoptions
-from lab.kubelet.api import Api, ApiError
 from lab.kubelet.fields import field_value
 from lab.kubelet.ossmount import Account
 from lab.kubelet.ossoptions import MountError
@@ -22,7 +22,7 @@ Object = dict[str, Any]
 class Volumes:
     """Mounts for all pods of the agent; downloads share a few threads."""
 
-    def __init__(self, api: Api, account: Account, threads: int = 8) -> None:
+    def __init__(self, api: Kube, account: Account, threads: int = 8) -> None:
         self.api, self.account = api, account
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="oss")
 
@@ -46,7 +46,7 @@ class Volumes:
         path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/{plural}/{name}"
         try:
             found = await self.api.find(path)
-        except ApiError as error:
+        except KubeError as error:
             raise Unready(f"{error.message}") from None
         if found is None and not optional:
             raise Unready(f'{kind} "{name}" not found')
@@ -109,7 +109,7 @@ class Volumes:
             answer = await self.api.post(
                 f"/api/v1/namespaces/{meta['namespace']}/serviceaccounts/{account}/token", body
             )
-        except ApiError as error:
+        except KubeError as error:
             raise Unready(f"failed to fetch token: {error.message}") from None
         write(folder, spec.get("path") or "token", answer["status"]["token"].encode())
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from lab.environment import without_logs
+from lab.inside import without_logs
 from settings.core import stack_file
 
 PROJECT = "elastic-inference"

@@ -63,10 +63,10 @@ def load(
 
 
 def _mapped_port(data: dict[str, Any], environment: Mapping[str, str]) -> None:
-    """Where entry.publicPort says that something maps a port to the entry, EI_PUBLIC_PORT says
+    """Where entry.publicPort says that something maps a port to the entry, LAB_PUBLIC_PORT says
     which one it is on this machine.
     """
-    entry, port = data.get("entry"), environment.get("EI_PUBLIC_PORT", "")
+    entry, port = data.get("entry"), environment.get("LAB_PUBLIC_PORT", "")
     if isinstance(entry, dict) and entry.get("publicPort") is not None and port.isdecimal():
         data["entry"] = {**entry, "publicPort": int(port)}
 

@@ -18,7 +18,8 @@ from typing import Any
 import psutil
 import yaml
 
-from lab.controlplane.kube import Kube, KubeError
+from lab.controlplane.certificates import cluster_pki
+from lab.kube import BlockingKube, KubeError
 from ops.engine.cli import ROOT
 from ops.engine.cluster_objects import KEPT_AS
 from tests.faults import shape
@@ -53,7 +54,7 @@ class ClusterWorld(World):
         super().__init__(ARGUMENTS, {})
         self._home = pathlib.Path(os.environ["LAB_HOME"])
         self.api = ApiServer(self._home)
-        self._kube = Kube(self._home, "admin")
+        self._kube = BlockingKube(cluster_pki(self._home).kubeconfig("admin"))
         self._at = ""
         self._changed = False
         self._without = ""
@@ -106,7 +107,7 @@ class ClusterWorld(World):
             group = f"/apis/{version}" if "/" in version else f"/api/{version}"
             (row,) = [
                 r
-                for r in self._kube.call("GET", group)["resources"]
+                for r in self._kube.get(group)["resources"]
                 if r["kind"] == kind and "/" not in r["name"]
             ]
             self._paths[kind] = f"{group}/{row['name']}"
@@ -187,7 +188,7 @@ class ClusterWorld(World):
             place = f"/namespaces/{metadata['namespace']}" if metadata.get("namespace") else ""
             group, _, plural = path.rpartition("/")
             try:
-                self._kube.call("DELETE", f"{group}{place}/{plural}/{metadata['name']}")
+                self._kube.request("DELETE", f"{group}{place}/{plural}/{metadata['name']}")
             except KubeError as error:
                 if error.status != 404:
                     raise
@@ -202,7 +203,7 @@ class ClusterWorld(World):
         """(kind, object, path of its kind) of everything that the plugin wrote."""
         found = []
         for kind, path in self._paths.items():
-            for item in self._kube.call("GET", path)["items"]:
+            for item in self._kube.request("GET", path)["items"]:
                 managers = [
                     row.get("manager", "") for row in item["metadata"].get("managedFields") or []
                 ]

@@ -149,7 +149,7 @@ def test_on_a_machine_that_maps_another_port_the_environment_says_which() -> Non
             values, [], project=PROJECT, stack="local", environment=environment
         ).entry.public_port
 
-    assert port({}, {}) == 18080 and port({}, {"EI_PUBLIC_PORT": "19080"}) == 19080
-    assert port({"publicPort": None}, {"EI_PUBLIC_PORT": "19080"}) is None, (
+    assert port({}, {}) == 18080 and port({}, {"LAB_PUBLIC_PORT": "19080"}) == 19080
+    assert port({"publicPort": None}, {"LAB_PUBLIC_PORT": "19080"}) is None, (
         "nothing maps a port there"
     )

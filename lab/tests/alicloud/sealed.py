@@ -151,7 +151,7 @@ def run(plugin: Path, directory: Path) -> dict[str, Any]:
 
 def _inside(executable: Path, home: Path) -> None:
     import lab.dns
-    from lab.supervisor_network import bring_up, use_own_names
+    from lab.network import bring_up, use_own_names
     from lab.tests.alicloud.running import Lab, new_lab
     from tests.plugins.alicloud.plugin import Plugin
 

@@ -22,7 +22,7 @@ import pytest
 
 from lab import pki
 from lab.controlplane.ingress_annotations import PREFIX, table
-from lab.controlplane.kube import Kube, KubeError
+from lab.kube import BlockingKube, KubeError
 from lab.tests.core.conftest import ROOT, Lab
 from lab.tests.core.test_ingress_annotations import VERDICTS, nginx
 from tests.figures import figure
@@ -91,7 +91,7 @@ class Asked:
 
     def __init__(self, lab: Lab) -> None:
         self.lab, self.port = lab, lab.ports["LAB_INGRESS_PORT"]
-        self.kube = Kube(lab.home, "admin", "127.0.0.1", lab.ports["LAB_API_PORT"])
+        self.kube = BlockingKube(lab.home / "kubeconfig-host")
 
     def ask(
         self, host: str, path: str = "/x", method: str = "GET", body: Any = None, **headers: str
@@ -132,7 +132,7 @@ class Asked:
         """Create or change an object of the test's namespace."""
         name = document["metadata"]["name"]
         path = f"{PLACES[kind]}/{name}?fieldManager=test&force=true{'&dryRun=All' if dry else ''}"
-        self.kube.call("PATCH", path, {"kind": kind, **document}, "application/apply-patch+yaml")
+        self.kube.request("PATCH", path, {"kind": kind, **document}, "application/apply-patch+yaml")
 
 
 PLACES = {
@@ -250,7 +250,7 @@ def asked(started: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[As
     finally:
         backend.terminate()
         backend.wait(120)
-        asked.kube.call("DELETE", f"/api/v1/namespaces/{SPACE}")
+        asked.kube.request("DELETE", f"/api/v1/namespaces/{SPACE}")
         asked.kube.close()
 
 
@@ -438,9 +438,7 @@ def test_an_alb_has_no_limit_of_ingress_nginx_and_does_not_listen_where_it_is_no
 def test_what_is_not_enforced_is_an_event_at_the_ingress_and_a_line_of_status(asked: Asked) -> None:
     def events() -> dict[str, str]:
         path = f"/api/v1/namespaces/{SPACE}/events?fieldSelector=involvedObject.name%3Dloud"
-        return {
-            event["reason"]: event["message"] for event in asked.kube.call("GET", path)["items"]
-        }
+        return {event["reason"]: event["message"] for event in asked.kube.get(path)["items"]}
 
     found = wait(events, lambda seen: {"NotEnforced", "Unknown", "InvalidValue"} <= set(seen))
     assert (

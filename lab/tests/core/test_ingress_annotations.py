@@ -12,8 +12,8 @@ import pytest
 
 from lab.controlplane import ingress_annotations, ingress_routes, ingress_watch
 from lab.controlplane.ingress_annotations import PREFIX, table
-from lab.controlplane.kube import KubeError
 from lab.controlplane.log_lines import ingress_key
+from lab.kube import KubeError
 from tests.figures import figure
 
 VERDICTS = json.loads(
@@ -211,12 +211,15 @@ def test_only_a_secret_that_is_not_there_denies_its_ingress(
     class Api:
         def __init__(self, *_: Any, **__: Any) -> None: ...
 
-        def call(self, method: str, path: str, body: Any = None) -> Any:
+        def get(self, path: str) -> Any:
             if "/secrets/" in path:
-                raise KubeError(status, method, path, "no")
+                raise KubeError(status, "", "no")
             return {"items": [one]}
 
-    monkeypatch.setattr(ingress_watch, "Kube", Api)
+        def request(self, method: str, path: str, body: Any = None) -> Any:
+            """The events at the Ingress are taken."""
+
+    monkeypatch.setattr(ingress_watch, "BlockingKube", Api)
     ingress_watch.prepare(tmp_path)
     try:
         ingress_watch.Watch(tmp_path).reconcile()

@@ -261,6 +261,6 @@ def test_a_passphrase_of_the_callers_own_stacks_does_not_reach_the_labs(lab: Lab
         "PULUMI_CONFIG_PASSPHRASE=" not in done.stdout
         and "PULUMI_CONFIG_PASSPHRASE_FILE=" in done.stdout
     )
-    assert f"EI_PUBLIC_PORT={lab.ports['LAB_INGRESS_PORT']}" in done.stdout
+    assert f"LAB_PUBLIC_PORT={lab.ports['LAB_INGRESS_PORT']}" in done.stdout
     exported = lab.run("env").stdout.splitlines()
     assert exported[0].startswith("unset ") and "PULUMI_CONFIG_PASSPHRASE" in exported[0].split()

@@ -282,7 +282,7 @@ def test_a_scenario_of_the_environment_ends_with_down_and_one_of_the_users_own_s
     scenario.write_text("delays: {task: 1}\n")
     own = Lab(tmp_path / "lab", LAB_WITHOUT=BARE, LAB_SCENARIO=str(scenario))
     try:
-        assert f"scenario: {scenario} (LAB_SCENARIO), until `make down`" in own.up()
+        assert f"scenario: {scenario} (LAB_SCENARIO), until `down`" in own.up()
         del own.env["LAB_SCENARIO"]
         assert f"scenario: {scenario} (LAB_SCENARIO)" in own.up(), "it is in force, whoever asks"
         assert own.run("down").returncode == 0 and not (own.home / "scenario.yaml").exists()
@@ -318,6 +318,15 @@ def test_a_lab_ends_with_the_process_it_was_started_for_however_that_ends(
             own.up()
             namespace = own.status()["namespace"]
             assert len(state.processes_inside(namespace)) >= 2
+            (listed,) = [
+                one
+                for one in json.loads(own.run("status", "--all", "--json").stdout)
+                if one["home"] == str(own.home)
+            ]
+            assert listed["owner"]["pid"] == owner.pid and listed["owner"]["command"] == "cat"
+            assert listed["phase"] == "ready" and listed["started"] <= time.time()
+            assert set(listed["ports"].values()) == set(own.ports.values())
+            assert str(own.home) in own.run("status", "--all").stdout
             owner.kill()
             assert state.wait_stopped(own.home, 120)
             assert state.processes_inside(namespace) == {}
@@ -341,6 +350,24 @@ def test_an_owner_that_does_not_run_is_refused_before_anything_starts(
         and f"LAB_OWNER_PID={text}: expected the id of a process that runs" in failed.stderr
     )
     assert "Traceback" not in failed.stderr and not state.is_running(own.home)
+
+
+def test_a_lab_ends_with_the_process_that_up_is_told(tmp_path: pathlib.Path) -> None:
+    own = Lab(tmp_path / "lab", LAB_WITHOUT=BARE)
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as owner:
+        try:
+            done = own.run("up", "--owner", str(owner.pid))
+            assert done.returncode == 0, done.stdout + done.stderr
+            owner.kill()
+            assert state.wait_stopped(own.home, 120)
+        finally:
+            own.end()
+
+
+def test_a_variable_under_its_old_name_is_refused(tmp_path: pathlib.Path) -> None:
+    failed = Lab(tmp_path / "lab", LAB_LIGHT="1").run("up")
+    assert failed.returncode == 1 and "Traceback" not in failed.stderr
+    assert "LAB_LIGHT=1: is called LAB_STUB_PODS now" in failed.stderr
 
 
 def test_down_of_a_lab_that_does_not_run_is_no_mistake(tmp_path: pathlib.Path) -> None:

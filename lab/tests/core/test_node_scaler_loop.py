@@ -66,7 +66,10 @@ class World:
             self.released.append(path.split("/")[3])
         return {}
 
-    def call(self, method: str, path: str, body: Any = None, kind: str = "") -> Any:
+    def get(self, path: str) -> Any:
+        return self.request("GET", path)
+
+    def request(self, method: str, path: str, body: Any = None, kind: str = "") -> Any:
         place = path.partition("?")[0]
         if method == "GET":
             return {

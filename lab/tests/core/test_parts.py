@@ -20,8 +20,9 @@ from lab import dns, environment, pki, port_forward, state
 from lab.controlplane import sls
 from lab.controlplane.certificates import ensure_cluster_pki
 from lab.environment import LabError
-from lab.supervisor_control import Control, ask
-from lab.supervisor_process import Part, Spec, log_tail
+from lab.parts import Spec
+from lab.state import ask, log_tail
+from lab.supervisor import Control, Part
 
 
 def question(name: str, kind: str = "A") -> bytes:

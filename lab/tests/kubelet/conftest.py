@@ -15,8 +15,8 @@ import aiohttp
 import pytest
 
 from lab.alicloud.scenario import Scenario
+from lab.kube import KubeError
 from lab.kubelet import images
-from lab.kubelet.api import ApiError
 from lab.kubelet.container import Container
 from lab.kubelet.fields import environment
 from lab.kubelet.pulling import Pulled, Puller, Tell
@@ -39,7 +39,7 @@ class FakeApi:
         """A token for /token, NotFound for service accounts called `missing`."""
         self.posts.append((path, body))
         if "/missing/" in path:
-            raise ApiError(404, "NotFound", 'serviceaccounts "missing" not found')
+            raise KubeError(404, "NotFound", 'serviceaccounts "missing" not found')
         return {"status": {"token": "a.b.c"}}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lab import toolchain
-from lab.environment import without_logs
+from lab.inside import without_logs
 from lab.tests.toolchain.engine import HOST, wait_until
 
 PROGRAM = """

@@ -55,8 +55,8 @@ def run(name: str, plugin: Path, directory: Path, double: str = "replay") -> lis
 def _inside(name: str, plugin: Path, directory: Path, double: str) -> None:
     import lab.dns
     from lab.environment import REGION_IP
+    from lab.network import bring_up, use_own_names
     from lab.pki import ensure_lab_ca
-    from lab.supervisor_network import bring_up, use_own_names
     from tests.plugins.alicloud.region import Region
     from tests.plugins.alicloud.replay import Replay
 

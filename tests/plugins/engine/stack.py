@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import toolchain
-from lab.environment import without_logs
+from lab.inside import without_logs
 
 SECONDS = 240
 

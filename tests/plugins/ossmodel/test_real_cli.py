@@ -19,7 +19,7 @@ import oss2
 import pytest
 
 from lab import toolchain
-from lab.environment import without_logs
+from lab.inside import without_logs
 from tests.plugins.ossmodel import savedmodels
 from tests.plugins.ossmodel.cloud import Cloud
 from tests.plugins.ossmodel.process import HOOKS, PLUGIN, ROOT

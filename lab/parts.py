@@ -1,22 +1,40 @@
-"""The parts of the lab, what each needs first, and how it shows that it is ready."""
+"""The parts of the lab: what each is, what it needs first, and how it shows that it is ready."""
 
 from __future__ import annotations
 
-import asyncio
 import os
+import ssl
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab import supervisor_checks as checks
+from lab import readiness
 from lab.controlplane import control_plane, platform
 from lab.controlplane.certificates import ClusterPki
-from lab.controlplane.kube import tls_context
-from lab.environment import API_IP, INGRESS_IP, METADATA_IP, REGION_IP, inside
-from lab.supervisor_process import Spec
+from lab.environment import API_IP, INGRESS_IP, METADATA_IP, REGION_IP
+from lab.inside import inside
+from lab.kube import Kube
+from lab.kubelet.nodes import is_ready
 
 PLATFORM, METRICS = "platform objects", "metrics api"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a part is. Without `command` it is a job that `ready` does once."""
+
+    name: str
+    command: list[str] = field(default_factory=list)
+    ready: Callable[[], Awaitable[bool]] | None = (
+        None  # None: the process says so itself on the descriptor LAB_READY_FD
+    )
+    after: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    address: str = ""
+    timeout: float = 60.0  # seconds from start to readiness
+    stop_group: int = 1  # lower groups are stopped first
+    grace: float = 5.0  # seconds between SIGTERM and SIGKILL
 
 
 @dataclass(frozen=True)
@@ -46,7 +64,7 @@ def _cloud(s: Setting) -> list[Spec]:
         Spec(
             "region",
             [sys.executable, "-m", "lab.alicloud", "--home", str(s.home), *listens],
-            lambda: checks.http(REGION_IP, 9090, "/_lab/health"),
+            lambda: readiness.http(REGION_IP, 9090, "/_lab/health"),
             env=_environment(s),
             address=f"{REGION_IP}:443, control :9090",
             stop_group=3,
@@ -56,36 +74,39 @@ def _cloud(s: Setting) -> list[Spec]:
 
 def _control_plane(s: Setting) -> list[Spec]:
     bare = _bare_environment(s)
-    admin = tls_context(s.home, "admin")
-    loopback = checks.unverified()
+    admin = _admin(s).tls
+    assert isinstance(admin, ssl.SSLContext)
+    loopback = readiness.unverified()
     api = ("kube-apiserver",)
     return [
         Spec(
-            "etcd", control_plane.etcd(_path(s, "etcd"), s.home), lambda: checks.http("127.0.0.1", 2379, "/health"),
+            "etcd", control_plane.etcd(_path(s, "etcd"), s.home), lambda: readiness.http("127.0.0.1", 2379, "/health"),
             env=bare, address="127.0.0.1:2379", stop_group=3,
         ),
         Spec(
             "kube-apiserver", control_plane.apiserver(_path(s, "kube-apiserver"), s.home, s.pki),
-            lambda: checks.http(API_IP, 6443, "/readyz", admin), env=bare, address=f"{API_IP}:6443", stop_group=2, timeout=120,
+            lambda: readiness.http(API_IP, 6443, "/readyz", admin), env=bare, address=f"{API_IP}:6443", stop_group=2, timeout=120,
         ),
         Spec(
             "kube-controller-manager", control_plane.controller_manager(_path(s, "kube-controller-manager"), s.home, s.pki, s.clock),
-            lambda: checks.http("127.0.0.1", 10257, "/healthz", loopback), api, bare, "127.0.0.1:10257",
+            lambda: readiness.http("127.0.0.1", 10257, "/healthz", loopback), api, bare, "127.0.0.1:10257",
         ),
         Spec(
             "kube-scheduler", control_plane.scheduler(_path(s, "kube-scheduler"), s.pki),
-            lambda: checks.http("127.0.0.1", 10259, "/healthz", loopback), api, bare, "127.0.0.1:10259",
+            lambda: readiness.http("127.0.0.1", 10259, "/healthz", loopback), api, bare, "127.0.0.1:10259",
         ),
     ]  # fmt: skip
 
 
 def _jobs(s: Setting) -> list[Spec]:
     async def platform_objects() -> bool:
-        await asyncio.to_thread(platform.apply_platform, s.home)
+        async with _admin(s) as kube:
+            await platform.apply_platform(kube)
         return True
 
     async def metrics_api() -> bool:
-        await asyncio.to_thread(platform.register_metrics_api, s.home)
+        async with _admin(s) as kube:
+            await platform.register_metrics_api(kube, s.pki.ca.read_bytes())
         return True
 
     return [
@@ -99,7 +120,7 @@ def _addons(s: Setting) -> list[Spec]:
     traefik = {**_bare_environment(s), "KUBECONFIG": str(s.pki.kubeconfig("ingress-controller"))}
     return [
         Spec(
-            "traefik", control_plane.traefik(_path(s, "traefik"), s.home), lambda: checks.http("127.0.0.1", 8089, "/ping"),
+            "traefik", control_plane.traefik(_path(s, "traefik"), s.home), lambda: readiness.http("127.0.0.1", 8089, "/ping"),
             (PLATFORM,), traefik, f"{INGRESS_IP}:80, :443",
         ),
         Spec("metrics-adapter", _module("lab.controlplane.adapter", s), None, (), env, "127.0.0.1:8443"),
@@ -109,14 +130,25 @@ def _addons(s: Setting) -> list[Spec]:
 
 
 def _nodes(s: Setting) -> list[Spec]:
-    admin = tls_context(s.home, "admin")
+    async def a_node_is_ready() -> bool:
+        """Raises RuntimeError while no Node of the cluster is Ready."""
+        async with _admin(s) as kube:
+            nodes = (await kube.get("/api/v1/nodes"))["items"]
+        if not any(map(is_ready, nodes)):
+            raise RuntimeError(f"none of {len(nodes)} nodes is Ready")
+        return True
+
     env = {**_environment(s), "KUBECONFIG": str(s.pki.kubeconfig("node-agent"))}
     return [
         Spec(
-            "node-agent", [sys.executable, "-m", "lab.kubelet", "--home", str(s.home)], lambda: checks.a_node_is_ready(API_IP, 6443, admin),
+            "node-agent", [sys.executable, "-m", "lab.kubelet", "--home", str(s.home)], a_node_is_ready,
             (PLATFORM, "region", "kube-controller-manager"), env, grace=10,
         )
     ]  # fmt: skip
+
+
+def _admin(s: Setting) -> Kube:
+    return Kube(s.pki.kubeconfig("admin"), connections=1, timeout=15)
 
 
 def _module(module: str, s: Setting) -> list[str]:

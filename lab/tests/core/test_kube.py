@@ -12,7 +12,7 @@ import pytest
 import yaml
 from aiohttp import web
 
-from lab.kubelet.api import Api, ApiError
+from lab.kube import Kube, KubeError
 
 
 def thing(uid: str, version: int) -> dict[str, Any]:
@@ -49,7 +49,7 @@ class Server:
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[tuple[Server, Api]]:
+async def server(tmp_path: Path) -> AsyncIterator[tuple[Server, Kube]]:
     made = Server()
     application = web.Application()
     application.router.add_get("/things", made.handle)
@@ -72,14 +72,14 @@ async def server(tmp_path: Path) -> AsyncIterator[tuple[Server, Api]]:
         "users": [{"name": "u", "user": {"token": "t"}}],
     }
     (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
-    api = Api(tmp_path / "kubeconfig")
+    api = Kube(tmp_path / "kubeconfig")
     yield made, api
     made.ended.set()
     await api.close()
     await runner.cleanup()
 
 
-async def take(api: Api, count: int) -> list[str]:
+async def take(api: Kube, count: int) -> list[str]:
     """The first `count` events as `TYPE uid`."""
     seen: list[str] = []
     async for event, item in api.watch("/things"):
@@ -90,7 +90,7 @@ async def take(api: Api, count: int) -> list[str]:
 
 
 async def test_a_watch_goes_on_through_ended_connections_from_where_it_was(
-    server: tuple[Server, Api],
+    server: tuple[Server, Kube],
 ) -> None:
     made, api = server
     made.scripts = [
@@ -110,7 +110,7 @@ async def test_a_watch_goes_on_through_ended_connections_from_where_it_was(
     assert made.watched_from[:2] == ["10", "15"]
 
 
-async def test_after_a_version_too_old_what_was_lost_is_told(server: tuple[Server, Api]) -> None:
+async def test_after_a_version_too_old_what_was_lost_is_told(server: tuple[Server, Kube]) -> None:
     made, api = server
     made.scripts = [[{"type": "ERROR", "object": {"code": 410}}]]
     made.items_after_watch = {"a": thing("a", 20), "c": thing("c", 20)}
@@ -122,9 +122,9 @@ async def test_after_a_version_too_old_what_was_lost_is_told(server: tuple[Serve
     ]
 
 
-async def test_refusals_and_silence_are_errors_with_reason(server: tuple[Server, Api]) -> None:
+async def test_refusals_and_silence_are_errors_with_reason(server: tuple[Server, Kube]) -> None:
     _, api = server
-    with pytest.raises(ApiError) as caught:
+    with pytest.raises(KubeError) as caught:
         await api.post("/things", {})
     assert (caught.value.status, caught.value.reason, caught.value.message) == (
         422,
@@ -134,6 +134,6 @@ async def test_refusals_and_silence_are_errors_with_reason(server: tuple[Server,
     assert await api.find("/nothing") is None
     await api.delete("/nothing")
     api.server = "http://127.0.0.1:1"
-    with pytest.raises(ApiError) as silent:
+    with pytest.raises(KubeError) as silent:
         await api.get("/things")
     assert silent.value.status == 503
