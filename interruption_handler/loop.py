@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
-from . import floors, lost, mix, notice
+from . import capacity_mix, min_replicas, orphaned_pods, spot_notice
 from .actions import Action, Actor, Close
+from .informer import Mirror
 from .kube import Api, Object
 from .lease import Lease
 from .log import say
-from .mirror import Mirror
 from .model import Config, View, node_of, pod_of
 
 TICK = 0.5
@@ -23,7 +23,13 @@ WORKERS = 8
 
 
 Decision = Callable[[View, Config, float], Iterable[Action]]
-DECISIONS: tuple[Decision, ...] = (lost.decide, notice.decide, floors.decide, mix.decide, mix.rank)
+DECISIONS: tuple[Decision, ...] = (
+    orphaned_pods.decide,
+    spot_notice.decide,
+    min_replicas.decide,
+    capacity_mix.decide,
+    capacity_mix.rank,
+)
 
 
 def decide(view: View, config: Config, now: float) -> list[Action]:

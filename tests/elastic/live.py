@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from interruption_handler.mix import tolerated
+from interruption_handler.capacity_mix import tolerated
 from ops.load.profile import Profile
 from ops.load.session import Session
 from ops.report.run import Growing, Run

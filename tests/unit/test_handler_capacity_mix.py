@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from interruption_handler import mix
+from interruption_handler import capacity_mix
 from interruption_handler.actions import Rank, Remember
 from interruption_handler.model import View
 from tests.unit.cluster_objects import NOW, config, detached, node, pod, told, view
@@ -26,7 +26,7 @@ def cluster(
         node(f"d{n}", spot=False) for n in range(on_demand)
     ]
     serving = [pod(f"p-{one.name}", one.name) for one in nodes]
-    memory = {mix.NOTE: json.dumps(note)} if note is not None else {}
+    memory = {capacity_mix.NOTE: json.dumps(note)} if note is not None else {}
     return view([*nodes, *more], [*serving, *pods], len(serving), memory=memory)
 
 
@@ -40,12 +40,12 @@ def noted(actions: list) -> dict[str, Any]:
     ("total", "wanted"), [(1, 1), (3, 1), (4, 2), (10, 3), (20, 6), (21, 7), (0, 0)]
 )
 def test_the_wanted_number_is_rounded_up_as_the_scaling_group_does(total: int, wanted: int) -> None:
-    assert mix.target(total, 0, 30) == wanted
-    assert mix.target(total, 2, 0) == min(2, total)
+    assert capacity_mix.target(total, 0, 30) == wanted
+    assert capacity_mix.target(total, 2, 0) == min(2, total)
 
 
 def test_the_right_mix_is_left_alone() -> None:
-    assert list(mix.decide(cluster(14, 6), CONFIG, NOW)) == []
+    assert list(capacity_mix.decide(cluster(14, 6), CONFIG, NOW)) == []
 
 
 @pytest.mark.parametrize(
@@ -59,22 +59,25 @@ def test_the_share_is_at_most_the_points_above_the_wanted_one_unless_rounding_ma
     total: int, on_demand: int, too_many: int
 ) -> None:
     kept = list(cluster(total - on_demand, on_demand).nodes.values())
-    assert mix.surplus(kept, MIX) == too_many
-    assert mix.surplus(kept, {**MIX, "percent": 100}) == 0
+    assert capacity_mix.surplus(kept, MIX) == too_many
+    assert capacity_mix.surplus(kept, {**MIX, "percent": 100}) == 0
 
 
 def test_the_base_is_no_surplus() -> None:
     kept = list(cluster(7, 5).nodes.values())
-    assert mix.surplus(kept, {**MIX, "base": 2}) == 0 and mix.surplus(kept, {**MIX, "base": 0}) == 1
+    assert (
+        capacity_mix.surplus(kept, {**MIX, "base": 2}) == 0
+        and capacity_mix.surplus(kept, {**MIX, "base": 0}) == 1
+    )
 
 
 def test_too_many_pay_as_you_go_nodes_are_only_noted_at_first() -> None:
-    actions = list(mix.decide(cluster(6, 14), CONFIG, NOW))
+    actions = list(capacity_mix.decide(cluster(6, 14), CONFIG, NOW))
     assert told(actions) == [("Remember", "")] and noted(actions) == {"over": NOW}
 
 
 def test_after_a_while_one_is_replaced_as_a_probe() -> None:
-    actions = list(mix.decide(cluster(6, 14, {"over": NOW - 300}), CONFIG, NOW))
+    actions = list(capacity_mix.decide(cluster(6, 14, {"over": NOW - 300}), CONFIG, NOW))
     assert [kind for kind, _ in told(actions)] == ["Remember", "Close"] and noted(actions)[
         "size"
     ] == 1
@@ -83,7 +86,7 @@ def test_after_a_while_one_is_replaced_as_a_probe() -> None:
 def test_a_closed_nodes_pod_is_detached_only_then() -> None:
     marked = node("marked", spot=False, closed=True, closed_for="mix")
     seen = cluster(6, 13, {"over": 1, "started": NOW, "size": 1}, (marked,), (pod("x", "marked"),))
-    assert told(mix.decide(seen, CONFIG, NOW + 1)) == [("Detach", "x")]
+    assert told(capacity_mix.decide(seen, CONFIG, NOW + 1)) == [("Detach", "x")]
 
 
 def test_a_probe_that_brings_a_preemptible_node_is_followed_by_more() -> None:
@@ -91,7 +94,7 @@ def test_a_probe_that_brings_a_preemptible_node_is_followed_by_more() -> None:
     seen = cluster(
         6, 13, {"over": 1, "started": NOW, "size": 1}, (marked, node("new", created=NOW + 60))
     )
-    assert noted(list(mix.decide(seen, CONFIG, NOW + 120))) == {
+    assert noted(list(capacity_mix.decide(seen, CONFIG, NOW + 120))) == {
         "over": 1,
         "size": 4,
         "next": NOW + 150,
@@ -110,7 +113,7 @@ def test_a_probe_that_brings_pay_as_you_go_again_is_taken_back_and_the_next_come
     note: dict[str, Any] = {"over": 1, "started": NOW, "size": 4}
     for _ in range(3):
         actions = list(
-            mix.decide(
+            capacity_mix.decide(
                 cluster(6, 13, note, (marked, bought), (detached("x", "marked", "mix"),)),
                 CONFIG,
                 NOW + 90,
@@ -133,30 +136,30 @@ def test_nothing_is_begun_while_something_else_goes_on() -> None:
         cluster(6, 14, {**note, "next": NOW + 1}),
     ]
     for seen in busy:
-        assert told(mix.decide(seen, CONFIG, NOW)) == []
+        assert told(capacity_mix.decide(seen, CONFIG, NOW)) == []
 
 
 def test_the_pool_must_have_room_for_the_replacement() -> None:
     full = config(mix={**MIX, "most_nodes": 20})
-    assert told(mix.decide(cluster(6, 14, {"over": 1}), full, NOW)) == []
+    assert told(capacity_mix.decide(cluster(6, 14, {"over": 1}), full, NOW)) == []
 
 
 def test_a_node_nobody_removed_is_opened_again() -> None:
     marked = node("marked", spot=False, closed=True, closed_for="mix")
     seen = cluster(14, 6, {"ended": NOW - 1801}, (marked,))
-    assert told(mix.decide(seen, CONFIG, NOW)) == [("Reopen", "marked")]
+    assert told(capacity_mix.decide(seen, CONFIG, NOW)) == [("Reopen", "marked")]
 
 
 def test_a_note_that_can_not_be_read_is_no_note() -> None:
-    seen = view([node("s0")], [pod("a", "s0")], 1, memory={mix.NOTE: "{"})
-    assert list(mix.decide(seen, CONFIG, NOW)) == []
+    seen = view([node("s0")], [pod("a", "s0")], 1, memory={capacity_mix.NOTE: "{"})
+    assert list(capacity_mix.decide(seen, CONFIG, NOW)) == []
 
 
 def test_without_the_setting_nothing_is_moved_or_ranked() -> None:
     assert (
-        list(mix.decide(cluster(0, 20), config(), NOW))
+        list(capacity_mix.decide(cluster(0, 20), config(), NOW))
         == []
-        == list(mix.rank(cluster(0, 20), config(), NOW))
+        == list(capacity_mix.rank(cluster(0, 20), config(), NOW))
     )
 
 
@@ -166,17 +169,19 @@ def test_whatever_the_hpa_leaves_has_the_wanted_mix_as_far_as_there_are_such_pod
 ) -> None:
     costs = {
         one.pod.node: one.cost
-        for one in mix.rank(cluster(spot, on_demand), CONFIG, NOW)
+        for one in capacity_mix.rank(cluster(spot, on_demand), CONFIG, NOW)
         if isinstance(one, Rank)
     }
     dearest = sorted(costs, key=lambda name: costs[name], reverse=True)
     assert len(dearest) == spot + on_demand
     for left in range(1, len(dearest) + 1):
         found = sum(name.startswith("d") for name in dearest[:left])
-        wanted = min(mix.target(left, 0, 30), on_demand)
+        wanted = min(capacity_mix.target(left, 0, 30), on_demand)
         assert found == max(wanted, left - spot)
 
 
 def test_a_rank_that_stands_is_not_written_again() -> None:
     first = view([node("s0")], [pod("a", "s0", cost="-2")], 1)
-    assert [one.cost for one in mix.rank(first, CONFIG, NOW) if isinstance(one, Rank)] == []
+    assert [
+        one.cost for one in capacity_mix.rank(first, CONFIG, NOW) if isinstance(one, Rank)
+    ] == []

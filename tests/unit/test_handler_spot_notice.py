@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from interruption_handler import lost, notice
+from interruption_handler import orphaned_pods, spot_notice
 from interruption_handler.actions import Delete
 from interruption_handler.model import node_of, pod_of
 from tests.unit.cluster_objects import NOW, config, detached, node, pod, told, view
@@ -12,15 +12,15 @@ from tests.unit.cluster_objects import NOW, config, detached, node, pod, told, v
 
 def test_a_notice_closes_the_node_and_detaches_its_pods_and_touches_no_other() -> None:
     seen = view([node("n1", expiring=NOW), node("n2")], [pod("a", "n1"), pod("b", "n2")], 2)
-    assert told(notice.decide(seen, config(), NOW)) == [("Close", "n1"), ("Detach", "a")]
+    assert told(spot_notice.decide(seen, config(), NOW)) == [("Close", "n1"), ("Detach", "a")]
 
 
 def test_a_detached_pod_goes_on_serving_until_its_replacement_is_ready() -> None:
     nodes = [node("n1", expiring=NOW, closed=True, closed_for="notice"), node("n2"), node("n3")]
     waiting = view(nodes, [detached("a", "n1"), pod("b", "n2"), pod("c", "n3", ready=False)], 2)
-    assert told(notice.decide(waiting, config(), NOW + 100)) == []
+    assert told(spot_notice.decide(waiting, config(), NOW + 100)) == []
     replaced = view(nodes, [detached("a", "n1"), pod("b", "n2"), pod("c", "n3")], 2)
-    assert told(notice.decide(replaced, config(), NOW + 100)) == [("Evict", "a")]
+    assert told(spot_notice.decide(replaced, config(), NOW + 100)) == [("Evict", "a")]
 
 
 def test_what_is_left_is_deleted_a_drain_before_the_instance_goes() -> None:
@@ -28,8 +28,8 @@ def test_what_is_left_is_deleted_a_drain_before_the_instance_goes() -> None:
         [node("n1", expiring=NOW, closed=True)], [detached("a", "n1"), pod("b", ready=False)], 1
     )
     told_config = config(notice_seconds=300, drain_seconds=30)
-    assert told(notice.decide(seen, told_config, NOW + 269)) == []
-    (last,) = notice.decide(seen, told_config, NOW + 270)
+    assert told(spot_notice.decide(seen, told_config, NOW + 269)) == []
+    (last,) = spot_notice.decide(seen, told_config, NOW + 270)
     assert isinstance(last, Delete) and last.pod.name == "a" and last.grace is None, (
         "with its own grace period"
     )
@@ -37,12 +37,12 @@ def test_what_is_left_is_deleted_a_drain_before_the_instance_goes() -> None:
 
 def test_a_handler_that_starts_late_detaches_first_and_deletes_at_the_next_look() -> None:
     nodes = [node("n1", expiring=NOW)]
-    assert told(notice.decide(view(nodes, [pod("a", "n1")], 1), config(), NOW + 280)) == [
+    assert told(spot_notice.decide(view(nodes, [pod("a", "n1")], 1), config(), NOW + 280)) == [
         ("Close", "n1"),
         ("Detach", "a"),
     ]
     assert ("Delete", "a") in told(
-        notice.decide(view(nodes, [detached("a", "n1")], 1), config(), NOW + 280)
+        spot_notice.decide(view(nodes, [detached("a", "n1")], 1), config(), NOW + 280)
     )
 
 
@@ -52,19 +52,19 @@ def test_a_withdrawn_notice_opens_the_node_and_gives_the_pod_back() -> None:
         [detached("a", "n1"), pod("b", ready=False)],
         1,
     )
-    assert told(notice.decide(seen, config(), NOW)) == [("Reopen", "n1"), ("Reattach", "a")]
+    assert told(spot_notice.decide(seen, config(), NOW)) == [("Reopen", "n1"), ("Reattach", "a")]
 
 
 def test_a_node_closed_by_somebody_else_stays_closed_but_gets_its_pod_back() -> None:
     seen = view([node("n1", closed=True)], [detached("a", "n1")], 1)
-    assert told(notice.decide(seen, config(), NOW)) == [("Reattach", "a")]
+    assert told(spot_notice.decide(seen, config(), NOW)) == [("Reattach", "a")]
 
 
 def test_headroom_on_a_node_under_notice_moves_at_once() -> None:
     seen = view(
         [node("n1", expiring=NOW, closed=True)], [pod("h", "n1", role="headroom", hash="x")], 0
     )
-    (gone,) = notice.decide(seen, config(), NOW)
+    (gone,) = spot_notice.decide(seen, config(), NOW)
     assert isinstance(gone, Delete) and gone.grace == 0
 
 
@@ -72,14 +72,14 @@ def test_another_stacks_nodes_are_left_alone_unless_one_of_our_pods_is_there() -
     foreign = node(
         "n1", expiring=NOW, labels={"inference": "tensorflow", "inference-pool": "other"}
     )
-    assert told(notice.decide(view([foreign], [], 1), config(), NOW)) == []
+    assert told(spot_notice.decide(view([foreign], [], 1), config(), NOW)) == []
     old_pool = view([foreign], [pod("a", "n1")], 1)
-    assert told(notice.decide(old_pool, config(), NOW)) == [("Close", "n1"), ("Detach", "a")]
+    assert told(spot_notice.decide(old_pool, config(), NOW)) == [("Close", "n1"), ("Detach", "a")]
 
 
 def test_pods_on_their_way_out_are_left_to_go() -> None:
     seen = view([node("n1", expiring=NOW, closed=True)], [replace(pod("a", "n1"), leaving=True)], 1)
-    assert told(notice.decide(seen, config(), NOW + 299)) == []
+    assert told(spot_notice.decide(seen, config(), NOW + 299)) == []
 
 
 def test_all_preemptible_nodes_at_once_are_one_step() -> None:
@@ -87,7 +87,7 @@ def test_all_preemptible_nodes_at_once_are_one_step() -> None:
         node(f"d{n}", spot=False) for n in range(6)
     ]
     actions = told(
-        notice.decide(
+        spot_notice.decide(
             view(nodes, [pod(f"p-{one.name}", one.name) for one in nodes], 20), config(), NOW
         )
     )
@@ -99,12 +99,12 @@ def test_pods_of_nodes_that_are_not_seen_are_looked_into_and_waiting_ones_are_no
     role: str,
 ) -> None:
     seen = view([node("n1")], [pod("a", "n1"), pod("b", "gone", role=role), pod("c")], 3)
-    assert told(lost.decide(seen, config(), NOW)) == [("Forget", "b")]
+    assert told(orphaned_pods.decide(seen, config(), NOW)) == [("Forget", "b")]
 
 
 def test_a_terminating_pod_of_a_lost_node_is_looked_into_too() -> None:
     seen = view([], [replace(pod("a", "gone"), leaving=True)], 1)
-    assert told(lost.decide(seen, config(), NOW)) == [("Forget", "a")]
+    assert told(orphaned_pods.decide(seen, config(), NOW)) == [("Forget", "a")]
 
 
 def test_objects_are_read_as_kubernetes_writes_them() -> None:

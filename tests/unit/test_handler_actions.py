@@ -21,8 +21,8 @@ from interruption_handler.actions import (
     Reattach,
     Reopen,
 )
+from interruption_handler.informer import Mirror
 from interruption_handler.kube import ApiError
-from interruption_handler.mirror import Mirror
 from tests.unit.cluster_objects import config, detached, node, pod, view
 
 Call = tuple[str, str, Any]

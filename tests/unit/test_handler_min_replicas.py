@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from interruption_handler import floors
+from interruption_handler import min_replicas
 from interruption_handler.actions import Floor
 from interruption_handler.cron import Cron
 from tests.unit.cluster_objects import NOW, config, view
@@ -41,7 +41,7 @@ def hpa(
 
 def wanted(settings: dict, now: float, state: dict) -> list[int]:
     """The minimums that are set."""
-    found = floors.decide(view([], [], 1, hpa=state), config(floors=settings), now)
+    found = min_replicas.decide(view([], [], 1, hpa=state), config(floors=settings), now)
     return [one.replicas for one in found if isinstance(one, Floor)]
 
 
@@ -74,12 +74,12 @@ def test_a_missing_metric_raises_the_minimum_after_its_time_and_lowers_it_when_i
 
 
 def test_other_troubles_of_the_hpa_are_no_missing_metric() -> None:
-    assert floors.outage(hpa(1, since=NOW - 600, reason="ScalingDisabled"), NOW) == -1
+    assert min_replicas.outage(hpa(1, since=NOW - 600, reason="ScalingDisabled"), NOW) == -1
 
 
 def test_without_an_hpa_or_without_floors_nothing_is_set() -> None:
     assert wanted({"base": 3, "schedules": []}, NOW, {}) == []
-    assert list(floors.decide(view([], [], 1, hpa=hpa(1)), config(), NOW)) == []
+    assert list(min_replicas.decide(view([], [], 1, hpa=hpa(1)), config(), NOW)) == []
 
 
 @pytest.mark.parametrize(
