@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .kube import Api, ApiError
-from .log import say
+from .log import log_event
 from .model import CORDONED, DELETION_COST, DETACHED, HASH, OLD_HASH, Config, Node, Object, Pod
 
 GONE, CONFLICT, REFUSED = 404, 409, 429
@@ -18,7 +18,7 @@ AGAIN, RETRY = 2.0, 0.5
 
 
 @dataclass(frozen=True)
-class Close:
+class Cordon:
     """Let no new pod come to a node (cordon)."""
 
     node: Node
@@ -26,7 +26,7 @@ class Close:
 
 
 @dataclass(frozen=True)
-class Reopen:
+class Uncordon:
     """Take that back."""
 
     node: Node
@@ -71,7 +71,7 @@ class Delete:
 
 
 @dataclass(frozen=True)
-class Forget:
+class ForceDelete:
     """Delete a pod at once if its node is really gone."""
 
     pod: Pod
@@ -79,7 +79,7 @@ class Forget:
 
 
 @dataclass(frozen=True)
-class Rank:
+class SetDeletionCost:
     """Say how dear a pod is when the HPA takes pods away."""
 
     pod: Pod
@@ -88,7 +88,7 @@ class Rank:
 
 
 @dataclass(frozen=True)
-class Floor:
+class SetMinReplicas:
     """Set the HPA's minReplicas."""
 
     replicas: int
@@ -96,7 +96,7 @@ class Floor:
 
 
 @dataclass(frozen=True)
-class Remember:
+class SaveNote:
     """Write a note on the Lease; None removes it."""
 
     key: str
@@ -104,10 +104,21 @@ class Remember:
     why: str = ""
 
 
-Action = Close | Reopen | Detach | Reattach | Evict | Delete | Forget | Rank | Floor | Remember
+Action = (
+    Cordon
+    | Uncordon
+    | Detach
+    | Reattach
+    | Evict
+    | Delete
+    | ForceDelete
+    | SetDeletionCost
+    | SetMinReplicas
+    | SaveNote
+)
 
 
-class Actor:
+class Executor:
     """Carries actions out. An action that was just done is not done again before the mirror can
     have seen it.
     """
@@ -116,11 +127,11 @@ class Actor:
         self,
         api: Api,
         config: Config,
-        remember: Callable[[str, str | None], None],
+        save_note: Callable[[str, str | None], None],
         again: float = AGAIN,
     ) -> None:
-        """`remember` writes a note; `again` is how long an action isn't repeated, in seconds."""
-        self._api, self._config, self._remember, self._again = api, config, remember, again
+        """`save_note` writes a note; `again` is how long an action isn't repeated, in seconds."""
+        self._api, self._config, self._save_note, self._again = api, config, save_note, again
         self._done: dict[tuple[str, str], float] = {}
         self._alive: dict[str, float] = {}
 
@@ -145,7 +156,7 @@ class Actor:
                 return None
             self._done[_key(action)] = time.monotonic() - self._again + RETRY
             quiet = error.status in (CONFLICT, REFUSED)
-            say(
+            log_event(
                 "refused" if quiet else "failed",
                 level="info" if quiet else "error",
                 error=str(error),
@@ -153,18 +164,18 @@ class Actor:
             )
             return None
         if answer is not None:
-            say("done", **about)
+            log_event("done", **about)
         return answer
 
     def _do(self, action: Action) -> Object | None:
         api, namespace = self._api, self._config.namespace
         match action:
-            case Close(node, why):
+            case Cordon(node, why):
                 return api.patch(
                     f"/api/v1/nodes/{node.name}",
                     {"metadata": {"annotations": {CORDONED: why}}, "spec": {"unschedulable": True}},
                 )
-            case Reopen(node, _):
+            case Uncordon(node, _):
                 return api.patch(
                     f"/api/v1/nodes/{node.name}",
                     {
@@ -173,10 +184,10 @@ class Actor:
                     },
                 )
             case Detach(pod, why):
-                return self._patch(pod, {HASH: None, DETACHED: why}, {OLD_HASH: pod.hash})
+                return self._patch(pod, {HASH: None, DETACHED: why}, {OLD_HASH: pod.template_hash})
             case Reattach(pod, _):
-                return self._patch(pod, {HASH: pod.old_hash, DETACHED: None}, {OLD_HASH: None})
-            case Rank(pod, cost, _):
+                return self._patch(pod, {HASH: pod.detached_hash, DETACHED: None}, {OLD_HASH: None})
+            case SetDeletionCost(pod, cost, _):
                 return self._patch(pod, {}, {DELETION_COST: str(cost)})
             case Evict(pod, _):
                 body = {
@@ -191,13 +202,13 @@ class Actor:
                 )
             case Delete(pod, _, grace):
                 return self._delete(pod, grace)
-            case Forget(pod, _):
+            case ForceDelete(pod, _):
                 return self._forget(pod)
-            case Floor(replicas, _):
+            case SetMinReplicas(replicas, _):
                 path = f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers/{self._config.hpa}"
                 return api.patch(path, {"spec": {"minReplicas": replicas}})
-            case Remember(key, value, _):
-                self._remember(key, value)
+            case SaveNote(key, value, _):
+                self._save_note(key, value)
                 return {}
 
     def _forget(self, pod: Pod) -> Object | None:
@@ -237,11 +248,11 @@ class Actor:
 
 def _key(action: Action) -> tuple[str, str]:
     match action:
-        case Close(node, _) | Reopen(node, _):
+        case Cordon(node, _) | Uncordon(node, _):
             return type(action).__name__, node.name
-        case Floor(replicas, _):
-            return "Floor", str(replicas)
-        case Remember(key, value, _):
-            return "Remember", f"{key}={value}"
+        case SetMinReplicas(replicas, _):
+            return "SetMinReplicas", str(replicas)
+        case SaveNote(key, value, _):
+            return "SaveNote", f"{key}={value}"
         case _:
             return type(action).__name__, f"{action.pod.name}/{action.pod.uid}"

@@ -17,8 +17,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .actions import Action, Close, Detach, Rank, Reattach, Remember, Reopen
-from .model import Config, Node, Pod, View
+from .actions import Action, Cordon, Detach, Reattach, SaveNote, SetDeletionCost, Uncordon
+from .model import ClusterSnapshot, Config, Node, Pod
 
 MIX = "mix"
 NOTE = "elastic-inference/mix"
@@ -34,26 +34,26 @@ def target(total: int, base: int, percent: float) -> int:
     return base + math.ceil((total - base) * percent / 100 - 1e-9)
 
 
-def decide(view: View, config: Config, now: float) -> Iterator[Action]:
+def decide(snapshot: ClusterSnapshot, config: Config, now: float) -> Iterator[Action]:
     """Go on with a round of replacements, or begin one."""
     if config.mix is None:
         return
-    note = _read(view)
+    note = _read(snapshot)
     own = [
         node
-        for node in view.nodes.values()
-        if config.pool_labels.items() <= node.labels.items() and node.expiring is None
+        for node in snapshot.nodes.values()
+        if config.pool_labels.items() <= node.labels.items() and node.notice_at is None
     ]
-    marked = [node for node in own if node.closed_for == MIX]
-    kept = [node for node in own if node.closed_for != MIX]
+    marked = [node for node in own if node.cordon_reason == MIX]
+    kept = [node for node in own if node.cordon_reason != MIX]
     if note.get("started"):
-        yield from _go_on(view, config, now, note, marked, kept)
+        yield from _go_on(snapshot, config, now, note, marked, kept)
         return
     long_ago = now - float(note.get("ended") or now) > 6 * float(config.mix["after_seconds"])
     for node in marked:
-        if long_ago or _pods_on(node, view):
-            yield Reopen(node, "nobody removed it" if long_ago else "no replacement is going on")
-    yield from _begin(view, config, now, note, kept)
+        if long_ago or _pods_on(node, snapshot):
+            yield Uncordon(node, "nobody removed it" if long_ago else "no replacement is going on")
+    yield from _begin(snapshot, config, now, note, kept)
 
 
 def tolerated(total: int, mix: Mapping[str, Any]) -> float:
@@ -76,7 +76,7 @@ def surplus(kept: list[Node], mix: Mapping[str, Any]) -> int:
 
 
 def _begin(
-    view: View, config: Config, now: float, note: Note, kept: list[Node]
+    snapshot: ClusterSnapshot, config: Config, now: float, note: Note, kept: list[Node]
 ) -> Iterator[Action]:
     mix = config.mix or {}
     over = surplus(kept, mix)
@@ -89,15 +89,22 @@ def _begin(
         not over
         or now - float(note["over"]) < mix["after_seconds"]
         or now < float(note.get("next") or 0)
-        or not _calm(view)
+        or not _calm(snapshot)
     ):
         return
     candidates = sorted(
-        (node for node in kept if not node.spot and not node.closed and _pods_on(node, view)),
+        (
+            node
+            for node in kept
+            if not node.spot and not node.unschedulable and _pods_on(node, snapshot)
+        ),
         key=_age_last,
     )
     count = min(
-        int(note.get("size") or 1), over, len(candidates), int(mix["most_nodes"]) - len(view.nodes)
+        int(note.get("size") or 1),
+        over,
+        len(candidates),
+        int(mix["most_nodes"]) - len(snapshot.nodes),
     )
     if count <= 0:
         return
@@ -106,11 +113,16 @@ def _begin(
         f"{over} pay-as-you-go nodes too many, {count} are replaced",
     )
     for node in candidates[:count]:
-        yield Close(node, MIX)
+        yield Cordon(node, MIX)
 
 
 def _go_on(
-    view: View, config: Config, now: float, note: Note, marked: list[Node], kept: list[Node]
+    snapshot: ClusterSnapshot,
+    config: Config,
+    now: float,
+    note: Note,
+    marked: list[Node],
+    kept: list[Node],
 ) -> Iterator[Action]:
     """The node is closed first, so that its pod's replacement can't come back to it; then its pods
     are detached.
@@ -118,13 +130,13 @@ def _go_on(
     mix, started = config.mix or {}, float(note["started"])
     bought = [node for node in kept if node.created > started]
     failed = any(not node.spot for node in bought) or now - started > 3 * mix["after_seconds"]
-    pods = [pod for node in marked for pod in _pods_on(node, view)]
+    pods = [pod for node in marked for pod in _pods_on(node, snapshot)]
     if failed:
         for node in marked:
-            if _pods_on(node, view):
-                yield Reopen(node, "its replacement was no preemptible node")
+            if _pods_on(node, snapshot):
+                yield Uncordon(node, "its replacement was no preemptible node")
         for pod in pods:
-            if pod.detached == MIX and pod.old_hash:
+            if pod.detach_reason == MIX and pod.detached_hash:
                 yield Reattach(pod, "its replacement came to no preemptible node")
         pause = min(
             2 * float(note.get("pause") or mix["after_seconds"] / 2), 2 * mix["after_seconds"]
@@ -156,11 +168,11 @@ def _go_on(
             "replaced",
         )
     for pod in pods:
-        if pod.hash and not failed:
+        if pod.template_hash and not failed:
             yield Detach(pod, MIX)
 
 
-def rank(view: View, config: Config, now: float) -> Iterator[Action]:
+def rank(snapshot: ClusterSnapshot, config: Config, now: float) -> Iterator[Action]:
     """Deletion costs: of what the HPA leaves, as many are on pay-as-you-go nodes as the mix
     wants.
     """
@@ -168,17 +180,21 @@ def rank(view: View, config: Config, now: float) -> Iterator[Action]:
         return
     base, percent = int(config.mix["base"]), float(config.mix["percent"])
     placed = sorted(
-        (pod for pod in view.serving if pod.hash and pod.ready and pod.node in view.nodes),
+        (
+            pod
+            for pod in snapshot.serving
+            if pod.template_hash and pod.ready and pod.node in snapshot.nodes
+        ),
         key=lambda pod: (pod.created, pod.name),
     )
     seen, given = {True: 0, False: 0}, 0
     for pod in placed:
-        spot = view.nodes[pod.node].spot
+        spot = snapshot.nodes[pod.node].spot
         seen[spot] += 1
         cost = -_place(seen[spot], spot, base, percent)
-        if pod.cost != str(cost) and given < MOST_RANKED:
+        if pod.deletion_cost != str(cost) and given < MOST_RANKED:
             given += 1
-            yield Rank(pod, cost)
+            yield SetDeletionCost(pod, cost)
 
 
 def _place(number: int, spot: bool, base: int, percent: float) -> int:
@@ -195,35 +211,37 @@ def _place(number: int, spot: bool, base: int, percent: float) -> int:
     return 100_000 + number
 
 
-def _calm(view: View) -> bool:
+def _calm(snapshot: ClusterSnapshot) -> bool:
     """Whether nothing else is going on: all pods ready, none detached, no notice."""
-    serving = view.serving
-    ready = sum(pod.ready and bool(pod.hash) for pod in serving)
+    serving = snapshot.serving
+    ready = sum(pod.ready and bool(pod.template_hash) for pod in serving)
     busy = {pod.node for pod in serving}
     return (
-        ready >= view.desired > 0
-        and not any(pod.detached or not pod.node for pod in serving)
-        and not any(node.expiring is not None and node.name in busy for node in view.nodes.values())
+        ready >= snapshot.desired > 0
+        and not any(pod.detach_reason or not pod.node for pod in serving)
+        and not any(
+            node.notice_at is not None and node.name in busy for node in snapshot.nodes.values()
+        )
     )
 
 
-def _pods_on(node: Node, view: View) -> list[Pod]:
-    return [pod for pod in view.serving if pod.node == node.name]
+def _pods_on(node: Node, snapshot: ClusterSnapshot) -> list[Pod]:
+    return [pod for pod in snapshot.serving if pod.node == node.name]
 
 
 def _age_last(node: Node) -> tuple[float, str]:
     return -node.created, node.name
 
 
-def _read(view: View) -> Note:
+def _read(snapshot: ClusterSnapshot) -> Note:
     try:
-        found = json.loads(view.memory.get(NOTE) or "{}")
+        found = json.loads(snapshot.notes.get(NOTE) or "{}")
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def _write(note: Note, why: str) -> Remember:
-    return Remember(
+def _write(note: Note, why: str) -> SaveNote:
+    return SaveNote(
         NOTE, json.dumps({key: value for key, value in note.items() if value}, sort_keys=True), why
     )

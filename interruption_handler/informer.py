@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .kube import Api, ApiError, Object
-from .log import say
+from .log import log_event
 
 TOO_OLD = 410
 WATCH_SECONDS = 240
 
 
-class Mirror:
+class Informer:
     """The objects of one list, by name. `reduce` makes of each object what is kept; None leaves it
     out.
     """
@@ -58,7 +58,7 @@ class Mirror:
                 pause = 0.2
             except ApiError as error:
                 if error.status != TOO_OLD:
-                    say("watch broken", level="warning", path=self._path, error=str(error))
+                    log_event("watch broken", level="warning", path=self._path, error=str(error))
                     time.sleep(pause)
                     pause = min(pause * 2, 10)
                 version = ""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .kube import Api, ApiError
-from .log import say
+from .log import log_event
 from .model import Config, seconds
 
 DURATION = 15
@@ -50,7 +50,7 @@ class Lease:
         """Begin; returns at once."""
         threading.Thread(target=self._keep, name="lease", daemon=True).start()
 
-    def remember(self, key: str, value: str | None) -> None:
+    def save_note(self, key: str, value: str | None) -> None:
         """Write a note on the Lease; None removes it. Raises ApiError."""
         with self._lock:
             answer = self._api.patch(
@@ -68,7 +68,7 @@ class Lease:
                 if (lease.get("spec") or {}).get("holderIdentity") == self._identity:
                     self._write(lease, "")
             except ApiError as error:
-                say("lease not released", level="warning", error=str(error))
+                log_event("lease not released", level="warning", error=str(error))
 
     def _keep(self) -> None:
         while not self._stopped.is_set():
@@ -80,9 +80,9 @@ class Lease:
                     self._until = began + DURATION - RENEW
             except ApiError as error:
                 if error.status != TAKEN:
-                    say("lease not renewed", level="warning", error=str(error))
+                    log_event("lease not renewed", level="warning", error=str(error))
             if self.held != before:
-                say("leading" if self.held else "waiting", identity=self._identity)
+                log_event("leading" if self.held else "waiting", identity=self._identity)
                 self._changed.set()
             self._stopped.wait(RENEW if self.held else RENEW / 2)
 

@@ -11,7 +11,7 @@ from typing import Any
 _lock = threading.Lock()
 
 
-def say(event: str, level: str = "info", **detail: Any) -> None:
+def log_event(event: str, level: str = "info", **detail: Any) -> None:
     """Write one line."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = json.dumps({"time": now, "level": level, "event": event, **detail}, default=str)

@@ -10,19 +10,19 @@ from typing import Any
 from urllib.parse import quote
 
 from . import capacity_mix, min_replicas, orphaned_pods, spot_notice
-from .actions import Action, Actor, Close
-from .informer import Mirror
+from .actions import Action, Cordon, Executor
+from .informer import Informer
 from .kube import Api, Object
 from .lease import Lease
-from .log import say
-from .model import Config, View, node_of, pod_of
+from .log import log_event
+from .model import ClusterSnapshot, Config, node_of, pod_of
 
 TICK = 0.5
 SETTLE = 0.05
 WORKERS = 8
 
 
-Decision = Callable[[View, Config, float], Iterable[Action]]
+Decision = Callable[[ClusterSnapshot, Config, float], Iterable[Action]]
 DECISIONS: tuple[Decision, ...] = (
     orphaned_pods.decide,
     spot_notice.decide,
@@ -32,16 +32,18 @@ DECISIONS: tuple[Decision, ...] = (
 )
 
 
-def decide(view: View, config: Config, now: float) -> list[Action]:
+def decide(snapshot: ClusterSnapshot, config: Config, now: float) -> list[Action]:
     """All decisions of one moment; one that fails doesn't keep the others from being made. `now` is
     seconds since 1970.
     """
     wanted: list[Action] = []
     for decision in DECISIONS:
         try:
-            wanted += decision(view, config, now)
+            wanted += decision(snapshot, config, now)
         except Exception as error:
-            say("decision failed", level="error", decision=decision.__module__, error=repr(error))
+            log_event(
+                "decision failed", level="error", decision=decision.__module__, error=repr(error)
+            )
     return wanted
 
 
@@ -51,13 +53,13 @@ class Loop:
     def __init__(self, api: Api, config: Config, identity: str) -> None:
         self._config, self._changed = config, threading.Event()
         self._lease = Lease(api, config, identity, self._changed)
-        self._actor = Actor(api, config, self._lease.remember)
+        self._executor = Executor(api, config, self._lease.save_note)
         self._stopped = False
         self._turned = time.monotonic()
         space, changed = config.namespace, self._changed
         labels = ",".join(f"{key}={value}" for key, value in config.node_labels.items())
-        self._nodes = Mirror(api, "/api/v1/nodes", {"labelSelector": labels}, node_of, changed)
-        self._pods = Mirror(
+        self._nodes = Informer(api, "/api/v1/nodes", {"labelSelector": labels}, node_of, changed)
+        self._pods = Informer(
             api,
             f"/api/v1/namespaces/{space}/pods",
             {},
@@ -67,16 +69,16 @@ class Loop:
         self._deployments = self._single(
             api, f"/apis/apps/v1/namespaces/{space}/deployments", config.deployment
         )
-        self._mirrors = [self._nodes, self._pods, self._deployments]
-        self._hpas: Mirror | None = None
+        self._informers = [self._nodes, self._pods, self._deployments]
+        self._hpas: Informer | None = None
         if config.floors is not None:
             self._hpas = self._single(
                 api, f"/apis/autoscaling/v2/namespaces/{space}/horizontalpodautoscalers", config.hpa
             )
-            self._mirrors.append(self._hpas)
+            self._informers.append(self._hpas)
 
-    def _single(self, api: Api, path: str, name: str) -> Mirror:
-        return Mirror(
+    def _single(self, api: Api, path: str, name: str) -> Informer:
+        return Informer(
             api,
             path,
             {"fieldSelector": f"metadata.name={quote(name)}"},
@@ -86,10 +88,10 @@ class Loop:
 
     def run(self) -> None:
         """Until stopped."""
-        for mirror in self._mirrors:
-            mirror.start()
-        for mirror in self._mirrors:
-            while not mirror.synced.wait(TICK) and not self._stopped:
+        for informer in self._informers:
+            informer.start()
+        for informer in self._informers:
+            while not informer.synced.wait(TICK) and not self._stopped:
                 self._turned = time.monotonic()
         self._lease.start()
         with ThreadPoolExecutor(WORKERS) as pool:
@@ -108,44 +110,44 @@ class Loop:
 
     def ready(self) -> bool:
         """Whether the cluster has been seen."""
-        return all(mirror.synced.is_set() for mirror in self._mirrors)
+        return all(informer.synced.is_set() for informer in self._informers)
 
     def healthy(self) -> bool:
         """Whether the loop still turns."""
         return time.monotonic() - self._turned < 60
 
-    def view(self) -> View:
+    def snapshot(self) -> ClusterSnapshot:
         """This moment."""
         deployment = self._deployments.now().get(self._config.deployment) or {}
         desired = int((deployment.get("spec") or {}).get("replicas") or 0)
-        return View(
+        return ClusterSnapshot(
             nodes=self._nodes.now(),
             pods=self._pods.now(),
             desired=desired,
             hpa=(self._hpas.now().get(self._config.hpa) or {}) if self._hpas else {},
-            memory=dict(self._lease.notes),
+            notes=dict(self._lease.notes),
         )
 
     def _turn(self, pool: ThreadPoolExecutor) -> None:
         if not self._lease.held:
             return
-        wanted = decide(self.view(), self._config, time.time())
+        wanted = decide(self.snapshot(), self._config, time.time())
         now = time.monotonic()
-        due = [action for action in wanted if self._actor.due(action, now)]
+        due = [action for action in wanted if self._executor.due(action, now)]
         # Nodes are closed first: else a replacement may land on the very node its predecessor
         # leaves.
         for first in (True, False):
             list(
                 pool.map(
-                    self._perform, [action for action in due if isinstance(action, Close) is first]
+                    self._perform, [action for action in due if isinstance(action, Cordon) is first]
                 )
             )
 
     def _perform(self, action: Action) -> None:
         try:
-            self._actor.perform(action)
+            self._executor.perform(action)
         except Exception as error:
-            say("action failed", level="error", action=repr(action), error=repr(error))
+            log_event("action failed", level="error", action=repr(action), error=repr(error))
 
 
 def _without_noise(raw: Object) -> dict[str, Any]:

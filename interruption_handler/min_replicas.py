@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .actions import Action, Floor
+from .actions import Action, SetMinReplicas
 from .cron import Cron
-from .model import Config, Object, View, seconds
+from .model import ClusterSnapshot, Config, Object, seconds
 
 
-def decide(view: View, config: Config, now: float) -> Iterator[Action]:
+def decide(snapshot: ClusterSnapshot, config: Config, now: float) -> Iterator[Action]:
     """The one change that makes the HPA's minimum what it should be now."""
-    spec = (view.hpa or {}).get("spec")
+    spec = (snapshot.hpa or {}).get("spec")
     if config.floors is None or not spec:
         return
     wanted, why = by_schedule(config.floors, now)
@@ -25,12 +25,12 @@ def decide(view: View, config: Config, now: float) -> Iterator[Action]:
     if (
         raised
         and raised > wanted
-        and outage(view.hpa, now) >= float(config.floors.get("outage_seconds") or 0)
+        and outage(snapshot.hpa, now) >= float(config.floors.get("outage_seconds") or 0)
     ):
         wanted, why = int(raised), "the metric is missing"
     wanted = min(wanted, int(spec.get("maxReplicas") or wanted))
     if spec.get("minReplicas") != wanted:
-        yield Floor(wanted, why)
+        yield SetMinReplicas(wanted, why)
 
 
 def by_schedule(floors: Mapping[str, Any], now: float) -> tuple[int, str]:

@@ -31,11 +31,11 @@ class Node:
     name: str
     created: float
     ready: bool
-    expiring: float | None
+    notice_at: float | None
     """Since when the reclaim notice stands; None without one."""
-    closed: bool
+    unschedulable: bool
     """No new pod may come (cordoned)."""
-    closed_for: str
+    cordon_reason: str
     """Why the handler closed it; empty when it didn't."""
     spot: bool
     labels: Mapping[str, str] = field(repr=False)
@@ -53,19 +53,19 @@ class Pod:
     """Empty while the scheduler has found none."""
     ready: bool
     created: float
-    leaving: bool
+    terminating: bool
     """Being deleted, or ended."""
-    hash: str
+    template_hash: str
     """Value of the label by which a ReplicaSet owns it; empty when detached."""
-    detached: str
+    detach_reason: str
     """Why it was detached; empty when it wasn't."""
-    old_hash: str
-    cost: str
+    detached_hash: str
+    deletion_cost: str
     """Its deletion cost as annotated."""
 
 
 @dataclass(frozen=True)
-class View:
+class ClusterSnapshot:
     """One moment of the cluster."""
 
     nodes: Mapping[str, Node]
@@ -73,13 +73,13 @@ class View:
     desired: int
     """Pods the Deployment asks for."""
     hpa: Object = field(default_factory=dict)
-    memory: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
     """What the handler wrote down for itself on its Lease."""
 
     @property
     def serving(self) -> list[Pod]:
         """Pods of the model server that are not on their way out."""
-        return [pod for pod in self.pods.values() if pod.role == "serving" and not pod.leaving]
+        return [pod for pod in self.pods.values() if pod.role == "serving" and not pod.terminating]
 
 
 def seconds(stamp: str | None) -> float:
@@ -104,11 +104,11 @@ def node_of(raw: Object) -> Node:
         ready=(conditions.get("Ready") or {}).get("status") == "True",
         # No notice is older than its node: a time left over from a machine that had the name before
         # must not end this one early.
-        expiring=max(created, seconds(expired.get("lastTransitionTime")))
+        notice_at=max(created, seconds(expired.get("lastTransitionTime")))
         if expired.get("status") == "True"
         else None,
-        closed=bool(spec.get("unschedulable")),
-        closed_for=(meta.get("annotations") or {}).get(CORDONED, ""),
+        unschedulable=bool(spec.get("unschedulable")),
+        cordon_reason=(meta.get("annotations") or {}).get(CORDONED, ""),
         spot=labels.get(SPOT, "NoSpot") != "NoSpot",
         labels=labels,
     )
@@ -132,12 +132,12 @@ def pod_of(raw: Object, selector: Mapping[str, str]) -> Pod | None:
         ready=(conditions.get("Ready") or {}).get("status") == "True"
         and not meta.get("deletionTimestamp"),
         created=seconds(meta.get("creationTimestamp")),
-        leaving=bool(meta.get("deletionTimestamp"))
+        terminating=bool(meta.get("deletionTimestamp"))
         or status.get("phase") in ("Succeeded", "Failed"),
-        hash=labels.get(HASH, ""),
-        detached=labels.get(DETACHED, ""),
-        old_hash=notes.get(OLD_HASH, ""),
-        cost=notes.get(DELETION_COST, ""),
+        template_hash=labels.get(HASH, ""),
+        detach_reason=labels.get(DETACHED, ""),
+        detached_hash=notes.get(OLD_HASH, ""),
+        deletion_cost=notes.get(DELETION_COST, ""),
     )
 
 

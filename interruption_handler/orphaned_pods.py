@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .actions import Action, Forget
-from .model import Config, View
+from .actions import Action, ForceDelete
+from .model import ClusterSnapshot, Config
 
 
-def decide(view: View, config: Config, now: float) -> Iterator[Action]:
+def decide(snapshot: ClusterSnapshot, config: Config, now: float) -> Iterator[Action]:
     """Pods whose node isn't seen; before a deletion the server is asked for the node itself."""
-    for pod in view.pods.values():
-        if pod.node and pod.node not in view.nodes:
-            yield Forget(pod)
+    for pod in snapshot.pods.values():
+        if pod.node and pod.node not in snapshot.nodes:
+            yield ForceDelete(pod)

@@ -15,29 +15,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .actions import Action, Close, Delete, Detach, Evict, Reattach, Reopen
-from .model import Config, Node, Pod, View
+from .actions import Action, Cordon, Delete, Detach, Evict, Reattach, Uncordon
+from .model import ClusterSnapshot, Config, Node, Pod
 
 NOTICE = "notice"
 
 
-def decide(view: View, config: Config, now: float) -> Iterator[Action]:
+def decide(snapshot: ClusterSnapshot, config: Config, now: float) -> Iterator[Action]:
     """What to do because of notices given and withdrawn. `now` is seconds since 1970."""
-    ours = {pod.node for pod in view.serving}
-    for node in view.nodes.values():
+    ours = {pod.node for pod in snapshot.serving}
+    for node in snapshot.nodes.values():
         mine = node.name in ours or config.pool_labels.items() <= node.labels.items()
-        if node.expiring is not None and mine:
-            yield from _under_notice(node, view)
-        elif node.expiring is None:
-            yield from _without_notice(node, view)
-    yield from _leave(view, config, now)
+        if node.notice_at is not None and mine:
+            yield from _under_notice(node, snapshot)
+        elif node.notice_at is None:
+            yield from _without_notice(node, snapshot)
+    yield from _leave(snapshot, config, now)
 
 
-def _under_notice(node: Node, view: View) -> Iterator[Action]:
-    if not node.closed:
-        yield Close(node, NOTICE)
-    for pod in _on(node, view):
-        if pod.role == "serving" and pod.hash:
+def _under_notice(node: Node, snapshot: ClusterSnapshot) -> Iterator[Action]:
+    if not node.unschedulable:
+        yield Cordon(node, NOTICE)
+    for pod in _on(node, snapshot):
+        if pod.role == "serving" and pod.template_hash:
             yield Detach(pod, NOTICE)
         elif pod.role != "serving":
             yield Delete(
@@ -45,30 +45,32 @@ def _under_notice(node: Node, view: View) -> Iterator[Action]:
             )  # nothing runs in it; it comes back where there is room
 
 
-def _without_notice(node: Node, view: View) -> Iterator[Action]:
+def _without_notice(node: Node, snapshot: ClusterSnapshot) -> Iterator[Action]:
     """Nothing, unless a notice was withdrawn."""
-    if node.closed_for == NOTICE:
-        yield Reopen(node, "the notice was withdrawn")
-    for pod in _on(node, view):
-        if pod.detached == NOTICE and pod.old_hash:
+    if node.cordon_reason == NOTICE:
+        yield Uncordon(node, "the notice was withdrawn")
+    for pod in _on(node, snapshot):
+        if pod.detach_reason == NOTICE and pod.detached_hash:
             yield Reattach(pod, "the notice was withdrawn")
 
 
-def _leave(view: View, config: Config, now: float) -> Iterator[Action]:
+def _leave(snapshot: ClusterSnapshot, config: Config, now: float) -> Iterator[Action]:
     """Detached pods that may or must go."""
-    replaced = sum(pod.ready and bool(pod.hash) for pod in view.serving) >= view.desired
-    for pod in view.serving:
-        node = view.nodes.get(pod.node)
-        if not pod.detached or node is None:
+    replaced = (
+        sum(pod.ready and bool(pod.template_hash) for pod in snapshot.serving) >= snapshot.desired
+    )
+    for pod in snapshot.serving:
+        node = snapshot.nodes.get(pod.node)
+        if not pod.detach_reason or node is None:
             continue
         if (
-            node.expiring is not None
-            and now >= node.expiring + config.notice_seconds - config.drain_seconds
+            node.notice_at is not None
+            and now >= node.notice_at + config.notice_seconds - config.drain_seconds
         ):
             yield Delete(pod, "the instance goes soon")
-        elif replaced and (node.expiring is not None or pod.detached != NOTICE):
+        elif replaced and (node.notice_at is not None or pod.detach_reason != NOTICE):
             yield Evict(pod, "it is replaced")
 
 
-def _on(node: Node, view: View) -> list[Pod]:
-    return [pod for pod in view.pods.values() if pod.node == node.name and not pod.leaving]
+def _on(node: Node, snapshot: ClusterSnapshot) -> list[Pod]:
+    return [pod for pod in snapshot.pods.values() if pod.node == node.name and not pod.terminating]

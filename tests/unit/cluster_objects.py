@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from interruption_handler.actions import Action
-from interruption_handler.model import Config, Node, Pod, View
+from interruption_handler.model import ClusterSnapshot, Config, Node, Pod
 
 POOL = {"inference-pool": "inference-local-1"}
 NOW = 1_800_000_000.0
@@ -31,9 +31,9 @@ def node(name: str, **changes: Any) -> Node:
         name,
         NOW - 7200,
         ready=True,
-        expiring=None,
-        closed=False,
-        closed_for="",
+        notice_at=None,
+        unschedulable=False,
+        cordon_reason="",
         spot=True,
         labels={"inference": "tensorflow", **POOL},
     )
@@ -49,23 +49,25 @@ def pod(name: str, on: str = "", **changes: Any) -> Pod:
         node=on,
         ready=bool(on),
         created=NOW - 3600,
-        leaving=False,
-        hash="abc",
-        detached="",
-        old_hash="",
-        cost="",
+        terminating=False,
+        template_hash="abc",
+        detach_reason="",
+        detached_hash="",
+        deletion_cost="",
     )
     return replace(base, **changes)
 
 
 def detached(name: str, on: str, why: str = "notice", **changes: Any) -> Pod:
     """A pod that was taken off its ReplicaSet."""
-    return pod(name, on, hash="", old_hash="abc", detached=why, **changes)
+    return pod(name, on, template_hash="", detached_hash="abc", detach_reason=why, **changes)
 
 
-def view(nodes: Iterable[Node], pods: Iterable[Pod], desired: int, **more: Any) -> View:
+def snapshot(
+    nodes: Iterable[Node], pods: Iterable[Pod], desired: int, **more: Any
+) -> ClusterSnapshot:
     """A moment."""
-    return View(
+    return ClusterSnapshot(
         {each.name: each for each in nodes}, {each.name: each for each in pods}, desired, **more
     )
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from interruption_handler.actions import Close, Delete, Detach, Evict
+from interruption_handler.actions import Cordon, Delete, Detach, Evict
 from interruption_handler.loop import decide
-from interruption_handler.model import View
+from interruption_handler.model import ClusterSnapshot
 from tests.unit.cluster_objects import NOW, config, node, pod
 
 BOOT, LOAD, NOTICE = 150, 40, 300
@@ -46,7 +46,7 @@ class Small:
     def lose_spot(self, seconds: int = 420) -> Small:
         """Notice for all preemptible nodes now, and what becomes of it within so many seconds."""
         for name in self._told:
-            self.nodes[name] = replace(self.nodes[name], expiring=NOW)
+            self.nodes[name] = replace(self.nodes[name], notice_at=NOW)
         self._booting += [(BOOT, name) for name in self._relief]
         for self.second in range(seconds):
             self._cloud()
@@ -64,7 +64,7 @@ class Small:
             self._booting.remove((due, name))
             self.nodes[name] = node(name, created=NOW + self.second)
             if name in self._relief and (old := self._relief[name]) in self.nodes:
-                self.nodes[old] = replace(self.nodes[old], closed=True)
+                self.nodes[old] = replace(self.nodes[old], unschedulable=True)
         if self.second == NOTICE:
             for name in self._told:
                 self.nodes.pop(name)
@@ -73,7 +73,9 @@ class Small:
             }
         for new, old in self._relief.items():
             for one in [
-                p for p in self.pods.values() if new in self.nodes and p.node == old and p.hash
+                p
+                for p in self.pods.values()
+                if new in self.nodes and p.node == old and p.template_hash
             ]:
                 self._evict(one.name)
 
@@ -81,11 +83,13 @@ class Small:
         """The ReplicaSet makes what is missing, the scheduler places it, the node scaler orders for
         what finds no room.
         """
-        for _ in range(self.desired - sum(bool(one.hash) for one in self.pods.values())):
+        for _ in range(self.desired - sum(bool(one.template_hash) for one in self.pods.values())):
             self._made += 1
             self.pods[f"n{self._made}"] = pod(f"n{self._made}", created=NOW + self.second)
         taken = {one.node for one in self.pods.values()}
-        free = [name for name, one in self.nodes.items() if not one.closed and name not in taken]
+        free = [
+            name for name, one in self.nodes.items() if not one.unschedulable and name not in taken
+        ]
         waiting = [one for one in self.pods.values() if not one.node]
         for one, place in zip(waiting, free, strict=False):
             self.pods[one.name] = replace(one, node=place)
@@ -99,21 +103,25 @@ class Small:
     def _handle(self) -> None:
         """The handler's decisions, carried out as the API server would."""
         for action in decide(
-            View(dict(self.nodes), dict(self.pods), self.desired), config(), NOW + self.second
+            ClusterSnapshot(dict(self.nodes), dict(self.pods), self.desired),
+            config(),
+            NOW + self.second,
         ):
             match action:
-                case Close(one, why):
+                case Cordon(one, why):
                     self.nodes[one.name] = replace(
-                        self.nodes[one.name], closed=True, closed_for=why
+                        self.nodes[one.name], unschedulable=True, cordon_reason=why
                     )
                 case Detach(one, why):
-                    self.pods[one.name] = replace(one, hash="", old_hash=one.hash, detached=why)
+                    self.pods[one.name] = replace(
+                        one, template_hash="", detached_hash=one.template_hash, detach_reason=why
+                    )
                 case Evict(one, _):
                     if not self._evict(one.name):
                         continue
                 case Delete(one, _, _):
                     self.pods.pop(one.name, None)
-            place = one.name if isinstance(action, Close) else one.node
+            place = one.name if isinstance(action, Cordon) else one.node
             self.did.append((type(action).__name__, place))
 
     def _evict(self, name: str) -> bool:

@@ -11,19 +11,19 @@ import pytest
 
 from interruption_handler import actions, lease, loop
 from interruption_handler.actions import (
-    Actor,
-    Close,
+    Cordon,
     Delete,
     Detach,
     Evict,
-    Floor,
-    Forget,
+    Executor,
+    ForceDelete,
     Reattach,
-    Reopen,
+    SetMinReplicas,
+    Uncordon,
 )
-from interruption_handler.informer import Mirror
+from interruption_handler.informer import Informer
 from interruption_handler.kube import ApiError
-from tests.unit.cluster_objects import config, detached, node, pod, view
+from tests.unit.cluster_objects import config, detached, node, pod, snapshot
 
 Call = tuple[str, str, Any]
 
@@ -91,9 +91,9 @@ class Server:
         return {**self.lease, "metadata": dict(self.lease["metadata"])}
 
 
-def actor(server: Server) -> Actor:
-    """An actor on that server."""
-    return Actor(server, config(), lambda key, value: None)  # type: ignore[arg-type]
+def executor(server: Server) -> Executor:
+    """An executor on that server."""
+    return Executor(server, config(), lambda key, value: None)  # type: ignore[arg-type]
 
 
 PODS = "/api/v1/namespaces/inference/pods"
@@ -103,7 +103,7 @@ PODS = "/api/v1/namespaces/inference/pods"
     ("action", "call"),
     [
         (
-            Close(node("n1"), "notice"),
+            Cordon(node("n1"), "notice"),
             (
                 "PATCH",
                 "/api/v1/nodes/n1",
@@ -114,7 +114,7 @@ PODS = "/api/v1/namespaces/inference/pods"
             ),
         ),
         (
-            Reopen(node("n1"), ""),
+            Uncordon(node("n1"), ""),
             (
                 "PATCH",
                 "/api/v1/nodes/n1",
@@ -161,7 +161,7 @@ PODS = "/api/v1/namespaces/inference/pods"
         ),
         (Delete(pod("a"), ""), ("DELETE", f"{PODS}/a", {"preconditions": {"uid": "uid-a"}})),
         (
-            Floor(4, ""),
+            SetMinReplicas(4, ""),
             (
                 "PATCH",
                 "/apis/autoscaling/v2/namespaces/inference/horizontalpodautoscalers/bert-hpa",
@@ -175,13 +175,13 @@ def test_each_action_is_one_request_that_names_the_object_it_means(
     action: actions.Action, call: Call
 ) -> None:
     server = Server()
-    assert actor(server).perform(action) is not None
+    assert executor(server).perform(action) is not None
     assert server.calls == [call]
 
 
 def test_an_eviction_asks_the_disruption_budget_about_this_very_pod() -> None:
     server = Server()
-    actor(server).perform(Evict(pod("a", "n1"), ""))
+    executor(server).perform(Evict(pod("a", "n1"), ""))
     (method, path, body) = server.calls[0]
     assert (method, path) == ("POST", f"{PODS}/a/eviction")
     assert body["kind"] == "Eviction" and body["deleteOptions"]["preconditions"] == {"uid": "uid-a"}
@@ -189,10 +189,10 @@ def test_an_eviction_asks_the_disruption_budget_about_this_very_pod() -> None:
 
 def test_a_pod_is_force_deleted_only_when_the_server_itself_does_not_know_its_node() -> None:
     known = Server()
-    assert actor(known).perform(Forget(pod("a", "n1"))) is None
+    assert executor(known).perform(ForceDelete(pod("a", "n1"))) is None
     assert [method for method, _, _ in known.calls] == ["GET"]
     gone = Server(**{"/nodes/": 404})
-    actor(gone).perform(Forget(pod("a", "n1")))
+    executor(gone).perform(ForceDelete(pod("a", "n1")))
     assert gone.calls[1:] == [
         ("DELETE", f"{PODS}/a", {"preconditions": {"uid": "uid-a"}, "gracePeriodSeconds": 0})
     ]
@@ -201,7 +201,7 @@ def test_a_pod_is_force_deleted_only_when_the_server_itself_does_not_know_its_no
 @pytest.mark.parametrize("status", [0, 403, 500])
 def test_a_node_that_can_not_be_asked_for_is_not_taken_for_gone(status: int) -> None:
     server = Server(**{"/nodes/": status})
-    assert actor(server).perform(Forget(pod("a", "n1"))) is None
+    assert executor(server).perform(ForceDelete(pod("a", "n1"))) is None
     assert [method for method, _, _ in server.calls] == ["GET"]
 
 
@@ -209,14 +209,14 @@ def test_a_node_that_can_not_be_asked_for_is_not_taken_for_gone(status: int) -> 
 def test_a_refusal_is_never_an_error_of_the_handler(
     status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert actor(Server(**{"/eviction": status})).perform(Evict(pod("a", "n1"), "")) is None
+    assert executor(Server(**{"/eviction": status})).perform(Evict(pod("a", "n1"), "")) is None
     said = capsys.readouterr().out
     assert ('"level": "error"' in said) is (status in (500, 0)) and "Traceback" not in said
 
 
 def test_what_was_done_is_not_done_again_at_once_and_what_was_refused_soon() -> None:
     done, refused = Evict(pod("a", "n1"), ""), Evict(pod("b", "n1"), "")
-    acting = actor(Server(**{"/b/": 429}))
+    acting = executor(Server(**{"/b/": 429}))
     acting.perform(done)
     acting.perform(refused)
     now = time.monotonic()
@@ -241,8 +241,8 @@ def test_a_mirror_starts_again_from_a_list_when_its_version_is_too_old() -> None
         ],
         ApiError(410, "watch", "too old"),
     ]
-    mirror = Mirror(server, "/pods", {}, lambda raw: raw["metadata"]["name"], changed)  # type: ignore[arg-type]
-    mirror.start()
+    informer = Informer(server, "/pods", {}, lambda raw: raw["metadata"]["name"], changed)  # type: ignore[arg-type]
+    informer.start()
     deadline = time.monotonic() + 30
     while [version for method, _, version in server.calls if method == "WATCH"][:3] != [
         "5",
@@ -255,11 +255,11 @@ def test_a_mirror_starts_again_from_a_list_when_its_version_is_too_old() -> None
         "7",
         "9",
     ]
-    assert mirror.now() == {"b": "b"} and mirror.synced.is_set()
+    assert informer.now() == {"b": "b"} and informer.synced.is_set()
 
 
 def lease_of(server: Server, identity: str) -> lease.Lease:
-    """A replica's view of the Lease."""
+    """A replica's snapshot of the Lease."""
     return lease.Lease(server, config(), identity, threading.Event())  # type: ignore[arg-type]
 
 
@@ -289,7 +289,7 @@ def test_a_note_outlives_the_replica_that_wrote_it() -> None:
     server = Server()
     first = lease_of(server, "first")
     first._take()
-    first.remember("elastic-inference/mix", "{}")
+    first.save_note("elastic-inference/mix", "{}")
     first._until = time.monotonic() + 5
     first.release()
     second = lease_of(server, "second")
@@ -303,5 +303,5 @@ def test_a_decision_that_fails_keeps_no_other_from_being_made(
         raise RuntimeError("bug")
 
     monkeypatch.setattr(loop, "DECISIONS", (broken, *loop.DECISIONS))
-    found = loop.decide(view([], [pod("a", "gone")], 1), config(), 0)
-    assert [type(one).__name__ for one in found] == ["Forget"]
+    found = loop.decide(snapshot([], [pod("a", "gone")], 1), config(), 0)
+    assert [type(one).__name__ for one in found] == ["ForceDelete"]

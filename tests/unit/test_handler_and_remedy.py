@@ -25,7 +25,7 @@ def test_every_node_goes_through_the_same_steps_whether_acks_remedy_acts_or_fail
     acts, fails = (Small(SPOT, ON_DEMAND, remedies).lose_spot() for remedies in (SPOT, 0))
     for name in (f"s{n}" for n in range(SPOT)):
         steps = [[kind for kind, place in played.did if place == name] for played in (acts, fails)]
-        assert steps[0] == steps[1] == ["Close", "Detach", "Evict"]
+        assert steps[0] == steps[1] == ["Cordon", "Detach", "Evict"]
 
 
 def test_without_the_handler_the_remedy_alone_leaves_pods_missing_and_its_failure_more() -> None:
@@ -41,7 +41,7 @@ def test_evictions_wait_for_the_budget_and_what_it_never_grants_is_deleted_befor
 ):
     played = Small(SPOT, ON_DEMAND, SPOT, budget=-1).lose_spot()
     steps = [[kind for kind, place in played.did if place == f"s{n}"] for n in range(SPOT)]
-    assert steps == [["Close", "Detach", "Delete"]] * SPOT
+    assert steps == [["Cordon", "Detach", "Delete"]] * SPOT
     assert min(played.serving) >= WANTED, "they are replaced by then"
     assert NOTICE > BOOT + LOAD
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from interruption_handler import capacity_mix
-from interruption_handler.actions import Rank, Remember
-from interruption_handler.model import View
-from tests.unit.cluster_objects import NOW, config, detached, node, pod, told, view
+from interruption_handler.actions import SaveNote, SetDeletionCost
+from interruption_handler.model import ClusterSnapshot
+from tests.unit.cluster_objects import NOW, config, detached, node, pod, snapshot, told
 
 MIX = {"base": 0, "percent": 30, "points": 4, "after_seconds": 300, "most_nodes": 40}
 CONFIG = config(mix=MIX)
@@ -20,19 +20,19 @@ def cluster(
     note: dict[str, Any] | None = None,
     more: tuple = (),
     pods: tuple = (),
-) -> View:
+) -> ClusterSnapshot:
     """`spot` and `on_demand` nodes with a pod each."""
     nodes = [node(f"s{n}") for n in range(spot)] + [
         node(f"d{n}", spot=False) for n in range(on_demand)
     ]
     serving = [pod(f"p-{one.name}", one.name) for one in nodes]
     memory = {capacity_mix.NOTE: json.dumps(note)} if note is not None else {}
-    return view([*nodes, *more], [*serving, *pods], len(serving), memory=memory)
+    return snapshot([*nodes, *more], [*serving, *pods], len(serving), notes=memory)
 
 
 def noted(actions: list) -> dict[str, Any]:
     """The note that is written."""
-    (found,) = [one for one in actions if isinstance(one, Remember)]
+    (found,) = [one for one in actions if isinstance(one, SaveNote)]
     return json.loads(found.value or "{}")
 
 
@@ -73,24 +73,24 @@ def test_the_base_is_no_surplus() -> None:
 
 def test_too_many_pay_as_you_go_nodes_are_only_noted_at_first() -> None:
     actions = list(capacity_mix.decide(cluster(6, 14), CONFIG, NOW))
-    assert told(actions) == [("Remember", "")] and noted(actions) == {"over": NOW}
+    assert told(actions) == [("SaveNote", "")] and noted(actions) == {"over": NOW}
 
 
 def test_after_a_while_one_is_replaced_as_a_probe() -> None:
     actions = list(capacity_mix.decide(cluster(6, 14, {"over": NOW - 300}), CONFIG, NOW))
-    assert [kind for kind, _ in told(actions)] == ["Remember", "Close"] and noted(actions)[
+    assert [kind for kind, _ in told(actions)] == ["SaveNote", "Cordon"] and noted(actions)[
         "size"
     ] == 1
 
 
 def test_a_closed_nodes_pod_is_detached_only_then() -> None:
-    marked = node("marked", spot=False, closed=True, closed_for="mix")
+    marked = node("marked", spot=False, unschedulable=True, cordon_reason="mix")
     seen = cluster(6, 13, {"over": 1, "started": NOW, "size": 1}, (marked,), (pod("x", "marked"),))
     assert told(capacity_mix.decide(seen, CONFIG, NOW + 1)) == [("Detach", "x")]
 
 
 def test_a_probe_that_brings_a_preemptible_node_is_followed_by_more() -> None:
-    marked = node("marked", spot=False, closed=True, closed_for="mix")
+    marked = node("marked", spot=False, unschedulable=True, cordon_reason="mix")
     seen = cluster(
         6, 13, {"over": 1, "started": NOW, "size": 1}, (marked, node("new", created=NOW + 60))
     )
@@ -106,7 +106,7 @@ def test_a_probe_that_brings_pay_as_you_go_again_is_taken_back_and_the_next_come
     None
 ):
     marked, bought = (
-        node("marked", spot=False, closed=True, closed_for="mix"),
+        node("marked", spot=False, unschedulable=True, cordon_reason="mix"),
         node("new", spot=False, created=NOW + 60),
     )
     pauses = []
@@ -119,7 +119,7 @@ def test_a_probe_that_brings_pay_as_you_go_again_is_taken_back_and_the_next_come
                 NOW + 90,
             )
         )
-        assert told(actions)[:2] == [("Reopen", "marked"), ("Reattach", "x")]
+        assert told(actions)[:2] == [("Uncordon", "marked"), ("Reattach", "x")]
         note = {**noted(actions), "started": NOW}
         pauses.append(note["pause"])
         assert note["size"] == 1
@@ -128,7 +128,7 @@ def test_a_probe_that_brings_pay_as_you_go_again_is_taken_back_and_the_next_come
 
 def test_nothing_is_begun_while_something_else_goes_on() -> None:
     note = {"over": NOW - 1000}
-    under_notice = node("e", expiring=NOW)
+    under_notice = node("e", notice_at=NOW)
     busy = [
         cluster(6, 14, note, pods=(pod("waiting"),)),
         cluster(6, 14, note, pods=(detached("x", "s0"),)),
@@ -145,13 +145,13 @@ def test_the_pool_must_have_room_for_the_replacement() -> None:
 
 
 def test_a_node_nobody_removed_is_opened_again() -> None:
-    marked = node("marked", spot=False, closed=True, closed_for="mix")
+    marked = node("marked", spot=False, unschedulable=True, cordon_reason="mix")
     seen = cluster(14, 6, {"ended": NOW - 1801}, (marked,))
-    assert told(capacity_mix.decide(seen, CONFIG, NOW)) == [("Reopen", "marked")]
+    assert told(capacity_mix.decide(seen, CONFIG, NOW)) == [("Uncordon", "marked")]
 
 
 def test_a_note_that_can_not_be_read_is_no_note() -> None:
-    seen = view([node("s0")], [pod("a", "s0")], 1, memory={capacity_mix.NOTE: "{"})
+    seen = snapshot([node("s0")], [pod("a", "s0")], 1, notes={capacity_mix.NOTE: "{"})
     assert list(capacity_mix.decide(seen, CONFIG, NOW)) == []
 
 
@@ -170,7 +170,7 @@ def test_whatever_the_hpa_leaves_has_the_wanted_mix_as_far_as_there_are_such_pod
     costs = {
         one.pod.node: one.cost
         for one in capacity_mix.rank(cluster(spot, on_demand), CONFIG, NOW)
-        if isinstance(one, Rank)
+        if isinstance(one, SetDeletionCost)
     }
     dearest = sorted(costs, key=lambda name: costs[name], reverse=True)
     assert len(dearest) == spot + on_demand
@@ -181,7 +181,9 @@ def test_whatever_the_hpa_leaves_has_the_wanted_mix_as_far_as_there_are_such_pod
 
 
 def test_a_rank_that_stands_is_not_written_again() -> None:
-    first = view([node("s0")], [pod("a", "s0", cost="-2")], 1)
+    first = snapshot([node("s0")], [pod("a", "s0", deletion_cost="-2")], 1)
     assert [
-        one.cost for one in capacity_mix.rank(first, CONFIG, NOW) if isinstance(one, Rank)
+        one.cost
+        for one in capacity_mix.rank(first, CONFIG, NOW)
+        if isinstance(one, SetDeletionCost)
     ] == []

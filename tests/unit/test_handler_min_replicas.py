@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from interruption_handler import min_replicas
-from interruption_handler.actions import Floor
+from interruption_handler.actions import SetMinReplicas
 from interruption_handler.cron import Cron
-from tests.unit.cluster_objects import NOW, config, view
+from tests.unit.cluster_objects import NOW, config, snapshot
 
 SHANGHAI = "Asia/Shanghai"
 DAY = [
@@ -41,8 +41,8 @@ def hpa(
 
 def wanted(settings: dict, now: float, state: dict) -> list[int]:
     """The minimums that are set."""
-    found = min_replicas.decide(view([], [], 1, hpa=state), config(floors=settings), now)
-    return [one.replicas for one in found if isinstance(one, Floor)]
+    found = min_replicas.decide(snapshot([], [], 1, hpa=state), config(floors=settings), now)
+    return [one.replicas for one in found if isinstance(one, SetMinReplicas)]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_other_troubles_of_the_hpa_are_no_missing_metric() -> None:
 
 def test_without_an_hpa_or_without_floors_nothing_is_set() -> None:
     assert wanted({"base": 3, "schedules": []}, NOW, {}) == []
-    assert list(min_replicas.decide(view([], [], 1, hpa=hpa(1)), config(), NOW)) == []
+    assert list(min_replicas.decide(snapshot([], [], 1, hpa=hpa(1)), config(), NOW)) == []
 
 
 @pytest.mark.parametrize(

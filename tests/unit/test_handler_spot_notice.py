@@ -7,25 +7,31 @@ import pytest
 from interruption_handler import orphaned_pods, spot_notice
 from interruption_handler.actions import Delete
 from interruption_handler.model import node_of, pod_of
-from tests.unit.cluster_objects import NOW, config, detached, node, pod, told, view
+from tests.unit.cluster_objects import NOW, config, detached, node, pod, snapshot, told
 
 
 def test_a_notice_closes_the_node_and_detaches_its_pods_and_touches_no_other() -> None:
-    seen = view([node("n1", expiring=NOW), node("n2")], [pod("a", "n1"), pod("b", "n2")], 2)
-    assert told(spot_notice.decide(seen, config(), NOW)) == [("Close", "n1"), ("Detach", "a")]
+    seen = snapshot([node("n1", notice_at=NOW), node("n2")], [pod("a", "n1"), pod("b", "n2")], 2)
+    assert told(spot_notice.decide(seen, config(), NOW)) == [("Cordon", "n1"), ("Detach", "a")]
 
 
 def test_a_detached_pod_goes_on_serving_until_its_replacement_is_ready() -> None:
-    nodes = [node("n1", expiring=NOW, closed=True, closed_for="notice"), node("n2"), node("n3")]
-    waiting = view(nodes, [detached("a", "n1"), pod("b", "n2"), pod("c", "n3", ready=False)], 2)
+    nodes = [
+        node("n1", notice_at=NOW, unschedulable=True, cordon_reason="notice"),
+        node("n2"),
+        node("n3"),
+    ]
+    waiting = snapshot(nodes, [detached("a", "n1"), pod("b", "n2"), pod("c", "n3", ready=False)], 2)
     assert told(spot_notice.decide(waiting, config(), NOW + 100)) == []
-    replaced = view(nodes, [detached("a", "n1"), pod("b", "n2"), pod("c", "n3")], 2)
+    replaced = snapshot(nodes, [detached("a", "n1"), pod("b", "n2"), pod("c", "n3")], 2)
     assert told(spot_notice.decide(replaced, config(), NOW + 100)) == [("Evict", "a")]
 
 
 def test_what_is_left_is_deleted_a_drain_before_the_instance_goes() -> None:
-    seen = view(
-        [node("n1", expiring=NOW, closed=True)], [detached("a", "n1"), pod("b", ready=False)], 1
+    seen = snapshot(
+        [node("n1", notice_at=NOW, unschedulable=True)],
+        [detached("a", "n1"), pod("b", ready=False)],
+        1,
     )
     told_config = config(notice_seconds=300, drain_seconds=30)
     assert told(spot_notice.decide(seen, told_config, NOW + 269)) == []
@@ -36,33 +42,35 @@ def test_what_is_left_is_deleted_a_drain_before_the_instance_goes() -> None:
 
 
 def test_a_handler_that_starts_late_detaches_first_and_deletes_at_the_next_look() -> None:
-    nodes = [node("n1", expiring=NOW)]
-    assert told(spot_notice.decide(view(nodes, [pod("a", "n1")], 1), config(), NOW + 280)) == [
-        ("Close", "n1"),
+    nodes = [node("n1", notice_at=NOW)]
+    assert told(spot_notice.decide(snapshot(nodes, [pod("a", "n1")], 1), config(), NOW + 280)) == [
+        ("Cordon", "n1"),
         ("Detach", "a"),
     ]
     assert ("Delete", "a") in told(
-        spot_notice.decide(view(nodes, [detached("a", "n1")], 1), config(), NOW + 280)
+        spot_notice.decide(snapshot(nodes, [detached("a", "n1")], 1), config(), NOW + 280)
     )
 
 
 def test_a_withdrawn_notice_opens_the_node_and_gives_the_pod_back() -> None:
-    seen = view(
-        [node("n1", closed=True, closed_for="notice")],
+    seen = snapshot(
+        [node("n1", unschedulable=True, cordon_reason="notice")],
         [detached("a", "n1"), pod("b", ready=False)],
         1,
     )
-    assert told(spot_notice.decide(seen, config(), NOW)) == [("Reopen", "n1"), ("Reattach", "a")]
+    assert told(spot_notice.decide(seen, config(), NOW)) == [("Uncordon", "n1"), ("Reattach", "a")]
 
 
 def test_a_node_closed_by_somebody_else_stays_closed_but_gets_its_pod_back() -> None:
-    seen = view([node("n1", closed=True)], [detached("a", "n1")], 1)
+    seen = snapshot([node("n1", unschedulable=True)], [detached("a", "n1")], 1)
     assert told(spot_notice.decide(seen, config(), NOW)) == [("Reattach", "a")]
 
 
 def test_headroom_on_a_node_under_notice_moves_at_once() -> None:
-    seen = view(
-        [node("n1", expiring=NOW, closed=True)], [pod("h", "n1", role="headroom", hash="x")], 0
+    seen = snapshot(
+        [node("n1", notice_at=NOW, unschedulable=True)],
+        [pod("h", "n1", role="headroom", template_hash="x")],
+        0,
     )
     (gone,) = spot_notice.decide(seen, config(), NOW)
     assert isinstance(gone, Delete) and gone.grace == 0
@@ -70,25 +78,29 @@ def test_headroom_on_a_node_under_notice_moves_at_once() -> None:
 
 def test_another_stacks_nodes_are_left_alone_unless_one_of_our_pods_is_there() -> None:
     foreign = node(
-        "n1", expiring=NOW, labels={"inference": "tensorflow", "inference-pool": "other"}
+        "n1", notice_at=NOW, labels={"inference": "tensorflow", "inference-pool": "other"}
     )
-    assert told(spot_notice.decide(view([foreign], [], 1), config(), NOW)) == []
-    old_pool = view([foreign], [pod("a", "n1")], 1)
-    assert told(spot_notice.decide(old_pool, config(), NOW)) == [("Close", "n1"), ("Detach", "a")]
+    assert told(spot_notice.decide(snapshot([foreign], [], 1), config(), NOW)) == []
+    old_pool = snapshot([foreign], [pod("a", "n1")], 1)
+    assert told(spot_notice.decide(old_pool, config(), NOW)) == [("Cordon", "n1"), ("Detach", "a")]
 
 
 def test_pods_on_their_way_out_are_left_to_go() -> None:
-    seen = view([node("n1", expiring=NOW, closed=True)], [replace(pod("a", "n1"), leaving=True)], 1)
+    seen = snapshot(
+        [node("n1", notice_at=NOW, unschedulable=True)],
+        [replace(pod("a", "n1"), terminating=True)],
+        1,
+    )
     assert told(spot_notice.decide(seen, config(), NOW + 299)) == []
 
 
 def test_all_preemptible_nodes_at_once_are_one_step() -> None:
-    nodes = [node(f"s{n}", expiring=NOW) for n in range(14)] + [
+    nodes = [node(f"s{n}", notice_at=NOW) for n in range(14)] + [
         node(f"d{n}", spot=False) for n in range(6)
     ]
     actions = told(
         spot_notice.decide(
-            view(nodes, [pod(f"p-{one.name}", one.name) for one in nodes], 20), config(), NOW
+            snapshot(nodes, [pod(f"p-{one.name}", one.name) for one in nodes], 20), config(), NOW
         )
     )
     assert len(actions) == 28 and {name[-2:-1] for _, name in actions} <= {"s", "1"}
@@ -98,13 +110,13 @@ def test_all_preemptible_nodes_at_once_are_one_step() -> None:
 def test_pods_of_nodes_that_are_not_seen_are_looked_into_and_waiting_ones_are_not(
     role: str,
 ) -> None:
-    seen = view([node("n1")], [pod("a", "n1"), pod("b", "gone", role=role), pod("c")], 3)
-    assert told(orphaned_pods.decide(seen, config(), NOW)) == [("Forget", "b")]
+    seen = snapshot([node("n1")], [pod("a", "n1"), pod("b", "gone", role=role), pod("c")], 3)
+    assert told(orphaned_pods.decide(seen, config(), NOW)) == [("ForceDelete", "b")]
 
 
 def test_a_terminating_pod_of_a_lost_node_is_looked_into_too() -> None:
-    seen = view([], [replace(pod("a", "gone"), leaving=True)], 1)
-    assert told(orphaned_pods.decide(seen, config(), NOW)) == [("Forget", "a")]
+    seen = snapshot([], [replace(pod("a", "gone"), terminating=True)], 1)
+    assert told(orphaned_pods.decide(seen, config(), NOW)) == [("ForceDelete", "a")]
 
 
 def test_objects_are_read_as_kubernetes_writes_them() -> None:
@@ -129,7 +141,7 @@ def test_objects_are_read_as_kubernetes_writes_them() -> None:
             },
         }
     )
-    assert (found.expiring, found.closed, found.closed_for, found.spot, found.ready) == (
+    assert (found.notice_at, found.unschedulable, found.cordon_reason, found.spot, found.ready) == (
         1_800_000_000.0,
         True,
         "notice",
@@ -142,7 +154,7 @@ def test_objects_are_read_as_kubernetes_writes_them() -> None:
             "status": {"conditions": [{"type": "InstanceExpired", "status": "Unknown"}]},
         }
     )
-    assert unknown.expiring is None and not unknown.spot and not unknown.ready
+    assert unknown.notice_at is None and not unknown.spot and not unknown.ready
 
 
 def test_no_notice_is_older_than_its_node() -> None:
@@ -157,7 +169,7 @@ def test_no_notice_is_older_than_its_node() -> None:
             "status": {"conditions": [stale]},
         }
     )
-    assert found.expiring == 1_800_000_000.0
+    assert found.notice_at == 1_800_000_000.0
 
 
 def test_only_pods_of_the_model_server_and_the_headroom_are_seen() -> None:
@@ -174,7 +186,7 @@ def test_only_pods_of_the_model_server_and_the_headroom_are_seen() -> None:
     serving = pod_of(
         labelled(app="tensorflow-serving", release="bert-v1", pod_template_hash="abc"), selector
     )
-    assert serving is not None and (serving.role, serving.hash, serving.node) == (
+    assert serving is not None and (serving.role, serving.template_hash, serving.node) == (
         "serving",
         "abc",
         "",
