@@ -1,8 +1,10 @@
-"""The interruption handler: what runs inside the cluster beside the model server, on the standard
-library alone.
+"""The interruption handler: a program that runs in the cluster beside the model server and moves
+its pods off preemptible nodes before their instances are reclaimed.
 
-Its files travel in a ConfigMap (components/serving/interruption.py) and run on a plain Python
-image. Decisions (`spot_notice`, `orphaned_pods`, `capacity_mix`, `min_replicas`) are pure functions of what is seen; `informer`,
-`actions`, `lease` and `kube` do the talking. All state lies in the cluster's objects, so that the
-handler may be stopped at any moment.
+The stack mounts these files from a ConfigMap (components/serving/interruption.py) into a plain
+Python image: standard library only. `spot_notice`, `orphaned_pods`, `capacity_mix` and
+`min_replicas` decide; each is a pure function of a `ClusterSnapshot`. `informer`, `actions`,
+`lease` and `kube` talk to the API server. All state is in the cluster's objects, so the handler can
+be stopped at any moment. `cron` and `pool_sizing` are also used by the settings, the policies and
+the planner.
 """

@@ -1,5 +1,5 @@
-"""What the handler can do to the cluster: every action idempotent, on one object, refused by the
-server when the object is another one.
+"""The changes the handler can make to the cluster. Each is idempotent, concerns one object, and is
+refused by the server when another object has taken that name.
 """
 
 from __future__ import annotations
@@ -9,17 +9,32 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .config import Config
 from .kube import Api, ApiError
 from .log import log_event
-from .model import CORDONED, DELETION_COST, DETACHED, HASH, OLD_HASH, Config, Node, Object, Pod
+from .snapshot import (
+    CORDONED_ANNOTATION,
+    DELETION_COST_ANNOTATION,
+    DETACHED_HASH_ANNOTATION,
+    DETACHED_LABEL,
+    TEMPLATE_HASH_LABEL,
+    Node,
+    Object,
+    Pod,
+)
 
-GONE, CONFLICT, REFUSED = 404, 409, 429
-AGAIN, RETRY = 2.0, 0.5
+NOT_FOUND, CONFLICT, TOO_MANY_REQUESTS = 404, 409, 429
+REPEAT_AFTER = 2.0
+"""Seconds before an action is repeated: by then the informers have seen what it changed."""
+RETRY_AFTER = 0.5
+"""Seconds before an action that the server refused is tried again."""
+NEVER = -1e9
+MAX_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True)
 class Cordon:
-    """Let no new pod come to a node (cordon)."""
+    """Cordon a node: the scheduler places no new pod on it."""
 
     node: Node
     why: str
@@ -27,7 +42,7 @@ class Cordon:
 
 @dataclass(frozen=True)
 class Uncordon:
-    """Take that back."""
+    """Uncordon a node that the handler cordoned."""
 
     node: Node
     why: str
@@ -35,8 +50,8 @@ class Uncordon:
 
 @dataclass(frozen=True)
 class Detach:
-    """Take a pod off its ReplicaSet: the ReplicaSet makes another one at once, and this one goes on
-    serving.
+    """Take a pod off its ReplicaSet by removing its template hash label. The ReplicaSet creates a
+    replacement at once, and the detached pod keeps serving.
     """
 
     pod: Pod
@@ -45,8 +60,8 @@ class Detach:
 
 @dataclass(frozen=True)
 class Reattach:
-    """Give a detached pod its label back: a ReplicaSet with that hash takes it in, and deletes one
-    that isn't ready for it.
+    """Give a detached pod its template hash label back. A ReplicaSet with that hash adopts it, and
+    deletes a pod that is surplus then, one that is not ready first.
     """
 
     pod: Pod
@@ -55,7 +70,7 @@ class Reattach:
 
 @dataclass(frozen=True)
 class Evict:
-    """Ask for a pod to go; the disruption budget may refuse."""
+    """Evict a pod; the PodDisruptionBudget may refuse."""
 
     pod: Pod
     why: str
@@ -63,7 +78,7 @@ class Evict:
 
 @dataclass(frozen=True)
 class Delete:
-    """Delete a pod; `grace` None: its own grace period."""
+    """Delete a pod with a grace period of `grace` seconds; None: the pod's own."""
 
     pod: Pod
     why: str
@@ -72,15 +87,19 @@ class Delete:
 
 @dataclass(frozen=True)
 class ForceDelete:
-    """Delete a pod at once if its node is really gone."""
+    """Delete a pod without a grace period, but only if the server confirms that its node no longer
+    exists.
+    """
 
     pod: Pod
-    why: str = "its node is gone"
+    why: str = "its node no longer exists"
 
 
 @dataclass(frozen=True)
 class SetDeletionCost:
-    """Say how dear a pod is when the HPA takes pods away."""
+    """Set a pod's pod-deletion-cost annotation: at a scale-in the ReplicaSet deletes pods with the
+    lowest cost first.
+    """
 
     pod: Pod
     cost: int
@@ -97,7 +116,7 @@ class SetMinReplicas:
 
 @dataclass(frozen=True)
 class SaveNote:
-    """Write a note on the Lease; None removes it."""
+    """Save a note as an annotation of the Lease; None removes it."""
 
     key: str
     value: str | None
@@ -119,8 +138,8 @@ Action = (
 
 
 class Executor:
-    """Carries actions out. An action that was just done is not done again before the mirror can
-    have seen it.
+    """Carries actions out. An action that was just carried out is not repeated before the informers
+    can have seen its effect.
     """
 
     def __init__(
@@ -128,82 +147,79 @@ class Executor:
         api: Api,
         config: Config,
         save_note: Callable[[str, str | None], None],
-        again: float = AGAIN,
+        repeat_after: float = REPEAT_AFTER,
     ) -> None:
-        """`save_note` writes a note; `again` is how long an action isn't repeated, in seconds."""
-        self._api, self._config, self._save_note, self._again = api, config, save_note, again
+        """`save_note` writes a note to the Lease; `repeat_after` is in seconds."""
+        self._api, self._config, self._save_note = api, config, save_note
+        self._repeat_after = repeat_after
         self._done: dict[tuple[str, str], float] = {}
         self._alive: dict[str, float] = {}
 
     def due(self, action: Action, now: float) -> bool:
-        """Whether it wasn't done within the last moments. `now` is monotonic."""
-        return now - self._done.get(_key(action), -1e9) >= self._again
+        """Whether the action was not carried out within the last moments. `now` is monotonic."""
+        return now - self._done.get(_key(action), NEVER) >= self._repeat_after
 
     def perform(self, action: Action) -> Object | None:
-        """Do it and return the server's answer; None if it refused, could not be asked, or there
-        was nothing to do.
+        """Carry the action out. Returns the server's answer; None if the server refused or could
+        not be reached, or if nothing was to be done.
 
-        Nothing is tried again here: the next look at the cluster decides anew.
+        Nothing is retried here: the next round decides anew.
         """
         self._done[_key(action)] = time.monotonic()
-        if len(self._done) > 10_000:
+        if len(self._done) > MAX_REMEMBERED:
             self._done.clear()
         about = {"action": type(action).__name__, "object": _key(action)[1], "why": action.why}
         try:
             answer = self._do(action)
         except ApiError as error:
-            if error.status == GONE:
+            if error.status == NOT_FOUND:
                 return None
-            self._done[_key(action)] = time.monotonic() - self._again + RETRY
-            quiet = error.status in (CONFLICT, REFUSED)
+            self._done[_key(action)] = time.monotonic() - self._repeat_after + RETRY_AFTER
+            refused = error.status in (CONFLICT, TOO_MANY_REQUESTS)
             log_event(
-                "refused" if quiet else "failed",
-                level="info" if quiet else "error",
+                "action refused" if refused else "action failed",
+                level="info" if refused else "error",
                 error=str(error),
                 **about,
             )
             return None
         if answer is not None:
-            log_event("done", **about)
+            log_event("action done", **about)
         return answer
 
     def _do(self, action: Action) -> Object | None:
         api, namespace = self._api, self._config.namespace
         match action:
             case Cordon(node, why):
-                return api.patch(
-                    f"/api/v1/nodes/{node.name}",
-                    {"metadata": {"annotations": {CORDONED: why}}, "spec": {"unschedulable": True}},
-                )
+                return self._patch_node(node, why, unschedulable=True)
             case Uncordon(node, _):
-                return api.patch(
-                    f"/api/v1/nodes/{node.name}",
-                    {
-                        "metadata": {"annotations": {CORDONED: None}},
-                        "spec": {"unschedulable": None},
-                    },
-                )
+                return self._patch_node(node, None, unschedulable=None)
             case Detach(pod, why):
-                return self._patch(pod, {HASH: None, DETACHED: why}, {OLD_HASH: pod.template_hash})
+                return self._patch_pod(
+                    pod,
+                    {TEMPLATE_HASH_LABEL: None, DETACHED_LABEL: why},
+                    {DETACHED_HASH_ANNOTATION: pod.template_hash},
+                )
             case Reattach(pod, _):
-                return self._patch(pod, {HASH: pod.detached_hash, DETACHED: None}, {OLD_HASH: None})
+                return self._patch_pod(
+                    pod,
+                    {TEMPLATE_HASH_LABEL: pod.detached_hash, DETACHED_LABEL: None},
+                    {DETACHED_HASH_ANNOTATION: None},
+                )
             case SetDeletionCost(pod, cost, _):
-                return self._patch(pod, {}, {DELETION_COST: str(cost)})
+                return self._patch_pod(pod, {}, {DELETION_COST_ANNOTATION: str(cost)})
             case Evict(pod, _):
                 body = {
                     "apiVersion": "policy/v1",
                     "kind": "Eviction",
                     "metadata": {"name": pod.name, "namespace": namespace},
+                    "deleteOptions": {"preconditions": {"uid": pod.uid}},
                 }
-                return api.call(
-                    "POST",
-                    f"{self._pod(pod)}/eviction",
-                    {**body, "deleteOptions": {"preconditions": {"uid": pod.uid}}},
-                )
+                return api.call("POST", f"{self._pod_path(pod)}/eviction", body)
             case Delete(pod, _, grace):
                 return self._delete(pod, grace)
             case ForceDelete(pod, _):
-                return self._forget(pod)
+                return self._force_delete(pod)
             case SetMinReplicas(replicas, _):
                 path = f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers/{self._config.hpa}"
                 return api.patch(path, {"spec": {"minReplicas": replicas}})
@@ -211,48 +227,57 @@ class Executor:
                 self._save_note(key, value)
                 return {}
 
-    def _forget(self, pod: Pod) -> Object | None:
-        """The cache may lag behind: only the server's own "not found" counts. A node found is not
-        asked for again at once.
+    def _force_delete(self, pod: Pod) -> Object | None:
+        """The informers may lag behind: only the server's own "not found" proves that the node no
+        longer exists. A node that does exist is not looked up again for a while.
         """
         now = time.monotonic()
-        if now - self._alive.get(pod.node, -1e9) < AGAIN:
+        if now - self._alive.get(pod.node, NEVER) < REPEAT_AFTER:
             return None
         try:
             self._api.get(f"/api/v1/nodes/{pod.node}")
         except ApiError as error:
-            if error.status != GONE:
+            if error.status != NOT_FOUND:
                 raise
             return self._delete(pod, 0)
-        self._alive = {name: seen for name, seen in self._alive.items() if now - seen < AGAIN} | {
-            pod.node: now
-        }
+        alive = {name: seen for name, seen in self._alive.items() if now - seen < REPEAT_AFTER}
+        self._alive = {**alive, pod.node: now}
         return None
 
-    def _pod(self, pod: Pod) -> str:
+    def _pod_path(self, pod: Pod) -> str:
         return f"/api/v1/namespaces/{self._config.namespace}/pods/{pod.name}"
 
-    def _patch(self, pod: Pod, labels: Mapping[str, Any], notes: Mapping[str, Any]) -> Object:
+    def _patch_node(self, node: Node, reason: str | None, *, unschedulable: bool | None) -> Object:
         return self._api.patch(
-            self._pod(pod), {"metadata": {"uid": pod.uid, "labels": labels, "annotations": notes}}
+            f"/api/v1/nodes/{node.name}",
+            {
+                "metadata": {"annotations": {CORDONED_ANNOTATION: reason}},
+                "spec": {"unschedulable": unschedulable},
+            },
         )
+
+    def _patch_pod(
+        self, pod: Pod, labels: Mapping[str, Any], annotations: Mapping[str, Any]
+    ) -> Object:
+        meta = {"uid": pod.uid, "labels": labels, "annotations": annotations}
+        return self._api.patch(self._pod_path(pod), {"metadata": meta})
 
     def _delete(self, pod: Pod, grace: int | None) -> Object:
         options: dict[str, Any] = {"preconditions": {"uid": pod.uid}}
-        return self._api.call(
-            "DELETE",
-            self._pod(pod),
-            options if grace is None else {**options, "gracePeriodSeconds": grace},
-        )
+        if grace is not None:
+            options["gracePeriodSeconds"] = grace
+        return self._api.call("DELETE", self._pod_path(pod), options)
 
 
 def _key(action: Action) -> tuple[str, str]:
+    """What makes two actions the same: their type, and the object with what is written to it."""
+    name = type(action).__name__
     match action:
         case Cordon(node, _) | Uncordon(node, _):
-            return type(action).__name__, node.name
+            return name, node.name
         case SetMinReplicas(replicas, _):
-            return "SetMinReplicas", str(replicas)
+            return name, str(replicas)
         case SaveNote(key, value, _):
-            return "SaveNote", f"{key}={value}"
+            return name, f"{key}={value}"
         case _:
-            return type(action).__name__, f"{action.pod.name}/{action.pod.uid}"
+            return name, f"{action.pod.name}/{action.pod.uid}"

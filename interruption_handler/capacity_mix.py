@@ -1,114 +1,104 @@
-"""The mix of charge types, kept over time.
+"""Keeps the share of pay-as-you-go nodes near what the pool asks for.
 
-The pool buys by the wanted mix, but what it bought drifts: pay-as-you-go nodes bought while
+The pool buys nodes in the configured mix, but what it has drifts: pay-as-you-go nodes bought while
 preemptible ones were out of stock stay. When their share has been too high for a while, surplus
-ones are replaced: closed, their pods detached, and evicted once replaced. The first one is a probe;
-if its replacement is pay-as-you-go again, preemptible ones are still not to be had: the pod is
-given back and the next probe comes later. While probes succeed, more are replaced at a time.
+nodes are replaced: a node is cordoned, its pods are detached, and evicted once they are replaced
+(spot_notice). The first replacement is a probe. If the new node is pay-as-you-go again, preemptible
+nodes are still unavailable: the pod is attached again and the next probe waits longer. While probes
+succeed, more nodes are replaced at a time.
 
-`rank` does the other half: it tells the HPA which pods to take away, so that what is left keeps the
-mix.
+`rank_pods` sets deletion costs, so that the pods the HPA leaves at a scale-in keep the mix.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from .actions import Action, Cordon, Detach, Reattach, SaveNote, SetDeletionCost, Uncordon
-from .model import ClusterSnapshot, Config, Node, Pod
+from .config import CapacityMix, Config
+from .pool_sizing import on_demand_nodes, smallest_pool_with, tolerated_on_demand_nodes
+from .snapshot import ClusterSnapshot, Node
 
 MIX = "mix"
+"""Reason written on nodes and pods; a value in the cluster."""
 NOTE = "elastic-inference/mix"
+"""Annotation of the Lease that holds the state of the replacements as JSON: `over` (since when the
+share is too high), `started` and `ended` (of a replacement), `next` (not before), `pause`, `size`
+(nodes at a time). Times are seconds since 1970.
+"""
 GROWTH = 4
-MOST_RANKED = 50
-"""Pods ranked at one look."""
+"""How many times more nodes are replaced at a time after each success."""
+MAX_RANKED = 50
+"""Deletion costs set in one round."""
+CORDON_SECONDS = 5
+"""Seconds within which the cordon of a started replacement must be visible."""
 Note = dict[str, Any]
 
 
-def target(total: int, base: int, percent: float) -> int:
-    """Pay-as-you-go nodes that `total` nodes should have; rounded up, as the scaling group does."""
-    base = min(base, total)
-    return base + math.ceil((total - base) * percent / 100 - 1e-9)
-
-
 def decide(snapshot: ClusterSnapshot, config: Config, now: float) -> Iterator[Action]:
-    """Go on with a round of replacements, or begin one."""
-    if config.mix is None:
+    """Continue a replacement, or start one if the share is too high. `now` is seconds since
+    1970.
+    """
+    mix = config.capacity_mix
+    if mix is None:
         return
     note = _read(snapshot)
-    own = [
+    pool = [
         node
         for node in snapshot.nodes.values()
         if config.pool_labels.items() <= node.labels.items() and node.notice_at is None
     ]
-    marked = [node for node in own if node.cordon_reason == MIX]
-    kept = [node for node in own if node.cordon_reason != MIX]
+    outgoing = [node for node in pool if node.cordon_reason == MIX]
+    staying = [node for node in pool if node.cordon_reason != MIX]
     if note.get("started"):
-        yield from _go_on(snapshot, config, now, note, marked, kept)
+        yield from _continue(snapshot, mix, now, note, outgoing, staying)
         return
-    long_ago = now - float(note.get("ended") or now) > 6 * float(config.mix["after_seconds"])
-    for node in marked:
-        if long_ago or _pods_on(node, snapshot):
-            yield Uncordon(node, "nobody removed it" if long_ago else "no replacement is going on")
-    yield from _begin(snapshot, config, now, note, kept)
+    abandoned = now - float(note.get("ended") or now) > 6 * mix.after_seconds
+    for node in outgoing:
+        if abandoned:
+            yield Uncordon(node, "the node scaler did not remove it")
+        elif snapshot.serving_on(node):
+            yield Uncordon(node, "no replacement is in progress")
+    yield from _start(snapshot, mix, now, note, staying)
 
 
-def tolerated(total: int, mix: Mapping[str, Any]) -> float:
-    """Pay-as-you-go nodes that `total` nodes may have: the wanted number, or the wanted share and
-    the points above it.
-    """
-    base = min(mix["base"], total)
-    return max(
-        target(total, base, mix["percent"]),
-        base + (total - base) * (mix["percent"] + mix["points"]) / 100 + 1e-9,
-    )
+def surplus(nodes: list[Node], mix: CapacityMix) -> int:
+    """Pay-as-you-go nodes to replace; 0 while there are no more than tolerated."""
+    total, on_demand = len(nodes), sum(not node.spot for node in nodes)
+    if on_demand <= tolerated_on_demand_nodes(total, mix.base, mix.percent, mix.points):
+        return 0
+    return on_demand - on_demand_nodes(total, mix.base, mix.percent)
 
 
-def surplus(kept: list[Node], mix: Mapping[str, Any]) -> int:
-    """Pay-as-you-go nodes to be replaced; 0 while there are no more than are tolerated."""
-    total, found = len(kept), sum(not node.spot for node in kept)
-    return (
-        found - target(total, mix["base"], mix["percent"]) if found > tolerated(total, mix) else 0
-    )
-
-
-def _begin(
-    snapshot: ClusterSnapshot, config: Config, now: float, note: Note, kept: list[Node]
+def _start(
+    snapshot: ClusterSnapshot, mix: CapacityMix, now: float, note: Note, staying: list[Node]
 ) -> Iterator[Action]:
-    mix = config.mix or {}
-    over = surplus(kept, mix)
+    over = surplus(staying, mix)
     if bool(over) != bool(note.get("over")):
         note = {**note, "over": now if over else 0}
-        yield _write(
+        yield _save(
             note, "the share of pay-as-you-go nodes is too high" if over else "the mix is right"
         )
     if (
         not over
-        or now - float(note["over"]) < mix["after_seconds"]
+        or now - float(note["over"]) < mix.after_seconds
         or now < float(note.get("next") or 0)
         or not _calm(snapshot)
     ):
         return
-    candidates = sorted(
-        (
-            node
-            for node in kept
-            if not node.spot and not node.unschedulable and _pods_on(node, snapshot)
-        ),
-        key=_age_last,
-    )
-    count = min(
-        int(note.get("size") or 1),
-        over,
-        len(candidates),
-        int(mix["most_nodes"]) - len(snapshot.nodes),
-    )
+    candidates = [
+        node
+        for node in staying
+        if not node.spot and not node.unschedulable and snapshot.serving_on(node)
+    ]
+    candidates.sort(key=lambda node: (-node.created, node.name))  # the youngest node first
+    room = mix.max_nodes - len(snapshot.nodes)
+    count = min(int(note.get("size") or 1), over, len(candidates), room)
     if count <= 0:
         return
-    yield _write(
+    yield _save(
         {**note, "started": now, "size": count},
         f"{over} pay-as-you-go nodes too many, {count} are replaced",
     )
@@ -116,132 +106,92 @@ def _begin(
         yield Cordon(node, MIX)
 
 
-def _go_on(
+def _continue(
     snapshot: ClusterSnapshot,
-    config: Config,
+    mix: CapacityMix,
     now: float,
     note: Note,
-    marked: list[Node],
-    kept: list[Node],
+    outgoing: list[Node],
+    staying: list[Node],
 ) -> Iterator[Action]:
-    """The node is closed first, so that its pod's replacement can't come back to it; then its pods
+    """The node is cordoned first, so that its pod's replacement can't return to it; then its pods
     are detached.
     """
-    mix, started = config.mix or {}, float(note["started"])
-    bought = [node for node in kept if node.created > started]
-    failed = any(not node.spot for node in bought) or now - started > 3 * mix["after_seconds"]
-    pods = [pod for node in marked for pod in _pods_on(node, snapshot)]
+    started = float(note["started"])
+    bought = [node for node in staying if node.created > started]
+    failed = any(not node.spot for node in bought) or now - started > 3 * mix.after_seconds
+    pods = [pod for node in outgoing for pod in snapshot.serving_on(node)]
+    over = note.get("over")
     if failed:
-        for node in marked:
-            if _pods_on(node, snapshot):
-                yield Uncordon(node, "its replacement was no preemptible node")
+        for node in outgoing:
+            if snapshot.serving_on(node):
+                yield Uncordon(node, "its replacement is not a preemptible node")
         for pod in pods:
             if pod.detach_reason == MIX and pod.detached_hash:
-                yield Reattach(pod, "its replacement came to no preemptible node")
-        pause = min(
-            2 * float(note.get("pause") or mix["after_seconds"] / 2), 2 * mix["after_seconds"]
+                yield Reattach(pod, "its replacement is not on a preemptible node")
+        pause = min(2 * float(note.get("pause") or mix.after_seconds / 2), 2 * mix.after_seconds)
+        yield _save(
+            {"over": over, "size": 1, "pause": pause, "next": now + pause, "ended": now},
+            "preemptible nodes are not available",
         )
-        yield _write(
-            {
-                "over": note.get("over"),
-                "size": 1,
-                "pause": pause,
-                "next": now + pause,
-                "ended": now,
-            },
-            "no preemptible node came",
-        )
-    elif not marked and now - started > 5:
-        yield _write(
-            {"over": note.get("over"), "next": now + mix["after_seconds"]},
-            "no node could be closed",
-        )
-    elif marked and not pods:
+    elif not outgoing and now - started > CORDON_SECONDS:
+        yield _save({"over": over, "next": now + mix.after_seconds}, "no node could be cordoned")
+    elif outgoing and not pods:
+        next_at = now + mix.after_seconds / 10
         size = int(note["size"]) * GROWTH
-        yield _write(
-            {
-                "over": note.get("over"),
-                "size": size,
-                "next": now + mix["after_seconds"] / 10,
-                "ended": now,
-            },
-            "replaced",
-        )
+        yield _save({"over": over, "size": size, "next": next_at, "ended": now}, "replaced")
     for pod in pods:
         if pod.template_hash and not failed:
             yield Detach(pod, MIX)
 
 
-def rank(snapshot: ClusterSnapshot, config: Config, now: float) -> Iterator[Action]:
-    """Deletion costs: of what the HPA leaves, as many are on pay-as-you-go nodes as the mix
-    wants.
+def rank_pods(snapshot: ClusterSnapshot, config: Config, _now: float) -> Iterator[Action]:
+    """Deletion costs: of the pods that a scale-in leaves, as many are on pay-as-you-go nodes as
+    the mix asks for. A pod's cost is minus the smallest pool in which the mix has its node.
     """
-    if config.mix is None:
+    mix = config.capacity_mix
+    if mix is None:
         return
-    base, percent = int(config.mix["base"]), float(config.mix["percent"])
-    placed = sorted(
-        (
-            pod
-            for pod in snapshot.serving
-            if pod.template_hash and pod.ready and pod.node in snapshot.nodes
-        ),
-        key=lambda pod: (pod.created, pod.name),
-    )
-    seen, given = {True: 0, False: 0}, 0
+    placed = [
+        pod
+        for pod in snapshot.serving
+        if pod.template_hash and pod.ready and pod.node in snapshot.nodes
+    ]
+    placed.sort(key=lambda pod: (pod.created, pod.name))
+    count, ranked = {True: 0, False: 0}, 0
     for pod in placed:
         spot = snapshot.nodes[pod.node].spot
-        seen[spot] += 1
-        cost = -_place(seen[spot], spot, base, percent)
-        if pod.deletion_cost != str(cost) and given < MOST_RANKED:
-            given += 1
+        count[spot] += 1
+        cost = -smallest_pool_with(count[spot], mix.base, mix.percent, spot=spot)
+        if pod.deletion_cost != str(cost) and ranked < MAX_RANKED:
+            ranked += 1
             yield SetDeletionCost(pod, cost)
 
 
-def _place(number: int, spot: bool, base: int, percent: float) -> int:
-    """How many pods there are when the mix wants its `number`th one of a charge type; 100000 and
-    more when it never does.
-    """
-    most = (
-        base + number + math.ceil(number * 100 / max(1.0, 100 - percent if spot else percent)) + 1
-    )
-    for total in range(1, most + 1):
-        wanted = target(total, base, percent)
-        if (total - wanted if spot else wanted) >= number:
-            return total
-    return 100_000 + number
-
-
 def _calm(snapshot: ClusterSnapshot) -> bool:
-    """Whether nothing else is going on: all pods ready, none detached, no notice."""
+    """Whether nothing else is in progress: all pods ready, none detached, no notice."""
     serving = snapshot.serving
     ready = sum(pod.ready and bool(pod.template_hash) for pod in serving)
-    busy = {pod.node for pod in serving}
+    serving_nodes = {pod.node for pod in serving}
     return (
         ready >= snapshot.desired > 0
         and not any(pod.detach_reason or not pod.node for pod in serving)
         and not any(
-            node.notice_at is not None and node.name in busy for node in snapshot.nodes.values()
+            node.notice_at is not None and node.name in serving_nodes
+            for node in snapshot.nodes.values()
         )
     )
 
 
-def _pods_on(node: Node, snapshot: ClusterSnapshot) -> list[Pod]:
-    return [pod for pod in snapshot.serving if pod.node == node.name]
-
-
-def _age_last(node: Node) -> tuple[float, str]:
-    return -node.created, node.name
-
-
 def _read(snapshot: ClusterSnapshot) -> Note:
+    """The saved note; empty if there is none or if it can't be read."""
     try:
-        found = json.loads(snapshot.notes.get(NOTE) or "{}")
+        note = json.loads(snapshot.notes.get(NOTE) or "{}")
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return note if isinstance(note, dict) else {}
 
 
-def _write(note: Note, why: str) -> SaveNote:
-    return SaveNote(
-        NOTE, json.dumps({key: value for key, value in note.items() if value}, sort_keys=True), why
-    )
+def _save(note: Note, why: str) -> SaveNote:
+    fields = {key: value for key, value in note.items() if value}
+    return SaveNote(NOTE, json.dumps(fields, sort_keys=True), why)

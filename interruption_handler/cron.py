@@ -1,5 +1,5 @@
-"""Cron schedules of five fields: when one last fired. Used by the handler, and by the program to
-check the settings.
+"""Cron schedules of five fields, and when one last fired. The handler, the settings' checks and the
+planner use them.
 """
 
 from __future__ import annotations
@@ -17,59 +17,62 @@ FIELDS = (
 )
 MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
-LONGEST = 8 * 366
-"""Days to look back: 29 February may be eight years away."""
+MAX_DAYS_BACK = 8 * 366
+"""Days to look back: two 29 Februaries can be eight years apart."""
 
 
 @dataclass(frozen=True)
 class Cron:
-    """A parsed schedule."""
+    """A parsed schedule: the values at which it fires, by field."""
 
     minutes: frozenset[int]
     hours: frozenset[int]
     days: frozenset[int]
     months: frozenset[int]
     weekdays: frozenset[int]
+    """0 (Sunday) to 6."""
     any_day: bool
-    """Day of month is a star: then only the weekday counts."""
+    """The day of month starts with a star: then only the weekday counts."""
     any_weekday: bool
+    """The weekday starts with a star: then only the day of month counts."""
 
     @classmethod
     def parse(cls, text: str) -> Cron:
-        """From `minute hour day-of-month month day-of-week`. Raises ValueError that says what is
-        wrong.
+        """A schedule from `minute hour day-of-month month day-of-week`. Raises ValueError with
+        the reason.
         """
         parts = text.lower().split()
         if len(parts) != 5:
             raise ValueError(
                 f"five fields are needed, minute hour day-of-month month day-of-week; it has {len(parts)}"
             )
-        sets = [_field(part, *limits) for part, limits in zip(parts, FIELDS, strict=True)]
-        weekdays = frozenset(day % 7 for day in sets[4])
+        minutes, hours, days, months, weekdays = (
+            _field(part, *limits) for part, limits in zip(parts, FIELDS, strict=True)
+        )
         return cls(
-            sets[0],
-            sets[1],
-            sets[2],
-            sets[3],
-            weekdays,
-            parts[2].startswith("*"),
-            parts[4].startswith("*"),
+            minutes,
+            hours,
+            days,
+            months,
+            frozenset(day % 7 for day in weekdays),
+            any_day=parts[2].startswith("*"),
+            any_weekday=parts[4].startswith("*"),
         )
 
     def last(self, now: float, zone: str) -> float | None:
-        """Seconds since 1970 of the latest firing at or before `now` in a time zone; None within
-        the last eight years.
+        """Seconds since 1970 of the latest firing at or before `now` in the time zone `zone`; None
+        if it did not fire within the last eight years.
         """
-        place = ZoneInfo(zone)
-        today = datetime.fromtimestamp(now, place).date()
-        for back in range(LONGEST):
+        time_zone = ZoneInfo(zone)
+        today = datetime.fromtimestamp(now, time_zone).date()
+        for back in range(MAX_DAYS_BACK):
             day = today - timedelta(days=back)
             if not self._fires_on(day.day, day.month, (day.weekday() + 1) % 7):
                 continue
             for hour in sorted(self.hours, reverse=True):
                 for minute in sorted(self.minutes, reverse=True):
                     moment = datetime(
-                        day.year, day.month, day.day, hour, minute, tzinfo=place
+                        day.year, day.month, day.day, hour, minute, tzinfo=time_zone
                     ).timestamp()
                     if moment <= now:
                         return moment
@@ -84,11 +87,11 @@ class Cron:
 
 
 def _field(text: str, name: str, low: int, high: int) -> frozenset[int]:
-    found: set[int] = set()
+    values: set[int] = set()
     for part in text.split(","):
         span, _, step = part.partition("/")
         if step and (not step.isdecimal() or int(step) < 1):
-            raise ValueError(f"{name}: the step in '{part}' is no number above 0")
+            raise ValueError(f"{name}: the step in '{part}' is not a number above 0")
         if span == "*":
             first, last = low, high
         else:
@@ -97,18 +100,18 @@ def _field(text: str, name: str, low: int, high: int) -> frozenset[int]:
             last = _number(end, name, low, high) if dash else (high if step else first)
         if first > last:
             raise ValueError(f"{name}: '{part}' runs backwards")
-        found.update(range(first, last + 1, int(step or 1)))
-    return frozenset(found)
+        values.update(range(first, last + 1, int(step or 1)))
+    return frozenset(values)
 
 
 def _number(text: str, name: str, low: int, high: int) -> int:
     words = {
-        "month": {word: place for place, word in enumerate(MONTHS, 1)},
-        "day of week": {word: place for place, word in enumerate(DAYS)},
+        "month": {word: number for number, word in enumerate(MONTHS, 1)},
+        "day of week": {word: number for number, word in enumerate(DAYS)},
     }
-    known = words.get(name, {})
-    if text in known:
-        return known[text]
+    numbers = words.get(name, {})
+    if text in numbers:
+        return numbers[text]
     if not text.isdecimal() or not low <= int(text) <= high:
         raise ValueError(f"{name}: '{text}' is not in {low} to {high}")
     return int(text)

@@ -1,4 +1,4 @@
-"""What the kubelet asks: /readyz once the cluster is seen, /healthz while the loop turns."""
+"""Answers the kubelet's probes: /readyz and /healthz."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 def serve(address: str, port: int, ready: Callable[[], bool], healthy: Callable[[], bool]) -> None:
-    """Answer in a thread of its own; returns at once. Raises OSError when the port is taken."""
+    """Answer GET /readyz by `ready` and GET /healthz by `healthy` in a thread of its own, with 200
+    or 503; returns at once. Raises OSError when the port is in use.
+    """
+    probes = {"/readyz": ready, "/healthz": healthy}
 
-    class Answer(BaseHTTPRequestHandler):
+    class Probe(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            known = {"/readyz": ready, "/healthz": healthy}
-            good = self.path in known and known[self.path]()
+            good = self.path in probes and probes[self.path]()
             self.send_response(200 if good else 503)
             self.end_headers()
             self.wfile.write(b"ok\n" if good else b"not ok\n")
 
         def log_message(self, format: str, *args: object) -> None:
-            """Probes are no news."""
+            """Probes are not logged."""
 
-    server = ThreadingHTTPServer((address, port), Answer)
+    server = ThreadingHTTPServer((address, port), Probe)
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()

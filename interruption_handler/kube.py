@@ -1,4 +1,4 @@
-"""A small client of the Kubernetes API for a pod: service account, JSON, watches."""
+"""A small Kubernetes API client for use in a pod: service account, JSON, watches."""
 
 from __future__ import annotations
 
@@ -16,12 +16,10 @@ Object = dict[str, Any]
 
 
 class ApiError(Exception):
-    """An answer that is not a success. `status` is the HTTP status; 0 when the server could not be
-    reached.
-    """
+    """A failed request. `status` is the HTTP status; 0 when the server could not be reached."""
 
-    def __init__(self, status: int, what: str, message: str) -> None:
-        super().__init__(f"{what}: {status} {message}")
+    def __init__(self, status: int, request: str, message: str) -> None:
+        super().__init__(f"{request}: {status} {message}")
         self.status = status
 
 
@@ -29,26 +27,26 @@ class Api:
     """The API server as the pod's service account sees it. One connection per thread."""
 
     def __init__(self, host: str, port: int, account: Path, timeout: float = 10) -> None:
-        """`account` is the directory with `token` and `ca.crt`; the token is read anew for each
-        request, because it is rotated.
+        """`account` is the directory with `token` and `ca.crt`; the token is read for each request,
+        because the kubelet rotates it. `timeout` is in seconds.
         """
         self._host, self._port, self._account, self._timeout = host, port, account, timeout
         self._context = ssl.create_default_context(cafile=str(account / "ca.crt"))
         self._local = threading.local()
 
     def get(self, path: str, **query: str) -> Object:
-        """Read an object or a list."""
+        """Read an object or a list. Raises ApiError."""
         return self.call("GET", path + (f"?{urlencode(query)}" if query else ""))
 
     def patch(self, path: str, change: Mapping[str, Any]) -> Object:
-        """Merge patch; a `None` removes a key."""
+        """Apply a merge patch; None removes a key. Raises ApiError."""
         return self.call("PATCH", path, change, MERGE)
 
     def call(
         self, method: str, path: str, body: Any = None, content_type: str = "application/json"
     ) -> Object:
-        """One request, tried a second time if a kept connection had gone stale. Raises ApiError."""
-        what = f"{method} {path}"
+        """Send one request, and send it again if the kept connection was stale. Raises ApiError."""
+        request = f"{method} {path}"
         for last in (False, True):
             kept = getattr(self._local, "connection", None)
             try:
@@ -56,39 +54,39 @@ class Api:
             except (OSError, http.client.HTTPException) as error:
                 self._drop()
                 if last or kept is None:
-                    raise ApiError(0, what, f"{type(error).__name__}: {error}") from error
+                    raise ApiError(0, request, f"{type(error).__name__}: {error}") from error
         raise AssertionError("unreachable")
 
     def watch(
         self, path: str, query: Mapping[str, str], seconds: int
     ) -> Iterator[tuple[str, Object]]:
-        """Changes from `resourceVersion` on, as (type, object), for at most `seconds`. Raises
-        ApiError (410: too old).
+        """Changes after the query's `resourceVersion`, as (type, object), for at most `seconds`.
+        Raises ApiError; status 410 means that the version is too old.
         """
         connection = self._open(seconds + self._timeout)
-        asked = {
+        parameters = {
             **query,
             "watch": "true",
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(seconds),
         }
-        what = f"WATCH {path}"
+        request = f"WATCH {path}"
         try:
-            connection.request("GET", f"{path}?{urlencode(asked)}", headers=self._headers())
+            connection.request("GET", f"{path}?{urlencode(parameters)}", headers=self._headers())
             answer = connection.getresponse()
             if answer.status >= 400:
-                raise ApiError(answer.status, what, answer.read().decode(errors="replace")[:300])
+                raise ApiError(answer.status, request, answer.read().decode(errors="replace")[:300])
             for line in answer:
                 event = json.loads(line)
                 if event["type"] == "ERROR":
                     raise ApiError(
                         int(event["object"].get("code") or 500),
-                        what,
+                        request,
                         str(event["object"].get("message")),
                     )
                 yield event["type"], event["object"]
         except (OSError, ValueError, http.client.HTTPException) as error:
-            raise ApiError(0, what, f"{type(error).__name__}: {error}") from error
+            raise ApiError(0, request, f"{type(error).__name__}: {error}") from error
         finally:
             connection.close()
 

@@ -1,4 +1,4 @@
-"""One JSON line per decision, on standard output."""
+"""The handler's log: one JSON object per line on standard output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _lock = threading.Lock()
 
 
 def log_event(event: str, level: str = "info", **detail: Any) -> None:
-    """Write one line."""
+    """Write one line with the time, the level (info, warning, error), the event and `detail`."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = json.dumps({"time": now, "level": level, "event": event, **detail}, default=str)
     with _lock:

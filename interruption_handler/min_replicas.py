@@ -1,60 +1,58 @@
-"""The HPA's minReplicas: by schedule, and while its metric is missing.
+"""The HPA's minReplicas: by schedule, and raised while the HPA's metric is missing.
 
-A floor holds from the moment its schedule fires until the next one fires. The HPA itself takes no
-pod away while it has no metric; the floor for that time is for what comes meanwhile: load that
-nobody measures.
+A schedule's minimum holds from the moment it fires until the next schedule fires. Without a metric
+the HPA removes no pods by itself; the minimum for that time covers load that rises meanwhile and
+that nobody measures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from .actions import Action, SetMinReplicas
+from .config import Config, MinReplicas
 from .cron import Cron
-from .model import ClusterSnapshot, Config, Object, seconds
+from .snapshot import ClusterSnapshot, Object, timestamp
 
 
 def decide(snapshot: ClusterSnapshot, config: Config, now: float) -> Iterator[Action]:
-    """The one change that makes the HPA's minimum what it should be now."""
+    """A `SetMinReplicas` if the HPA's minimum differs from what it should be at `now` (seconds
+    since 1970).
+    """
     spec = (snapshot.hpa or {}).get("spec")
-    if config.floors is None or not spec:
+    settings = config.min_replicas
+    if settings is None or not spec:
         return
-    wanted, why = by_schedule(config.floors, now)
-    raised = config.floors.get("outage_replicas")
-    if (
-        raised
-        and raised > wanted
-        and outage(snapshot.hpa, now) >= float(config.floors.get("outage_seconds") or 0)
-    ):
-        wanted, why = int(raised), "the metric is missing"
-    wanted = min(wanted, int(spec.get("maxReplicas") or wanted))
-    if spec.get("minReplicas") != wanted:
-        yield SetMinReplicas(wanted, why)
+    minimum, why = scheduled_minimum(settings, now)
+    raised = settings.outage_replicas
+    if raised and raised > minimum and metric_outage(snapshot.hpa, now) >= settings.outage_seconds:
+        minimum, why = raised, "the metric is missing"
+    minimum = min(minimum, int(spec.get("maxReplicas") or minimum))
+    if spec.get("minReplicas") != minimum:
+        yield SetMinReplicas(minimum, why)
 
 
-def by_schedule(floors: Mapping[str, Any], now: float) -> tuple[int, str]:
-    """The minimum of the schedule that fired last, and why; the base when none has."""
+def scheduled_minimum(settings: MinReplicas, now: float) -> tuple[int, str]:
+    """The minimum of the schedule that fired last, and the reason; the base if none has fired."""
     fired: list[tuple[float, int, str]] = []
-    for one in floors.get("schedules") or ():
-        moment = Cron.parse(one["schedule"]).last(now, one["time_zone"])
-        if moment is not None:
-            fired.append(
-                (moment, int(one["min_replicas"]), f"schedule {one['schedule']} {one['time_zone']}")
-            )
+    for entry in settings.schedules:
+        fired_at = Cron.parse(entry.schedule).last(now, entry.time_zone)
+        if fired_at is not None:
+            why = f"schedule {entry.schedule} {entry.time_zone}"
+            fired.append((fired_at, entry.min_replicas, why))
     if not fired:
-        return int(floors["base"]), "no schedule has fired"
+        return settings.base, "no schedule has fired"
     _, replicas, why = max(fired)
     return replicas, why
 
 
-def outage(hpa: Object, now: float) -> float:
-    """Seconds the HPA has been without its metric; -1 when it has it."""
-    for one in hpa.get("conditions") or []:
+def metric_outage(hpa: Object, now: float) -> float:
+    """Seconds for which the HPA has been without its metric; -1 while it has it."""
+    for condition in hpa.get("conditions") or []:
         if (
-            one.get("type") == "ScalingActive"
-            and one.get("status") == "False"
-            and str(one.get("reason")).startswith("FailedGet")
+            condition.get("type") == "ScalingActive"
+            and condition.get("status") == "False"
+            and str(condition.get("reason")).startswith("FailedGet")
         ):
-            return now - seconds(one.get("lastTransitionTime"))
+            return now - timestamp(condition.get("lastTransitionTime"))
     return -1

@@ -1,4 +1,4 @@
-"""Starts the handler from the directory its files were mounted in, whatever that is called."""
+"""Entry point: starts the handler from the directory its files are mounted in."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 PACKAGE = "interruption_handler"
 
 
-def _package(directory: Path) -> None:
-    """Make the files beside this one a package: an isolated interpreter looks neither here nor in
-    PYTHONPATH.
+def _load_package(directory: Path) -> None:
+    """Make the files in `directory` importable as `interruption_handler`: an isolated interpreter
+    searches neither the script's directory nor PYTHONPATH.
     """
     spec = importlib.util.spec_from_file_location(
         PACKAGE, directory / "__init__.py", submodule_search_locations=[str(directory)]
@@ -27,42 +27,38 @@ def _package(directory: Path) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run until SIGTERM."""
+    """Run until SIGTERM or SIGINT. Returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="interruption-handler",
-        description="Moves model server pods off nodes that are about to go.",
+        description="Moves model server pods off nodes that are about to be reclaimed.",
     )
     parser.add_argument(
         "--account",
         type=Path,
         required=True,
-        help="directory of the service account's token and ca.crt",
+        help="directory with the service account's token and ca.crt",
     )
-    parser.add_argument("--identity", required=True, help="this pod's name")
+    parser.add_argument("--identity", required=True, help="this pod's name, for the Lease")
     parser.add_argument(
-        "--address", required=True, help="address to answer the kubelet's probes on"
+        "--address", required=True, help="address on which the kubelet's probes are answered"
     )
-    parser.add_argument("--port", type=int, required=True)
-    given = parser.parse_args(arguments)
+    parser.add_argument("--port", type=int, required=True, help="port for the kubelet's probes")
+    options = parser.parse_args(arguments)
     directory = Path(__file__).absolute().parent
-    _package(directory)
-    from interruption_handler.health import serve  # pyright: ignore[reportMissingImports]
-    from interruption_handler.kube import Api  # pyright: ignore[reportMissingImports]
-    from interruption_handler.loop import Loop  # pyright: ignore[reportMissingImports]
-    from interruption_handler.model import Config  # pyright: ignore[reportMissingImports]
+    _load_package(directory)
+    # These imports work only now that the package is loaded.
+    from interruption_handler.config import Config  # noqa: PLC0415 - see above
+    from interruption_handler.health import serve  # noqa: PLC0415 - see above
+    from interruption_handler.kube import Api  # noqa: PLC0415 - see above
+    from interruption_handler.loop import Loop  # noqa: PLC0415 - see above
 
-    host, port = (
-        os.environ["KUBERNETES_SERVICE_HOST"],
-        int(os.environ.get("KUBERNETES_SERVICE_PORT") or 443),
-    )
-    loop = Loop(
-        Api(host, port, given.account),
-        Config.read((directory / "settings.json").read_text()),
-        given.identity,
-    )
+    host = os.environ["KUBERNETES_SERVICE_HOST"]
+    port = int(os.environ.get("KUBERNETES_SERVICE_PORT") or 443)
+    config = Config.read((directory / "settings.json").read_text())
+    loop = Loop(Api(host, port, options.account), config, options.identity)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: loop.stop())
-    serve(given.address, given.port, loop.ready, loop.healthy)
+    serve(options.address, options.port, loop.ready, loop.healthy)
     loop.run()
     return 0
 

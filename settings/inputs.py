@@ -203,7 +203,7 @@ def _mix(settings: Settings) -> dict[str, Any] | None:
     wanted = {
         "base": pool.on_demand_base,
         "percent": pool.on_demand_percent,
-        "most_nodes": pool.max_size,
+        "max_nodes": pool.max_size,
     }
     return {**settings.mix.plain("enabled"), **wanted}
 

@@ -50,7 +50,7 @@ class InterruptionArgs:
     drain_seconds: Input[int] = 30
     """Before the release, the last pods are deleted."""
     mix: Mapping[str, Any] | None = None
-    """Mix: base, percent, points, after_seconds, most_nodes; None: left alone."""
+    """Mix: base, percent, points, after_seconds, max_nodes; None: left alone."""
     floors: Mapping[str, Any] | None = None
     """Floors: base, schedules, outage_replicas, outage_seconds; None: the HPA's minimum is left
     alone. Known before the run.

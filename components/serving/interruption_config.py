@@ -38,7 +38,7 @@ def rules(args: "InterruptionArgs", name: str) -> list[Any]:
 
 
 def settings(args: "InterruptionArgs", name: str) -> dict[str, Any]:
-    """Keys as in handler.model.Config."""
+    """The handler's settings, with the field names of interruption_handler.config.Config."""
     return {
         "name": name,
         "namespace": args.namespace,
@@ -49,6 +49,6 @@ def settings(args: "InterruptionArgs", name: str) -> dict[str, Any]:
         "pool_labels": args.pool_labels,
         "notice_seconds": args.notice_seconds,
         "drain_seconds": args.drain_seconds,
-        "mix": args.mix,
-        "floors": args.floors,
+        "capacity_mix": args.mix,
+        "min_replicas": args.floors,
     }

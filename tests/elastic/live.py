@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from interruption_handler.capacity_mix import tolerated
+from interruption_handler.pool_sizing import tolerated_on_demand_nodes
 from ops.load.profile import Profile
 from ops.load.session import Session
 from ops.report.run import Growing, Run
@@ -144,4 +144,5 @@ def at_twenty(row: dict[str, Any]) -> bool:
 def _mixed(row: dict[str, Any]) -> bool:
     """Whether the handler has no pay-as-you-go node to replace."""
     billed = row["billed"]
-    return billed["on_demand"] <= tolerated(billed["on_demand"] + billed["spot"], MIX)
+    total = billed["on_demand"] + billed["spot"]
+    return billed["on_demand"] <= tolerated_on_demand_nodes(total, **MIX)

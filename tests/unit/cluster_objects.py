@@ -1,11 +1,12 @@
-"""Nodes, pods and moments of a cluster, as the handler sees them."""
+"""Nodes, pods and snapshots of a cluster, as the handler sees them."""
 
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from interruption_handler.actions import Action
-from interruption_handler.model import ClusterSnapshot, Config, Node, Pod
+from interruption_handler.config import Config
+from interruption_handler.snapshot import ClusterSnapshot, Node, Pod
 
 POOL = {"inference-pool": "inference-local-1"}
 NOW = 1_800_000_000.0
@@ -26,11 +27,10 @@ def config(**changes: Any) -> Config:
 
 
 def node(name: str, **changes: Any) -> Node:
-    """A Ready preemptible node of the pool."""
+    """A preemptible node of the pool."""
     base = Node(
         name,
         NOW - 7200,
-        ready=True,
         notice_at=None,
         unschedulable=False,
         cordon_reason="",
@@ -66,18 +66,18 @@ def detached(name: str, on: str, why: str = "notice", **changes: Any) -> Pod:
 def snapshot(
     nodes: Iterable[Node], pods: Iterable[Pod], desired: int, **more: Any
 ) -> ClusterSnapshot:
-    """A moment."""
+    """A snapshot of these nodes and pods."""
     return ClusterSnapshot(
         {each.name: each for each in nodes}, {each.name: each for each in pods}, desired, **more
     )
 
 
 def told(actions: Iterable[Action]) -> list[tuple[str, str]]:
-    """(kind, object) of each action."""
+    """(type, object) of each action."""
     return [
         (
-            type(one).__name__,
-            getattr(getattr(one, "pod", None) or getattr(one, "node", None), "name", ""),
+            type(action).__name__,
+            getattr(getattr(action, "pod", None) or getattr(action, "node", None), "name", ""),
         )
-        for one in actions
+        for action in actions
     ]

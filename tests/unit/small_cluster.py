@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from interruption_handler.actions import Cordon, Delete, Detach, Evict
 from interruption_handler.loop import decide
-from interruption_handler.model import ClusterSnapshot
+from interruption_handler.snapshot import ClusterSnapshot
 from tests.unit.cluster_objects import NOW, config, node, pod
 
 BOOT, LOAD, NOTICE = 150, 40, 300

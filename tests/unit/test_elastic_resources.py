@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from interruption_handler.model import Config
+from interruption_handler.config import CapacityMix, Config
 from tests.unit.monitor import Recording
 from tests.unit.program import ROOT, Cloud, run
 
@@ -118,13 +118,9 @@ def test_the_handler_understands_what_it_is_told(either: Recording) -> None:
         for label in either.one("cs/nodePool:NodePool").inputs["labels"]
     }
     assert {**config.node_labels, **config.pool_labels} == nodes
-    assert config.mix == {
-        "base": 0,
-        "percent": 30,
-        "points": 4,
-        "after_seconds": 300,
-        "most_nodes": 10,
-    }
+    assert config.capacity_mix == CapacityMix(
+        base=0, percent=30, points=4, after_seconds=300, max_nodes=10
+    )
 
 
 def test_the_service_goes_on_sending_to_detached_pods(either: Recording) -> None:
@@ -238,13 +234,15 @@ def test_the_minimum_belongs_to_the_handler_only_where_it_moves() -> None:
     floors = [{"schedule": "0 8 * * *", "minReplicas": 3}]
     moved = run(changes={"autoscaler": {"floors": floors}})
     assert moved.named("autoscaler-hpa").ignore_changes == ("spec.minReplicas",)
-    assert told(moved)["floors"] == {
+    assert told(moved)["min_replicas"] == {
         "base": 1,
         "schedules": [{"schedule": "0 8 * * *", "time_zone": "Asia/Shanghai", "min_replicas": 3}],
         "outage_replicas": None,
         "outage_seconds": 60,
     }
-    assert run().named("autoscaler-hpa").ignore_changes == () and told(run())["floors"] is None
+    assert (
+        run().named("autoscaler-hpa").ignore_changes == () and told(run())["min_replicas"] is None
+    )
 
 
 def test_window_and_delay_of_the_metric_are_labels_the_adapter_reads() -> None:

@@ -224,7 +224,7 @@ def test_what_was_done_is_not_done_again_at_once_and_what_was_refused_soon() -> 
     assert not acting.due(refused, now) and acting.due(refused, now + 1)
 
 
-def test_a_mirror_starts_again_from_a_list_when_its_version_is_too_old() -> None:
+def test_an_informer_starts_again_from_a_list_when_its_version_is_too_old() -> None:
     server, changed = (
         Server(**{"/pods": 503}),
         threading.Event(),
@@ -255,11 +255,11 @@ def test_a_mirror_starts_again_from_a_list_when_its_version_is_too_old() -> None
         "7",
         "9",
     ]
-    assert informer.now() == {"b": "b"} and informer.synced.is_set()
+    assert informer.objects() == {"b": "b"} and informer.synced.is_set()
 
 
 def lease_of(server: Server, identity: str) -> lease.Lease:
-    """A replica's snapshot of the Lease."""
+    """A replica that competes for the Lease."""
     return lease.Lease(server, config(), identity, threading.Event())  # type: ignore[arg-type]
 
 

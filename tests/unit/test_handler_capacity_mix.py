@@ -1,17 +1,20 @@
 """Keeping the mix of charge types, and what the HPA takes away first."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from interruption_handler import capacity_mix
 from interruption_handler.actions import SaveNote, SetDeletionCost
-from interruption_handler.model import ClusterSnapshot
+from interruption_handler.config import CapacityMix
+from interruption_handler.pool_sizing import on_demand_nodes
+from interruption_handler.snapshot import ClusterSnapshot
 from tests.unit.cluster_objects import NOW, config, detached, node, pod, snapshot, told
 
-MIX = {"base": 0, "percent": 30, "points": 4, "after_seconds": 300, "most_nodes": 40}
-CONFIG = config(mix=MIX)
+MIX = CapacityMix(base=0, percent=30, points=4, after_seconds=300, max_nodes=40)
+CONFIG = config(capacity_mix=MIX)
 
 
 def cluster(
@@ -40,8 +43,8 @@ def noted(actions: list) -> dict[str, Any]:
     ("total", "wanted"), [(1, 1), (3, 1), (4, 2), (10, 3), (20, 6), (21, 7), (0, 0)]
 )
 def test_the_wanted_number_is_rounded_up_as_the_scaling_group_does(total: int, wanted: int) -> None:
-    assert capacity_mix.target(total, 0, 30) == wanted
-    assert capacity_mix.target(total, 2, 0) == min(2, total)
+    assert on_demand_nodes(total, 0, 30) == wanted
+    assert on_demand_nodes(total, 2, 0) == min(2, total)
 
 
 def test_the_right_mix_is_left_alone() -> None:
@@ -60,14 +63,14 @@ def test_the_share_is_at_most_the_points_above_the_wanted_one_unless_rounding_ma
 ) -> None:
     kept = list(cluster(total - on_demand, on_demand).nodes.values())
     assert capacity_mix.surplus(kept, MIX) == too_many
-    assert capacity_mix.surplus(kept, {**MIX, "percent": 100}) == 0
+    assert capacity_mix.surplus(kept, replace(MIX, percent=100)) == 0
 
 
 def test_the_base_is_no_surplus() -> None:
     kept = list(cluster(7, 5).nodes.values())
     assert (
-        capacity_mix.surplus(kept, {**MIX, "base": 2}) == 0
-        and capacity_mix.surplus(kept, {**MIX, "base": 0}) == 1
+        capacity_mix.surplus(kept, replace(MIX, base=2)) == 0
+        and capacity_mix.surplus(kept, replace(MIX, base=0)) == 1
     )
 
 
@@ -83,7 +86,7 @@ def test_after_a_while_one_is_replaced_as_a_probe() -> None:
     ] == 1
 
 
-def test_a_closed_nodes_pod_is_detached_only_then() -> None:
+def test_a_cordoned_nodes_pod_is_detached_only_then() -> None:
     marked = node("marked", spot=False, unschedulable=True, cordon_reason="mix")
     seen = cluster(6, 13, {"over": 1, "started": NOW, "size": 1}, (marked,), (pod("x", "marked"),))
     assert told(capacity_mix.decide(seen, CONFIG, NOW + 1)) == [("Detach", "x")]
@@ -126,7 +129,7 @@ def test_a_probe_that_brings_pay_as_you_go_again_is_taken_back_and_the_next_come
     assert pauses == [300, 600, 600]
 
 
-def test_nothing_is_begun_while_something_else_goes_on() -> None:
+def test_no_replacement_starts_while_something_else_is_in_progress() -> None:
     note = {"over": NOW - 1000}
     under_notice = node("e", notice_at=NOW)
     busy = [
@@ -140,11 +143,11 @@ def test_nothing_is_begun_while_something_else_goes_on() -> None:
 
 
 def test_the_pool_must_have_room_for_the_replacement() -> None:
-    full = config(mix={**MIX, "most_nodes": 20})
+    full = config(capacity_mix=replace(MIX, max_nodes=20))
     assert told(capacity_mix.decide(cluster(6, 14, {"over": 1}), full, NOW)) == []
 
 
-def test_a_node_nobody_removed_is_opened_again() -> None:
+def test_a_node_that_the_scaler_did_not_remove_is_uncordoned() -> None:
     marked = node("marked", spot=False, unschedulable=True, cordon_reason="mix")
     seen = cluster(14, 6, {"ended": NOW - 1801}, (marked,))
     assert told(capacity_mix.decide(seen, CONFIG, NOW)) == [("Uncordon", "marked")]
@@ -159,7 +162,7 @@ def test_without_the_setting_nothing_is_moved_or_ranked() -> None:
     assert (
         list(capacity_mix.decide(cluster(0, 20), config(), NOW))
         == []
-        == list(capacity_mix.rank(cluster(0, 20), config(), NOW))
+        == list(capacity_mix.rank_pods(cluster(0, 20), config(), NOW))
     )
 
 
@@ -169,14 +172,14 @@ def test_whatever_the_hpa_leaves_has_the_wanted_mix_as_far_as_there_are_such_pod
 ) -> None:
     costs = {
         one.pod.node: one.cost
-        for one in capacity_mix.rank(cluster(spot, on_demand), CONFIG, NOW)
+        for one in capacity_mix.rank_pods(cluster(spot, on_demand), CONFIG, NOW)
         if isinstance(one, SetDeletionCost)
     }
     dearest = sorted(costs, key=lambda name: costs[name], reverse=True)
     assert len(dearest) == spot + on_demand
     for left in range(1, len(dearest) + 1):
         found = sum(name.startswith("d") for name in dearest[:left])
-        wanted = min(capacity_mix.target(left, 0, 30), on_demand)
+        wanted = min(on_demand_nodes(left, 0, 30), on_demand)
         assert found == max(wanted, left - spot)
 
 
@@ -184,6 +187,6 @@ def test_a_rank_that_stands_is_not_written_again() -> None:
     first = snapshot([node("s0")], [pod("a", "s0", deletion_cost="-2")], 1)
     assert [
         one.cost
-        for one in capacity_mix.rank(first, CONFIG, NOW)
+        for one in capacity_mix.rank_pods(first, CONFIG, NOW)
         if isinstance(one, SetDeletionCost)
     ] == []

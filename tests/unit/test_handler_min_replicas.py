@@ -7,14 +7,15 @@ import pytest
 
 from interruption_handler import min_replicas
 from interruption_handler.actions import SetMinReplicas
+from interruption_handler.config import MinReplicas, Schedule
 from interruption_handler.cron import Cron
 from tests.unit.cluster_objects import NOW, config, snapshot
 
 SHANGHAI = "Asia/Shanghai"
-DAY = [
-    {"schedule": "0 8 * * mon-fri", "time_zone": SHANGHAI, "min_replicas": 6},
-    {"schedule": "0 20 * * *", "time_zone": SHANGHAI, "min_replicas": 2},
-]
+DAY = (
+    Schedule("0 8 * * mon-fri", SHANGHAI, 6),
+    Schedule("0 20 * * *", SHANGHAI, 2),
+)
 
 
 def at(text: str, zone: str = SHANGHAI) -> float:
@@ -39,9 +40,9 @@ def hpa(
     return {"spec": {"minReplicas": minimum, "maxReplicas": most}, "conditions": [condition]}
 
 
-def wanted(settings: dict, now: float, state: dict) -> list[int]:
+def wanted(settings: MinReplicas, now: float, state: dict) -> list[int]:
     """The minimums that are set."""
-    found = min_replicas.decide(snapshot([], [], 1, hpa=state), config(floors=settings), now)
+    found = min_replicas.decide(snapshot([], [], 1, hpa=state), config(min_replicas=settings), now)
     return [one.replicas for one in found if isinstance(one, SetMinReplicas)]
 
 
@@ -57,28 +58,30 @@ def wanted(settings: dict, now: float, state: dict) -> list[int]:
     ids=["before eight", "monday eight", "evening", "at night", "saturday"],
 )
 def test_a_floor_holds_until_the_next_schedule_fires(moment: str, minimum: int) -> None:
-    settings = {"base": 1, "schedules": DAY}
+    settings = MinReplicas(base=1, schedules=DAY)
     assert wanted(settings, at(moment), hpa(99)) == [minimum]
     assert wanted(settings, at(moment), hpa(minimum)) == [], "what stands is not written again"
 
 
 def test_a_floor_is_cut_to_the_maximum() -> None:
-    assert wanted({"base": 1, "schedules": DAY}, at("2026-11-23T12:00:00"), hpa(1, most=4)) == [4]
+    assert wanted(
+        MinReplicas(base=1, schedules=DAY), at("2026-11-23T12:00:00"), hpa(1, most=4)
+    ) == [4]
 
 
 def test_a_missing_metric_raises_the_minimum_after_its_time_and_lowers_it_when_it_is_back() -> None:
-    settings = {"base": 1, "schedules": [], "outage_replicas": 5, "outage_seconds": 60}
+    settings = MinReplicas(base=1, outage_replicas=5, outage_seconds=60)
     assert wanted(settings, NOW, hpa(1, since=NOW - 59)) == []
     assert wanted(settings, NOW, hpa(1, since=NOW - 60)) == [5]
     assert wanted(settings, NOW, hpa(5)) == [1]
 
 
 def test_other_troubles_of_the_hpa_are_no_missing_metric() -> None:
-    assert min_replicas.outage(hpa(1, since=NOW - 600, reason="ScalingDisabled"), NOW) == -1
+    assert min_replicas.metric_outage(hpa(1, since=NOW - 600, reason="ScalingDisabled"), NOW) == -1
 
 
 def test_without_an_hpa_or_without_floors_nothing_is_set() -> None:
-    assert wanted({"base": 3, "schedules": []}, NOW, {}) == []
+    assert wanted(MinReplicas(base=3), NOW, {}) == []
     assert list(min_replicas.decide(snapshot([], [], 1, hpa=hpa(1)), config(), NOW)) == []
 
 
@@ -125,5 +128,5 @@ def test_a_day_that_never_comes_never_fires() -> None:
     ],
 )
 def test_what_is_no_schedule_is_told(text: str) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         Cron.parse(text)

@@ -6,16 +6,16 @@ import pytest
 
 from interruption_handler import orphaned_pods, spot_notice
 from interruption_handler.actions import Delete
-from interruption_handler.model import node_of, pod_of
+from interruption_handler.snapshot import node_of, pod_of
 from tests.unit.cluster_objects import NOW, config, detached, node, pod, snapshot, told
 
 
-def test_a_notice_closes_the_node_and_detaches_its_pods_and_touches_no_other() -> None:
+def test_a_notice_cordons_the_node_and_detaches_its_pods_and_touches_no_other() -> None:
     seen = snapshot([node("n1", notice_at=NOW), node("n2")], [pod("a", "n1"), pod("b", "n2")], 2)
     assert told(spot_notice.decide(seen, config(), NOW)) == [("Cordon", "n1"), ("Detach", "a")]
 
 
-def test_a_detached_pod_goes_on_serving_until_its_replacement_is_ready() -> None:
+def test_a_detached_pod_keeps_serving_until_its_replacement_is_ready() -> None:
     nodes = [
         node("n1", notice_at=NOW, unschedulable=True, cordon_reason="notice"),
         node("n2"),
@@ -27,7 +27,7 @@ def test_a_detached_pod_goes_on_serving_until_its_replacement_is_ready() -> None
     assert told(spot_notice.decide(replaced, config(), NOW + 100)) == [("Evict", "a")]
 
 
-def test_what_is_left_is_deleted_a_drain_before_the_instance_goes() -> None:
+def test_pods_still_there_are_deleted_drain_seconds_before_the_release() -> None:
     seen = snapshot(
         [node("n1", notice_at=NOW, unschedulable=True)],
         [detached("a", "n1"), pod("b", ready=False)],
@@ -52,7 +52,7 @@ def test_a_handler_that_starts_late_detaches_first_and_deletes_at_the_next_look(
     )
 
 
-def test_a_withdrawn_notice_opens_the_node_and_gives_the_pod_back() -> None:
+def test_a_withdrawn_notice_uncordons_the_node_and_attaches_the_pod_again() -> None:
     seen = snapshot(
         [node("n1", unschedulable=True, cordon_reason="notice")],
         [detached("a", "n1"), pod("b", ready=False)],
@@ -61,7 +61,7 @@ def test_a_withdrawn_notice_opens_the_node_and_gives_the_pod_back() -> None:
     assert told(spot_notice.decide(seen, config(), NOW)) == [("Uncordon", "n1"), ("Reattach", "a")]
 
 
-def test_a_node_closed_by_somebody_else_stays_closed_but_gets_its_pod_back() -> None:
+def test_a_node_cordoned_by_somebody_else_stays_cordoned_but_gets_its_pod_back() -> None:
     seen = snapshot([node("n1", unschedulable=True)], [detached("a", "n1")], 1)
     assert told(spot_notice.decide(seen, config(), NOW)) == [("Reattach", "a")]
 
@@ -85,7 +85,7 @@ def test_another_stacks_nodes_are_left_alone_unless_one_of_our_pods_is_there() -
     assert told(spot_notice.decide(old_pool, config(), NOW)) == [("Cordon", "n1"), ("Detach", "a")]
 
 
-def test_pods_on_their_way_out_are_left_to_go() -> None:
+def test_terminating_pods_are_left_alone() -> None:
     seen = snapshot(
         [node("n1", notice_at=NOW, unschedulable=True)],
         [replace(pod("a", "n1"), terminating=True)],
@@ -131,7 +131,6 @@ def test_objects_are_read_as_kubernetes_writes_them() -> None:
             "spec": {"unschedulable": True},
             "status": {
                 "conditions": [
-                    {"type": "Ready", "status": "True"},
                     {
                         "type": "InstanceExpired",
                         "status": "True",
@@ -141,11 +140,10 @@ def test_objects_are_read_as_kubernetes_writes_them() -> None:
             },
         }
     )
-    assert (found.notice_at, found.unschedulable, found.cordon_reason, found.spot, found.ready) == (
+    assert (found.notice_at, found.unschedulable, found.cordon_reason, found.spot) == (
         1_800_000_000.0,
         True,
         "notice",
-        True,
         True,
     )
     unknown = node_of(
@@ -154,7 +152,7 @@ def test_objects_are_read_as_kubernetes_writes_them() -> None:
             "status": {"conditions": [{"type": "InstanceExpired", "status": "Unknown"}]},
         }
     )
-    assert unknown.notice_at is None and not unknown.spot and not unknown.ready
+    assert unknown.notice_at is None and not unknown.spot
 
 
 def test_no_notice_is_older_than_its_node() -> None:

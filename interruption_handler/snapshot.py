@@ -1,0 +1,147 @@
+"""The cluster at one moment, reduced to what the decisions need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+Object = dict[str, Any]
+TEMPLATE_HASH_LABEL = "pod-template-hash"
+"""Label by which a ReplicaSet owns its pods."""
+DETACHED_LABEL = "elastic-inference/detached"
+"""Label of a pod that the handler took off its ReplicaSet; the value is the reason: notice or
+mix.
+"""
+DETACHED_HASH_ANNOTATION = "elastic-inference/template-hash"
+"""Annotation with a detached pod's former template hash, so that the pod can be attached again."""
+CORDONED_ANNOTATION = "elastic-inference/cordoned"
+"""Annotation of a node that the handler cordoned; the value is the reason. A node cordoned by
+anybody else carries none, and the handler never uncordons it.
+"""
+ROLE_LABEL = "elastic-inference/role"
+"""Label of headroom pods."""
+DELETION_COST_ANNOTATION = "controller.kubernetes.io/pod-deletion-cost"
+SPOT_STRATEGY_LABEL = "node.alibabacloud.com/spot-strategy"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node of the stack's pools. Times are seconds since 1970."""
+
+    name: str
+    created: float
+    notice_at: float | None
+    """When the reclaim notice was given; None without a notice."""
+    unschedulable: bool
+    """Whether the node is cordoned, by anybody."""
+    cordon_reason: str
+    """Why the handler cordoned the node; empty when it did not."""
+    spot: bool
+    """Preemptible; otherwise pay-as-you-go."""
+    labels: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod of the model server or of the headroom."""
+
+    name: str
+    uid: str
+    role: str
+    """`serving` or `headroom`."""
+    node: str
+    """Name of its node; empty while the pod is not scheduled."""
+    ready: bool
+    created: float
+    """Seconds since 1970."""
+    terminating: bool
+    """Being deleted, or in a final phase."""
+    template_hash: str
+    """Value of the label by which a ReplicaSet owns the pod; empty when detached."""
+    detach_reason: str
+    """Why the handler detached the pod; empty when it did not."""
+    detached_hash: str
+    """The template hash it had before it was detached."""
+    deletion_cost: str
+    """Value of its pod-deletion-cost annotation."""
+
+
+@dataclass(frozen=True)
+class ClusterSnapshot:
+    """The objects that the informers and the Lease hold at one moment."""
+
+    nodes: Mapping[str, Node]
+    """By name."""
+    pods: Mapping[str, Pod]
+    """By name."""
+    desired: int
+    """`spec.replicas` of the Deployment."""
+    hpa: Object = field(default_factory=dict)
+    """`spec` and `conditions` of the HPA; empty where the handler does not watch it."""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """Annotations of the Lease: what the handler saved for later decisions."""
+
+    @property
+    def serving(self) -> list[Pod]:
+        """Pods of the model server that are not terminating."""
+        return [pod for pod in self.pods.values() if pod.role == "serving" and not pod.terminating]
+
+    def serving_on(self, node: Node) -> list[Pod]:
+        """Pods of the model server on `node` that are not terminating."""
+        return [pod for pod in self.serving if pod.node == node.name]
+
+
+def timestamp(text: str | None) -> float:
+    """Seconds since 1970 of a Kubernetes time; 0 for None and for an empty text."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() if text else 0.0
+
+
+def node_of(raw: Object) -> Node:
+    """The `Node` of a Kubernetes Node object."""
+    meta, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
+    labels = meta.get("labels") or {}
+    conditions = {condition["type"]: condition for condition in status.get("conditions") or []}
+    expired = conditions.get("InstanceExpired") or {}
+    created = timestamp(meta.get("creationTimestamp"))
+    notice_at = None
+    if expired.get("status") == "True":
+        # No notice is older than its node: a time left over from an earlier instance of the same
+        # name must not end this one early.
+        notice_at = max(created, timestamp(expired.get("lastTransitionTime")))
+    return Node(
+        name=meta["name"],
+        created=created,
+        notice_at=notice_at,
+        unschedulable=bool(spec.get("unschedulable")),
+        cordon_reason=(meta.get("annotations") or {}).get(CORDONED_ANNOTATION, ""),
+        spot=labels.get(SPOT_STRATEGY_LABEL, "NoSpot") != "NoSpot",
+        labels=labels,
+    )
+
+
+def pod_of(raw: Object, selector: Mapping[str, str]) -> Pod | None:
+    """The `Pod` of a Kubernetes Pod object; None if it belongs neither to the model server, whose
+    pods carry the labels `selector`, nor to the headroom.
+    """
+    meta, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
+    labels, annotations = meta.get("labels") or {}, meta.get("annotations") or {}
+    role = "serving" if selector.items() <= labels.items() else labels.get(ROLE_LABEL, "")
+    if role not in ("serving", "headroom"):
+        return None
+    conditions = {condition["type"]: condition for condition in status.get("conditions") or []}
+    deleted = bool(meta.get("deletionTimestamp"))
+    return Pod(
+        name=meta["name"],
+        uid=meta["uid"],
+        role=role,
+        node=spec.get("nodeName") or "",
+        ready=(conditions.get("Ready") or {}).get("status") == "True" and not deleted,
+        created=timestamp(meta.get("creationTimestamp")),
+        terminating=deleted or status.get("phase") in ("Succeeded", "Failed"),
+        template_hash=labels.get(TEMPLATE_HASH_LABEL, ""),
+        detach_reason=labels.get(DETACHED_LABEL, ""),
+        detached_hash=annotations.get(DETACHED_HASH_ANNOTATION, ""),
+        deletion_cost=annotations.get(DELETION_COST_ANNOTATION, ""),
+    )
