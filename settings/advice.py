@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from components.storage import ossfs2
+from interruption_handler.pool_sizing import on_demand_nodes
 from settings.core.problem import set_command
 from settings.root import Settings
 
@@ -21,8 +22,8 @@ def _room_for_replacements(settings: Settings) -> Iterator[str]:
     pool, serving = settings.node_pool, settings.nodes_for(settings.autoscaler.max_replicas)
     if pool.spot_strategy == "NoSpot" or not settings.interruption.enabled:
         return
-    base = min(pool.on_demand_base, serving)
-    preemptible = (serving - base) * (100 - pool.on_demand_percent) // 100
+    paid = on_demand_nodes(serving, pool.on_demand_base, pool.on_demand_percent)
+    preemptible = serving - paid
     needed = serving + preemptible + settings.headroom.nodes
     if preemptible and pool.max_size < needed:
         warm = f" and headroom.nodes {settings.headroom.nodes}" if settings.headroom.nodes else ""

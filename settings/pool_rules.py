@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from components.compute import node_room
 from components.compute.gpu import count, has_gpu
 from components.names import POOL_LABEL, STACK_LABEL
+from interruption_handler.pool_sizing import nodes_for_pods, pods_per_node
 from settings.core.problem import Problem, remove_command, set_command
 from settings.core.rule import rule
 from settings.root import Settings
@@ -145,22 +146,23 @@ def _nodes_have_gpus(settings: Settings) -> Iterator[Problem]:
 @rule("nodePool.instanceTypes", "nodePool.maxSize", "server.gpus", "autoscaler.maxReplicas")
 def _nodes_are_enough_for_all_pods(settings: Settings) -> Iterator[Problem]:
     pool, gpus, pods = settings.node_pool, settings.server.gpus, settings.autoscaler.max_replicas
-    per_node = min(count(kind) for kind in pool.instance_types)
-    if gpus > per_node:
+    fewest_gpus = min(count(kind) for kind in pool.instance_types)
+    per_node = pods_per_node([fewest_gpus], gpus)
+    if not per_node:
         yield Problem(
             "server.gpus",
             gpus,
-            f"at most {per_node}, the GPUs of the poorest of nodePool.instanceTypes",
+            f"at most {fewest_gpus}, the GPUs of the poorest of nodePool.instanceTypes",
             "no node ever fits the pods and they wait without end",
-            set_command("server.gpus", str(per_node)),
+            set_command("server.gpus", str(fewest_gpus)),
         )
-    elif pods > pool.max_size * (per_node // gpus):
+    elif nodes_for_pods(pods, per_node) > pool.max_size:
         yield Problem(
             "autoscaler.maxReplicas",
             pods,
-            f"at most {pool.max_size * (per_node // gpus)}, what nodePool.maxSize nodes can hold",
+            f"at most {pool.max_size * per_node}, what nodePool.maxSize nodes can hold",
             "the HPA asks for pods that wait without end",
-            set_command("nodePool.maxSize", str(-(-pods // (per_node // gpus)))),
+            set_command("nodePool.maxSize", str(nodes_for_pods(pods, per_node))),
         )
 
 

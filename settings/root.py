@@ -6,6 +6,7 @@ from pydantic import SecretStr, StringConstraints
 
 from components import names
 from components.compute import gpu
+from interruption_handler.pool_sizing import nodes_for_pods, pods_per_node
 from settings.adoption import Adopt
 from settings.cloud import Lookups, ModelStore, NodeScaler
 from settings.cluster import Cluster
@@ -226,16 +227,15 @@ class Settings(Group):
 
     @property
     def pods_per_node(self) -> int:
-        """Pods of the model server that the poorest of the pool's instance types takes; at
-        least 1.
+        """Pods of the model server that fit on a node of any of the pool's instance types; at
+        least 1, because a pool without room for one is a Problem of its own.
         """
-        return max(
-            1, min(gpu.count(kind) for kind in self.node_pool.instance_types) // self.server.gpus
-        )
+        gpus = (gpu.count(instance_type) for instance_type in self.node_pool.instance_types)
+        return max(1, pods_per_node(gpus, self.server.gpus))
 
     def nodes_for(self, pods: int) -> int:
         """Nodes that `pods` pods of the model server need."""
-        return -(-pods // self.pods_per_node)
+        return nodes_for_pods(pods, self.pods_per_node)
 
     @property
     def minimum_moves(self) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from typing import Any
 
+from interruption_handler.pool_sizing import on_demand_nodes
 from lab.alicloud.catalog import SPOT_FRACTION
 from ops.plan.prices import TABLE, Prices, load
 from ops.preview_comment.document import Preview, State, Step
@@ -115,9 +115,9 @@ def _hourly(inputs: dict[str, Any], nodes: int, table: Prices, kind: str) -> flo
     price = table.on_demand[kind]
     if inputs.get("spotStrategy", "NoSpot") == "NoSpot":
         return nodes * price
-    base = min(nodes, _number(inputs.get("onDemandBaseCapacity")) or 0)
+    base = _number(inputs.get("onDemandBaseCapacity")) or 0
     percent = _number(inputs.get("onDemandPercentageAboveBaseCapacity"))
-    paid = base + math.ceil((nodes - base) * min(100, 100 if percent is None else percent) / 100)
+    paid = on_demand_nodes(nodes, base, 100 if percent is None else min(100, percent))
     return paid * price + (nodes - paid) * price * table.spot_fraction.get(kind, SPOT_FRACTION)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from interruption_handler.pool_sizing import exact_on_demand_nodes
 from policy.resources import UNKNOWN, Resource, known, listed
 from policy.rule import Rule
 
@@ -54,7 +55,7 @@ def spot_mix(resource: Resource, stack: str) -> Iterator[str]:
         yield f"onDemandBaseCapacity {base} is above maxSize {most}: no node would be preemptible"
     if most and stack in PAID_SHARE:
         low, high = PAID_SHARE[stack]
-        share = 100 * (min(base, most) + max(0, most - base) * percent / 100) / most
+        share = 100 * exact_on_demand_nodes(most, base, percent) / most
         if not low <= share <= high:
             yield f"{share:.0f} % of the largest pool are pay-as-you-go: expected {low} to {high} % in {stack}"
     if stack == "prod" and base < 1:
