@@ -1,5 +1,5 @@
-"""`python -m ops.plan`: tries settings on a load, and names the cheapest that keep the promise. See
-docs/planner.md.
+"""`python -m ops.plan`: simulates settings under a load and names the cheapest that keep the
+promise. See docs/planner.md.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from ops.plan.mistake import PlanError
-from ops.plan.prices import ROOT
+# numpy, pydantic and the settings take 0.6 s to import: --help and wrong options need none of them.
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    made = argparse.ArgumentParser(prog="python -m ops.plan", description=__doc__)
-    load = made.add_argument_group("the load")
+    """The options of `python -m ops.plan`."""
+    options = argparse.ArgumentParser(prog="python -m ops.plan", description=__doc__)
+    load = options.add_argument_group("the load")
     load.add_argument(
         "--trace",
         default="S3",
@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     load.add_argument("--hours", type=float, help="length of a built-in load")
     load.add_argument("--list", action="store_true", help="list the built-in loads and markets")
     load.add_argument("--export", type=Path, metavar="FILE", help="write the load as CSV and stop")
-    market = made.add_argument_group("the surroundings")
+    market = options.add_argument_group("market, prices, parameters")
     market.add_argument(
         "--market",
         default="calm",
@@ -39,17 +39,18 @@ def parser() -> argparse.ArgumentParser:
         "--prices", type=Path, metavar="FILE", help="price table (JSON); default: the shipped one"
     )
     market.add_argument(
+        "--parameters",
         "--world",
         type=Path,
         metavar="FILE",
-        help="what differs from the model's defaults (YAML): pod_qps, boot, load, notice ...",
+        help="parameters of the model that differ from its defaults (YAML): pod_qps, boot, load, notice ...",
     )
     market.add_argument(
         "--pod-qps",
         type=float,
         help="requests/s one ready pod serves at most; measure it (default: 14.3)",
     )
-    tries = made.add_argument_group("what is tried")
+    tries = options.add_argument_group("candidates")
     tries.add_argument("--stack", help="start from the settings of this stack")
     tries.add_argument(
         "--candidates",
@@ -59,13 +60,16 @@ def parser() -> argparse.ArgumentParser:
     )
     tries.add_argument("--baselines", action="store_true", help="also simulate the peers' policies")
     tries.add_argument(
-        "--seeds", type=int, default=5, help="lives of the random parts (default: 5)"
+        "--seeds",
+        type=int,
+        default=5,
+        help="simulations of each candidate with different random numbers (default: 5)",
     )
     tries.add_argument("--first-seed", type=int, default=0)
     tries.add_argument(
         "--step", type=float, default=5.0, help="seconds of one step: 1, 2.5 or 5 (default: 5)"
     )
-    out = made.add_argument_group("what comes out")
+    out = options.add_argument_group("output")
     out.add_argument(
         "--slo",
         type=float,
@@ -84,17 +88,17 @@ def parser() -> argparse.ArgumentParser:
         "--write", metavar="STACK", help="put the chosen settings into Pulumi.STACK.yaml"
     )
     out.add_argument("--quiet", action="store_true", help="no progress")
-    made.add_argument(
+    options.add_argument(
         "--check", type=Path, metavar="RUN", help="simulate what a recorded run did, and compare"
     )
-    made.add_argument(
+    options.add_argument(
         "--since",
         type=float,
         default=0.0,
         metavar="SECONDS",
         help="leave out what the run did before (its rise from nothing)",
     )
-    return made
+    return options
 
 
 def main(arguments: list[str]) -> int:
@@ -105,23 +109,22 @@ def main(arguments: list[str]) -> int:
     try:
         if options.list:
             return _list()
-        if options.check:
-            from ops.plan.check import check
+        from ops.plan.check import check  # noqa: PLC0415 - start-up time, see above
+        from ops.plan.command import plan  # noqa: PLC0415 - start-up time, see above
+        from ops.plan.problems import PlanError  # noqa: PLC0415 - start-up time, see above
 
-            return check(options)
-        from ops.plan.command import plan
-
-        return plan(options)
-    except PlanError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        try:
+            return check(options) if options.check else plan(options)
+        except PlanError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
     except KeyboardInterrupt:
         print("\nstopped; nothing was written", file=sys.stderr)
         return 130
 
 
 def _list() -> int:
-    from ops.plan import market, synthetic
+    from ops.plan import market, synthetic  # noqa: PLC0415 - start-up time, see above
 
     for name, entry in synthetic.TRACES.items():
         print(f"{name:<8}{entry.seconds / 3600:>4.0f} h  {entry.about}")

@@ -1,5 +1,6 @@
-"""One set of settings to be tried, under the names the stack's settings have, with the program's
-own defaults and bounds.
+"""A candidate: one set of settings to try, under the names the stack's settings have.
+
+`ops.plan.keys` makes candidates from settings; the defaults are the program's own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ops.plan.world import World
+from interruption_handler.cron import Cron
+from ops.plan.model_parameters import ModelParameters
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -32,78 +34,87 @@ class Floor:
 @lru_cache(maxsize=200_000)
 def floor_at(floors: tuple[Floor, ...], minute: int) -> int | None:
     """The floor that holds `minute` minutes after the start: that of the schedule that fired last,
-    by the handler's own calendar.
+    by the interruption handler's own calendar; None before the first firing.
     """
-    from interruption_handler.cron import Cron
-
     fired = []
-    for one in floors:
-        start = datetime(2026, 1, 5, tzinfo=ZoneInfo(one.time_zone)).timestamp()  # a Monday
-        moment = Cron.parse(one.schedule).last(start + minute * 60.0, one.time_zone)
-        if moment is not None:
-            fired.append((moment - start, one.pods))
+    for floor in floors:
+        start = datetime(2026, 1, 5, tzinfo=ZoneInfo(floor.time_zone)).timestamp()  # a Monday
+        fired_at = Cron.parse(floor.schedule).last(start + minute * 60.0, floor.time_zone)
+        if fired_at is not None:
+            fired.append((fired_at - start, floor.pods))
     return max(fired)[1] if fired else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """Settings of one simulation. Defaults are the program's; `settings` keeps the stack keys that
-    were given.
+    """Settings of one simulation; `ops.plan.keys.default()` has the program's defaults.
 
-    As in a stack: what Kubernetes and the handler count is in wall seconds, what the cloud and its
-    node scaler count in modelled ones.
+    As in a stack: what Kubernetes and the handler measure is in wall seconds, what the cloud and
+    its node scaler measure in modelled ones.
     """
 
-    name: str = "tutorial"
-    min_size: int = 1
-    max_size: int = 10
-    on_demand_base: int = 0
-    on_demand_percent: float = 30
-    spot: bool = True
-    compensate: bool = True
-    remedy: bool = True
-    spot_pools: int = 2
-    instance_types: tuple[str, ...] = ("ecs.gn6i-c4g1.xlarge", "ecs.gn6i-c8g1.2xlarge")
-    min_replicas: int = 1
-    max_replicas: int = 10
-    target_qps: float = 10
-    scale_up_pods: int = 4
-    scale_up_percent: float = 100
-    scale_up_period: float = 60
-    stable_down: float = 300
-    scale_down_percent: float = 50
-    scale_down_period: float = 300
-    tolerance_up: float = 0.1
-    tolerance_down: float = 0.1
-    outage_replicas: int = 0
-    outage_seconds: float = 60
-    query_interval: int = 15
-    query_delay: int = 10
-    scan_seconds: float = 30
-    unneeded_seconds: float = 600
-    headroom: int = 0
-    floors: tuple[Floor, ...] = ()
-    handler: bool = True
-    quick: bool = True
-    """Whether the node scaler's wait for GPU pods is avoided."""
-    mix: bool = True
-    mix_points: float = 4
-    mix_after: float = 300
-    drain: float = 30
+    name: str
+    min_size: int
+    max_size: int
+    on_demand_base: int
+    on_demand_percent: int
+    spot: bool
+    """Whether the pool buys preemptible nodes."""
+    compensate: bool
+    """Whether it buys pay-as-you-go nodes when preemptible ones are out of stock."""
+    remedy: bool
+    """Whether ACK orders a replacement for a node under notice."""
+    spot_pools: int
+    """Instance types over which preemptible nodes are spread."""
+    instance_types: tuple[str, ...]
+    min_replicas: int
+    max_replicas: int
+    target_qps: float
+    """Requests per second and pod at which the HPA aims."""
+    scale_up_pods: int
+    scale_up_percent: float
+    scale_up_period: float
+    stable_down: float
+    """Stabilization window of the scale-down, in seconds."""
+    scale_down_percent: float
+    scale_down_period: float
+    tolerance_up: float
+    tolerance_down: float
+    outage_replicas: int
+    """Minimum while the metric is missing; 0: unchanged."""
+    outage_seconds: float
+    query_interval: int
+    """Window of the metric, in seconds."""
+    query_delay: int
+    """Seconds by which the window ends before now."""
+    scan_seconds: float
+    """Seconds between two looks of the node scaler."""
+    unneeded_seconds: float
+    """Seconds for which a node must be empty before it is released."""
+    headroom: int
+    """Warm nodes beyond those that serve."""
+    floors: tuple[Floor, ...]
+    handler: bool
+    """Whether the interruption handler runs."""
+    quick: bool
+    """Whether the node scaler's wait for GPU pods is skipped."""
+    mix: bool
+    """Whether the handler keeps the mix."""
+    mix_points: float
+    mix_after: float
+    drain: float
+    """Seconds before a node's release at which the handler deletes the pods still there."""
     policy: str = "hpa"
-    """hpa, static, kpa or skyserve."""
-    lookahead: float = 0.0
-    """Seconds a perfect forecast sees ahead; only for comparison."""
+    """Who decides the number of pods: hpa, static, kpa or skyserve."""
     settings: Mapping[str, Any] = field(default_factory=dict, hash=False, compare=False)
+    """The stack's keys that were given."""
 
-    def spot_types(self, world: World) -> Sequence[str]:
-        """Instance types preemptible nodes are spread over, cheapest first."""
-        return world.ranked(self.instance_types, True)[: self.spot_pools]
+    def spot_types(self, parameters: ModelParameters) -> Sequence[str]:
+        """Instance types over which preemptible nodes are spread, cheapest first."""
+        return parameters.ranked(self.instance_types, spot=True)[: self.spot_pools]
 
     def policies(self) -> tuple[float, ...]:
-        """(up pods, up percent, up period, down percent, down period), as the HPA's behaviour has
-        them.
-        """
+        """(up pods, up percent, up period, down percent, down period) of the HPA's behavior."""
         return (
             self.scale_up_pods,
             self.scale_up_percent,
@@ -112,22 +123,23 @@ class Candidate:
             self.scale_down_period,
         )
 
-    def low(self, now: float) -> int:
+    def minimum(self, now: float) -> int:
         """Fewest pods at `now` seconds since the start."""
         floor = floor_at(self.floors, int(now // 60)) if self.floors and self.handler else None
         return self.min_replicas if floor is None else min(floor, self.max_replicas)
 
     def metric(self, clock: float) -> tuple[int, int]:
-        """Window of the metric and how far it lies back: wall seconds, shortened by the clock,
-        whole and at least one.
+        """Window and delay of the metric in wall seconds, shortened by the clock; whole seconds,
+        at least one.
         """
-        return max(1, math.ceil(self.query_interval / clock)), max(
-            1, math.ceil(self.query_delay / clock)
+        return (
+            max(1, math.ceil(self.query_interval / clock)),
+            max(1, math.ceil(self.query_delay / clock)),
         )
 
 
 def seconds(text: str) -> float:
-    """Seconds of a duration such as 30s, 10m or 1h; ValueError for anything else."""
+    """Seconds of a duration such as 30s, 10m or 1h. Raises ValueError for anything else."""
     match = re.fullmatch(r"([0-9]+)(s|m|h)", text)
     if not match:
         raise ValueError(text)

@@ -7,16 +7,19 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+import yaml
 
-from ops.plan import inputs, job, prices
+from ops.plan import inputs, prices
 from ops.plan.candidate import Candidate
-from ops.plan.job import stack_path
 from ops.plan.keys import KEYS, candidate
 from ops.plan.market import Disturbances
-from ops.plan.mistake import Collector, Mistake
+from ops.plan.model_parameters import ModelParameters, Points, uniform
+from ops.plan.plan_request import parameters_from_file, stack_path
+from ops.plan.problems import Problems
 from ops.plan.recorded import (
     Figures,
     Recorded,
@@ -29,7 +32,7 @@ from ops.plan.recorded import (
 )
 from ops.plan.simulate import Run, Totals
 from ops.plan.trace import Trace
-from ops.plan.world import Points, World, uniform
+from settings.core.problem import Problem
 
 COST_BOUND = 0.03
 SLO_BOUND = 0.005
@@ -39,18 +42,18 @@ def check(options: argparse.Namespace) -> int:
     """Print both sides and their differences; 0 if cost and SLO agree within the bounds, else 1."""
     run = since(read(options.check), options.since)
     table, wrong = prices.load(options.prices)
-    mistakes = Collector(wrong)
-    world, found = job.world_of(options.world, world_of(run, table))
-    mistakes += found
+    problems = Problems(wrong)
+    parameters, found = parameters_from_file(options.parameters, parameters_of(run, table))
+    problems += found
     base: dict[str, Any] = {}
     if options.stack or run.meta.get("stack"):
         base, _, found = inputs.of_stack(stack_path(options.stack or run.meta["stack"]))
-        mistakes += found
+        problems += found
     one, found = settings_of(run, base)
-    mistakes += found
-    mistakes.check()
+    problems += found
+    problems.check()
     load = trace_of(run)
-    totals = simulate(run, one, load, world, options.seeds)
+    totals = simulate(run, one, load, parameters, options.seeds)
     lab, model = of_run(run), of_totals(totals)
     print(
         f"run {options.check}: {load.seconds / 60:.1f} modelled minutes at clock {run.clock:g}; {len(load.rates)} counts of requests"
@@ -67,7 +70,7 @@ def check(options: argparse.Namespace) -> int:
     return 0 if holds else 1
 
 
-def settings_of(run: Recorded, base: dict[str, Any]) -> tuple[Candidate, list[Mistake]]:
+def settings_of(run: Recorded, base: dict[str, Any]) -> tuple[Candidate, list[Problem]]:
     """The run's settings as a candidate: those of the stack it ran, those it noted, and its HPA as
     it was.
     """
@@ -122,8 +125,8 @@ def _of_hpa(spec: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in made.items() if value is not None}
 
 
-def world_of(run: Recorded, table: prices.Prices) -> World:
-    """The run's scenario as a world."""
+def parameters_of(run: Recorded, table: prices.Prices) -> ModelParameters:
+    """Model parameters by the run's scenario, prices and measured capacity."""
     meta = run.meta
     shown: Any = meta.get("prices")
     shown = shown.get("cny_per_hour", shown) if isinstance(shown, dict) else {}
@@ -135,13 +138,13 @@ def world_of(run: Recorded, table: prices.Prices) -> World:
         for name in ("scaling_activity", "instance_pending", "instance_starting")
         if name in delays
     ]
-    world = World(
+    parameters = ModelParameters(
         clock=run.clock, prices={**table.on_demand, **own}, spot_fraction={**table.spot_fraction, **(scenario.get("spot_fraction") or {})},
         vcpus=table.vcpus, bursty=dispersion(run) > 0.5,
     )  # fmt: skip
     if parts:
-        world = replace(
-            world,
+        parameters = replace(
+            parameters,
             boot=tuple(
                 zip(
                     (0.0, 1.0),
@@ -151,7 +154,7 @@ def world_of(run: Recorded, table: prices.Prices) -> World:
             ),
         )
     if "model_load" in delays:
-        world = replace(world, load=_points(delays["model_load"]))
+        parameters = replace(parameters, load=_points(delays["model_load"]))
     seen = [
         s["capacity_qps"] / s["pods"]["ready"]
         for s in run.samples
@@ -159,20 +162,18 @@ def world_of(run: Recorded, table: prices.Prices) -> World:
     ]
     capacities = [float(meta["pod_qps"])] if meta.get("pod_qps") else seen
     return replace(
-        world, notice=float(delays.get("reclaim_notice", world.notice)), protected=float(delays.get("spot_protection", world.protected)),
-        rounding=scenario.get("rounding", "ceil"), pod_qps=float(np.median(capacities)) if capacities else world.pod_qps,
+        parameters, notice=float(delays.get("reclaim_notice", parameters.notice)), protected=float(delays.get("spot_protection", parameters.protected)),
+        rounding=scenario.get("rounding", "ceil"), pod_qps=float(np.median(capacities)) if capacities else parameters.pod_qps,
     )  # fmt: skip
 
 
-def scenario_of(said: Any) -> dict[str, Any]:
+def scenario_of(given: Any) -> dict[str, Any]:
     """A scenario given whole, by path or by the name of one of the lab's."""
-    if isinstance(said, dict):
-        return said
-    if not said:
+    if isinstance(given, dict):
+        return given
+    if not given:
         return {}
-    import yaml
-
-    for path in (Path(str(said)), prices.ROOT / "lab" / "scenarios" / f"{said}.yaml"):
+    for path in (Path(str(given)), prices.ROOT / "lab" / "scenarios" / f"{given}.yaml"):
         if path.is_file():
             return yaml.safe_load(path.read_text()) or {}
     return {}
@@ -183,8 +184,6 @@ def _points(spec: Any) -> Points:
     if isinstance(spec, dict) and "uniform" in spec:
         return uniform(*spec["uniform"])
     if isinstance(spec, dict) and "lognormal" in spec:
-        from statistics import NormalDist
-
         law = spec["lognormal"]
         shares = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
         return tuple(
@@ -194,7 +193,9 @@ def _points(spec: Any) -> Points:
     return uniform(*([float(str(spec))] * 2))
 
 
-def simulate(run: Recorded, one: Candidate, load: Trace, world: World, seeds: int) -> Totals:
+def simulate(
+    run: Recorded, one: Candidate, load: Trace, parameters: ModelParameters, seeds: int
+) -> Totals:
     """The run's load with the run's settings, from the run's first state on."""
     first = run.samples[0]
     offset = float(run.requests[0]["t"])
@@ -206,7 +207,7 @@ def simulate(run: Recorded, one: Candidate, load: Trace, world: World, seeds: in
         "start_spot": np.array(nodes["spot"]),
     }
     step = min(1.0, run.clock)
-    return Run([one], load, world, seeds=seeds, step=step, disturbances=stated, **begin).go()
+    return Run([one], load, parameters, seeds=seeds, step=step, disturbances=stated, **begin).go()
 
 
 def of_totals(totals: Totals) -> Figures:

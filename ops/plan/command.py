@@ -1,4 +1,4 @@
-"""The planning command: candidates simulated, figures printed, drawn and written."""
+"""The planning command: simulates the candidates; prints, draws and writes the figures."""
 
 from __future__ import annotations
 
@@ -13,84 +13,83 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ops.plan import inputs, outcome, stackfile
+from ops.plan import inputs, outcome, rundir, stackfile
+from ops.plan.baselines import baselines
 from ops.plan.candidate import Candidate
-from ops.plan.job import Job, stack_path
 from ops.plan.keys import PRIVATE, candidate
 from ops.plan.outcome import Row
+from ops.plan.picture import draw
+from ops.plan.plan_request import PlanRequest, stack_path
 from ops.plan.simulate import Run
 from ops.plan.trace import Trace
 
 
 def plan(options: argparse.Namespace) -> int:
-    """Simulate all candidates and say which to take."""
-    job = Job(options)
+    """Simulate all candidates and choose one. Returns the exit code; raises PlanError."""
+    request = PlanRequest(options)
     if options.export:
-        return _export(job.load, options.export)
-    peers = _peers(job) if options.baselines else []
-    twins = {outcome.twin_key(c): outcome.twin(c) for c in [*job.candidates, *peers] if c.spot}
-    everyone = [*job.candidates, *peers, *twins.values()]
+        return _export(request.load, options.export)
+    peers = _peers(request) if options.baselines else []
+    twins = {outcome.twin_key(c): outcome.twin(c) for c in [*request.candidates, *peers] if c.spot}
+    everyone = [*request.candidates, *peers, *twins.values()]
     begun = time.monotonic()
-    run = _run(job, everyone)
+    run = _run(request, everyone)
     totals = run.go(None if options.quiet else _progress)
-    found = outcome.rows(totals, [*job.candidates, *peers], job.load, job.world)
-    own, others = found[: len(job.candidates)], found[len(job.candidates) :]
+    found = outcome.rows(totals, [*request.candidates, *peers], request.load, request.parameters)
+    own, others = found[: len(request.candidates)], found[len(request.candidates) :]
     kept, chosen = outcome.frontier(own), outcome.choose(own, options.slo / 100)
-    print(_head(job, len(everyone), time.monotonic() - begun))
+    print(_head(request, len(everyone), time.monotonic() - begun))
     print(
         "\nfrontier (cheapest first; < is chosen):\n"
         + outcome.table(kept if chosen in kept or chosen is None else [*kept, chosen], chosen)
     )
     if others:
         print("\npeers in the same simulation:\n" + outcome.table(others))
-    _files(job, own, kept, chosen, others)
-    return _verdict(job, own, chosen)
+    _files(request, own, kept, chosen, others)
+    return _verdict(request, own, chosen)
 
 
-def _run(job: Job, candidates: Sequence[Candidate], **more: Any) -> Run:
-    options = job.options
+def _run(request: PlanRequest, candidates: Sequence[Candidate], **more: Any) -> Run:
+    options = request.options
     given = {
         "scenario": options.market, "seeds": options.seeds, "first_seed": options.first_seed, "step": options.step,
-        "disturbances": job.disturbances, **more,
+        "disturbances": request.disturbances, **more,
     }  # fmt: skip
-    return Run(candidates, job.load, job.world, **given)
+    return Run(candidates, request.load, request.parameters, **given)
 
 
-def _peers(job: Job) -> list[Candidate]:
-    from ops.plan.baselines import baselines
-
+def _peers(request: PlanRequest) -> list[Candidate]:
     like, _ = candidate(
         inputs.resolved(
-            {**job.base, "nodePool.maxSize": "auto", "autoscaler.maxReplicas": "auto"},
-            job.load,
-            job.world,
+            {**request.base, "nodePool.maxSize": "auto", "autoscaler.maxReplicas": "auto"},
+            request.load,
         ),
         "peers",
     )
-    if not job.base:
-        like = replace(like, target_qps=math.floor(0.7 * job.world.pod_qps))
-    return baselines(like, job.load)
+    if not request.base:
+        like = replace(like, target_qps=math.floor(0.7 * request.parameters.pod_qps))
+    return baselines(like, request.load)
 
 
-def _head(job: Job, simulations: int, took: float) -> str:
-    load, options, world = job.load, job.options, job.world
+def _head(request: PlanRequest, simulations: int, took: float) -> str:
+    load, options, parameters = request.load, request.options, request.parameters
     shares = sorted(
         {
-            f"{world.spot_price(k) / world.prices[k]:g}"
-            for c in job.candidates
-            for k in c.spot_types(world)
+            f"{parameters.spot_price(k) / parameters.prices[k]:g}"
+            for c in request.candidates
+            for k in c.spot_types(parameters)
         }
     )
     return (
         f"load {load.name}: {load.seconds / 3600:.1f} h, highest minute {load.peak:.0f}, mean {load.mean:.0f} requests/s; "
-        f"a pod serves {world.pod_qps:g}\n"
-        f"market {options.market}; prices of {job.table.date} ({job.table.source}), preemptible at {', '.join(shares)} of them\n"
-        f"{len(job.candidates)} candidates, {simulations} simulations x {options.seeds} seeds of {options.step:g} s steps in {took:.1f} s"
+        f"a pod serves {parameters.pod_qps:g}\n"
+        f"market {options.market}; prices of {request.table.date} ({request.table.source}), preemptible at {', '.join(shares)} of them\n"
+        f"{len(request.candidates)} candidates, {simulations} simulations x {options.seeds} seeds of {options.step:g} s steps in {took:.1f} s"
     )
 
 
-def _verdict(job: Job, own: list[Row], chosen: Row | None) -> int:
-    options = job.options
+def _verdict(request: PlanRequest, own: list[Row], chosen: Row | None) -> int:
+    options = request.options
     if chosen is None:
         best = max(own, key=lambda r: r.slo_worst)
         print(
@@ -104,7 +103,7 @@ def _verdict(job: Job, own: list[Row], chosen: Row | None) -> int:
     settings = {
         key: value
         for key, value in chosen.settings.items()
-        if job.base.get(key) != value and key not in PRIVATE
+        if request.base.get(key) != value and key not in PRIVATE
     }
     if options.write:
         changes = stackfile.write(stack_path(options.write), settings)
@@ -117,34 +116,32 @@ def _verdict(job: Job, own: list[Row], chosen: Row | None) -> int:
     return 0
 
 
-def _files(job: Job, own: list[Row], kept: list[Row], chosen: Row | None, peers: list[Row]) -> None:
-    options = job.options
+def _files(
+    request: PlanRequest, own: list[Row], kept: list[Row], chosen: Row | None, peers: list[Row]
+) -> None:
+    options = request.options
     if options.picture:
-        from ops.plan.picture import draw
-
-        title = f"{job.load.name}, {job.load.seconds / 3600:.0f} h, peak {job.load.peak:.0f}/s, market {options.market}, {options.seeds} seeds"
+        title = f"{request.load.name}, {request.load.seconds / 3600:.0f} h, peak {request.load.peak:.0f}/s, market {options.market}, {options.seeds} seeds"
         draw(options.picture, own, kept, chosen, peers, options.slo / 100, title)
     if options.json:
         load = {
-            "name": job.load.name,
-            "seconds": job.load.seconds,
-            "peak": job.load.peak,
-            "mean": job.load.mean,
+            "name": request.load.name,
+            "seconds": request.load.seconds,
+            "peak": request.load.peak,
+            "mean": request.load.mean,
         }
         document = {
             "load": load, "market": options.market, "slo": options.slo, "seeds": options.seeds,
-            "prices": {"date": job.table.date, "source": job.table.source}, "chosen": chosen.plain() if chosen else None,
-            "frontier": [r.plain() for r in kept], "candidates": [r.plain() for r in own], "peers": [r.plain() for r in peers],
+            "prices": {"date": request.table.date, "source": request.table.source}, "chosen": chosen.as_dict() if chosen else None,
+            "frontier": [r.as_dict() for r in kept], "candidates": [r.as_dict() for r in own], "peers": [r.as_dict() for r in peers],
         }  # fmt: skip
         options.json.write_text(json.dumps(document, indent=1) + "\n")
     if options.record and chosen:
-        from ops.plan import rundir
-
-        best = job.candidates[own.index(chosen)]
-        again = _run(job, [best], seeds=1, record=True)
+        best = request.candidates[own.index(chosen)]
+        again = _run(request, [best], seeds=1, record=True)
         meta = {
-            "stack": options.stack or "", "profile": job.load.name, "seed": options.first_seed, "scenario": options.market,
-            "prices": {"date": job.table.date, "source": job.table.source, "cny_per_hour": job.table.on_demand},
+            "stack": options.stack or "", "profile": request.load.name, "seed": options.first_seed, "scenario": options.market,
+            "prices": {"date": request.table.date, "source": request.table.source, "cny_per_hour": request.table.on_demand},
         }  # fmt: skip
         rundir.write(options.record, again, again.go(), 0, meta)
 

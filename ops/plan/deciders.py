@@ -1,5 +1,5 @@
-"""Who decides how many pods there are: the HPA with its behaviours, and the peers' policies it is
-compared with.
+"""Deciders of the number of pods: the HPA with its behavior, and the peers' policies it is compared
+with.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ops.plan.lanes import Array, Lanes
-from ops.plan.world import World
+from ops.plan.batch import Array, Batch
+from ops.plan.model_parameters import ModelParameters
 
 Counts = Callable[[Array, Array, Array], Array]
 """(seed indices, from, to) -> requests that arrived between two moments (modelled seconds since the
@@ -27,52 +27,56 @@ class Hpa:
     """
 
     def __init__(
-        self, lanes: Lanes, rows: Array, world: World, outages: list[tuple[float, float]]
+        self,
+        batch: Batch,
+        rows: Array,
+        parameters: ModelParameters,
+        outages: list[tuple[float, float]],
     ) -> None:
-        self.rows, self.world, self.outages = rows, world, outages
-        self.every = world.sync
-        mine = [lanes.candidates[index] for index in lanes.candidate[rows]]
+        self.rows, self.parameters, self.outages = rows, parameters, outages
+        self.every = parameters.sync
+        mine = [batch.candidates[index] for index in batch.candidate[rows]]
         self.target = np.array([c.target_qps for c in mine], float)
         self.low, self.high = (
             np.array([getattr(c, name) for c in mine], np.int64)
             for name in ("min_replicas", "max_replicas")
         )
-        self.seed = lanes.seed[rows]
-        self.windows = np.array([c.metric(world.clock) for c in mine]) * world.clock
-        self.ahead = np.array([c.lookahead for c in mine], float)
-        self.mine, self.moving = mine, any(c.floors for c in mine)
-        self.blind = np.array(
-            [[c.outage_replicas * c.handler, c.outage_seconds * world.clock] for c in mine], float
+        self.seed = batch.seed[rows]
+        self.windows = np.array([c.metric(parameters.clock) for c in mine]) * parameters.clock
+        self.mine, self.scheduled = mine, any(c.floors for c in mine)
+        self.outage = np.array(
+            [[c.outage_replicas * c.handler, c.outage_seconds * parameters.clock] for c in mine],
+            float,
         ).T
-        self.band = np.array([[c.tolerance_up, c.tolerance_down] for c in mine]).T
+        self.tolerance = np.array([[c.tolerance_up, c.tolerance_down] for c in mine]).T
         self.policies = np.array([c.policies() for c in mine], float) * [
             1,
             1,
-            world.clock,
+            parameters.clock,
             1,
-            world.clock,
+            parameters.clock,
         ]
-        self.settle = np.array([[c.stable_down] for c in mine]) * world.clock
-        ticks = int(max(self.settle.max(), self.policies[:, [2, 4]].max()) // self.every) + 2
-        self.said = np.zeros((rows.size, ticks), np.int64)
-        self.heard = np.full((rows.size, ticks), False)
-        self.moves = np.zeros((rows.size, ticks), np.int64)
+        self.stabilization = np.array([[c.stable_down] for c in mine]) * parameters.clock
+        ticks = int(max(self.stabilization.max(), self.policies[:, [2, 4]].max()) // self.every) + 2
+        self.recommended = np.zeros((rows.size, ticks), np.int64)
+        self.recorded = np.full((rows.size, ticks), False)
+        self.changes = np.zeros((rows.size, ticks), np.int64)
         self.age = np.arange(ticks) * self.every
         self.metric = np.zeros(rows.size)
 
-    def decide(self, now: float, current: Array, ready: Array, counts: Counts) -> Array:
-        """The number of pods from now on; `current` and `ready` are those of this decider's
-        lanes.
+    def decide(self, now: float, current: Array, _ready: Array, counts: Counts) -> Array:
+        """The number of pods from now on. `current` pods are asked for and `_ready` are ready in
+        each of this decider's simulations.
         """
-        for ring, empty in ((self.said, 0), (self.heard, False), (self.moves, 0)):
-            ring[:, 1:] = ring[:, :-1].copy()
-            ring[:, 0] = empty
-        low = np.array([c.low(now) for c in self.mine]) if self.moving else self.low
+        for history, empty in ((self.recommended, 0), (self.recorded, False), (self.changes, 0)):
+            history[:, 1:] = history[:, :-1].copy()
+            history[:, 0] = empty
+        low = np.array([c.minimum(now) for c in self.mine]) if self.scheduled else self.low
         begun = next((begin for begin, end in self.outages if begin <= now < end), None)
         if begun is not None:
             low = np.where(
-                now - begun >= self.blind[1],
-                np.maximum(low, np.minimum(self.blind[0], self.high)),
+                now - begun >= self.outage[1],
+                np.maximum(low, np.minimum(self.outage[0], self.high)),
                 low,
             ).astype(np.int64)
             wanted = np.clip(current, low, np.maximum(self.high, low))
@@ -82,39 +86,26 @@ class Hpa:
                 low,
                 np.where(current > self.high, self.high, self._move(now, current, low, counts)),
             )
-        self.moves[:, 0] = wanted - current
+        self.changes[:, 0] = wanted - current
         return wanted
 
     def _move(self, now: float, current: Array, low: Array, counts: Counts) -> Array:
         window, delay = self.windows.T
-        end = now - delay + self.ahead
-        found = counts(self.seed, end - window, end)
-        self.metric = np.floor(found / (window / self.world.clock) + 1e-9)
-        if self.ahead.any():
-            self.metric = np.maximum(self.metric, self._ahead(now, window, counts))
+        end = now - delay
+        requests = counts(self.seed, end - window, end)
+        self.metric = np.floor(requests / (window / self.parameters.clock) + 1e-9)
         ratio = self.metric / (self.target * np.maximum(current, 1))
         asked = np.where(
-            (ratio >= 1 - self.band[1]) & (ratio <= 1 + self.band[0]),
+            (ratio >= 1 - self.tolerance[1]) & (ratio <= 1 + self.tolerance[0]),
             current,
             np.ceil(self.metric / self.target - 1e-9),
         ).astype(np.int64)
-        self.said[:, 0], self.heard[:, 0] = asked, True
-        down = np.where(self.heard & (self.age <= self.settle), self.said, -1).max(axis=1)
+        self.recommended[:, 0], self.recorded[:, 0] = asked, True
+        down = np.where(self.recorded & (self.age <= self.stabilization), self.recommended, -1).max(
+            axis=1
+        )
         stable = np.maximum(asked, np.minimum(down, current))
         return self._bound(current, stable, low)
-
-    def _ahead(self, now: float, window: Array, counts: Counts) -> Array:
-        """The highest rate between now and the look-ahead's end (a forecast that is always
-        right).
-        """
-        best = np.zeros(self.rows.size)
-        for share in np.linspace(0.0, 1.0, 17):
-            end = now + self.ahead * share
-            best = np.maximum(
-                best,
-                np.floor(counts(self.seed, end - window, end) / (window / self.world.clock) + 1e-9),
-            )
-        return np.where(self.ahead > 0, best, 0)
 
     def _bound(self, current: Array, wanted: Array, low: Array) -> Array:
         """Policies: up by pods or percent, the larger of the two; down by percent."""
@@ -134,19 +125,19 @@ class Hpa:
 
     def _begin(self, current: Array, period: Array) -> Array:
         """Replicas at the beginning of the period: without the changes made in it."""
-        return current - np.where(self.age < period[:, None], self.moves, 0).sum(axis=1)
+        return current - np.where(self.age < period[:, None], self.changes, 0).sum(axis=1)
 
 
 class Kpa:
     """Knative's pod autoscaler as published: mean of 60 s, panic on the mean of 6 s at 200 %,
-    utilisation target already in targetQps.
+    with the utilization target already in targetQps.
     """
 
     every = 2.0
 
-    def __init__(self, lanes: Lanes, rows: Array, world: World) -> None:
-        mine = [lanes.candidates[index] for index in lanes.candidate[rows]]
-        self.rows, self.world, self.seed = rows, world, lanes.seed[rows]
+    def __init__(self, batch: Batch, rows: Array, parameters: ModelParameters) -> None:
+        mine = [batch.candidates[index] for index in batch.candidate[rows]]
+        self.rows, self.parameters, self.seed = rows, parameters, batch.seed[rows]
         self.target = np.array([c.target_qps for c in mine], float)
         self.low, self.high = (
             np.array([getattr(c, name) for c in mine], np.int64)
@@ -157,7 +148,7 @@ class Kpa:
 
     def decide(self, now: float, current: Array, ready: Array, counts: Counts) -> Array:
         """The number of pods from now on."""
-        k = self.world.clock
+        k = self.parameters.clock
         stable, panic = (
             np.ceil(
                 counts(
@@ -185,9 +176,9 @@ class SkyServe:
 
     every = 20.0
 
-    def __init__(self, lanes: Lanes, rows: Array, world: World) -> None:
-        mine = [lanes.candidates[index] for index in lanes.candidate[rows]]
-        self.rows, self.world, self.seed = rows, world, lanes.seed[rows]
+    def __init__(self, batch: Batch, rows: Array, parameters: ModelParameters) -> None:
+        mine = [batch.candidates[index] for index in batch.candidate[rows]]
+        self.rows, self.parameters, self.seed = rows, parameters, batch.seed[rows]
         self.target = np.array([c.target_qps for c in mine], float)
         self.low, self.high = (
             np.array([getattr(c, name) for c in mine], np.int64)
@@ -196,9 +187,9 @@ class SkyServe:
         self.up, self.down = np.zeros(rows.size), np.zeros(rows.size)
         self.metric = np.zeros(rows.size)
 
-    def decide(self, now: float, current: Array, ready: Array, counts: Counts) -> Array:
+    def decide(self, now: float, current: Array, _ready: Array, counts: Counts) -> Array:
         """The number of pods from now on."""
-        k = self.world.clock
+        k = self.parameters.clock
         self.metric = (
             counts(self.seed, np.full(self.rows.size, now - 60.0 * k), np.full(self.rows.size, now))
             / 60.0
@@ -212,17 +203,18 @@ class SkyServe:
 
 
 def deciders(
-    lanes: Lanes, world: World, outages: list[tuple[float, float]]
+    batch: Batch, parameters: ModelParameters, outages: list[tuple[float, float]]
 ) -> list[Hpa | Kpa | SkyServe]:
-    """One decider for each policy that occurs; a static fleet has none."""
-    policy = np.array([c.policy for c in lanes.candidates])[lanes.candidate]
+    """One decider for each policy in the batch; a static fleet needs none."""
+    policy = np.array([c.policy for c in batch.candidates])[batch.candidate]
     made: list[Hpa | Kpa | SkyServe] = []
     for name in ("hpa", "kpa", "skyserve"):
         rows = np.flatnonzero(policy == name)
         if rows.size:
-            made.append(
-                Hpa(lanes, rows, world, outages)
-                if name == "hpa"
-                else {"kpa": Kpa, "skyserve": SkyServe}[name](lanes, rows, world)
-            )
+            if name == "hpa":
+                made.append(Hpa(batch, rows, parameters, outages))
+            elif name == "kpa":
+                made.append(Kpa(batch, rows, parameters))
+            else:
+                made.append(SkyServe(batch, rows, parameters))
     return made

@@ -18,8 +18,8 @@ GRID = 201
 
 @dataclass
 class Served:
-    """Counts of requests, one per lane. `in_time` and `late` are booked on arrival; what of them
-    still waits is the queue.
+    """Counts of requests, one per simulation. `in_time` and `late` are counted on arrival; those of
+    them that still wait are the queue.
     """
 
     in_time: np.ndarray
@@ -47,8 +47,8 @@ def serve(
     return made
 
 
-def _busy(made: Served, lanes, queue, rate, capacity, seconds, deadline, patience) -> None:  # type: ignore[no-untyped-def]
-    """The lanes that queue. `lanes` are indices, the others their values."""
+def _busy(made: Served, rows, queue, rate, capacity, seconds, deadline, patience) -> None:  # type: ignore[no-untyped-def]
+    """The simulations that queue. `rows` are their indices, the others their values."""
     cap, mark = capacity * patience, capacity * deadline
     spilled = np.maximum(queue - cap, 0.0)  # the capacity fell: the queue's end is refused
     held = queue - spilled
@@ -66,10 +66,10 @@ def _busy(made: Served, lanes, queue, rate, capacity, seconds, deadline, patienc
     in_time = rate * good
     none = capacity <= 0
     in_time[none], refused[none] = 0.0, rate[none] * seconds
-    made.in_time[lanes] = in_time
-    made.late[lanes] = np.maximum(rate * seconds - in_time - refused, 0.0) - spilled
-    made.refused[lanes] = refused + spilled
-    made.queue[lanes] = np.where(none, 0.0, np.clip(held + slope * seconds, 0.0, cap))
+    made.in_time[rows] = in_time
+    made.late[rows] = np.maximum(rate * seconds - in_time - refused, 0.0) - spilled
+    made.refused[rows] = refused + spilled
+    made.queue[rows] = np.where(none, 0.0, np.clip(held + slope * seconds, 0.0, cap))
 
 
 def late_table(deadline: float, pod_qps: float) -> np.ndarray:
@@ -106,7 +106,7 @@ def _theta(size: int, load: float) -> float:
 def late_share(
     table: np.ndarray, rate: np.ndarray, capacity: np.ndarray, pods: np.ndarray
 ) -> np.ndarray:
-    """The table's share for each lane; 0 where the fluid queue itself is at work."""
+    """The table's share for each simulation; 0 where the fluid queue itself is at work."""
     load = np.divide(rate, capacity, out=np.zeros_like(rate), where=capacity > 0)
     column = np.minimum((load * (GRID - 1)).astype(np.int64), GRID - 1)
     row = np.searchsorted(SIZES, np.maximum(pods, 1), side="right") - 1

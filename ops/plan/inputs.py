@@ -11,76 +11,83 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from interruption_handler.pool_sizing import nodes_for_pods
 from ops.plan.candidate import Candidate
-from ops.plan.keys import AUTO, AUTOMATIC, KEYS, candidate, default
-from ops.plan.mistake import Mistake
+from ops.plan.keys import AUTO, AUTOMATIC, KEYS, PODS_PER_NODE, candidate, default
+from ops.plan.model_parameters import ModelParameters
 from ops.plan.trace import Trace
-from ops.plan.world import World
+from settings.core.problem import Problem
 
 MOST = 500
 PARTS = ("base", "grid", "candidates")
 
 
 def read(
-    path: Path, base: Mapping[str, Any], trace: Trace, world: World
-) -> tuple[list[Candidate], list[Mistake]]:
+    path: Path, base: Mapping[str, Any], trace: Trace
+) -> tuple[list[Candidate], list[Problem]]:
     """The candidates of a file, on top of the settings `base`, and what is wrong with it."""
-    import yaml
-
     try:
         data = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         why = str(getattr(error, "strerror", None) or error).splitlines()[0]
-        return [], [_mistake(path, None, why, "a readable YAML file")]
+        return [], [_problem(path, None, why, "a readable YAML file")]
     if not isinstance(data, dict) or not data:
         return [], [
-            _mistake(path, None, data, "a mapping with grid or candidates, and perhaps base")
+            _problem(path, None, data, "a mapping with grid or candidates, and perhaps base")
         ]
-    mistakes = [
-        _mistake(path, key, data[key], f"one of {', '.join(PARTS)}")
+    problems = [
+        _problem(path, key, data[key], f"one of {', '.join(PARTS)}")
         for key in data
         if key not in PARTS
     ]
     own, grid, rows = data.get("base") or {}, data.get("grid") or {}, data.get("candidates") or []
-    for key, value, kind in (("base", own, dict), ("grid", grid, dict), ("candidates", rows, list)):
-        if not isinstance(value, kind):
-            mistakes.append(
-                _mistake(
+    for key, value, expected in (
+        ("base", own, dict),
+        ("grid", grid, dict),
+        ("candidates", rows, list),
+    ):
+        if not isinstance(value, expected):
+            problems.append(
+                _problem(
                     path,
                     key,
                     value,
-                    "a mapping of settings" if kind is dict else "a list of mappings",
+                    "a mapping of settings" if expected is dict else "a list of mappings",
                 )
             )
     for key, values in grid.items() if isinstance(grid, dict) else ():
         if not isinstance(values, list) or not values:
-            mistakes.append(_mistake(path, f"grid.{key}", values, "a list of values to try"))
+            problems.append(_problem(path, f"grid.{key}", values, "a list of values to try"))
     for number, row in enumerate(rows if isinstance(rows, list) else []):
         if not isinstance(row, dict):
-            mistakes.append(_mistake(path, f"candidates[{number}]", row, "a mapping of settings"))
-    if mistakes:
-        return [], mistakes
+            problems.append(_problem(path, f"candidates[{number}]", row, "a mapping of settings"))
+    if problems:
+        return [], problems
     if not grid and not rows:
-        return [], [_mistake(path, "grid", None, "a grid or a list of candidates")]
+        return [], [_problem(path, "grid", None, "a grid or a list of candidates")]
     start = {**base, **own}
     named = [(f"{path}: candidates[{number}]", {**start, **row}) for number, row in enumerate(rows)]
     named += [(f"{path}: grid", {**start, **row}) for row in _product(grid)]
-    return _all(named, trace, world)
+    return _all(named, trace)
 
 
 def default_grid(
-    base: Mapping[str, Any], trace: Trace, world: World
-) -> tuple[list[Candidate], list[Mistake]]:
-    """Targets, headroom, share and patience around what the load needs: 64 candidates."""
-    low = max(2, math.floor(0.6 * world.pod_qps))
+    base: Mapping[str, Any], trace: Trace, parameters: ModelParameters
+) -> tuple[list[Candidate], list[Problem]]:
+    """64 candidates around what the load needs: targets, headroom, on-demand share, patience."""
+    low = max(2, math.floor(0.6 * parameters.pod_qps))
     targets = sorted(
-        {max(low, math.floor(share * world.pod_qps)) for share in (0.6, 0.7, 0.78, 0.85)}
+        {max(low, math.floor(share * parameters.pod_qps)) for share in (0.6, 0.7, 0.78, 0.85)}
     )
     spare = sorted({0, 1, 2, max(3, math.ceil(0.1 * trace.peak / targets[0]))})
     grid = {
         "autoscaler.targetQps": targets,
         "headroom.nodes": spare,
-        "nodePool.onDemandPercent": sorted({int(base.get("nodePool.onDemandPercent", 30)), 20}),
+        "nodePool.onDemandPercent": sorted(
+            {int(base.get("nodePool.onDemandPercent", default().on_demand_percent)), 20}
+        ),
         "autoscaler.scaleDownSeconds": [300, 900],
     }
     start = {
@@ -88,9 +95,7 @@ def default_grid(
         "autoscaler.maxReplicas": AUTO,
         "autoscaler.scaleUpPods": AUTO,
     }
-    return _all(
-        [("default grid", {**base, **start, **row}) for row in _product(grid)], trace, world
-    )
+    return _all([("default grid", {**base, **start, **row}) for row in _product(grid)], trace)
 
 
 def _product(grid: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
@@ -102,11 +107,11 @@ def _product(grid: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
 
 
 def _all(
-    named: list[tuple[str, dict[str, Any]]], trace: Trace, world: World
-) -> tuple[list[Candidate], list[Mistake]]:
+    named: list[tuple[str, dict[str, Any]]], trace: Trace
+) -> tuple[list[Candidate], list[Problem]]:
     if len(named) > MOST:
         return [], [
-            Mistake(
+            Problem(
                 "candidates",
                 f"{len(named)} of them",
                 f"at most {MOST}",
@@ -120,9 +125,9 @@ def _all(
         if len({repr(row.get(key)) for _, row in named}) > 1 and key != "name"
     ]
     made: list[Candidate] = []
-    mistakes: dict[str, Mistake] = {}
+    problems: dict[str, Problem] = {}
     for where, row in named:
-        one, wrong = candidate(resolved(row, trace, world), where)
+        one, wrong = candidate(resolved(row, trace), where)
         if "name" not in row:
             one = replace(
                 one,
@@ -130,20 +135,19 @@ def _all(
                 or "as given",
             )
         made.append(one)
-        mistakes.update({str(m): m for m in wrong})
-    return made, list(mistakes.values())
+        problems.update({str(m): m for m in wrong})
+    return made, list(problems.values())
 
 
-def resolved(row: Mapping[str, Any], trace: Trace, world: World) -> dict[str, Any]:
+def resolved(row: Mapping[str, Any], trace: Trace) -> dict[str, Any]:
     """`row` with `auto` replaced: pods for 1.15 times the peak, growth to the peak within two
     periods, and nodes for them and the headroom twice over: nodes under notice count until they are
     gone, so a full fleet can only be replaced where the maximum leaves room.
     """
     target = row.get("autoscaler.targetQps", default().target_qps)
     target = target if isinstance(target, int) and target > 0 else default().target_qps
-    pods = max(
-        math.ceil(trace.peak * 1.15 / target), int(row.get("autoscaler.minReplicas", 1) or 1)
-    )
+    fewest = int(row.get("autoscaler.minReplicas", 1) or 1)
+    pods = max(math.ceil(trace.peak * 1.15 / target), fewest)
     spare = row.get("headroom.nodes", 0)
     spare = (
         max(1, math.ceil(0.1 * pods)) if spare == AUTO else spare if isinstance(spare, int) else 0
@@ -154,7 +158,7 @@ def resolved(row: Mapping[str, Any], trace: Trace, world: World) -> dict[str, An
         "headroom.nodes": spare,
         "autoscaler.maxReplicas": min(pods, 1000),
         "autoscaler.scaleUpPods": min(100, max(4, math.ceil(pods / 2))),
-        "nodePool.maxSize": min(1000, max(2, 2 * (most + spare))),
+        "nodePool.maxSize": min(1000, max(2, 2 * (nodes_for_pods(most, PODS_PER_NODE) + spare))),
     }
     return {
         key: automatic[key] if value == AUTO and key in AUTOMATIC else value
@@ -162,10 +166,8 @@ def resolved(row: Mapping[str, Any], trace: Trace, world: World) -> dict[str, An
     }
 
 
-def of_stack(path: Path) -> tuple[dict[str, Any], str, list[Mistake]]:
+def of_stack(path: Path) -> tuple[dict[str, Any], str, list[Problem]]:
     """The settings of a stack file that the planner understands, by dotted key, and its region."""
-    import yaml
-
     try:
         data = yaml.safe_load(path.read_text()) or {}
         config = data["config"]
@@ -176,7 +178,7 @@ def of_stack(path: Path) -> tuple[dict[str, Any], str, list[Mistake]]:
             {},
             "",
             [
-                Mistake(
+                Problem(
                     f"stack file {path}",
                     why,
                     "a stack's configuration",
@@ -199,11 +201,11 @@ def _short(key: str) -> str:
     return key.rpartition(".")[2]
 
 
-def _mistake(path: Path, key: str | None, found: Any, expected: str) -> Mistake:
-    return Mistake(
+def _problem(path: Path, key: str | None, found: Any, expected: str) -> Problem:
+    return Problem(
         f"candidates {path}" + (f": {key}" if key else ""),
         found,
         expected,
         "nothing can be tried",
-        "mend the file; see docs/planner.md",
+        "correct the file; see docs/planner.md",
     )

@@ -11,8 +11,16 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Annotated, Any, get_args
 
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticUndefined
+
+from interruption_handler.cron import Cron
+from interruption_handler.pool_sizing import nodes_for_pods
 from ops.plan.candidate import Candidate, Floor, seconds
-from ops.plan.mistake import Mistake, nearest
+from ops.plan.problems import did_you_mean
+from settings.core.field import Group
+from settings.core.problem import Problem
+from settings.root import Settings
 
 
 @dataclass(frozen=True)
@@ -65,9 +73,11 @@ KEYS: dict[str, Key] = {
     "mix.points": Key("mix_points"),
     "mix.afterSeconds": Key("mix_after"),
 }
-PRIVATE = {"name": Key("name"), "policy": Key("policy"), "lookahead": Key("lookahead")}
-"""Keys of a candidates file that are no setting of a stack."""
+PRIVATE = {"name": Key("name"), "policy": Key("policy")}
+"""Keys of a candidates file that are not settings of a stack."""
 POLICIES = ("hpa", "static", "kpa", "skyserve")
+PODS_PER_NODE = 1
+"""The model has one serving pod per node."""
 AUTO = "auto"
 AUTOMATIC = (
     "nodePool.maxSize",
@@ -78,25 +88,23 @@ AUTOMATIC = (
 
 
 def floor(row: Mapping[str, Any]) -> Floor:
-    """A floor from its setting; ValueError or KeyError if it is none."""
-    from interruption_handler.cron import Cron
-
+    """A floor from its setting. Raises ValueError or KeyError if it is not one."""
     Cron.parse(row["schedule"])
     return Floor(row["schedule"], row.get("timeZone", "Asia/Shanghai"), int(row["minReplicas"]))
 
 
 def candidate(
     values: Mapping[str, Any], where: str, defaults: Candidate | None = None
-) -> tuple[Candidate, list[Mistake]]:
+) -> tuple[Candidate, list[Problem]]:
     """The candidate that `values` (by dotted key) describe, and what is wrong with them."""
-    made, mistakes, fields = defaults or default(), [], {}
+    made, problems, fields = defaults or default(), [], {}
     for name, value in values.items():
         key = KEYS.get(name) or PRIVATE.get(name)
         if key is None:
-            guess = nearest(name, KEYS)
+            guess = did_you_mean(name, KEYS)
             known = "a setting the planner knows" + (guess or f": {', '.join(KEYS)}")
-            mistakes.append(
-                Mistake(
+            problems.append(
+                Problem(
                     f"{where}: {name}",
                     value,
                     known,
@@ -110,7 +118,7 @@ def candidate(
             try:
                 fields[key.attribute] = key.convert(value)
             except (ValueError, KeyError, TypeError, AttributeError):
-                wrong = Mistake(
+                wrong = Problem(
                     f"{where}: {name}",
                     value,
                     _expected(name),
@@ -118,13 +126,13 @@ def candidate(
                     f"correct {name}",
                 )
         if wrong is not None:
-            mistakes.append(replace(wrong, where=f"{where}: {name}"))
+            problems.append(replace(wrong, field=f"{where}: {name}"))
     kept = {**made.settings, **{name: value for name, value in values.items() if name in KEYS}}
     made = replace(made, **fields, settings=kept)
-    return made, mistakes or _together(made, where)
+    return made, problems or _together(made, where)
 
 
-def _together(made: Candidate, where: str) -> list[Mistake]:
+def _together(made: Candidate, where: str) -> list[Problem]:
     found = []
     for name, value, bound, other in (
         ("nodePool.maxSize", made.max_size, made.min_size + 1, "more than nodePool.minSize"),
@@ -132,7 +140,7 @@ def _together(made: Candidate, where: str) -> list[Mistake]:
         (
             "nodePool.maxSize",
             made.max_size,
-            made.max_replicas + made.headroom,
+            nodes_for_pods(made.max_replicas, PODS_PER_NODE) + made.headroom,
             "room for autoscaler.maxReplicas pods and headroom.nodes",
         ),
         (
@@ -145,49 +153,48 @@ def _together(made: Candidate, where: str) -> list[Mistake]:
         if value < bound:
             text = f"{other}: {bound} or more"
             found.append(
-                Mistake(
+                Problem(
                     f"{where}: {name}",
                     value,
                     text,
-                    "the cluster refuses it or pods wait without end",
+                    "the cluster refuses it or pods wait indefinitely",
                     f"set {name} to {bound}",
                 )
             )
     return found
 
 
-def _refused(name: str, value: Any) -> Mistake | None:
-    """What the program says of a value of one of its own settings."""
+def _refused(name: str, value: Any) -> Problem | None:
+    """The problem that the program has with a value of one of its own settings; None if it accepts
+    the value.
+    """
     declared = _declared(name)
     if declared is None:
         return (
             None
             if name not in _BOUNDS or _BOUNDS[name](value)
-            else Mistake(name, value, _expected(name), "the plan has no meaning", f"correct {name}")
+            else Problem(name, value, _expected(name), "the plan has no meaning", f"correct {name}")
         )
-    from pydantic import TypeAdapter, ValidationError
-
-    field, said = declared
+    field, declaration = declared
     try:
-        kind: Any = (
+        annotation: Any = (
             Annotated.__class_getitem__((field.annotation, *field.metadata))
             if field.metadata
             else field.annotation
         )  # type: ignore
-        TypeAdapter(kind).validate_python(value, strict=True)
+        TypeAdapter(annotation).validate_python(value, strict=True)
     except ValidationError:
-        return Mistake(
+        return Problem(
             name,
             value,
-            said.get("expected", ""),
-            said.get("otherwise", ""),
-            f"correct {name}, e.g. {said.get('example', '')}",
+            declaration.get("expected", ""),
+            declaration.get("otherwise", ""),
+            f"correct {name}, e.g. {declaration.get('example', '')}",
         )
     return None
 
 
 _BOUNDS: dict[str, Callable[[Any], bool]] = {
-    "lookahead": lambda v: isinstance(v, int | float) and 0 <= v <= 3600,
     "name": lambda v: isinstance(v, str) and v != "",
     "policy": lambda v: v in POLICIES,
 }
@@ -204,12 +211,9 @@ def _expected(name: str) -> str:
 
 @cache
 def _declared(name: str) -> tuple[Any, dict[str, str]] | None:
-    """The program's declaration of a setting: pydantic's field and its sentences; None where it has
-    none.
+    """The program's declaration of a setting: pydantic's field, and what `setting()` was told about
+    it; None where the program does not declare one.
     """
-    from settings.core.field import Group
-    from settings.root import Settings
-
     group: type[Any] = Settings
     steps = name.split(".")
     for depth, step in enumerate(steps):
@@ -223,9 +227,9 @@ def _declared(name: str) -> tuple[Any, dict[str, str]] | None:
             return found[1], {k: str(v) for k, v in extra.items()} if isinstance(
                 extra, dict
             ) else {}
-        kinds = (found[1].annotation, *get_args(found[1].annotation))
+        types = (found[1].annotation, *get_args(found[1].annotation))
         inner = next(
-            (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Group)), None
+            (each for each in types if isinstance(each, type) and issubclass(each, Group)), None
         )
         if inner is None:
             return None
@@ -235,9 +239,7 @@ def _declared(name: str) -> tuple[Any, dict[str, str]] | None:
 
 @cache
 def default() -> Candidate:
-    """The program's defaults."""
-    from pydantic_core import PydanticUndefined
-
+    """A candidate with the defaults that the program's settings declare."""
     fields = {}
     for name, key in KEYS.items():
         declared = _declared(name)
@@ -246,4 +248,4 @@ def default() -> Candidate:
         value = declared[0].get_default(call_default_factory=True)
         if value is not PydanticUndefined:
             fields[key.attribute] = key.convert(value)
-    return replace(Candidate(name="defaults"), **fields)
+    return Candidate(name="defaults", **fields)

@@ -1,18 +1,17 @@
 """Spot availability as stated random processes: when preemptible nodes are lost and when none can
 be bought.
 
-calm      each node is lost independently with 3 % probability in 30 days (lowest class
-DescribeSpotAdvice publishes); never out of stock. moderate  10 % in 30 days; 90 % of the losses hit
-all nodes of one (type, zone) within 3 minutes, which is then out of stock for a time
-          drawn lognormally (median 23 min, mean 40 min).
-harsh     all (type, zone) pools at once: up for Exp(mean 3.1 h), then everything is lost within a
-minute and nothing can be bought for a
-          lognormal time (median 45 min, mean 4.1 h); in between, 0.54 times an hour, U(0.1, 0.7) of the nodes are lost. Mean availability
-          0.43, one loss per node in 1.8 h. No protected first hour.
-always    spot can always be bought and is never lost.
+always    preemptible nodes can always be bought and are never lost.
+calm      each node is lost independently with 3 % probability in 30 days (the lowest class that
+          DescribeSpotAdvice publishes); never out of stock.
+moderate  10 % in 30 days; 90 % of the losses hit all nodes of one (type, zone) within 3 minutes,
+          which is then out of stock for a lognormal time (median 23 min, mean 40 min).
+harsh     all (type, zone) pools at once: available for Exp(mean 3.1 h), then everything is lost
+          within a minute and nothing can be bought for a lognormal time (median 45 min, mean
+          4.1 h); in between, 0.54 times an hour, U(0.1, 0.7) of the nodes are lost. Mean
+          availability 0.43, one loss per node in 1.8 h. No protected first hour.
 
-`kill`, `stockout` and `outage` are single events at stated times, for drills and for comparison
-with runs.
+Single events at stated times come from the load (`ops.plan.synthetic`) or from a recorded run.
 """
 
 from __future__ import annotations
@@ -29,25 +28,25 @@ MONTH = 30 * DAY
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happens to spot pools or to the metric at `at` (seconds from the start).
-
-    kind: kill (share of nodes get notice), out (pool can't be bought), back (it can again).
-    """
+    """Something that happens to preemptible nodes at `at` (seconds from the start)."""
 
     at: float
-    kind: str
+    effect: str
+    """kill: a share of the nodes get notice; out: out of stock; back: in stock again."""
     share: float = 1.0
     zone: int | None = None
+    """None: all zones."""
     type: int | None = None
+    """Index of the instance type; None: all types."""
     notice: float | None = None
-    """Seconds of notice; None: the world's."""
+    """Seconds of notice; None: the usual notice."""
     forced: bool = False
-    """Whether it also takes nodes in their protected time."""
+    """Whether it also takes nodes in their protected first hour."""
 
 
 @dataclass(frozen=True)
 class Market:
-    """One seed's luck."""
+    """What the market does with one seed."""
 
     events: tuple[Event, ...] = ()
     hazard: float = 0.0
@@ -57,13 +56,11 @@ class Market:
 
 @dataclass
 class Disturbances:
-    """Events stated by the user or by a synthetic trace, the same for all seeds. Times in
-    seconds.
-    """
+    """Events that a load or a recorded run states, the same for all seeds. Times in seconds."""
 
     events: list[Event] = field(default_factory=list)
     outages: list[tuple[float, float]] = field(default_factory=list)
-    """The metric can't be read from ... until ..."""
+    """(begin, end) of the times at which the metric can't be read."""
 
 
 def rate_of(share: float, seconds: float) -> float:
@@ -86,9 +83,9 @@ def draw_market(
         total = rate_of(0.10, MONTH)
         events = [
             e
-            for kind in range(types)
+            for type_index in range(types)
             for zone in range(zones)
-            for e in _pool_losses(rng, 0.9 * total, seconds, kind, zone)
+            for e in _pool_losses(rng, 0.9 * total, seconds, type_index, zone)
         ]
         return Market(_sorted([*events, *stated]), 0.1 * total, protected)
     if scenario == "harsh":
@@ -101,19 +98,19 @@ def _sorted(events: Sequence[Event]) -> tuple[Event, ...]:
 
 
 def _pool_losses(
-    rng: np.random.Generator, rate: float, seconds: float, kind: int, zone: int
+    rng: np.random.Generator, rate: float, seconds: float, type_index: int, zone: int
 ) -> list[Event]:
     """All nodes of one (type, zone) within three minutes, then out of stock."""
     made: list[Event] = []
     at = rng.exponential(1 / rate)
     while at < seconds:
         back = at + _lognormal(rng, 23 * 60, 40 * 60)
-        made.append(Event(at, "out", zone=zone, type=kind))
+        made.append(Event(at, "out", zone=zone, type=type_index))
         made += [
-            Event(at + delay, "kill", share, zone, kind)
+            Event(at + delay, "kill", share, zone, type_index)
             for delay, share in ((0.0, 0.4), (60.0, 0.6), (180.0, 1.0))
         ]
-        made.append(Event(back, "back", zone=zone, type=kind))
+        made.append(Event(back, "back", zone=zone, type=type_index))
         at = back + rng.exponential(1 / rate)
     return made
 

@@ -1,4 +1,4 @@
-"""What a simulation says: one row per candidate, the frontier, and the cheapest that keeps the
+"""The outcome: one row per candidate, the frontier, and the cheapest candidate that keeps the
 promise.
 """
 
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ops.plan.candidate import Candidate
+from ops.plan.model_parameters import ModelParameters
 from ops.plan.simulate import Totals
 from ops.plan.trace import Trace
-from ops.plan.world import World
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Row:
     nodes: float
     """Mean."""
     failed: float
-    """Share refused or broken off, median."""
+    """Share of requests refused or lost with a node, median."""
     settings: dict[str, Any]
 
-    def plain(self) -> dict[str, Any]:
-        """For JSON."""
+    def as_dict(self) -> dict[str, Any]:
+        """The figures by name, for JSON."""
         return asdict(self)
 
 
@@ -66,11 +66,11 @@ def twin_key(candidate: Candidate) -> Candidate:
     )
 
 
-def static_cost(candidate: Candidate, trace: Trace, world: World) -> float:
+def static_cost(candidate: Candidate, trace: Trace, parameters: ModelParameters) -> float:
     """CNY of enough on-demand nodes for the highest minute, always on."""
     return (
         static_pods(candidate, trace)
-        * world.prices[world.ranked(candidate.instance_types, False)[0]]
+        * parameters.prices[parameters.ranked(candidate.instance_types, spot=False)[0]]
         * trace.seconds
         / 3600
     )
@@ -81,17 +81,19 @@ def static_pods(candidate: Candidate, trace: Trace) -> int:
     return max(1, math.ceil(trace.peak / candidate.target_qps - 1e-9))
 
 
-def rows(totals: Totals, candidates: Sequence[Candidate], trace: Trace, world: World) -> list[Row]:
+def rows(
+    totals: Totals, candidates: Sequence[Candidate], trace: Trace, parameters: ModelParameters
+) -> list[Row]:
     """The figures of `candidates`, which come first in `totals`; their twins are among the rest."""
-    lanes = totals.lanes
+    batch = totals.batch
     cost_of_twin = {
-        twin_key(c): _of(totals.cost, lanes.candidate == index)
-        for index, c in enumerate(lanes.candidates)
+        twin_key(c): _of(totals.cost, batch.candidate == index)
+        for index, c in enumerate(batch.candidates)
         if not c.spot
     }
     made = []
     for index, candidate in enumerate(candidates):
-        mine = lanes.candidate == index
+        mine = batch.candidate == index
         cost, slo = totals.cost[mine], totals.slo[mine]
         beside = cost_of_twin.get(twin_key(candidate))
         made.append(
@@ -99,7 +101,7 @@ def rows(totals: Totals, candidates: Sequence[Candidate], trace: Trace, world: W
                 name=candidate.name,
                 cost=float(np.median(cost)),
                 cost_worst=float(cost.max()),
-                relative_static=float(np.median(cost)) / static_cost(candidate, trace, world),
+                relative_static=float(np.median(cost)) / static_cost(candidate, trace, parameters),
                 relative_on_demand=float(np.median(cost)) / beside if beside else math.nan,
                 slo=float(np.median(slo)),
                 slo_worst=float(slo.min()),
@@ -107,7 +109,10 @@ def rows(totals: Totals, candidates: Sequence[Candidate], trace: Trace, world: W
                     totals.on_demand_seconds / np.maximum(totals.node_seconds, 1e-9), mine
                 ),
                 nodes=_of(totals.node_seconds / totals.seconds, mine),
-                failed=_of((totals.refused + totals.cut) / np.maximum(totals.requests, 1e-9), mine),
+                failed=_of(
+                    (totals.refused + totals.lost_requests) / np.maximum(totals.requests, 1e-9),
+                    mine,
+                ),
                 settings=dict(candidate.settings),
             )
         )

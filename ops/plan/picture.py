@@ -1,4 +1,4 @@
-"""The frontier as a picture."""
+"""The picture of the frontier."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def draw(
     """Write cost against requests too late or failed (worst seed, logarithmic; down is better, left
     is cheaper) as SVG.
     """
-    import matplotlib
+    import matplotlib  # noqa: PLC0415 - half a second, and only --picture needs it
 
     matplotlib.use("svg")
     matplotlib.rcParams["svg.hashsalt"] = "plan"  # the same input gives the same file
-    from matplotlib import pyplot
+    from matplotlib import pyplot  # noqa: PLC0415 - after the backend is chosen
 
     figure, axes = pyplot.subplots(figsize=(9, 5.5))
     axes.scatter(

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops.plan.mistake import Mistake
+from lab.alicloud.catalog import TYPES
+from settings.core.problem import Problem
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "lab" / "alicloud" / "prices.json"
@@ -26,33 +27,23 @@ class Prices:
     source: str
 
 
-def load(path: Path | None = None, region: str = "") -> tuple[Prices, list[Mistake]]:
+def load(path: Path | None = None, region: str = "") -> tuple[Prices, list[Problem]]:
     """The table in `path` for `region`, or the one the lab sells by; and what is wrong with it.
 
     `prices` maps types to prices, or regions to such maps; `elsewhere` names the region whose
     prices stand for one not listed.
     """
-    from lab.alicloud.catalog import TYPES
-
-    vcpus = {name: kind.cpu for name, kind in TYPES.items()}
-    if path is None and not TABLE.exists():
-        return Prices(
-            {name: kind.price for name, kind in TYPES.items()},
-            {},
-            vcpus,
-            "2024-10",
-            "Alibaba Cloud's public price list",
-        ), []
+    vcpus = {name: size.cpu for name, size in TYPES.items()}
     path = path or TABLE
     try:
         data: Any = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else f"not JSON: {error}"
-        return _EMPTY, [_mistake(path, "", why, "a readable JSON file")]
+        return _EMPTY, [_problem(path, "", why, "a readable JSON file")]
     rows = data.get("prices", data.get("types")) if isinstance(data, dict) else None
     if not isinstance(rows, dict) or not rows:
         return _EMPTY, [
-            _mistake(
+            _problem(
                 path,
                 "",
                 type(data).__name__,
@@ -63,18 +54,18 @@ def load(path: Path | None = None, region: str = "") -> tuple[Prices, list[Mista
         isinstance(value, dict) and not {"on_demand", "price"} & set(value)
         for value in rows.values()
     ):
-        place = region if region in rows else data.get("elsewhere", next(iter(rows)))
-        rows = {**rows.get(data.get("elsewhere"), {}), **rows.get(place, {})}
-    mistakes, prices, fractions = [], {}, {}
-    for kind, row in rows.items():
+        listed = region if region in rows else data.get("elsewhere", next(iter(rows)))
+        rows = {**rows.get(data.get("elsewhere"), {}), **rows.get(listed, {})}
+    problems, prices, fractions = [], {}, {}
+    for instance_type, row in rows.items():
         value = row.get("on_demand", row.get("price")) if isinstance(row, dict) else row
         if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-            mistakes.append(_mistake(path, kind, value, "a price above 0, CNY per hour"))
+            problems.append(_problem(path, instance_type, value, "a price above 0, CNY per hour"))
             continue
-        prices[kind] = float(value)
+        prices[instance_type] = float(value)
         share = row.get("spot_fraction") if isinstance(row, dict) else None
         if share is not None:
-            fractions[kind] = float(share)
+            fractions[instance_type] = float(share)
     fractions |= (
         {str(k): float(v) for k, v in (data.get("spot_fraction") or {}).items()}
         if isinstance(data.get("spot_fraction"), dict)
@@ -86,18 +77,18 @@ def load(path: Path | None = None, region: str = "") -> tuple[Prices, list[Mista
         vcpus,
         str(data.get("date", "undated")),
         str(data.get("source", path.name)),
-    ), mistakes
+    ), problems
 
 
 _EMPTY = Prices({}, {}, {}, "", "")
 
 
-def _mistake(path: Path, key: str, found: object, expected: str) -> Mistake:
+def _problem(path: Path, key: str, found: object, expected: str) -> Problem:
     where = f"prices {path}" + (f": {key}" if key else "")
-    return Mistake(
+    return Problem(
         where,
         found,
         expected,
         "the plan has no costs",
-        "mend the file, or leave --prices away for the shipped table",
+        "correct the file, or leave --prices away for the shipped table",
     )

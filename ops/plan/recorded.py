@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from ops.plan.market import Event
-from ops.plan.mistake import Mistake, PlanError
+from ops.plan.problems import PlanError
 from ops.plan.trace import Trace
 from ops.report import run as directory
 from ops.report.run import Run as Recorded
+from settings.core.problem import Problem
 
 TOGETHER = 10.0
 """Modelled seconds within which notices are one event."""
@@ -20,7 +21,7 @@ TOGETHER = 10.0
 
 @dataclass(frozen=True)
 class Figures:
-    """What both sides are compared by."""
+    """The figures by which a run and its simulation are compared."""
 
     cost: float
     slo: float
@@ -36,7 +37,7 @@ def read(path: Path) -> Recorded:
     try:
         return directory.read(path, needed=("samples", "requests"))
     except directory.RunError as error:
-        raise PlanError([_mistake(problem) for problem in error.problems]) from None
+        raise PlanError([_problem(problem) for problem in error.problems]) from None
 
 
 def since(run: Recorded, begin: float) -> Recorded:
@@ -49,7 +50,7 @@ def since(run: Recorded, begin: float) -> Recorded:
         effect, remedy = "there is nothing to compare with", "give an earlier second"
         raise PlanError(
             [
-                Mistake(
+                Problem(
                     "--since", begin, f"a second of the run (it ends at {last:.0f})", effect, remedy
                 )
             ]
@@ -92,16 +93,16 @@ def events_of(run: Recorded, begin: float) -> list[Event]:
     """Notices to nodes and changes of stock, as events of the market; `begin` is the load's first
     moment.
     """
-    made, told, lengths = [], [], {}
+    made, notices, lengths = [], [], {}
     gone = {
         str(row["detail"]): float(row["t"]) for row in run.events if row.get("kind") == "node gone"
     }
     for row in run.events:
-        at, kind, detail = float(row.get("t", 0.0)), str(row.get("kind", "")), row.get("detail")
-        if kind == "node notice":
-            told.append(at)
+        at, event, detail = float(row.get("t", 0.0)), str(row.get("kind", "")), row.get("detail")
+        if event == "node notice":
+            notices.append(at)
             lengths[at] = max(gone.get(str(detail), at + 1e9) - at, 0.0)
-        elif kind == "reclaim" and isinstance(detail, dict):
+        elif event == "reclaim" and isinstance(detail, dict):
             length = detail.get("notice")
             made.append(
                 Event(
@@ -112,12 +113,12 @@ def events_of(run: Recorded, begin: float) -> list[Event]:
                     forced=True,
                 )
             )
-        elif kind in ("stock-out", "stock-back"):
-            made.append(Event(at - begin, "out" if kind == "stock-out" else "back"))
-    while told:
-        first = min(told)
-        group = [at for at in told if at < first + TOGETHER]
-        told = [at for at in told if at >= first + TOGETHER]
+        elif event in ("stock-out", "stock-back"):
+            made.append(Event(at - begin, "out" if event == "stock-out" else "back"))
+    while notices:
+        first = min(notices)
+        group = [at for at in notices if at < first + TOGETHER]
+        notices = [at for at in notices if at >= first + TOGETHER]
         spot = max(
             [row["billed"]["spot"] for row in run.samples if row["t"] <= first][-1:] or [len(group)]
         )
@@ -157,9 +158,9 @@ def of_run(run: Recorded) -> Figures:
     )  # fmt: skip
 
 
-def _mistake(problem: directory.Problem) -> Mistake:
+def _problem(missing: directory.Problem) -> Problem:
     effect, remedy = (
         "there is nothing to compare with",
         "name a run directory; `make load` and `make drill` say theirs",
     )
-    return Mistake(f"run {problem.file}", problem.found, problem.expected, effect, remedy)
+    return Problem(f"run {missing.file}", missing.found, missing.expected, effect, remedy)

@@ -1,4 +1,4 @@
-"""A simulation as a run directory, in the format the recorder writes, so that the same report draws
+"""Writes a simulation as a run directory, in the recorder's format, so that the same report draws
 both.
 """
 
@@ -11,30 +11,30 @@ from typing import Any
 
 import numpy as np
 
+from ops.plan.model_parameters import ModelParameters
 from ops.plan.simulate import Run, Totals
-from ops.plan.world import World
 
 
-def write(path: Path, run: Run, made: Totals, lane: int, meta: dict[str, Any]) -> None:
-    """Write lane `lane` of a recorded simulation to the directory `path` (made if missing)."""
+def write(path: Path, run: Run, made: Totals, simulation: int, meta: dict[str, Any]) -> None:
+    """Write one simulation of a recorded batch to the directory `path`; creates it if missing."""
     path.mkdir(parents=True, exist_ok=True)
-    world, candidate = run.world, run.lanes.candidates[run.lanes.candidate[lane]]
+    parameters, candidate = run.parameters, run.batch.candidates[run.batch.candidate[simulation]]
     first = float(meta.get("started") or time.time())
     document = {
-        "kind": "simulation", "clock": world.clock, "started": first, "pod_qps": world.pod_qps, "settings": dict(candidate.settings),
-        "totals": _totals(made, lane),
+        "kind": "simulation", "clock": parameters.clock, "started": first, "pod_qps": parameters.pod_qps, "settings": dict(candidate.settings),
+        "totals": _totals(made, simulation),
         **{name: meta.get(name, other) for name, other in (("stack", ""), ("profile", ""), ("seed", 0), ("scenario", ""), ("prices", {}))},
     }  # fmt: skip
     (path / "meta.json").write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
-    every = max(1, round(world.clock / run.step))
-    series = {name: values[:, lane] for name, values in made.history.items()}
+    every = max(1, round(parameters.clock / run.step))
+    series = {name: values[:, simulation] for name, values in made.history.items()}
     with (path / "samples.jsonl").open("w") as file:
         for index in range(0, run.steps, every):
-            file.write(json.dumps(_sample(series, index, run.step, first, world)) + "\n")
+            file.write(json.dumps(_sample(series, index, run.step, first, parameters)) + "\n")
     with (path / "requests.jsonl").open("w") as file:
         for index in range(0, run.steps, every):
             part = slice(index, index + every)
-            bad = series["refused"][part].sum() + series["cut"][part].sum()
+            bad = series["refused"][part].sum() + series["lost_requests"][part].sum()
             wait = float(series["wait"][part].max())
             counts = {
                 "count": series["requests"][part].sum(),
@@ -46,12 +46,16 @@ def write(path: Path, run: Run, made: Totals, lane: int, meta: dict[str, Any]) -
                 json.dumps({name: round(float(value), 3) for name, value in row.items()}) + "\n"
             )
     (path / "events.jsonl").write_text(
-        "".join(json.dumps(row) + "\n" for row in _events(run, lane))
+        "".join(json.dumps(row) + "\n" for row in _events(run, simulation))
     )
 
 
 def _sample(
-    series: dict[str, np.ndarray], index: int, step: float, first: float, world: World
+    series: dict[str, np.ndarray],
+    index: int,
+    step: float,
+    first: float,
+    parameters: ModelParameters,
 ) -> dict[str, Any]:
     def whole(name: str) -> int:
         """A count of this moment."""
@@ -65,7 +69,7 @@ def _sample(
     }
     return {
         "t": round(t, 3),
-        "wall": round(first + t / world.clock, 3),
+        "wall": round(first + t / parameters.clock, 3),
         "pods": {
             "desired": whole("desired"), "total": whole("desired"), "ready": ready, "ready_spot": ready_spot,
             "ready_on_demand": ready - ready_spot, "pending": whole("waiting"), "detached": whole("detached"),
@@ -76,34 +80,34 @@ def _sample(
         },
         "hpa": {"current": whole("desired"), "desired": whole("desired"), "metric": whole("metric")},
         "ingress_qps": round(float(series["rate"][index]), 3),
-        "capacity_qps": round(ready * world.pod_qps, 3),
+        "capacity_qps": round(ready * parameters.pod_qps, 3),
         "billed": {"spot": spot, "on_demand": whole("on_demand"), **paid},
     }  # fmt: skip
 
 
-def _totals(made: Totals, lane: int) -> dict[str, float]:
+def _totals(made: Totals, simulation: int) -> dict[str, float]:
     names = (
         "requests",
         "in_time",
         "late",
         "refused",
-        "cut",
+        "lost_requests",
         "queued",
         "cost",
         "cost_spot",
         "node_seconds",
         "on_demand_seconds",
     )
-    return {name: round(float(getattr(made, name)[lane]), 6) for name in names}
+    return {name: round(float(getattr(made, name)[simulation]), 6) for name in names}
 
 
-def _events(run: Run, lane: int) -> list[dict[str, Any]]:
-    market = run.markets[int(run.lanes.seed[lane])]
+def _events(run: Run, simulation: int) -> list[dict[str, Any]]:
+    market = run.markets[int(run.batch.seed[simulation])]
     words = {"kill": "reclaim", "out": "stock-out", "back": "stock-back"}
     return [
         {
             "t": e.at,
-            "kind": words[e.kind],
+            "kind": words[e.effect],
             "detail": {"share": e.share, "zone": e.zone, "type": e.type, "notice": e.notice},
         }
         for e in market.events

@@ -1,4 +1,4 @@
-"""The simulation: all lanes step by step through the trace."""
+"""The simulation: the whole batch, step by step through the trace."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from ops.plan import fluid
+from ops.plan import fluid, transitions
+from ops.plan.batch import Array, Batch, build
 from ops.plan.candidate import Candidate
 from ops.plan.deciders import deciders
 from ops.plan.fleet import Fleet
-from ops.plan.lanes import Array, Lanes, build
 from ops.plan.market import Disturbances, draw_market
+from ops.plan.model_parameters import ModelParameters
 from ops.plan.trace import Trace
-from ops.plan.world import World
 
 STEP = 5.0
 Progress = Callable[[float], None]
@@ -22,20 +22,20 @@ Progress = Callable[[float], None]
 
 @dataclass
 class Totals:
-    """What each lane came to: requests, money (CNY) and node-seconds."""
+    """Results, one per simulation: requests, money (CNY) and node-seconds."""
 
-    lanes: Lanes
+    batch: Batch
     seconds: float
     requests: Array
     in_time: Array
     late: Array
     refused: Array
-    cut: Array
-    """Requests broken off when a node was lost under them; part of `requests`, taken from
+    lost_requests: Array
+    """Requests that broke off because their node was lost; part of `requests`, taken from
     `in_time`.
     """
     queued: Array
-    """What still waited at the end; booked already as in time or late."""
+    """Requests that still waited at the end; already counted as in time or late."""
     cost: Array
     cost_spot: Array
     node_seconds: Array
@@ -54,39 +54,41 @@ class Totals:
 
 
 class Run:
-    """One run over all lanes."""
+    """All simulations of one batch."""
 
     def __init__(
-        self, candidates: Sequence[Candidate], trace: Trace, world: World, *, scenario: str = "always", seeds: int = 1, first_seed: int = 0,
+        self, candidates: Sequence[Candidate], trace: Trace, parameters: ModelParameters, *, scenario: str = "always", seeds: int = 1, first_seed: int = 0,
         step: float = STEP, disturbances: Disturbances | None = None, record: bool = False, start: Array | None = None,
         start_on_demand: Array | None = None, start_spot: Array | None = None,
     ) -> None:  # fmt: skip
-        self.world, self.step, self.record = world, step, record
+        self.parameters, self.step, self.record = parameters, step, record
         stated = disturbances or Disturbances()
-        self.lanes = build(candidates, seeds, world, first_seed)
-        types = self.lanes.spot_price.shape[1]
+        self.batch = build(candidates, seeds, parameters, first_seed)
+        types = self.batch.spot_price.shape[1]
         self.markets = [
             draw_market(
                 scenario,
                 trace.seconds,
                 first_seed + s,
                 types,
-                world.zones,
-                world.protected,
+                parameters.zones,
+                parameters.protected,
                 stated.events,
             )
             for s in range(seeds)
         ]
-        self.fleet = Fleet(self.lanes, world, self.markets, step, record)
-        self.deciders = deciders(self.lanes, world, stated.outages)
-        self.steps = int(round(trace.seconds / step))
-        self.arrivals = _arrivals(trace, step, self.steps, seeds, first_seed, world)
+        self.fleet = Fleet(self.batch, parameters, self.markets, step, record)
+        self.deciders = deciders(self.batch, parameters, stated.outages)
+        self.steps = round(trace.seconds / step)
+        self.arrivals = _arrivals(trace, step, self.steps, seeds, first_seed, parameters)
         self.so_far = np.concatenate([np.zeros((1, seeds)), np.cumsum(self.arrivals, axis=0)])
-        self.table = fluid.late_table(world.deadline, world.pod_qps) if world.bursty else None
+        self.table = (
+            fluid.late_table(parameters.deadline, parameters.pod_qps) if parameters.bursty else None
+        )
         begin = (
             self._first_pods()
             if start is None
-            else np.broadcast_to(start, (self.lanes.count,)).astype(np.int64)
+            else np.broadcast_to(start, (self.batch.count,)).astype(np.int64)
         )
         self.fleet.start(
             begin,
@@ -98,14 +100,16 @@ class Run:
 
     def _first_pods(self) -> Array:
         rate = (
-            self.arrivals[: max(1, int(60 / self.step))].mean(axis=0) / self.step * self.world.clock
+            self.arrivals[: max(1, int(60 / self.step))].mean(axis=0)
+            / self.step
+            * self.parameters.clock
         )
         wanted = []
-        for lane, index in enumerate(self.lanes.candidate):
-            c = self.lanes.candidates[index]
-            need = np.ceil(rate[self.lanes.seed[lane]] / c.target_qps)
-            floor = c.low(0.0)
-            wanted.append(int(min(max(need, floor), c.max_replicas)))
+        for simulation, index in enumerate(self.batch.candidate):
+            candidate = self.batch.candidates[index]
+            need = np.ceil(rate[self.batch.seed[simulation]] / candidate.target_qps)
+            minimum = candidate.minimum(0.0)
+            wanted.append(int(min(max(need, minimum), candidate.max_replicas)))
         return np.array(wanted, np.int64)
 
     def counts(self, seed: Array, begin: Array, end: Array) -> Array:
@@ -127,22 +131,27 @@ class Run:
         return before + self.so_far[low, seed] * (1 - part) + self.so_far[low + 1, seed] * part
 
     def go(self, progress: Progress | None = None) -> Totals:
-        """Run to the end."""
-        made = _nothing(self.lanes, self.steps * self.step)
+        """Simulate to the end; `progress` is told the share that is done, 0 to 1."""
+        made = _nothing(self.batch, self.steps * self.step)
         queue, series = (
-            np.zeros(self.lanes.count),
-            _series(self.steps, self.lanes.count) if self.record else {},
+            np.zeros(self.batch.count),
+            _series(self.steps, self.batch.count) if self.record else {},
         )
-        target = np.array([c.target_qps for c in self.lanes.candidates], float)[
-            self.lanes.candidate
+        target = np.array([c.target_qps for c in self.batch.candidates], float)[
+            self.batch.candidate
         ]
         for index in range(self.steps):
             now = index * self.step
             self._decide(now)
-            self.fleet.tick(now)
-            rate = self.arrivals[index][self.lanes.seed] / self.step
+            transitions.tick(self.fleet, now)
+            rate = self.arrivals[index][self.batch.seed] / self.step
             before = (
-                (made.requests.copy(), made.late.copy(), made.refused.copy(), made.cut.copy())
+                (
+                    made.requests.copy(),
+                    made.late.copy(),
+                    made.refused.copy(),
+                    made.lost_requests.copy(),
+                )
                 if self.record
                 else ()
             )
@@ -150,7 +159,9 @@ class Run:
             self._account(made, rate, target)
             if self.record:
                 self._note(series, index, rate, queue)
-                for name, was in zip(("requests", "late", "refused", "cut"), before, strict=True):
+                for name, was in zip(
+                    ("requests", "late", "refused", "lost_requests"), before, strict=True
+                ):
                     series[name][index] = getattr(made, name) - was
             if progress and index % 2000 == 0:
                 progress(index / self.steps)
@@ -172,18 +183,19 @@ class Run:
         """Requests of this step. Deadlines are of the wall: k times as long in modelled seconds,
         and rates a k-th.
         """
-        world, fleet = self.world, self.fleet
-        capacity = fleet.ready * (world.pod_qps / world.clock)
+        parameters, fleet = self.parameters, self.fleet
+        capacity = fleet.ready * (parameters.pod_qps / parameters.clock)
         served = fluid.serve(
             queue,
             rate,
             capacity,
             self.step,
-            world.deadline * world.clock,
-            world.patience * world.clock,
+            parameters.deadline * parameters.clock,
+            parameters.patience * parameters.clock,
         )
         broken = np.minimum(
-            fleet.cut * np.minimum(rate / np.maximum(capacity, 1e-9), 1.0), served.in_time
+            fleet.lost_serving_pods * np.minimum(rate / np.maximum(capacity, 1e-9), 1.0),
+            served.in_time,
         )
         served.in_time -= broken
         if self.table is not None:
@@ -194,8 +206,8 @@ class Run:
         made.in_time += served.in_time
         made.late += served.late
         made.refused += served.refused
-        made.cut += broken
-        fleet.cut[:] = 0.0
+        made.lost_requests += broken
+        fleet.lost_serving_pods[:] = 0.0
         return served.queue
 
     def _account(self, made: Totals, rate: Array, target: Array) -> None:
@@ -206,46 +218,46 @@ class Run:
         made.pod_seconds += fleet.desired * step
         made.node_seconds += fleet.nodes * step
         made.on_demand_seconds += fleet.nodes_on_demand * step
-        made.need_seconds += np.ceil(rate * self.world.clock / target) * step
+        made.need_seconds += np.ceil(rate * self.parameters.clock / target) * step
 
     def _note(self, series: dict[str, Array], index: int, rate: Array, queue: Array) -> None:
         fleet = self.fleet
         for name, value in (
-            ("rate", rate * self.world.clock), ("queue", queue), ("desired", fleet.desired), ("ready", fleet.ready),
+            ("rate", rate * self.parameters.clock), ("queue", queue), ("desired", fleet.desired), ("ready", fleet.ready),
             ("ready_spot", fleet.ready_spot), ("nodes", fleet.nodes), ("on_demand", fleet.nodes_on_demand),
-            ("expiring", fleet.expiring), ("booting", fleet.booting), ("cost", fleet.rate), ("waiting", fleet.waiting),
+            ("expiring", fleet.under_notice), ("booting", fleet.booting), ("cost", fleet.rate), ("waiting", fleet.waiting),
             ("up_spot", fleet.up_spot), ("detached", fleet.detached), ("list", fleet.rate_list),
-            ("wait", queue / np.maximum(fleet.ready * self.world.pod_qps, 1e-9)),
+            ("wait", queue / np.maximum(fleet.ready * self.parameters.pod_qps, 1e-9)),
         ):  # fmt: skip
             series[name][index] = value
         for decider in self.deciders:
             series["metric"][index, decider.rows] = decider.metric
 
 
-def _series(steps: int, lanes: int) -> dict[str, Array]:
+def _series(steps: int, batch: int) -> dict[str, Array]:
     names = (
         "rate", "queue", "desired", "ready", "ready_spot", "nodes", "on_demand", "expiring", "booting", "cost", "waiting", "wait", "metric",
         "up_spot", "detached", "list",
-        "requests", "late", "refused", "cut",
+        "requests", "late", "refused", "lost_requests",
     )  # fmt: skip
-    return {name: np.zeros((steps, lanes)) for name in names}
+    return {name: np.zeros((steps, batch)) for name in names}
 
 
-def _nothing(lanes: Lanes, seconds: float) -> Totals:
+def _nothing(batch: Batch, seconds: float) -> Totals:
     names = [
-        f.name for f in fields(Totals) if f.name not in ("lanes", "seconds", "history", "bills")
+        f.name for f in fields(Totals) if f.name not in ("batch", "seconds", "history", "bills")
     ]
-    return Totals(lanes, seconds, **{name: np.zeros(lanes.count) for name in names})  # type: ignore[arg-type]
+    return Totals(batch, seconds, **{name: np.zeros(batch.count) for name in names})  # type: ignore[arg-type]
 
 
 def _arrivals(
-    trace: Trace, step: float, steps: int, seeds: int, first_seed: int, world: World
+    trace: Trace, step: float, steps: int, seeds: int, first_seed: int, parameters: ModelParameters
 ) -> Array:
     """Requests in each step, by seed: at random around the trace's rate, or exactly it where the
-    world isn't bursty.
+    parameters isn't bursty.
     """
-    expected = trace.per_step(step, steps) / world.clock
-    if not world.bursty or trace.exact:
+    expected = trace.per_step(step, steps) / parameters.clock
+    if not parameters.bursty or trace.exact:
         return np.repeat(expected[:, None], seeds, axis=1)
     return np.stack(
         [np.random.default_rng([13, first_seed + s]).poisson(expected) for s in range(seeds)],

@@ -11,7 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ops.plan.mistake import Mistake, PlanError
+from ruamel.yaml import YAML
+
+from ops.plan.problems import PlanError
+from settings.core.problem import Problem
+from settings.core.stack_file import parse
 
 PROJECT = "elastic-inference"
 
@@ -69,8 +73,6 @@ def _put(config: Any, key: str, value: Any) -> list[str]:
 
 
 def _round_trip() -> Any:
-    from ruamel.yaml import YAML
-
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 4096
@@ -85,13 +87,11 @@ def _check(path: Path, before: str, after: str) -> None:
     if new:
         raise PlanError(
             [
-                Mistake(f"{path.name}: {p.field}", p.value, p.expected, p.consequence, p.remedy)
+                Problem(f"{path.name}: {p.field}", p.value, p.expected, p.consequence, p.remedy)
                 for p in new
             ]
         )
 
 
 def _problems(path: Path, text: str) -> Sequence[Any]:
-    from settings.core.stack_file import parse
-
     return parse(text, path.name.split(".")[1], path.name).problems(os.environ)

@@ -22,7 +22,7 @@ class Synthetic:
     about: str
     seconds: float
     shape: Callable[[np.ndarray], np.ndarray]
-    disturbances: Callable[[float], Disturbances] = lambda seconds: Disturbances()
+    disturbances: Callable[[float], Disturbances] = lambda _: Disturbances()
     grid: float = 10.0
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ops.plan.mistake import Collector, Mistake
+from ops.plan.problems import Problems
+from settings.core.problem import Problem
 
 MOST = 20_000_000
 
@@ -55,15 +56,15 @@ def read(path: Path) -> Trace:
     """A CSV file with the columns seconds and qps, rising times; the last row lasts as long as the
     one before. Raises PlanError.
     """
-    mistakes = Collector()
+    problems = Problems()
     rows: list[tuple[float, float]] = []
     try:
         with path.open(newline="") as file:
             reader = csv.DictReader(line for line in file if not line.startswith("#"))
             header = [name.strip() for name in reader.fieldnames or []]
             if "seconds" not in header or "qps" not in header:
-                mistakes.append(
-                    _mistake(
+                problems.append(
+                    _problem(
                         path,
                         1,
                         ",".join(header) or None,
@@ -72,59 +73,59 @@ def read(path: Path) -> Trace:
                 )
             else:
                 reader.fieldnames = header
-                rows = _rows(path, reader, mistakes)
+                rows = _rows(path, reader, problems)
     except (OSError, UnicodeDecodeError) as error:
-        mistakes.append(
-            _mistake(
+        problems.append(
+            _problem(
                 path, None, getattr(error, "strerror", None) or "not text", "a readable CSV file"
             )
         )
-    if not mistakes and len(rows) < 2:
-        mistakes.append(
-            _mistake(path, None, f"{len(rows)} rows", "at least two rows of seconds,qps")
+    if not problems and len(rows) < 2:
+        problems.append(
+            _problem(path, None, f"{len(rows)} rows", "at least two rows of seconds,qps")
         )
-    mistakes.check()
+    problems.check()
     times, rates = np.array([t for t, _ in rows]), np.array([q for _, q in rows])
     times -= times[0]
     return Trace(path.stem, times, rates, float(2 * times[-1] - times[-2]))
 
 
-def _rows(path: Path, reader: csv.DictReader, mistakes: Collector) -> list[tuple[float, float]]:  # type: ignore[type-arg]
+def _rows(path: Path, reader: csv.DictReader, problems: Problems) -> list[tuple[float, float]]:  # type: ignore[type-arg]
     rows: list[tuple[float, float]] = []
     for row in reader:
         line = reader.line_num
         try:
             time, rate = float(row["seconds"]), float(row["qps"])
         except (TypeError, ValueError):
-            mistakes.append(
-                _mistake(path, line, f"{row.get('seconds')},{row.get('qps')}", "two numbers")
+            problems.append(
+                _problem(path, line, f"{row.get('seconds')},{row.get('qps')}", "two numbers")
             )
             continue
         if not (np.isfinite(time) and np.isfinite(rate)) or rate < 0:
-            mistakes.append(
-                _mistake(
+            problems.append(
+                _problem(
                     path, line, f"{time:g},{rate:g}", "finite numbers, and a rate of 0 or more"
                 )
             )
         elif rows and time <= rows[-1][0]:
-            mistakes.append(
-                _mistake(
+            problems.append(
+                _problem(
                     path, line, f"{time:g}", f"a time after {rows[-1][0]:g}, that of the row before"
                 )
             )
         else:
             rows.append((time, rate))
-        if len(mistakes) >= 10:
+        if len(problems) >= 10:
             break
     return rows
 
 
-def _mistake(path: Path, line: int | None, found: object, expected: str) -> Mistake:
+def _problem(path: Path, line: int | None, found: object, expected: str) -> Problem:
     where = f"trace {path}" + (f", line {line}" if line else "")
-    return Mistake(
+    return Problem(
         where,
         found,
         expected,
         "there is no load to plan for",
-        "mend the file, or use a built-in trace: --trace S3",
+        "correct the file, or use a built-in trace: --trace S3",
     )

@@ -11,12 +11,21 @@ import numpy as np
 import pytest
 import yaml
 
-from ops.plan import inputs, job, keys, outcome, prices, recorded, stackfile, synthetic, trace
+from ops.plan import (
+    inputs,
+    keys,
+    outcome,
+    plan_request,
+    prices,
+    recorded,
+    stackfile,
+    synthetic,
+    trace,
+)
 from ops.plan.__main__ import main
-from ops.plan.mistake import PlanError
 from ops.plan.outcome import Row
 from ops.plan.prices import ROOT
-from ops.plan.world import World
+from ops.plan.problems import PlanError
 
 TINY = [
     "--trace",
@@ -99,9 +108,9 @@ def test_when_nobody_keeps_the_promise_it_says_who_is_best(
     assert "no candidate keeps 99.99 %" in capsys.readouterr().out
 
 
-def test_all_mistakes_are_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    world = tmp_path / "world.yaml"
-    world.write_text("boott: 3\nload: [1]\n")
+def test_all_problems_are_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parameters = tmp_path / "parameters.yaml"
+    parameters.write_text("boott: 3\nload: [1]\n")
     file = grid(
         tmp_path / "try.yaml",
         grid={
@@ -126,12 +135,14 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path, capsys: pytest.CaptureFix
         "--write",
         "nowhere",
     ]
-    assert main(["--trace", "S1", *wrong, "--world", str(world), "--candidates", file]) == 2
+    assert (
+        main(["--trace", "S1", *wrong, "--parameters", str(parameters), "--candidates", file]) == 2
+    )
     told = capsys.readouterr().err
     for part in (
-        "--seeds is 0", "--slo is 101.0", "--step is 3.0", "did you mean calm?", "--write is 'nowhere'", "did you mean boot?",
+        "--seeds is 0", "--slo is 101.0", "--step is 3.0", "did you mean calm?", '--write is "nowhere"', "did you mean boot?",
         "load is [1]",
-        "did you mean autoscaler.targetQps?", "nodePool.onDemandPercent is 101", "mix.enabled is 'yes'",
+        "did you mean autoscaler.targetQps?", "nodePool.onDemandPercent is 101", 'mix.enabled is "yes"',
         "nodePool.maxSize is 5", "autoscaler.floors is",
     ):  # fmt: skip
         assert part in told, part
@@ -144,7 +155,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path, capsys: pytest.CaptureFix
         ("", "naming the columns seconds and qps"),
         ("time,rate\n0,1\n", "naming the columns seconds and qps"),
         ("seconds,qps\n0,1\n", "at least two rows"),
-        ("seconds,qps\n0,1\n10,x\n20,-3\n15,2\n5,2\n", "line 3 is '10,x'"),
+        ("seconds,qps\n0,1\n10,x\n20,-3\n15,2\n5,2\n", 'line 3 is "10,x"'),
         ("seconds,qps\n0,1\n10,nan\n", "finite numbers"),
         ("seconds,qps\n0,1\n10,2\n10,3\n", "a time after 10"),
     ],
@@ -197,7 +208,7 @@ def test_what_the_program_would_refuse_is_not_written(tmp_path: Path) -> None:
     path = tmp_path / "Pulumi.local.yaml"
     shutil.copy(ROOT / path.name, path)
     before = path.read_text()
-    with pytest.raises(PlanError, match="autoscaler.maxReplicas"):
+    with pytest.raises(PlanError, match=r"autoscaler\.maxReplicas"):
         stackfile.write(path, {"autoscaler.maxReplicas": 500})
     assert path.read_text() == before
 
@@ -269,7 +280,7 @@ def test_auto_sizes_leave_room_for_the_replacement_of_a_whole_fleet() -> None:
         "headroom.nodes": 2,
         "nodePool.maxSize": "auto",
     }
-    assert inputs.resolved(row, made, World()) == {
+    assert inputs.resolved(row, made) == {
         **row,
         "autoscaler.maxReplicas": 12,
         "nodePool.maxSize": 28,
@@ -280,8 +291,8 @@ def test_auto_sizes_leave_room_for_the_replacement_of_a_whole_fleet() -> None:
 def test_a_simulated_run_checked_against_the_simulation_agrees(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], clock: float
 ) -> None:
-    world = tmp_path / "world.yaml"
-    world.write_text(f"clock: {clock:g}\nbursty: false\n")
+    parameters = tmp_path / "parameters.yaml"
+    parameters.write_text(f"clock: {clock:g}\nbursty: false\n")
     base = {"nodePool.maxSize": 60, "autoscaler.maxReplicas": 30, "headroom.nodes": 1}
     if clock > 1:  # as a run at this clock is configured
         base |= {
@@ -301,8 +312,8 @@ def test_a_simulated_run_checked_against_the_simulation_agrees(
         "1",
         "--candidates",
         file,
-        "--world",
-        str(world),
+        "--parameters",
+        str(parameters),
         "--step",
         "1",
     ]
@@ -338,7 +349,7 @@ def test_notices_to_nodes_become_events_of_the_market() -> None:
         {"t": 5, "kind": "pod created", "detail": "p"}
     ]
     (only,) = recorded.events_of(recorded.Recorded({}, samples, [], events), 10.0)
-    assert (only.at, only.kind, only.share, only.notice, only.forced) == (
+    assert (only.at, only.effect, only.share, only.notice, only.forced) == (
         90.0,
         "kill",
         0.5,
@@ -354,16 +365,16 @@ def test_seconds_without_a_row_had_no_requests() -> None:
 
 
 def test_a_profile_of_the_project_is_a_load() -> None:
-    made = job.of_profile("step")
+    made = plan_request.of_profile("step")
     assert (made.seconds, made.rates[0], made.rates[700]) == (1500.0, 45.0, 90.0)
 
 
 def test_the_stack_of_a_plan_gives_its_settings_and_its_region() -> None:
-    values, region, wrong = inputs.of_stack(job.stack_path("prod"))
+    values, region, wrong = inputs.of_stack(plan_request.stack_path("prod"))
     assert (values["nodePool.maxSize"], region, wrong) == (
-        yaml.safe_load(job.stack_path("prod").read_text())["config"]["elastic-inference:nodePool"][
-            "maxSize"
-        ],
+        yaml.safe_load(plan_request.stack_path("prod").read_text())["config"][
+            "elastic-inference:nodePool"
+        ]["maxSize"],
         "cn-shanghai",
         [],
     )

@@ -12,18 +12,19 @@ import pytest
 
 from ops.plan import synthetic
 from ops.plan.candidate import Candidate
-from ops.plan.fleet import on_demand_of
+from ops.plan.keys import default
 from ops.plan.market import Disturbances, Event, draw_market
+from ops.plan.model_parameters import ModelParameters, uniform
 from ops.plan.outcome import twin
 from ops.plan.simulate import Run, Totals
 from ops.plan.trace import Trace
-from ops.plan.world import World, uniform
 
 TYPE = "ecs.gn6i-c4g1.xlarge"
-WORLD = World(
+PARAMETERS = ModelParameters(
     prices={TYPE: 10.0}, spot_fraction={TYPE: 0.3}, vcpus={TYPE: 4}, pod_qps=50, bursty=False
 )
-PLAIN = Candidate(
+PLAIN = replace(
+    default(),
     instance_types=(TYPE,),
     spot_pools=1,
     min_size=0,
@@ -40,9 +41,11 @@ def flat(qps: float, seconds: float) -> Trace:
     return Trace("flat", np.array([0.0]), np.array([qps]), seconds)
 
 
-def go(one: Candidate, trace: Trace, world: World = WORLD, **more: Any) -> tuple[Run, Totals]:
+def go(
+    one: Candidate, trace: Trace, parameters: ModelParameters = PARAMETERS, **more: Any
+) -> tuple[Run, Totals]:
     """One recorded run."""
-    run = Run([one], trace, world, **{"step": 5.0, "record": True, **more})
+    run = Run([one], trace, parameters, **{"step": 5.0, "record": True, **more})
     return run, run.go()
 
 
@@ -56,10 +59,15 @@ def test_requests_nodes_pods_and_money_are_conserved(name: str) -> None:
         twin(PLAIN),
     ]
     run = Run(
-        cases, trace, replace(WORLD, bursty=True), disturbances=disturbances, seeds=2, record=True
+        cases,
+        trace,
+        replace(PARAMETERS, bursty=True),
+        disturbances=disturbances,
+        seeds=2,
+        record=True,
     )
     made = run.go()
-    booked = made.in_time + made.late + made.refused + made.cut
+    booked = made.in_time + made.late + made.refused + made.lost_requests
     assert booked == pytest.approx(made.requests) and made.requests.sum() > 1e6
     assert (
         (made.in_time >= 0).all()
@@ -72,24 +80,28 @@ def test_requests_nodes_pods_and_money_are_conserved(name: str) -> None:
     assert (seen["on_demand"] <= seen["nodes"]).all() and (
         seen["ready_spot"] <= seen["ready"]
     ).all()
-    assert (run.fleet.ghosts >= 0).all()
+    assert (run.fleet.stale_pods >= 0).all()
     assert made.cost == pytest.approx((seen["cost"] * run.step / 3600).sum(axis=0))
-    fleet, paid = run.fleet, np.zeros(len(made.cost))
-    for lane, _, born, gone, price in made.bills:
-        paid[lane] += (gone - max(born, 0.0)) / 3600 * price
-    held = fleet.kind > 0
+    slots, paid = run.fleet.slots, np.zeros(len(made.cost))
+    for simulation, _, born, gone, price in made.bills:
+        paid[simulation] += (gone - max(born, 0.0)) / 3600 * price
+    held = slots.charge_type > 0
     paid += (
-        np.where(held, trace.seconds - np.maximum(fleet.born, 0.0), 0.0) / 3600 * fleet.price
+        np.where(held, trace.seconds - np.maximum(slots.ordered_at, 0.0), 0.0) / 3600 * slots.price
     ).sum(axis=1)
     assert made.cost == pytest.approx(paid)
 
 
 def test_a_candidates_result_does_not_depend_on_the_others_and_is_the_same_each_time() -> None:
     trace, disturbances = synthetic.make("S2", 500.0, 3600.0)
-    world = replace(WORLD, bursty=True)
-    alone = Run([PLAIN], trace, world, scenario="harsh", seeds=2, disturbances=disturbances).go()
+    parameters = replace(PARAMETERS, bursty=True)
+    alone = Run(
+        [PLAIN], trace, parameters, scenario="harsh", seeds=2, disturbances=disturbances
+    ).go()
     others = [replace(PLAIN, headroom=3), replace(PLAIN, handler=False), PLAIN]
-    beside = Run(others, trace, world, scenario="harsh", seeds=2, disturbances=disturbances).go()
+    beside = Run(
+        others, trace, parameters, scenario="harsh", seeds=2, disturbances=disturbances
+    ).go()
     assert (
         beside.cost[-2:].tolist() == alone.cost.tolist()
         and beside.in_time[-2:].tolist() == alone.in_time.tolist()
@@ -101,22 +113,24 @@ def test_a_doubled_load_is_served_after_metric_buffer_boot_and_load() -> None:
     """No spare node, Kubernetes' own parts, scan on events: 25 s metric + 0-15 s HPA + 30 s buffer
     + 150 s boot + 40 s load.
     """
-    world = replace(WORLD, boot=uniform(150, 150), load=uniform(40, 40), scan_on_events=True)
+    parameters = replace(
+        PARAMETERS, boot=uniform(150, 150), load=uniform(40, 40), scan_on_events=True
+    )
     trace = Trace("step", np.array([0.0, 600.0]), np.array([350.0, 700.0]), 1800.0)
     one = replace(PLAIN, handler=False, quick=False)
-    run, made = go(one, trace, world, step=1.0)
+    _, made = go(one, trace, parameters, step=1.0)
     # 600 s + 15 s: the first decision sees a part of the rise; the oldest pod's 30 s end at 645 s,
     # when all ten are there.
     assert np.flatnonzero(made.history["ready"][:, 0] >= 20)[0] == 645 + 150 + 40
-    _, faster = go(replace(one, quick=True), trace, world, step=1.0)
+    _, faster = go(replace(one, quick=True), trace, parameters, step=1.0)
     # Without the wait each decision's pods are seen at once; the last ones are asked for at 630 s.
     assert np.flatnonzero(faster.history["ready"][:, 0] >= 20)[0] == 631 + 150 + 40
 
 
 def test_headroom_takes_a_step_without_waiting_for_a_node() -> None:
-    world = replace(WORLD, boot=uniform(150, 150), load=uniform(40, 40))
+    parameters = replace(PARAMETERS, boot=uniform(150, 150), load=uniform(40, 40))
     trace = Trace("step", np.array([0.0, 600.0]), np.array([350.0, 450.0]), 1500.0)
-    _, made = go(replace(PLAIN, headroom=3), trace, world, step=1.0)
+    _, made = go(replace(PLAIN, headroom=3), trace, parameters, step=1.0)
     served = np.flatnonzero(made.history["ready"][:, 0] >= 13)[0]
     assert served - 600 <= 35 + 40 + 5
     assert made.history["nodes"][-1, 0] >= 16  # and the headroom is filled up again
@@ -143,12 +157,14 @@ def test_losing_all_preemptible_nodes_costs_what_was_published(
     trace, _ = synthetic.make("S4", 1000.0)
     kill = Disturbances([Event(3600.0, "kill", notice=notice, forced=True)])
     one = replace(PLAIN, on_demand_base=1, handler=handler, quick=False, mix=False, remedy=False)
-    _, made = go(one, trace, replace(WORLD, gpu_buffer=35, scan_on_events=True), disturbances=kill)
+    _, made = go(
+        one, trace, replace(PARAMETERS, gpu_buffer=35, scan_on_events=True), disturbances=kill
+    )
     assert 100 * made.slo[0] == pytest.approx(published, abs=0.8)
     if capacity:
         assert (made.history["ready"][:, 0] * 50 >= 1000).all() and made.late[0] + made.refused[
             0
-        ] + made.cut[0] == 0
+        ] + made.lost_requests[0] == 0
 
 
 def test_nodes_under_notice_count_until_they_go_so_a_small_maximum_leaves_a_gap() -> None:
@@ -160,40 +176,20 @@ def test_nodes_under_notice_count_until_they_go_so_a_small_maximum_leaves_a_gap(
     assert wide.slo[0] == 1.0 and narrow.slo[0] < 0.99
 
 
-def test_the_mix_is_the_base_and_the_rounded_up_share_of_the_rest() -> None:
-    total = np.array([1, 3, 10, 20, 21])
-    share = [
-        on_demand_of(total, np.array(base), np.array(30.0), np.array(True), "ceil").tolist()
-        for base in (0, 2)
-    ]
-    assert share == [[1, 1, 3, 6, 7], [1, 3, 5, 8, 8]]
-    assert on_demand_of(total, np.array(0), np.array(30.0), np.array(True), "floor").tolist() == [
-        0,
-        0,
-        3,
-        6,
-        6,
-    ]
-    assert (
-        on_demand_of(total, np.array(0), np.array(30.0), np.array(False), "ceil").tolist()
-        == total.tolist()
-    )
-
-
 def test_without_spot_the_missing_nodes_come_on_demand_and_go_back_to_spot_afterwards() -> None:
     events = [
         Event(600.0, "out"),
         Event(601.0, "kill", 1.0, notice=300.0, forced=True),
         Event(4200.0, "back"),
     ]
-    run, made = go(PLAIN, flat(600.0, 9000.0), disturbances=Disturbances(events))
+    _, made = go(PLAIN, flat(600.0, 9000.0), disturbances=Disturbances(events))
     nodes = made.history["on_demand"][:, 0] / made.history["nodes"][:, 0]
     pods = 1 - made.history["ready_spot"][:, 0] / made.history["ready"][:, 0]
     assert nodes[4000 // 5] == 1.0 and pods[(4200 + 1800) // 5] <= 0.34
     assert (
         nodes[(4200 + 1800 + 600) // 5] <= 0.34
     )  # emptied nodes are paid until the scaler's ten minutes are over
-    assert made.late[0] + made.refused[0] + made.cut[0] == 0
+    assert made.late[0] + made.refused[0] + made.lost_requests[0] == 0
     short = go(
         replace(PLAIN, compensate=False), flat(600.0, 4000.0), disturbances=Disturbances(events[:2])
     )[1]
@@ -240,10 +236,10 @@ def test_the_markets_lose_nodes_as_often_as_they_say(scenario: str, hours: float
         market = draw_market(scenario, 30 * 86400.0, seed, 2, 3, 3600.0)
         up, since = 0.0, 0.0
         for event in market.events:
-            if event.kind == "out":
+            if event.effect == "out":
                 up += event.at - since
                 lost += 1.0
-            elif event.kind == "back":
+            elif event.effect == "back":
                 since = event.at
             elif event.share not in (0.5, 1.0):
                 lost += event.share
@@ -258,8 +254,8 @@ def test_correlated_losses_take_one_type_and_zone_and_its_stock() -> None:
         for seed in range(300)
         for e in draw_market("moderate", 30 * 86400.0, seed, 2, 3, 3600.0).events
     ]
-    assert {e.kind for e in events} == {"kill", "out", "back"} and all(
+    assert {e.effect for e in events} == {"kill", "out", "back"} and all(
         e.zone is not None and e.type is not None for e in events
     )
-    count = sum(e.kind == "out" for e in events)
+    count = sum(e.effect == "out" for e in events)
     assert count == pytest.approx(300 * 6 * 0.9 * -np.log(0.9), rel=0.15)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ops.plan.candidate import Candidate
-from ops.plan.deciders import Hpa, Kpa, SkyServe, deciders
-from ops.plan.lanes import build
-from ops.plan.world import World
+from ops.plan.batch import build
+from ops.plan.deciders import Kpa, SkyServe, deciders
+from ops.plan.keys import default
+from ops.plan.model_parameters import ModelParameters
 
 TYPE = "ecs.gn6i-c4g1.xlarge"
-WORLD = World(prices={TYPE: 10.0}, vcpus={TYPE: 4})
+PARAMETERS = ModelParameters(prices={TYPE: 10.0}, vcpus={TYPE: 4})
 
 
 class Bench:
@@ -27,8 +28,8 @@ class Bench:
             "scale_down_percent": 100,
             "scale_down_period": 15,
         }
-        one = Candidate(instance_types=(TYPE,), spot_pools=1, **{**limits, **settings})
-        self.decider = deciders(build([one], 1, WORLD), WORLD, outages or [])[0]
+        one = replace(default(), instance_types=(TYPE,), spot_pools=1, **{**limits, **settings})
+        self.decider = deciders(build([one], 1, PARAMETERS), PARAMETERS, outages or [])[0]
         self.now, self.pods, self.rate = 0.0, np.array([one.min_replicas]), 0.0
 
     def ticks(self, number: int, rate: float | None = None) -> list[int]:
@@ -94,16 +95,6 @@ def test_pods_below_the_minimum_or_above_the_maximum_are_brought_inside_at_once(
     assert bench.ticks(1, 10.0) == [3]
     bench.pods = np.array([9])
     assert bench.ticks(1, 10.0) == [5]
-
-
-def test_a_forecast_sees_the_load_before_it_comes() -> None:
-    bench = Bench(target_qps=10, scale_up_pods=100, lookahead=240.0)
-
-    def counts(seed, begin, end):
-        return np.maximum(end - 200.0, 0) * 100 - np.maximum(begin - 200.0, 0) * 100
-
-    assert isinstance(bench.decider, Hpa)
-    assert int(bench.decider.decide(0.0, np.array([1]), np.array([1]), counts)[0]) == 10
 
 
 def test_knative_panics_within_seconds_and_does_not_shrink_meanwhile() -> None:

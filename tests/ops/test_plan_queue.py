@@ -11,7 +11,7 @@ from ops.plan import fluid
 def step(
     queue: float, rate: float, capacity: float, seconds: float = 5.0
 ) -> tuple[float, float, float, float]:
-    """One step of one lane: in time, late, refused, queue."""
+    """One step of one simulation: in time, late, refused, queue."""
     made = fluid.serve(
         *(np.array([value]) for value in (queue, rate, capacity)),
         seconds,

@@ -1,4 +1,4 @@
-"""The input of one planning run, read and judged as a whole."""
+"""A plan request: the input of one planning run, read and validated as a whole."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
+from ops.load.profile import ProfileError, load
 from ops.plan import inputs, market, prices, synthetic, trace
 from ops.plan.candidate import Candidate
 from ops.plan.market import Disturbances
-from ops.plan.mistake import Collector, Mistake, PlanError, nearest
+from ops.plan.model_parameters import ModelParameters, uniform
+from ops.plan.problems import PlanError, Problems, did_you_mean
 from ops.plan.trace import Trace
-from ops.plan.world import World, uniform
+from settings.core.problem import Problem
 
 STEPS = (1.0, 2.5, 5.0)
 
 
-class Job:
-    """Everything one planning run needs, judged."""
+class PlanRequest:
+    """Everything one planning run needs. Raises PlanError with every problem of the input."""
 
-    world: World
+    parameters: ModelParameters
     load: Trace
     disturbances: Disturbances
     candidates: list[Candidate]
@@ -31,31 +34,31 @@ class Job:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
-        mistakes = Collector(_numbers(options))
+        problems = Problems(_numbers(options))
         base: dict[str, Any] = {}
         region = ""
         if options.stack:
             base, region, wrong = inputs.of_stack(stack_path(options.stack))
-            mistakes += wrong
+            problems += wrong
         self.base = base
         self.table, wrong = prices.load(options.prices, region)
-        mistakes += wrong
-        self.world = World(
+        problems += wrong
+        self.parameters = ModelParameters(
             prices=self.table.on_demand,
             spot_fraction=self.table.spot_fraction,
             vcpus=self.table.vcpus,
         )
-        self.world, wrong = world_of(options.world, self.world)
-        mistakes += wrong
+        self.parameters, wrong = parameters_from_file(options.parameters, self.parameters)
+        problems += wrong
         if options.pod_qps and options.pod_qps > 0:
-            self.world = replace(self.world, pod_qps=options.pod_qps)
-        found = self._load(mistakes)
+            self.parameters = replace(self.parameters, pod_qps=options.pod_qps)
+        found = self._load(problems)
         if found:
             self.load, self.disturbances = found
-            self.candidates = self._candidates(base, mistakes)
+            self.candidates = self._candidates(base, problems)
         if options.write and not stack_path(options.write).is_file():
-            mistakes.append(
-                Mistake(
+            problems.append(
+                Problem(
                     "--write",
                     options.write,
                     f"the name of a stack: {_stacks()}",
@@ -63,12 +66,12 @@ class Job:
                     "name an existing stack",
                 )
             )
-        mistakes.check()
+        problems.check()
 
-    def _load(self, mistakes: Collector) -> tuple[Trace, Disturbances] | None:
+    def _load(self, problems: Problems) -> tuple[Trace, Disturbances] | None:
         options = self.options
         if options.trace in synthetic.TRACES:
-            peak = options.peak or 20 * math.floor(0.7 * self.world.pod_qps)
+            peak = options.peak or 20 * math.floor(0.7 * self.parameters.pod_qps)
             seconds = options.hours * 3600 if options.hours else None
             return (
                 synthetic.make(options.trace, peak, seconds)
@@ -77,9 +80,9 @@ class Job:
             )
         if options.trace not in profiles() and not Path(options.trace).exists():
             names = [*synthetic.TRACES, *profiles()]
-            known = f"a CSV file, or one of {', '.join(names)}" + nearest(options.trace, names)
-            mistakes.append(
-                Mistake(
+            known = f"a CSV file, or one of {', '.join(names)}" + did_you_mean(options.trace, names)
+            problems.append(
+                Problem(
                     "--trace",
                     options.trace,
                     known,
@@ -95,24 +98,29 @@ class Job:
                 else trace.read(Path(options.trace))
             )
         except PlanError as error:
-            mistakes += error.mistakes
+            problems += error.problems
             return None
         return (read.scaled(options.peak) if options.peak else read), Disturbances()
 
-    def _candidates(self, base: dict[str, Any], mistakes: Collector) -> list[Candidate]:
+    def _candidates(self, base: dict[str, Any], problems: Problems) -> list[Candidate]:
         if self.options.candidates:
-            made, wrong = inputs.read(self.options.candidates, base, self.load, self.world)
+            made, wrong = inputs.read(self.options.candidates, base, self.load)
         else:
-            made, wrong = inputs.default_grid(base, self.load, self.world)
-        mistakes += wrong
+            made, wrong = inputs.default_grid(base, self.load, self.parameters)
+        problems += wrong
         unpriced = {
-            kind for c in made for kind in c.instance_types if kind not in self.world.prices
+            instance_type
+            for candidate in made
+            for instance_type in candidate.instance_types
+            if instance_type not in self.parameters.prices
         }
-        known = f"a type with a price: {', '.join(sorted(self.world.prices))}"
-        for kind in sorted(unpriced):
-            remedy = f"give a table with {kind}: --prices FILE"
-            mistakes.append(
-                Mistake("nodePool.instanceTypes", kind, known, "its cost is unknown", remedy)
+        known = f"a type with a price: {', '.join(sorted(self.parameters.prices))}"
+        for instance_type in sorted(unpriced):
+            remedy = f"give a table with {instance_type}: --prices FILE"
+            problems.append(
+                Problem(
+                    "nodePool.instanceTypes", instance_type, known, "its cost is unknown", remedy
+                )
             )
         return made
 
@@ -124,15 +132,17 @@ def profiles() -> list[str]:
 
 def of_profile(name: str) -> Trace:
     """A load profile, of the project or in a file, second by second. Raises PlanError."""
-    from ops.load.profile import ProfileError, load
-
     try:
         found = load(name)
     except ProfileError as error:
         raise PlanError(
             [
-                Mistake(
-                    "--trace", name, str(error), "there is no load to plan for", "mend the profile"
+                Problem(
+                    "--trace",
+                    name,
+                    str(error),
+                    "there is no load to plan for",
+                    "correct the profile",
                 )
             ]
         ) from None
@@ -140,34 +150,34 @@ def of_profile(name: str) -> Trace:
     return Trace(found.name, times, np.array([found.rate(t + 0.5) for t in times]), found.seconds)
 
 
-def world_of(path: Path | None, world: World) -> tuple[World, list[Mistake]]:
-    """`world` with what the YAML file `path` says; distributions as [low, high] or {share:
+def parameters_from_file(
+    path: Path | None, parameters: ModelParameters
+) -> tuple[ModelParameters, list[Problem]]:
+    """`parameters` with what the YAML file `path` says; distributions as [low, high] or {share:
     seconds}.
     """
     if path is None:
-        return world, []
-    import yaml
-
+        return parameters, []
     try:
         data = yaml.safe_load(path.read_text()) or {}
     except (OSError, yaml.YAMLError) as error:
-        return world, [
-            _world_mistake(
+        return parameters, [
+            _parameter_problem(
                 path, "", getattr(error, "strerror", None) or "not YAML", "a readable YAML file"
             )
         ]
     if not isinstance(data, dict):
-        return world, [_world_mistake(path, "", data, "a mapping")]
-    known, made, mistakes = {f.name for f in fields(World)}, {}, []
+        return parameters, [_parameter_problem(path, "", data, "a mapping")]
+    known, made, problems = {f.name for f in fields(ModelParameters)}, {}, []
     for key, value in data.items():
-        wanted = type(getattr(world, key)) if key in known else None
+        wanted = type(getattr(parameters, key)) if key in known else None
         if wanted is None:
-            mistakes.append(
-                _world_mistake(
+            problems.append(
+                _parameter_problem(
                     path,
                     key,
                     value,
-                    f"one of {', '.join(sorted(known))}" + nearest(str(key), known),
+                    f"one of {', '.join(sorted(known))}" + did_you_mean(str(key), known),
                 )
             )
         elif (
@@ -189,8 +199,8 @@ def world_of(path: Path | None, world: World) -> tuple[World, list[Mistake]]:
         elif wanted in (bool, str, dict) and isinstance(value, wanted):
             made[key] = value
         else:
-            mistakes.append(
-                _world_mistake(
+            problems.append(
+                _parameter_problem(
                     path,
                     key,
                     value,
@@ -199,20 +209,20 @@ def world_of(path: Path | None, world: World) -> tuple[World, list[Mistake]]:
                     else f"a {wanted.__name__}, 0 or more",
                 )
             )
-    return replace(world, **made), mistakes
+    return replace(parameters, **made), problems
 
 
-def _world_mistake(path: Path, key: str, found: Any, expected: str) -> Mistake:
-    return Mistake(
-        f"world {path}" + (f": {key}" if key else ""),
+def _parameter_problem(path: Path, key: str, found: Any, expected: str) -> Problem:
+    return Problem(
+        f"parameters {path}" + (f": {key}" if key else ""),
         found,
         expected,
-        "another world would be simulated",
-        "mend the file",
+        "something else would be simulated",
+        "correct the file",
     )
 
 
-def _numbers(options: argparse.Namespace) -> list[Mistake]:
+def _numbers(options: argparse.Namespace) -> list[Problem]:
     """Options that are numbers or names."""
     checks = (
         ("--slo", options.slo, 0 < options.slo <= 100, "a percentage above 0, at most 100"),
@@ -240,11 +250,11 @@ def _numbers(options: argparse.Namespace) -> list[Mistake]:
             "--market",
             options.market,
             options.market in market.SCENARIOS,
-            f"one of {', '.join(market.SCENARIOS)}{nearest(options.market, market.SCENARIOS)}",
+            f"one of {', '.join(market.SCENARIOS)}{did_you_mean(options.market, market.SCENARIOS)}",
         ),
     )
     return [
-        Mistake(name, value, expected, "the plan has no meaning", f"correct {name}")
+        Problem(name, value, expected, "the plan has no meaning", f"correct {name}")
         for name, value, good, expected in checks
         if not good
     ]
