@@ -1,4 +1,4 @@
-"""Every double of the lab, what judges it, and when that was last run: rows of `lab/docs/doubles.md`.
+"""Every double of the lab, what judges it, and when that was last run (`lab/docs/doubles.md`).
 
 `python -m lab.doubles` writes the page from the rows here and from `lab/docs/doubles.json`, which
 `make prove ITEM=R4` writes: it runs the tests of all rows. A test holds the page against both, and

@@ -100,8 +100,8 @@ def clock_factor(environ: Mapping[str, str] = os.environ) -> float:
 
 
 def scenario_file(environ: Mapping[str, str] = os.environ) -> Path | None:
-    """The scenario that LAB_SCENARIO names, one of those that come with the lab or a file of the user's; None
-    leaves the lab's own as it is.
+    """The scenario that LAB_SCENARIO names, one of those that come with the lab or a file of the
+    user's; None leaves the lab's own as it is.
     """
     name = environ.get("LAB_SCENARIO")
     if not name:

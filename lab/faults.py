@@ -15,8 +15,8 @@ METHODS = {"list": "GET", "add": "POST", "clear": "DELETE"}
 
 
 def main() -> int:
-    """``list``, ``add JSON`` or ``clear``; prints the double's answer. Exit status 1 when it refuses
-    or does not answer.
+    """``list``, ``add JSON`` or ``clear``; prints the double's answer. Exit status 1 when it
+    refuses or does not answer.
     """
     action, *rest = sys.argv[1:]
     connection = http.client.HTTPConnection(REGION_IP, CONTROL_PORT, timeout=10)

@@ -64,7 +64,8 @@ def run(
     """`subprocess.run` inside the lab. `env` is added to the lab's own environment; `options` go to
     `subprocess.run`.
     """
-    return subprocess.run(command(argv, home), env={**os.environ, **(env or {})}, **options)
+    options.setdefault("check", False)
+    return subprocess.run(command(argv, home), env={**os.environ, **(env or {})}, **options)  # noqa: PLW1510 - set above, as the caller says
 
 
 def enter(home: Path, argv: Sequence[str], env: Mapping[str, str] | None = None) -> int:

@@ -16,6 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
 from lab import readiness
 from lab.controlplane import sls_query
 from lab.controlplane.certificates import cluster_pki
@@ -125,10 +131,6 @@ def failure(code: int, message: str) -> dict[str, Any]:
 
 def application(source: Any) -> Any:
     """The HTTP application over a `Source`."""
-    from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import JSONResponse
-    from starlette.routing import Route
 
     async def metric(request: Request) -> JSONResponse:
         name = request.path_params["metric"]
@@ -138,7 +140,7 @@ def application(source: Any) -> Any:
             )
         try:
             labels = sls_query.labels_of(request.query_params.get("labelSelector", ""))
-        except sls_query.MalformedSelector as error:
+        except sls_query.MalformedSelectorError as error:
             return JSONResponse(failure(400, str(error)), 400)
         try:
             return JSONResponse(
@@ -150,7 +152,7 @@ def application(source: Any) -> Any:
             return JSONResponse(failure(500, str(error)), 500)
 
     def fixed(document: Any) -> Any:
-        return lambda request: JSONResponse(document)
+        return lambda _: JSONResponse(document)
 
     groups = {"kind": "APIGroupList", "apiVersion": "v1", "groups": [group()]}
     return Starlette(
@@ -166,8 +168,6 @@ def application(source: Any) -> Any:
 
 async def serve(home: Path, host: str, port: int) -> None:
     """Answer until told to stop."""
-    import uvicorn
-
     pki = cluster_pki(home)
     server = uvicorn.Server(
         uvicorn.Config(

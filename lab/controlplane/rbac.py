@@ -32,8 +32,17 @@ ROLES: dict[str, tuple[str, list[Rule]]] = {
             ([""], ["pods/eviction", "serviceaccounts/token"], ["create"]),
             (
                 [""],
-                ["configmaps", "secrets", "services", "endpoints", "serviceaccounts", "namespaces"]
-                + ["persistentvolumes", "persistentvolumeclaims", "replicationcontrollers"],
+                [
+                    "configmaps",
+                    "secrets",
+                    "services",
+                    "endpoints",
+                    "serviceaccounts",
+                    "namespaces",
+                    "persistentvolumes",
+                    "persistentvolumeclaims",
+                    "replicationcontrollers",
+                ],
                 READ,
             ),
             (["coordination.k8s.io"], ["leases"], ALL),

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import hmac
 import json
+import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ class Sls:
         *,
         internal: bool = True,
         client: httpx.Client | None = None,
-        region_of: Callable[[str], str] = lambda project: REGION,
+        region_of: Callable[[str], str] = lambda _: REGION,
     ) -> None:
         """`region_of` tells a project's region."""
         keys = json.loads((home / "credentials.json").read_text())
@@ -182,8 +183,6 @@ def _varint(number: int) -> bytes:
 
 
 def _trust(home: Path) -> Any:
-    import ssl
-
     return ssl.create_default_context(cafile=str(home / "pki" / "ca.pem"))
 
 

@@ -37,7 +37,7 @@ class SelectorError(ValueError):
     """A metric selector that the adapter refuses."""
 
 
-class MalformedSelector(ValueError):
+class MalformedSelectorError(ValueError):
     """A label selector that no Kubernetes API server reads: its values are label values."""
 
 
@@ -137,8 +137,8 @@ def labels_of(selector: str) -> dict[str, str]:
     """A label selector of a URL as labels; operators are ignored, of several values the first in
     order counts.
 
-    Raises `MalformedSelector` for a value that is no label value: Kubernetes refuses it before the
-    adapter sees it.
+    Raises `MalformedSelectorError` for a value that is no label value: Kubernetes refuses it before
+    the adapter sees it.
     """
     found: dict[str, str] = {}
     for part in _requirements(selector):
@@ -164,7 +164,7 @@ def _check(key: str, number: int, text: str) -> None:
     elif not _LABEL_VALUE.fullmatch(text):
         wrong = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.'"
     if wrong:
-        raise MalformedSelector(
+        raise MalformedSelectorError(
             f'unable to parse requirement: values[{number}][{key}]: Invalid value: "{text}": {wrong}'
         )
 

@@ -6,7 +6,10 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from lab import toolchain
 from lab.errors import LabError
+from lab.toolchain import plugins
+from lab.toolchain.specs import SPECS
 
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "traefik")
 COMMANDS = ("pulumi", "kubectl")
@@ -17,8 +20,6 @@ def find(name: str) -> dict[str, str]:
     """Where a tool is: {"path", "version", "origin"}. Raises `LabError`, with the command that gets
     it, when it is not there yet.
     """
-    from lab import toolchain
-
     try:
         return _plain(toolchain.find(name))
     except toolchain.ToolchainError as error:
@@ -27,8 +28,6 @@ def find(name: str) -> dict[str, str]:
 
 def ensure(names: Iterable[str], say: Callable[[str], None]) -> dict[str, dict[str, str]]:
     """Every named tool, built if need be; `say` gets a line at a time."""
-    from lab import toolchain
-
     try:
         return {name: _plain(tool) for name, tool in toolchain.ensure(names, say).items()}
     except toolchain.ToolchainError as error:
@@ -39,8 +38,6 @@ def lay_plugins(pulumi_home: Path, say: Callable[[str], None]) -> None:
     """Put the plugins where the CLI in the lab looks for them. Nothing is built for that: what is
     missing is said.
     """
-    from lab.toolchain import plugins
-
     missing = [name for name in (*PLUGINS, *COMMANDS, "pulumi-language-python") if not _there(name)]
     if missing:
         say(
@@ -55,8 +52,6 @@ def lay_plugins(pulumi_home: Path, say: Callable[[str], None]) -> None:
 
 
 def _laid(pulumi_home: Path) -> dict[str, Path]:
-    from lab.toolchain import plugins
-
     return {
         name: place.resolve()
         for name, place in plugins.places(pulumi_home).items()
@@ -71,10 +66,6 @@ def used(pulumi_home: Path) -> dict[str, dict[str, str]]:
     A plugin that is laid and is not what would be found now has "next", which says what the next
     `lab up` takes.
     """
-    from lab import toolchain
-    from lab.toolchain import plugins
-    from lab.toolchain.specs import SPECS
-
     found = {name: find(name) for name in COMMANDS if _there(name)}
     for name, path in _laid(pulumi_home).items():
         version = SPECS[name].version  # the place that the CLI looks at is that version's

@@ -94,14 +94,14 @@ class Container:
             try:
                 pulled = await self.context.pull(self.spec, self.event)
                 break
-            except images.UnknownImage as reason:
+            except images.UnknownImageError as reason:
                 await self._without_image(reference, reason)
         if not pulled.cached or not self.state.restarts:
             self.event("Normal", "Pulled", pulled.text)
         self.state.image_id = images.image_id(reference)
         return pulled.image
 
-    async def _without_image(self, reference: str, reason: images.UnknownImage) -> None:
+    async def _without_image(self, reference: str, reason: images.UnknownImageError) -> None:
         """Shows why, as a kubelet does until it tries again."""
         if reason.reason != "ErrImagePull":
             kind = "InspectFailed" if reason.reason == "InvalidImageName" else reason.reason

@@ -1,5 +1,5 @@
-"""What each part of the node agent needs of the part that holds it: a container of its pod, a pod of
-its node, a node of the agent.
+"""What each part of the node agent needs of the part that holds it: a container of its pod, a pod
+of its node, a node of the agent.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 Object = dict[str, Any]
 
 
-class UnknownImage(Exception):
+class UnknownImageError(Exception):
     """The image cannot be had here; the text is a container runtime's, `reason` the state in which
     the container waits.
     """
@@ -89,7 +89,8 @@ def declared(pod: Object, container: Object) -> str:
 
 
 def resolve(reference: str, tensorflow: str = "") -> Image:
-    """What runs for the image; UnknownImage with the words of containerd where no registry has it.
+    """What runs for the image; UnknownImageError with the words of containerd where no registry has
+    it.
 
     A public image has the tags of its registry (known_images.json). A copy elsewhere is taken to be
     there, and so is an image of which the pod says its TensorFlow. Anything else is not: the
@@ -97,19 +98,19 @@ def resolve(reference: str, tensorflow: str = "") -> Image:
     """
     name, tag = split(reference)
     if not name:
-        raise UnknownImage(
+        raise UnknownImageError(
             f'Failed to apply default image tag "{reference}": couldn\'t parse image name "{reference}": invalid reference format',
             "InvalidImageName",
         )
     public = KNOWN["images"].get(name)
     if public and "@" not in reference and not has_tag(public, tag):
-        raise UnknownImage(registry.words("not_found", reference, name, tag))
+        raise UnknownImageError(registry.words("not_found", reference, name, tag))
     for pattern, image in TABLE:
         if re.fullmatch(pattern, name):
             return image
     if tensorflow:
         return TABLE[0][1]
-    raise UnknownImage(
+    raise UnknownImageError(
         registry.words("denied" if registry.known(name) else "no_such_host", reference, name, tag)
     )
 
@@ -129,13 +130,13 @@ def has_tag(public: Object, tag: str) -> bool:
 
 
 def require_libraries(reference: str, declared_version: str = "") -> None:
-    """UnknownImage if what computes for a serving image of this tag, or of the declared version, is
-    not on this machine: the lab is sealed and can't fetch it.
+    """UnknownImageError if what computes for a serving image of this tag, or of the declared
+    version, is not on this machine: the lab is sealed and can't fetch it.
     """
     name, tag = split(reference)
     version = tensorflow.choose(declared_version or tag).version
     if version not in tensorflow.there():
-        raise UnknownImage(
+        raise UnknownImageError(
             f'failed to pull and unpack image "{name}:{tag}": in the lab it runs on TensorFlow {version}, whose libraries are not on this '
             f"machine yet. Get them with `python -m lab.toolchain ensure {tensorflow.PREFIX}{version}`; the pod then starts by itself"
         )

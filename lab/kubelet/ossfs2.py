@@ -1,5 +1,5 @@
-"""The options of ossfs 2.0, with which the CSI driver mounts a bucket: which it knows, and its words
-for those it does not take.
+"""The options of ossfs 2.0, with which the CSI driver mounts a bucket: which it knows, and its
+words for those it does not take.
 
 The client reads its options with gflags: an option that it does not know, or a value that it can't
 read, ends it before anything is mounted. Names, types and limits are data with their sources

@@ -188,7 +188,7 @@ class Pod:
             return all(
                 images.resolve(container.spec["image"]).kind == "pause" for container in self.main
             )
-        except images.UnknownImage:
+        except images.UnknownImageError:
             return False
 
     def update(self, pod: Object) -> None:

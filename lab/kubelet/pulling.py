@@ -71,7 +71,7 @@ class Puller:
         tell: Tell,
         tensorflow: str = "",
     ) -> Pulled:
-        """A container's image by its pull policy; UnknownImage when it is not to be had.
+        """A container's image by its pull policy; UnknownImageError when it is not to be had.
         `tensorflow` is what the pod says of the image.
         """
         reference = spec["image"]
@@ -87,7 +87,7 @@ class Puller:
                 cached=True,
             )
         if name and policy == "Never":
-            raise images.UnknownImage(
+            raise images.UnknownImageError(
                 f'Container image "{reference}" is not present with pull policy of Never',
                 "ErrImageNeverPull",
             )
@@ -123,17 +123,19 @@ class Puller:
         asked: tuple[str, str, str],
         logins: Callable[[], Awaitable[registry.Logins]],
     ) -> None:
-        """UnknownImage where the scenario has the pull fail, now or for who brings no login."""
+        """UnknownImageError where the scenario has the pull fail, now or for those without a
+        login.
+        """
         if "fails" in rule and self.world.failed_pulls[number] < rule.get("times", float("inf")):
             self.world.failed_pulls[number] += 1
-            raise images.UnknownImage(registry.words(rule["fails"], *asked))
+            raise images.UnknownImageError(registry.words(rule["fails"], *asked))
         if "login" in rule:
             given = (await logins()).get(registry.split(asked[1])[0])
             if given is None:
-                raise images.UnknownImage(registry.words("unauthorized", *asked))
+                raise images.UnknownImageError(registry.words("unauthorized", *asked))
             wanted = rule["login"]
             if wanted is not True and given != (wanted["username"], wanted["password"]):
-                raise images.UnknownImage(registry.words("wrong_login", *asked))
+                raise images.UnknownImageError(registry.words("wrong_login", *asked))
 
     async def _take(self, reference: str, number: int, seconds: Any) -> None:
         """As long as the scenario says; containerd shows how far it is, the kubelet does not: so

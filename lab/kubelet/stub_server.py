@@ -18,6 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httptools
+
 from lab.kubelet.process import Pause
 
 REST_PORT = 8501
@@ -115,8 +117,6 @@ class Connection(asyncio.Protocol):
     """One client; requests are answered in their order."""
 
     def __init__(self, server: StubServer) -> None:
-        import httptools
-
         self.server = server
         self.parser = httptools.HttpRequestParser(self)
         self.transport: Any = None
@@ -127,7 +127,7 @@ class Connection(asyncio.Protocol):
         self.transport = transport
         self.server.connections.add(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         """It went."""
         self.server.connections.discard(self)
 
@@ -137,8 +137,6 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of requests."""
-        import httptools
-
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:

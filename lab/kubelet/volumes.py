@@ -25,6 +25,15 @@ class Volumes:
     def __init__(self, api: Kube, account: Account, threads: int = 8) -> None:
         self.api, self.account = api, account
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="oss")
+        self._sources = {
+            "emptyDir": self._nothing,
+            "hostPath": self._nothing,
+            "configMap": self._config_map,
+            "secret": self._secret,
+            "downwardAPI": self._downward_api,
+            "projected": self._projected,
+            "persistentVolumeClaim": self._claim,
+        }
 
     async def in_thread(self, work: Any, *arguments: Any) -> Any:
         """Runs a blocking download."""
@@ -34,12 +43,12 @@ class Volumes:
         """Fills `folder` for one volume of the pod; MountError (or a kubelet's plain text in it)
         says why not.
         """
-        kind = next((key for key in volume if key != "name"), "emptyDir")
-        work = getattr(self, f"_{kind}", None)
-        if work is None:
-            raise MountError(f"volume type {kind} is not modelled by the lab", "Unimplemented")
+        source = next((key for key in volume if key != "name"), "emptyDir")
+        fill = self._sources.get(source)
+        if fill is None:
+            raise MountError(f"volume type {source} is not modelled by the lab", "Unimplemented")
         folder.mkdir(parents=True, exist_ok=True)
-        await work(pod, volume[kind] or {}, folder, facts)
+        await fill(pod, volume.get(source) or {}, folder, facts)
 
     async def _fetch(self, pod: Object, kind: str, name: str, optional: bool) -> Object:
         plural = {"configmap": "configmaps", "secret": "secrets"}[kind]
@@ -47,18 +56,17 @@ class Volumes:
         try:
             found = await self.api.find(path)
         except KubeError as error:
-            raise Unready(f"{error.message}") from None
+            raise NotReadyError(f"{error.message}") from None
         if found is None and not optional:
-            raise Unready(f'{kind} "{name}" not found')
+            raise NotReadyError(f'{kind} "{name}" not found')
         return found or {}
 
-    async def _emptyDir(self, pod: Object, spec: Object, folder: Path, facts: Object) -> None:
-        """Nothing to fill."""
+    async def _nothing(self, *_: Any) -> None:
+        """Nothing to fill: an empty directory, also in place of a hostPath, since pods of the lab
+        never see the machine's own files.
+        """
 
-    async def _hostPath(self, pod: Object, spec: Object, folder: Path, facts: Object) -> None:
-        """A private directory: pods of the lab never see the machine's own files."""
-
-    async def _configMap(self, pod: Object, spec: Object, folder: Path, facts: Object) -> None:
+    async def _config_map(self, pod: Object, spec: Object, folder: Path, _: Object) -> None:
         found = await self._fetch(pod, "configmap", spec["name"], bool(spec.get("optional")))
         data = {key: text.encode() for key, text in (found.get("data") or {}).items()}
         data |= {
@@ -66,13 +74,13 @@ class Volumes:
         }
         write_items(folder, data, spec, "configmap references non-existent config key: {}")
 
-    async def _secret(self, pod: Object, spec: Object, folder: Path, facts: Object) -> None:
+    async def _secret(self, pod: Object, spec: Object, folder: Path, _: Object) -> None:
         name = spec.get("secretName") or spec.get("name") or ""
         found = await self._fetch(pod, "secret", name, bool(spec.get("optional")))
         data = {key: base64.b64decode(text) for key, text in (found.get("data") or {}).items()}
         write_items(folder, data, spec, "references non-existent secret key: {}")
 
-    async def _downwardAPI(self, pod: Object, spec: Object, folder: Path, facts: Object) -> None:
+    async def _downward_api(self, pod: Object, spec: Object, folder: Path, facts: Object) -> None:
         for item in spec.get("items") or []:
             if "fieldRef" in item:
                 write(
@@ -87,7 +95,7 @@ class Volumes:
                 if kind == "serviceAccountToken":
                     await self._token(pod, part, folder)
                 elif kind in ("configMap", "secret", "downwardAPI"):
-                    await getattr(self, f"_{kind}")(pod, part, folder, facts)
+                    await self._sources[kind](pod, part, folder, facts)
                 else:
                     raise MountError(
                         f"projected volume source {kind} is not modelled by the lab",
@@ -110,24 +118,22 @@ class Volumes:
                 f"/api/v1/namespaces/{meta['namespace']}/serviceaccounts/{account}/token", body
             )
         except KubeError as error:
-            raise Unready(f"failed to fetch token: {error.message}") from None
+            raise NotReadyError(f"failed to fetch token: {error.message}") from None
         write(folder, spec.get("path") or "token", answer["status"]["token"].encode())
 
-    async def _persistentVolumeClaim(
-        self, pod: Object, spec: Object, folder: Path, facts: Object
-    ) -> None:
+    async def _claim(self, pod: Object, spec: Object, folder: Path, facts: Object) -> None:
         namespace = pod["metadata"]["namespace"]
         claim = await self.api.find(
             f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{spec['claimName']}"
         )
         name = (claim or {}).get("spec", {}).get("volumeName")
         if not claim or not name or claim.get("status", {}).get("phase") != "Bound":
-            raise Unready(
+            raise NotReadyError(
                 f'PVC "{namespace}/{spec["claimName"]}" is {"not bound yet" if claim else "not found"}'
             )
         volume = await self.api.find(f"/api/v1/persistentvolumes/{name}")
         if volume is None:
-            raise Unready(f'PV "{name}" not found')
+            raise NotReadyError(f'PV "{name}" not found')
         csi = volume["spec"].get("csi")
         if not csi or csi["driver"] != ossoptions.DRIVER:
             driver = (
@@ -167,7 +173,7 @@ class Volumes:
         }
 
 
-class Unready(MountError):
+class NotReadyError(MountError):
     """Something the volume needs is not there yet; printed without a CSI driver's prefix."""
 
     def __str__(self) -> str:
@@ -193,4 +199,4 @@ def write_items(folder: Path, data: dict[str, bytes], spec: Object, missing: str
         if item["key"] in data:
             write(folder, item["path"], data[item["key"]])
         elif not spec.get("optional"):
-            raise Unready(missing.format(item["key"]))
+            raise NotReadyError(missing.format(item["key"]))

@@ -18,6 +18,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import uvicorn
+import uvloop
+
 from lab.serving import flags as flag_table
 from lab.serving.config import check_flags, monitoring_path, read_models
 from lab.serving.errors import StatusError, say_codes_in_words
@@ -43,8 +46,6 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 async def _serve_http(app: Rest, listener: socket.socket) -> None:
-    import uvicorn
-
     class Server(uvicorn.Server):
         @contextlib.contextmanager
         def capture_signals(self) -> Iterator[None]:
@@ -123,7 +124,7 @@ async def run(options: Flags, version: str) -> None:
         manager.spawn(_watch_config(manager, options))
     host = os.environ.get("LAB_POD_IP", "0.0.0.0")
     if options["port"]:
-        from lab.serving.grpc_service import start_grpc
+        from lab.serving.grpc_service import start_grpc  # noqa: PLC0415 - 60 ms of a pod's start, without --port for nothing
 
         # Kept: a gRPC server stops as soon as nobody refers to it.
         grpc_server = start_grpc(
@@ -179,8 +180,6 @@ def main(arguments: list[str]) -> int:
     )
     try:
         tensorflow.find(choice.version)
-        import uvloop
-
         uvloop.run(run(options, choice.version))
     except ToolchainError as error:
         print(f"Failed to start server. {error}", flush=True)

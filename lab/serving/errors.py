@@ -30,7 +30,7 @@ def say_codes_in_words(words: bool) -> None:
     """Whether codes are printed as TensorFlow before 2.7 prints them: "Not found", not
     "NOT_FOUND".
     """
-    global _words
+    global _words  # noqa: PLW0603 - a process serves one TensorFlow, whose version decides it once at the start
     _words = words
 
 

@@ -156,7 +156,7 @@ def _serve_health(server: grpc.Server) -> None:
     """grpc.health.v1.Health: a server that listens has loaded its models, so what it knows is
     SERVING for good.
     """
-    from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+    from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # noqa: PLC0415 - off unless a flag asks for it
 
     servicer = health.HealthServicer(
         experimental_non_blocking=True

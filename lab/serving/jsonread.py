@@ -40,8 +40,8 @@ _COMMA_OR_CURLY = "Missing a comma or } after an object member."
 _COMMA_OR_SQUARE = "Missing a comma or ] after an array element."
 
 
-class _Bad(Exception):
-    """(text, offset)"""
+class _MalformedError(Exception):
+    """What is wrong: (text, offset in bytes)."""
 
 
 def parse(body: bytes) -> Any:
@@ -80,9 +80,9 @@ def _parse_slowly(body: bytes) -> Any:
         reader = _Reader(body)
         reader.skip()
         if reader.peek() == 0:
-            raise _Bad("The document is empty.", reader.at)
+            raise _MalformedError("The document is empty.", reader.at)
         return reader.value(top=True)
-    except _Bad as bad:
+    except _MalformedError as bad:
         raise _error(*bad.args) from None
     except RecursionError:
         raise invalid(
@@ -95,8 +95,8 @@ def _error(text: str, offset: int) -> StatusError:
 
 
 class _Reader:
-    """A cursor over the body; every method raises _Bad at the offset where the server would
-    stop.
+    """A cursor over the body; every method raises _MalformedError at the offset where the server
+    would stop.
     """
 
     def __init__(self, body: bytes) -> None:
@@ -124,13 +124,13 @@ class _Reader:
             if first == word[0]:
                 return self.word(word, result)
         if first in b"]},:" or first == 0:
-            raise _Bad("The document is empty." if top else "Invalid value.", self.at)
+            raise _MalformedError("The document is empty." if top else "Invalid value.", self.at)
         return self.number()
 
     def word(self, word: bytes, result: Any) -> Any:
         for expected in word:
             if self.peek() != expected:
-                raise _Bad("Invalid value.", self.at)
+                raise _MalformedError("Invalid value.", self.at)
             self.at += 1
         return result
 
@@ -144,11 +144,11 @@ class _Reader:
         while True:
             self.skip()
             if self.peek() != 0x22:
-                raise _Bad(_MISSING_NAME, self.at)
+                raise _MalformedError(_MISSING_NAME, self.at)
             name = self.string()
             self.skip()
             if self.peek() != 0x3A:
-                raise _Bad("Missing a colon after a name of object member.", self.at)
+                raise _MalformedError("Missing a colon after a name of object member.", self.at)
             self.at += 1
             self.skip()
             result.setdefault(name, self.value())
@@ -157,7 +157,7 @@ class _Reader:
                 self.at += 1
                 return result
             if self.peek() != 0x2C:
-                raise _Bad(_COMMA_OR_CURLY, self.at)
+                raise _MalformedError(_COMMA_OR_CURLY, self.at)
             self.at += 1
 
     def elements(self) -> list[Any]:
@@ -175,7 +175,7 @@ class _Reader:
                 self.at += 1
                 return result
             if self.peek() != 0x2C:
-                raise _Bad(_COMMA_OR_SQUARE, self.at)
+                raise _MalformedError(_COMMA_OR_SQUARE, self.at)
             self.at += 1
 
     def number(self) -> Any:
@@ -186,7 +186,9 @@ class _Reader:
             return float(special.group().decode().replace("Infinity", "inf"))
         whole = _NUMBER.match(self.body, start)
         if not whole:
-            raise _Bad("Invalid value.", start + (1 if self.body[start : start + 1] == b"-" else 0))
+            raise _MalformedError(
+                "Invalid value.", start + (1 if self.body[start : start + 1] == b"-" else 0)
+            )
         self.at, text = whole.end(), whole.group()
         real = False
         for mark, name in (
@@ -197,7 +199,7 @@ class _Reader:
             if found:
                 digits = re.compile(rb"\d+").match(self.body, found.end())
                 if not digits:
-                    raise _Bad(name, found.end())
+                    raise _MalformedError(name, found.end())
                 text, self.at, real = (
                     text + self.body[found.start() : digits.end()],
                     digits.end(),
@@ -205,7 +207,7 @@ class _Reader:
                 )
         result = float(text) if real or not -(2**63) <= int(text) < 2**64 else int(text)
         if result in (float("inf"), float("-inf")):
-            raise _Bad("Number too big to be stored in double.", start)
+            raise _MalformedError("Number too big to be stored in double.", start)
         return result
 
     def string(self) -> str:
@@ -222,7 +224,7 @@ class _Reader:
                 return b"".join(parts).decode("utf-8", "surrogatepass")
             if here != 0x5C:
                 missing = self.at >= len(self.body)
-                raise _Bad(
+                raise _MalformedError(
                     "Missing a closing quotation mark in string."
                     if missing
                     else "Invalid encoding in string.",
@@ -237,20 +239,20 @@ class _Reader:
             self.at += 2
             return _ESCAPES[mark]
         if mark != 0x75:
-            raise _Bad("Invalid escape character in string.", start)
+            raise _MalformedError("Invalid escape character in string.", start)
         code = self.hexadecimal(start)
         if 0xD800 <= code <= 0xDFFF:
             if code > 0xDBFF or self.body[self.at : self.at + 2] != b"\\u":
-                raise _Bad("The surrogate pair in string is invalid.", start)
+                raise _MalformedError("The surrogate pair in string is invalid.", start)
             low = self.hexadecimal(start)
             if not 0xDC00 <= low <= 0xDFFF:
-                raise _Bad("The surrogate pair in string is invalid.", start)
+                raise _MalformedError("The surrogate pair in string is invalid.", start)
             code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)
         return chr(code)
 
     def hexadecimal(self, start: int) -> int:
         digits = self.body[self.at + 2 : self.at + 6]
         if not re.fullmatch(rb"[0-9a-fA-F]{4}", digits):
-            raise _Bad("Incorrect hex digit after \\u escape in string.", start)
+            raise _MalformedError("Incorrect hex digit after \\u escape in string.", start)
         self.at += 6
         return int(digits, 16)

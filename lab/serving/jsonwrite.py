@@ -59,10 +59,12 @@ class Writer:
         return self.limit is not None and self.size >= self.limit
 
     def put(self, text: str) -> None:
+        """Append text as it is."""
         self.parts.append(text)
         self.size += len(text.encode("utf-8", "surrogatepass"))
 
     def prefix(self) -> None:
+        """What stands before the next value: comma, colon, line end and indentation."""
         if not self.levels:
             return
         level = self.levels[-1]
@@ -97,6 +99,7 @@ class Writer:
         self.put("]" if bracket == "[" else "}")
 
     def text(self) -> str:
+        """All that was written."""
         return "".join(self.parts)
 
 

@@ -2,7 +2,7 @@
 imported.
 
     from lab.serving import tensorflow
-    library = tensorflow.open_library("1.15.0")          # once per process; the libraries come from toolchain.tensorflow
+    library = tensorflow.open_library("1.15.0")  # once per process, from lab.toolchain.tensorflow
     model = library.load(Path("models/chnsenticorp/1623831335"), tags=("serve",))
     model.signatures["serving_default"].inputs["input_ids"].name
     answer = model.predict("serving_default", {"input_ids": np.zeros((1, 128), np.int32), ...})
@@ -37,6 +37,7 @@ import numpy as np
 
 from lab.serving import protos
 from lab.serving.errors import StatusError, invalid
+from lab.toolchain import tensorflow as libraries
 
 DEFAULT = "serving_default"
 CODES = (
@@ -448,15 +449,13 @@ def open_library(version: str) -> Library:
     """TensorFlow of this version in this process. Raises toolchain.ToolchainError if its libraries
     are not unpacked yet, RuntimeError if another version is open already.
     """
-    from lab.toolchain import tensorflow
-
     with _opening:
         if version not in _opened:
             if _opened:
                 raise RuntimeError(
                     f"TensorFlow {next(iter(_opened))} is open in this process; {version} needs a process of its own"
                 )
-            _opened[version] = Library(tensorflow.find(version).files)
+            _opened[version] = Library(libraries.find(version).files)
         return _opened[version]
 
 

@@ -33,9 +33,10 @@ _POLYNOMIAL = 0x82F63B78
 def _table() -> list[int]:
     table = []
     for number in range(256):
+        entry = number
         for _ in range(8):
-            number = number >> 1 ^ (_POLYNOMIAL if number & 1 else 0)
-        table.append(number)
+            entry = entry >> 1 ^ (_POLYNOMIAL if entry & 1 else 0)
+        table.append(entry)
     return table
 
 

@@ -15,7 +15,7 @@ Work = Callable[[Group, threading.Event, dict[str, Tool]], dict[str, Tool]]
 
 
 def side_by_side(
-    groups: Sequence[Group], work: Work, after: Callable[[Group], str | None] = lambda group: None
+    groups: Sequence[Group], work: Work, after: Callable[[Group], str | None] = lambda _: None
 ) -> dict[str, Tool]:
     """Every tool by its name, two groups at a time in the order given; one that comes `after` a
     tool is left until that is there.

@@ -68,8 +68,8 @@ def _first_line(process: subprocess.Popen[bytes]) -> str | None:
 
 def _get_plugin_info(port: str) -> str:
     try:
-        import grpc
-        from google.protobuf import empty_pb2, wrappers_pb2
+        import grpc  # noqa: PLC0415 - not there before the environment is installed
+        from google.protobuf import empty_pb2, wrappers_pb2  # noqa: PLC0415 - as grpc
     except ImportError:
         return ""
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:

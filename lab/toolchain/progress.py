@@ -67,7 +67,7 @@ class Step:
         return f"{self.name}: {self.text}{counted} after {duration(self.elapsed)}{left}"
 
     def count(self) -> str:
-        """ "812 of 1,592 packages"."""
+        """How far it is, such as "812 of 1,592 packages"."""
         return (
             f"{self.done:,} of {self.total:,} {self.unit}"
             if self.total
@@ -139,8 +139,14 @@ class _Screen:
     """The board on a terminal."""
 
     def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+        # 60 ms of every command, and only a build on a terminal shows it
+        from rich.console import Console  # noqa: PLC0415 - see above
+        from rich.progress import (  # noqa: PLC0415 - see above
+            BarColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+        )
 
         columns = (
             TextColumn("{task.description}"),

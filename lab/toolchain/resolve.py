@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from lab.toolchain import cache, onpath, published, tensorflow, wheels
+from lab.toolchain.build import announce, build
 from lab.toolchain.errors import ToolchainError
 from lab.toolchain.golang import find_go
 from lab.toolchain.parallel import Group, side_by_side
@@ -139,8 +140,6 @@ def _groups(specs: Sequence[Spec]) -> list[Group]:
 
 
 def _build(groups: Sequence[Group], asked: set[str], board: Board) -> dict[str, Tool]:
-    from lab.toolchain.build import announce, build
-
     announce(groups, asked, board)
     # The CLI comes first where plugins wait for it: two thirds of all work are theirs.
     ordered = sorted(groups, key=lambda group: not (asked and group[0].name == "pulumi"))

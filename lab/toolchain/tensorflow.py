@@ -6,7 +6,7 @@ code, headers and dependencies are not. They are used through TensorFlow's C API
 (lab/serving/tensorflow.py), from any Python, whatever Python the wheel is for.
 
     tensorflow.choose("1.15.0-gpu")          # the release for an image's tag
-    tensorflow.ensure("1.15.0").files        # downloads the wheel if need be; shows progress on stderr
+    tensorflow.ensure("1.15.0").files        # downloads the wheel if need be, shows progress
     tensorflow.find("1.15.0").files          # never downloads
 """
 

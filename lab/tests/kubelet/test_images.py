@@ -12,7 +12,7 @@ from lab.kubelet import images
 from lab.kubelet.images import (
     KNOWN,
     REPOSITORY,
-    UnknownImage,
+    UnknownImageError,
     command_line,
     expand,
     has_tag,
@@ -64,7 +64,7 @@ def test_helper_images_are_known(reference: str) -> None:
 def test_an_image_that_no_registry_has_is_refused_in_the_runtimes_words(
     reference: str, full: str, said: str
 ) -> None:
-    with pytest.raises(UnknownImage) as caught:
+    with pytest.raises(UnknownImageError) as caught:
         resolve(reference)
     text = str(caught.value)
     assert (
@@ -90,7 +90,7 @@ def test_a_public_image_has_the_tags_of_its_registry_and_those_after_the_list_en
 
 
 def test_a_malformed_reference_is_called_invalid() -> None:
-    with pytest.raises(UnknownImage, match="invalid reference format") as caught:
+    with pytest.raises(UnknownImageError, match="invalid reference format") as caught:
         resolve("Tensorflow/Serving:1")
     assert caught.value.reason == "InvalidImageName"
 
@@ -143,7 +143,7 @@ def test_a_serving_image_whose_tensorflow_is_not_here_is_not_pulled_and_says_how
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("EI_CACHE", str(tmp_path))
-    with pytest.raises(UnknownImage) as caught:
+    with pytest.raises(UnknownImageError) as caught:
         require_libraries("tensorflow/serving:2.15.1-gpu")
     assert str(caught.value).startswith(
         'failed to pull and unpack image "docker.io/tensorflow/serving:2.15.1-gpu": '
@@ -176,7 +176,7 @@ def test_an_image_of_which_the_pod_says_its_tensorflow_serves_with_that() -> Non
         "another container of the pod"
     )
     assert images.declared({"metadata": {}}, server) == ""
-    with pytest.raises(UnknownImage):
+    with pytest.raises(UnknownImageError):
         resolve(reference)
 
 

@@ -15,7 +15,7 @@ import pytest
 from lab.alicloud.scenario import IMAGE_FAILURES, Scenario, ScenarioError, load
 from lab.kubelet import container as module
 from lab.kubelet import pulling, registry
-from lab.kubelet.images import UnknownImage
+from lab.kubelet.images import UnknownImageError
 from lab.kubelet.pulling import Puller
 from lab.kubelet.registry import logins_of
 from lab.tests.kubelet.conftest import Around, World, until
@@ -71,14 +71,14 @@ async def test_what_is_there_is_used_without_the_registry_unless_always_is_wante
     await pull(puller)
     world.scenario = Scenario(images=[{"match": f"{OWN}/*", "fails": "timeout"}])
     if asks:
-        with pytest.raises(UnknownImage, match="i/o timeout"):
+        with pytest.raises(UnknownImageError, match="i/o timeout"):
             await pull(puller, policy=policy)
     else:
         assert (await pull(puller, policy=policy))[1] == []
 
 
 async def test_never_means_never(puller: Puller) -> None:
-    with pytest.raises(UnknownImage) as caught:
+    with pytest.raises(UnknownImageError) as caught:
         await pull(puller, policy="Never")
     assert (caught.value.reason, str(caught.value)) == (
         "ErrImageNeverPull",
@@ -111,7 +111,7 @@ async def test_each_failure_has_the_runtime_s_words_and_the_user_is_told_its_cau
     puller: Puller, world: World, kind: str, cause: str
 ) -> None:
     world.scenario = Scenario(images=[{"match": "docker.io/tensorflow/*", "fails": kind}])
-    with pytest.raises(UnknownImage) as caught:
+    with pytest.raises(UnknownImageError) as caught:
         await pull(puller, "tensorflow/serving:1.15.0-gpu")
     text = str(caught.value)
     assert text.startswith(
@@ -133,7 +133,7 @@ async def test_a_failure_may_pass_after_some_times_in_the_whole_lab(
 ) -> None:
     world.scenario = Scenario(images=[{"match": "*", "fails": "reset", "times": 2}])
     for one in (puller, Puller("n2", tmp_path / "n2", world)):
-        with pytest.raises(UnknownImage):
+        with pytest.raises(UnknownImageError):
             await pull(one)
     await pull(puller)
 
@@ -171,7 +171,7 @@ async def test_a_private_registry_wants_its_own_login(
     if not said:
         await pull(puller, logins=logins)
         return
-    with pytest.raises(UnknownImage) as caught:
+    with pytest.raises(UnknownImageError) as caught:
         await pull(puller, logins=logins)
     assert said in str(caught.value) and str(caught.value).endswith(": 401 Unauthorized")
 

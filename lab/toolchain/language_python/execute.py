@@ -38,8 +38,8 @@ def main():
     parser.add_argument("program")
     options = parser.parse_args()
     _end_with_host()
-    import pulumi.runtime
-    from pulumi.runtime.settings import get_engine
+    import pulumi.runtime  # noqa: PLC0415 - the SDK takes 0.3 s: arguments are read, and the host is watched, before it
+    from pulumi.runtime.settings import get_engine  # noqa: PLC0415 - the SDK takes 0.3 s: arguments are read, and the host is watched, before it
 
     settings = {name: value for name, value in vars(options).items() if name != "program"}
     pulumi.runtime.configure(
@@ -76,7 +76,7 @@ def _send_debug_messages_later(engine):
     The SDK sends several for each resource and waits for each on the program's own thread: a fifth
     of a large preview's time.
     """
-    from pulumi.runtime.proto import engine_pb2
+    from pulumi.runtime.proto import engine_pb2  # noqa: PLC0415 - the SDK takes 0.3 s: arguments are read, and the host is watched, before it
 
     send, one_by_one = engine.Log, ThreadPoolExecutor(1)  # in their order
     later = []
@@ -91,8 +91,8 @@ def _send_debug_messages_later(engine):
 
 
 def _run(program, parallel):
-    import pulumi
-    from pulumi.runtime.stack import run_in_stack
+    import pulumi  # noqa: PLC0415 - the SDK takes 0.3 s: arguments are read, and the host is watched, before it
+    from pulumi.runtime.stack import run_in_stack  # noqa: PLC0415 - the SDK takes 0.3 s: arguments are read, and the host is watched, before it
 
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
@@ -122,8 +122,8 @@ def _report(error):
     """Tells the engine about an exception, from the program's own first frame on; a failed call has
     been told by the engine itself.
     """
-    import grpc
-    import pulumi
+    import grpc  # noqa: PLC0415 - the SDK takes 0.3 s: arguments are read, and the host is watched, before it
+    import pulumi  # noqa: PLC0415 - the SDK takes 0.3 s: arguments are read, and the host is watched, before it
 
     if isinstance(error, grpc.RpcError) and error.code() == grpc.StatusCode.UNAVAILABLE:  # type: ignore[attr-defined]
         return
