@@ -180,7 +180,7 @@ DOUBLES = (
     ),
 )  # fmt: skip
 MACHINERY = (
-    "lab/__init__.py", "lab/__main__.py", "lab/dns.py", "lab/doubles.py", "lab/down.py", "lab/environment.py", "lab/errors.py", "lab/faults.py", "lab/files.py", "lab/inside.py",
+    "lab/__init__.py", "lab/__main__.py", "lab/dns.py", "lab/doubles.py", "lab/down.py", "lab/environment.py", "lab/errors.py", "lab/examples", "lab/faults.py", "lab/files.py", "lab/inside.py",
     "lab/port_owner.py", "lab/namespace.py", "lab/network.py", "lab/parts.py", "lab/pki.py", "lab/port_forward.py", "lab/quantities.py", "lab/spawn.py", "lab/state.py", "lab/status.py", "lab/supervisor.py",
     "lab/tests", "lab/toolchain", "lab/up.py", "lab/controlplane/__init__.py", "lab/readiness.py", "lab/controlplane/tools.py",
 )  # fmt: skip

@@ -13,6 +13,7 @@ from lab.state import is_running, read_state
 
 ROOT = Path(__file__).resolve().parent.parent
 """Where Python finds the package `lab`: the checkout, or the environment it is installed in."""
+INSTALLED = ROOT.name in ("site-packages", "dist-packages")
 SCENARIOS = Path(__file__).resolve().parent / "scenarios"
 CLUSTER_ID = "c210fbedb96674b9eaf15f2dc47d169a8"
 REGION = "cn-shanghai"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lab.alicloud.auth.credentials import ensure_credentials
 from lab.controlplane.tools import directories
-from lab.environment import ROOT, ingress_port, lab_home
+from lab.environment import INSTALLED, ROOT, ingress_port, lab_home
 from lab.files import write_private
 
 PASSPHRASE = "local-lab"
@@ -80,7 +80,8 @@ def inside(home: Path | str | None = None) -> dict[str, str]:
         "LANG": "C.UTF-8",
         **kept,
         "PATH": search_path(),
-        "PYTHONPATH": str(ROOT),
+        # Installed, it would put the lab's packages before those of a program's own environment.
+        **({} if INSTALLED else {"PYTHONPATH": str(ROOT)}),
         "LAB_HOME": str(home),
         "LAB_PUBLIC_PORT": str(
             ingress_port({**os.environ, "LAB_HOME": str(home)})

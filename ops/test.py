@@ -58,6 +58,7 @@ LANES = (
             "tests/ops",
             "tests/plugins/alicloud",
             "lab/tests/toolchain",
+            "lab/tests/distribution/test_packages.py",
         ),
         "model": ("tests/plugins/ossmodel",),
         "lab": tuple(f"lab/tests/{name}" for name in ("core", "kubelet", "alicloud")),

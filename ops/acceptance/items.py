@@ -270,6 +270,11 @@ ITEMS = {
         ("tests/ops/test_wrong_invocations.py",),
         "at least 60, 0 tracebacks",
     ),
+    "L1": Item(
+        "the lab installed alone into an empty environment runs a program of another project",
+        ("lab/tests/distribution/test_installed_alone.py",),
+        "up, 0 changes, destroy; nothing of this repository in the environment",
+    ),
     "R4": Item(
         "every double has a judge; the cloud double against the models of the official SDK packages, in every one of its actions",
         (*doubles.tests(), "tests/unit/test_doubles_page.py"),
