@@ -29,6 +29,7 @@ class Lab:
         self.env = {
             **os.environ,
             "LAB_HOME": str(home),
+            "LAB_OWNER_PID": str(os.getpid()),
             **{name: str(port) for name, port in self.ports.items()},
             **env,
         }
