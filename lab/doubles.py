@@ -182,7 +182,7 @@ DOUBLES = (
 MACHINERY = (
     "lab/__init__.py", "lab/__main__.py", "lab/dns.py", "lab/doubles.py", "lab/down.py", "lab/environment.py", "lab/errors.py", "lab/examples", "lab/faults.py", "lab/files.py", "lab/inside.py",
     "lab/port_owner.py", "lab/namespace.py", "lab/network.py", "lab/parts.py", "lab/pki.py", "lab/port_forward.py", "lab/quantities.py", "lab/spawn.py", "lab/state.py", "lab/status.py", "lab/supervisor.py",
-    "lab/tests", "lab/toolchain", "lab/up.py", "lab/controlplane/__init__.py", "lab/readiness.py", "lab/controlplane/tools.py",
+    "lab/testing/", "lab/tests", "lab/toolchain", "lab/up.py", "lab/controlplane/__init__.py", "lab/readiness.py", "lab/controlplane/tools.py",
 )  # fmt: skip
 """What stands for nothing of the cloud: it starts, stops and connects the parts. A name without
 `.py` is the beginning of several.

@@ -1,36 +1,5 @@
-"""What holds for every run of tests, however it was started and however it ends."""
+"""What holds for every run of tests."""
 
-from __future__ import annotations
+from lab.testing.session import pytest_configure
 
-import ctypes
-import os
-import signal
-
-STARTER = "TESTS_END_WITH"
-"""Environment: the process id of what has started this run of pytest, and that it ends with
-(`ops.test`).
-"""
-PR_SET_PDEATHSIG = 1  # prctl(2)
-
-
-def end_with(starter: int) -> None:
-    """From now on SIGINT comes when the process that started this one is gone; at once, when
-    `starter` is gone already.
-    """
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
-    if os.getppid() != starter:
-        raise KeyboardInterrupt
-
-
-def pytest_configure() -> None:
-    """Labs end with this process, whatever ends it. What tests start can be interrupted, even if a
-    shell has this process ignore that.
-    """
-    os.environ.pop(
-        "PYTHONDONTWRITEBYTECODE", None
-    )  # of a hundred commands that tests run, each would compile all that it imports
-    os.environ["LAB_OWNER_PID"] = str(os.getpid())
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    if starter := os.environ.pop(STARTER, ""):
-        end_with(int(starter))
+__all__ = ["pytest_configure"]

@@ -12,6 +12,12 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import oss2
+from alibabacloud_sls20201230 import models as sls_models
+from alibabacloud_sls20201230.client import Client as SlsClient
+from alibabacloud_tea_openapi.client import Client as TeaClient
+from alibabacloud_tea_openapi.models import OpenApiRequest, Params
+
 from lab.alicloud.seed import CLUSTER, SYSTEM_TYPE, VPC
 from ops.cloud.client import Cloud, credentials, explained, runtime, tag_filter
 from ops.teardown.scan_compute import pools_of
@@ -140,23 +146,18 @@ def make_pool(cloud: Cloud, name: str) -> str:
 
 def container_service(cloud: Cloud, method: str, path: str, body: Any = None) -> Any:
     """One writing call of the container service."""
-    from alibabacloud_tea_openapi.client import Client
-    from alibabacloud_tea_openapi.models import OpenApiRequest, Params
 
     params = Params(
         action="", version="2015-12-15", protocol="HTTPS", pathname=path, method=method, auth_type="AK", style="ROA",
         req_body_type="json", body_type="json",
     )  # fmt: skip
     with explained(f"{method} {path}"):
-        return Client(cloud.config(f"cs.{cloud.region}.aliyuncs.com")).call_api(
+        return TeaClient(cloud.config(f"cs.{cloud.region}.aliyuncs.com")).call_api(
             params, OpenApiRequest(body=body), runtime()
         )["body"]
 
 
 def _stored(cloud: Cloud, tags: dict[str, str], name: str) -> dict[str, str]:
-    import oss2
-    from alibabacloud_sls20201230 import models
-    from alibabacloud_sls20201230.client import Client
 
     stored = bucket(cloud, name)
     stored.create_bucket()
@@ -169,11 +170,11 @@ def _stored(cloud: Cloud, tags: dict[str, str], name: str) -> dict[str, str]:
         stored.put_object("models/a", text)
     stored.delete_object("models/a")
     stored.init_multipart_upload("models/b")
-    logs = Client(cloud.config(f"{cloud.region}.log.aliyuncs.com"))
-    logs.create_project(models.CreateProjectRequest(project_name=name, description=""))
-    rows = [models.TagResourcesRequestTags(key=key, value=value) for key, value in tags.items()]
+    logs = SlsClient(cloud.config(f"{cloud.region}.log.aliyuncs.com"))
+    logs.create_project(sls_models.CreateProjectRequest(project_name=name, description=""))
+    rows = [sls_models.TagResourcesRequestTags(key=key, value=value) for key, value in tags.items()]
     logs.tag_resources(
-        models.TagResourcesRequest(resource_type="project", resource_id=[name], tags=rows)
+        sls_models.TagResourcesRequest(resource_type="project", resource_id=[name], tags=rows)
     )
     return {
         "bucket": name,
@@ -226,8 +227,6 @@ _REMOVALS = (
 
 
 def _empty(cloud: Cloud, name: str) -> None:
-    from alibabacloud_sls20201230 import models
-    from alibabacloud_sls20201230.client import Client
 
     stored = bucket(cloud, name)
     page = stored.list_object_versions()
@@ -236,8 +235,8 @@ def _empty(cloud: Cloud, name: str) -> None:
     for upload in stored.list_multipart_uploads().upload_list:
         stored.abort_multipart_upload(upload.key, upload.upload_id)
     stored.delete_bucket()
-    Client(cloud.config(f"{cloud.region}.log.aliyuncs.com")).delete_project(
-        name, models.DeleteProjectRequest()
+    SlsClient(cloud.config(f"{cloud.region}.log.aliyuncs.com")).delete_project(
+        name, sls_models.DeleteProjectRequest()
     )
 
 

@@ -179,7 +179,7 @@ ITEMS = {
         "destroy leaves nothing: normally, after each single fault, killed in each stage, cluster gone; what was left behind is found",
         (
             "tests/e2e/test_teardown.py",
-            "lab/tests/alicloud/test_remains.py",
+            "tests/cloud/test_remains.py",
             "tests/prove/test_c4_teardown.py",
         ),
         "0 objects of any kind in region and cluster; every planted remainder found",

@@ -15,8 +15,8 @@ from typing import Any
 
 import httpx
 
+from lab.testing.ports import free_port
 from ops.clean_clone import PORTS
-from tests.ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STACK = "local"
@@ -78,7 +78,13 @@ class Lab:
         self.settled = False
         command = [sys.executable, "-m", module, *arguments]
         return subprocess.run(
-            command, cwd=self.program, env=self.env, capture_output=True, text=True, timeout=timeout
+            command,
+            cwd=self.program,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
         )
 
     def run(
@@ -98,6 +104,7 @@ class Lab:
             capture_output=True,
             text=True,
             timeout=timeout,
+            check=False,
         )
         if check and done.returncode != 0:
             raise AssertionError(

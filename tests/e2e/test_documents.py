@@ -13,9 +13,9 @@ import sys
 
 import pytest
 
+from lab.testing.figures import figure
 from tests.e2e.documents import PAGES, blocks, commands, markers, typed
 from tests.e2e.harness import ROOT, Lab
-from tests.figures import figure
 
 RUN = [page for page in PAGES if page.parent.name == "docs" and blocks(page, "sh")]
 ENDS_THE_LAB = "make down"
@@ -71,7 +71,11 @@ def test_every_option_that_a_page_hands_to_a_make_target_is_known_to_its_command
         module = targets()[given[1]]
         if module not in helps:
             helps[module] = subprocess.run(
-                [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True
+                [sys.executable, "-m", module, "--help"],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                check=True,
             ).stdout
         words = [
             word.partition("=")[0]

@@ -13,9 +13,9 @@ import time
 
 import pytest
 
+from lab.testing.figures import figure
 from ops.engine import events
 from tests.e2e.harness import STACK, Lab
-from tests.figures import figure
 
 MOMENTS = int(os.environ.get("KILL_MOMENTS", "1"))
 SEED = 7

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 
+from lab.testing.models import SWAPPED
 from models.tokenizer import instance
-from tests.e2e.harness import ROOT, Lab
+from tests.e2e.harness import Lab
 
 TEXT = "房间很干净，服务也很好"
-OTHER_MODEL = ROOT / "tests" / "data" / "models" / "swapped" / "1623831335"
 
 
 def answer(lab: Lab) -> list[float]:
@@ -26,7 +26,7 @@ def test_another_model_under_the_same_version_gives_another_answer_and_back_agai
     kept = directory.with_name("kept")
     directory.rename(kept)
     try:
-        shutil.copytree(OTHER_MODEL, directory)
+        shutil.copytree(SWAPPED, directory)
         deployed.up()
         assert deployed.outputs()["modelDigest"] != digest
         assert max(abs(a - b) for a, b in zip(answer(deployed), before, strict=True)) > 0.05

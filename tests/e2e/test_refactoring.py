@@ -10,8 +10,8 @@ import pathlib
 import re
 import shutil
 
+from lab.testing.figures import figure
 from tests.e2e.harness import STACK, Lab
-from tests.figures import figure
 
 COMPONENT = re.compile(r'\b(?P<kind>[A-Z]\w+)\("(?P<name>\w+)", (?P=kind)Args')
 OUTSIDE = re.compile(r'\b(?:kubernetes_provider|serving_namespace)\("(?P<name>\w+)"')

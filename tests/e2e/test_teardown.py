@@ -97,7 +97,7 @@ def test_destroy_goes_in_order_and_finds_whatever_was_left_behind_and_down_leave
     assert processes_of(lab) == []
     assert str(lab.home) not in pathlib.Path("/proc/self/mountinfo").read_text()
     namespaces = subprocess.run(
-        ["lsns", "--output", "COMMAND", "--noheadings"], capture_output=True, text=True
+        ["lsns", "--output", "COMMAND", "--noheadings"], capture_output=True, text=True, check=True
     ).stdout
     assert str(lab.home) not in namespaces
     assert not (lab.home / "data").exists()

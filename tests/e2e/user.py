@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 
 from ops.bootstrap import cache_dir
 from ops.engine.events import plain
+from ops.saved_model import _message
 from tests.e2e.harness import Lab
 
 ASKED = {
@@ -144,7 +145,6 @@ def another_model(program: pathlib.Path, source: str = "models/mine/3") -> str:
     """A model that is not the repository's: other names for its inputs and its output, no
     vocabulary. Its directory below the program.
     """
-    from ops.saved_model import _message
 
     place = program / source
     shutil.copytree(program / "models" / "chnsenticorp" / "1623831335", place)

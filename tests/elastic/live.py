@@ -121,7 +121,7 @@ class Live:
             )
             for row in rows
         }
-        wanted, ready, booting, expiring = rows[-1]["pods"]["desired"], *list(seen)[0][1:]
+        wanted, ready, booting, expiring = rows[-1]["pods"]["desired"], *next(iter(seen))[1:]
         return len(seen) == 1 and wanted == ready and not booting and not expiring
 
     def _load(self, *points: tuple[float, float]) -> None:

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from lab.testing.figures import figure, measure
 from tests.elastic.labs import Labs
 from tests.elastic.live import CLOCK
 from tests.elastic.rig import Rig
-from tests.figures import figure, measure
 
 NODES, PODS = 500, 1000
 QPS = 26.0

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from lab.testing.figures import measure
 from ops.report import figures
 from tests.elastic.labs import Labs
 from tests.elastic.live import FULL, LONG, QUIET, at_twenty
-from tests.figures import measure
 
 NOBODY = {
     "interruption": {"enabled": False},

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import pytest
 
+from lab.testing.figures import figure, measure
 from ops.report import figures
 from tests.elastic.live import CLOCK, FULL, Live
-from tests.figures import figure, measure
 
 
 @pytest.mark.timeout(1800)

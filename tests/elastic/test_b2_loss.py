@@ -6,9 +6,9 @@ import math
 
 import pytest
 
+from lab.testing.figures import measure
 from ops.report import figures
 from tests.elastic.live import FULL, Live
-from tests.figures import measure
 
 
 @pytest.mark.timeout(1800)

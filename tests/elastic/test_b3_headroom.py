@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from lab.testing.figures import measure
 from ops.report import figures
 from tests.elastic.labs import Labs
 from tests.elastic.live import QUIET
 from tests.elastic.test_b3_step import LOAD
-from tests.figures import measure
 
 WARM = 3
 STEP = 600.0

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
+from lab.testing.figures import measure
 from ops.engine.cloud_resources import epoch
 from ops.report import figures
 from tests.elastic.labs import Labs
 from tests.elastic.live import CLOCK, QUIET
-from tests.figures import measure
 
 ORDER, LOAD = 2.0, 40.0
 """Seconds until an order has made instances (`scaling_activity` of the scenario), and until image

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from lab.testing.figures import measure
 from ops.report import figures
 from tests.elastic.live import Live
-from tests.figures import measure
 
 STEP = 60.0
 """Seconds of one period of the HPA's policies for growing."""

@@ -6,10 +6,10 @@ import math
 
 import pytest
 
+from lab.testing.figures import measure
 from ops.report import figures
 from tests.elastic.labs import Labs
 from tests.elastic.live import FULL
-from tests.figures import measure
 
 TARGET = 10.0
 TOLERANCE = 1.1

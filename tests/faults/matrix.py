@@ -22,11 +22,11 @@ from typing import Any
 
 import yaml
 
+from lab.testing.ports import free_port
 from tests.e2e.harness import Lab
 from tests.faults import cases
 from tests.faults.cases import Case, batches
 from tests.plugins.engine.region import OTHERS
-from tests.ports import free_port
 
 TOGETHER = 10
 """Faults in one run, at most."""

@@ -174,10 +174,11 @@ def of_region(database: Path) -> Shape:
     found: Shape = {}
     for kind, identity, document in documents:
         if kind in KINDS:
-            name = document["nodepool_info"]["name"] if kind == "nodepool" else identity
+            name, compared = identity, document
             if kind == "nodepool":  # how many nodes it has is the scaler's business
-                document = {**document, "status": "", "count": ""}
-            _put(found, f"region {kind} {name}", plain(document))
+                name = document["nodepool_info"]["name"]
+                compared = {**document, "status": "", "count": ""}
+            _put(found, f"region {kind} {name}", plain(compared))
     living = [
         doc
         for kind, _, doc in documents

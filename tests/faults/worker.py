@@ -13,6 +13,7 @@ import sys
 from typing import Any
 
 from tests.faults.cases import IN_CLUSTER, KILLS, OPERATIONS, PLUGIN_KILLED, Case
+from tests.faults.inside import ClusterWorld
 from tests.faults.shape import Shape
 from tests.faults.world import Run, World
 
@@ -127,8 +128,6 @@ def main() -> int:
     operations = sys.argv[1:] or list(OPERATIONS)
     answers, sys.stdout = sys.stdout, sys.stderr
     if set(operations) <= set(IN_CLUSTER):
-        from tests.faults.inside import ClusterWorld
-
         inside = ClusterWorld()
         world: World = inside
         calls = inside.clean_runs(operations)

@@ -13,7 +13,7 @@ from typing import Any
 from ops.preview_comment import policies
 from ops.preview_comment.document import UNKNOWN, parse
 from ops.preview_comment.redact import SENTINEL
-from ops.preview_comment.render import Given
+from ops.preview_comment.render import Given, render
 from tests.ops.preview_recordings import DIRECTORY, read, recorded
 
 BUCKET, POOL, SECRET = (
@@ -363,7 +363,6 @@ def _recording(name: str) -> Given:
 
 def main() -> None:
     """Rewrites every golden comment."""
-    from ops.preview_comment.render import render  # noqa: PLC0415 - 0.2 s that only --offline needs
 
     for name, given in cases().items():
         (DIRECTORY / f"{name}.md").write_text(render(given()))

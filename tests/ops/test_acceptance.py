@@ -15,7 +15,7 @@ from ops.engine.cli import ROOT
 
 GOOD = """
 import os
-from tests.figures import measure
+from lab.testing.figures import measure
 
 def test_it():
     measure("tens", 10.0 * int(os.environ["ELASTIC_SEED"]), worst=min)

@@ -11,9 +11,9 @@ import sys
 
 import pytest
 
+from lab.testing.session import end_with
 from ops.engine.cli import ROOT
 from ops.test import run_lanes
-from tests.conftest import end_with
 
 INTERRUPTED = """
 import signal, subprocess
@@ -25,7 +25,7 @@ def test_what_a_test_starts_can_be_interrupted():
 """
 
 
-@pytest.mark.parametrize("runner", [["ops.test"], ["pytest", "-p", "tests.conftest"]])
+@pytest.mark.parametrize("runner", [["ops.test"], ["pytest", "-p", "lab.testing.session"]])
 def test_what_tests_start_can_be_interrupted_where_a_shell_has_told_us_to_ignore_it(
     runner: list[str], tmp_path: pathlib.Path
 ) -> None:
@@ -97,7 +97,7 @@ def test_what_needs_the_machine_alone_begins_when_the_first_has_ended_and_has_it
 
 
 def test_a_lane_is_interrupted_when_what_started_it_is_killed() -> None:
-    waits = "import sys, time; from tests.conftest import end_with; end_with(int(sys.argv[1])); print('up', flush=True); time.sleep(3600)"
+    waits = "import sys, time; from lab.testing.session import end_with; end_with(int(sys.argv[1])); print('up', flush=True); time.sleep(3600)"
     starts = f"import os, subprocess, sys; subprocess.run([sys.executable, '-c', {waits!r}, str(os.getpid())])"
     with subprocess.Popen(
         [sys.executable, "-c", starts],

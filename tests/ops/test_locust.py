@@ -14,11 +14,11 @@ from typing import ClassVar
 
 import pytest
 
+from lab.testing.ports import free_port
 from ops.engine.cli import Stack
 from ops.load import session as sessions
 from ops.load.profile import Profile, steady
 from ops.load.session import Session
-from tests.ports import free_port
 
 
 class Endpoint(http.server.BaseHTTPRequestHandler):

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import pytest
 
+from lab.kubelet import registry
+from lab.testing.figures import figure
 from ops import diagnose
 from ops.engine.cli import CommandFailed, Stack
 from ops.pod_causes import RULES, Evidence, Rule, containers, findings
-from tests.figures import figure
 from tests.ops.pod_cases import (
     CASES,
     POD,
@@ -39,6 +40,32 @@ def test_the_last_screen_names_cause_and_remedy_and_shows_what_was_said(case: Ca
     )
     if case.log and case.status:
         assert case.log.splitlines()[-1] in lines[-1], "the container's last line ends it"
+
+
+@pytest.mark.parametrize(
+    ("failure", "cause"),
+    [
+        ("not_found", "its name or its tag is wrong"),
+        ("denied", "has no such image, or shows it only to those who log in"),
+        ("unauthorized", "does not let the nodes in"),
+        ("no_such_host", "the nodes do not reach the registry"),
+        ("timeout", "the nodes do not reach the registry"),
+        ("refused", "the nodes do not reach the registry"),
+        ("reset", "the nodes do not reach the registry"),
+        ("digest", "damaged or replaced on the way"),
+        ("rate_limit", "rate limit"),
+        ("disk_full", "disks are too small"),
+        ("platform", "not made for the nodes' processors"),
+    ],
+)
+def test_each_failure_of_a_pull_that_the_lab_plays_is_told_with_its_cause(
+    failure: str, cause: str
+) -> None:
+    said = registry.words(
+        failure, "tensorflow/serving:1.15.0-gpu", "docker.io/tensorflow/serving", "1.15.0-gpu"
+    )
+    (found,) = findings(Case("", "", "", **pull(said)).evidence)
+    assert cause in found.cause, found
 
 
 def test_as_many_ways_as_are_promised_each_with_a_cause_of_its_own() -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from lab.testing.figures import figure
 from policy import check, waivers
 from policy.resources import Deployment, Resource
 from policy.rule import ADVISORY
 from policy.rules import ALL
-from tests.figures import figure
 from tests.ops import preview_cases as previews
 from tests.ops.policy_cases import CASES, KEY
 from tests.ops.policy_resources import bucket, config, guards, ingress, workload

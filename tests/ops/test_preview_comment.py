@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
+from lab.testing.figures import figure
 from ops.engine.cli import ROOT
 from ops.preview_comment import __main__ as command
 from ops.preview_comment.changes import lines
@@ -14,7 +15,6 @@ from ops.preview_comment.document import PreviewFormatError, parse
 from ops.preview_comment.losses import LOST
 from ops.preview_comment.redact import redacted, scrub
 from ops.preview_comment.render import LIMIT, marker, render
-from tests.figures import figure
 from tests.ops import preview_cases as made
 from tests.ops.preview_recordings import DIRECTORY, read, recorded
 

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import pytest
 
+from lab.testing.figures import figure
 from ops import entry
 from ops.engine.cli import CommandFailed
 from tests.e2e.harness import PORTS, Lab
-from tests.figures import figure
 from tests.ops.invocations import CASES, STACK_FILES, Case
 
 LIMIT = 120.0

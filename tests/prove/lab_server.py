@@ -22,10 +22,10 @@ from lab.serving.errors import StatusError
 from lab.serving.model import CLASSIFY, REGRESS
 from lab.serving.tensorflow import Tensor
 from lab.serving.tensors import from_proto, to_proto
-from lab.tests.serving.apart import Apart
-from lab.tests.serving.conftest import Server, start_process
+from lab.testing.ports import free_port
+from lab.testing.serving import Server, start_process
+from lab.testing.tensorflow_process import TensorFlowProcess
 from providers.ossmodel.tensorflow.messages import message
-from tests.ports import free_port
 
 SECONDS = 600
 """For all models to load, and for one answer: a bound on hangs."""
@@ -69,7 +69,7 @@ class LabCase:
 
 
 def questions(
-    process: Apart, directory: Path, requests: Mapping[str, Mapping[str, np.ndarray]]
+    process: TensorFlowProcess, directory: Path, requests: Mapping[str, Mapping[str, np.ndarray]]
 ) -> list[Question]:
     """Questions to a model that `process` has loaded, with its answers."""
     signatures = (

@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
+from lab.testing.figures import figure
 from tests.e2e.harness import ROOT
-from tests.figures import figure
 
 
 @pytest.mark.timeout(1800)
@@ -21,6 +21,7 @@ def test_preview_and_upload_keep_their_ratios() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     figures = json.loads(done.stdout.splitlines()[-1])

@@ -9,8 +9,8 @@ import pathlib
 
 import pytest
 
+from lab.testing.figures import figure
 from ops.clean_clone import clean_clone
-from tests.figures import figure
 
 
 @pytest.mark.timeout(2 * 3600)

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import time
 
+from lab.testing.figures import measure
 from ops.plan import prices, synthetic
 from ops.plan.inputs import default_grid
 from ops.plan.model_parameters import ModelParameters
 from ops.plan.simulate import Run
-from tests.figures import measure
 
 
 def test_a_week_of_trace_and_fifty_candidates_take_a_minute_at_most() -> None:

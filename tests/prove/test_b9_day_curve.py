@@ -7,8 +7,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from lab.testing.figures import measure
 from ops.plan.__main__ import main
-from tests.figures import measure
 
 
 def test_the_chosen_settings_keep_cost_and_promise_in_every_seed(tmp_path: Path) -> None:

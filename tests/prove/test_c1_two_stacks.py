@@ -13,9 +13,9 @@ import httpx
 import pytest
 import yaml
 
+from lab.testing.figures import figure
 from models.tokenizer import instance
 from tests.e2e.harness import STACK, Lab
-from tests.figures import figure
 
 PROJECT = "elastic-inference"
 SECOND = "second"

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
+from lab.testing.figures import figure
 from models.tokenizer import instance
 from tests.e2e.harness import STACK, Lab
-from tests.figures import figure
 
 PROJECT = "elastic-inference"
 GPUS = "aliyun.accelerator/nvidia_count"

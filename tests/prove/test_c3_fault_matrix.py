@@ -13,9 +13,9 @@ import pathlib
 
 import pytest
 
+from lab.testing.figures import figure
 from tests.faults import cases, matrix, table
 from tests.faults.cases import IN_CLUSTER
-from tests.figures import figure
 
 HALVES = {"cloud": ((), matrix.TOGETHER, 300), "cluster": (IN_CLUSTER, matrix.TOGETHER_INSIDE, 300)}
 """The operations (all that there are of the cloud half), faults in one run, and how many cases

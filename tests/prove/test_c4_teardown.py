@@ -23,10 +23,10 @@ from typing import TypeVar
 import psutil
 import pytest
 
+from lab.testing.figures import figure
 from ops.teardown.plan import STAGES
 from tests.e2e.harness import STACK, Lab
 from tests.e2e.test_teardown import nothing_is_left
-from tests.figures import figure
 
 KINDS = {
     "error": {

@@ -7,10 +7,10 @@ from __future__ import annotations
 import re
 import subprocess
 
+from lab.testing.figures import figure
 from lab.toolchain.specs import SPECS
 from ops.engine.cli import ROOT
 from ops.lab import TOOLS
-from tests.figures import figure
 
 MODULE = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 GONE = ("lab/kubernetes_plugin", "lab/tests/kubernetes_plugin", "tests/plugins/kubernetes")

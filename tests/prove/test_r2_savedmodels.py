@@ -22,11 +22,11 @@ import numpy as np
 import pytest
 
 from lab.serving.errors import StatusError
-from lab.tests.serving.apart import Apart
+from lab.testing.figures import figure, measure
+from lab.testing.tensorflow_process import TensorFlowProcess
 from lab.toolchain import tensorflow as libraries
 from providers.ossmodel.tensorflow.check import check
 from providers.ossmodel.tensorflow.portable import rewrite
-from tests.figures import figure, measure
 from tests.plugins.ossmodel.mutations import request_of
 from tests.prove.lab_server import LabCase, LabServer, farthest, questions
 from tests.prove.savedmodels import exported, published
@@ -98,7 +98,9 @@ def inputs_of(case: Case) -> dict[str, dict[str, np.ndarray]]:
     return request_of(case.directory)
 
 
-def tensorflows_verdict(process: Apart, case: Case, directory: Path) -> tuple[str, str, float]:
+def tensorflows_verdict(
+    process: TensorFlowProcess, case: Case, directory: Path
+) -> tuple[str, str, float]:
     """(verdict, message, largest difference from the exporter's answers) of the case's model at
     `directory`.
     """
@@ -158,7 +160,7 @@ def test_the_check_tensorflow_and_the_labs_server_agree_on_every_model(
     for version in libraries.TESTED:
         libraries.ensure(version)
         root = tmp_path / f"root-{version}"
-        process, lab = Apart(version), LabServer(version, root)
+        process, lab = TensorFlowProcess(version), LabServer(version, root)
         lab_cases: list[LabCase] = []
         for number, case in enumerate(models):
             directory = lab.put(f"m{number}", case.directory)

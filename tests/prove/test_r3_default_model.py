@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from lab.serving.tensorflow import DEFAULT
-from lab.tests.serving.apart import Apart
-from lab.tests.serving.test_tensorflow import VALUES, echoes
+from lab.testing.figures import measure
+from lab.testing.saved_models import VALUES, echoes
+from lab.testing.tensorflow_process import TensorFlowProcess
 from lab.toolchain import tensorflow as libraries
 from models.tokenizer import instance
 from ops.engine.cli import ROOT
 from providers.ossmodel.tensorflow.check import check
 from settings.serving import Model, Server
-from tests.figures import measure
 
 
 def test_the_default_model_answers_on_the_default_images_tensorflow() -> None:
@@ -31,7 +31,7 @@ def test_the_default_model_answers_on_the_default_images_tensorflow() -> None:
     answers = {}
     for version in libraries.RELEASES:
         libraries.ensure(version)
-        process = Apart(version)
+        process = TensorFlowProcess(version)
         try:
             assert DEFAULT in process.load(directory)
             answers[version] = process.predict(directory, request)["probabilities"][0].tolist()
@@ -54,7 +54,7 @@ def test_every_release_takes_and_gives_strings(tmp_path: Path) -> None:
     folder = echoes(tmp_path / "m")
     for version in libraries.RELEASES:
         libraries.ensure(version)
-        process = Apart(version)
+        process = TensorFlowProcess(version)
         try:
             process.load(folder)
             for _ in range(3):

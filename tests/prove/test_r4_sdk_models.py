@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from lab.alicloud import judge, sdk_models
-from tests.figures import figure
+from lab.testing.figures import figure
 
 
 def test_the_data_file_is_what_all_the_packages_say(tmp_path: Path) -> None:

@@ -17,10 +17,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab.testing.figures import figure
 from ops.bench import DAILY
 from ops.bench_peers import table
 from tests.e2e.harness import Lab
-from tests.figures import figure
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +64,7 @@ def figures_of(lab: Lab, option: str) -> dict[str, float]:
         env=lab.env,
         capture_output=True,
         text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout.splitlines()[-1])

@@ -1,5 +1,5 @@
-"""Rules that stand twice on purpose: the program has its copy, and the lab, which plays the cloud and
-imports nothing of the program, has its own. One table of examples holds both.
+"""Rules that stand twice on purpose: the program has its copy, and the lab, which plays the cloud
+and imports nothing of the program, has its own. One table of examples holds both.
 """
 
 from __future__ import annotations
@@ -13,9 +13,13 @@ import components.storage.ossfs2
 import lab.kubelet.node_room
 import lab.kubelet.ossfs2
 import lab.quantities
+from components import names
+from lab.alicloud import places
 from lab.alicloud.catalog import TYPES
+from lab.kubelet import images
 from lab.tests.kubelet.test_node_room import CPU, MEMORY, SHOWN_MIB
 from lab.tests.kubelet.test_volume_options import REFUSED, TAKEN
+from settings import cloud
 
 node_rooms = pytest.mark.parametrize(
     "copy", [components.compute.node_room, lab.kubelet.node_room], ids=["program", "lab"]
@@ -89,3 +93,12 @@ def test_both_take_what_ossfs2_takes(copy: ModuleType, options: str) -> None:
 
 def test_both_know_the_same_options_with_the_same_types_and_limits() -> None:
     assert components.storage.ossfs2.DATA == lab.kubelet.ossfs2.DATA
+
+
+def test_program_and_lab_name_the_annotation_alike() -> None:
+    assert images.TENSORFLOW_ANNOTATION == names.TENSORFLOW_ANNOTATION
+
+
+def test_program_and_double_know_the_same_regions_of_zone_redundant_storage() -> None:
+    assert (set(cloud.ZRS), set(cloud.ZRS_STANDARD)) == (places.ZRS, places.ZRS_STANDARD)
+    assert set(cloud.ZRS) <= set(places.REGIONS) and len(cloud.ZRS) == 11

@@ -1,5 +1,5 @@
-"""lab/docs/doubles.md: written from the rows; every test that they name is there, and every module of
-the lab is somebody's part.
+"""lab/docs/doubles.md: written from the rows; every test that they name is there, and every module
+of the lab is somebody's part.
 """
 
 from __future__ import annotations

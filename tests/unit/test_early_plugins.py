@@ -54,7 +54,7 @@ def test_every_plugin_is_asked_for_in_the_version_that_the_sdk_asks_for_and_a_re
 
 
 def test_without_an_engine_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "get_monitor", lambda: object())
+    monkeypatch.setattr(settings, "get_monitor", object)
     before = threading.active_count()
     plugins.start_early()
     assert threading.active_count() == before and gc.isenabled()

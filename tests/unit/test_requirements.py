@@ -99,7 +99,7 @@ def test_a_lock_that_does_not_belong_to_its_pins_is_told(
 
 
 def test_a_pin_that_is_not_exact_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="alpha>=1.*expected NAME==VERSION"):
+    with pytest.raises(ValueError, match=r"alpha>=1.*expected NAME==VERSION"):
         _written(tmp_path, "alpha>=1\n", LOCK)
 
 

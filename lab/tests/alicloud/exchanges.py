@@ -22,8 +22,8 @@ from aliyunsdkcore.acs_exception.exceptions import ServerException
 from lab.alicloud import judge, sdk_models
 from lab.alicloud.registry import ROUTES, RPC_SERVICES, Route, load_services
 from lab.alicloud.services.oss.table import TABLE, OssCall
-from lab.tests.alicloud import clients
-from lab.tests.alicloud.running import CLUSTER, Lab, wait_for
+from lab.testing import clients
+from lab.testing.cloud import CLUSTER, CloudDouble, wait_for
 
 load_services()
 
@@ -81,7 +81,7 @@ def _oss(entry: OssCall) -> str:
     return f"oss:{entry.call} {entry.method} {entry.scope}?{entry.sub}"
 
 
-def run(lab: Lab) -> list[Outcome]:
+def run(lab: CloudDouble) -> list[Outcome]:
     """All of them, one after the other."""
     names = ("certificate-authority-data", "client-certificate-data", "client-key-data")
     (lab.home / "kubeconfig").write_text("\n".join(f"{name}: eA==" for name in names))
@@ -98,7 +98,7 @@ def _issuer() -> str:
     return f"https://oidc-ack-{clients.REGION}.oss-{clients.REGION}.aliyuncs.com/{CLUSTER}"
 
 
-def _exchanged(lab: Lab, planned: Exchange, known: dict[str, str]) -> Outcome:
+def _exchanged(lab: CloudDouble, planned: Exchange, known: dict[str, str]) -> Outcome:
     missing = [
         name for name in re.findall(r"\{(\w+)\}", json.dumps(_texts(planned))) if name not in known
     ]
@@ -273,7 +273,7 @@ def _route_of(one: Exchange) -> str:
     return _oss(_entry(one)) if service == "oss" else _rest(_ways(one)[one.way])
 
 
-def _send(lab: Lab, one: Exchange) -> tuple[int, Any]:
+def _send(lab: CloudDouble, one: Exchange) -> tuple[int, Any]:
     """(status, answer: JSON, or XML as an element, or the error's text)."""
     service, call = one.action.split(":")
     if service == "oss":
@@ -304,7 +304,7 @@ def _send(lab: Lab, one: Exchange) -> tuple[int, Any]:
     return clients.log_sha1(lab, route.method, host, path, one.params, body=body)
 
 
-def _send_oss(lab: Lab, one: Exchange) -> tuple[int, Any]:
+def _send_oss(lab: CloudDouble, one: Exchange) -> tuple[int, Any]:
     entry, body = _entry(one), one.body.encode() if isinstance(one.body, str) else one.body
     params = {**({entry.sub: ""} if entry.sub else {}), **one.params}
     bucket = clients.bucket(lab, one.path.get("bucket", "none"))

@@ -17,7 +17,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import lab.dns
 from lab.alicloud.seed import CLUSTER
+from lab.network import bring_up, use_own_names
+from lab.testing.cloud import CloudDouble, new_lab
+from lab.testing.plugin import Plugin
+from lab.testing.session import tied
 
 BUCKET = "plugin-models"
 _LONGEST = 280
@@ -132,7 +137,7 @@ WAVES: list[dict[str, dict[str, Any]]] = [
 def run(plugin: Path, directory: Path) -> dict[str, Any]:
     """Everything the run found."""
     user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    command = [
+    command = tied(
         "unshare",
         *user,
         "--net",
@@ -141,7 +146,7 @@ def run(plugin: Path, directory: Path) -> dict[str, Any]:
         "--mount-proc",
         "--fork",
         "--kill-child",
-    ]
+    )
     command += [sys.executable, "-m", "lab.tests.alicloud.sealed", str(plugin), str(directory)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_LONGEST, check=False)
     if done.returncode != 0:
@@ -150,17 +155,13 @@ def run(plugin: Path, directory: Path) -> dict[str, Any]:
 
 
 def _inside(executable: Path, home: Path) -> None:
-    import lab.dns
-    from lab.network import bring_up, use_own_names
-    from lab.tests.alicloud.running import Lab, new_lab
-    from tests.plugins.alicloud.plugin import Plugin
 
     bring_up()
     use_own_names(home)
     loop = asyncio.new_event_loop()
     answering = loop.run_until_complete(lab.dns.serve())  # noqa: F841  held: it ends when nothing refers to it
     threading.Thread(target=loop.run_forever, daemon=True).start()
-    own: Lab = new_lab(home, address="10.0.0.2", ports=(443, 80, 9090))
+    own: CloudDouble = new_lab(home, address="10.0.0.2", ports=(443, 80, 9090))
     own.start()
     (home / "no-certificates").mkdir()
     environment = {

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 
-from lab.tests.alicloud import clients
-from lab.tests.alicloud.running import Lab
-from lab.tests.alicloud.test_nodepools import BASE, create, finished, wanted
+from lab.testing import clients
+from lab.testing.cloud import CloudDouble
+from lab.testing.node_pools import BASE, create, finished, wanted
 
 TRUST = json.dumps(
     {
@@ -29,17 +29,17 @@ TRUST = json.dumps(
 )
 
 
-def fault(lab: Lab, kind: str, service: str, call: str, **more: Any) -> None:
+def fault(lab: CloudDouble, kind: str, service: str, call: str, **more: Any) -> None:
     """Adds one fault."""
     lab.ask("faults", {"match": {"service": service, "call": call}, "kind": kind, **more})
 
 
-def hits(lab: Lab) -> list[int]:
+def hits(lab: CloudDouble) -> list[int]:
     """How often each fault has struck."""
     return [one["hits"] for one in lab.ask("faults")["faults"]]
 
 
-def test_what_was_just_made_is_missing_for_so_many_reads(lab: Lab) -> None:
+def test_what_was_just_made_is_missing_for_so_many_reads(lab: CloudDouble) -> None:
     fault(lab, "stale", "ram", "GetRole", times=2)
     clients.ram(lab, "CreateRole", RoleName="slow", AssumeRolePolicyDocument=TRUST)
     for _ in range(2):
@@ -51,7 +51,7 @@ def test_what_was_just_made_is_missing_for_so_many_reads(lab: Lab) -> None:
     clients.ram(lab, "DeleteRole", RoleName="slow")
 
 
-def test_what_was_just_deleted_or_changed_is_as_before(lab: Lab) -> None:
+def test_what_was_just_deleted_or_changed_is_as_before(lab: CloudDouble) -> None:
     fault(lab, "stale", "oss", "GetBucketAcl")
     fault(lab, "stale", "oss", "GetBucketInfo")
     own = clients.bucket(lab, "slow-bucket")
@@ -73,7 +73,7 @@ def test_what_was_just_deleted_or_changed_is_as_before(lab: Lab) -> None:
     )
 
 
-def test_what_is_to_be_done_to_something_too_new_is_refused_once(lab: Lab) -> None:
+def test_what_is_to_be_done_to_something_too_new_is_refused_once(lab: CloudDouble) -> None:
     fault(lab, "stale", "ram", "UpdateRole")
     clients.ram(lab, "CreateRole", RoleName="newer", AssumeRolePolicyDocument=TRUST)
     with pytest.raises(ServerException, match=r"EntityNotExist\.Role"):
@@ -83,7 +83,7 @@ def test_what_is_to_be_done_to_something_too_new_is_refused_once(lab: Lab) -> No
     clients.ram(lab, "DeleteRole", RoleName="newer")
 
 
-def test_objects_are_known_at_once(lab: Lab) -> None:
+def test_objects_are_known_at_once(lab: CloudDouble) -> None:
     own = clients.bucket(lab, "prompt")
     own.create_bucket()
     fault(lab, "stale", "oss", "GetObject")
@@ -93,7 +93,7 @@ def test_objects_are_known_at_once(lab: Lab) -> None:
     own.delete_bucket()
 
 
-def test_a_task_or_pool_stays_at_work_for_so_many_polls_after_its_end(lab: Lab) -> None:
+def test_a_task_or_pool_stays_at_work_for_so_many_polls_after_its_end(lab: CloudDouble) -> None:
     answer = clients.roa(lab, "POST", BASE, wanted("stuck"))
     finished(lab, answer["task_id"])
     fault(lab, "stuck", "cs", "DescribeTaskInfo", times=2)
@@ -108,7 +108,7 @@ def test_a_task_or_pool_stays_at_work_for_so_many_polls_after_its_end(lab: Lab) 
     clients.roa(lab, "DELETE", f"{BASE}/{answer['nodepool_id']}")
 
 
-def test_a_listing_comes_in_pages_of_the_size_wanted(lab: Lab) -> None:
+def test_a_listing_comes_in_pages_of_the_size_wanted(lab: CloudDouble) -> None:
     own = clients.bucket(lab, "paged")
     own.create_bucket()
     for key in ("a", "b", "c"):
@@ -122,7 +122,7 @@ def test_a_listing_comes_in_pages_of_the_size_wanted(lab: Lab) -> None:
     own.delete_bucket()
 
 
-def test_tags_and_identity_providers_come_in_pages_too(lab: Lab) -> None:
+def test_tags_and_identity_providers_come_in_pages_too(lab: CloudDouble) -> None:
     tags = json.dumps([{"Key": str(number), "Value": "v"} for number in range(3)])
     clients.ram(lab, "CreateRole", RoleName="tagged", AssumeRolePolicyDocument=TRUST, Tag=tags)
     fault(lab, "page", "ram", "ListTagResources", times=2)
@@ -139,7 +139,7 @@ def test_tags_and_identity_providers_come_in_pages_too(lab: Lab) -> None:
     clients.ram(lab, "DeleteRole", RoleName="tagged")
 
 
-def test_the_region_put_aside_comes_back_with_its_objects(lab: Lab) -> None:
+def test_the_region_put_aside_comes_back_with_its_objects(lab: CloudDouble) -> None:
     own = clients.bucket(lab, "kept-aside")
     own.create_bucket()
     own.put_object("k", b"content")

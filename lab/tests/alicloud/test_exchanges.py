@@ -9,16 +9,16 @@ from __future__ import annotations
 import pytest
 
 from lab.alicloud import judge, sdk_models
+from lab.testing.cloud import CloudDouble
+from lab.testing.figures import figure
 from lab.tests.alicloud import exchanges
 from lab.tests.alicloud.exchanges import Outcome
-from lab.tests.alicloud.running import Lab
-from tests.figures import figure
 
 _done: dict[int, list[Outcome]] = {}
 
 
 @pytest.fixture
-def outcomes(lab: Lab, cloud_names: None, no_faults_left: None) -> list[Outcome]:
+def outcomes(lab: CloudDouble, cloud_names: None, no_faults_left: None) -> list[Outcome]:
     """The exchanges, made once; the lab is as fresh as before afterwards."""
     if id(lab) not in _done:
         lab.ask("reset", {})
@@ -45,7 +45,9 @@ def test_an_action_takes_a_whole_request_and_refuses_one_that_lacks_something(
     assert {name: status for name, status in outcome.refused.items() if status != 400} == {}
 
 
-def test_no_action_departs_from_the_official_models(lab: Lab, outcomes: list[Outcome]) -> None:
+def test_no_action_departs_from_the_official_models(
+    lab: CloudDouble, outcomes: list[Outcome]
+) -> None:
     told = lab.ask("departures")
     served = {f"{service}:{action}" for service, action in sdk_models.actions()}
     judged = served & told["judged"].keys()

@@ -12,11 +12,14 @@ from typing import Any
 import jwt
 import oss2
 import pytest
+from alibabacloud_sts20150401 import models as sts_models
+from alibabacloud_sts20150401.client import Client as StsClient
+from alibabacloud_tea_openapi import models as tea
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from lab.tests.alicloud import clients
-from lab.tests.alicloud.running import CLUSTER, Lab
+from lab.testing import clients
+from lab.testing.cloud import CLUSTER, CloudDouble
 
 STS, ACCOUNT = "sts.cn-shanghai.aliyuncs.com", "1234567890123456"
 PROVIDER = f"acs:ram::{ACCOUNT}:oidc-provider/ack-rrsa-{CLUSTER}"
@@ -46,7 +49,7 @@ def _allow(*actions: str, resources: list[str], **condition: Any) -> str:
 
 
 @pytest.fixture
-def role(lab: Lab) -> str:
+def role(lab: CloudDouble) -> str:
     """A role the cluster's fuse pods may take; it may read models/ of bucket `m-<role>`."""
     name = f"reader-{next(_numbers)}"
     clients.ram(lab, "CreateRole", RoleName=name, AssumeRolePolicyDocument=_trust())
@@ -65,15 +68,14 @@ def role(lab: Lab) -> str:
 
 
 def assume(
-    lab: Lab, role: str, token: str | None = None, provider: str = PROVIDER, **more: Any
+    lab: CloudDouble, role: str, token: str | None = None, provider: str = PROVIDER, **more: Any
 ) -> dict[str, Any]:
     """AssumeRoleWithOIDC by the official SDK, unsigned; the answer's credentials."""
-    from alibabacloud_sts20150401 import models
-    from alibabacloud_sts20150401.client import Client
-    from alibabacloud_tea_openapi import models as tea
 
-    client = Client(tea.Config(endpoint=STS, region_id="cn-shanghai", ca=lab.ca, protocol="https"))
-    request = models.AssumeRoleWithOIDCRequest(
+    client = StsClient(
+        tea.Config(endpoint=STS, region_id="cn-shanghai", ca=lab.ca, protocol="https")
+    )
+    request = sts_models.AssumeRoleWithOIDCRequest(
         oidcprovider_arn=provider,
         role_arn=f"acs:ram::{ACCOUNT}:role/{role}",
         oidctoken=token or clients.token(lab),
@@ -85,7 +87,9 @@ def assume(
     ).body.credentials.to_map()
 
 
-def _reader(lab: Lab, name: str, credentials: dict[str, Any], version: str = "v4") -> oss2.Bucket:
+def _reader(
+    lab: CloudDouble, name: str, credentials: dict[str, Any], version: str = "v4"
+) -> oss2.Bucket:
     auth = oss2.StsAuth(
         credentials["AccessKeyId"],
         credentials["AccessKeySecret"],
@@ -104,7 +108,7 @@ def _code(call: Any) -> tuple[int, str, str]:
 
 @pytest.mark.parametrize("version", ["v1", "v4"])
 def test_a_fuse_pods_token_gives_credentials_that_read_the_model_and_nothing_more(
-    lab: Lab, role: str, version: str
+    lab: CloudDouble, role: str, version: str
 ) -> None:
     reader = _reader(lab, f"m-{role}", assume(lab, role), version)
     assert reader.get_object("models/a").read() == b"model"
@@ -117,7 +121,9 @@ def test_a_fuse_pods_token_gives_credentials_that_read_the_model_and_nothing_mor
         reader.put_object("models/a", b"x")
 
 
-def test_one_wrong_character_in_the_policy_takes_the_permission_away(lab: Lab, role: str) -> None:
+def test_one_wrong_character_in_the_policy_takes_the_permission_away(
+    lab: CloudDouble, role: str
+) -> None:
     wrong = _allow(
         "oss:GetObject",
         "oss:ListObjects",
@@ -130,7 +136,7 @@ def test_one_wrong_character_in_the_policy_takes_the_permission_away(lab: Lab, r
         _reader(lab, f"m-{role}", assume(lab, role)).get_object("models/a")
 
 
-def test_credentials_lose_what_their_role_loses(lab: Lab, role: str) -> None:
+def test_credentials_lose_what_their_role_loses(lab: CloudDouble, role: str) -> None:
     reader = _reader(lab, f"m-{role}", assume(lab, role))
     assert reader.get_object("models/a").read() == b"model"
     clients.ram(lab, "DetachPolicyFromRole", RoleName=role, PolicyName=role, PolicyType="Custom")
@@ -147,7 +153,7 @@ def test_credentials_lose_what_their_role_loses(lab: Lab, role: str) -> None:
     ],
 )
 def test_one_wrong_character_in_the_trust_policy_refuses_the_token_and_says_why(
-    lab: Lab, role: str, claim: str, wrong: str
+    lab: CloudDouble, role: str, claim: str, wrong: str
 ) -> None:
     clients.ram(
         lab, "UpdateRole", RoleName=role, NewAssumeRolePolicyDocument=_trust(**{claim: wrong})
@@ -157,7 +163,9 @@ def test_one_wrong_character_in_the_trust_policy_refuses_the_token_and_says_why(
     assert f"oidc:{claim}" in message and wrong in message
 
 
-def test_tokens_that_are_old_foreign_or_meant_for_others_are_refused(lab: Lab, role: str) -> None:
+def test_tokens_that_are_old_foreign_or_meant_for_others_are_refused(
+    lab: CloudDouble, role: str
+) -> None:
     past = int(time.time()) - 10
     assert _code(lambda: assume(lab, role, clients.token(lab, exp=past)))[:2] == (
         400,
@@ -184,7 +192,7 @@ def test_tokens_that_are_old_foreign_or_meant_for_others_are_refused(lab: Lab, r
     assert _code(lambda: assume(lab, role + "x"))[:2] == (404, "EntityNotExist.Role")
 
 
-def test_the_issuer_publishes_the_keys_its_tokens_are_signed_with(lab: Lab) -> None:
+def test_the_issuer_publishes_the_keys_its_tokens_are_signed_with(lab: CloudDouble) -> None:
     host = "oidc-ack-cn-shanghai.oss-cn-shanghai.aliyuncs.com"
     configuration = json.loads(
         clients.https(lab, "GET", host, f"/{CLUSTER}/.well-known/openid-configuration")[2]
@@ -201,7 +209,7 @@ def test_the_issuer_publishes_the_keys_its_tokens_are_signed_with(lab: Lab) -> N
 
 
 def test_temporary_keys_need_their_token_and_a_session_policy_narrows_them(
-    lab: Lab, role: str
+    lab: CloudDouble, role: str
 ) -> None:
     credentials = assume(lab, role, policy=_allow("oss:ListObjects", resources=["*"]))
     with pytest.raises(oss2.exceptions.ServerError, match="AccessDenied"):
@@ -213,7 +221,7 @@ def test_temporary_keys_need_their_token_and_a_session_policy_narrows_them(
         bare.get_object("models/a")
 
 
-def test_a_users_own_key_may_do_what_its_policies_say(lab: Lab) -> None:
+def test_a_users_own_key_may_do_what_its_policies_say(lab: CloudDouble) -> None:
     clients.ram(lab, "CreateUser", UserName="reader")
     clients.ram(
         lab,
@@ -241,7 +249,7 @@ def test_a_users_own_key_may_do_what_its_policies_say(lab: Lab) -> None:
         clients.roa(lab, "GET", "/clusters", pair=pair)
 
 
-def test_assume_role_works_for_whom_the_role_trusts(lab: Lab) -> None:
+def test_assume_role_works_for_whom_the_role_trusts(lab: CloudDouble) -> None:
     trust = {
         "Version": "1",
         "Statement": [
@@ -266,7 +274,7 @@ def test_assume_role_works_for_whom_the_role_trusts(lab: Lab) -> None:
         clients.rpc(lab, STS, "2015-04-01", "AssumeRole", RoleArn=arn, RoleSessionName="ci")
 
 
-def test_policies_are_versioned_and_guarded_against_deletion(lab: Lab, role: str) -> None:
+def test_policies_are_versioned_and_guarded_against_deletion(lab: CloudDouble, role: str) -> None:
     for number in range(4):
         document = _allow("oss:GetObject", resources=[f"acs:oss:*:*:b{number}/*"])
         clients.ram(
@@ -309,7 +317,7 @@ def test_policies_are_versioned_and_guarded_against_deletion(lab: Lab, role: str
     "document",
     ["not json", "{}", '{"Version":"1","Statement":[{"Effect":"Allow","Action":"oss:*"}]}'],
 )
-def test_a_malformed_policy_document_is_refused(lab: Lab, document: str) -> None:
+def test_a_malformed_policy_document_is_refused(lab: CloudDouble, document: str) -> None:
     with pytest.raises(ServerException) as caught:
         clients.ram(lab, "CreatePolicy", PolicyName="malformed", PolicyDocument=document)
     assert (caught.value.http_status, caught.value.error_code) == (400, "MalformedPolicyDocument")

@@ -12,7 +12,7 @@ from lab.alicloud.protocol import Request
 from lab.alicloud.registry import RPC
 from lab.alicloud.seed import CLUSTER, seed
 from lab.alicloud.state import Region
-from tests.figures import figure
+from lab.testing.figures import figure
 
 INSTANCES, CALLS = 500, 100
 

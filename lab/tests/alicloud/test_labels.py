@@ -11,9 +11,9 @@ from aliyunsdkcore.acs_exception.exceptions import ServerException
 
 from lab.kubelet.agent import Agent
 from lab.labels import kubelet_refusal, label_problem, taint_problem
-from lab.tests.alicloud import clients
-from lab.tests.alicloud.running import Lab
-from lab.tests.alicloud.test_nodepools import BASE, create, delete, wanted
+from lab.testing import clients
+from lab.testing.cloud import CloudDouble
+from lab.testing.node_pools import BASE, create, delete, wanted
 from lab.tests.kubelet.test_nodes import INSTANCE
 
 LONG = "a" * 64
@@ -93,7 +93,7 @@ def test_a_kubelet_keeps_kubernetes_own_labels_to_itself(key: str, refused: bool
     ],
 )
 def test_a_node_pool_with_such_labels_or_taints_is_not_made_and_not_changed(
-    lab: Lab, config: dict[str, Any], code: str, said: str
+    lab: CloudDouble, config: dict[str, Any], code: str, said: str
 ) -> None:
     body = wanted("labels")
     before = len(clients.roa(lab, "GET", BASE)["nodepools"])

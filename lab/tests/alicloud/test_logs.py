@@ -8,39 +8,17 @@ import time
 from typing import Any
 
 import pytest
+from alibabacloud_sls20201230 import models
 
 from lab.alicloud.services.sls import query as language
-from lab.tests.alicloud import clients
-from lab.tests.alicloud.running import CLUSTER, Lab
+from lab.testing import clients
+from lab.testing.cloud import CloudDouble
+from lab.testing.logs import PROJECT, STORE, client, write
 
-PROJECT, STORE = f"k8s-log-{CLUSTER}", "nginx-ingress"
 ROUTE = "inference-bert-tfserving-v1-tensorflow-serving-8501"
 
 
-def _client(lab: Lab) -> Any:
-    from alibabacloud_sls20201230.client import Client
-
-    return Client(clients.tea_config(lab, "cn-shanghai.log.aliyuncs.com"))
-
-
-def write(lab: Lab, rows: list[tuple[int, dict[str, str]]], compress: str = "lz4") -> None:
-    """PutLogs by the official SDK."""
-    from alibabacloud_sls20201230 import models
-
-    items = [
-        models.LogItem(
-            time=t, contents=[models.LogContent(key=k, value=v) for k, v in fields.items()]
-        )
-        for t, fields in rows
-    ]
-    group = models.LogGroup(log_items=items, topic="", source="10.0.0.80")
-    headers = models.PutLogsHeaders(x_log_compresstype=compress)
-    _client(lab).put_logs_with_options(
-        PROJECT, STORE, models.PutLogsRequest(body=group), headers, clients.runtime(lab)
-    )
-
-
-def query(lab: Lab, text: str, start: int, end: int) -> Any:
+def query(lab: CloudDouble, text: str, start: int, end: int) -> Any:
     """GetLogs in the old form."""
     parameters = {
         "type": "log",
@@ -60,7 +38,7 @@ def query(lab: Lab, text: str, start: int, end: int) -> Any:
 
 @pytest.mark.parametrize("compress", ["lz4", "deflate"])
 def test_the_adapters_query_counts_requests_per_second_by_integer_division(
-    lab: Lab, compress: str
+    lab: CloudDouble, compress: str
 ) -> None:
     route, now = f"{ROUTE}-{compress}", int(time.time())
     fields = {
@@ -103,9 +81,7 @@ def test_the_adapters_query_counts_requests_per_second_by_integer_division(
     assert query(lab, nothing, *window) == [{"value": "null"}]
 
 
-def test_the_official_sdk_reads_rows_and_meta(lab: Lab) -> None:
-    from alibabacloud_sls20201230 import models
-
+def test_the_official_sdk_reads_rows_and_meta(lab: CloudDouble) -> None:
     now = int(time.time())
     write(
         lab,
@@ -122,7 +98,7 @@ def test_the_official_sdk_reads_rows_and_meta(lab: Lab) -> None:
         reverse=True,
     )
     body = (
-        _client(lab)
+        client(lab)
         .get_logs_v2with_options(
             PROJECT, STORE, request, models.GetLogsV2Headers(), clients.runtime(lab)
         )
@@ -135,7 +111,7 @@ def test_the_official_sdk_reads_rows_and_meta(lab: Lab) -> None:
     assert body.data[0]["__source__"] == "10.0.0.80" and body.data[0]["__time__"] == str(now)
 
 
-def test_answers_are_counted_second_by_second(lab: Lab) -> None:
+def test_answers_are_counted_second_by_second(lab: CloudDouble) -> None:
     now = int(time.time())
     rows = [
         (now - 30, "200", "0.1"), (now - 30, "200", "0.3"), (now - 30, "502", "2.0"), (now - 28, "200", "1.5"), (now - 60, "200", "0.1"),
@@ -154,7 +130,7 @@ def test_answers_are_counted_second_by_second(lab: Lab) -> None:
     ]  # fmt: skip
 
 
-def test_a_field_without_index_and_a_query_beyond_the_lab_are_refused(lab: Lab) -> None:
+def test_a_field_without_index_and_a_query_beyond_the_lab_are_refused(lab: CloudDouble) -> None:
     now = int(time.time())
     assert query(lab, "* and unindexed: 1 | SELECT count(1) as value from log", now - 60, now) == (
         400,
@@ -169,32 +145,30 @@ def test_a_field_without_index_and_a_query_beyond_the_lab_are_refused(lab: Lab) 
     assert query(lab, "*", now, now) == (400, "InvalidTimeRange")
 
 
-def test_projects_stores_and_indexes_come_and_go(lab: Lab) -> None:
-    from alibabacloud_sls20201230 import models
-
-    client, runtime = _client(lab), clients.runtime(lab)
-    client.create_project_with_options(
+def test_projects_stores_and_indexes_come_and_go(lab: CloudDouble) -> None:
+    sls, runtime = client(lab), clients.runtime(lab)
+    sls.create_project_with_options(
         models.CreateProjectRequest(project_name="own-project", description="d"), {}, runtime
     )
-    client.create_log_store_with_options(
+    sls.create_log_store_with_options(
         "own-project",
         models.CreateLogStoreRequest(logstore_name="own-store", ttl=7, shard_count=1),
         {},
         runtime,
     )
-    assert client.get_log_store_with_options("own-project", "own-store", {}, runtime).body.ttl == 7
+    assert sls.get_log_store_with_options("own-project", "own-store", {}, runtime).body.ttl == 7
     host = "own-project.cn-shanghai.log.aliyuncs.com"
     assert (
         clients.log_sha1(lab, "GET", host, "/logstores/own-store/index")[1]["errorCode"]
         == "IndexConfigNotExist"
     )
     assert len(clients.log_sha1(lab, "GET", host, "/logstores/own-store/shards")[1]) == 1
-    client.delete_log_store_with_options("own-project", "own-store", {}, runtime)
+    sls.delete_log_store_with_options("own-project", "own-store", {}, runtime)
     assert (
         clients.log_sha1(lab, "GET", host, "/logstores/own-store")[1]["errorCode"]
         == "LogStoreNotExist"
     )
-    client.delete_project_with_options("own-project", models.DeleteProjectRequest(), {}, runtime)
+    sls.delete_project_with_options("own-project", models.DeleteProjectRequest(), {}, runtime)
     assert clients.log_sha1(lab, "GET", host, "/")[1]["errorCode"] == "ProjectNotExist"
 
 

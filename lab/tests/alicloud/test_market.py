@@ -17,9 +17,9 @@ import pytest
 
 from lab.alicloud import distribution
 from lab.alicloud.scenario import ScenarioError, load
-from lab.tests.alicloud import clients
-from lab.tests.alicloud.running import Lab, new_lab, wait_for
-from lab.tests.alicloud.test_nodepools import create, running, wanted
+from lab.testing import clients
+from lab.testing.cloud import CloudDouble, new_lab, wait_for
+from lab.testing.node_pools import create, running, wanted
 
 SCENARIO = """
 delays: {instance_starting: {uniform: [10, 30]}, reclaim_notice: 60, spot_protection: 0, market_check: 20, task: 0}
@@ -28,8 +28,11 @@ delays: {instance_starting: {uniform: [10, 30]}, reclaim_notice: 60, spot_protec
 
 @pytest.fixture
 def own(
-    tmp_path: Path, lab: Lab, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Lab]:
+    tmp_path: Path,
+    lab: CloudDouble,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[CloudDouble]:
     """A region of the test's own, in the place of the session's; a parameter adds lines to its
     scenario.
     """
@@ -52,7 +55,7 @@ def own(
     made.stop()
 
 
-def grown(lab: Lab, count: int, **group: object) -> str:
+def grown(lab: CloudDouble, count: int, **group: object) -> str:
     """A pool with so many running instances."""
     pool = create(lab, wanted(f"pool-{count}", 0, 600, **group))
     lab.ask(f"nodepools/{pool}/scale", {"delta": count})
@@ -65,7 +68,7 @@ def spot(rows: list[dict]) -> list[dict]:
     return [row for row in rows if row["market"] == "spot"]
 
 
-def living(lab: Lab, pool: str) -> list[dict]:
+def living(lab: CloudDouble, pool: str) -> list[dict]:
     """The pool's instances that have not been released."""
     return [row for row in lab.instances(pool) if row["status"] not in ("Stopping", "Deleted")]
 
@@ -98,7 +101,7 @@ def test_a_delay_that_makes_no_sense_is_refused_with_what_was_expected(spec: obj
 
 
 def test_all_preemptible_instances_get_notice_and_each_gets_a_replacement_before_it_goes(
-    own: Lab, lab: Lab
+    own: CloudDouble, lab: CloudDouble
 ) -> None:
     pool = grown(lab, 10, spot_instance_remedy=True)
     told = lab.ask("reclaim", {"pool": pool})["instances"]
@@ -117,7 +120,7 @@ def test_all_preemptible_instances_get_notice_and_each_gets_a_replacement_before
 
 
 def test_without_remedy_reclaimed_instances_just_go_and_a_second_notice_changes_nothing(
-    own: Lab, lab: Lab
+    own: CloudDouble, lab: CloudDouble
 ) -> None:
     pool = grown(lab, 4, spot_instance_remedy=False)
     first = lab.ask("reclaim", {"pool": pool, "count": 1})["instances"][0]
@@ -126,7 +129,7 @@ def test_without_remedy_reclaimed_instances_just_go_and_a_second_notice_changes_
     wait_for(lambda: len(living(lab, pool)) == 3)
 
 
-def test_without_notice_an_instance_is_gone_at_once(own: Lab, lab: Lab) -> None:
+def test_without_notice_an_instance_is_gone_at_once(own: CloudDouble, lab: CloudDouble) -> None:
     pool = grown(lab, 4)
     gone = lab.ask("reclaim", {"pool": pool, "count": 2, "notice": 0})["instances"]
     assert [row["status"] for row in gone] == ["Stopping", "Stopping"] and len(
@@ -135,7 +138,7 @@ def test_without_notice_an_instance_is_gone_at_once(own: Lab, lab: Lab) -> None:
 
 
 def test_when_stock_falls_the_youngest_are_reclaimed_and_orders_come_on_demand_until_it_returns(
-    own: Lab, lab: Lab
+    own: CloudDouble, lab: CloudDouble
 ) -> None:
     pool = grown(lab, 10, spot_instance_remedy=False)
     lab.ask("market", {"stock": [{"market": "spot", "count": 3}]})
@@ -151,7 +154,7 @@ def test_when_stock_falls_the_youngest_are_reclaimed_and_orders_come_on_demand_u
 
 @pytest.mark.parametrize(("pools", "kinds"), [(1, 1), (2, 2)])
 def test_preemptible_instances_spread_over_so_many_of_the_cheapest_types(
-    own: Lab, lab: Lab, pools: int, kinds: int
+    own: CloudDouble, lab: CloudDouble, pools: int, kinds: int
 ) -> None:
     counts = Counter(
         row["instance_type"] for row in spot(living(lab, grown(lab, 20, spot_instance_pools=pools)))
@@ -163,7 +166,7 @@ def test_preemptible_instances_spread_over_so_many_of_the_cheapest_types(
     )
 
 
-def test_losing_a_class_or_a_zone_leaves_its_complement(own: Lab, lab: Lab) -> None:
+def test_losing_a_class_or_a_zone_leaves_its_complement(own: CloudDouble, lab: CloudDouble) -> None:
     pool = grown(lab, 20, spot_instance_remedy=False)
     zones = {row["zone_id"] for row in living(lab, pool) if row["market"] == "on_demand"}
     assert len(zones) == 3, "what is left when the class goes is in every zone"
@@ -174,7 +177,9 @@ def test_losing_a_class_or_a_zone_leaves_its_complement(own: Lab, lab: Lab) -> N
     assert [row["market"] for row in living(lab, pool)] == ["on_demand"] * 6
 
 
-def test_a_price_above_the_pools_limit_ends_its_preemptible_instances(own: Lab, lab: Lab) -> None:
+def test_a_price_above_the_pools_limit_ends_its_preemptible_instances(
+    own: CloudDouble, lab: CloudDouble
+) -> None:
     limits = [
         {"instance_type": name, "price_limit": "4"}
         for name in ("ecs.gn6i-c4g1.xlarge", "ecs.gn6i-c8g1.2xlarge")
@@ -192,7 +197,9 @@ def test_a_price_above_the_pools_limit_ends_its_preemptible_instances(own: Lab, 
     wait_for(lambda: not spot(living(lab, pool)))
 
 
-def test_an_order_that_does_not_look_at_the_stock_misses_the_mix(own: Lab, lab: Lab) -> None:
+def test_an_order_that_does_not_look_at_the_stock_misses_the_mix(
+    own: CloudDouble, lab: CloudDouble
+) -> None:
     looked, blind = (create(lab, wanted(name, 0, 50)) for name in ("looked", "blind"))
     lab.ask(f"nodepools/{looked}/scale", {"delta": 20})
     lab.ask(f"nodepools/{blind}/scale", {"delta": 20, "market": "any"})
@@ -203,7 +210,9 @@ def test_an_order_that_does_not_look_at_the_stock_misses_the_mix(own: Lab, lab: 
 
 
 @pytest.mark.parametrize("own", ["quota: 3"], indirect=True)
-def test_the_accounts_quota_ends_an_order_with_the_reason(own: Lab, lab: Lab) -> None:
+def test_the_accounts_quota_ends_an_order_with_the_reason(
+    own: CloudDouble, lab: CloudDouble
+) -> None:
     held = len([row for row in lab.ask("instances")["instances"] if row["status"] != "Deleted"])
     pool = create(lab, wanted("quota", 0, 10))
     lab.ask(f"nodepools/{pool}/scale", {"delta": 5})
@@ -213,7 +222,7 @@ def test_the_accounts_quota_ends_an_order_with_the_reason(own: Lab, lab: Lab) ->
 
 
 @pytest.mark.parametrize("own", ["launch_failures: 1.0"], indirect=True)
-def test_a_launch_that_fails_is_told_in_the_activity(own: Lab, lab: Lab) -> None:
+def test_a_launch_that_fails_is_told_in_the_activity(own: CloudDouble, lab: CloudDouble) -> None:
     pool = create(lab, wanted("unlucky", 0, 10))
     lab.ask(f"nodepools/{pool}/scale", {"delta": 1})
     wait_for(lambda: lab.ask("activities")["activities"][-1]["StatusCode"] == "Failed")
@@ -225,7 +234,7 @@ def test_a_launch_that_fails_is_told_in_the_activity(own: Lab, lab: Lab) -> None
 
 
 def test_prices_have_a_date_and_a_source_and_a_wrong_market_is_refused_by_name(
-    own: Lab, lab: Lab
+    own: CloudDouble, lab: CloudDouble
 ) -> None:
     prices = lab.ask("prices")
     assert prices["date"] and prices["source"] and prices["prices"]["ecs.gn6i-c4g1.xlarge"] == 11.63
@@ -246,7 +255,9 @@ def test_prices_have_a_date_and_a_source_and_a_wrong_market_is_refused_by_name(
         assert refused.value.code == 400 and message in refused.value.read().decode()
 
 
-def test_five_hundred_instances_are_one_order_and_are_listed_at_once(own: Lab, lab: Lab) -> None:
+def test_five_hundred_instances_are_one_order_and_are_listed_at_once(
+    own: CloudDouble, lab: CloudDouble
+) -> None:
     assert own.process is not None
     process = psutil.Process(own.process.pid)
 

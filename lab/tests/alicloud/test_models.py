@@ -21,8 +21,8 @@ from aliyunsdkcore.acs_exception.exceptions import ServerException
 from lab.alicloud import judge, sdk_models
 from lab.alicloud.protocol import ApiError, Request, xml_response
 from lab.alicloud.registry import ROUTES, RPC, RPC_SERVICES, load_services
-from lab.tests.alicloud import clients
-from lab.tests.alicloud.running import CLUSTER, Lab
+from lab.testing import clients
+from lab.testing.cloud import CLUSTER, CloudDouble
 
 load_services()
 REQUIRED = [
@@ -187,7 +187,7 @@ def test_nested_fields_that_are_required_are_many() -> None:
     assert len(places) >= 200 and sum(len(place) > 1 for _, place in places) >= 50
 
 
-def test_the_double_asks_for_required_parameters_before_it_does_anything(lab: Lab) -> None:
+def test_the_double_asks_for_required_parameters_before_it_does_anything(lab: CloudDouble) -> None:
     with pytest.raises(ServerException) as refused:
         clients.rpc(
             lab,

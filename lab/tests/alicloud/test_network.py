@@ -8,17 +8,18 @@ import pytest
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 
 from lab.alicloud import coverage
+from lab.alicloud.protocol import ApiError, Request
 from lab.alicloud.services.sls.wire import log_group, plain_body
-from lab.tests.alicloud import clients
-from lab.tests.alicloud.running import CLUSTER, Lab, wait_for
+from lab.testing import clients
+from lab.testing.cloud import CLUSTER, CloudDouble, wait_for
 
 
-def vpc(lab: Lab, action: str, **parameters: Any) -> dict[str, Any]:
+def vpc(lab: CloudDouble, action: str, **parameters: Any) -> dict[str, Any]:
     """One VPC call."""
     return clients.rpc(lab, "vpc.cn-shanghai.aliyuncs.com", "2016-04-28", action, **parameters)
 
 
-def ecs(lab: Lab, action: str, **parameters: Any) -> dict[str, Any]:
+def ecs(lab: CloudDouble, action: str, **parameters: Any) -> dict[str, Any]:
     """One ECS call."""
     return clients.rpc(lab, "ecs.cn-shanghai.aliyuncs.com", "2014-05-26", action, **parameters)
 
@@ -29,7 +30,7 @@ def _code(call: Any) -> tuple[int, str]:
     return int(caught.value.http_status or 0), str(caught.value.error_code)
 
 
-def test_a_network_comes_up_once_per_token_and_goes_only_empty(lab: Lab) -> None:
+def test_a_network_comes_up_once_per_token_and_goes_only_empty(lab: CloudDouble) -> None:
     made = vpc(lab, "CreateVpc", CidrBlock="172.20.0.0/16", VpcName="own", ClientToken="t-1")[
         "VpcId"
     ]
@@ -72,14 +73,14 @@ def test_a_network_comes_up_once_per_token_and_goes_only_empty(lab: Lab) -> None
     )
 
 
-def test_the_labs_own_vswitch_can_not_be_deleted_under_its_cluster(lab: Lab) -> None:
+def test_the_labs_own_vswitch_can_not_be_deleted_under_its_cluster(lab: CloudDouble) -> None:
     assert _code(lambda: vpc(lab, "DeleteVSwitch", VSwitchId="vsw-labg")) == (
         400,
         "DependencyViolation",
     )
 
 
-def test_security_groups_come_and_go(lab: Lab) -> None:
+def test_security_groups_come_and_go(lab: CloudDouble) -> None:
     made = ecs(lab, "CreateSecurityGroup", VpcId="vpc-lab", SecurityGroupName="own")[
         "SecurityGroupId"
     ]
@@ -102,7 +103,7 @@ def test_security_groups_come_and_go(lab: Lab) -> None:
     )
 
 
-def test_types_zones_and_stock_are_told(lab: Lab) -> None:
+def test_types_zones_and_stock_are_told(lab: CloudDouble) -> None:
     kinds = ecs(lab, "DescribeInstanceTypes", **{"InstanceTypes.1": "ecs.gn7i-c8g1.2xlarge"})[
         "InstanceTypes"
     ]["InstanceType"]
@@ -130,7 +131,7 @@ def test_types_zones_and_stock_are_told(lab: Lab) -> None:
     ]
 
 
-def test_an_oidc_provider_can_be_registered_changed_and_removed(lab: Lab) -> None:
+def test_an_oidc_provider_can_be_registered_changed_and_removed(lab: CloudDouble) -> None:
     def ims(action: str, **parameters: Any) -> dict[str, Any]:
         return clients.rpc(
             lab, "ims.aliyuncs.com", "2019-08-15", action, OIDCProviderName="own-idp", **parameters
@@ -150,7 +151,7 @@ def test_an_oidc_provider_can_be_registered_changed_and_removed(lab: Lab) -> Non
     assert _code(lambda: ims("GetOIDCProvider")) == (404, "EntityNotExist.OIDCProvider")
 
 
-def test_addons_are_installed_configured_and_removed(lab: Lab) -> None:
+def test_addons_are_installed_configured_and_removed(lab: CloudDouble) -> None:
     base, name = f"/clusters/{CLUSTER}", "ack-pod-identity-webhook"
     with pytest.raises(ServerException, match="AddonNotFound"):
         clients.roa(lab, "GET", f"{base}/addon_instances/{name}")
@@ -192,7 +193,6 @@ def test_every_implemented_call_says_what_it_does() -> None:
 
 
 def test_a_body_that_is_no_log_group_is_refused() -> None:
-    from lab.alicloud.protocol import ApiError, Request
 
     with pytest.raises(ApiError, match="PostBodyInvalid"):
         log_group(b"\x0a\xff")

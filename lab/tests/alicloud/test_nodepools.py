@@ -8,78 +8,14 @@ from typing import Any
 import pytest
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 
-from lab.tests.alicloud import clients
-from lab.tests.alicloud.running import CLUSTER, Lab, wait_for
+from lab.testing import clients
+from lab.testing.cloud import CloudDouble, wait_for
+from lab.testing.node_pools import BASE, GPU, create, delete, finished, running, wanted
 
-BASE = f"/clusters/{CLUSTER}/nodepools"
-GPU = ["ecs.gn6i-c4g1.xlarge", "ecs.gn6i-c8g1.2xlarge", "ecs.gn7i-c8g1.2xlarge"]
 ESS = ("ess.aliyuncs.com", "2014-08-28")
 
 
-def wanted(name: str, low: int = 0, high: int = 10, **group: Any) -> dict[str, Any]:
-    """The body of a creation call as the provider sends it."""
-    return {
-        "auto_scaling": {
-            "enable": True,
-            "is_bond_eip": False,
-            "max_instances": high,
-            "min_instances": low,
-            "type": "gpu",
-        },
-        "kubernetes_config": {
-            "cms_enabled": True,
-            "labels": [{"key": "inference", "value": "tensorflow"}],
-            "runtime": "containerd",
-            "taints": [{"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"}],
-        },
-        "management": {"auto_repair": True, "enable": True},
-        "nodepool_info": {"name": name},
-        "scaling_group": {
-            "compensate_with_on_demand": True,
-            "instance_charge_type": "PostPaid",
-            "instance_types": GPU,
-            "multi_az_policy": "COST_OPTIMIZED",
-            "on_demand_base_capacity": 0,
-            "on_demand_percentage_above_base_capacity": 30,
-            "spot_instance_pools": 2,
-            "spot_strategy": "SpotAsPriceGo",
-            "tags": [{"key": "app", "value": "inference"}],
-            "vswitch_ids": ["vsw-labe", "vsw-labg", "vsw-labl"],
-            **group,
-        },
-    }
-
-
-def create(lab: Lab, body: dict[str, Any]) -> str:
-    """A new pool whose creation task has succeeded."""
-    answer = clients.roa(lab, "POST", BASE, body)
-    finished(lab, answer["task_id"])
-    return answer["nodepool_id"]
-
-
-def finished(lab: Lab, task: str) -> None:
-    """Wait for a task's success."""
-    wait_for(lambda: clients.roa(lab, "GET", f"/tasks/{task}")["state"] == "success")
-
-
-def running(lab: Lab, pool: str, count: int) -> list[dict[str, Any]]:
-    """The pool's instances once exactly `count` of them run."""
-
-    def look() -> Any:
-        found = lab.instances(pool)
-        return (
-            found if len(found) == count and all(i["status"] == "Running" for i in found) else None
-        )
-
-    return wait_for(look) if count else []
-
-
-def delete(lab: Lab, pool: str) -> None:
-    """Delete a pool and wait until it has gone."""
-    finished(lab, clients.roa(lab, "DELETE", f"{BASE}/{pool}", force="true")["task_id"])
-
-
-def test_a_pool_brings_up_its_minimum_and_its_instances_boot_in_order(lab: Lab) -> None:
+def test_a_pool_brings_up_its_minimum_and_its_instances_boot_in_order(lab: CloudDouble) -> None:
     before = lab.ask("instances")["rev"]
     pool = create(lab, wanted("minimum", low=2))
     nodes = running(lab, pool, 2)
@@ -101,7 +37,7 @@ def test_a_pool_brings_up_its_minimum_and_its_instances_boot_in_order(lab: Lab) 
     assert lab.instances(pool) == []
 
 
-def test_a_read_pool_shows_what_was_asked_and_no_size_of_its_own(lab: Lab) -> None:
+def test_a_read_pool_shows_what_was_asked_and_no_size_of_its_own(lab: CloudDouble) -> None:
     body = wanted("echo", login_password="Secret-123")
     pool = create(lab, body)
     read = clients.roa(lab, "GET", f"{BASE}/{pool}")
@@ -115,7 +51,7 @@ def test_a_read_pool_shows_what_was_asked_and_no_size_of_its_own(lab: Lab) -> No
     delete(lab, pool)
 
 
-def test_thirty_percent_rounded_up_are_pay_as_you_go_at_every_size(lab: Lab) -> None:
+def test_thirty_percent_rounded_up_are_pay_as_you_go_at_every_size(lab: CloudDouble) -> None:
     pool = create(lab, wanted("mix"))
     for total, delta, paid in ((1, 1, 1), (3, 2, 1), (4, 1, 2), (10, 6, 3)):
         lab.ask(f"nodepools/{pool}/scale", {"delta": delta})
@@ -134,7 +70,7 @@ def test_thirty_percent_rounded_up_are_pay_as_you_go_at_every_size(lab: Lab) -> 
     delete(lab, pool)
 
 
-def test_scaling_beyond_the_bounds_is_refused(lab: Lab) -> None:
+def test_scaling_beyond_the_bounds_is_refused(lab: CloudDouble) -> None:
     pool = create(lab, wanted("bounds", high=2))
     with pytest.raises(Exception, match="400"):
         lab.ask(f"nodepools/{pool}/scale", {"delta": 3})
@@ -144,7 +80,7 @@ def test_scaling_beyond_the_bounds_is_refused(lab: Lab) -> None:
     delete(lab, pool)
 
 
-def test_a_change_is_merged_and_a_higher_minimum_orders_instances(lab: Lab) -> None:
+def test_a_change_is_merged_and_a_higher_minimum_orders_instances(lab: CloudDouble) -> None:
     pool = create(lab, wanted("change"))
     body = {
         "kubernetes_config": {},
@@ -190,7 +126,7 @@ def test_a_change_is_merged_and_a_higher_minimum_orders_instances(lab: Lab) -> N
     ],
 )
 def test_what_the_plugin_lets_pass_the_service_refuses(
-    lab: Lab, change: dict[str, Any], code: str
+    lab: CloudDouble, change: dict[str, Any], code: str
 ) -> None:
     body = wanted("refused")
     for key, value in change.items():
@@ -199,7 +135,7 @@ def test_what_the_plugin_lets_pass_the_service_refuses(
         clients.roa(lab, "POST", BASE, body)
 
 
-def test_deleting_twice_joins_and_a_gone_pool_is_404(lab: Lab) -> None:
+def test_deleting_twice_joins_and_a_gone_pool_is_404(lab: CloudDouble) -> None:
     pool = create(lab, wanted("twice", low=1))
     running(lab, pool, 1)
     first = clients.roa(lab, "DELETE", f"{BASE}/{pool}", force="true")["task_id"]
@@ -213,7 +149,9 @@ def test_deleting_twice_joins_and_a_gone_pool_is_404(lab: Lab) -> None:
     assert [i["status"] for i in gone] in (["Deleted"], [])
 
 
-def test_the_long_poll_answers_at_once_after_a_change_and_waits_without_one(lab: Lab) -> None:
+def test_the_long_poll_answers_at_once_after_a_change_and_waits_without_one(
+    lab: CloudDouble,
+) -> None:
     pool = create(lab, wanted("poll"))
     rev = lab.ask("instances")["rev"]
     assert lab.ask(f"instances?since={rev}&wait=0.3")["rev"] == rev
@@ -233,7 +171,7 @@ def test_the_long_poll_answers_at_once_after_a_change_and_waits_without_one(lab:
     delete(lab, pool)
 
 
-def test_scaling_services_see_the_pool_and_release_its_instances(lab: Lab) -> None:
+def test_scaling_services_see_the_pool_and_release_its_instances(lab: CloudDouble) -> None:
     pool = create(lab, wanted("ess"))
     group = clients.roa(lab, "GET", f"{BASE}/{pool}")["scaling_group"]["scaling_group_id"]
     ask = {
@@ -277,7 +215,9 @@ def test_scaling_services_see_the_pool_and_release_its_instances(lab: Lab) -> No
     delete(lab, pool)
 
 
-def test_a_reclaim_gives_notice_orders_a_replacement_and_releases_in_the_end(lab: Lab) -> None:
+def test_a_reclaim_gives_notice_orders_a_replacement_and_releases_in_the_end(
+    lab: CloudDouble,
+) -> None:
     pool = create(
         lab,
         wanted("reclaim", spot_instance_remedy=True, on_demand_percentage_above_base_capacity=0),
@@ -301,7 +241,7 @@ def test_a_reclaim_gives_notice_orders_a_replacement_and_releases_in_the_end(lab
     delete(lab, pool)
 
 
-def test_the_node_autoscaler_sees_bounds_labels_taints_and_sizes(lab: Lab) -> None:
+def test_the_node_autoscaler_sees_bounds_labels_taints_and_sizes(lab: CloudDouble) -> None:
     pool = create(lab, wanted("row", low=0, high=7))
     row = next(p for p in lab.ask("nodepools")["nodepools"] if p["id"] == pool)
     assert (row["min"], row["max"], row["desired"], row["labels"]) == (

@@ -13,14 +13,14 @@ import oss2
 import pytest
 from oss2 import models
 
-from lab.tests.alicloud import clients
-from lab.tests.alicloud.running import Lab
+from lab.testing import clients
+from lab.testing.cloud import CloudDouble
 
 PART = 128 * 1024
 
 
 @pytest.fixture
-def bucket(lab: Lab, request: pytest.FixtureRequest) -> oss2.Bucket:
+def bucket(lab: CloudDouble, request: pytest.FixtureRequest) -> oss2.Bucket:
     """A fresh bucket named after the test."""
     name = ("b-" + str(request.node.name).replace("_", "-").lower())[:60].strip("-")
     made = clients.bucket(lab, name)
@@ -67,7 +67,7 @@ def test_object_roundtrip_with_headers_and_checksums(bucket: oss2.Bucket) -> Non
 
 
 def test_a_missing_object_is_told_by_get_and_by_a_bodiless_head(
-    lab: Lab, bucket: oss2.Bucket
+    lab: CloudDouble, bucket: oss2.Bucket
 ) -> None:
     assert _refused(lambda: bucket.get_object("nope")) == (404, "NoSuchKey")
     with pytest.raises(oss2.exceptions.NotFound) as caught:
@@ -85,7 +85,7 @@ def test_a_wrong_content_md5_is_refused_and_nothing_is_written(bucket: oss2.Buck
 
 
 def test_resumable_upload_breaks_on_an_injected_500_and_resumes(
-    lab: Lab, bucket: oss2.Bucket, tmp_path: Path
+    lab: CloudDouble, bucket: oss2.Bucket, tmp_path: Path
 ) -> None:
     source, content = tmp_path / "model.bin", bytes(range(256)) * 512 * 11
     source.write_bytes(content)
@@ -196,7 +196,7 @@ def test_versioned_delete_leaves_a_marker_until_every_version_is_gone(bucket: os
 
 
 def test_public_access_block_keeps_strangers_out_and_public_settings_away(
-    lab: Lab, bucket: oss2.Bucket
+    lab: CloudDouble, bucket: oss2.Bucket
 ) -> None:
     bucket.put_object("k", b"x")
     host = f"{bucket.bucket_name}.oss-cn-shanghai.aliyuncs.com"
@@ -210,7 +210,7 @@ def test_public_access_block_keeps_strangers_out_and_public_settings_away(
 
 
 def test_tls_only_policy_refuses_plain_http_even_with_a_good_signature(
-    lab: Lab, bucket: oss2.Bucket
+    lab: CloudDouble, bucket: oss2.Bucket
 ) -> None:
     name = bucket.bucket_name
     bucket.put_object("k", b"x")
@@ -252,7 +252,7 @@ def test_bucket_settings_are_answered_as_they_were_put(bucket: oss2.Bucket) -> N
 
 
 def test_a_bucket_of_the_same_account_can_be_put_again_but_a_bad_name_can_not(
-    lab: Lab, bucket: oss2.Bucket
+    lab: CloudDouble, bucket: oss2.Bucket
 ) -> None:
     bucket.put_object("k", b"x")
     bucket.create_bucket()
@@ -269,7 +269,7 @@ def test_a_bucket_of_the_same_account_can_be_put_again_but_a_bad_name_can_not(
     assert status >= 400, body
 
 
-def test_an_upload_that_is_cut_off_leaves_nothing(lab: Lab, bucket: oss2.Bucket) -> None:
+def test_an_upload_that_is_cut_off_leaves_nothing(lab: CloudDouble, bucket: oss2.Bucket) -> None:
     lab.ask("faults", {"match": {"service": "oss", "call": "PutObject"}, "kind": "reset"})
     with pytest.raises((oss2.exceptions.RequestError, http.client.HTTPException)):
         bucket.put_object("k", b"x")

@@ -1,12 +1,9 @@
-"""A cluster without ack-node-problem-detector: no node tells of a reclaim, and the user is told
-before.
-"""
+"""A cluster without ack-node-problem-detector: no node tells of a reclaim."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,12 +15,8 @@ from lab.alicloud.services.cs.addons import DETECTOR, VERSIONS, detecting
 from lab.alicloud.state import Region
 from lab.kubelet.nodes import conditions
 from lab.pki import ensure_service_account_keys
-from lab.tests.alicloud import clients
-from lab.tests.alicloud.running import Lab
-from ops.cloud.client import Cloud, Credentials
-from ops.prerequisites import addons
-
-SETTINGS = SimpleNamespace(cluster=SimpleNamespace(id=CLUSTER), entry=SimpleNamespace(kind="nginx"))
+from lab.testing import clients
+from lab.testing.cloud import CloudDouble
 
 
 def test_a_scenario_has_a_cluster_without_the_detector(tmp_path: Path) -> None:
@@ -41,7 +34,7 @@ def test_a_scenario_has_a_cluster_without_the_detector(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def without(lab: Lab) -> Iterator[Lab]:
+def without(lab: CloudDouble) -> Iterator[CloudDouble]:
     """The cluster without the detector; it has it again afterwards."""
     clients.roa(lab, "POST", f"/clusters/{CLUSTER}/components/uninstall", [{"name": DETECTOR}])
     yield lab
@@ -53,13 +46,13 @@ def without(lab: Lab) -> Iterator[Lab]:
     )
 
 
-def own(lab: Lab) -> list[dict[str, Any]]:
+def own(lab: CloudDouble) -> list[dict[str, Any]]:
     """The cluster's instances, as the node agent sees them."""
     return [one for one in lab.ask("instances")["instances"] if one["cluster_id"] == CLUSTER]
 
 
 def test_the_node_agent_learns_at_once_that_the_detector_is_gone_and_sets_no_condition(
-    without: Lab,
+    without: CloudDouble,
 ) -> None:
     found = own(without)
     assert found and not any(one["problem_detector"] for one in found)
@@ -68,7 +61,7 @@ def test_the_node_agent_learns_at_once_that_the_detector_is_gone_and_sets_no_con
         assert "InstanceExpired" not in {condition["type"] for condition in told}
 
 
-def test_a_change_of_the_detector_answers_the_agent_s_long_poll(lab: Lab) -> None:
+def test_a_change_of_the_detector_answers_the_agent_s_long_poll(lab: CloudDouble) -> None:
     before = lab.ask("instances")["rev"]
     clients.roa(lab, "POST", f"/clusters/{CLUSTER}/components/uninstall", [{"name": DETECTOR}])
     gone = lab.ask(f"instances?since={before}&wait=30")
@@ -83,17 +76,3 @@ def test_a_change_of_the_detector_answers_the_agent_s_long_poll(lab: Lab) -> Non
     assert all(
         one["problem_detector"] for one in again["instances"] if one["cluster_id"] == CLUSTER
     )
-
-
-def test_make_doctor_tells_that_the_detector_is_missing_what_for_and_what_to_do(
-    without: Lab,
-) -> None:
-    cloud = Cloud("cn-shanghai", Credentials(*clients.keys(without)))
-    told = {finding.found: finding for finding in addons(SETTINGS, cloud, {})}
-    missing = told[f"{DETECTOR} is not installed"]
-    assert (
-        not missing.good
-        and "preemptible node is about to go" in missing.remedy
-        and f"Install {DETECTOR}" in missing.remedy
-    )
-    assert [finding for finding in told.values() if not finding.good] == [missing]

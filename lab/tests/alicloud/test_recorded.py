@@ -21,8 +21,8 @@ from aliyunsdkcore.acs_exception.exceptions import ServerException
 from oss2.http import Request as OssRequest
 
 from lab.alicloud import judge
-from lab.tests.alicloud import clients
-from lab.tests.alicloud.running import Lab, wait_for
+from lab.testing import clients
+from lab.testing.cloud import CloudDouble, wait_for
 
 RECORDED = [
     json.loads(line)
@@ -39,7 +39,7 @@ _IDS = re.compile(r"(_id|Id)$")
 class Replay:
     """Sends recorded calls anew, with the ids of this lab in place of the recorded ones."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: CloudDouble) -> None:
         self.lab = lab
         self.ids: dict[str, str] = {}
         self.action = ""
@@ -186,7 +186,7 @@ def _sets() -> Iterator[str]:
 
 
 @pytest.fixture
-def prepared(lab: Lab) -> Iterator[Lab]:
+def prepared(lab: CloudDouble) -> Iterator[CloudDouble]:
     """The lab with the cluster of the recordings."""
     lab.ask("reset", {})
     lab.ask(
@@ -205,7 +205,9 @@ def prepared(lab: Lab) -> Iterator[Lab]:
 
 
 @pytest.mark.parametrize("name", _sets())
-def test_recorded_calls_are_answered_in_the_recorded_shape(prepared: Lab, name: str) -> None:
+def test_recorded_calls_are_answered_in_the_recorded_shape(
+    prepared: CloudDouble, name: str
+) -> None:
     replay, compared = Replay(prepared), 0
     for row in (r for r in RECORDED if r["set"] == name):
         status, body = replay.send(row)

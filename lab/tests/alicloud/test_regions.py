@@ -12,14 +12,15 @@ from aliyunsdkcore.acs_exception.exceptions import ServerException
 
 from lab.alicloud import places
 from lab.alicloud.catalog import TYPES, sold
-from lab.tests.alicloud import clients
-from lab.tests.alicloud.running import Lab, wait_for
-from settings import cloud
+from lab.testing import clients
+from lab.testing.cloud import CloudDouble, wait_for
 
 BEIJING, SINGAPORE = "cn-beijing", "ap-southeast-1"
 
 
-def ask(lab: Lab, product: str, region: str, action: str, **parameters: Any) -> dict[str, Any]:
+def ask(
+    lab: CloudDouble, product: str, region: str, action: str, **parameters: Any
+) -> dict[str, Any]:
     version = {"ecs": "2014-05-26", "vpc": "2016-04-28"}[product]
     return clients.rpc(
         lab, f"{product}.{region}.aliyuncs.com", version, action, RegionId=region, **parameters
@@ -32,7 +33,7 @@ def refused(call: Any) -> tuple[int, str]:
     return int(caught.value.http_status or 0), str(caught.value.error_code)
 
 
-def bucket(lab: Lab, region: str, name: str) -> oss2.Bucket:
+def bucket(lab: CloudDouble, region: str, name: str) -> oss2.Bucket:
     return oss2.Bucket(
         oss2.AuthV4(*clients.keys(lab)),
         f"https://oss-{region}.aliyuncs.com",
@@ -42,7 +43,7 @@ def bucket(lab: Lab, region: str, name: str) -> oss2.Bucket:
     )
 
 
-def network(lab: Lab, region: str, zone: str) -> tuple[str, str]:
+def network(lab: CloudDouble, region: str, zone: str) -> tuple[str, str]:
     vpc = ask(lab, "vpc", region, "CreateVpc", CidrBlock="172.30.0.0/16", VpcName="far")["VpcId"]
     wait_for(
         lambda: ask(lab, "vpc", region, "DescribeVpcAttribute", VpcId=vpc)["Status"] == "Available"
@@ -52,7 +53,7 @@ def network(lab: Lab, region: str, zone: str) -> tuple[str, str]:
     )["VSwitchId"]
 
 
-def test_regions_zones_and_what_they_sell_agree(lab: Lab) -> None:
+def test_regions_zones_and_what_they_sell_agree(lab: CloudDouble) -> None:
     told = {
         row["RegionId"] for row in ask(lab, "ecs", BEIJING, "DescribeRegions")["Regions"]["Region"]
     }
@@ -88,7 +89,7 @@ def test_every_zone_leads_back_to_its_region_and_every_region_sells_something() 
     )
 
 
-def test_what_is_in_one_region_is_not_in_another(lab: Lab) -> None:
+def test_what_is_in_one_region_is_not_in_another(lab: CloudDouble) -> None:
     vpc, switch = network(lab, SINGAPORE, f"{SINGAPORE}a")
     assert refused(lambda: ask(lab, "vpc", BEIJING, "DescribeVpcAttribute", VpcId=vpc)) == (
         404,
@@ -119,7 +120,7 @@ def test_what_is_in_one_region_is_not_in_another(lab: Lab) -> None:
 
 
 def test_a_region_that_there_is_not_and_one_that_the_host_does_not_serve_are_refused(
-    lab: Lab,
+    lab: CloudDouble,
 ) -> None:
     assert refused(lambda: ask(lab, "ecs", "cn-nowhere", "DescribeZones")) == (
         404,
@@ -140,7 +141,7 @@ def test_a_region_that_there_is_not_and_one_that_the_host_does_not_serve_are_ref
     )
 
 
-def test_a_bucket_is_in_one_region_and_its_name_is_taken_in_all(lab: Lab) -> None:
+def test_a_bucket_is_in_one_region_and_its_name_is_taken_in_all(lab: CloudDouble) -> None:
     there = bucket(lab, SINGAPORE, "far-bucket")
     there.create_bucket()
     assert (
@@ -171,7 +172,7 @@ def test_a_bucket_is_in_one_region_and_its_name_is_taken_in_all(lab: Lab) -> Non
     ],
 )  # fmt: skip
 def test_zone_redundant_storage_is_refused_where_there_is_none(
-    lab: Lab, region: str, storage: str, taken: bool
+    lab: CloudDouble, region: str, storage: str, taken: bool
 ) -> None:
     made = bucket(lab, region, f"zrs-{region}-{storage.lower()}")
     config = oss2.models.BucketCreateConfig(storage, oss2.BUCKET_DATA_REDUNDANCY_TYPE_ZRS)
@@ -188,12 +189,9 @@ def test_zone_redundant_storage_is_refused_where_there_is_none(
     made.delete_bucket()
 
 
-def test_program_and_double_know_the_same_regions_of_zone_redundant_storage() -> None:
-    assert (set(cloud.ZRS), set(cloud.ZRS_STANDARD)) == (places.ZRS, places.ZRS_STANDARD)
-    assert set(cloud.ZRS) <= set(places.REGIONS) and len(cloud.ZRS) == 11
-
-
-def test_an_address_that_an_instance_asks_for_is_given_or_refused_as_ecs_does(lab: Lab) -> None:
+def test_an_address_that_an_instance_asks_for_is_given_or_refused_as_ecs_does(
+    lab: CloudDouble,
+) -> None:
     vpc, switch = network(lab, BEIJING, "cn-beijing-h")
 
     def run(**more: Any) -> list[str]:

@@ -11,21 +11,27 @@ from typing import Any
 
 import oss2
 import pytest
+from alibabacloud_cs20151215 import models as cs_models
+from alibabacloud_cs20151215.client import Client as CsClient
+from alibabacloud_ram20150501 import models as ram_models
+from alibabacloud_ram20150501.client import Client as RamClient
+from alibabacloud_sls20201230 import models as sls_models
+from alibabacloud_sls20201230.client import Client as SlsClient
+from alibabacloud_sts20150401.client import Client as StsClient
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 
-from lab.tests.alicloud import clients
-from lab.tests.alicloud.running import CLUSTER, Lab
+from lab.testing import clients
+from lab.testing.cloud import CLUSTER, CloudDouble
 
 CS = "cs.cn-shanghai.aliyuncs.com"
 
 
-def _cs(lab: Lab, pair: tuple[str, str] | None = None) -> Any:
-    from alibabacloud_cs20151215.client import Client
+def _cs(lab: CloudDouble, pair: tuple[str, str] | None = None) -> Any:
 
-    return Client(clients.tea_config(lab, CS, pair))
+    return CsClient(clients.tea_config(lab, CS, pair))
 
 
-def _failure(lab: Lab, call: Any) -> tuple[int, str]:
+def _failure(lab: CloudDouble, call: Any) -> tuple[int, str]:
     with pytest.raises(Exception) as caught:
         call()
     error: Any = caught.value
@@ -37,7 +43,7 @@ def _failure(lab: Lab, call: Any) -> tuple[int, str]:
     return int(status), error.code
 
 
-def test_container_service_sdk_reads_the_cluster_of_the_fresh_lab(lab: Lab) -> None:
+def test_container_service_sdk_reads_the_cluster_of_the_fresh_lab(lab: CloudDouble) -> None:
     answer = _cs(lab).describe_cluster_detail_with_options(CLUSTER, {}, clients.runtime(lab))
     assert (
         answer.status_code,
@@ -56,7 +62,7 @@ def test_container_service_sdk_reads_the_cluster_of_the_fresh_lab(lab: Lab) -> N
     )
 
 
-def test_acs3_with_a_wrong_secret_is_refused_with_403(lab: Lab) -> None:
+def test_acs3_with_a_wrong_secret_is_refused_with_403(lab: CloudDouble) -> None:
     client = _cs(lab, clients.keys(lab, "wrong"))
     failure = _failure(
         lab, lambda: client.describe_cluster_detail_with_options(CLUSTER, {}, clients.runtime(lab))
@@ -64,10 +70,9 @@ def test_acs3_with_a_wrong_secret_is_refused_with_403(lab: Lab) -> None:
     assert failure == (403, "SignatureDoesNotMatch")
 
 
-def test_unknown_container_service_call_is_501_and_named(lab: Lab) -> None:
-    from alibabacloud_cs20151215 import models
+def test_unknown_container_service_call_is_501_and_named(lab: CloudDouble) -> None:
 
-    request = models.DescribeEventsForRegionRequest()
+    request = cs_models.DescribeEventsForRegionRequest()
     with pytest.raises(Exception, match="DescribeEventsForRegion GET") as caught:
         _cs(lab).describe_events_for_region_with_options(
             "cn-shanghai", request, {}, clients.runtime(lab)
@@ -76,12 +81,10 @@ def test_unknown_container_service_call_is_501_and_named(lab: Lab) -> None:
     assert (error.data["statusCode"], error.code) == (501, "NotImplemented")
 
 
-def test_ram_sdk_creates_reads_and_deletes_a_role(lab: Lab) -> None:
-    from alibabacloud_ram20150501 import models
-    from alibabacloud_ram20150501.client import Client
+def test_ram_sdk_creates_reads_and_deletes_a_role(lab: CloudDouble) -> None:
 
     client, trust = (
-        Client(clients.tea_config(lab, "ram.aliyuncs.com")),
+        RamClient(clients.tea_config(lab, "ram.aliyuncs.com")),
         json.dumps(
             {
                 "Version": "1",
@@ -96,41 +99,39 @@ def test_ram_sdk_creates_reads_and_deletes_a_role(lab: Lab) -> None:
         ),
     )
     made = client.create_role_with_options(
-        models.CreateRoleRequest(role_name="sdk-role", assume_role_policy_document=trust),
+        ram_models.CreateRoleRequest(role_name="sdk-role", assume_role_policy_document=trust),
         clients.runtime(lab),
     )
     assert made.body.role.arn == "acs:ram::1234567890123456:role/sdk-role"
     read = client.get_role_with_options(
-        models.GetRoleRequest(role_name="sdk-role"), clients.runtime(lab)
+        ram_models.GetRoleRequest(role_name="sdk-role"), clients.runtime(lab)
     )
     assert json.loads(str(read.body.role.assume_role_policy_document)) == json.loads(trust)
     client.delete_role_with_options(
-        models.DeleteRoleRequest(role_name="sdk-role"), clients.runtime(lab)
+        ram_models.DeleteRoleRequest(role_name="sdk-role"), clients.runtime(lab)
     )
     failure = _failure(
         lab,
         lambda: client.get_role_with_options(
-            models.GetRoleRequest(role_name="sdk-role"), clients.runtime(lab)
+            ram_models.GetRoleRequest(role_name="sdk-role"), clients.runtime(lab)
         ),
     )
     assert failure == (404, "EntityNotExist.Role")
 
 
-def test_sts_sdk_says_who_calls(lab: Lab) -> None:
-    from alibabacloud_sts20150401.client import Client
+def test_sts_sdk_says_who_calls(lab: CloudDouble) -> None:
 
     body = (
-        Client(clients.tea_config(lab, "sts.cn-shanghai.aliyuncs.com"))
+        StsClient(clients.tea_config(lab, "sts.cn-shanghai.aliyuncs.com"))
         .get_caller_identity_with_options(clients.runtime(lab))
         .body
     )
     assert (body.account_id, body.identity_type) == ("1234567890123456", "RAMUser")
 
 
-def test_sts_sdk_with_a_wrong_secret_is_refused_with_403(lab: Lab) -> None:
-    from alibabacloud_sts20150401.client import Client
+def test_sts_sdk_with_a_wrong_secret_is_refused_with_403(lab: CloudDouble) -> None:
 
-    client = Client(
+    client = StsClient(
         clients.tea_config(lab, "sts.cn-shanghai.aliyuncs.com", clients.keys(lab, "wrong"))
     )
     assert _failure(lab, lambda: client.get_caller_identity_with_options(clients.runtime(lab))) == (
@@ -139,7 +140,7 @@ def test_sts_sdk_with_a_wrong_secret_is_refused_with_403(lab: Lab) -> None:
     )
 
 
-def test_rpc_signed_in_the_query_works(lab: Lab) -> None:
+def test_rpc_signed_in_the_query_works(lab: CloudDouble) -> None:
     answer = clients.rpc(
         lab,
         "location.aliyuncs.com",
@@ -151,13 +152,13 @@ def test_rpc_signed_in_the_query_works(lab: Lab) -> None:
     assert answer["Endpoints"] == {"Endpoint": []} and answer["Success"] is True
 
 
-def test_rpc_signed_with_a_wrong_secret_is_refused_with_403(lab: Lab) -> None:
+def test_rpc_signed_with_a_wrong_secret_is_refused_with_403(lab: CloudDouble) -> None:
     with pytest.raises(ServerException) as caught:
         clients.rpc(lab, "ram.aliyuncs.com", "2015-05-01", "ListRoles", clients.keys(lab, "wrong"))
     assert caught.value.http_status == 403 and caught.value.error_code == "SignatureDoesNotMatch"
 
 
-def test_rpc_with_an_unknown_key_is_told_so_as_the_cloud_does(lab: Lab) -> None:
+def test_rpc_with_an_unknown_key_is_told_so_as_the_cloud_does(lab: CloudDouble) -> None:
     with pytest.raises(ServerException) as caught:
         clients.rpc(lab, "ram.aliyuncs.com", "2015-05-01", "ListRoles", ("LTAI5tNobody", "x"))
     assert (caught.value.http_status, caught.value.error_code) == (
@@ -166,13 +167,13 @@ def test_rpc_with_an_unknown_key_is_told_so_as_the_cloud_does(lab: Lab) -> None:
     )
 
 
-def test_unknown_rpc_action_is_501_and_named(lab: Lab) -> None:
+def test_unknown_rpc_action_is_501_and_named(lab: CloudDouble) -> None:
     with pytest.raises(ServerException, match="ram:CreateGroup") as caught:
         clients.ram(lab, "CreateGroup", GroupName="x")
     assert caught.value.http_status == 501
 
 
-def test_roa_signed_with_acs_works_with_query_and_body(lab: Lab) -> None:
+def test_roa_signed_with_acs_works_with_query_and_body(lab: CloudDouble) -> None:
     page = clients.roa(
         lab,
         "GET",
@@ -193,14 +194,14 @@ def test_roa_signed_with_acs_works_with_query_and_body(lab: Lab) -> None:
     )
 
 
-def test_roa_with_a_wrong_secret_is_refused_with_403(lab: Lab) -> None:
+def test_roa_with_a_wrong_secret_is_refused_with_403(lab: CloudDouble) -> None:
     with pytest.raises(ServerException) as caught:
         clients.roa(lab, "GET", "/clusters", pair=clients.keys(lab, "wrong"))
     assert (caught.value.http_status, caught.value.error_code) == (403, "SignatureDoesNotMatch")
 
 
 @pytest.mark.parametrize("auth", [oss2.Auth, oss2.AuthV4], ids=["V1", "V4"])
-def test_oss_signature_is_verified(lab: Lab, auth: Any) -> None:
+def test_oss_signature_is_verified(lab: CloudDouble, auth: Any) -> None:
     own = clients.bucket(lab, f"signed-{auth.__name__.lower()}", auth(*clients.keys(lab)))
     own.create_bucket()
     own.put_object("a b/ü+c&d=e.txt", b"text", headers={"x-oss-meta-note": "n"})
@@ -214,13 +215,13 @@ def test_oss_signature_is_verified(lab: Lab, auth: Any) -> None:
     assert (caught.value.status, caught.value.code) == (403, "SignatureDoesNotMatch")
 
 
-def test_oss_with_an_unknown_key_is_403(lab: Lab) -> None:
+def test_oss_with_an_unknown_key_is_403(lab: CloudDouble) -> None:
     with pytest.raises(oss2.exceptions.ServerError) as caught:
         clients.bucket(lab, "whatever", oss2.AuthV4("LTAInobody", "x")).get_bucket_info()
     assert (caught.value.status, caught.value.code) == (403, "InvalidAccessKeyId")
 
 
-def test_unknown_oss_call_is_501_and_named(lab: Lab) -> None:
+def test_unknown_oss_call_is_501_and_named(lab: CloudDouble) -> None:
     own = clients.bucket(lab, "unknown-call")
     own.create_bucket()
     with pytest.raises(oss2.exceptions.ServerError) as caught:
@@ -229,16 +230,16 @@ def test_unknown_oss_call_is_501_and_named(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("version", ["v1", "v4"])
-def test_log_sdk_lists_projects_and_is_refused_with_a_wrong_secret(lab: Lab, version: str) -> None:
-    from alibabacloud_sls20201230 import models
-    from alibabacloud_sls20201230.client import Client
+def test_log_sdk_lists_projects_and_is_refused_with_a_wrong_secret(
+    lab: CloudDouble, version: str
+) -> None:
 
     def client(secret: str | None = None) -> Any:
         config = clients.tea_config(lab, "cn-shanghai.log.aliyuncs.com", clients.keys(lab, secret))
         config.signature_version = version
-        return Client(config)
+        return SlsClient(config)
 
-    request = models.ListProjectRequest(project_name=f"k8s-log-{CLUSTER}")
+    request = sls_models.ListProjectRequest(project_name=f"k8s-log-{CLUSTER}")
     found = client().list_project_with_options(request, {}, clients.runtime(lab)).body.projects
     assert [p.project_name for p in found] == [f"k8s-log-{CLUSTER}"]
     failure = _failure(
@@ -247,7 +248,7 @@ def test_log_sdk_lists_projects_and_is_refused_with_a_wrong_secret(lab: Lab, ver
     assert failure == (403, "SignatureNotMatch")
 
 
-def test_log_service_takes_hmac_sha1_too(lab: Lab) -> None:
+def test_log_service_takes_hmac_sha1_too(lab: CloudDouble) -> None:
     host = f"k8s-log-{CLUSTER}.cn-shanghai.log.aliyuncs.com"
     status, body = clients.log_sha1(lab, "GET", host, "/logstores")
     assert (status, body["count"], sorted(body["logstores"])) == (
@@ -259,14 +260,14 @@ def test_log_service_takes_hmac_sha1_too(lab: Lab) -> None:
     assert (status, body["errorCode"]) == (403, "SignatureNotMatch")
 
 
-def test_unknown_log_call_is_501_and_named(lab: Lab) -> None:
+def test_unknown_log_call_is_501_and_named(lab: CloudDouble) -> None:
     status, body = clients.log_sha1(
         lab, "GET", f"k8s-log-{CLUSTER}.cn-shanghai.log.aliyuncs.com", "/dashboards"
     )
     assert status == 501 and "/dashboards" in body["errorMessage"]
 
 
-def test_names_are_certified_one_by_one_by_the_labs_ca_only(lab: Lab) -> None:
+def test_names_are_certified_one_by_one_by_the_labs_ca_only(lab: CloudDouble) -> None:
     assert clients.https(lab, "GET", "anything-at-all.oss-cn-shanghai.aliyuncs.com", "/")[0] == 404
     distrusting = http.client.HTTPSConnection(
         "cs.cn-shanghai.aliyuncs.com",

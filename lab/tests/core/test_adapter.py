@@ -122,7 +122,7 @@ def test_answers_that_stay_incomplete_are_an_error_after_the_retries(
     service = Scripted(Answer([{"value": "1"}], False))
     labels = {"sls.project": "p", "sls.logstore": "l", "sls.query.max_retry": "3"}
     with pytest.raises(
-        TimeoutError, match="^Query sls timeout,it might because of too many logs.$"
+        TimeoutError, match=r"^Query sls timeout,it might because of too many logs.$"
     ):
         source_over(service, monkeypatch, tmp_path).read("sls_ingress_qps", labels)
     assert service.calls == 3

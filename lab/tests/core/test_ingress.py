@@ -23,9 +23,9 @@ import pytest
 from lab import pki
 from lab.controlplane.ingress_annotations import PREFIX, table
 from lab.kube import BlockingKube, KubeError
-from lab.tests.core.conftest import ROOT, Lab
+from lab.testing.figures import figure
+from lab.testing.lab import ROOT, Lab
 from lab.tests.core.test_ingress_annotations import VERDICTS, nginx
-from tests.figures import figure
 
 pytestmark = pytest.mark.timeout(300)
 SPACE, BACKEND, DEAD = "ingress", "10.244.250.1", "10.244.250.2"

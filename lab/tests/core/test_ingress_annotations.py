@@ -14,7 +14,7 @@ from lab.controlplane import ingress_annotations, ingress_routes, ingress_watch
 from lab.controlplane.ingress_annotations import PREFIX, table
 from lab.controlplane.log_lines import ingress_key
 from lab.kube import KubeError
-from tests.figures import figure
+from lab.testing.figures import figure
 
 VERDICTS = json.loads(
     (pathlib.Path(__file__).parent / "data" / "ingress-nginx-verdicts.json").read_text()

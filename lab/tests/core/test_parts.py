@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import pathlib
 import socket
 import ssl
@@ -204,7 +205,6 @@ def test_the_tail_of_a_log_is_its_last_lines(tmp_path: pathlib.Path) -> None:
 
 
 def test_the_lock_goes_with_its_last_holder(tmp_path: pathlib.Path) -> None:
-    import os
 
     held = state.take_lock(tmp_path)
     assert held is not None and state.take_lock(tmp_path) is None and state.is_running(tmp_path)

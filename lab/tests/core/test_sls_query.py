@@ -36,7 +36,7 @@ def test_the_defaults_are_those_of_the_code_not_of_its_comment() -> None:
 def test_project_and_logstore_must_be_given(missing: str) -> None:
     with pytest.raises(
         SelectorError,
-        match="^failed to get sls params,because of sls.project and sls.logstore must be provided$",
+        match=r"^failed to get sls params,because of sls.project and sls.logstore must be provided$",
     ):
         sls_query.params({k: v for k, v in LABELS.items() if k != missing})
 
@@ -129,7 +129,7 @@ def test_the_answer_is_filtered_and_cut_as_the_adapter_does(text: str, value: in
 
 
 def test_an_answer_with_two_dots_is_an_error() -> None:
-    with pytest.raises(ValueError, match='parsing "1.2.3": invalid syntax'):
+    with pytest.raises(ValueError, match=r'parsing "1.2.3": invalid syntax'):
         sls_query.value("1.2.3")
 
 

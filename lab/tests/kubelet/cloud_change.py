@@ -18,10 +18,11 @@ import oss2
 from aliyunsdkcore.client import AcsClient
 from aliyunsdkcore.request import CommonRequest
 
+from lab.testing.models import MODEL
+
 CLUSTER = "c210fbedb96674b9eaf15f2dc47d169a8"
 BUCKET, ROLE = "live-models", "live-reader"
 SUBJECT = "system:serviceaccount:ack-csi-fuse:csi-fuse-ossfs"
-MODEL = Path(__file__).resolve().parents[3] / "models" / "chnsenticorp"
 
 
 @functools.cache
@@ -116,7 +117,7 @@ def main(what: str, value: str = "") -> None:
         for path in MODEL.rglob("*"):
             if path.is_file():
                 store().put_object_from_file(
-                    f"models/tensorflow/{path.relative_to(MODEL)}", str(path)
+                    f"models/tensorflow/{path.relative_to(MODEL.parent)}", str(path)
                 )
         ram("CreateRole", RoleName=ROLE, AssumeRolePolicyDocument=trust(SUBJECT))
         ram("CreatePolicy", PolicyName=ROLE, PolicyDocument=policy(BUCKET))

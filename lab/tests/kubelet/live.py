@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 
-from lab.tests.core.conftest import Lab
+from lab.testing.lab import Lab
+from lab.testing.models import request
 from lab.tests.kubelet.cloud_change import BUCKET, ROLE
-from models.tokenizer import request
 
 NAMESPACE, APP = "live", "bert"
 WAIT_SECONDS = 60.0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import subprocess
 import sys
 import time
 
@@ -221,8 +223,6 @@ async def test_a_command_that_takes_too_long_is_killed(around: Around) -> None:
 
 
 def test_nothing_outlives_the_agent(tmp_path: object) -> None:
-    import signal
-    import subprocess
 
     program = (
         "import asyncio, os\nfrom pathlib import Path\nfrom lab.kubelet.process import start\n"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from components import names
 from lab.kubelet import images
 from lab.kubelet.images import (
     KNOWN,
@@ -178,10 +177,6 @@ def test_an_image_of_which_the_pod_says_its_tensorflow_serves_with_that() -> Non
     assert images.declared({"metadata": {}}, server) == ""
     with pytest.raises(UnknownImageError):
         resolve(reference)
-
-
-def test_program_and_lab_name_the_annotation_alike() -> None:
-    assert images.TENSORFLOW_ANNOTATION == names.TENSORFLOW_ANNOTATION
 
 
 def test_the_serving_process_learns_the_tag_and_the_cache_and_nothing_else(

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.tests.core.conftest import Lab
+from lab.testing.lab import Lab
+from lab.testing.models import GOOD
 from lab.tests.kubelet import live
 from lab.tests.kubelet.cloud_change import BUCKET, SUBJECT
 
 pytestmark = pytest.mark.timeout(300)
-GOOD = "房间很干净，服务很好"
 POD_GC_SECONDS = 80.0
 """The pod garbage collector looks every 20 s, lets a vanished node rest for 40 s, and acts at its
 next look (its published constants).
@@ -54,7 +54,7 @@ def test_the_system_instance_is_a_ready_node_with_acks_labels(lab: Lab) -> None:
 def test_a_pod_mounts_the_bucket_by_its_role_and_answers_from_the_uploaded_files(lab: Lab) -> None:
     pod = live.wait_ready(lab)
     negative, positive = live.predict(lab, pod, GOOD)
-    assert positive > 0.8 > 0.2 > negative
+    assert positive > 0.8 and negative < 0.2
     log = lab.inside("kubectl", "-n", live.NAMESPACE, "logs", pod["metadata"]["name"]).stdout
     assert "Successfully loaded servable version {name: chnsenticorp version: 1623831335}" in log
 

@@ -1,5 +1,5 @@
-"""What ACK leaves of a node for pods, against the figures that it publishes. The tables also hold the
-copy of this rule in `components` (tests/unit/test_copies_in_the_lab.py).
+"""What ACK leaves of a node for pods, against the figures that it publishes. The tables also hold
+the copy of this rule in `components` (tests/unit/test_copies_in_the_lab.py).
 """
 
 from __future__ import annotations

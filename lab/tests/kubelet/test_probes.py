@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
+import grpc
 import pytest
 from aiohttp import web
 
@@ -117,7 +118,6 @@ async def test_exec(session: aiohttp.ClientSession) -> None:
 async def test_grpc_without_a_server_and_without_the_health_service(
     session: aiohttp.ClientSession,
 ) -> None:
-    import grpc
 
     assert "failed to connect service" in (await attempt(session, grpc={"port": 1}))[1]
     server = grpc.aio.server()

@@ -224,6 +224,6 @@ async def test_a_failed_mount_leaves_nothing_behind(bucket: Any, tmp_path: Path)
         return work(*arguments)
 
     public = OssOptions("models", "http://x", "r", path="/models", auth_type="public")
-    with pytest.raises(MountError, match="code = NotFound .*NoSuchBucket"):
+    with pytest.raises(MountError, match=r"code = NotFound .*NoSuchBucket"):
         await ossmount.mount(FakeApi(), public, ACCOUNT, tmp_path / "v", in_thread)  # type: ignore[arg-type]
     assert not (tmp_path / "v").exists()

@@ -12,8 +12,8 @@ import pytest
 
 from lab.kubelet.images import located
 from lab.kubelet.stub_server import LONGEST_QUEUE, Model, StubServer, model_of
+from lab.testing.ports import free_port
 from lab.tests.kubelet.conftest import Around, until
-from tests.ports import free_port
 
 CONFIG = 'model_config_list { config { name: "chn" base_path: "/models/tf" model_version_policy { specific { versions: 7 } } } }'
 ARGS = ["--model_config_file=/config/models.config"]
@@ -124,9 +124,8 @@ async def test_a_serving_container_runs_light_when_asked_and_restarts_while_its_
     await until(lambda: bool(around.shown))
     work.cancel()
     assert around.shown[0] == "terminated"
-    assert [text for _, reason, text in around.events.seen if reason == "Failed"][0].startswith(
-        "Error: failed to create containerd task"
-    )
+    failure = next(text for _, reason, text in around.events.seen if reason == "Failed")
+    assert failure.startswith("Error: failed to create containerd task")
 
 
 def test_mount_paths_in_a_command_are_found_on_this_machine() -> None:

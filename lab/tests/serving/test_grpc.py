@@ -13,10 +13,9 @@ import pytest
 from lab.serving import protos
 from lab.serving.tensorflow import Tensor
 from lab.serving.tensors import from_proto, to_proto
-from lab.tests.serving.conftest import Server
-from models.tokenizer import instance, request
+from lab.testing.models import GOOD, instance, request
+from lab.testing.serving import Server
 
-TEXT = "房间很干净，服务很好"
 PREDICTION, MODELS = "/tensorflow.serving.PredictionService/", "/tensorflow.serving.ModelService/"
 
 
@@ -40,7 +39,7 @@ def call(channel: grpc.Channel, method: str, message: Any, answer: str) -> Any:
 def predict_request(name: str = "chnsenticorp") -> Any:
     message = protos.new("PredictRequest")
     message.model_spec.name = name
-    for key, values in instance(TEXT).items():
+    for key, values in instance(GOOD).items():
         message.inputs[key].CopyFrom(to_proto(Tensor("DT_INT32", np.array([values], np.int32))))
     return message
 
@@ -49,7 +48,7 @@ def test_predict_agrees_with_rest_and_names_the_version(
     channel: grpc.Channel, rest: httpx.Client
 ) -> None:
     answer = call(channel, PREDICTION + "Predict", predict_request(), "PredictResponse")
-    expected = rest.post("/v1/models/chnsenticorp:predict", json=request([TEXT])).json()[
+    expected = rest.post("/v1/models/chnsenticorp:predict", json=request([GOOD])).json()[
         "predictions"
     ][0]
     assert from_proto(answer.outputs["probabilities"], "").values[0].tolist() == pytest.approx(

@@ -23,12 +23,20 @@ from lab.serving import protos
 from lab.serving.tensorflow import Tensor
 from lab.serving.tensors import from_proto, to_proto
 from lab.serving.warmup import masked_crc
-from lab.tests.serving import made
-from lab.tests.serving.conftest import MODEL, Launch, Server, put_model, start_process
+from lab.testing import saved_models
+from lab.testing.models import MODEL
+from lab.testing.ports import free_port
+from lab.testing.serving import Launch, Server, put_model, start_process
 from lab.toolchain import tensorflow as libraries
-from tests.ports import free_port
 
-MODELS = (made.text, made.numbers, made.vocabulary, made.examples, made.picture, made.stuck)
+MODELS = (
+    saved_models.text,
+    saved_models.numbers,
+    saved_models.vocabulary,
+    saved_models.examples,
+    saved_models.picture,
+    saved_models.stuck,
+)
 TIMEOUT_MS = 300
 
 
@@ -423,7 +431,7 @@ def test_the_check_sum_is_the_published_one() -> None:
 def test_warm_up_requests_are_answered_before_the_model_is_available(
     launch: Launch, tmp_path: Path, records: bytes, text: str
 ) -> None:
-    folder = put_model(tmp_path, made.numbers(tmp_path / "made"))
+    folder = put_model(tmp_path, saved_models.numbers(tmp_path / "made"))
     (folder / "assets.extra").mkdir()
     (folder / "assets.extra" / "tf_serving_warmup_requests").write_bytes(records)
     server = launch("--max_num_load_retries=0")
@@ -438,7 +446,7 @@ def test_warm_up_requests_are_answered_before_the_model_is_available(
 def test_more_warm_up_requests_than_allowed_are_refused_and_can_be_switched_off(
     launch: Launch, tmp_path: Path
 ) -> None:
-    folder = put_model(tmp_path, made.numbers(tmp_path / "made"))
+    folder = put_model(tmp_path, saved_models.numbers(tmp_path / "made"))
     (folder / "assets.extra").mkdir()
     one = record("predict", predict("numbers", x=Tensor("DT_FLOAT", np.ones(1, np.float32))))
     (folder / "assets.extra" / "tf_serving_warmup_requests").write_bytes(one * 1001)

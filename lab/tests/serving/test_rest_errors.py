@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from models.tokenizer import instance
+from lab.testing.models import instance
 
 MODEL = "/v1/models/chnsenticorp"
 PREDICT = f"{MODEL}:predict"

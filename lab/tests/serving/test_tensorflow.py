@@ -16,31 +16,29 @@ import pytest
 from lab.serving import tensorflow
 from lab.serving.errors import StatusError
 from lab.serving.tensorflow import bfloat16_to_float, float_to_bfloat16
-from lab.tests.serving.apart import Apart
-from lab.tests.serving.conftest import MODEL
-from lab.tests.serving.graphs import Graph
-from lab.tests.serving.made import vocabulary
+from lab.testing.graphs import Graph
+from lab.testing.models import GOOD, MODEL, instance
+from lab.testing.saved_models import VALUES, echoes, vocabulary
+from lab.testing.tensorflow_process import TensorFlowProcess
 from lab.toolchain import tensorflow as libraries
-from models.tokenizer import instance
 
 
 @pytest.fixture(scope="module", params=libraries.TESTED)
-def apart(request: pytest.FixtureRequest) -> Iterator[Apart]:
+def apart(request: pytest.FixtureRequest) -> Iterator[TensorFlowProcess]:
     """TensorFlow of each pinned version."""
     libraries.ensure(request.param)
-    process = Apart(request.param)
+    process = TensorFlowProcess(request.param)
     yield process
     process.end()
 
 
 def sample() -> dict[str, np.ndarray]:
-    return {
-        name: np.array([values], np.int32)
-        for name, values in instance("房间很干净，服务很好").items()
-    }
+    return {name: np.array([values], np.int32) for name, values in instance(GOOD).items()}
 
 
-def test_the_sample_model_loads_and_answers_the_same_in_every_version(apart: Apart) -> None:
+def test_the_sample_model_loads_and_answers_the_same_in_every_version(
+    apart: TensorFlowProcess,
+) -> None:
     assert apart.reported_version() == apart.version
     assert "serving_default" in apart.load(MODEL)
     answer = apart.predict(MODEL, sample())["probabilities"]
@@ -48,38 +46,9 @@ def test_the_sample_model_loads_and_answers_the_same_in_every_version(apart: Apa
     assert answer[0].tolist() == pytest.approx([0.0556743, 0.9443257], abs=1e-5)
 
 
-def echoes(folder: Path) -> Path:
-    """A model that gives back what it gets, in each of several types."""
-    graph = Graph()
-    kinds = [
-        "DT_FLOAT",
-        "DT_DOUBLE",
-        "DT_INT32",
-        "DT_UINT8",
-        "DT_STRING",
-        "DT_INT64",
-        "DT_BOOL",
-        "DT_BFLOAT16",
-        "DT_HALF",
-    ]
-    inputs = {kind[3:].lower(): graph.placeholder(kind[3:].lower(), kind, [-1]) for kind in kinds}
-    outputs = {name: graph.node("Identity", ref, T=ref.kind) for name, ref in inputs.items()}
-    graph.signature("serving_default", inputs, outputs)
-    for name in inputs:
-        graph.signature(name, {name: inputs[name]}, {name: outputs[name]})
-    return graph.save(folder)
-
-
-VALUES = {
-    "float": np.array([1.5, -np.inf, np.nan], np.float32), "double": np.array([1e300, 0.1], np.float64),
-    "int32": np.array([-(2**31), 7], np.int32), "uint8": np.array([0, 255], np.uint8), "int64": np.array([2**63 - 1], np.int64),
-    "bool": np.array([True, False]), "bfloat16": np.array([1.5, -3.0, 1e30, np.inf], np.float32).view(np.float32),
-    "half": np.array([1.5, 65504.0], np.float16),
-    "string": np.array(["中文".encode(), b"", b"zeros\0\0", b"x" * 23, b"y" * 100_000], object),
-}  # fmt: skip
-
-
-def test_every_type_goes_in_and_comes_out_unchanged(apart: Apart, tmp_path: Path) -> None:
+def test_every_type_goes_in_and_comes_out_unchanged(
+    apart: TensorFlowProcess, tmp_path: Path
+) -> None:
     folder = echoes(tmp_path / "m")
     apart.load(folder)
     for name, values in VALUES.items():
@@ -118,7 +87,7 @@ def test_structures_of_strings_are_written_and_read_without_tensorflows_function
     )
 
 
-def test_strings_of_any_shape_keep_their_places(apart: Apart, tmp_path: Path) -> None:
+def test_strings_of_any_shape_keep_their_places(apart: TensorFlowProcess, tmp_path: Path) -> None:
     graph = Graph()
     text = graph.placeholder("text", "DT_STRING", [-1, 2])
     joined = graph.node(
@@ -142,7 +111,7 @@ def test_strings_of_any_shape_keep_their_places(apart: Apart, tmp_path: Path) ->
 
 
 def test_an_asset_is_found_and_the_table_is_filled_when_the_model_is_loaded(
-    apart: Apart, tmp_path: Path
+    apart: TensorFlowProcess, tmp_path: Path
 ) -> None:
     folder = vocabulary(tmp_path / "m")
     apart.load(folder)
@@ -151,13 +120,17 @@ def test_an_asset_is_found_and_the_table_is_filled_when_the_model_is_loaded(
     ].tolist() == [1, -1, 0]
 
 
-def refused(apart: Apart, folder: Path, tags: tuple[str, ...] = ("serve",)) -> StatusError:
+def refused(
+    apart: TensorFlowProcess, folder: Path, tags: tuple[str, ...] = ("serve",)
+) -> StatusError:
     with pytest.raises(StatusError) as caught:
         apart.load(folder, tags)
     return caught.value
 
 
-def test_what_the_loader_refuses_carries_its_code_and_words(apart: Apart, tmp_path: Path) -> None:
+def test_what_the_loader_refuses_carries_its_code_and_words(
+    apart: TensorFlowProcess, tmp_path: Path
+) -> None:
     assert refused(apart, tmp_path / "nothing").code == "NOT_FOUND"
     assert "supplied tags: { train }" in refused(apart, MODEL, ("train",)).message
     (tmp_path / "noise").mkdir()
@@ -175,7 +148,9 @@ def test_what_the_loader_refuses_carries_its_code_and_words(apart: Apart, tmp_pa
     assert refused(apart, lost).code == "NOT_FOUND"
 
 
-def test_without_variables_it_loads_and_every_run_fails(apart: Apart, tmp_path: Path) -> None:
+def test_without_variables_it_loads_and_every_run_fails(
+    apart: TensorFlowProcess, tmp_path: Path
+) -> None:
     shutil.copytree(MODEL, tmp_path / "m", ignore=shutil.ignore_patterns("variables"))
     apart.load(tmp_path / "m")
     with pytest.raises(StatusError) as caught:
@@ -183,7 +158,9 @@ def test_without_variables_it_loads_and_every_run_fails(apart: Apart, tmp_path: 
     assert caught.value.code == "FAILED_PRECONDITION"
 
 
-def test_a_run_that_fails_says_why_and_the_next_one_works(apart: Apart, tmp_path: Path) -> None:
+def test_a_run_that_fails_says_why_and_the_next_one_works(
+    apart: TensorFlowProcess, tmp_path: Path
+) -> None:
     folder = echoes(tmp_path / "m")
     apart.load(folder)
     with pytest.raises(StatusError, match="no such tensor") as caught:
@@ -196,12 +173,12 @@ def test_a_run_that_fails_says_why_and_the_next_one_works(apart: Apart, tmp_path
     with pytest.raises(StatusError) as caught:
         apart.predict(MODEL, {**sample(), "input_ids": np.zeros((1, 64), np.int32)})
     assert caught.value.code == "INVALID_ARGUMENT"
-    with pytest.raises(StatusError, match="must feed a value|input_mask") as caught:
+    with pytest.raises(StatusError, match=r"must feed a value|input_mask") as caught:
         apart.predict(MODEL, {"input_ids": np.zeros((1, 128), np.int32)})
     assert apart.predict(MODEL, sample())["probabilities"].shape == (1, 2)
 
 
-def test_runs_of_many_threads_do_not_mix(apart: Apart, tmp_path: Path) -> None:
+def test_runs_of_many_threads_do_not_mix(apart: TensorFlowProcess, tmp_path: Path) -> None:
     folder = echoes(tmp_path / "m")
     apart.load(folder)
     words = np.array([b"a", b"b" * 50], object)
@@ -210,7 +187,7 @@ def test_runs_of_many_threads_do_not_mix(apart: Apart, tmp_path: Path) -> None:
     assert all(answer["string"].tolist() == words.tolist() for answer in answers)
 
 
-def test_models_and_tensors_are_freed(apart: Apart, tmp_path: Path) -> None:
+def test_models_and_tensors_are_freed(apart: TensorFlowProcess, tmp_path: Path) -> None:
     folder = echoes(tmp_path / "m")
     megabyte = {"string": np.array([b"z" * 2**20], object)}
     # 300 runs move 600 MB of strings in and out: what was not freed would show at once.

@@ -105,7 +105,7 @@ def test_a_missing_wheel_says_how_to_install_it(cache: Path, path: Path) -> None
 
 def test_an_unknown_name_lists_the_known_ones(cache: Path) -> None:
     with pytest.raises(
-        ToolchainError, match="kubectll: no such tool. There are: pulumi, .*kubectl"
+        ToolchainError, match=r"kubectll: no such tool. There are: pulumi, .*kubectl"
     ):
         find("kubectll")
 

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from numpy._core import _multiarray_umath
 
 from lab.toolchain import ToolchainError, elf, tensorflow
 from lab.toolchain.progress import Board
@@ -113,7 +114,7 @@ def test_another_wheel_than_the_pinned_one_is_refused_and_nothing_is_left(
     ) as archive:
         archive.writestr("tensorflow/more", "")
     with pytest.raises(
-        ToolchainError, match="pip could not download the wheel of tensorflow-cpu 9.9.9"
+        ToolchainError, match=r"pip could not download the wheel of tensorflow-cpu 9.9.9"
     ) as caught:
         tensorflow.ensure("9.9.9", lambda _: None)
     assert "Is the package index reached" in str(caught.value)
@@ -178,7 +179,6 @@ def test_a_written_library_is_loaded_and_holds_every_name(tmp_path: Path) -> Non
 
 
 def test_undefined_symbols_are_read_from_a_real_library(tmp_path: Path) -> None:
-    from numpy._core import _multiarray_umath
 
     names = elf.undefined(Path(str(_multiarray_umath.__file__)), ("Py",))
     assert "PyErr_SetString" in names

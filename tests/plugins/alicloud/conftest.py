@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lab import toolchain
-from tests.plugins.alicloud.plugin import CREDENTIALS, Plugin
+from lab.testing.plugin import CREDENTIALS, Plugin
 from tests.plugins.alicloud.sealed import SCENARIOS, run
 
 

@@ -13,7 +13,17 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import grpc
+
+import lab.dns
+from lab.environment import REGION_IP
+from lab.network import bring_up, use_own_names
+from lab.pki import ensure_lab_ca
+from lab.testing.plugin import CREDENTIALS, Plugin
+from lab.testing.session import tied
 from tests.plugins.alicloud.calls import recorded, select
+from tests.plugins.alicloud.region import Region
+from tests.plugins.alicloud.replay import Replay
 from tests.plugins.alicloud.scenarios import Phase, Step, node_pool, ram
 from tests.plugins.alicloud.scenarios_oss import oss
 
@@ -24,7 +34,7 @@ _LONGEST_SECONDS = 300
 def run(name: str, plugin: Path, directory: Path, double: str = "replay") -> list[dict[str, Any]]:
     """The outcome of every step of a scenario: title, step, calls, error, state."""
     user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    namespaces = [
+    namespaces = tied(
         "unshare",
         *user,
         "--net",
@@ -33,7 +43,7 @@ def run(name: str, plugin: Path, directory: Path, double: str = "replay") -> lis
         "--mount-proc",
         "--fork",
         "--kill-child",
-    ]
+    )
     command = [
         *namespaces,
         sys.executable,
@@ -53,12 +63,6 @@ def run(name: str, plugin: Path, directory: Path, double: str = "replay") -> lis
 
 
 def _inside(name: str, plugin: Path, directory: Path, double: str) -> None:
-    import lab.dns
-    from lab.environment import REGION_IP
-    from lab.network import bring_up, use_own_names
-    from lab.pki import ensure_lab_ca
-    from tests.plugins.alicloud.region import Region
-    from tests.plugins.alicloud.replay import Replay
 
     bring_up()
     use_own_names(directory)
@@ -84,7 +88,6 @@ class _Runner:
 
     def phase(self, phase: Phase) -> list[dict[str, Any]]:
         """Runs the steps of a phase on a plugin process of its own."""
-        from tests.plugins.alicloud.plugin import CREDENTIALS, Plugin
 
         empty = self._ca.parent / "no-certificates"
         empty.mkdir(exist_ok=True)
@@ -103,7 +106,6 @@ class _Runner:
             ]
 
     def _outcome(self, plugin: Any, title: str, step: Step) -> dict[str, Any]:
-        import grpc
 
         self._double.expect(select(self._recording, step.calls))
         error = ""

@@ -7,7 +7,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from tests.plugins.alicloud.plugin import CREDENTIALS, Plugin
+from lab.testing.plugin import CREDENTIALS, Plugin
 from tests.plugins.alicloud.scenarios import CLUSTER, NODE_POOL
 
 POOL = "alicloud:cs/nodePool:NodePool"

@@ -9,8 +9,8 @@ import pathlib
 import sys
 from typing import Any
 
+from lab.testing.ports import free_port
 from tests.e2e.harness import Lab
-from tests.ports import free_port
 from tests.unit.program import ROOT
 
 OTHERS = (

@@ -34,6 +34,7 @@ class Stack:
             capture_output=True,
             text=True,
             timeout=SECONDS,
+            check=False,
         )
         assert done.returncode == expect, (
             f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"

@@ -4,6 +4,7 @@ back.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -14,7 +15,8 @@ from typing import Any
 
 import oss2
 
-from tests.ports import free_ports
+from lab.testing.ports import free_ports
+from lab.testing.session import tied
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -33,7 +35,7 @@ class Cloud:
         tests, is not read again and again.
         """
         self.port, self._control = free_ports(2)
-        command = [
+        command = tied(
             sys.executable,
             "-m",
             "lab.alicloud",
@@ -41,7 +43,7 @@ class Cloud:
             str(home),
             "--https",
             f"127.0.0.1:{self.port}",
-        ]
+        )
         command += ["--control", f"127.0.0.1:{self._control}"]
         self._log = open(home / "region.log", "w+")  # noqa: SIM115 (closed with the region)
         self._process = subprocess.Popen(
@@ -116,4 +118,4 @@ class Cloud:
         """The tests' own client goes the same way as the plugin."""
         os.environ["TEST_CLOUD"] = self.environment["TEST_CLOUD"]
         os.environ["REQUESTS_CA_BUNDLE"] = self.ca
-        from tests.plugins.ossmodel.hooks import sitecustomize  # noqa: F401
+        importlib.import_module("tests.plugins.ossmodel.hooks.sitecustomize")  # reads TEST_CLOUD

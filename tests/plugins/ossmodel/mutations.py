@@ -27,7 +27,7 @@ from google.protobuf import text_format
 from lab.serving import tensorflow
 from lab.serving.errors import StatusError
 from lab.serving.protos import DTYPE_NAMES
-from lab.tests.serving.apart import Apart
+from lab.testing.tensorflow_process import TensorFlowProcess
 from lab.toolchain import tensorflow as libraries
 from providers.ossmodel.tensorflow.check import check
 from providers.ossmodel.tensorflow.graph import INIT_SIGNATURE, data_inputs, node_of
@@ -660,7 +660,7 @@ class Loader:
     """TensorFlow of one version, begun again when a model ends its process."""
 
     def __init__(self, version: str) -> None:
-        self.version, self.process = version, Apart(version)
+        self.version, self.process = version, TensorFlowProcess(version)
 
     def verdict(self, directory: Path, requests: Request) -> tuple[str, str]:
         """(refused, fails or answers; TensorFlow's message)."""
@@ -679,7 +679,7 @@ class Loader:
             return "answers", ""
         except (EOFError, ConnectionResetError, BrokenPipeError):
             self.process.end()
-            self.process = Apart(self.version)
+            self.process = TensorFlowProcess(self.version)
             return CRASHED, ""
 
     def answered(self, directory: Path) -> Request:

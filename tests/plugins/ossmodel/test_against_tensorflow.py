@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from lab.serving.errors import StatusError
-from lab.tests.serving.apart import Apart
+from lab.testing.tensorflow_process import TensorFlowProcess
 from lab.toolchain import tensorflow as libraries
 from models.tokenizer import MODEL, instance
 from providers.ossmodel.tensorflow.check import check
@@ -23,15 +23,15 @@ RELEASES = tuple(libraries.RELEASES) if os.environ.get("EVERY_RELEASE") == "1" e
 
 
 @pytest.fixture(scope="module", params=RELEASES)
-def apart(request: pytest.FixtureRequest) -> Iterator[Apart]:
+def apart(request: pytest.FixtureRequest) -> Iterator[TensorFlowProcess]:
     """TensorFlow of each version that is tested."""
     libraries.ensure(request.param)
-    process = Apart(request.param)
+    process = TensorFlowProcess(request.param)
     yield process
     process.end()
 
 
-def loaders(apart: Apart, directory: Path) -> str:
+def loaders(apart: TensorFlowProcess, directory: Path) -> str:
     """What TensorFlow says: `refused: …`, `fails: …` at the request, or `answers`."""
     try:
         apart.load(directory)
@@ -51,7 +51,7 @@ def loaders(apart: Apart, directory: Path) -> str:
 
 
 @pytest.mark.parametrize("name", variants.VARIANTS)
-def test_check_and_loader_agree(apart: Apart, name: str, tmp_path: Path) -> None:
+def test_check_and_loader_agree(apart: TensorFlowProcess, name: str, tmp_path: Path) -> None:
     directory = variants.make(name, MODEL, tmp_path)
     report = check(directory, apart.version)
     ours = "refused" if report.refusals else "fails" if report.failing else "answers"

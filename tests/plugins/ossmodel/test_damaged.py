@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.tests.serving import made
+from lab.testing import saved_models
+from lab.testing.figures import measure
 from lab.toolchain import tensorflow as libraries
 from models.tokenizer import MODEL
 from providers.ossmodel.tensorflow.messages import message
-from tests.figures import measure
 from tests.plugins.ossmodel import mutations
 
 DAMAGES = int(os.environ.get("DAMAGES", "1"))
@@ -35,8 +35,8 @@ def loader(request: pytest.FixtureRequest) -> Iterator[mutations.Loader]:
 def test_check_and_loader_agree_on_damaged_models(loader: mutations.Loader, tmp_path: Path) -> None:
     bases = [
         MODEL,
-        made.vocabulary(tmp_path / "vocabulary" / "1"),
-        made.examples(tmp_path / "examples" / "1"),
+        saved_models.vocabulary(tmp_path / "vocabulary" / "1"),
+        saved_models.examples(tmp_path / "examples" / "1"),
     ]
     found = list(
         mutations.outcomes(loader, bases, range(DAMAGES), mutations.kinds(), tmp_path / "damaged")

@@ -4,6 +4,7 @@ takes them up again.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import oss2
 import pytest
+from google.protobuf import empty_pb2
 
 from tests.plugins.ossmodel import savedmodels
 from tests.plugins.ossmodel.cloud import Cloud
@@ -106,7 +108,6 @@ def test_a_failed_create_can_be_destroyed_without_a_trace(
 def test_a_file_changed_between_two_attempts_starts_anew_and_its_old_parts_go(
     plugin: Plugin, bucket: oss2.Bucket, cloud: Cloud, tmp_path: Path
 ) -> None:
-    import os
 
     directory = savedmodels.make(tmp_path, shard=BIG)
     shard = directory / SHARD
@@ -173,7 +174,6 @@ def _until(condition: Callable[[], bool], what: str) -> None:
 def test_a_cancellation_waits_for_no_part_under_way_and_the_next_run_goes_on(
     plugin: Plugin, start: Callable[..., Plugin], bucket: oss2.Bucket, cloud: Cloud, tmp_path: Path
 ) -> None:
-    from google.protobuf import empty_pb2
 
     savedmodels.make(tmp_path, shard=BIG)
     inputs = plugin.checked(news(bucket, partSizeMib=1, parallel=2))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 import oss2
 import pytest
@@ -37,7 +38,6 @@ def keys(bucket: oss2.Bucket) -> list[str]:
 
 def puts(cloud: Cloud, bucket: oss2.Bucket) -> list[str]:
     """Keys that were written, in order (parts count as writes of their object)."""
-    from urllib.parse import unquote
 
     calls = [
         call

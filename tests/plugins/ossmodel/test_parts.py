@@ -45,7 +45,7 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(tmp_path: Path) -> Non
             stream.write(b"b")
 
     with pytest.raises(
-        ModelError, match="the file changed while it was read|The file changed while it was read"
+        ModelError, match=r"the file changed while it was read|The file changed while it was read"
     ):
         digest.of_file(file, "shard", meddle)
 
@@ -148,7 +148,7 @@ def test_a_pause_between_attempts_ends_with_the_cancellation() -> None:
 
 def test_a_time_limit_is_told_with_its_length() -> None:
     limited = Control(timeout=0.01)
-    with pytest.raises(ModelError, match="not done after 0.01 s.*customTimeouts"):
+    with pytest.raises(ModelError, match=r"not done after 0.01 s.*customTimeouts"):
         limited.wait(5)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 from pathlib import Path
 
 import pytest
+from pulumi.runtime.proto import provider_pb2
 
 from providers.ossmodel.values import UNKNOWN
 from tests.plugins.ossmodel import savedmodels
@@ -186,9 +188,6 @@ def test_a_text_graph_and_a_model_without_variables_are_accepted(
 def test_the_schema_describes_every_input_and_output(
     offline: Plugin, tmp_path: Path, news: dict[str, str]
 ) -> None:
-    import json
-
-    from pulumi.runtime.proto import provider_pb2
 
     savedmodels.make(tmp_path)
     schema = json.loads(offline.call("GetSchema", provider_pb2.GetSchemaRequest()).schema)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pulumi.runtime.proto import provider_pb2
 
 from providers.ossmodel import credentials, settings
 from providers.ossmodel.errors import ModelError
@@ -168,7 +169,7 @@ def test_a_role_that_no_metadata_service_knows_is_explained(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(credentials, "METADATA", "http://127.0.0.1:1/")
-    with pytest.raises(ModelError, match="ecsRoleName: http://127.0.0.1:1/role gave no keys"):
+    with pytest.raises(ModelError, match=r"ecsRoleName: http://127.0.0.1:1/role gave no keys"):
         resolved({"ecsRoleName": "role", "region": "r"})
 
 
@@ -199,7 +200,6 @@ CONFIG_FAULTS = [
 def test_a_mistake_in_the_provider_configuration_is_told_at_preview(
     offline: Plugin, config: dict[str, Any], name: str, parts: list[str]
 ) -> None:
-    from pulumi.runtime.proto import provider_pb2
 
     answer = offline.call(
         "CheckConfig", provider_pb2.CheckRequest(urn="urn:p", news=struct(config))
@@ -219,7 +219,6 @@ def test_a_role_block_may_be_json_text_as_it_is_on_the_wire() -> None:
 
 
 def test_keys_become_secrets_in_the_state(offline: Plugin) -> None:
-    from pulumi.runtime.proto import provider_pb2
 
     news = struct(
         {

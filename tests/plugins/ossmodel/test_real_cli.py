@@ -59,6 +59,7 @@ class Stack:
             capture_output=True,
             text=True,
             timeout=240,
+            check=False,
         )
         assert done.returncode == expect, (
             f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"

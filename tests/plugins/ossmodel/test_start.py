@@ -39,7 +39,12 @@ def test_without_the_packages_one_message_says_what_to_install(tmp_path: Path) -
         "PULUMI_PYTHON_CMD": str(python),
     }
     done = subprocess.run(
-        [str(lone), "127.0.0.1:1"], env=env, capture_output=True, text=True, timeout=120
+        [str(lone), "127.0.0.1:1"],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 1 and done.stdout == ""
     assert (
@@ -70,6 +75,7 @@ def test_started_by_hand_it_says_who_starts_it() -> None:
         capture_output=True,
         text=True,
         timeout=120,
+        check=False,
     )
     assert done.returncode == 1 and "is started by the Pulumi CLI" in done.stderr
 

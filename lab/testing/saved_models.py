@@ -1,4 +1,4 @@
-"""Models made by hand for what the repository's own does not have."""
+"""SavedModels written by hand, each for something that a server must be able to do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lab.tests.serving.graphs import Graph
+from lab.testing.graphs import Graph
 
 
 def text(folder: Path) -> Path:
@@ -140,3 +140,35 @@ def stuck(folder: Path) -> Path:
     waited = graph.node("QueueDequeueV2", queue, output="DT_FLOAT", component_types=("DT_FLOAT",))
     graph.signature("serving_default", {"x": x}, {"y": graph.node("Add", x, waited, T="DT_FLOAT")})
     return graph.save(folder)
+
+
+def echoes(folder: Path) -> Path:
+    """A model that gives back what it gets, in each of several types."""
+    graph = Graph()
+    kinds = [
+        "DT_FLOAT",
+        "DT_DOUBLE",
+        "DT_INT32",
+        "DT_UINT8",
+        "DT_STRING",
+        "DT_INT64",
+        "DT_BOOL",
+        "DT_BFLOAT16",
+        "DT_HALF",
+    ]
+    inputs = {kind[3:].lower(): graph.placeholder(kind[3:].lower(), kind, [-1]) for kind in kinds}
+    outputs = {name: graph.node("Identity", ref, T=ref.kind) for name, ref in inputs.items()}
+    graph.signature("serving_default", inputs, outputs)
+    for name, ref in inputs.items():
+        graph.signature(name, {name: ref}, {name: outputs[name]})
+    return graph.save(folder)
+
+
+VALUES = {
+    "float": np.array([1.5, -np.inf, np.nan], np.float32), "double": np.array([1e300, 0.1], np.float64),
+    "int32": np.array([-(2**31), 7], np.int32), "uint8": np.array([0, 255], np.uint8), "int64": np.array([2**63 - 1], np.int64),
+    "bool": np.array([True, False]), "bfloat16": np.array([1.5, -3.0, 1e30, np.inf], np.float32).view(np.float32),
+    "half": np.array([1.5, 65504.0], np.float16),
+    "string": np.array(["中文".encode(), b"", b"zeros\0\0", b"x" * 23, b"y" * 100_000], object),
+}  # fmt: skip
+"""Values of each type that `echoes` takes, by the name of its signature."""

@@ -1,4 +1,4 @@
-"""Running region doubles for tests: start, stop, ask, wait."""
+"""Doubles of the cloud that run alone, without a cluster: start, stop, ask, wait."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from typing import Any
 from lab.alicloud.auth.credentials import ensure_credentials
 from lab.alicloud.seed import CLUSTER
 from lab.pki import ensure_service_account_keys
-from tests.ports import free_ports
+from lab.testing.ports import free_ports
+from lab.testing.session import tied
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 CLOCK = 20.0
 
 
 @dataclass
-class Lab:
-    """One running region double."""
+class CloudDouble:
+    """One running double of the cloud."""
 
     home: Path
     https: int
@@ -42,7 +43,7 @@ class Lab:
 
     def start(self) -> None:
         """Start the process and wait until it says it is ready."""
-        command = [
+        command = tied(
             sys.executable,
             "-m",
             "lab.alicloud",
@@ -50,7 +51,7 @@ class Lab:
             str(self.home),
             "--https",
             f"{self.address}:{self.https}",
-        ]
+        )
         command += [
             "--http",
             f"{self.address}:{self.http}",
@@ -110,10 +111,10 @@ def new_lab(
     clock: float = CLOCK,
     address: str = "127.0.0.1",
     ports: tuple[int, int, int] | None = None,
-) -> Lab:
+) -> CloudDouble:
     """A lab that isn't started yet."""
     ensure_service_account_keys(home)
-    lab = Lab(home, *(ports or free_ports(3)), clock=clock, address=address)
+    lab = CloudDouble(home, *(ports or free_ports(3)), clock=clock, address=address)
     lab.own = ensure_credentials(home)
     return lab
 
@@ -129,4 +130,4 @@ def wait_for(what: Callable[[], Any], seconds: float = 30.0) -> Any:
     raise AssertionError(f"nothing after {seconds} s: {what}")
 
 
-__all__ = ["CLUSTER", "Lab", "new_lab", "wait_for"]
+__all__ = ["CLUSTER", "CloudDouble", "new_lab", "wait_for"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,21 +10,24 @@ import numpy as np
 import pytest
 
 from lab.serving.errors import StatusError
-from lab.tests.serving.apart import Apart
-from lab.tests.serving.conftest import MODEL, REPOSITORY, SWAPPED
+from lab.testing.models import SWAPPED
+from lab.testing.tensorflow_process import TensorFlowProcess
+from lab.toolchain import tensorflow as libraries
 from models.sentences import evaluation
-from models.tokenizer import LENGTH, instance, load_vocabulary, request
+from models.tokenizer import LENGTH, MODEL, instance, load_vocabulary, request
+from tests.unit.program import ROOT
 
 
 @pytest.fixture(scope="module")
-def tensorflow() -> Iterator[Apart]:
+def tensorflow() -> Iterator[TensorFlowProcess]:
     """The default image's."""
-    process = Apart("1.15.0")
+    libraries.ensure("1.15.0")
+    process = TensorFlowProcess("1.15.0")
     yield process
     process.end()
 
 
-def probabilities(tensorflow: Apart, folder: Path, texts: list[str]) -> np.ndarray:
+def probabilities(tensorflow: TensorFlowProcess, folder: Path, texts: list[str]) -> np.ndarray:
     rows = request(texts)["instances"]
     tensorflow.load(folder)
     return tensorflow.predict(
@@ -34,7 +38,7 @@ def probabilities(tensorflow: Apart, folder: Path, texts: list[str]) -> np.ndarr
 def labelled(name: str) -> tuple[list[str], np.ndarray]:
     rows = [
         line.split("\t")
-        for line in (REPOSITORY / "models" / name).read_text(encoding="utf-8").splitlines()
+        for line in (ROOT / "models" / name).read_text(encoding="utf-8").splitlines()
     ]
     return [text for _, text in rows], np.array([int(label) for label, _ in rows])
 
@@ -44,8 +48,8 @@ def test_the_model_is_at_most_two_mebibytes() -> None:
     assert 100_000 < sum(sizes) <= 2 * 2**20
 
 
-def test_its_accuracy_is_what_the_note_says(tensorflow: Apart) -> None:
-    note = (REPOSITORY / "models" / "README.md").read_text(encoding="utf-8")
+def test_its_accuracy_is_what_the_note_says(tensorflow: TensorFlowProcess) -> None:
+    note = (ROOT / "models" / "README.md").read_text(encoding="utf-8")
     for name in ("evaluation.tsv", "held_out.tsv"):
         texts, labels = labelled(name)
         right = int((probabilities(tensorflow, MODEL, texts).argmax(-1) == labels).sum())
@@ -54,7 +58,7 @@ def test_its_accuracy_is_what_the_note_says(tensorflow: Apart) -> None:
     assert len(evaluation()) == 60
 
 
-def test_the_test_model_answers_the_other_way_round(tensorflow: Apart) -> None:
+def test_the_test_model_answers_the_other_way_round(tensorflow: TensorFlowProcess) -> None:
     texts = ["房间很干净", "服务太差了"]
     assert probabilities(tensorflow, SWAPPED, texts) == pytest.approx(
         probabilities(tensorflow, MODEL, texts)[:, ::-1], abs=1e-5
@@ -75,9 +79,7 @@ def test_a_file_that_is_no_vocabulary_is_refused(tmp_path: Path) -> None:
         load_vocabulary(tmp_path / "v.txt")
 
 
-def test_truncated_weights_do_not_load(tensorflow: Apart, tmp_path: Path) -> None:
-    import shutil
-
+def test_truncated_weights_do_not_load(tensorflow: TensorFlowProcess, tmp_path: Path) -> None:
     shutil.copytree(MODEL, tmp_path / "1")
     data = tmp_path / "1" / "variables" / "variables.data-00000-of-00001"
     data.write_bytes(data.read_bytes()[:1000])

@@ -14,26 +14,28 @@ from urllib.parse import quote, urlencode
 
 import jwt
 import oss2
+from alibabacloud_tea_openapi import models as tea_openapi_models
+from alibabacloud_tea_util import models as tea_util_models
 from aliyunsdkcore.client import AcsClient
 from aliyunsdkcore.request import CommonRequest
 
-from lab.tests.alicloud.running import CLUSTER, Lab
+from lab.testing.cloud import CLUSTER, CloudDouble
 
 REGION = "cn-shanghai"
 SUBJECT = "system:serviceaccount:ack-csi-fuse:csi-fuse-ossfs"
 
 
-def keys(lab: Lab, secret: str | None = None) -> tuple[str, str]:
+def keys(lab: CloudDouble, secret: str | None = None) -> tuple[str, str]:
     """The lab's own key, with another secret if wanted."""
     return lab.own["access_key"], secret if secret is not None else lab.own["secret_key"]
 
 
-def tea_config(lab: Lab, host: str, pair: tuple[str, str] | None = None, token: str = "") -> Any:
+def tea_config(
+    lab: CloudDouble, host: str, pair: tuple[str, str] | None = None, token: str = ""
+) -> Any:
     """Configuration of the official SDKs (ACS3-HMAC-SHA256)."""
-    from alibabacloud_tea_openapi import models
-
     access_key, secret = pair or keys(lab)
-    config = models.Config(
+    config = tea_openapi_models.Config(
         access_key_id=access_key,
         access_key_secret=secret,
         endpoint=host,
@@ -46,22 +48,20 @@ def tea_config(lab: Lab, host: str, pair: tuple[str, str] | None = None, token: 
     return config
 
 
-def runtime(lab: Lab) -> Any:
+def runtime(lab: CloudDouble) -> Any:
     """Run-time options of the official SDKs: verify against the lab's CA, never retry."""
-    from alibabacloud_tea_util import models
-
-    return models.RuntimeOptions(
+    return tea_util_models.RuntimeOptions(
         ca=lab.ca, autoretry=False, connect_timeout=5000, read_timeout=120000
     )
 
 
-def core(lab: Lab, pair: tuple[str, str] | None = None) -> AcsClient:
+def core(lab: CloudDouble, pair: tuple[str, str] | None = None) -> AcsClient:
     """The older official SDK: RPC signed in the query, ROA with `Authorization: acs`."""
     return AcsClient(*(pair or keys(lab)), REGION, auto_retry=False, verify=lab.ca, timeout=120)
 
 
 def rpc(
-    lab: Lab,
+    lab: CloudDouble,
     host: str,
     version: str,
     action: str,
@@ -77,13 +77,13 @@ def rpc(
     return json.loads(core(lab, pair).do_action_with_exception(request) or b"{}")
 
 
-def ram(lab: Lab, action: str, **parameters: Any) -> dict[str, Any]:
+def ram(lab: CloudDouble, action: str, **parameters: Any) -> dict[str, Any]:
     """One RAM call."""
     return rpc(lab, "ram.aliyuncs.com", "2015-05-01", action, **parameters)
 
 
 def roa(
-    lab: Lab,
+    lab: CloudDouble,
     method: str,
     path: str,
     body: Any = None,
@@ -104,7 +104,7 @@ def roa(
     return json.loads(core(lab, pair).do_action_with_exception(request) or b"null")
 
 
-def bucket(lab: Lab, name: str, auth: Any = None, scheme: str = "https") -> oss2.Bucket:
+def bucket(lab: CloudDouble, name: str, auth: Any = None, scheme: str = "https") -> oss2.Bucket:
     """A bucket through oss2, signature version 4 unless `auth` says otherwise."""
     endpoint = f"{scheme}://oss-{REGION}.aliyuncs.com"
     return oss2.Bucket(
@@ -113,7 +113,7 @@ def bucket(lab: Lab, name: str, auth: Any = None, scheme: str = "https") -> oss2
 
 
 def https(
-    lab: Lab,
+    lab: CloudDouble,
     method: str,
     host: str,
     path: str,
@@ -133,7 +133,7 @@ def https(
 
 
 def log_sha1(
-    lab: Lab,
+    lab: CloudDouble,
     method: str,
     host: str,
     path: str,
@@ -166,7 +166,7 @@ def log_sha1(
     return status, json.loads(answer) if answer else None
 
 
-def token(lab: Lab, **changes: Any) -> str:
+def token(lab: CloudDouble, **changes: Any) -> str:
     """A service account's token as the cluster issues it."""
     issuer = f"https://oidc-ack-{REGION}.oss-{REGION}.aliyuncs.com/{CLUSTER}"
     now = int(time.time())

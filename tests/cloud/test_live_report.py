@@ -6,20 +6,20 @@ from __future__ import annotations
 
 import time
 
-from lab.tests.alicloud import clients
-from lab.tests.alicloud.running import CLUSTER, Lab
-from lab.tests.alicloud.test_logs import PROJECT, STORE, write
-from lab.tests.alicloud.test_nodepools import create, delete, running, wanted
+from lab.testing import clients
+from lab.testing.cloud import CLUSTER, CloudDouble
+from lab.testing.logs import PROJECT, STORE, write
+from lab.testing.node_pools import create, delete, running, wanted
 from ops.record.cloud import Cloud
 from ops.record.log import Route
 
 
-def _cloud(lab: Lab) -> Cloud:
+def _cloud(lab: CloudDouble) -> Cloud:
     key, secret = clients.keys(lab)
     return Cloud(clients.REGION, key, secret, trust=lab.ca)
 
 
-def test_a_pools_instances_are_found_with_how_they_are_paid(lab: Lab) -> None:
+def test_a_pools_instances_are_found_with_how_they_are_paid(lab: CloudDouble) -> None:
     pool = create(lab, wanted("report", 0, 150))
     lab.ask(f"nodepools/{pool}/scale", {"delta": 110})
     running(lab, pool, 110)
@@ -32,7 +32,7 @@ def test_a_pools_instances_are_found_with_how_they_are_paid(lab: Lab) -> None:
     delete(lab, pool)
 
 
-def test_a_routes_answers_are_counted_second_by_second(lab: Lab) -> None:
+def test_a_routes_answers_are_counted_second_by_second(lab: CloudDouble) -> None:
     now = int(time.time())
     answered = [(now - 30, "200", "0.1"), (now - 30, "503", "0.2"), (now - 29, "200", "1.5")]
     write(

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from lab.serving import tensorflow
 from lab.serving.errors import StatusError
 
 Answer = dict[str, np.ndarray]
 
 
 def _serve(version: str, pipe: Any) -> None:
-    from lab.serving import tensorflow
 
     library = tensorflow.open_library(version)
     models: dict[str, tensorflow.SavedModel] = {}
@@ -78,7 +78,7 @@ def _resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
-class Apart:
+class TensorFlowProcess:
     """The other side of the process. Every call raises the StatusError that TensorFlow ended
     with.
     """

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.alicloud.seed import CLUSTER
-from lab.tests.alicloud.running import Lab, wait_for
+from lab.testing.cloud import CloudDouble, wait_for
 from ops.cloud.client import PAGE, Cloud, CloudError, Credentials, tag_filter
 from ops.engine.stack_location import StackLocation
 from ops.teardown import scan
@@ -25,7 +25,7 @@ PLACE = StackLocation(
 
 
 @pytest.fixture
-def cloud(lab: Lab) -> Cloud:
+def cloud(lab: CloudDouble) -> Cloud:
     """The double as a teardown reaches it."""
     return Cloud("cn-shanghai", Credentials(lab.own["access_key"], lab.own["secret_key"]))
 
@@ -101,7 +101,9 @@ def test_a_list_of_more_than_one_page_is_read_to_its_end(cloud: Cloud) -> None:
             cloud.rpc("alb", "DeleteLoadBalancer", LoadBalancerId=one)
 
 
-def test_a_made_cluster_counts_with_everything_ack_made_for_it(cloud: Cloud, lab: Lab) -> None:
+def test_a_made_cluster_counts_with_everything_ack_made_for_it(
+    cloud: Cloud, lab: CloudDouble
+) -> None:
     body = {
         "name": "left",
         "region_id": "cn-shanghai",
@@ -128,7 +130,7 @@ def test_a_made_cluster_counts_with_everything_ack_made_for_it(cloud: Cloud, lab
         container_service(cloud, "DELETE", f"/clusters/{made}")
 
 
-def test_what_can_t_be_looked_at_is_no_proof_of_absence(cloud: Cloud, lab: Lab) -> None:
+def test_what_can_t_be_looked_at_is_no_proof_of_absence(cloud: Cloud, lab: CloudDouble) -> None:
     lab.ask(
         "faults",
         {
@@ -144,7 +146,7 @@ def test_what_can_t_be_looked_at_is_no_proof_of_absence(cloud: Cloud, lab: Lab) 
 
 
 @pytest.mark.parametrize("kind", ["error", "reset", "answered-but-lost"])
-def test_a_fault_that_passes_is_asked_again(cloud: Cloud, lab: Lab, kind: str) -> None:
+def test_a_fault_that_passes_is_asked_again(cloud: Cloud, lab: CloudDouble, kind: str) -> None:
     lab.ask(
         "faults",
         {
@@ -158,7 +160,7 @@ def test_a_fault_that_passes_is_asked_again(cloud: Cloud, lab: Lab, kind: str) -
     assert look(cloud) == set()
 
 
-def test_a_product_the_account_never_used_has_nothing_left(cloud: Cloud, lab: Lab) -> None:
+def test_a_product_the_account_never_used_has_nothing_left(cloud: Cloud, lab: CloudDouble) -> None:
     lab.ask(
         "faults",
         {
@@ -172,8 +174,8 @@ def test_a_product_the_account_never_used_has_nothing_left(cloud: Cloud, lab: La
 
 
 def test_the_account_is_that_of_the_credentials_and_a_wrong_secret_is_one_clear_error(
-    cloud: Cloud, lab: Lab
+    cloud: Cloud, lab: CloudDouble
 ) -> None:
     assert cloud.account == lab.own["account_id"]
-    with pytest.raises(CloudError, match="sts GetCallerIdentity: .*Signature"):
+    with pytest.raises(CloudError, match=r"sts GetCallerIdentity: .*Signature"):
         _ = Cloud("cn-shanghai", Credentials(lab.own["access_key"], "wrong")).account

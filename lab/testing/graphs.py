@@ -2,7 +2,8 @@
 
     graph = Graph()
     text = graph.placeholder("text", "DT_STRING", [-1])
-    graph.signature("serving_default", {"text": text}, {"out": graph.node("Identity", text, T="DT_STRING")})
+    out = graph.node("Identity", text, T="DT_STRING")
+    graph.signature("serving_default", {"text": text}, {"out": out})
     graph.save(folder)
 
 Attributes are given by their Python type: a name that begins with DT_ is a type, a list of int a

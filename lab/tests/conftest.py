@@ -1,0 +1,5 @@
+"""What holds for every run of the lab's own tests."""
+
+from lab.testing.session import pytest_configure
+
+__all__ = ["pytest_configure"]
