@@ -3,10 +3,10 @@ PYTHON ?= python3
 STACK  ?= local
 IN     := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help environment ready doctor check up down destroy preview drift test smoke status shell load report drill plan prove bench lint lock
+.PHONY: help environment ready doctor check up down destroy preview drift test test-lab smoke status shell load report drill plan prove bench lint lock
 
 help:          ## this list
-	@grep -hE '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 environment:
 	@$(PYTHON) ops/bootstrap.py
@@ -57,8 +57,11 @@ drill: environment     ## lose all preemptible nodes under load; verdict and fig
 plan: environment      ## which pool and HPA settings keep the promise at the least cost; ARGS: python -m ops.plan --help
 	@$(IN) -m ops.plan $(ARGS)
 
-test: environment      ## every test, on every rung
+test: environment      ## what the program promises, on every rung (ten minutes); TESTS=tests/unit: only these
 	@$(IN) -m ops.test $(TESTS)
+
+test-lab: environment  ## the lab's own tests: its doubles against what they stand for, its tool chain
+	@$(IN) -m ops.test --lab $(TESTS)
 
 prove: environment     ## show by number what the project promises: make prove ITEM=A3
 	@$(IN) -m ops.acceptance $(ITEM)

@@ -1,15 +1,16 @@
-"""`make test`: every rung, on this machine, with progress.
+"""`make test` proves what the program promises, `make test-lab` that the lab is true to what it
+stands for: on this machine, with progress.
 
 Builds first what the tests need, so that no test waits for a compiler. Most tests wait (for pods,
-polls, grace periods: four lanes used less than half of two cores), so six run side by side: the
-program, the model plugin, the lab, the program under the engine (with the lab's model server), and
-the whole stack in two labs. What moves under load runs alone, after them: it measures seconds. Its
-lab is started when the first of them has ended, and its load when the last has (tests/turn.py). How
-long each lane took is said at the end: the longest should not wait alone.
+polls, grace periods), so lanes run side by side, one pytest process each. What moves under load
+runs alone, after them: it measures seconds. Its lab is started when the first of the others has
+ended, and its load when the last has (tests/turn.py). The end says how long each lane took: the
+longest should not wait alone.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import pathlib
@@ -23,6 +24,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from lab import toolchain
+from lab.testing.session import STARTER
 from lab.toolchain import tensorflow
 from ops.engine.cli import ROOT, environment
 from ops.lab import TOOLS
@@ -31,45 +33,53 @@ ENDS = tuple(
     f"tests/e2e/test_{name}.py" for name in ("identity", "interrupted", "model", "teardown")
 )
 """About half of what needs the whole stack: what breaks parts of it, and takes it down."""
-PROVED = tuple(
-    f"tests/e2e/test_{name}.py"
-    for name in (
-        "first_deployment",
-        "helm_release",
-        "killed",
-        "pods_not_ready",
-        "rollout",
-        "state_secrets",
-        "waits",
-    )
+PROVED = (
+    *(
+        f"tests/e2e/test_{name}.py"
+        for name in (
+            "first_deployment",
+            "helm_release",
+            "killed",
+            "pods_not_ready",
+            "rollout",
+            "state_secrets",
+            "waits",
+        )
+    ),
+    "lab/tests/distribution/test_installed_alone.py",
 )
-"""What has a lab to itself for minutes, waits there for what does not come, or takes the whole
-stack down and up again and again: `make prove` runs them (A7, R1, R5, R6).
+"""What has a lab to itself for minutes, waits there for what does not come, takes the whole stack
+down and up again and again, or needs a package index: `make prove` runs them (A7, R1, R5, R6, L1).
 """
 WHOLE = tuple(
     path
     for found in sorted(ROOT.glob("tests/e2e/test_*.py"))
     if (path := str(found.relative_to(ROOT))) not in (*ENDS, *PROVED)
 )
-LANES = (
+PROGRAM = (
     {
-        "program": (
-            "tests/unit",
-            "tests/ops",
-            "tests/plugins/alicloud",
-            "lab/tests/toolchain",
-            "lab/tests/distribution/test_packages.py",
-        ),
-        "model": ("tests/plugins/ossmodel",),
-        "lab": tuple(f"lab/tests/{name}" for name in ("core", "kubelet", "alicloud")),
+        "program": ("tests/unit", "tests/ops", "tests/plugins/alicloud"),
+        "model": ("tests/plugins/ossmodel", "tests/model"),
         "ends": ENDS,
-        "engine": ("tests/plugins/engine", "lab/tests/serving"),
+        "engine": ("tests/plugins/engine", "tests/cloud"),
         "whole": WHOLE,
     },
     {"elastic": ("tests/elastic/test_b1_loop.py", "tests/elastic/test_b6_scale_in.py")},
 )
-"""What runs side by side, and what is alone after that. The other elastic tests take an hour: `make
-prove` runs them.
+"""What the program promises: what runs side by side, and what is alone after that. The other
+elastic tests take an hour: `make prove` runs them.
+"""
+LAB = (
+    {
+        "core": ("lab/tests/core",),
+        "alicloud": ("lab/tests/alicloud",),
+        "kubelet": ("lab/tests/kubelet",),
+        "serving": ("lab/tests/serving",),
+        "toolchain": ("lab/tests/toolchain", "lab/tests/distribution/test_packages.py"),
+    },
+)
+"""What only guards the lab's own fidelity: the doubles against what they stand for, the tool
+chain.
 """
 
 INTERRUPTED = 2
@@ -171,10 +181,7 @@ def _first_end(running: Sequence[Lane]) -> int:
 
 
 def _environment() -> dict[str, str]:
-    return {
-        **environment(),
-        "TESTS_END_WITH": str(os.getpid()),
-    }  # tests/conftest.py: a lane does not outlive us
+    return {**environment(), STARTER: str(os.getpid())}  # a lane does not outlive us
 
 
 def _end_of(text: str) -> str:
@@ -187,18 +194,25 @@ def _line(text: str) -> str:
     return " ".join(text.split())[:300]
 
 
-def run_lanes(groups: Sequence[dict[str, tuple[str, ...]]]) -> int:
+def run_lanes(
+    groups: Sequence[dict[str, tuple[str, ...]]], reports: pathlib.Path | None = None
+) -> int:
     """Group after group, its lanes side by side; 0 when every one passed. A group begins when the
     first of the group before has ended, and is told when the last has. None begins after Ctrl-C.
+    Each lane's report (JUnit XML, with the seconds of each test) is kept in `reports`, if given.
     """
     ended: list[Lane] = []
     codes: list[int] = []
-    with tempfile.TemporaryDirectory(prefix="test-reports-") as reports:
+    with contextlib.ExitStack() as stack:
+        if reports is None:
+            reports = pathlib.Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix="test-reports-"))
+            )
+        reports.mkdir(parents=True, exist_ok=True)
 
         def begin(lanes: dict[str, tuple[str, ...]], turn: int | None = None) -> list[Lane]:
             return [
-                Lane(name, paths, pathlib.Path(reports) / f"{name}.xml", turn)
-                for name, paths in lanes.items()
+                Lane(name, paths, reports / f"{name}.xml", turn) for name, paths in lanes.items()
             ]
 
         running = begin(groups[0])
@@ -227,16 +241,24 @@ def run_lanes(groups: Sequence[dict[str, tuple[str, ...]]]) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Tools, then every rung, or only what is named (as pytest takes it)."""
+    """Builds the tools, then runs the lanes, or only the tests that are named."""
+    parser = argparse.ArgumentParser(
+        prog="make test", description="Run the tests of the program, or those of the lab."
+    )
+    parser.add_argument("--lab", action="store_true", help="the lab's own tests (make test-lab)")
+    parser.add_argument(
+        "--reports", type=pathlib.Path, help="directory that keeps each lane's report (JUnit XML)"
+    )
+    options, named = parser.parse_known_args(arguments)
     # `make test &` in a script and `nohup` start us with SIGINT ignored. What we start would ignore
     # it too, and so would the commands that tests interrupt: their labs then stay. A handler of
     # ours is the default again in what we start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     toolchain.ensure([*TOOLS, *(tensorflow.PREFIX + version for version in tensorflow.TESTED)])
-    if not arguments:
-        return run_lanes(LANES)
+    if not named:
+        return run_lanes(LAB if options.lab else PROGRAM, options.reports)
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=_environment(), check=False
+        [sys.executable, "-m", "pytest", *named], cwd=ROOT, env=_environment(), check=False
     ).returncode
 
 

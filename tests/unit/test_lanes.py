@@ -1,44 +1,53 @@
-"""`make test` runs every test once, but for those that take minutes each: `make prove` runs
-these.
+"""`make test` and `make test-lab` together run every test once, but for those that take minutes
+each: `make prove` runs these.
 """
 
 from __future__ import annotations
 
 import collections
 import pathlib
+from collections.abc import Sequence
 
 from ops.acceptance.items import ITEMS
 from ops.engine.cli import ROOT
-from ops.test import LANES, PROVED
+from ops.test import LAB, PROGRAM, PROVED
 
 LONG = ("tests/elastic", "tests/prove")
 """What `make prove` runs."""
 
 
 def files(path: str) -> list[pathlib.Path]:
-    found = ROOT / path
-    return sorted(found.rglob("test_*.py")) if found.is_dir() else [found]
+    """The test files below a path, or the file itself."""
+    there = ROOT / path
+    return sorted(there.rglob("test_*.py")) if there.is_dir() else [there]
 
 
-def test_every_test_is_in_one_lane() -> None:
-    counts = collections.Counter(
+def run_by(groups: Sequence[dict[str, tuple[str, ...]]]) -> collections.Counter[str]:
+    """How often each test file is run."""
+    return collections.Counter(
         str(file.relative_to(ROOT))
-        for lanes in LANES
+        for lanes in groups
         for paths in lanes.values()
         for path in paths
         for file in files(path)
     )
-    every = {
-        str(file.relative_to(ROOT))
-        for tests in (ROOT / "tests", ROOT / "lab" / "tests")
-        for file in tests.rglob("test_*.py")
-    }
-    assert (
-        {name for name in every if not name.startswith(LONG)} - set(PROVED)
-        <= set(counts)
-        <= every - set(PROVED)
-    )
+
+
+def there(folder: str) -> set[str]:
+    """Every test file of a folder."""
+    return {str(file.relative_to(ROOT)) for file in (ROOT / folder).rglob("test_*.py")}
+
+
+def test_every_test_of_the_program_is_in_one_lane() -> None:
+    counts, every = run_by(PROGRAM), there("tests")
+    expected = {name for name in every if not name.startswith(LONG)} - set(PROVED)
+    assert expected <= set(counts) <= every - set(PROVED), expected - set(counts)
     assert set(counts.values()) == {1}
+
+
+def test_every_test_of_the_lab_is_in_one_lane_of_its_own() -> None:
+    counts = run_by(LAB)
+    assert set(counts) == there("lab/tests") - set(PROVED) and set(counts.values()) == {1}
 
 
 def test_what_is_in_no_lane_is_run_by_an_item() -> None:

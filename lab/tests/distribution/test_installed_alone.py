@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.ports import free_ports
+from lab.testing.ports import free_ports
 
 LAB = pathlib.Path(__file__).resolve().parents[2]
 UV = pathlib.Path(sys.prefix) / "bin" / "uv"
@@ -41,7 +41,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     this repository, and with the example and its own environment.
     """
     place = tmp_path_factory.mktemp("alone")
-    left_out = shutil.ignore_patterns("tests", "examples", "__pycache__", "build", "*.egg-info")
+    left_out = shutil.ignore_patterns(
+        "tests", "testing", "examples", "__pycache__", "build", "*.egg-info"
+    )
     shutil.copytree(LAB, place / "source" / "lab", ignore=left_out)
     shutil.copytree(LAB / "examples" / "pulumi", place / "example")
     for environment, asked in (

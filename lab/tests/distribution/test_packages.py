@@ -15,7 +15,7 @@ def test_every_package_of_the_lab_is_in_the_distribution() -> None:
     there = {
         ".".join(("lab", *init.parent.relative_to(LAB).parts))
         for init in LAB.rglob("__init__.py")
-        if "tests" not in init.relative_to(LAB).parts
+        if not {"tests", "testing"} & set(init.relative_to(LAB).parts)
     }
     assert set(DECLARED["tool"]["setuptools"]["packages"]) == there
 
@@ -32,7 +32,7 @@ def test_every_file_that_the_lab_reads_is_in_the_distribution() -> None:
         file
         for suffix in ("json", "yaml", "go", "mod", "sum")
         for file in LAB.rglob(f"*.{suffix}")
-        if file.relative_to(LAB).parts[0] not in ("tests", "docs", "examples", "build")
+        if file.relative_to(LAB).parts[0] not in ("tests", "testing", "docs", "examples", "build")
     }
     assert there and {str(file.relative_to(LAB)) for file in there - packed} == set()
 
