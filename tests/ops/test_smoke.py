@@ -231,7 +231,7 @@ def test_a_certificate_counts_for_the_urls_name_and_a_strangers_is_refused(
         smoke.predict(target, b"{}", wait=1)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "pki" / "ca.pem"))
     status, body, seconds = smoke.predict(target, b"{}", wait=1)
-    assert (status, body) == (200, GOOD) and 0 < seconds < 10
+    assert (status, body) == (200, GOOD) and seconds > 0
 
 
 def test_the_certificate_that_a_controller_shows_for_want_of_the_stacks_is_told_with_the_command_that_makes_the_secret(

@@ -42,7 +42,7 @@ def test_kubectl_works_from_outside_through_the_relay(lab: Lab) -> None:
         env=env,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=300,
         check=False,
     )
     assert "namespace/ack-csi-fuse" in done.stdout.split(), done.stderr
@@ -51,7 +51,7 @@ def test_kubectl_works_from_outside_through_the_relay(lab: Lab) -> None:
 def test_the_ingress_answers_outside_and_inside_on_the_same_port(lab: Lab) -> None:
     url = f"http://127.0.0.1:{lab.ports['LAB_INGRESS_PORT']}/"
     with pytest.raises(urllib.error.HTTPError) as outside:
-        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10)
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=120)
     assert outside.value.code == 404
     assert lab.inside("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", url).stdout == "404"
 
@@ -148,7 +148,7 @@ def _send(lab: Lab, path: str, count: int, host: str = "nobody.localhost") -> in
             f"http://127.0.0.1:{lab.ports['LAB_INGRESS_PORT']}{path}", headers={"Host": host}
         )
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10)
+            urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=120)
         status = refused.value.code
     return status
 
@@ -238,7 +238,7 @@ def test_commands_inside_see_the_labs_keys_and_none_of_the_users(lab: Lab) -> No
         env={**lab.env, **foreign, "KEPT": "yes"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=300,
         check=False,
     )
     seen = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
