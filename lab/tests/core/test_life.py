@@ -378,7 +378,7 @@ def test_what_a_run_of_tests_started_ends_with_it_even_when_it_is_killed(
             while not (tmp_path / "started").exists():
                 assert run.poll() is None, "the run ended before its lab was up"
                 time.sleep(0.1)
-            namespace, cloud = map(int, (tmp_path / "started").read_text().split())
+            namespace, cloud = (tmp_path / "started").read_text().split()
             assert state.processes_inside(namespace) and pathlib.Path(f"/proc/{cloud}").exists()
         finally:
             run.kill()
