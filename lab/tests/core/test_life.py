@@ -18,19 +18,19 @@ import pytest
 
 from lab import state, up
 from lab.environment import LabError
-from lab.testing.lab import ROOT, CloudDouble
+from lab.testing.lab import ROOT, Lab
 
 EXTRAS = "region,node-agent,log-shipper,node-autoscaler,traefik,metrics-adapter,metrics api,kube-controller-manager,kube-scheduler"
 BARE = f"{EXTRAS},kube-apiserver,platform objects"
 
 
-def outside_pid(lab: CloudDouble, name: str) -> int:
+def outside_pid(lab: Lab, name: str) -> int:
     (part,) = [part for part in lab.status()["components"] if part["name"] == name]
     return part["pid"]
 
 
 def test_up_reports_each_part_and_the_api_server_is_ready(
-    tmp_path: pathlib.Path, lab: CloudDouble
+    tmp_path: pathlib.Path, lab: Lab
 ) -> None:
     report = lab.status()
     assert report["phase"] == "ready"
@@ -49,7 +49,7 @@ def test_up_reports_each_part_and_the_api_server_is_ready(
 
 
 def test_a_second_up_says_that_it_runs_for_less_than_a_second_of_computing(
-    lab: CloudDouble,
+    lab: Lab,
 ) -> None:
     def computed() -> float:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -60,7 +60,7 @@ def test_a_second_up_says_that_it_runs_for_less_than_a_second_of_computing(
     assert computed() - before < 1.0
 
 
-def test_status_shows_memory_of_every_process_and_its_exit_status_tells(lab: CloudDouble) -> None:
+def test_status_shows_memory_of_every_process_and_its_exit_status_tells(lab: Lab) -> None:
     processes = [part for part in lab.status()["components"] if not part["job"]]
     assert len(processes) >= 8
     assert all(part["pss_mib"] > 5 and part["pid"] and part["since"] for part in processes)
@@ -69,7 +69,7 @@ def test_status_shows_memory_of_every_process_and_its_exit_status_tells(lab: Clo
     assert "kube-apiserver" in shown.stdout and "1.36.3" in shown.stdout
 
 
-def test_a_part_that_dies_is_started_again_and_counted(lab: CloudDouble) -> None:
+def test_a_part_that_dies_is_started_again_and_counted(lab: Lab) -> None:
     before = outside_pid(lab, "kube-scheduler")
     os.kill(before, signal.SIGKILL)
     end = time.monotonic() + 30
@@ -82,24 +82,24 @@ def test_a_part_that_dies_is_started_again_and_counted(lab: CloudDouble) -> None
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudDouble]:
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """etcd only, in a directory whose name is longer than a socket's address may be."""
-    lab = CloudDouble(tmp_path_factory.mktemp("small") / ("long-" * 20) / "lab", LAB_WITHOUT=BARE)
+    lab = Lab(tmp_path_factory.mktemp("small") / ("long-" * 20) / "lab", LAB_WITHOUT=BARE)
     yield lab
     lab.end()
 
 
 @pytest.fixture
-def with_objects(tmp_path: pathlib.Path) -> Iterator[CloudDouble]:
+def with_objects(tmp_path: pathlib.Path) -> Iterator[Lab]:
     """etcd and API server only."""
-    lab = CloudDouble(tmp_path / "lab", LAB_WITHOUT=EXTRAS)
+    lab = Lab(tmp_path / "lab", LAB_WITHOUT=EXTRAS)
     yield lab
     lab.end()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_start_that_is_interrupted_ends_with_all_it_began_and_the_next_up_starts_anew(
-    small: CloudDouble, number: signal.Signals
+    small: Lab, number: signal.Signals
 ) -> None:
     small.run("down")
     first = subprocess.Popen(
@@ -135,7 +135,7 @@ sys.exit(__main__.main())
 
 
 def test_a_start_that_is_interrupted_while_its_supervisor_is_made_leaves_none(
-    small: CloudDouble,
+    small: Lab,
 ) -> None:
     small.run("down")
     done = subprocess.run(
@@ -154,7 +154,7 @@ def test_a_start_that_is_interrupted_while_its_supervisor_is_made_leaves_none(
 
 
 def test_after_kill_9_of_the_supervisor_up_goes_on_with_the_clusters_objects(
-    with_objects: CloudDouble,
+    with_objects: Lab,
 ) -> None:
     with_objects.up()
     assert (
@@ -180,7 +180,7 @@ def test_after_kill_9_of_the_supervisor_up_goes_on_with_the_clusters_objects(
     }
 
 
-def test_two_ups_at_once_make_one_lab(small: CloudDouble) -> None:
+def test_two_ups_at_once_make_one_lab(small: Lab) -> None:
     small.run("down", "--keep")
     both = [
         subprocess.Popen(
@@ -196,7 +196,7 @@ def test_two_ups_at_once_make_one_lab(small: CloudDouble) -> None:
 def test_a_supervisor_that_begins_nothing_is_started_once_more_and_then_shown_where_it_stands(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    idle = CloudDouble(tmp_path / "lab", LAB_WITHOUT=f"{BARE},etcd")
+    idle = Lab(tmp_path / "lab", LAB_WITHOUT=f"{BARE},etcd")
     for name, value in idle.env.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(up, "SILENCE", 2.0)
@@ -219,7 +219,7 @@ def test_where_namespaces_are_forbidden_the_message_says_what_to_do(tmp_path: pa
         "#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted' >&2\nexit 1\n"
     )
     fake.chmod(0o755)
-    forbidden = CloudDouble(tmp_path / "lab", PATH=f"{fake.parent}:{os.environ['PATH']}")
+    forbidden = Lab(tmp_path / "lab", PATH=f"{fake.parent}:{os.environ['PATH']}")
     failed = forbidden.run("up")
     assert failed.returncode == 1
     assert (
@@ -232,7 +232,7 @@ def test_where_namespaces_are_forbidden_the_message_says_what_to_do(tmp_path: pa
 def test_a_taken_port_is_named_with_its_holder_and_the_variable_to_change(
     tmp_path: pathlib.Path,
 ) -> None:
-    other = CloudDouble(tmp_path / "lab")
+    other = Lab(tmp_path / "lab")
     with socket.create_server(("127.0.0.1", other.ports["LAB_API_PORT"])):
         failed = other.run("up")
     assert failed.returncode == 1
@@ -246,7 +246,7 @@ def test_a_taken_port_is_named_with_its_holder_and_the_variable_to_change(
 def test_a_part_that_cannot_start_is_reported_with_the_end_of_its_log_and_nothing_stays(
     tmp_path: pathlib.Path,
 ) -> None:
-    broken = CloudDouble(tmp_path / "lab", LAB_WITHOUT=BARE)
+    broken = Lab(tmp_path / "lab", LAB_WITHOUT=BARE)
     (broken.home / "data").mkdir(parents=True)
     (broken.home / "data" / "etcd").write_text("not a directory")
     failed = broken.run("up")
@@ -259,7 +259,7 @@ def test_a_part_that_cannot_start_is_reported_with_the_end_of_its_log_and_nothin
 def test_as_an_ordinary_user_would_the_lab_runs_in_a_user_namespace_and_leaves_nothing(
     tmp_path: pathlib.Path,
 ) -> None:
-    own = CloudDouble(tmp_path / "lab", LAB_USERNS="1", LAB_WITHOUT=BARE)
+    own = Lab(tmp_path / "lab", LAB_USERNS="1", LAB_WITHOUT=BARE)
     try:
         own.up()
         ours = os.readlink("/proc/self/ns/user")
@@ -275,7 +275,7 @@ def test_as_an_ordinary_user_would_the_lab_runs_in_a_user_namespace_and_leaves_n
 
 
 def test_down_keeps_the_data_when_asked(tmp_path: pathlib.Path) -> None:
-    own = CloudDouble(tmp_path / "lab", LAB_WITHOUT=BARE)
+    own = Lab(tmp_path / "lab", LAB_WITHOUT=BARE)
     try:
         own.up()
         assert own.run("down", "--keep").returncode == 0
@@ -290,7 +290,7 @@ def test_a_scenario_of_the_environment_ends_with_down_and_one_of_the_users_own_s
 ) -> None:
     scenario = tmp_path / "mine.yaml"
     scenario.write_text("delays: {task: 1}\n")
-    own = CloudDouble(tmp_path / "lab", LAB_WITHOUT=BARE, LAB_SCENARIO=str(scenario))
+    own = Lab(tmp_path / "lab", LAB_WITHOUT=BARE, LAB_SCENARIO=str(scenario))
     try:
         assert f"scenario: {scenario} (LAB_SCENARIO), until `down`" in own.up()
         del own.env["LAB_SCENARIO"]
@@ -303,7 +303,7 @@ def test_a_scenario_of_the_environment_ends_with_down_and_one_of_the_users_own_s
         own.end()
 
 
-def test_down_leaves_no_process_no_mount_no_namespace_and_no_data(lab: CloudDouble) -> None:
+def test_down_leaves_no_process_no_mount_no_namespace_and_no_data(lab: Lab) -> None:
     report = lab.status()
     namespace, network = (
         report["namespace"],
@@ -323,7 +323,7 @@ def test_a_lab_ends_with_the_process_it_was_started_for_however_that_ends(
     tmp_path: pathlib.Path,
 ) -> None:
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as owner:
-        own = CloudDouble(tmp_path / "lab", LAB_WITHOUT=BARE, LAB_OWNER_PID=str(owner.pid))
+        own = Lab(tmp_path / "lab", LAB_WITHOUT=BARE, LAB_OWNER_PID=str(owner.pid))
         try:
             own.up()
             namespace = own.status()["namespace"]
@@ -350,11 +350,11 @@ def test_a_lab_ends_with_the_process_it_was_started_for_however_that_ends(
 STARTS_A_LAB = """
 import pathlib, time
 from lab.testing.cloud import new_lab
-from lab.testing.lab import CloudDouble
+from lab.testing.lab import Lab
 
 def test_that_is_killed():
     here = pathlib.Path({here!r})
-    lab = CloudDouble(here / "lab", LAB_WITHOUT={without!r})
+    lab = Lab(here / "lab", LAB_WITHOUT={without!r})
     lab.up()
     cloud = new_lab(here)
     cloud.start()
@@ -396,7 +396,7 @@ def test_what_a_run_of_tests_started_ends_with_it_even_when_it_is_killed(
 def test_an_owner_that_does_not_run_is_refused_before_anything_starts(
     tmp_path: pathlib.Path, text: str
 ) -> None:
-    own = CloudDouble(tmp_path / "lab", LAB_OWNER_PID=text)
+    own = Lab(tmp_path / "lab", LAB_OWNER_PID=text)
     failed = own.run("up")
     assert (
         failed.returncode == 1
@@ -406,7 +406,7 @@ def test_an_owner_that_does_not_run_is_refused_before_anything_starts(
 
 
 def test_a_lab_ends_with_the_process_that_up_is_told(tmp_path: pathlib.Path) -> None:
-    own = CloudDouble(tmp_path / "lab", LAB_WITHOUT=BARE)
+    own = Lab(tmp_path / "lab", LAB_WITHOUT=BARE)
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as owner:
         try:
             done = own.run("up", "--owner", str(owner.pid))
@@ -418,13 +418,13 @@ def test_a_lab_ends_with_the_process_that_up_is_told(tmp_path: pathlib.Path) -> 
 
 
 def test_a_variable_under_its_old_name_is_refused(tmp_path: pathlib.Path) -> None:
-    failed = CloudDouble(tmp_path / "lab", LAB_LIGHT="1").run("up")
+    failed = Lab(tmp_path / "lab", LAB_LIGHT="1").run("up")
     assert failed.returncode == 1 and "Traceback" not in failed.stderr
     assert "LAB_LIGHT=1: is called LAB_STUB_PODS now" in failed.stderr
 
 
 def test_down_of_a_lab_that_does_not_run_is_no_mistake(tmp_path: pathlib.Path) -> None:
-    done = CloudDouble(tmp_path / "never").run("down")
+    done = Lab(tmp_path / "never").run("down")
     assert done.returncode == 0 and "was not running" in done.stdout
 
 
