@@ -29,9 +29,7 @@ def outside_pid(lab: Lab, name: str) -> int:
     return part["pid"]
 
 
-def test_up_reports_each_part_and_the_api_server_is_ready(
-    tmp_path: pathlib.Path, lab: Lab
-) -> None:
+def test_up_reports_each_part_and_the_api_server_is_ready(tmp_path: pathlib.Path, lab: Lab) -> None:
     report = lab.status()
     assert report["phase"] == "ready"
     names = {part["name"] for part in report["components"]}
