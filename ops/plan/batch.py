@@ -73,7 +73,7 @@ class Batch:
 
     @property
     def count(self) -> int:
-        """Number of simulations."""
+        """How many simulations there are."""
         return len(self.candidate)
 
     def wanted_on_demand(self, rows: Array, total: Array) -> Array:

@@ -43,17 +43,17 @@ def check(options: argparse.Namespace) -> int:
     run = since(read(options.check), options.since)
     table, wrong = prices.load(options.prices)
     problems = Problems(wrong)
-    parameters, found = parameters_from_file(options.parameters, parameters_of(run, table))
-    problems += found
+    parameters, wrong = parameters_from_file(options.parameters, parameters_of(run, table))
+    problems += wrong
     base: dict[str, Any] = {}
     if options.stack or run.meta.get("stack"):
-        base, _, found = inputs.of_stack(stack_path(options.stack or run.meta["stack"]))
-        problems += found
-    one, found = settings_of(run, base)
-    problems += found
+        base, _, wrong = inputs.of_stack(stack_path(options.stack or run.meta["stack"]))
+        problems += wrong
+    settings, wrong = settings_of(run, base)
+    problems += wrong
     problems.check()
     load = trace_of(run)
-    totals = simulate(run, one, load, parameters, options.seeds)
+    totals = simulate(run, settings, load, parameters, options.seeds)
     lab, model = of_run(run), of_totals(totals)
     print(
         f"run {options.check}: {load.seconds / 60:.1f} modelled minutes at clock {run.clock:g}; {len(load.rates)} counts of requests"
@@ -85,9 +85,9 @@ def settings_of(run: Recorded, base: dict[str, Any]) -> tuple[Candidate, list[Pr
         if isinstance(rest, dict)
         for key, value in rest.items()
     }
-    known = {key: value for key, value in {**base, **flat, **noted}.items() if key in KEYS}
+    settings = {key: value for key, value in {**base, **flat, **noted}.items() if key in KEYS}
     return candidate(
-        {**known, **(_of_hpa(hpa) if isinstance(hpa, dict) else {})}, "the run's settings"
+        {**settings, **(_of_hpa(hpa) if isinstance(hpa, dict) else {})}, "the run's settings"
     )
 
 
@@ -105,7 +105,7 @@ def _of_hpa(spec: dict[str, Any]) -> dict[str, Any]:
         ),
         None,
     )
-    made = {
+    settings = {
         "autoscaler.minReplicas": spec.get("minReplicas"),
         "autoscaler.maxReplicas": spec.get("maxReplicas"),
         "autoscaler.targetQps": int(float(target)) if target else None,
@@ -122,7 +122,7 @@ def _of_hpa(spec: dict[str, Any]) -> dict[str, Any]:
         "autoscaler.scaleDownPercent": less["value"] if less else None,
         "autoscaler.scaleDownPeriodSeconds": less["periodSeconds"] if less else None,
     }
-    return {key: value for key, value in made.items() if value is not None}
+    return {key: value for key, value in settings.items() if value is not None}
 
 
 def parameters_of(run: Recorded, table: prices.Prices) -> ModelParameters:
@@ -130,37 +130,37 @@ def parameters_of(run: Recorded, table: prices.Prices) -> ModelParameters:
     meta = run.meta
     shown: Any = meta.get("prices")
     shown = shown.get("cny_per_hour", shown) if isinstance(shown, dict) else {}
-    own = {k: float(v) for k, v in (shown or {}).items() if isinstance(v, int | float)}
+    given = {k: float(v) for k, v in (shown or {}).items() if isinstance(v, int | float)}
     scenario = scenario_of(meta.get("scenario") or ("elastic" if meta.get("lab") else None))
     delays = scenario.get("delays") or {}
-    parts = [
+    stages = [
         _points(delays[name])
         for name in ("scaling_activity", "instance_pending", "instance_starting")
         if name in delays
     ]
     parameters = ModelParameters(
-        clock=run.clock, prices={**table.on_demand, **own}, spot_fraction={**table.spot_fraction, **(scenario.get("spot_fraction") or {})},
+        clock=run.clock, prices={**table.on_demand, **given}, spot_fraction={**table.spot_fraction, **(scenario.get("spot_fraction") or {})},
         vcpus=table.vcpus, bursty=dispersion(run) > 0.5,
     )  # fmt: skip
-    if parts:
+    if stages:
         parameters = replace(
             parameters,
             boot=tuple(
                 zip(
                     (0.0, 1.0),
-                    (sum(p[0][1] for p in parts), sum(p[-1][1] for p in parts)),
+                    (sum(p[0][1] for p in stages), sum(p[-1][1] for p in stages)),
                     strict=True,
                 )
             ),
         )
     if "model_load" in delays:
         parameters = replace(parameters, load=_points(delays["model_load"]))
-    seen = [
+    measured = [
         s["capacity_qps"] / s["pods"]["ready"]
         for s in run.samples
         if s.get("capacity_qps") and s["pods"]["ready"]
     ]
-    capacities = [float(meta["pod_qps"])] if meta.get("pod_qps") else seen
+    capacities = [float(meta["pod_qps"])] if meta.get("pod_qps") else measured
     return replace(
         parameters, notice=float(delays.get("reclaim_notice", parameters.notice)), protected=float(delays.get("spot_protection", parameters.protected)),
         rounding=scenario.get("rounding", "ceil"), pod_qps=float(np.median(capacities)) if capacities else parameters.pod_qps,

@@ -35,27 +35,32 @@ def plan(options: argparse.Namespace) -> int:
     begun = time.monotonic()
     run = _run(request, everyone)
     totals = run.go(None if options.quiet else _progress)
-    found = outcome.rows(totals, [*request.candidates, *peers], request.load, request.parameters)
-    own, others = found[: len(request.candidates)], found[len(request.candidates) :]
-    kept, chosen = outcome.frontier(own), outcome.choose(own, options.slo / 100)
+    rows = outcome.rows(totals, [*request.candidates, *peers], request.load, request.parameters)
+    candidate_rows, peer_rows = rows[: len(request.candidates)], rows[len(request.candidates) :]
+    frontier, chosen = (
+        outcome.frontier(candidate_rows),
+        outcome.choose(candidate_rows, options.slo / 100),
+    )
     print(_head(request, len(everyone), time.monotonic() - begun))
     print(
         "\nfrontier (cheapest first; < is chosen):\n"
-        + outcome.table(kept if chosen in kept or chosen is None else [*kept, chosen], chosen)
+        + outcome.table(
+            frontier if chosen in frontier or chosen is None else [*frontier, chosen], chosen
+        )
     )
-    if others:
-        print("\npeers in the same simulation:\n" + outcome.table(others))
-    _files(request, own, kept, chosen, others)
-    return _verdict(request, own, chosen)
+    if peer_rows:
+        print("\npeers in the same simulation:\n" + outcome.table(peer_rows))
+    _files(request, candidate_rows, frontier, chosen, peer_rows)
+    return _verdict(request, candidate_rows, chosen)
 
 
 def _run(request: PlanRequest, candidates: Sequence[Candidate], **more: Any) -> Run:
     options = request.options
-    given = {
+    arguments = {
         "scenario": options.market, "seeds": options.seeds, "first_seed": options.first_seed, "step": options.step,
         "disturbances": request.disturbances, **more,
     }  # fmt: skip
-    return Run(candidates, request.load, request.parameters, **given)
+    return Run(candidates, request.load, request.parameters, **arguments)
 
 
 def _peers(request: PlanRequest) -> list[Candidate]:
@@ -88,10 +93,10 @@ def _head(request: PlanRequest, simulations: int, took: float) -> str:
     )
 
 
-def _verdict(request: PlanRequest, own: list[Row], chosen: Row | None) -> int:
+def _verdict(request: PlanRequest, rows: list[Row], chosen: Row | None) -> int:
     options = request.options
     if chosen is None:
-        best = max(own, key=lambda r: r.slo_worst)
+        best = max(rows, key=lambda r: r.slo_worst)
         print(
             f"\nno candidate keeps {options.slo:g} % in time in the worst seed; the best is {100 * best.slo_worst:.3f} % ({best.name}).\n"
             "  remedy: more headroom, a lower target, floors for the known hours; or a lower --slo"
@@ -117,12 +122,12 @@ def _verdict(request: PlanRequest, own: list[Row], chosen: Row | None) -> int:
 
 
 def _files(
-    request: PlanRequest, own: list[Row], kept: list[Row], chosen: Row | None, peers: list[Row]
+    request: PlanRequest, rows: list[Row], frontier: list[Row], chosen: Row | None, peers: list[Row]
 ) -> None:
     options = request.options
     if options.picture:
         title = f"{request.load.name}, {request.load.seconds / 3600:.0f} h, peak {request.load.peak:.0f}/s, market {options.market}, {options.seeds} seeds"
-        draw(options.picture, own, kept, chosen, peers, options.slo / 100, title)
+        draw(options.picture, rows, frontier, chosen, peers, options.slo / 100, title)
     if options.json:
         load = {
             "name": request.load.name,
@@ -133,11 +138,11 @@ def _files(
         document = {
             "load": load, "market": options.market, "slo": options.slo, "seeds": options.seeds,
             "prices": {"date": request.table.date, "source": request.table.source}, "chosen": chosen.as_dict() if chosen else None,
-            "frontier": [r.as_dict() for r in kept], "candidates": [r.as_dict() for r in own], "peers": [r.as_dict() for r in peers],
+            "frontier": [r.as_dict() for r in frontier], "candidates": [r.as_dict() for r in rows], "peers": [r.as_dict() for r in peers],
         }  # fmt: skip
         options.json.write_text(json.dumps(document, indent=1) + "\n")
     if options.record and chosen:
-        best = request.candidates[own.index(chosen)]
+        best = request.candidates[rows.index(chosen)]
         again = _run(request, [best], seeds=1, record=True)
         meta = {
             "stack": options.stack or "", "profile": request.load.name, "seed": options.first_seed, "scenario": options.market,

@@ -79,15 +79,15 @@ class Hpa:
                 np.maximum(low, np.minimum(self.outage[0], self.high)),
                 low,
             ).astype(np.int64)
-            wanted = np.clip(current, low, np.maximum(self.high, low))
+            desired = np.clip(current, low, np.maximum(self.high, low))
         else:
-            wanted = np.where(
+            desired = np.where(
                 current < low,
                 low,
                 np.where(current > self.high, self.high, self._move(now, current, low, counts)),
             )
-        self.changes[:, 0] = wanted - current
-        return wanted
+        self.changes[:, 0] = desired - current
+        return desired
 
     def _move(self, now: float, current: Array, low: Array, counts: Counts) -> Array:
         window, delay = self.windows.T
@@ -95,19 +95,19 @@ class Hpa:
         requests = counts(self.seed, end - window, end)
         self.metric = np.floor(requests / (window / self.parameters.clock) + 1e-9)
         ratio = self.metric / (self.target * np.maximum(current, 1))
-        asked = np.where(
+        recommended = np.where(
             (ratio >= 1 - self.tolerance[1]) & (ratio <= 1 + self.tolerance[0]),
             current,
             np.ceil(self.metric / self.target - 1e-9),
         ).astype(np.int64)
-        self.recommended[:, 0], self.recorded[:, 0] = asked, True
+        self.recommended[:, 0], self.recorded[:, 0] = recommended, True
         down = np.where(self.recorded & (self.age <= self.stabilization), self.recommended, -1).max(
             axis=1
         )
-        stable = np.maximum(asked, np.minimum(down, current))
+        stable = np.maximum(recommended, np.minimum(down, current))
         return self._bound(current, stable, low)
 
-    def _bound(self, current: Array, wanted: Array, low: Array) -> Array:
+    def _bound(self, current: Array, desired: Array, low: Array) -> Array:
         """Policies: up by pods or percent, the larger of the two; down by percent."""
         up_pods, up_share, up_for, down_share, down_for = self.policies.T
         begin = self._begin(current, up_for)
@@ -120,7 +120,7 @@ class Hpa:
             np.maximum(np.minimum(least, current), low),
         )
         return np.where(
-            wanted > current, np.minimum(wanted, most), np.maximum(wanted, least)
+            desired > current, np.minimum(desired, most), np.maximum(desired, least)
         ).astype(np.int64)
 
     def _begin(self, current: Array, period: Array) -> Array:
@@ -165,8 +165,8 @@ class Kpa:
         )
         panicking = now < self.panic_until
         stable = np.maximum(stable, np.ceil(current / 2))  # maxScaleDownRate 2
-        wanted = np.where(panicking, np.maximum(np.maximum(stable, panic), current), stable)
-        return np.clip(wanted, self.low, self.high).astype(np.int64)
+        desired = np.where(panicking, np.maximum(np.maximum(stable, panic), current), stable)
+        return np.clip(desired, self.low, self.high).astype(np.int64)
 
 
 class SkyServe:
@@ -207,14 +207,14 @@ def deciders(
 ) -> list[Hpa | Kpa | SkyServe]:
     """One decider for each policy in the batch; a static fleet needs none."""
     policy = np.array([c.policy for c in batch.candidates])[batch.candidate]
-    made: list[Hpa | Kpa | SkyServe] = []
+    chosen: list[Hpa | Kpa | SkyServe] = []
     for name in ("hpa", "kpa", "skyserve"):
         rows = np.flatnonzero(policy == name)
         if rows.size:
             if name == "hpa":
-                made.append(Hpa(batch, rows, parameters, outages))
+                chosen.append(Hpa(batch, rows, parameters, outages))
             elif name == "kpa":
-                made.append(Kpa(batch, rows, parameters))
+                chosen.append(Kpa(batch, rows, parameters))
             else:
-                made.append(SkyServe(batch, rows, parameters))
-    return made
+                chosen.append(SkyServe(batch, rows, parameters))
+    return chosen

@@ -88,15 +88,15 @@ class Slots:
             array[rows] = changed
 
     def held(self) -> Array:
-        """Slots with a node."""
+        """Where there is a node."""
         return self.charge_type != NONE
 
     def serving(self, now: float) -> Array:
-        """Slots with a ready pod."""
+        """Where a ready pod serves."""
         return (self.pod != NONE) & (self.serving_at <= now)
 
     def free(self, now: float) -> Array:
-        """Slots whose node is ready and takes a pod."""
+        """Where a ready node takes a pod."""
         return (
             self.held()
             & (self.ready_at <= now)

@@ -38,16 +38,16 @@ def serve(
     `late` may be negative.
     """
     arrived = rate * seconds
-    made = Served(
+    served = Served(
         arrived.copy(), np.zeros_like(arrived), np.zeros_like(arrived), np.zeros_like(arrived)
     )
     busy = np.flatnonzero((queue > 0) | (rate > capacity))
     if busy.size:
-        _busy(made, busy, queue[busy], rate[busy], capacity[busy], seconds, deadline, patience)
-    return made
+        _busy(served, busy, queue[busy], rate[busy], capacity[busy], seconds, deadline, patience)
+    return served
 
 
-def _busy(made: Served, rows, queue, rate, capacity, seconds, deadline, patience) -> None:  # type: ignore[no-untyped-def]
+def _busy(served: Served, rows, queue, rate, capacity, seconds, deadline, patience) -> None:  # type: ignore[no-untyped-def]
     """The simulations that queue. `rows` are their indices, the others their values."""
     cap, mark = capacity * patience, capacity * deadline
     spilled = np.maximum(queue - cap, 0.0)  # the capacity fell: the queue's end is refused
@@ -64,12 +64,12 @@ def _busy(made: Served, rows, queue, rate, capacity, seconds, deadline, patience
     to_cap = np.clip((cap - held) / steep, 0.0, seconds)
     refused = np.where(growing, slope * (seconds - to_cap), 0.0)
     in_time = rate * good
-    none = capacity <= 0
-    in_time[none], refused[none] = 0.0, rate[none] * seconds
-    made.in_time[rows] = in_time
-    made.late[rows] = np.maximum(rate * seconds - in_time - refused, 0.0) - spilled
-    made.refused[rows] = refused + spilled
-    made.queue[rows] = np.where(none, 0.0, np.clip(held + slope * seconds, 0.0, cap))
+    stopped = capacity <= 0
+    in_time[stopped], refused[stopped] = 0.0, rate[stopped] * seconds
+    served.in_time[rows] = in_time
+    served.late[rows] = np.maximum(rate * seconds - in_time - refused, 0.0) - spilled
+    served.refused[rows] = refused + spilled
+    served.queue[rows] = np.where(stopped, 0.0, np.clip(held + slope * seconds, 0.0, cap))
 
 
 def late_table(deadline: float, pod_qps: float) -> np.ndarray:

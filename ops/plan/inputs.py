@@ -42,9 +42,13 @@ def read(
         for key in data
         if key not in PARTS
     ]
-    own, grid, rows = data.get("base") or {}, data.get("grid") or {}, data.get("candidates") or []
+    shared, grid, rows = (
+        data.get("base") or {},
+        data.get("grid") or {},
+        data.get("candidates") or [],
+    )
     for key, value, expected in (
-        ("base", own, dict),
+        ("base", shared, dict),
         ("grid", grid, dict),
         ("candidates", rows, list),
     ):
@@ -67,7 +71,7 @@ def read(
         return [], problems
     if not grid and not rows:
         return [], [_problem(path, "grid", None, "a grid or a list of candidates")]
-    start = {**base, **own}
+    start = {**base, **shared}
     named = [(f"{path}: candidates[{number}]", {**start, **row}) for number, row in enumerate(rows)]
     named += [(f"{path}: grid", {**start, **row}) for row in _product(grid)]
     return _all(named, trace)
@@ -124,19 +128,19 @@ def _all(
         for key in (named[0][1] if named else {})
         if len({repr(row.get(key)) for _, row in named}) > 1 and key != "name"
     ]
-    made: list[Candidate] = []
+    candidates: list[Candidate] = []
     problems: dict[str, Problem] = {}
     for where, row in named:
-        one, wrong = candidate(resolved(row, trace), where)
+        tried, wrong = candidate(resolved(row, trace), where)
         if "name" not in row:
-            one = replace(
-                one,
+            tried = replace(
+                tried,
                 name=" ".join(f"{_short(key)}={row[key]}" for key in varied if key in row)
                 or "as given",
             )
-        made.append(one)
+        candidates.append(tried)
         problems.update({str(m): m for m in wrong})
-    return made, list(problems.values())
+    return candidates, list(problems.values())
 
 
 def resolved(row: Mapping[str, Any], trace: Trace) -> dict[str, Any]:
@@ -152,13 +156,17 @@ def resolved(row: Mapping[str, Any], trace: Trace) -> dict[str, Any]:
     spare = (
         max(1, math.ceil(0.1 * pods)) if spare == AUTO else spare if isinstance(spare, int) else 0
     )
-    given = row.get("autoscaler.maxReplicas", default().max_replicas)
-    most = pods if given == AUTO else given if isinstance(given, int) else pods
+    max_replicas = row.get("autoscaler.maxReplicas", default().max_replicas)
+    most_pods = (
+        pods if max_replicas == AUTO else max_replicas if isinstance(max_replicas, int) else pods
+    )
     automatic = {
         "headroom.nodes": spare,
         "autoscaler.maxReplicas": min(pods, 1000),
         "autoscaler.scaleUpPods": min(100, max(4, math.ceil(pods / 2))),
-        "nodePool.maxSize": min(1000, max(2, 2 * (nodes_for_pods(most, PODS_PER_NODE) + spare))),
+        "nodePool.maxSize": min(
+            1000, max(2, 2 * (nodes_for_pods(most_pods, PODS_PER_NODE) + spare))
+        ),
     }
     return {
         key: automatic[key] if value == AUTO and key in AUTOMATIC else value
@@ -193,18 +201,18 @@ def of_stack(path: Path) -> tuple[dict[str, Any], str, list[Problem]]:
         if isinstance(rest, dict)
         for key, value in rest.items()
     }
-    known = {key: value for key, value in {**flat, **rows}.items() if key in KEYS}
-    return known, str(config.get("alicloud:region", "")), []
+    settings = {key: value for key, value in {**flat, **rows}.items() if key in KEYS}
+    return settings, str(config.get("alicloud:region", "")), []
 
 
 def _short(key: str) -> str:
     return key.rpartition(".")[2]
 
 
-def _problem(path: Path, key: str | None, found: Any, expected: str) -> Problem:
+def _problem(path: Path, key: str | None, value: Any, expected: str) -> Problem:
     return Problem(
         f"candidates {path}" + (f": {key}" if key else ""),
-        found,
+        value,
         expected,
         "nothing can be tried",
         "correct the file; see docs/planner.md",

@@ -97,17 +97,17 @@ def candidate(
     values: Mapping[str, Any], where: str, defaults: Candidate | None = None
 ) -> tuple[Candidate, list[Problem]]:
     """The candidate that `values` (by dotted key) describe, and what is wrong with them."""
-    made, problems, fields = defaults or default(), [], {}
+    tried, problems, fields = defaults or default(), [], {}
     for name, value in values.items():
         key = KEYS.get(name) or PRIVATE.get(name)
         if key is None:
             guess = did_you_mean(name, KEYS)
-            known = "a setting the planner knows" + (guess or f": {', '.join(KEYS)}")
+            expected = "a setting the planner knows" + (guess or f": {', '.join(KEYS)}")
             problems.append(
                 Problem(
                     f"{where}: {name}",
                     value,
-                    known,
+                    expected,
                     "it would have no effect on the plan",
                     f"remove {name} or correct its name",
                 )
@@ -127,32 +127,37 @@ def candidate(
                 )
         if wrong is not None:
             problems.append(replace(wrong, field=f"{where}: {name}"))
-    kept = {**made.settings, **{name: value for name, value in values.items() if name in KEYS}}
-    made = replace(made, **fields, settings=kept)
-    return made, problems or _together(made, where)
+    kept = {**tried.settings, **{name: value for name, value in values.items() if name in KEYS}}
+    tried = replace(tried, **fields, settings=kept)
+    return tried, problems or _together(tried, where)
 
 
-def _together(made: Candidate, where: str) -> list[Problem]:
-    found = []
+def _together(tried: Candidate, where: str) -> list[Problem]:
+    problems = []
     for name, value, bound, other in (
-        ("nodePool.maxSize", made.max_size, made.min_size + 1, "more than nodePool.minSize"),
-        ("nodePool.maxSize", made.max_size, made.on_demand_base, "at least nodePool.onDemandBase"),
+        ("nodePool.maxSize", tried.max_size, tried.min_size + 1, "more than nodePool.minSize"),
         (
             "nodePool.maxSize",
-            made.max_size,
-            nodes_for_pods(made.max_replicas, PODS_PER_NODE) + made.headroom,
+            tried.max_size,
+            tried.on_demand_base,
+            "at least nodePool.onDemandBase",
+        ),
+        (
+            "nodePool.maxSize",
+            tried.max_size,
+            nodes_for_pods(tried.max_replicas, PODS_PER_NODE) + tried.headroom,
             "room for autoscaler.maxReplicas pods and headroom.nodes",
         ),
         (
             "autoscaler.maxReplicas",
-            made.max_replicas,
-            made.min_replicas,
+            tried.max_replicas,
+            tried.min_replicas,
             "at least autoscaler.minReplicas",
         ),
     ):
         if value < bound:
             text = f"{other}: {bound} or more"
-            found.append(
+            problems.append(
                 Problem(
                     f"{where}: {name}",
                     value,
@@ -161,7 +166,7 @@ def _together(made: Candidate, where: str) -> list[Problem]:
                     f"set {name} to {bound}",
                 )
             )
-    return found
+    return problems
 
 
 def _refused(name: str, value: Any) -> Problem | None:
@@ -177,11 +182,9 @@ def _refused(name: str, value: Any) -> Problem | None:
         )
     field, declaration = declared
     try:
-        annotation: Any = (
-            Annotated.__class_getitem__((field.annotation, *field.metadata))
-            if field.metadata
-            else field.annotation
-        )  # type: ignore
+        annotation: Any = field.annotation
+        if field.metadata:
+            annotation = Annotated[(annotation, *field.metadata)]
         TypeAdapter(annotation).validate_python(value, strict=True)
     except ValidationError:
         return Problem(
@@ -217,17 +220,17 @@ def _declared(name: str) -> tuple[Any, dict[str, str]] | None:
     group: type[Any] = Settings
     steps = name.split(".")
     for depth, step in enumerate(steps):
-        found = next(
+        declared = next(
             ((key, f) for key, f in group.model_fields.items() if step in (f.alias, key)), None
         )
-        if found is None:
+        if declared is None:
             return None
         if depth == len(steps) - 1:
-            extra = found[1].json_schema_extra
-            return found[1], {k: str(v) for k, v in extra.items()} if isinstance(
+            extra = declared[1].json_schema_extra
+            return declared[1], {k: str(v) for k, v in extra.items()} if isinstance(
                 extra, dict
             ) else {}
-        types = (found[1].annotation, *get_args(found[1].annotation))
+        types = (declared[1].annotation, *get_args(declared[1].annotation))
         inner = next(
             (each for each in types if isinstance(each, type) and issubclass(each, Group)), None
         )

@@ -101,37 +101,37 @@ def _pool_losses(
     rng: np.random.Generator, rate: float, seconds: float, type_index: int, zone: int
 ) -> list[Event]:
     """All nodes of one (type, zone) within three minutes, then out of stock."""
-    made: list[Event] = []
+    events: list[Event] = []
     at = rng.exponential(1 / rate)
     while at < seconds:
         back = at + _lognormal(rng, 23 * 60, 40 * 60)
-        made.append(Event(at, "out", zone=zone, type=type_index))
-        made += [
+        events.append(Event(at, "out", zone=zone, type=type_index))
+        events += [
             Event(at + delay, "kill", share, zone, type_index)
             for delay, share in ((0.0, 0.4), (60.0, 0.6), (180.0, 1.0))
         ]
-        made.append(Event(back, "back", zone=zone, type=type_index))
+        events.append(Event(back, "back", zone=zone, type=type_index))
         at = back + rng.exponential(1 / rate)
-    return made
+    return events
 
 
 def _harsh(rng: np.random.Generator, seconds: float) -> list[Event]:
-    made: list[Event] = []
+    events: list[Event] = []
     at = 0.0
     while at < seconds:
         end = at + rng.exponential(3.1 * 3600)
         part = at + rng.exponential(3600 / 0.54)
         while part < min(end, seconds):
-            made.append(Event(part, "kill", float(rng.uniform(0.1, 0.7))))
+            events.append(Event(part, "kill", float(rng.uniform(0.1, 0.7))))
             part += rng.exponential(3600 / 0.54)
         at = end + _lognormal(rng, 45 * 60, 4.1 * 3600)
-        made += [
+        events += [
             Event(end, "out"),
             Event(end, "kill", 0.5),
             Event(end + 60, "kill"),
             Event(at, "back"),
         ]
-    return [e for e in made if e.at < seconds]
+    return [e for e in events if e.at < seconds]
 
 
 def _lognormal(rng: np.random.Generator, median: float, average: float) -> float:

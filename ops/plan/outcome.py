@@ -91,12 +91,12 @@ def rows(
         for index, c in enumerate(batch.candidates)
         if not c.spot
     }
-    made = []
+    figures = []
     for index, candidate in enumerate(candidates):
         mine = batch.candidate == index
         cost, slo = totals.cost[mine], totals.slo[mine]
         beside = cost_of_twin.get(twin_key(candidate))
-        made.append(
+        figures.append(
             Row(
                 name=candidate.name,
                 cost=float(np.median(cost)),
@@ -116,35 +116,35 @@ def rows(
                 settings=dict(candidate.settings),
             )
         )
-    return made
+    return figures
 
 
 def _of(values: np.ndarray, mine: np.ndarray) -> float:
     return float(np.median(values[mine]))
 
 
-def frontier(found: Sequence[Row]) -> list[Row]:
+def frontier(rows: Sequence[Row]) -> list[Row]:
     """Rows that no other beats in both cost and worst SLO, cheapest first."""
-    best, kept = -1.0, []
-    for row in sorted(found, key=lambda r: (r.cost, -r.slo_worst)):
+    best, best_rows = -1.0, []
+    for row in sorted(rows, key=lambda r: (r.cost, -r.slo_worst)):
         if row.slo_worst > best + 1e-9:
-            kept.append(row)
+            best_rows.append(row)
             best = row.slo_worst
-    return kept
+    return best_rows
 
 
-def choose(found: Sequence[Row], slo: float) -> Row | None:
+def choose(candidates: Sequence[Row], slo: float) -> Row | None:
     """The cheapest row whose worst seed keeps `slo` (a share of 1), or None."""
-    good = [row for row in found if row.slo_worst >= slo]
+    good = [row for row in candidates if row.slo_worst >= slo]
     return min(good, key=lambda r: r.cost) if good else None
 
 
-def table(found: Sequence[Row], chosen: Row | None = None) -> str:
-    """The rows as text."""
-    width = max([len(r.name) for r in found] + [9])
+def table(figures: Sequence[Row], chosen: Row | None = None) -> str:
+    """The rows as a table in plain text; `chosen` is marked."""
+    width = max([len(r.name) for r in figures] + [9])
     head = f"{'candidate':<{width}}  {'CNY':>9}  {'of static':>9}  {'of on-dem.':>10}  {'SLO':>8}  {'worst':>8}  {'on-dem.':>7}  {'nodes':>6}"
     lines = [head]
-    for r in found:
+    for r in figures:
         mark = " <" if chosen is not None and r is chosen else ""
         beside = "-" if math.isnan(r.relative_on_demand) else f"{r.relative_on_demand:.3f}"
         lines.append(

@@ -10,8 +10,8 @@ from ops.plan.outcome import Row
 
 def draw(
     path: Path,
-    found: Sequence[Row],
-    kept: Sequence[Row],
+    rows: Sequence[Row],
+    frontier: Sequence[Row],
     chosen: Row | None,
     peers: Sequence[Row],
     slo: float,
@@ -28,16 +28,16 @@ def draw(
 
     figure, axes = pyplot.subplots(figsize=(9, 5.5))
     axes.scatter(
-        [r.cost for r in found],
-        [_missed(r) for r in found],
+        [r.cost for r in rows],
+        [_missed(r) for r in rows],
         s=22,
         color="#9aa5b1",
         label="candidates",
         zorder=2,
     )
     axes.plot(
-        [r.cost for r in kept],
-        [_missed(r) for r in kept],
+        [r.cost for r in frontier],
+        [_missed(r) for r in frontier],
         color="#1f6feb",
         marker="o",
         ms=5,
@@ -47,14 +47,14 @@ def draw(
     for peer in peers:
         axes.scatter(peer.cost, _missed(peer), marker="D", s=36, color="#b35900", zorder=3)
         left = peer.cost > 0.4 * max(p.cost for p in peers)
-        place = {"xytext": (-7, 5) if left else (7, 5), "ha": "right" if left else "left"}
+        position = {"xytext": (-7, 5) if left else (7, 5), "ha": "right" if left else "left"}
         axes.annotate(
             peer.name,
             (peer.cost, _missed(peer)),
             textcoords="offset points",
             fontsize=7,
             color="#b35900",
-            **place,
+            **position,
         )
     axes.axhline(1 - slo, color="#cf222e", lw=1, ls="--", zorder=1)
     words = {

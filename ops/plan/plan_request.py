@@ -52,9 +52,9 @@ class PlanRequest:
         problems += wrong
         if options.pod_qps and options.pod_qps > 0:
             self.parameters = replace(self.parameters, pod_qps=options.pod_qps)
-        found = self._load(problems)
-        if found:
-            self.load, self.disturbances = found
+        load = self._load(problems)
+        if load:
+            self.load, self.disturbances = load
             self.candidates = self._candidates(base, problems)
         if options.write and not stack_path(options.write).is_file():
             problems.append(
@@ -80,19 +80,21 @@ class PlanRequest:
             )
         if options.trace not in profiles() and not Path(options.trace).exists():
             names = [*synthetic.TRACES, *profiles()]
-            known = f"a CSV file, or one of {', '.join(names)}" + did_you_mean(options.trace, names)
+            expected = f"a CSV file, or one of {', '.join(names)}" + did_you_mean(
+                options.trace, names
+            )
             problems.append(
                 Problem(
                     "--trace",
                     options.trace,
-                    known,
+                    expected,
                     "there is no load to plan for",
                     "python -m ops.plan --list",
                 )
             )
             return None
         try:
-            read = (
+            measured = (
                 of_profile(options.trace)
                 if not options.trace.endswith(".csv")
                 else trace.read(Path(options.trace))
@@ -100,40 +102,40 @@ class PlanRequest:
         except PlanError as error:
             problems += error.problems
             return None
-        return (read.scaled(options.peak) if options.peak else read), Disturbances()
+        return (measured.scaled(options.peak) if options.peak else measured), Disturbances()
 
     def _candidates(self, base: dict[str, Any], problems: Problems) -> list[Candidate]:
         if self.options.candidates:
-            made, wrong = inputs.read(self.options.candidates, base, self.load)
+            candidates, wrong = inputs.read(self.options.candidates, base, self.load)
         else:
-            made, wrong = inputs.default_grid(base, self.load, self.parameters)
+            candidates, wrong = inputs.default_grid(base, self.load, self.parameters)
         problems += wrong
         unpriced = {
             instance_type
-            for candidate in made
+            for candidate in candidates
             for instance_type in candidate.instance_types
             if instance_type not in self.parameters.prices
         }
-        known = f"a type with a price: {', '.join(sorted(self.parameters.prices))}"
+        expected = f"a type with a price: {', '.join(sorted(self.parameters.prices))}"
         for instance_type in sorted(unpriced):
             remedy = f"give a table with {instance_type}: --prices FILE"
             problems.append(
                 Problem(
-                    "nodePool.instanceTypes", instance_type, known, "its cost is unknown", remedy
+                    "nodePool.instanceTypes", instance_type, expected, "its cost is unknown", remedy
                 )
             )
-        return made
+        return candidates
 
 
 def profiles() -> list[str]:
-    """The load profiles of the project."""
+    """Names of the project's load profiles."""
     return sorted(path.stem for path in (prices.ROOT / "profiles").glob("*.yaml"))
 
 
 def of_profile(name: str) -> Trace:
     """A load profile, of the project or in a file, second by second. Raises PlanError."""
     try:
-        found = load(name)
+        profile = load(name)
     except ProfileError as error:
         raise PlanError(
             [
@@ -146,8 +148,10 @@ def of_profile(name: str) -> Trace:
                 )
             ]
         ) from None
-    times = np.arange(0.0, found.seconds, 1.0)
-    return Trace(found.name, times, np.array([found.rate(t + 0.5) for t in times]), found.seconds)
+    times = np.arange(0.0, profile.seconds, 1.0)
+    return Trace(
+        profile.name, times, np.array([profile.rate(t + 0.5) for t in times]), profile.seconds
+    )
 
 
 def parameters_from_file(
@@ -168,10 +172,10 @@ def parameters_from_file(
         ]
     if not isinstance(data, dict):
         return parameters, [_parameter_problem(path, "", data, "a mapping")]
-    known, made, problems = {f.name for f in fields(ModelParameters)}, {}, []
+    known, changes, problems = {f.name for f in fields(ModelParameters)}, {}, []
     for key, value in data.items():
-        wanted = type(getattr(parameters, key)) if key in known else None
-        if wanted is None:
+        expected_type = type(getattr(parameters, key)) if key in known else None
+        if expected_type is None:
             problems.append(
                 _parameter_problem(
                     path,
@@ -186,18 +190,18 @@ def parameters_from_file(
             and len(value) == 2
             and all(isinstance(v, int | float) for v in value)
         ):
-            made[key] = uniform(*value)
+            changes[key] = uniform(*value)
         elif key in ("boot", "load") and isinstance(value, dict):
-            made[key] = tuple(sorted((float(p), float(v)) for p, v in value.items()))
+            changes[key] = tuple(sorted((float(p), float(v)) for p, v in value.items()))
         elif (
-            wanted in (int, float)
+            expected_type in (int, float)
             and isinstance(value, int | float)
             and not isinstance(value, bool)
             and value >= 0
         ):
-            made[key] = wanted(value)
-        elif wanted in (bool, str, dict) and isinstance(value, wanted):
-            made[key] = value
+            changes[key] = expected_type(value)
+        elif expected_type in (bool, str, dict) and isinstance(value, expected_type):
+            changes[key] = value
         else:
             problems.append(
                 _parameter_problem(
@@ -206,16 +210,16 @@ def parameters_from_file(
                     value,
                     "two seconds [low, high]"
                     if key in ("boot", "load")
-                    else f"a {wanted.__name__}, 0 or more",
+                    else f"a {expected_type.__name__}, 0 or more",
                 )
             )
-    return replace(parameters, **made), problems
+    return replace(parameters, **changes), problems
 
 
-def _parameter_problem(path: Path, key: str, found: Any, expected: str) -> Problem:
+def _parameter_problem(path: Path, key: str, value: Any, expected: str) -> Problem:
     return Problem(
         f"parameters {path}" + (f": {key}" if key else ""),
-        found,
+        value,
         expected,
         "something else would be simulated",
         "correct the file",
@@ -261,7 +265,7 @@ def _numbers(options: argparse.Namespace) -> list[Problem]:
 
 
 def stack_path(name: str) -> Path:
-    """The stack's file."""
+    """Path of the configuration file of stack `name`."""
     return prices.ROOT / f"Pulumi.{name}.yaml"
 
 

@@ -83,11 +83,11 @@ def load(path: Path | None = None, region: str = "") -> tuple[Prices, list[Probl
 _EMPTY = Prices({}, {}, {}, "", "")
 
 
-def _problem(path: Path, key: str, found: object, expected: str) -> Problem:
+def _problem(path: Path, key: str, value: object, expected: str) -> Problem:
     where = f"prices {path}" + (f": {key}" if key else "")
     return Problem(
         where,
-        found,
+        value,
         expected,
         "the plan has no costs",
         "correct the file, or leave --prices away for the shipped table",

@@ -19,7 +19,7 @@ class PlanError(Exception):
 
 
 class Problems(list[Problem]):
-    """Problems found so far."""
+    """A list of problems that can be raised together."""
 
     def check(self) -> None:
         """Raise PlanError if there are any."""

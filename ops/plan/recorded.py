@@ -93,7 +93,7 @@ def events_of(run: Recorded, begin: float) -> list[Event]:
     """Notices to nodes and changes of stock, as events of the market; `begin` is the load's first
     moment.
     """
-    made, notices, lengths = [], [], {}
+    events, notices, lengths = [], [], {}
     gone = {
         str(row["detail"]): float(row["t"]) for row in run.events if row.get("kind") == "node gone"
     }
@@ -104,7 +104,7 @@ def events_of(run: Recorded, begin: float) -> list[Event]:
             lengths[at] = max(gone.get(str(detail), at + 1e9) - at, 0.0)
         elif event == "reclaim" and isinstance(detail, dict):
             length = detail.get("notice")
-            made.append(
+            events.append(
                 Event(
                     at - begin,
                     "kill",
@@ -114,7 +114,7 @@ def events_of(run: Recorded, begin: float) -> list[Event]:
                 )
             )
         elif event in ("stock-out", "stock-back"):
-            made.append(Event(at - begin, "out" if event == "stock-out" else "back"))
+            events.append(Event(at - begin, "out" if event == "stock-out" else "back"))
     while notices:
         first = min(notices)
         group = [at for at in notices if at < first + TOGETHER]
@@ -124,7 +124,7 @@ def events_of(run: Recorded, begin: float) -> list[Event]:
         )
         length = float(np.median([lengths[at] for at in group]))
         notice = length if length < 1e6 else None
-        made.append(
+        events.append(
             Event(
                 first - begin,
                 "kill",
@@ -133,7 +133,7 @@ def events_of(run: Recorded, begin: float) -> list[Event]:
                 forced=True,
             )
         )
-    return made
+    return events
 
 
 def of_run(run: Recorded) -> Figures:
@@ -145,7 +145,7 @@ def of_run(run: Recorded) -> Figures:
     gaps = np.where((times >= begin - 1e-9) & (times < end), gaps, 0.0)
 
     def over(read: Any) -> float:
-        """Sum over time."""
+        """The figure integrated over time."""
         return float(np.dot([read(s) for s in run.samples], gaps))
 
     whole = max(float(gaps.sum()), 1e-9)

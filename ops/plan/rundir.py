@@ -15,19 +15,19 @@ from ops.plan.model_parameters import ModelParameters
 from ops.plan.simulate import Run, Totals
 
 
-def write(path: Path, run: Run, made: Totals, simulation: int, meta: dict[str, Any]) -> None:
+def write(path: Path, run: Run, totals: Totals, simulation: int, meta: dict[str, Any]) -> None:
     """Write one simulation of a recorded batch to the directory `path`; creates it if missing."""
     path.mkdir(parents=True, exist_ok=True)
     parameters, candidate = run.parameters, run.batch.candidates[run.batch.candidate[simulation]]
     first = float(meta.get("started") or time.time())
     document = {
         "kind": "simulation", "clock": parameters.clock, "started": first, "pod_qps": parameters.pod_qps, "settings": dict(candidate.settings),
-        "totals": _totals(made, simulation),
+        "totals": _totals(totals, simulation),
         **{name: meta.get(name, other) for name, other in (("stack", ""), ("profile", ""), ("seed", 0), ("scenario", ""), ("prices", {}))},
     }  # fmt: skip
     (path / "meta.json").write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
     every = max(1, round(parameters.clock / run.step))
-    series = {name: values[:, simulation] for name, values in made.history.items()}
+    series = {name: values[:, simulation] for name, values in totals.history.items()}
     with (path / "samples.jsonl").open("w") as file:
         for index in range(0, run.steps, every):
             file.write(json.dumps(_sample(series, index, run.step, first, parameters)) + "\n")
@@ -85,7 +85,7 @@ def _sample(
     }  # fmt: skip
 
 
-def _totals(made: Totals, simulation: int) -> dict[str, float]:
+def _totals(totals: Totals, simulation: int) -> dict[str, float]:
     names = (
         "requests",
         "in_time",
@@ -98,7 +98,7 @@ def _totals(made: Totals, simulation: int) -> dict[str, float]:
         "node_seconds",
         "on_demand_seconds",
     )
-    return {name: round(float(getattr(made, name)[simulation]), 6) for name in names}
+    return {name: round(float(getattr(totals, name)[simulation]), 6) for name in names}
 
 
 def _events(run: Run, simulation: int) -> list[dict[str, Any]]:

@@ -52,6 +52,17 @@ class Totals:
         """Share of requests answered in time."""
         return self.in_time / np.maximum(self.requests, 1e-9)
 
+    def requests_by_result(self) -> dict[str, Array]:
+        """All requests so far, and those of them that were not answered in time, by what became of
+        them.
+        """
+        return {
+            "requests": self.requests,
+            "late": self.late,
+            "refused": self.refused,
+            "lost_requests": self.lost_requests,
+        }
+
 
 class Run:
     """All simulations of one batch."""
@@ -85,15 +96,15 @@ class Run:
         self.table = (
             fluid.late_table(parameters.deadline, parameters.pod_qps) if parameters.bursty else None
         )
-        begin = (
+        first_pods = (
             self._first_pods()
             if start is None
             else np.broadcast_to(start, (self.batch.count,)).astype(np.int64)
         )
         self.fleet.start(
-            begin,
+            first_pods,
             *(
-                None if v is None else np.broadcast_to(v, begin.shape)
+                None if v is None else np.broadcast_to(v, first_pods.shape)
                 for v in (start_on_demand, start_spot)
             ),
         )
@@ -104,13 +115,13 @@ class Run:
             / self.step
             * self.parameters.clock
         )
-        wanted = []
+        pods = []
         for simulation, index in enumerate(self.batch.candidate):
             candidate = self.batch.candidates[index]
             need = np.ceil(rate[self.batch.seed[simulation]] / candidate.target_qps)
             minimum = candidate.minimum(0.0)
-            wanted.append(int(min(max(need, minimum), candidate.max_replicas)))
-        return np.array(wanted, np.int64)
+            pods.append(int(min(max(need, minimum), candidate.max_replicas)))
+        return np.array(pods, np.int64)
 
     def counts(self, seed: Array, begin: Array, end: Array) -> Array:
         """Requests that arrived between two moments; before the start the first minute's mean is
@@ -119,24 +130,22 @@ class Run:
         return self._until(seed, end) - self._until(seed, begin)
 
     def _until(self, seed: Array, time: Array) -> Array:
-        place = np.asarray(time, float) / self.step
+        position = np.asarray(time, float) / self.step
         before = (
-            np.minimum(place, 0.0)
+            np.minimum(position, 0.0)
             * self.so_far[min(self.steps, max(1, int(60 / self.step)))][seed]
             / max(1, int(60 / self.step))
         )
-        inside = np.clip(place, 0, self.steps)
+        inside = np.clip(position, 0, self.steps)
         low = np.minimum(inside.astype(np.int64), self.steps - 1)
         part = inside - low
         return before + self.so_far[low, seed] * (1 - part) + self.so_far[low + 1, seed] * part
 
     def go(self, progress: Progress | None = None) -> Totals:
         """Simulate to the end; `progress` is told the share that is done, 0 to 1."""
-        made = _nothing(self.batch, self.steps * self.step)
-        queue, series = (
-            np.zeros(self.batch.count),
-            _series(self.steps, self.batch.count) if self.record else {},
-        )
+        totals = _nothing(self.batch, self.steps * self.step)
+        queue = np.zeros(self.batch.count)
+        series = _series(self.steps, self.batch.count) if self.record else {}
         target = np.array([c.target_qps for c in self.batch.candidates], float)[
             self.batch.candidate
         ]
@@ -145,41 +154,32 @@ class Run:
             self._decide(now)
             transitions.tick(self.fleet, now)
             rate = self.arrivals[index][self.batch.seed] / self.step
-            before = (
-                (
-                    made.requests.copy(),
-                    made.late.copy(),
-                    made.refused.copy(),
-                    made.lost_requests.copy(),
-                )
-                if self.record
-                else ()
-            )
-            queue = self._serve(made, rate, queue)
-            self._account(made, rate, target)
+            if self.record:  # this step's requests: the totals after it less those before it
+                for name, count in totals.requests_by_result().items():
+                    series[name][index] = -count
+            queue = self._serve(totals, rate, queue)
+            self._account(totals, rate, target)
             if self.record:
+                for name, count in totals.requests_by_result().items():
+                    series[name][index] += count
                 self._note(series, index, rate, queue)
-                for name, was in zip(
-                    ("requests", "late", "refused", "lost_requests"), before, strict=True
-                ):
-                    series[name][index] = getattr(made, name) - was
             if progress and index % 2000 == 0:
                 progress(index / self.steps)
-        made.queued, made.history = queue, series
-        made.bills = self.fleet.bills or []
-        return made
+        totals.queued, totals.history = queue, series
+        totals.bills = self.fleet.bills or []
+        return totals
 
     def _decide(self, now: float) -> None:
-        wanted = self.fleet.desired.copy()
+        desired = self.fleet.desired.copy()
         for decider in self.deciders:
             if now % max(decider.every, self.step) < self.step / 2:
                 rows = decider.rows
-                wanted[rows] = decider.decide(
+                desired[rows] = decider.decide(
                     now, self.fleet.desired[rows], self.fleet.ready[rows], self.counts
                 )
-        self.fleet.want(wanted, now)
+        self.fleet.want(desired, now)
 
-    def _serve(self, made: Totals, rate: Array, queue: Array) -> Array:
+    def _serve(self, totals: Totals, rate: Array, queue: Array) -> Array:
         """Requests of this step. Deadlines are of the wall: k times as long in modelled seconds,
         and rates a k-th.
         """
@@ -202,23 +202,23 @@ class Run:
             slow = served.in_time * fluid.late_share(self.table, rate, capacity, fleet.ready)
             served.in_time -= slow
             served.late += slow
-        made.requests += rate * self.step
-        made.in_time += served.in_time
-        made.late += served.late
-        made.refused += served.refused
-        made.lost_requests += broken
+        totals.requests += rate * self.step
+        totals.in_time += served.in_time
+        totals.late += served.late
+        totals.refused += served.refused
+        totals.lost_requests += broken
         fleet.lost_serving_pods[:] = 0.0
         return served.queue
 
-    def _account(self, made: Totals, rate: Array, target: Array) -> None:
+    def _account(self, totals: Totals, rate: Array, target: Array) -> None:
         fleet, step = self.fleet, self.step
-        made.cost += fleet.rate * (step / 3600)
-        made.cost_spot += fleet.rate_spot * (step / 3600)
-        made.ready_seconds += fleet.ready * step
-        made.pod_seconds += fleet.desired * step
-        made.node_seconds += fleet.nodes * step
-        made.on_demand_seconds += fleet.nodes_on_demand * step
-        made.need_seconds += np.ceil(rate * self.parameters.clock / target) * step
+        totals.cost += fleet.rate * (step / 3600)
+        totals.cost_spot += fleet.rate_spot * (step / 3600)
+        totals.ready_seconds += fleet.ready * step
+        totals.pod_seconds += fleet.desired * step
+        totals.node_seconds += fleet.nodes * step
+        totals.on_demand_seconds += fleet.nodes_on_demand * step
+        totals.need_seconds += np.ceil(rate * self.parameters.clock / target) * step
 
     def _note(self, series: dict[str, Array], index: int, rate: Array, queue: Array) -> None:
         fleet = self.fleet
@@ -234,13 +234,13 @@ class Run:
             series["metric"][index, decider.rows] = decider.metric
 
 
-def _series(steps: int, batch: int) -> dict[str, Array]:
+def _series(steps: int, simulations: int) -> dict[str, Array]:
     names = (
         "rate", "queue", "desired", "ready", "ready_spot", "nodes", "on_demand", "expiring", "booting", "cost", "waiting", "wait", "metric",
         "up_spot", "detached", "list",
         "requests", "late", "refused", "lost_requests",
     )  # fmt: skip
-    return {name: np.zeros((steps, batch)) for name in names}
+    return {name: np.zeros((steps, simulations)) for name in names}
 
 
 def _nothing(batch: Batch, seconds: float) -> Totals:
@@ -253,8 +253,8 @@ def _nothing(batch: Batch, seconds: float) -> Totals:
 def _arrivals(
     trace: Trace, step: float, steps: int, seeds: int, first_seed: int, parameters: ModelParameters
 ) -> Array:
-    """Requests in each step, by seed: at random around the trace's rate, or exactly it where the
-    parameters isn't bursty.
+    """Requests in each step, by seed: at random around the trace's rate, or exactly that rate
+    where requests come evenly.
     """
     expected = trace.per_step(step, steps) / parameters.clock
     if not parameters.bursty or trace.exact:

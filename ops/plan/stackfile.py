@@ -14,19 +14,17 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from ops.plan.problems import PlanError
-from settings.core.problem import Problem
+from settings.core.problem import PROJECT, Problem
 from settings.core.stack_file import parse
-
-PROJECT = "elastic-inference"
 
 
 def commands(settings: Mapping[str, Any], stack: str | None = None) -> list[str]:
     """`pulumi config set` lines for the settings (dotted keys)."""
-    of = f" --stack {stack}" if stack else ""
-    made = []
+    option = f" --stack {stack}" if stack else ""
+    lines = []
     for key, value in sorted(settings.items()):
         if isinstance(value, (list, dict)):
-            made += commands(
+            lines += commands(
                 {f"{key}[{i}]": v for i, v in enumerate(value)}
                 if isinstance(value, list)
                 else {f"{key}.{k}": v for k, v in value.items()},
@@ -34,8 +32,8 @@ def commands(settings: Mapping[str, Any], stack: str | None = None) -> list[str]
             )
             continue
         text = json.dumps(value) if isinstance(value, bool | int | float) else f"'{value}'"
-        made.append(f"pulumi config set{of} --path '{PROJECT}:{key}' {text}")
-    return made
+        lines.append(f"pulumi config set{option} --path '{PROJECT}:{key}' {text}")
+    return lines
 
 
 def write(path: Path, settings: Mapping[str, Any]) -> list[str]:
@@ -64,11 +62,11 @@ def write(path: Path, settings: Mapping[str, Any]) -> list[str]:
 def _put(config: Any, key: str, value: Any) -> list[str]:
     group, _, name = key.partition(".")
     full = f"{PROJECT}:{group}"
-    place, last = (config.setdefault(full, {}), name) if name else (config, full)
-    old = place.get(last)
+    settings, last = (config.setdefault(full, {}), name) if name else (config, full)
+    old = settings.get(last)
     if old == value and type(old) is type(value):
         return []
-    place[last] = value
+    settings[last] = value
     return [f"{key}: {'not set' if old is None else old} -> {value}"]
 
 
@@ -82,8 +80,8 @@ def _round_trip() -> Any:
 
 def _check(path: Path, before: str, after: str) -> None:
     """Let the program judge the file as it would be; what was wrong before doesn't count."""
-    known = {problem.field for problem in _problems(path, before)}
-    new = [problem for problem in _problems(path, after) if problem.field not in known]
+    earlier = {problem.field for problem in _problems(path, before)}
+    new = [problem for problem in _problems(path, after) if problem.field not in earlier]
     if new:
         raise PlanError(
             [

@@ -104,5 +104,5 @@ def make(name: str, peak: float, seconds: float | None = None) -> tuple[Trace, D
     entry = TRACES[name]
     length = seconds or entry.seconds
     times = np.arange(0.0, length, entry.grid)
-    made = Trace(name, times, entry.shape(times + entry.grid / 2), length)
-    return made.scaled(peak), entry.disturbances(length)
+    trace = Trace(name, times, entry.shape(times + entry.grid / 2), length)
+    return trace.scaled(peak), entry.disturbances(length)

@@ -35,14 +35,14 @@ class Trace:
 
     @property
     def peak(self) -> float:
-        """Highest rate of a minute."""
+        """Highest rate of a minute, requests per second."""
         steps = max(1, int(self.seconds // 60))
         width = min(60.0, self.seconds)
         return float(self.per_step(width, steps).max() / width)
 
     @property
     def mean(self) -> float:
-        """Mean rate."""
+        """Mean rate over the whole trace, requests per second."""
         return float(self.per_step(self.seconds, 1)[0] / self.seconds)
 
     def scaled(self, peak: float) -> Trace:
@@ -120,11 +120,11 @@ def _rows(path: Path, reader: csv.DictReader, problems: Problems) -> list[tuple[
     return rows
 
 
-def _problem(path: Path, line: int | None, found: object, expected: str) -> Problem:
+def _problem(path: Path, line: int | None, value: object, expected: str) -> Problem:
     where = f"trace {path}" + (f", line {line}" if line else "")
     return Problem(
         where,
-        found,
+        value,
         expected,
         "there is no load to plan for",
         "correct the file, or use a built-in trace: --trace S3",

@@ -12,13 +12,16 @@ def step(
     queue: float, rate: float, capacity: float, seconds: float = 5.0
 ) -> tuple[float, float, float, float]:
     """One step of one simulation: in time, late, refused, queue."""
-    made = fluid.serve(
-        *(np.array([value]) for value in (queue, rate, capacity)),
+    served = fluid.serve(
+        np.array([queue]),
+        np.array([rate]),
+        np.array([capacity]),
         seconds,
         deadline=1.0,
         patience=10.0,
     )
-    return tuple(float(part[0]) for part in (made.in_time, made.late, made.refused, made.queue))  # type: ignore[return-value]
+    in_time, late, refused, left = served.in_time, served.late, served.refused, served.queue
+    return float(in_time[0]), float(late[0]), float(refused[0]), float(left[0])
 
 
 def test_below_capacity_everything_is_in_time() -> None:

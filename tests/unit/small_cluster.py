@@ -108,24 +108,32 @@ class Small:
             NOW + self.second,
         ):
             match action:
-                case Cordon(one, why):
-                    self.nodes[one.name] = replace(
-                        self.nodes[one.name], unschedulable=True, cordon_reason=why
+                case Cordon(cordoned, why):
+                    self.nodes[cordoned.name] = replace(
+                        self.nodes[cordoned.name], unschedulable=True, cordon_reason=why
                     )
-                case Detach(one, why):
-                    self.pods[one.name] = replace(
-                        one, template_hash="", detached_hash=one.template_hash, detach_reason=why
+                    node_name = cordoned.name
+                case Detach(moved, why):
+                    self.pods[moved.name] = replace(
+                        moved,
+                        template_hash="",
+                        detached_hash=moved.template_hash,
+                        detach_reason=why,
                     )
-                case Evict(one, _):
-                    if not self._evict(one.name):
+                    node_name = moved.node
+                case Evict(moved, _):
+                    if not self._evict(moved.name):
                         continue
-                case Delete(one, _, _):
-                    self.pods.pop(one.name, None)
-            place = one.name if isinstance(action, Cordon) else one.node
-            self.did.append((type(action).__name__, place))
+                    node_name = moved.node
+                case Delete(moved, _, _):
+                    self.pods.pop(moved.name, None)
+                    node_name = moved.node
+                case other:
+                    raise AssertionError(f"the small cluster does not know {other}")
+            self.did.append((type(action).__name__, node_name))
 
     def _evict(self, name: str) -> bool:
-        """Granted while no more than the budget's pods would be missing from the wanted number."""
+        """Granted while at most `budget` of the desired pods would be missing."""
         others = sum(one.ready for one in self.pods.values() if one.name != name)
         granted = self.budget >= 0 and others >= self.desired - self.budget
         if granted:
