@@ -31,49 +31,50 @@ HEAD = """# Faults during up, refresh and destroy
 
 Written by `make prove ITEM=C3` (`tests/faults`); not edited by hand.
 
-Every call that the cloud half of the graph makes to the region in a clean `up`, `refresh` and `destroy` of stack `local` (real program,
-real CLI, real alicloud plugin, region double; what lives inside the cluster is on [a page of its own](faults-cluster.md)) is struck once
-by each fault that can mean anything for it. Then the same command is given again, as `make up` does it: what a run left pending is
-settled first. After a refresh that believed a wrong answer it is an up; `destroy` is the engine's own, `make destroy` runs it in stages
-and repeats it by itself. That goes on until state and region are as after a clean run: the same resources with the same inputs and
-outputs in the state, each as an up leaves it or as a refresh reads it, nothing pending; the same resources in the region with the same
-settings, nothing twice, nothing left, no instance without a pool. A case counts only if its fault was really hit.
+The cases: every call that the cloud half of the graph makes in a clean `up`, `refresh` and `destroy` of stack `local`, under every fault that
+can have an effect on it. Program, CLI and alicloud plugin are real, the cloud is the lab's double; objects in the cluster are on
+[a page of their own](faults-cluster.md). Each case injects one fault and then repeats the same command as `make up` does: it first settles
+what a run left pending. After a refresh that was given a wrong answer, the command is an `up`; `destroy` is the engine's own (`make destroy`
+runs it in stages and repeats it automatically). The repetition ends when state and cloud are as after a clean run: the same resources with the
+same inputs and outputs in the state (as an `up` leaves them or a refresh reads them) and nothing pending; the same resources with the same
+settings in the cloud, no duplicate, no leftover, no instance outside of a pool. A case counts only if its fault was really injected.
 
-| fault | what the region does |
+| fault | what the cloud double does |
 |---|---|
 | throttled | refuses the call: 429 `Throttling.User`, of OSS 503 `QpsLimitExceeded` |
 | 5xx | refuses the call: 500 `InternalError` |
-| timeout | gives no answer until the plugin's read timeout is over (1.5 s here); clients without one are cut off after 3 s |
+| timeout | gives no answer until the plugin's read timeout is over (1.5 s here); clients without a timeout are cut off after 3 s |
 | reset | cuts the connection, the call is not done |
 | lost | does the call and cuts the connection |
-| stale | answers two calls as the region was before this run (slow consistency); not for OSS objects, which have none |
-| stuck | answers two polls with the state of something still at work |
-| page | cuts a listing into pages of one row |
-| kill-before | holds the call while the CLI is killed (-9), with all it started; the call is never done |
-| kill-after | does the call, holds the answer, and the CLI is killed likewise |
+| stale | answers two calls with the state before this run (slow consistency); not for OSS objects, which are consistent |
+| stuck | answers two polls with the state of an operation that is still running |
+| page | splits a listing into pages of one row |
+| kill-before | holds the call while the CLI and all its children are killed (-9); the call is never done |
+| kill-after | does the call, holds the answer, and kills the CLI and its children |
 
-A cell says which run of the command ended as it should: **1** the one that was struck, **2** the next one. – the fault means nothing
-for this call or made no difference to its answer. = the call changes nothing, so for the client this is the fault to the left (*reset*,
-*kill-before*). Blank: not run. Where an operation makes a call several times (×n) each one is a case; the cell shows the worst of those
-run.
+A cell says which run of the command ended as it should: **1** the one with the fault, **2** the next one. – the fault has no meaning for
+this call or made no difference to its answer. = the call changes nothing, so for the client this is the same as the fault to the left
+(*reset*, *kill-before*). Blank: not run. If an operation makes a call several times (×n), each one is a case; the cell shows the worst of those
+that were run.
 
-Up to ten faults of one kind at different calls share a run, to save time. The cell then counts from the run that was struck by this
-fault to the one after which all of them had struck and everything was as it should: alone it would be no more. A case that was not hit in
-company, or whose company did not end well, was run again alone. A kill has its own run.
+Up to ten faults of one kind at different calls share a run, to save time. The cell then counts from the run with this fault to the run
+after which all of them had been injected and everything was as it should be; alone it would not be more. A case whose fault was not injected
+in such a run, or whose run did not converge, was run again alone. A kill has its own run.
 """
 
 
-HEAD_CLUSTER = """# Faults while objects in the cluster are made, changed and removed
+HEAD_CLUSTER = """# Faults while objects in the cluster are created, changed and deleted
 
 Written by `make prove ITEM=C3` (`tests/faults`); not edited by hand.
 
-Every call that the kubernetes plugin (the published provider's own package) makes to the cluster's API server for the objects of stack
-`local` is struck (real program, real CLI, real control plane, stub pods), between the plugin and the API server, in four operations:
-*create* is an `up` that makes all objects, the node pool and the bucket being there; *update* an `up` after a change of five settings, by
-which objects change in place and volume and claim are replaced; *refresh objects* a `refresh`; *delete* a `destroy` of all objects. Then
-the same command is given again, as `make up` does it, until state and cluster are as after a clean run: the same objects with the same
-contents, nothing twice (names that the plugin draws included), nothing left, nothing pending, and **no creation has changed an object
-that was there**, and no field is held under a name of the plugin's other than the state's (its next change would be a conflict).
+The cases: every call that the kubernetes plugin (the published provider's own package) makes to the cluster's API server for the objects of
+stack `local`, under every fault. Program, CLI and control plane are real, pods are stub pods; the fault is injected between the plugin and
+the API server, in four operations: *create* is an `up` that creates all objects when node pool and bucket exist already; *update* is an `up`
+after a change of five settings, by which objects change in place and volume and claim are replaced; *refresh objects* is a `refresh`; *delete*
+is a `destroy` of all objects. Each case then repeats the same command as `make up` does, until state and cluster are as after a clean run: the
+same objects with the same contents, no duplicate (auto-generated names included), no leftover, nothing pending. Also, **no create may have
+changed an object that existed**, and no field may belong to a field manager of the plugin other than the state's (its next change would be a
+conflict).
 
 | fault | what the API server, or what kills, does |
 |---|---|
@@ -83,22 +84,22 @@ that was there**, and no field is held under a name of the plugin's other than t
 | timeout | refuses the call: 504 `Timeout` |
 | reset | cuts the connection, the call is not done |
 | lost | does the call and cuts the connection |
-| lost-4.29 | the same, while creations are sent as plugins from 4.29.0 on send them (below) |
-| plugin-killed | does the call, and the plugin is killed (-9) before it has the answer; the CLI lives on |
-| kill-before | holds the call while the CLI is killed (-9), with all it started; the call is never done |
-| kill-after | does the call, holds the answer, and the CLI is killed likewise |
+| lost-4.29 | the same, with creates sent in the form of plugins from 4.29.0 on (below) |
+| plugin-killed | does the call, and kills the plugin (-9) before it has the answer; the CLI keeps running |
+| kill-before | holds the call while the CLI and all its children are killed (-9); the call is never done |
+| kill-after | does the call, holds the answer, and kills the CLI and its children |
 
 A plugin up to 4.28 (the one that is built here is 4.25.0) creates by server-side apply, which takes over an object of the same name. From
-4.29.0 on it creates by POST, which such an object refuses (409 `AlreadyExists`), under the field manager `pulumi-kubernetes`. Under the
-faults *lost-4.29*, *plugin-killed* and *kill-after* all creations of all runs are sent as the newer ones send them, so what converges
-here converges with both. Under the other faults a creation that the API server answered 200 (there was one) instead of 201 (made) counts
-as not converging.
+4.29.0 on it creates by POST, which fails if the object exists (409 `AlreadyExists`), under the field manager `pulumi-kubernetes`. Under the
+faults *lost-4.29*, *plugin-killed* and *kill-after* the creates of all runs are sent in the newer form, so what converges here converges with
+both. Under the other faults a create that the API server answered with 200 (the object existed) instead of 201 (created) counts as not
+converging.
 
-A cell says which run of the command ended as it should: **1** the one that was struck, **2** the next one, and so on. – the fault means
-nothing for this call or made no difference. Blank: not run. Of reads the first of a name is struck, for the others are the same code;
-kills strike the first call of six kinds of objects, which differ in how the plugin names, makes or waits for them. Where an operation
-makes a call several times (×n) each one is a case; the cell shows the worst of those run. Up to twenty faults of one kind at different
-calls share a run; objects that wait for a refused one are hit in a later run then. A kill has its own run.
+A cell says which run of the command ended as it should: **1** the one with the fault, **2** the next one, and so on. – the fault has no
+meaning for this call or made no difference. Blank: not run. Of reads only the first of each name gets a fault, because the others run the same
+code; kills are injected at the first call of six kinds of objects, which differ in how the plugin names, creates or awaits them. If an operation
+makes a call several times (×n), each one is a case; the cell shows the worst of those that were run. Up to twenty faults of one kind at
+different calls share a run; objects that wait for a refused one get their fault in a later run. A kill has its own run.
 """
 
 
