@@ -37,10 +37,8 @@ class Hpa:
         self.every = parameters.sync
         mine = [batch.candidates[index] for index in batch.candidate[rows]]
         self.target = np.array([c.target_qps for c in mine], float)
-        self.low, self.high = (
-            np.array([getattr(c, name) for c in mine], np.int64)
-            for name in ("min_replicas", "max_replicas")
-        )
+        self.low = np.array([c.min_replicas for c in mine], np.int64)
+        self.high = np.array([c.max_replicas for c in mine], np.int64)
         self.seed = batch.seed[rows]
         self.windows = np.array([c.metric(parameters.clock) for c in mine]) * parameters.clock
         self.mine, self.scheduled = mine, any(c.floors for c in mine)
@@ -139,10 +137,8 @@ class Kpa:
         mine = [batch.candidates[index] for index in batch.candidate[rows]]
         self.rows, self.parameters, self.seed = rows, parameters, batch.seed[rows]
         self.target = np.array([c.target_qps for c in mine], float)
-        self.low, self.high = (
-            np.array([getattr(c, name) for c in mine], np.int64)
-            for name in ("min_replicas", "max_replicas")
-        )
+        self.low = np.array([c.min_replicas for c in mine], np.int64)
+        self.high = np.array([c.max_replicas for c in mine], np.int64)
         self.panic_until = np.full(rows.size, -np.inf)
         self.metric = np.zeros(rows.size)
 
@@ -180,10 +176,8 @@ class SkyServe:
         mine = [batch.candidates[index] for index in batch.candidate[rows]]
         self.rows, self.parameters, self.seed = rows, parameters, batch.seed[rows]
         self.target = np.array([c.target_qps for c in mine], float)
-        self.low, self.high = (
-            np.array([getattr(c, name) for c in mine], np.int64)
-            for name in ("min_replicas", "max_replicas")
-        )
+        self.low = np.array([c.min_replicas for c in mine], np.int64)
+        self.high = np.array([c.max_replicas for c in mine], np.int64)
         self.up, self.down = np.zeros(rows.size), np.zeros(rows.size)
         self.metric = np.zeros(rows.size)
 

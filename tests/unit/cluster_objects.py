@@ -72,7 +72,7 @@ def snapshot(
     )
 
 
-def told(actions: Iterable[Action]) -> list[tuple[str, str]]:
+def steps(actions: Iterable[Action]) -> list[tuple[str, str]]:
     """(type, object) of each action."""
     return [
         (

@@ -37,15 +37,15 @@ class Small:
         ]
         self.nodes = {name: node(name, spot=spot) for name, spot in names}
         self.pods = {f"p-{name}": pod(f"p-{name}", name) for name in self.nodes}
-        self.desired, self.second, self._made = len(self.nodes), 0, 0
+        self.desired, self.second, self._created = len(self.nodes), 0, 0
         self._booting: list[tuple[int, str]] = []
         self._placed: dict[str, int] = {}
-        self._told = [name for name in self.nodes if name.startswith("s")]
-        self._relief = {f"r{n}": name for n, name in enumerate(self._told[: self.remedies])}
+        self._under_notice = [name for name in self.nodes if name.startswith("s")]
+        self._relief = {f"r{n}": name for n, name in enumerate(self._under_notice[: self.remedies])}
 
     def lose_spot(self, seconds: int = 420) -> Small:
         """Notice for all preemptible nodes now, and what becomes of it within so many seconds."""
-        for name in self._told:
+        for name in self._under_notice:
             self.nodes[name] = replace(self.nodes[name], notice_at=NOW)
         self._booting += [(BOOT, name) for name in self._relief]
         for self.second in range(seconds):
@@ -53,7 +53,7 @@ class Small:
             self._controllers()
             if self.handler:
                 self._handle()
-            self.serving.append(sum(one.ready for one in self.pods.values()))
+            self.serving.append(sum(each.ready for each in self.pods.values()))
         return self
 
     def _cloud(self) -> None:
@@ -66,34 +66,38 @@ class Small:
             if name in self._relief and (old := self._relief[name]) in self.nodes:
                 self.nodes[old] = replace(self.nodes[old], unschedulable=True)
         if self.second == NOTICE:
-            for name in self._told:
+            for name in self._under_notice:
                 self.nodes.pop(name)
             self.pods = {
-                key: one for key, one in self.pods.items() if not one.node or one.node in self.nodes
+                key: each
+                for key, each in self.pods.items()
+                if not each.node or each.node in self.nodes
             }
         for new, old in self._relief.items():
-            for one in [
+            for each in [
                 p
                 for p in self.pods.values()
                 if new in self.nodes and p.node == old and p.template_hash
             ]:
-                self._evict(one.name)
+                self._evict(each.name)
 
     def _controllers(self) -> None:
         """The ReplicaSet makes what is missing, the scheduler places it, the node scaler orders for
         what finds no room.
         """
-        for _ in range(self.desired - sum(bool(one.template_hash) for one in self.pods.values())):
-            self._made += 1
-            self.pods[f"n{self._made}"] = pod(f"n{self._made}", created=NOW + self.second)
-        taken = {one.node for one in self.pods.values()}
+        for _ in range(self.desired - sum(bool(each.template_hash) for each in self.pods.values())):
+            self._created += 1
+            self.pods[f"n{self._created}"] = pod(f"n{self._created}", created=NOW + self.second)
+        taken = {each.node for each in self.pods.values()}
         free = [
-            name for name, one in self.nodes.items() if not one.unschedulable and name not in taken
+            name
+            for name, each in self.nodes.items()
+            if not each.unschedulable and name not in taken
         ]
-        waiting = [one for one in self.pods.values() if not one.node]
-        for one, place in zip(waiting, free, strict=False):
-            self.pods[one.name] = replace(one, node=place)
-            self._placed[one.name] = self.second
+        waiting = [each for each in self.pods.values() if not each.node]
+        for each, node_name in zip(waiting, free, strict=False):
+            self.pods[each.name] = replace(each, node=node_name)
+            self._placed[each.name] = self.second
         for name, since in self._placed.items():
             if name in self.pods and self.second - since >= LOAD:
                 self.pods[name] = replace(self.pods[name], ready=True)
@@ -134,7 +138,7 @@ class Small:
 
     def _evict(self, name: str) -> bool:
         """Granted while at most `budget` of the desired pods would be missing."""
-        others = sum(one.ready for one in self.pods.values() if one.name != name)
+        others = sum(each.ready for each in self.pods.values() if each.name != name)
         granted = self.budget >= 0 and others >= self.desired - self.budget
         if granted:
             self.pods.pop(name)

@@ -65,10 +65,10 @@ class Server:
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """The next prepared watch; an error where there is none."""
         self.calls.append(("WATCH", path, query["resourceVersion"]))
-        found = self.watches.pop(0) if self.watches else ApiError(0, path, "down")
-        if isinstance(found, ApiError):
-            raise found
-        yield from found
+        events = self.watches.pop(0) if self.watches else ApiError(0, path, "down")
+        if isinstance(events, ApiError):
+            raise events
+        yield from events
 
     def _on_lease(self, method: str, body: Any) -> dict[str, Any]:
         if method == "GET" and self.lease is None:
@@ -188,9 +188,9 @@ def test_an_eviction_asks_the_disruption_budget_about_this_very_pod() -> None:
 
 
 def test_a_pod_is_force_deleted_only_when_the_server_itself_does_not_know_its_node() -> None:
-    known = Server()
-    assert executor(known).perform(ForceDelete(pod("a", "n1"))) is None
-    assert [method for method, _, _ in known.calls] == ["GET"]
+    knows_node = Server()
+    assert executor(knows_node).perform(ForceDelete(pod("a", "n1"))) is None
+    assert [method for method, _, _ in knows_node.calls] == ["GET"]
     gone = Server(**{"/nodes/": 404})
     executor(gone).perform(ForceDelete(pod("a", "n1")))
     assert gone.calls[1:] == [
@@ -210,8 +210,8 @@ def test_a_refusal_is_never_an_error_of_the_handler(
     status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert executor(Server(**{"/eviction": status})).perform(Evict(pod("a", "n1"), "")) is None
-    said = capsys.readouterr().out
-    assert ('"level": "error"' in said) is (status in (500, 0)) and "Traceback" not in said
+    log = capsys.readouterr().out
+    assert ('"level": "error"' in log) is (status in (500, 0)) and "Traceback" not in log
 
 
 def test_what_was_done_is_not_done_again_at_once_and_what_was_refused_soon() -> None:
@@ -303,5 +303,5 @@ def test_a_decision_that_fails_keeps_no_other_from_being_made(
         raise RuntimeError("bug")
 
     monkeypatch.setattr(loop, "DECISIONS", (broken, *loop.DECISIONS))
-    found = loop.decide(snapshot([], [pod("a", "gone")], 1), config(), 0)
-    assert [type(one).__name__ for one in found] == ["ForceDelete"]
+    made_actions = loop.decide(snapshot([], [pod("a", "gone")], 1), config(), 0)
+    assert [type(action).__name__ for action in made_actions] == ["ForceDelete"]

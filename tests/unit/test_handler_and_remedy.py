@@ -18,13 +18,16 @@ WANTED = SPOT + ON_DEMAND
 def test_no_pod_is_missing_at_any_second_whether_acks_remedy_acts_or_fails(remedies: int) -> None:
     played = Small(SPOT, ON_DEMAND, remedies).lose_spot()
     assert min(played.serving) >= WANTED and played.serving[-1] == WANTED
-    assert {one.node for one in played.pods.values()}.isdisjoint({f"s{n}" for n in range(SPOT)})
+    assert {each.node for each in played.pods.values()}.isdisjoint({f"s{n}" for n in range(SPOT)})
 
 
 def test_every_node_goes_through_the_same_steps_whether_acks_remedy_acts_or_fails() -> None:
     acts, fails = (Small(SPOT, ON_DEMAND, remedies).lose_spot() for remedies in (SPOT, 0))
     for name in (f"s{n}" for n in range(SPOT)):
-        steps = [[kind for kind, place in played.did if place == name] for played in (acts, fails)]
+        steps = [
+            [action for action, node_name in played.did if node_name == name]
+            for played in (acts, fails)
+        ]
         assert steps[0] == steps[1] == ["Cordon", "Detach", "Evict"]
 
 
@@ -40,7 +43,9 @@ def test_evictions_wait_for_the_budget_and_what_it_never_grants_is_deleted_befor
     None
 ):
     played = Small(SPOT, ON_DEMAND, SPOT, budget=-1).lose_spot()
-    steps = [[kind for kind, place in played.did if place == f"s{n}"] for n in range(SPOT)]
+    steps = [
+        [action for action, node_name in played.did if node_name == f"s{n}"] for n in range(SPOT)
+    ]
     assert steps == [["Cordon", "Detach", "Delete"]] * SPOT
     assert min(played.serving) >= WANTED, "they are replaced by then"
     assert NOTICE > BOOT + LOAD
@@ -51,6 +56,6 @@ def test_losing_every_preemptible_node_without_notice_leaves_the_on_demand_share
     for name in [f"s{n}" for n in range(SPOT)]:
         played.nodes.pop(name)
         played.pods.pop(f"p-{name}")
-    played._told = []
+    played._under_notice = []
     played.lose_spot()
     assert min(played.serving) == ON_DEMAND and played.serving[BOOT + LOAD + 2] == WANTED

@@ -11,7 +11,7 @@ from interruption_handler.actions import SaveNote, SetDeletionCost
 from interruption_handler.config import CapacityMix
 from interruption_handler.pool_sizing import on_demand_nodes
 from interruption_handler.snapshot import ClusterSnapshot
-from tests.unit.cluster_objects import NOW, config, detached, node, pod, snapshot, told
+from tests.unit.cluster_objects import NOW, config, detached, node, pod, snapshot, steps
 
 MIX = CapacityMix(base=0, percent=30, points=4, after_seconds=300, max_nodes=40)
 CONFIG = config(capacity_mix=MIX)
@@ -28,15 +28,15 @@ def cluster(
     nodes = [node(f"s{n}") for n in range(spot)] + [
         node(f"d{n}", spot=False) for n in range(on_demand)
     ]
-    serving = [pod(f"p-{one.name}", one.name) for one in nodes]
+    serving = [pod(f"p-{each.name}", each.name) for each in nodes]
     memory = {capacity_mix.NOTE: json.dumps(note)} if note is not None else {}
     return snapshot([*nodes, *more], [*serving, *pods], len(serving), notes=memory)
 
 
 def noted(actions: list) -> dict[str, Any]:
     """The note that is written."""
-    (found,) = [one for one in actions if isinstance(one, SaveNote)]
-    return json.loads(found.value or "{}")
+    (save,) = [action for action in actions if isinstance(action, SaveNote)]
+    return json.loads(save.value or "{}")
 
 
 @pytest.mark.parametrize(
@@ -76,12 +76,12 @@ def test_the_base_is_no_surplus() -> None:
 
 def test_too_many_pay_as_you_go_nodes_are_only_noted_at_first() -> None:
     actions = list(capacity_mix.decide(cluster(6, 14), CONFIG, NOW))
-    assert told(actions) == [("SaveNote", "")] and noted(actions) == {"over": NOW}
+    assert steps(actions) == [("SaveNote", "")] and noted(actions) == {"over": NOW}
 
 
 def test_after_a_while_one_is_replaced_as_a_probe() -> None:
     actions = list(capacity_mix.decide(cluster(6, 14, {"over": NOW - 300}), CONFIG, NOW))
-    assert [kind for kind, _ in told(actions)] == ["SaveNote", "Cordon"] and noted(actions)[
+    assert [kind for kind, _ in steps(actions)] == ["SaveNote", "Cordon"] and noted(actions)[
         "size"
     ] == 1
 
@@ -89,7 +89,7 @@ def test_after_a_while_one_is_replaced_as_a_probe() -> None:
 def test_a_cordoned_nodes_pod_is_detached_only_then() -> None:
     marked = node("marked", spot=False, unschedulable=True, cordon_reason="mix")
     seen = cluster(6, 13, {"over": 1, "started": NOW, "size": 1}, (marked,), (pod("x", "marked"),))
-    assert told(capacity_mix.decide(seen, CONFIG, NOW + 1)) == [("Detach", "x")]
+    assert steps(capacity_mix.decide(seen, CONFIG, NOW + 1)) == [("Detach", "x")]
 
 
 def test_a_probe_that_brings_a_preemptible_node_is_followed_by_more() -> None:
@@ -122,7 +122,7 @@ def test_a_probe_that_brings_pay_as_you_go_again_is_taken_back_and_the_next_come
                 NOW + 90,
             )
         )
-        assert told(actions)[:2] == [("Uncordon", "marked"), ("Reattach", "x")]
+        assert steps(actions)[:2] == [("Uncordon", "marked"), ("Reattach", "x")]
         note = {**noted(actions), "started": NOW}
         pauses.append(note["pause"])
         assert note["size"] == 1
@@ -139,18 +139,18 @@ def test_no_replacement_starts_while_something_else_is_in_progress() -> None:
         cluster(6, 14, {**note, "next": NOW + 1}),
     ]
     for seen in busy:
-        assert told(capacity_mix.decide(seen, CONFIG, NOW)) == []
+        assert steps(capacity_mix.decide(seen, CONFIG, NOW)) == []
 
 
 def test_the_pool_must_have_room_for_the_replacement() -> None:
     full = config(capacity_mix=replace(MIX, max_nodes=20))
-    assert told(capacity_mix.decide(cluster(6, 14, {"over": 1}), full, NOW)) == []
+    assert steps(capacity_mix.decide(cluster(6, 14, {"over": 1}), full, NOW)) == []
 
 
 def test_a_node_that_the_scaler_did_not_remove_is_uncordoned() -> None:
     marked = node("marked", spot=False, unschedulable=True, cordon_reason="mix")
     seen = cluster(14, 6, {"ended": NOW - 1801}, (marked,))
-    assert told(capacity_mix.decide(seen, CONFIG, NOW)) == [("Uncordon", "marked")]
+    assert steps(capacity_mix.decide(seen, CONFIG, NOW)) == [("Uncordon", "marked")]
 
 
 def test_a_note_that_can_not_be_read_is_no_note() -> None:
@@ -171,22 +171,22 @@ def test_whatever_the_hpa_leaves_has_the_wanted_mix_as_far_as_there_are_such_pod
     spot: int, on_demand: int
 ) -> None:
     costs = {
-        one.pod.node: one.cost
-        for one in capacity_mix.rank_pods(cluster(spot, on_demand), CONFIG, NOW)
-        if isinstance(one, SetDeletionCost)
+        action.pod.node: action.cost
+        for action in capacity_mix.rank_pods(cluster(spot, on_demand), CONFIG, NOW)
+        if isinstance(action, SetDeletionCost)
     }
     dearest = sorted(costs, key=lambda name: costs[name], reverse=True)
     assert len(dearest) == spot + on_demand
     for left in range(1, len(dearest) + 1):
-        found = sum(name.startswith("d") for name in dearest[:left])
-        wanted = min(on_demand_nodes(left, 0, 30), on_demand)
-        assert found == max(wanted, left - spot)
+        paid = sum(name.startswith("d") for name in dearest[:left])
+        wanted_paid = min(on_demand_nodes(left, 0, 30), on_demand)
+        assert paid == max(wanted_paid, left - spot)
 
 
 def test_a_rank_that_stands_is_not_written_again() -> None:
     first = snapshot([node("s0")], [pod("a", "s0", deletion_cost="-2")], 1)
     assert [
-        one.cost
-        for one in capacity_mix.rank_pods(first, CONFIG, NOW)
-        if isinstance(one, SetDeletionCost)
+        action.cost
+        for action in capacity_mix.rank_pods(first, CONFIG, NOW)
+        if isinstance(action, SetDeletionCost)
     ] == []

@@ -40,10 +40,12 @@ def hpa(
     return {"spec": {"minReplicas": minimum, "maxReplicas": most}, "conditions": [condition]}
 
 
-def wanted(settings: MinReplicas, now: float, state: dict) -> list[int]:
+def minimums_set(settings: MinReplicas, now: float, state: dict) -> list[int]:
     """The minimums that are set."""
-    found = min_replicas.decide(snapshot([], [], 1, hpa=state), config(min_replicas=settings), now)
-    return [one.replicas for one in found if isinstance(one, SetMinReplicas)]
+    actions = min_replicas.decide(
+        snapshot([], [], 1, hpa=state), config(min_replicas=settings), now
+    )
+    return [action.replicas for action in actions if isinstance(action, SetMinReplicas)]
 
 
 @pytest.mark.parametrize(
@@ -59,21 +61,23 @@ def wanted(settings: MinReplicas, now: float, state: dict) -> list[int]:
 )
 def test_a_floor_holds_until_the_next_schedule_fires(moment: str, minimum: int) -> None:
     settings = MinReplicas(base=1, schedules=DAY)
-    assert wanted(settings, at(moment), hpa(99)) == [minimum]
-    assert wanted(settings, at(moment), hpa(minimum)) == [], "what stands is not written again"
+    assert minimums_set(settings, at(moment), hpa(99)) == [minimum]
+    assert minimums_set(settings, at(moment), hpa(minimum)) == [], (
+        "what stands is not written again"
+    )
 
 
 def test_a_floor_is_cut_to_the_maximum() -> None:
-    assert wanted(
+    assert minimums_set(
         MinReplicas(base=1, schedules=DAY), at("2026-11-23T12:00:00"), hpa(1, most=4)
     ) == [4]
 
 
 def test_a_missing_metric_raises_the_minimum_after_its_time_and_lowers_it_when_it_is_back() -> None:
     settings = MinReplicas(base=1, outage_replicas=5, outage_seconds=60)
-    assert wanted(settings, NOW, hpa(1, since=NOW - 59)) == []
-    assert wanted(settings, NOW, hpa(1, since=NOW - 60)) == [5]
-    assert wanted(settings, NOW, hpa(5)) == [1]
+    assert minimums_set(settings, NOW, hpa(1, since=NOW - 59)) == []
+    assert minimums_set(settings, NOW, hpa(1, since=NOW - 60)) == [5]
+    assert minimums_set(settings, NOW, hpa(5)) == [1]
 
 
 def test_other_troubles_of_the_hpa_are_no_missing_metric() -> None:
@@ -81,7 +85,7 @@ def test_other_troubles_of_the_hpa_are_no_missing_metric() -> None:
 
 
 def test_without_an_hpa_or_without_floors_nothing_is_set() -> None:
-    assert wanted(MinReplicas(base=3), NOW, {}) == []
+    assert minimums_set(MinReplicas(base=3), NOW, {}) == []
     assert list(min_replicas.decide(snapshot([], [], 1, hpa=hpa(1)), config(), NOW)) == []
 
 

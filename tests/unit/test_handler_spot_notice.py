@@ -7,12 +7,12 @@ import pytest
 from interruption_handler import orphaned_pods, spot_notice
 from interruption_handler.actions import Delete
 from interruption_handler.snapshot import node_of, pod_of
-from tests.unit.cluster_objects import NOW, config, detached, node, pod, snapshot, told
+from tests.unit.cluster_objects import NOW, config, detached, node, pod, snapshot, steps
 
 
 def test_a_notice_cordons_the_node_and_detaches_its_pods_and_touches_no_other() -> None:
     seen = snapshot([node("n1", notice_at=NOW), node("n2")], [pod("a", "n1"), pod("b", "n2")], 2)
-    assert told(spot_notice.decide(seen, config(), NOW)) == [("Cordon", "n1"), ("Detach", "a")]
+    assert steps(spot_notice.decide(seen, config(), NOW)) == [("Cordon", "n1"), ("Detach", "a")]
 
 
 def test_a_detached_pod_keeps_serving_until_its_replacement_is_ready() -> None:
@@ -22,9 +22,9 @@ def test_a_detached_pod_keeps_serving_until_its_replacement_is_ready() -> None:
         node("n3"),
     ]
     waiting = snapshot(nodes, [detached("a", "n1"), pod("b", "n2"), pod("c", "n3", ready=False)], 2)
-    assert told(spot_notice.decide(waiting, config(), NOW + 100)) == []
+    assert steps(spot_notice.decide(waiting, config(), NOW + 100)) == []
     replaced = snapshot(nodes, [detached("a", "n1"), pod("b", "n2"), pod("c", "n3")], 2)
-    assert told(spot_notice.decide(replaced, config(), NOW + 100)) == [("Evict", "a")]
+    assert steps(spot_notice.decide(replaced, config(), NOW + 100)) == [("Evict", "a")]
 
 
 def test_pods_still_there_are_deleted_drain_seconds_before_the_release() -> None:
@@ -34,7 +34,7 @@ def test_pods_still_there_are_deleted_drain_seconds_before_the_release() -> None
         1,
     )
     told_config = config(notice_seconds=300, drain_seconds=30)
-    assert told(spot_notice.decide(seen, told_config, NOW + 269)) == []
+    assert steps(spot_notice.decide(seen, told_config, NOW + 269)) == []
     (last,) = spot_notice.decide(seen, told_config, NOW + 270)
     assert isinstance(last, Delete) and last.pod.name == "a" and last.grace is None, (
         "with its own grace period"
@@ -43,11 +43,11 @@ def test_pods_still_there_are_deleted_drain_seconds_before_the_release() -> None
 
 def test_a_handler_that_starts_late_detaches_first_and_deletes_at_the_next_look() -> None:
     nodes = [node("n1", notice_at=NOW)]
-    assert told(spot_notice.decide(snapshot(nodes, [pod("a", "n1")], 1), config(), NOW + 280)) == [
+    assert steps(spot_notice.decide(snapshot(nodes, [pod("a", "n1")], 1), config(), NOW + 280)) == [
         ("Cordon", "n1"),
         ("Detach", "a"),
     ]
-    assert ("Delete", "a") in told(
+    assert ("Delete", "a") in steps(
         spot_notice.decide(snapshot(nodes, [detached("a", "n1")], 1), config(), NOW + 280)
     )
 
@@ -58,12 +58,12 @@ def test_a_withdrawn_notice_uncordons_the_node_and_attaches_the_pod_again() -> N
         [detached("a", "n1"), pod("b", ready=False)],
         1,
     )
-    assert told(spot_notice.decide(seen, config(), NOW)) == [("Uncordon", "n1"), ("Reattach", "a")]
+    assert steps(spot_notice.decide(seen, config(), NOW)) == [("Uncordon", "n1"), ("Reattach", "a")]
 
 
 def test_a_node_cordoned_by_somebody_else_stays_cordoned_but_gets_its_pod_back() -> None:
     seen = snapshot([node("n1", unschedulable=True)], [detached("a", "n1")], 1)
-    assert told(spot_notice.decide(seen, config(), NOW)) == [("Reattach", "a")]
+    assert steps(spot_notice.decide(seen, config(), NOW)) == [("Reattach", "a")]
 
 
 def test_headroom_on_a_node_under_notice_moves_at_once() -> None:
@@ -80,9 +80,9 @@ def test_another_stacks_nodes_are_left_alone_unless_one_of_our_pods_is_there() -
     foreign = node(
         "n1", notice_at=NOW, labels={"inference": "tensorflow", "inference-pool": "other"}
     )
-    assert told(spot_notice.decide(snapshot([foreign], [], 1), config(), NOW)) == []
+    assert steps(spot_notice.decide(snapshot([foreign], [], 1), config(), NOW)) == []
     old_pool = snapshot([foreign], [pod("a", "n1")], 1)
-    assert told(spot_notice.decide(old_pool, config(), NOW)) == [("Cordon", "n1"), ("Detach", "a")]
+    assert steps(spot_notice.decide(old_pool, config(), NOW)) == [("Cordon", "n1"), ("Detach", "a")]
 
 
 def test_terminating_pods_are_left_alone() -> None:
@@ -91,16 +91,16 @@ def test_terminating_pods_are_left_alone() -> None:
         [replace(pod("a", "n1"), terminating=True)],
         1,
     )
-    assert told(spot_notice.decide(seen, config(), NOW + 299)) == []
+    assert steps(spot_notice.decide(seen, config(), NOW + 299)) == []
 
 
 def test_all_preemptible_nodes_at_once_are_one_step() -> None:
     nodes = [node(f"s{n}", notice_at=NOW) for n in range(14)] + [
         node(f"d{n}", spot=False) for n in range(6)
     ]
-    actions = told(
+    actions = steps(
         spot_notice.decide(
-            snapshot(nodes, [pod(f"p-{one.name}", one.name) for one in nodes], 20), config(), NOW
+            snapshot(nodes, [pod(f"p-{each.name}", each.name) for each in nodes], 20), config(), NOW
         )
     )
     assert len(actions) == 28 and {name[-2:-1] for _, name in actions} <= {"s", "1"}
@@ -111,16 +111,16 @@ def test_pods_of_nodes_that_are_not_seen_are_looked_into_and_waiting_ones_are_no
     role: str,
 ) -> None:
     seen = snapshot([node("n1")], [pod("a", "n1"), pod("b", "gone", role=role), pod("c")], 3)
-    assert told(orphaned_pods.decide(seen, config(), NOW)) == [("ForceDelete", "b")]
+    assert steps(orphaned_pods.decide(seen, config(), NOW)) == [("ForceDelete", "b")]
 
 
 def test_a_terminating_pod_of_a_lost_node_is_looked_into_too() -> None:
     seen = snapshot([], [replace(pod("a", "gone"), terminating=True)], 1)
-    assert told(orphaned_pods.decide(seen, config(), NOW)) == [("ForceDelete", "a")]
+    assert steps(orphaned_pods.decide(seen, config(), NOW)) == [("ForceDelete", "a")]
 
 
 def test_objects_are_read_as_kubernetes_writes_them() -> None:
-    found = node_of(
+    known_node = node_of(
         {
             "metadata": {
                 "name": "n1",
@@ -140,19 +140,24 @@ def test_objects_are_read_as_kubernetes_writes_them() -> None:
             },
         }
     )
-    assert (found.notice_at, found.unschedulable, found.cordon_reason, found.spot) == (
+    assert (
+        known_node.notice_at,
+        known_node.unschedulable,
+        known_node.cordon_reason,
+        known_node.spot,
+    ) == (
         1_800_000_000.0,
         True,
         "notice",
         True,
     )
-    unknown = node_of(
+    plain_node = node_of(
         {
             "metadata": {"name": "n2"},
             "status": {"conditions": [{"type": "InstanceExpired", "status": "Unknown"}]},
         }
     )
-    assert unknown.notice_at is None and not unknown.spot
+    assert plain_node.notice_at is None and not plain_node.spot
 
 
 def test_no_notice_is_older_than_its_node() -> None:
@@ -161,13 +166,13 @@ def test_no_notice_is_older_than_its_node() -> None:
         "status": "True",
         "lastTransitionTime": "2027-01-15T07:00:00Z",
     }
-    found = node_of(
+    renewed = node_of(
         {
             "metadata": {"name": "n1", "creationTimestamp": "2027-01-15T08:00:00Z"},
             "status": {"conditions": [stale]},
         }
     )
-    assert found.notice_at == 1_800_000_000.0
+    assert renewed.notice_at == 1_800_000_000.0
 
 
 def test_only_pods_of_the_model_server_and_the_headroom_are_seen() -> None:
