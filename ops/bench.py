@@ -28,7 +28,7 @@ DAILY_ROUNDS = 5
 
 
 def seconds(action: Callable[[], object]) -> float:
-    """How long an action takes."""
+    """Wall seconds that an action takes."""
     started = time.monotonic()
     action()
     return time.monotonic() - started
@@ -254,7 +254,7 @@ def show(figures: dict) -> None:
 
 
 def main() -> int:
-    """Measures and prints."""
+    """Measures what the options name and prints the figures, as lines or as one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="also take the lab down and up again")
     parser.add_argument(

@@ -195,7 +195,7 @@ def run(command: list[str], doing: str) -> None:
 
 
 def fail(message: str) -> None:
-    """Ends with one message."""
+    """Prints one message on stderr and ends the process with exit status 1."""
     print(f"error: {message}", file=sys.stderr)
     raise SystemExit(1)
 

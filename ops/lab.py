@@ -1,6 +1,4 @@
-"""Brings the lab to the state in which a stack can be deployed: tools built or found, lab running,
-plugins in place.
-"""
+"""Starts the lab for a stack: tools built or found, lab running, plugins installed."""
 
 from __future__ import annotations
 
@@ -27,14 +25,12 @@ TOOLS = (
 
 
 def home() -> pathlib.Path:
-    """The lab's directory (`LAB_HOME`)."""
+    """Directory of the lab's files (`LAB_HOME`)."""
     return lab_home()
 
 
 def tensorflow_library(stack: str) -> str:
-    """The name, as a tool, of the TensorFlow that the lab computes with for the serving image of a
-    stack.
-    """
+    """Tool name of the TensorFlow with which the lab serves a stack's image."""
     try:
         server = read(ROOT, stack).settings(os.environ).server
     except (StackFileError, SettingsError):  # who deploys it is told by the program
@@ -44,10 +40,10 @@ def tensorflow_library(stack: str) -> str:
 
 
 def start(*, quiet: bool = False, stack: str = "local") -> None:
-    """Makes sure that the tools are there and the lab runs; says what it waits for, and what is
-    used from where.
+    """Makes sure that the tools are there and the lab runs. Unless `quiet`, prints each tool's
+    version and where it comes from.
 
-    Variables that the lab would refuse end it before a tool is built.
+    Raises SystemExit for variables that the lab refuses, before a tool is built.
     """
     try:
         check()
@@ -66,7 +62,9 @@ def start(*, quiet: bool = False, stack: str = "local") -> None:
 
 
 def lab(*arguments: str) -> None:
-    """Runs a lab command on this terminal; its own message explains a failure."""
+    """Runs a lab command on this terminal. Raises SystemExit with its status when it fails; the
+    command has printed the reason.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", "lab", *arguments], cwd=ROOT, env=environment()
     )

@@ -1,9 +1,5 @@
-"""Why a pod does not get ready, and what to do: rules over what the cluster itself says (statuses,
-events, logs, orders of nodes).
-
-Pure functions of the collected evidence; `ops/diagnose.py` collects it. The order of the rules is
-the order of their trust: a rule that names one setting comes before one that names a kind of
-trouble.
+"""Why a pod does not become ready, and the remedy: rules over statuses, events and logs of the
+cluster.
 """
 
 from __future__ import annotations
@@ -52,7 +48,7 @@ class Finding:
     """The container's last lines."""
 
     def lines(self) -> list[str]:
-        """For a person."""
+        """The finding as lines for the terminal."""
         found = [f"  {self.subject}", f"    cause: {self.cause}"]
         found += [f"    said:  {self.said}"] if self.said else []
         found += [f"    do:    {self.remedy}"]
@@ -63,8 +59,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class Rule:
-    """A cause that is known by what is said. `sources` are the kinds of evidence in which the
-    pattern counts.
+    """A cause, recognised by a pattern in the cluster's messages. `sources` are the kinds of
+    evidence that the pattern is looked for in.
     """
 
     sources: str
@@ -73,7 +69,7 @@ class Rule:
     remedy: str
 
     def match(self, lines: list[tuple[str, str]]) -> str | None:
-        """The line that shows this cause."""
+        """The first message that shows this cause, None when there is none."""
         wanted = self.sources.split()
         return next(
             (text for source, text in lines if source in wanted and re.search(self.pattern, text)),
@@ -540,8 +536,8 @@ _LOADING, _LOADED = (
 
 
 def is_loading(log: str) -> bool:
-    """Whether a model server's log ends within the load of a model, before the line that says how
-    the load ended.
+    """Whether a model server's log ends while a model is being loaded, before the line that says
+    how the load ended.
     """
     _head, begun, tail = log.rpartition(_LOADING)
     return bool(begun) and not any(word in tail for word in _LOADED)

@@ -1,9 +1,8 @@
 """`make doctor STACK=dev`: what a real stack needs before the first `make up`, looked up in the
 account and in the cluster. Reads only.
 
-One line per condition, with what to do where it is not met. What the program itself would refuse
-later is said here before anything is made, all at once; what it can't see (an add-on that is
-missing) is said here only.
+Prints one line per condition, with the remedy where it is not met. Reports at once, before anything
+is created, what the program would refuse later, and what it cannot check, such as a missing add-on.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ METRICS = "/apis/external.metrics.k8s.io/v1beta1"
 
 
 def examine(stack: Stack) -> Iterator[Finding]:
-    """Every condition in the order in which `make up` would meet it; the rest is left out where one
-    makes it pointless.
+    """Every condition in the order in which `make up` needs it; ends early where a failed condition
+    makes the rest pointless.
     """
     yield cli(stack)
     yield from backend(stack)
@@ -82,7 +81,9 @@ def cli(stack: Stack) -> Finding:
 
 
 def backend(stack: Stack) -> Iterator[Finding]:
-    """Whether it is logged in, knows the stack, and can read its secrets."""
+    """Whether the CLI is logged in, the backend knows the stack, and the stack's secrets can be
+    decrypted.
+    """
     who = stack.capture("whoami", "--non-interactive")
     if who.returncode != 0:
         yield Finding(
@@ -118,7 +119,7 @@ def backend(stack: Stack) -> Iterator[Finding]:
 
 
 def account(found: str, expected: str | None) -> Finding:
-    """Whether the credentials are of the account that the settings name."""
+    """Whether the credentials belong to the account that the settings name."""
     right = expected in (None, found)
     return Finding(
         "account",
@@ -195,7 +196,7 @@ def _of_cluster(stack: Stack, settings: Any, cloud: Any) -> Iterator[Finding]:
 
 
 def rrsa(settings: Any, cloud: Any, _cluster: Any) -> Iterator[Finding]:
-    """Whether pods can prove to RAM who they are."""
+    """Whether RRSA is enabled: the cluster has an OIDC provider in RAM."""
     name = f"ack-rrsa-{settings.cluster.id}"
     body = cloud.rpc("ims", "ListOIDCProviders", MaxItems=100)
     known = {
@@ -212,7 +213,7 @@ def rrsa(settings: Any, cloud: Any, _cluster: Any) -> Iterator[Finding]:
 
 
 def vswitches(settings: Any, cloud: Any, cluster: Any) -> Iterator[Finding]:
-    """Whether the pool's vSwitches are there, in the cluster's network."""
+    """Whether the pool's vSwitches exist in the cluster's VPC."""
     for identity in settings.node_pool.vswitch_ids:
         rows = (
             cloud.rpc("vpc", "DescribeVSwitches", RegionId=cloud.region, VSwitchId=identity).get(
@@ -236,7 +237,9 @@ def vswitches(settings: Any, cloud: Any, cluster: Any) -> Iterator[Finding]:
 
 
 def addons(settings: Any, cloud: Any, _cluster: Any) -> Iterator[Finding]:
-    """Whether the cluster has what the stack does not bring along."""
+    """Whether the add-ons that the stack does not install itself are there, in a version that will
+    do.
+    """
     rows = cloud.cs(f"/clusters/{settings.cluster.id}/addon_instances").get("addons") or []
     installed = {row["name"]: str(row.get("version") or "") for row in rows}
     wanted = {
@@ -295,7 +298,7 @@ def _inside(stack: Stack, settings: Any, cloud: Any) -> Iterator[Finding]:
 
 
 def metrics(_settings: Any, reader: Any) -> Finding:
-    """Whether something serves external metrics."""
+    """Whether the external metrics API is served."""
     there = bool(reader.get(METRICS))
     said = "external metrics are served" if there else "nobody serves external metrics"
     return Finding(
@@ -307,7 +310,7 @@ def metrics(_settings: Any, reader: Any) -> Finding:
 
 
 def ingress_class(settings: Any, reader: Any) -> Finding:
-    """Whether the entry's controller is there."""
+    """Whether the cluster has the ingress class that entry.kind names."""
     kind = settings.entry.kind
     known = sorted(
         one["metadata"]["name"] for one in reader.items("/apis/networking.k8s.io/v1/ingressclasses")
@@ -319,7 +322,9 @@ def ingress_class(settings: Any, reader: Any) -> Finding:
 
 
 def namespace(settings: Any, reader: Any) -> Finding:
-    """Whether the namespace is as the settings take it: free, or there to be taken over."""
+    """Whether the namespace is free, belongs to this stack, or, where the settings adopt it,
+    exists.
+    """
     name, adopted = settings.namespace, settings.adopt.namespace
     found = reader.get(f"/api/v1/namespaces/{name}")
     ours = (
@@ -344,7 +349,9 @@ def namespace(settings: Any, reader: Any) -> Finding:
 
 
 def certificate(settings: Any, reader: Any) -> Finding:
-    """Whether the entry's Secret is there; before the namespace is, it can't be."""
+    """Whether the Secret that entry.tlsSecret names exists; without its namespace it cannot exist
+    yet.
+    """
     place, name = settings.namespace, settings.entry.tls_secret
     command = f"kubectl create secret tls {name} --cert FILE --key FILE -n {place}"
     if not reader.get(f"/api/v1/namespaces/{place}"):
@@ -364,9 +371,7 @@ def certificate(settings: Any, reader: Any) -> Finding:
 
 
 def record(settings: Any, reader: Any) -> Finding:
-    """Whether the host's name leads anywhere; before the ingress has an address it can't lead
-    there.
-    """
+    """Whether the entry's host name resolves; it cannot before the ingress has an address."""
     host = settings.entry.host
     if resolves(host):
         return Finding("dns", True, host)
@@ -386,7 +391,7 @@ def record(settings: Any, reader: Any) -> Finding:
 
 
 def version_of(text: str) -> tuple[int, ...]:
-    """`v1.33.1-aliyun.1` -> (1, 33, 1); () for what is none."""
+    """`v1.33.1-aliyun.1` -> (1, 33, 1); () for a text that is not a version."""
     found = re.match(r"v?(\d+(?:\.\d+)*)", text)
     return tuple(map(int, found[1].split("."))) if found else ()
 
@@ -397,7 +402,7 @@ def _last(text: str) -> str:
 
 
 def main() -> int:
-    """The command: 0 when everything is there."""
+    """Prints a line for each condition; returns 0 when all are met, else 1."""
     parser = argparse.ArgumentParser(prog="python -m ops.prerequisites", description=__doc__)
     parser.add_argument("--stack", required=True)
     stack = Stack(parser.parse_args().stack)

@@ -52,8 +52,8 @@ def main() -> int:
 
 
 def online(stack: Stack, diff: bool) -> int:
-    """Against the stack's own state and cloud; for stack `local`, the lab's. A mistake in the
-    settings is told before anything starts.
+    """Previews against the stack's state and cloud; for stack `local`, the lab's. Settings are
+    checked before anything starts. Returns the exit status.
     """
     require_good(stack.name)
     if stack.in_lab:
@@ -71,7 +71,9 @@ def online(stack: Stack, diff: bool) -> int:
 
 
 def offline(options: argparse.Namespace) -> int:
-    """With the real CLI and plugins, in a directory of its own. Exit status: the CLI's."""
+    """Previews with the real CLI and plugins in a directory of its own. Returns the CLI's exit
+    status.
+    """
     from lab.toolchain import ToolchainError  # noqa: PLC0415 - 0.2 s that only --offline needs
     from ops.offline import run  # noqa: PLC0415 - 0.2 s that only --offline needs
     from ops.offline.workspace import OfflineError  # noqa: PLC0415 - 0.2 s that only --offline needs
@@ -89,7 +91,7 @@ def offline(options: argparse.Namespace) -> int:
 
 
 def summary(stack: str, code: int, document: str, base: str) -> str:
-    """What the preview came to: one line, and one for each error and each policy that is broken."""
+    """The preview's counts as one line, after a line for each error and each policy violation."""
     from ops.preview_comment.document import Preview, PreviewFormatError, parse  # noqa: PLC0415 - 0.2 s that only --offline needs
 
     try:

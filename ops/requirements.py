@@ -94,9 +94,7 @@ def locked(text: str) -> dict[str, Locked]:
 
 
 def faults(root: Path = ROOT, locks: Sequence[Lock] = LOCKS) -> list[str]:
-    """What keeps the locks from being those of the pins, one sentence each; empty when they
-    match.
-    """
+    """Every way in which the locks do not match the pins, one sentence each; [] when they match."""
     found: list[str] = []
     for one in locks:
         wanted = pins(root / one.pins)
@@ -159,7 +157,9 @@ def compile_lock(one: Lock, upgrade: bool) -> int:
 
 
 def main() -> int:
-    """Writes every lock, or only checks."""
+    """Writes every lock, or only checks them. Returns uv's exit status, or 1 when a lock does not
+    match its pins.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m ops.requirements", description="Writes the lock files from the pins."
     )

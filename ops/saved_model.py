@@ -29,7 +29,7 @@ class UnreadableModelError(Exception):
 
 @dataclass(frozen=True)
 class Tensor:
-    """One input or output."""
+    """Type and shape of one input or output of a signature."""
 
     dtype: str
     shape: tuple[int, ...] | None

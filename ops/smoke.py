@@ -47,18 +47,18 @@ _NOBODY_S = ("Fake Certificate", "TRAEFIK DEFAULT CERT")
 
 
 class SmokeError(Exception):
-    """The endpoint did not answer as it should; the text is the whole message."""
+    """The endpoint did not answer as expected; the text is the whole message."""
 
 
 class NotAskedError(SmokeError):
-    """The endpoint could not be asked as a client would ask it; that says nothing against the
-    model. The text says what is missing.
+    """The endpoint could not be asked the way a client would; this says nothing about the model.
+    The text says what is missing.
     """
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model said."""
+    """The model's answer to a request."""
 
     target: Target
     trial: Trial
@@ -67,15 +67,15 @@ class Answer:
 
     @property
     def verdict(self) -> str:
-        """What it says, for people. Raises SmokeError when it is no answer."""
+        """The answer's meaning as one sentence. Raises SmokeError when it is not a prediction."""
         return judge(self.trial, 200, self.body, self.target)
 
 
 def ask(
     stack: Stack, sentence: str = "", connect: tuple[str, int] | None = None, wait: float = WAIT
 ) -> int:
-    """Ask the stack's endpoint once and print the answer; 0 if it is one, else 1 with one
-    message.
+    """Asks the stack's endpoint once and prints the answer. Returns 0, or 1 with one message when
+    there was no prediction.
     """
     try:
         answer, hints = asked(stack, sentence, connect, wait)
@@ -89,8 +89,8 @@ def ask(
 
 
 def after_up(stack: Stack) -> None:
-    """As `ask`, after a deployment that is ready: whatever keeps the answer away is a hint here,
-    since the pods are ready.
+    """Asks as `ask` does, after a deployment whose pods are ready. Whatever prevents an answer is
+    printed as a hint.
     """
     try:
         answer, hints = asked(stack)
@@ -110,7 +110,7 @@ def after_up(stack: Stack) -> None:
 def asked(
     stack: Stack, sentence: str = "", connect: tuple[str, int] | None = None, wait: float = WAIT
 ) -> tuple[Answer, list[str]]:
-    """The model's answer, and what a user should know besides. Raises SmokeError, NotAskedError."""
+    """The model's answer, and hints for the user. Raises SmokeError, NotAskedError."""
     try:
         outputs = _outputs(stack)
         target = of_stack(stack, outputs)
@@ -127,7 +127,7 @@ def asked(
 
 
 def show(stack: Stack, answer: Answer) -> None:
-    """A command line that sends the same, the answer, what it means."""
+    """Prints a curl command that sends the same request, the answer, and its meaning."""
     text = answer.body.strip()
     print(f"  {curl(answer.target, stack.name, answer.trial)}")
     print(f"  {text if len(text) <= SHOWN else text[:SHOWN] + ' …'}")
@@ -166,8 +166,8 @@ def predict(
 
 
 def judge(request: Trial, status: int, body: str, target: Target) -> str:
-    """What an answer says, for people. Raises SmokeError if it is none, NotAskedError if the one
-    who asks was not let in.
+    """The answer's meaning as one sentence. Raises SmokeError when it is not a prediction,
+    NotAskedError when the client was not let in.
     """
     try:
         answer: Any = json.loads(body)
@@ -212,7 +212,7 @@ def curl(target: Target, stack: str, request: Trial) -> str:
 
 
 def address(text: str) -> tuple[str, int]:
-    """`127.0.0.1:18080` -> ("127.0.0.1", 18080)."""
+    """Parses HOST:PORT, such as `127.0.0.1:18080`, into (host, port). Raises ArgumentTypeError."""
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise argparse.ArgumentTypeError(
@@ -222,7 +222,9 @@ def address(text: str) -> tuple[str, int]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command."""
+    """Parses the command line, then asks the endpoint or prints the request's body. Returns the
+    exit status.
+    """
     parser = argparse.ArgumentParser(prog="python -m ops.smoke", description=__doc__)
     parser.add_argument(
         "--stack", default="local", help="stack whose output predictUrl is asked (default local)"

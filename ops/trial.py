@@ -40,12 +40,12 @@ signature tells.
 
 
 class TrialError(Exception):
-    """No request can be made; the text says why and what to do."""
+    """No request can be made for this stack; the text says why and names the remedy."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A request body and where it goes."""
+    """A request body and the verb it is sent to."""
 
     body: bytes
     verb: str
@@ -58,7 +58,7 @@ class Trial:
     """
 
     def url(self, predict_url: str) -> str:
-        """The URL it goes to; `predict_url` ends in `:predict`."""
+        """The URL to send it to. `predict_url` ends in `:predict`."""
         return (
             predict_url.removesuffix(":predict") + f":{self.verb}"
             if predict_url.endswith(":predict")
@@ -67,8 +67,8 @@ class Trial:
 
 
 def of_stack(stack: str, sentence: str = "", root: Path = ROOT) -> Trial:
-    """The request for what `Pulumi.<stack>.yaml` below `root` serves. `sentence`: only the
-    repository's model takes one. Raises TrialError.
+    """The request for the model that `Pulumi.<stack>.yaml` below `root` serves. `sentence`: only
+    for the repository's model. Raises TrialError.
     """
     model, body_mib = _model(stack, root)
     given = model.get("request")
@@ -86,7 +86,7 @@ def of_stack(stack: str, sentence: str = "", root: Path = ROOT) -> Trial:
 
 
 def of_sentence(sentence: str, source: Path) -> Trial:
-    """The sentence as the repository's model reads it, by that model's own vocabulary."""
+    """A sentence as the repository's model takes it, tokenised with the model's own vocabulary."""
     body = json.dumps(
         request([sentence], load_vocabulary(source / "assets" / "vocab.txt"))
     ).encode()
@@ -94,8 +94,8 @@ def of_sentence(sentence: str, source: Path) -> Trial:
 
 
 def is_sample(source: Path, known: dict[str, Signature]) -> bool:
-    """Whether this is the repository's model or one of its kind: its three inputs, its two
-    probabilities, its vocabulary.
+    """Whether this is the repository's model or one trained like it: its three inputs, its two
+    probabilities, a vocabulary.
     """
     found = known.get(DEFAULT)
     if (
@@ -112,7 +112,7 @@ def is_sample(source: Path, known: dict[str, Signature]) -> bool:
 
 
 def from_file(path: Path, known: dict[str, Signature]) -> Trial:
-    """The body in a file. Raises TrialError when it is none that TensorFlow Serving takes."""
+    """The request in a file. Raises TrialError when TensorFlow Serving would not take it."""
     try:
         body = model_request.read(path)
     except model_request.NotARequest as wrong:
@@ -128,7 +128,7 @@ def from_file(path: Path, known: dict[str, Signature]) -> Trial:
 
 
 def of_zeros(known: dict[str, Signature], source: str, most_bytes: int) -> Trial:
-    """Zeros, false and empty strings for the signature that a client without a wish calls. Raises
+    """Zeros, false and empty strings for the signature that a client calls by default. Raises
     TrialError.
     """
     callable_ones = {
@@ -162,7 +162,7 @@ def of_zeros(known: dict[str, Signature], source: str, most_bytes: int) -> Trial
 
 def zeros(name: str, tensor: Tensor) -> Any:
     """A JSON value of the tensor's shape; a dimension of any size is 1. Raises TrialError for a
-    type that JSON can't carry.
+    type that JSON cannot carry.
     """
     if tensor.dtype in _INTEGERS:
         value: Any = 0

@@ -1,9 +1,9 @@
-"""`make up`: from whatever is there to an endpoint that answers predictions. Safe to repeat, and to
-interrupt.
+"""`make up`: deploys a stack until its endpoint answers predictions. Can be repeated and
+interrupted at any point.
 
-Ends with 0 once the pods are ready. Whether the model answers from here is shown, but decides
-nothing: before a DNS record is made, or without the user's password, it can't be asked. `make
-smoke` asks again, and fails on a wrong answer.
+Ends with 0 once the pods are ready. The model's answer is printed but does not change the exit
+status: before there is a DNS record, or without the user's password, the model cannot be asked.
+`make smoke` asks again, and fails on a wrong answer.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def main() -> int:
 
 
 def deploy(name: str, refresh: bool) -> int:
-    """The exit status: 0 when everything is there and ready, else the engine's, after it has been
-    said what is in the way.
+    """Deploys and returns the exit status: 0 when everything is ready, else the engine's, after the
+    cause has been printed.
     """
     require_good(name)
     if refresh:
@@ -76,9 +76,8 @@ def deploy(name: str, refresh: bool) -> int:
 
 
 def deploy_in_lab(stack: Stack, *options: str) -> None:
-    """Tools, lab, `pulumi up`; without a preview, since nobody is asked."""
-    from ops import lab
-    from ops.engine.run import run_operation
+    """Starts the lab and runs `pulumi up` without a preview, since nobody is asked."""
+    from ops import lab  # noqa: PLC0415 - 0.2 s that a real stack does not need
 
     lab.start(stack=stack.name)
     if not stack.exists():
@@ -87,8 +86,8 @@ def deploy_in_lab(stack: Stack, *options: str) -> None:
 
 
 def deploy_for_real(stack: Stack, *options: str) -> None:
-    """`pulumi up`, which shows the changes and asks; before it, what an interrupted one left open
-    is settled.
+    """Settles what an interrupted update left open, then runs `pulumi up`, which shows the changes
+    and asks.
     """
     require_stack(stack)
     run_operation(stack, "up", *options)

@@ -1,5 +1,5 @@
-"""`python -m policy PREVIEW.json --stack prod`: every rule over every resource of a preview. Exit
-status 1 when one blocks.
+"""`python -m policy PREVIEW.json --stack prod`: checks every rule against every resource of a
+preview. Exit status 1 when a mandatory rule is violated.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from policy.waivers import FILE, Waiver, WaiverError, load
 
 @dataclass(frozen=True)
 class Violation:
-    """A rule that a resource breaks, and the waiver that lets it, if any."""
+    """A rule that a resource violates, with the reason of the waiver that lets it through, if
+    any.
+    """
 
     rule: Rule
     resource: Resource
@@ -30,11 +32,11 @@ class Violation:
 
     @property
     def blocking(self) -> bool:
-        """Whether it keeps the stack from being deployed."""
+        """Whether the violation keeps the stack from being deployed."""
         return self.rule.level == MANDATORY and not self.waiver
 
     def plain(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The violation as a JSON object."""
         resource = {"resource": self.resource.name, "urn": self.resource.urn}
         return {
             "policy": self.rule.name,
@@ -48,7 +50,7 @@ class Violation:
 def judge(
     deployment: Deployment, waivers: tuple[Waiver, ...] = (), today: datetime.date | None = None
 ) -> list[Violation]:
-    """Everything that breaks a rule; what blocks first."""
+    """All violations, blocking ones first."""
     today = today or datetime.date.today()
     found = []
     for rule in ALL:
@@ -63,7 +65,7 @@ def judge(
 
 
 def deployment_of(preview: Preview, stack: str) -> Deployment:
-    """The resources that will be there. Raises PreviewFormatError when the document leaves out
+    """The resources after the deployment. Raises PreviewFormatError when the document leaves out
     those that stay as they are.
     """
     steps = [
@@ -85,7 +87,9 @@ def deployment_of(preview: Preview, stack: str) -> Deployment:
 
 
 def main(arguments: list[str]) -> int:
-    """Checks a preview; prints what breaks a rule."""
+    """Checks a preview and prints the violations; returns 1 when one blocks or an input cannot be
+    read.
+    """
     parser = argparse.ArgumentParser(prog="python -m policy", description=__doc__)
     parser.add_argument(
         "preview",
@@ -124,7 +128,7 @@ def main(arguments: list[str]) -> int:
 
 
 def report(deployment: Deployment, violations: list[Violation]) -> str:
-    """One line a violation, and the tally."""
+    """One line for each violation, and the tally."""
     word = {True: "broken", False: "advice"}
     lines = [f"{'waived' if one.waiver else word[one.rule.level == MANDATORY]:<7} {one.rule.name:<24} {one.resource.name}: {one.message}"
              + (f"\n{'':<8}waived: {one.waiver}" if one.waiver else "") for one in violations]  # fmt: skip

@@ -18,12 +18,12 @@ LOCK = PACK / "requirements.lock"
 
 
 class PolicyEnvironmentError(Exception):
-    """It could not be made; the message is complete."""
+    """The environment could not be made; the message is complete."""
 
 
 def ensure() -> pathlib.Path:
-    """The environment, made if need be, and `policy/.venv` pointing at it. Raises
-    PolicyEnvironmentError.
+    """Makes the environment if it is missing and points `policy/.venv` at it; returns its path.
+    Raises PolicyEnvironmentError.
     """
     digest = bootstrap.environment_key(LOCK)
     environment = bootstrap.cache_dir() / "policy" / digest

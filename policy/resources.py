@@ -1,6 +1,4 @@
-"""Resources as the rules see them, wherever they come from: plain inputs, with what isn't known yet
-marked.
-"""
+"""Resources as the rules see them, from either source: plain inputs, with unknown values marked."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ HIDDEN = "[secret]"
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource that will be there."""
+    """A resource of the deployment."""
 
     urn: str
     inputs: Mapping[str, Any]
@@ -24,7 +22,7 @@ class Resource:
 
     @property
     def kind(self) -> str:
-        """Type token: alicloud:oss/bucket:Bucket."""
+        """Type token, such as alicloud:oss/bucket:Bucket."""
         return (self.urn.split("::") + [""] * 4)[2].rpartition("$")[2]
 
     @property
@@ -34,7 +32,7 @@ class Resource:
 
     @property
     def name(self) -> str:
-        """Logical name."""
+        """Logical name: the last part of the URN."""
         return self.urn.split("::", 3)[-1]
 
     def at(self, *path: str | int) -> Any:
@@ -50,7 +48,7 @@ class Deployment:
     resources: tuple[Resource, ...] = field(default=())
 
     def of(self, *kinds: str) -> Iterator[Resource]:
-        """Resources of these kinds, in order."""
+        """Resources of these types, in order."""
         return (resource for resource in self.resources if resource.kind in kinds)
 
 
@@ -69,7 +67,7 @@ def dig(value: Any, *path: str | int) -> Any:
 
 
 def known(value: Any) -> bool:
-    """Whether a value is there and can be looked at."""
+    """Whether a value is set and readable: neither unknown before the deployment nor a secret."""
     return value is not None and value not in (UNKNOWN, HIDDEN)
 
 

@@ -1,4 +1,4 @@
-"""What a rule is."""
+"""A policy rule: its name, what it demands, and the functions that judge resources."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ may be secret.
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing that must hold."""
+    """One policy. `each` judges a resource alone, `whole` judges resources by each other."""
 
     name: str
     says: str
@@ -28,7 +28,7 @@ class Rule:
     level: str = MANDATORY
 
     def check(self, deployment: Deployment) -> Iterator[Finding]:
-        """Everything in the deployment that breaks this rule."""
+        """Every resource of the deployment that violates the rule, with the message."""
         if self.each is not None:
             yield from (
                 (resource, text)

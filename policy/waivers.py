@@ -1,5 +1,5 @@
-"""Exceptions to policies: written down, with a reason, for one resource, and if wanted until a
-day.
+"""Waivers: exceptions to policies with a reason, each for one resource and optionally until a
+date.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ KEYS = {"policy": str, "stacks": list, "resource": str, "reason": str, "until": 
 
 
 class WaiverError(ValueError):
-    """The file can't be used; the message lists every mistake."""
+    """The waivers file cannot be used; the message lists every problem."""
 
 
 @dataclass(frozen=True)
 class Waiver:
-    """One exception."""
+    """An exception to one policy for one resource."""
 
     policy: str
     stacks: tuple[str, ...]
@@ -33,7 +33,7 @@ class Waiver:
     until: datetime.date | None = None
 
     def covers(self, policy: str, stack: str, resource: Resource, today: datetime.date) -> bool:
-        """Whether it lets this finding through today."""
+        """Whether the waiver lets this violation through today."""
         in_time = self.until is None or today <= self.until
         return (
             in_time

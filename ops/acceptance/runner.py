@@ -1,5 +1,5 @@
-"""How a promise is shown: pytest runs its checks, once for each seed, in one session with those of
-other promises that share a lab.
+"""Runs the checks of a promise with pytest, once for each seed; promises that share a lab run in
+one session.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The inside of the cluster, as its own API server tells it. A teardown only reads; every call ends
-within seconds.
+"""Reads the cluster through its API server. A teardown only reads; every call ends within
+seconds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ GONE = ("ErrorClusterNotFound", "ErrorClusterDeleted")
 
 
 class ClusterError(Exception):
-    """Nobody can look inside; the text says why. `gone`: the container service knows no such
+    """The cluster cannot be read; the text says why. `gone`: the container service knows no such
     cluster.
     """
 
@@ -27,7 +27,7 @@ class ClusterError(Exception):
 
 
 class ClusterReader:
-    """One API server that answers."""
+    """An API server that answers."""
 
     def __init__(self, kubeconfig: str) -> None:
         self.kubeconfig = kubeconfig
@@ -44,12 +44,14 @@ class ClusterReader:
         )
 
     def get(self, path: str) -> dict[str, Any]:
-        """One GET; {} for what isn't there. Raises NoCluster when nothing answers, or refuses."""
+        """The object or list at a path; {} when there is none. Raises ClusterError when the API
+        server does not answer, or refuses.
+        """
         return json.loads(self._call("get", path) or "{}")
 
     def delete(self, path: str) -> None:
-        """One DELETE; nothing for what isn't there. Raises NoCluster when nothing answers, or
-        refuses.
+        """Deletes the object at a path; no error when there is none. Raises ClusterError when the
+        API server does not answer, or refuses.
         """
         self._call("delete", path)
 
@@ -70,19 +72,19 @@ class ClusterReader:
             raise ClusterError(f"{path}: {_short(error)}") from None
 
     def text(self, path: str) -> str:
-        """One GET whose answer is not JSON, such as a log; "" for what isn't there. Raises
-        NoCluster.
+        """The text at a path that is not JSON, such as a log; "" when there is none. Raises
+        ClusterError.
         """
         return self._call("get", path)
 
     def items(self, path: str) -> list[dict[str, Any]]:
-        """All objects of a list."""
+        """The objects of the list at a path. Raises ClusterError."""
         return self.get(path).get("items") or []
 
 
 def reach(cloud: Cloud, cluster: str, kubeconfig: str | None = None) -> ClusterReader:
-    """A way into the cluster: by `kubeconfig`, or by a temporary one that the container service
-    issues. Raises NoCluster.
+    """A reader for the cluster, by `kubeconfig` or by a temporary one that the container service
+    issues. Raises ClusterError.
     """
     if not cluster and kubeconfig is None:
         raise ClusterError("neither state nor settings name a cluster", gone=True)

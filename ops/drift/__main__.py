@@ -45,7 +45,9 @@ COUNTED = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Asks, compares, shows."""
+    """Compares every resource with the stack's state and prints the differences. Returns the exit
+    status above.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m ops.drift",
         description=__doc__,

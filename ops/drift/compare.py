@@ -1,5 +1,5 @@
-"""Sorts every difference: changed by hand, gone, not deployed yet, an autoscaler's, or nobody's
-that we know.
+"""Sorts every difference by its cause: changed by hand, gone, not deployed yet, moved by an
+autoscaler, or set by something this program does not know.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Property:
 
 @dataclass(frozen=True)
 class Difference:
-    """One resource in one sort of difference."""
+    """The differences of one resource that have the same cause."""
 
     sort: str
     """changed, gone, undeployed, owned or other."""
@@ -52,7 +52,7 @@ def differences(found: Events) -> list[Difference]:
 
 
 def is_real(one: Difference) -> bool:
-    """Whether somebody has to do something about it."""
+    """Whether somebody has to act on the difference."""
     return one.sort in ("changed", "gone", "undeployed")
 
 
@@ -90,7 +90,7 @@ def without_program(found: Events) -> list[Difference]:
 
 
 def plain(found: list[Difference]) -> list[dict[str, Any]]:
-    """As JSON."""
+    """The differences as JSON objects."""
     return [asdict(one) for one in found]
 
 

@@ -1,5 +1,5 @@
-"""What the CLI told, event by event: how each resource was, how it is, and, where the program ran,
-what `up` would do about it.
+"""The CLI's event stream of a refresh or preview, parsed: how each resource was deployed, how it is
+now, and, where the program ran, what `up` would do about it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Read:
 
 @dataclass(frozen=True)
 class Events:
-    """All of it."""
+    """What the CLI reported: resources as read, steps that `up` would take, and errors."""
 
     reads: dict[str, Read]
     """By URN."""

@@ -1,4 +1,4 @@
-"""Who else changes what this program has made, rightly: autoscalers; and what the servers only
+"""Properties that others may change after a deployment: autoscalers, and servers that only
 report.
 """
 
@@ -37,14 +37,14 @@ are compared; or a counter.
 
 
 def owner(kind: str, path: str) -> str:
-    """Who moves this property of a resource, or "" when no autoscaler does."""
+    """Name of the autoscaler that moves this property of a resource, "" when none does."""
     return next(
         (who for type_, pattern, who in OWNERS if kind == type_ and re.fullmatch(pattern, path)), ""
     )
 
 
 def reported(kind: str, path: str) -> bool:
-    """Whether the property says only how things are going, or is looked at elsewhere."""
+    """Whether the property only reports a state, or is compared at another resource."""
     return (
         REPORTED.fullmatch(path) is not None
         or re.fullmatch(OF_OTHERS.get(kind, r"(?!)"), path) is not None

@@ -1,1 +1,1 @@
-"""`make drill`: takes something away under load and says what the users noticed."""
+"""`make drill`: takes nodes or the metric away under load and reports what clients noticed."""

@@ -27,7 +27,9 @@ AFTER = 900.0
 
 
 def main() -> int:
-    """0 when the drill was passed, 1 when it was not or could not be held."""
+    """Runs the drill. Returns 0 when it was passed, 1 when it was not or could not be run, 130 when
+    it was interrupted.
+    """
     options = _parser().parse_args()
     stack = Stack(options.stack)
     run = options.run or runs() / f"{time.strftime('%Y%m%d-%H%M%S')}-drill-{options.kind}"

@@ -1,5 +1,5 @@
-"""The drill on a real stack: preemptible nodes are cordoned and drained, and opened again
-afterwards. Nothing is bought or released.
+"""The drill on a real stack: cordons and drains the preemptible nodes and uncordons them
+afterwards. Buys and releases nothing.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ take it.
 
 
 def open_spot_nodes(pool: str) -> list[str]:
-    """Names of the pool's preemptible nodes that take pods. Raises SessionError when kubectl can't
-    say.
+    """Names of the pool's preemptible nodes that are schedulable. Raises SessionError when kubectl
+    fails.
     """
     answer = _kubectl("get", "nodes", "-l", SELECTOR.format(pool), "-o", "json")
     return [
@@ -31,8 +31,8 @@ def open_spot_nodes(pool: str) -> list[str]:
 
 
 def confirm(pool: str, nodes: Sequence[str], said: str | None) -> None:
-    """Say what would happen and have the pool's id typed, unless it was `said`. Raises
-    SessionError: nothing was changed then.
+    """Prints what will happen and asks for the pool's id, unless it was given as `said`. Raises
+    SessionError when it does not match: nothing has been changed then.
     """
     if not nodes:
         raise SessionError(
@@ -53,8 +53,8 @@ def confirm(pool: str, nodes: Sequence[str], said: str | None) -> None:
 
 
 def drain(nodes: Sequence[str], seconds: float) -> str:
-    """Close all of them first, so that no pod moves from one to the other, then drain; "", or what
-    was left when the time was up.
+    """Cordons all nodes first, so that no pod moves from one to the next, then drains them. Returns
+    "", or kubectl's last line when the time (seconds) ran out.
     """
     _kubectl("cordon", *nodes)
     done = _run(
@@ -68,7 +68,7 @@ def drain(nodes: Sequence[str], seconds: float) -> str:
 
 
 def reopen(nodes: Sequence[str]) -> None:
-    """Let pods come to them again; nodes that the scaler has removed meanwhile are no matter."""
+    """Uncordons the nodes; those that the autoscaler has removed meanwhile are skipped."""
     for name in nodes:
         _run("uncordon", name)
 

@@ -1,4 +1,4 @@
-"""What a drill came to, and whether that is good enough; pure functions of the recorded run."""
+"""Judges a drill from its recorded run; pure functions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ lost, by seconds of notice.
 
 @dataclass(frozen=True)
 class Verdict:
-    """Lines for the reader, and whether the drill was passed."""
+    """Result lines for the terminal, and whether the drill was passed."""
 
     lines: list[str]
     passed: bool
@@ -24,8 +24,8 @@ class Verdict:
 def of_loss(
     run: Run, begin: float, lost: int, notice: float, demand_qps: float, left: str = ""
 ) -> Verdict:
-    """All preemptible nodes lost at `begin`, with so many seconds of notice; `left`: what a drain
-    could not move in that time.
+    """Verdict on all preemptible nodes lost at `begin` (modelled seconds) with `notice` seconds of
+    notice; `left`: what a drain could not move in that time.
     """
     after = run.between(begin)
     found, served = figures.requests(after), figures.served_next_hour(run, begin)
@@ -60,7 +60,7 @@ def _clock(run: Run) -> str:
 
 
 def of_outage(run: Run, begin: float) -> Verdict:
-    """The metric failed from `begin` on: pods must not be taken away."""
+    """Verdict on a metric that failed from `begin` on: no pod may be removed meanwhile."""
     wanted = [row["pods"]["desired"] for row in run.between(begin).samples]
     failed = figures.requests(run.between(begin))["failed"]
     lines = [

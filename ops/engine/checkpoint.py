@@ -38,18 +38,16 @@ class Resource:
 
     @property
     def name(self) -> str:
-        """Logical name."""
+        """Logical name: the last part of the URN."""
         return self.urn.split("::", 3)[-1]
 
     @property
     def real(self) -> bool:
-        """Whether something outside of the state stands for it."""
+        """Whether the resource exists outside of the state."""
         return bool(self.id) and not self.kind.startswith("pulumi:")
 
     def get(self, key: str) -> str:
-        """A property that is a text, as the provider answered it or as it was asked for; "" when
-        there is none.
-        """
+        """A text property, from the outputs or else from the inputs; "" when there is none."""
         for values in (self.outputs, self.inputs):
             if isinstance(values.get(key), str) and values[key]:
                 return values[key]
@@ -57,7 +55,7 @@ class Resource:
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """Of a Kubernetes object; empty for others."""
+        """Metadata of a Kubernetes object; empty for other resources."""
         found = self.inputs.get("metadata") or self.outputs.get("metadata")
         return found if isinstance(found, Mapping) else {}
 
@@ -69,7 +67,7 @@ class Checkpoint:
     resources: tuple[Resource, ...] = ()
 
     def of(self, kind: str) -> list[Resource]:
-        """Those of a type, or of all types with this beginning."""
+        """Resources of a type; a `kind` that ends in `:` or `/` selects by prefix."""
         return [
             one
             for one in self.resources
@@ -78,16 +76,16 @@ class Checkpoint:
 
     @property
     def real(self) -> list[Resource]:
-        """What exists outside of the state."""
+        """Resources that exist outside of the state."""
         return [one for one in self.resources if one.real]
 
     @property
     def outputs(self) -> Mapping[str, Any]:
-        """The stack's outputs."""
+        """Outputs of the stack; empty when the state has none."""
         return next((one.outputs for one in self.of(STACK)), {})
 
     def with_needs(self, urns: Iterable[str]) -> frozenset[str]:
-        """These resources and everything that has to outlive them."""
+        """URNs of these resources and of everything that has to outlive them."""
         known = {one.urn: one for one in self.resources}
         found: set[str] = set()
         waiting = [urn for urn in urns if urn in known]
@@ -100,15 +98,13 @@ class Checkpoint:
 
 
 def parse(deployment: Mapping[str, Any]) -> Checkpoint:
-    """From the `deployment` of `pulumi stack export`. What is being replaced counts once, under its
-    URN.
-    """
+    """The resources in the `deployment` of `pulumi stack export`."""
     rows = deployment.get("resources") or []
     return Checkpoint(tuple(resource(row) for row in rows))
 
 
 def resource(row: Mapping[str, Any]) -> Resource:
-    """One row of the state."""
+    """One row of the state as a Resource."""
     needs = {row.get("parent"), row.get("deletedWith"), *(row.get("dependencies") or ())}
     needs |= {
         urn for urns in (row.get("propertyDependencies") or {}).values() for urn in urns or ()
@@ -127,8 +123,8 @@ def resource(row: Mapping[str, Any]) -> Resource:
 
 
 def unprotect(state: dict[str, Any], urns: Collection[str]) -> bool:
-    """Takes the protection off: the engine neither deletes nor forgets what is protected. Whether
-    anything changed.
+    """Clears the protection of these URNs in the state: the engine neither deletes nor forgets a
+    protected resource. Returns whether anything changed.
     """
     rows = [
         row
@@ -141,9 +137,9 @@ def unprotect(state: dict[str, Any], urns: Collection[str]) -> bool:
 
 
 def renew(state: dict[str, Any], kubeconfig: str) -> bool:
-    """Puts a kubeconfig that is valid now in place of the one the last `up` has left: a temporary
-    one has run out by now, and a destroy does not run the program that would ask for another.
-    Whether anything changed.
+    """Puts a valid kubeconfig in place of the one that the last `up` left: a temporary one has
+    expired by now, and a destroy does not run the program that would ask for a new one. Returns
+    whether anything changed.
     """
     rows = [
         row

@@ -32,8 +32,8 @@ PROJECT = "elastic-inference"
 
 @dataclass(frozen=True)
 class StackLocation:
-    """What the stack's records say of account, region and cluster, and the names by which its
-    things are found.
+    """Account, region and cluster of a stack according to its state and settings, and the names by
+    which its resources are found.
     """
 
     stack: str
@@ -71,8 +71,8 @@ class StackLocation:
 
 
 def without(location: StackLocation, things: Collection[tuple[str, str]]) -> StackLocation:
-    """The place without what is (or becomes) somebody else's, so that nobody waits for it or takes
-    it for left behind.
+    """The location without resources that are (or become) somebody else's: nobody waits for them or
+    reports them as left.
     """
     ids = {
         kind: frozenset(identity for one, identity in things if one == kind) for kind, _ in things
@@ -94,7 +94,7 @@ def without(location: StackLocation, things: Collection[tuple[str, str]]) -> Sta
 
 
 def locate(stack: str, checkpoint: Checkpoint, config: dict[str, Any]) -> StackLocation:
-    """Put together from the state and from the stack's file (`config`: full keys)."""
+    """The location, from the state and the stack's file (`config`: full keys)."""
     settings = settings_of(stack, config)
     cluster = config.get(f"{PROJECT}:cluster") or {}
     found = StackLocation(
@@ -145,8 +145,8 @@ def config_of(stack: str) -> dict[str, Any]:
 
 
 def settings_of(stack: str, config: dict[str, Any]) -> Any:
-    """The program's own view of the settings; None when it would refuse them: a teardown goes by
-    the state then.
+    """The stack's settings as the program reads them; None when it would refuse them: the teardown
+    then goes by the state.
     """
     try:
         return StackFile(stack, config).settings(os.environ)

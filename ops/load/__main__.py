@@ -1,5 +1,5 @@
 """`make load PROFILE=tutorial`: sends predictions at the profile's rate, records what the stack
-does, shows both as they go.
+does and prints progress.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ PROGRESS = 5.0
 
 
 def main() -> int:
-    """Run a profile; 0 when it ran to its end."""
+    """Runs a load profile. Returns 0 when it ran to its end, 1 for an error, 130 when interrupted
+    before the load began.
+    """
     options = _parser().parse_args()
     if options.list:
         print(
@@ -123,7 +125,7 @@ def _follow(process: subprocess.Popen, session: Session) -> None:
 
 
 def tail(log: Path, lines: int) -> str:
-    """The last lines of a file."""
+    """The last `lines` lines of a file."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 

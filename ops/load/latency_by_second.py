@@ -1,4 +1,4 @@
-"""Answers counted by the second in which they came."""
+"""Counts and latencies of answers, by the second in which they arrived."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class LatencyBySecond:
         self._second, self._good, self._failed = -1, [], 0
 
     def add(self, moment: float, seconds: float, failed: bool) -> None:
-        """One answer (`moment`: epoch seconds)."""
+        """Counts one answer. `moment`: epoch seconds of its arrival; `seconds`: its latency."""
         second = int(moment - self._started)
         if second > self._second:
             self._write()
@@ -30,7 +30,7 @@ class LatencyBySecond:
             self._good.append(seconds)
 
     def close(self) -> None:
-        """Write the last second."""
+        """Writes the last second's counts and closes the file."""
         self._write()
         self._file.close()
 
@@ -52,5 +52,5 @@ class LatencyBySecond:
 
 
 def percentile(ordered: list[float], share: float) -> float:
-    """Nearest-rank percentile of sorted values; 0 of none."""
+    """Nearest-rank percentile of sorted values; 0 for an empty list."""
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0

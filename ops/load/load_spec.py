@@ -1,5 +1,5 @@
-"""What Locust is asked to do: a file that the run writes, and may write again with another
-curve.
+"""The load spec: what Locust is told to send, in a file that the run writes and may rewrite with
+another profile.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from ops.load.profile import Profile
 
 
 class LoadSpec:
-    """The order in a file, as it stands now."""
+    """The load spec in a file, as it is now."""
 
     def __init__(self, place: Path) -> None:
         self._place, self._stamp = place, -1
         self._profile = Profile("none", ((0.0, 0.0),))
 
     def read(self) -> dict[str, Any]:
-        """All of it."""
+        """The whole spec, parsed."""
         return json.loads(self._place.read_text())
 
     def profile(self) -> Profile:
-        """The curve; read again when the file is another one."""
+        """The profile of the spec; parsed again when the file has changed."""
         stamp = self._place.stat().st_mtime_ns
         if stamp != self._stamp:
             found = self.read()

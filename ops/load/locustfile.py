@@ -1,9 +1,8 @@
-"""What Locust runs: users that send predictions at random moments, as many as the profile's rate
+"""Locust's program: users that send predictions at random moments, as many as the profile's rate
 needs.
 
-Locust's users wait for their answers; a population whose members each send one request in two
-seconds on average, and subtract the time an answer took, sends independently of the answers as long
-as these take less than that.
+Each user sends one request in two seconds on average and subtracts the time that an answer took, so
+that the population's rate does not depend on the answers as long as these take less than that.
 """
 
 from __future__ import annotations
@@ -34,32 +33,34 @@ HEADERS = {
 
 
 class Client(FastHttpUser):
-    """One of many who ask."""
+    """One of many users."""
 
     host = SPEC["base"]
     connection_timeout = SPEC["timeout"]
     network_timeout = SPEC["timeout"]
 
     def on_start(self) -> None:
-        """Nobody begins at the same moment."""
+        """Spreads the users' first requests over their interval."""
         self.last = time.monotonic() - DICE.random() / PER_USER
 
     def wait_time(self) -> float:
-        """Until the next request: exponential between the beginnings of two."""
+        """Seconds until the next request; the starts of two requests are exponentially
+        distributed.
+        """
         return max(0.0, DICE.expovariate(PER_USER) - (time.monotonic() - self.last))
 
     @task
     def predict(self) -> None:
-        """One prediction."""
+        """Sends one prediction request."""
         self.last = time.monotonic()
         self.client.post(SPEC["path"], data=SPEC["body"], headers=HEADERS, name="predict")
 
 
 class Shape(LoadTestShape):
-    """As many users as the rate needs now; the end when the profile ends."""
+    """As many users as the profile's rate needs now; None when the profile has ended."""
 
     def tick(self) -> tuple[int, float] | None:
-        """(users, users that may come or go in a second)."""
+        """(users, users that may start or stop per second), or None at the end."""
         since = (
             self.get_run_time() if SPEC["begun"] is None else max(0.0, time.time() - SPEC["begun"])
         )
@@ -75,7 +76,7 @@ REASONS: dict[str, int] = defaultdict(int)
 
 @events.request.add_listener
 def on_request(response_time: float, exception: Exception | None, response: Any, **_: Any) -> None:
-    """Count one answer."""
+    """Counts one answer, and the reason when it is an error."""
     failed = exception is not None or response is None or response.status_code != 200
     if failed:
         REASONS[f"{getattr(response, 'status_code', 0)} {exception}"[:120]] += 1
@@ -84,7 +85,7 @@ def on_request(response_time: float, exception: Exception | None, response: Any,
 
 @events.quitting.add_listener
 def on_quit(**_: Any) -> None:
-    """Write what is left."""
+    """Writes the last second's counts, and the reasons of failures to failures.json."""
     COUNTS.close()
     Path(SPEC["requests"]).with_name("failures.json").write_text(
         json.dumps(dict(REASONS), indent=1, ensure_ascii=False)

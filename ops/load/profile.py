@@ -20,13 +20,13 @@ KEYS = ("description", "points", "interpolation")
 
 
 class ProfileError(ValueError):
-    """A profile that can't be run; the text has one line for everything that is wrong."""
+    """A profile that cannot be run; the text has one line for each problem."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A curve. Seconds are modelled seconds, which a lab with clock factor k runs through k times
-    faster; rates stay as they are.
+    """A load curve. Its seconds are modelled seconds, which a lab with clock factor k runs through
+    k times faster; rates are per wall second.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Profile:
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """Length of the profile, in modelled seconds."""
         return self.points[-1][0]
 
     @property
@@ -60,7 +60,7 @@ class Profile:
 
 
 def steady(qps: float, seconds: float) -> Profile:
-    """The same rate all the time."""
+    """A profile with a constant rate."""
     return Profile("steady", ((0.0, qps), (seconds, qps)), True, f"{qps:g} requests per second")
 
 
@@ -93,7 +93,7 @@ def load(name: str) -> Profile:
 
 
 def check(profile: Profile) -> list[str]:
-    """Everything that is wrong with a profile."""
+    """Every problem of a profile; [] when it can be run."""
     times, rates = zip(*profile.points, strict=True)
     problems = []
     if times[0] != 0 or list(times) != sorted(set(times)):

@@ -1,4 +1,4 @@
-"""A run: its directory, the recorder beside it, the load on the stack."""
+"""A recorded run: its directory, the recorder process, and the load on the stack."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ CAPACITY_SHARE = 0.7
 
 
 class SessionError(RuntimeError):
-    """A run that can't begin; the text says why and what to do."""
+    """A run that cannot begin; the text says why and names the remedy."""
 
 
 @dataclass
 class Session:
-    """Start it with `with`; the recorder runs until the end of the block."""
+    """A recorded run as a context manager: the recorder runs until the end of the block."""
 
     stack: Stack
     run: Path
@@ -91,7 +91,7 @@ class Session:
 
     @property
     def clock(self) -> float:
-        """Modelled seconds in one wall second."""
+        """Modelled seconds per wall second."""
         return self.meta["clock"]
 
     @property
@@ -100,11 +100,13 @@ class Session:
         return (time.time() - self.meta["started"]) * self.clock
 
     def inside(self) -> list[str]:
-        """What goes before a command that must reach the cluster."""
+        """Command prefix that makes a command reach the cluster."""
         return [sys.executable, "-m", "lab", "exec", "--"] if self.stack.in_lab else []
 
     def output(self, *command: str) -> str:
-        """What a command prints, run where the cluster is in reach."""
+        """Standard output of a command that can reach the cluster. Raises SessionError when it
+        fails.
+        """
         done = subprocess.run(
             [*self.inside(), *command],
             cwd=ROOT,
@@ -120,7 +122,7 @@ class Session:
         return done.stdout
 
     def region(self, path: str, body: Any = None) -> Any:
-        """One call to the lab's control API."""
+        """Answer of one call to the lab's control API, parsed."""
         command = ["curl", "-sS", "--max-time", "30", f"http://10.0.0.2:9090/_lab/{path}"]
         if body is not None:
             command += [
@@ -191,8 +193,8 @@ class Session:
             raise SessionError(str(reason)) from None
 
     def change(self, profile: Profile) -> Path:
-        """Another curve for the load under way, with the same second 0; the file that Locust reads
-        it from.
+        """Writes the load spec with another profile, for a load that may already run, with the same
+        second 0. Returns the file's path.
         """
         place = self.run / "load_spec.json"
         fresh = place.with_suffix(".new")
@@ -293,6 +295,6 @@ def _scenario() -> Any:
 
 
 def runs() -> Path:
-    """Where runs are kept."""
+    """Directory under which runs are kept."""
     state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local/state")
     return Path(state) / "elastic-inference" / "runs"

@@ -1,4 +1,6 @@
-"""Where load may be sent: a stack of one's own; a public address only if it is named twice."""
+"""Guards where load may be sent: to a stack of one's own; to a public address only when it is
+confirmed twice.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,14 @@ from ops.load.session import SessionError
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """The two options that say it."""
+    """Adds the two options that confirm a public target."""
     parser.add_argument("--public", action="store_true", help="the target may be on the Internet")
     parser.add_argument("--yes-i-own", metavar="HOST", help="and this is its name")
 
 
 def base(stack: Stack, chosen: argparse.Namespace) -> str | None:
-    """The base URL of a real stack, None in the lab. Raises SessionError: load on somebody else's
-    machine is an attack.
+    """Base URL of a real stack, None in the lab. Raises SessionError when its name does not resolve
+    or a public address is not confirmed: load on somebody else's machine is an attack.
     """
     if stack.in_lab:
         return None
@@ -41,8 +43,8 @@ def base(stack: Stack, chosen: argparse.Namespace) -> str | None:
 
 
 def public(host: str) -> bool:
-    """Whether a host name leads to an address that is neither loopback nor private. What can't be
-    resolved counts as public.
+    """Whether a host name resolves to an address that is neither loopback nor private. A name that
+    does not resolve counts as public.
     """
     if host == "localhost" or host.endswith(".localhost"):
         return False

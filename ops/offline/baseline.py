@@ -20,11 +20,11 @@ Resource = dict[str, Any]
 
 
 def state_of(document: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any]:
-    """A checkpoint, as `pulumi stack import` takes it, of what `pulumi preview --json --show-sames`
-    planned.
+    """A checkpoint, as `pulumi stack import` takes it, of the resources that `pulumi preview --json
+    --show-sames` planned.
 
     `plan` is what `--save-plan --show-secrets` wrote when everything was new: the document hides
-    secret inputs, the plan doesn't.
+    secret inputs, the plan does not.
     """
     planned = [
         step["newState"]
@@ -187,7 +187,7 @@ def _ordered(resources: list[Resource]) -> list[Resource]:
 
 
 def settled(document: dict[str, Any]) -> bool:
-    """Whether nothing in the plan waits for the cloud any more."""
+    """Whether no input in the plan depends on an answer of the cloud any longer."""
     return UNKNOWN not in json.dumps(
         [step.get("newState", {}).get("inputs") for step in document["steps"]]
     )

@@ -26,7 +26,7 @@ enough today.
 
 @dataclass(frozen=True)
 class Previewed:
-    """What the CLI said."""
+    """Exit status and output of an offline `pulumi preview`."""
 
     code: int
     """Exit status of `pulumi preview`."""
@@ -39,11 +39,11 @@ class Previewed:
 
 
 def preview(stack: str, base: str = "", *, policies: bool = False) -> Previewed:
-    """Previews this checkout. With `base` (a commit or branch) what differs from that; else
-    everything is new. With `policies` the CLI runs the policy pack as well and tells of it; the
-    document then has the form of events, the only one that holds that.
+    """Previews this checkout offline: as changes against `base` (a commit or branch), or everything
+    as new without one. With `policies` the CLI also runs the policy pack; the document is then a
+    stream of events, the only form that reports violations.
 
-    A base that can't be previewed itself is no obstacle: the log says why, and all is shown as new.
+    When the base itself cannot be previewed, the log says why and everything is shown as new.
     Raises OfflineError, PolicyEnvironmentError.
     """
     with tempfile.TemporaryDirectory(prefix=f"preview-{stack}-") as name:

@@ -1,9 +1,9 @@
-"""A directory in which the real CLI previews a tree of this project: own backend, own plugins'
-home, own stack file.
+"""A directory in which the real CLI previews a checkout offline: with its own backend, plugin home
+and stack file.
 
 Every answer that the program would ask the cloud for is written into the stack's settings
-(`lookups`, `kubeconfig`), every secret is a placeholder. The program, the engine and the plugins
-are the ones that deploy. The checkout itself is only read.
+(`lookups`, `kubeconfig`), every secret is a placeholder. Program, engine and plugins are those that
+deploy. The checkout is only read.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ KEPT = (
 
 
 class OfflineError(Exception):
-    """Something a person has to know; the message is complete and is shown without a traceback."""
+    """An offline preview is not possible; the text is the whole message."""
 
 
 class Workspace:
-    """One previewing place. Several trees can be previewed in it one after the other, against the
-    same state.
+    """A directory for offline previews. Several checkouts can be previewed in it one after the
+    other, against the same state.
     """
 
     def __init__(self, directory: pathlib.Path, stack: str) -> None:
@@ -56,16 +56,16 @@ class Workspace:
         without_logs(self._home)
 
     def lay_plugins(self) -> None:
-        """Links the CLI's plugins from the tool chain's cache; builds what is missing there, with
-        progress. Raises ToolchainError.
+        """Links the CLI's plugins from the tool chain's cache and builds those that are missing,
+        with progress. Raises ToolchainError.
         """
         from lab.toolchain import plugins  # noqa: PLC0415 - 0.14 s; settings are read without it
 
         plugins.install_into(self._home)
 
     def lay_tree(self, source: pathlib.Path, name: str) -> pathlib.Path:
-        """A program directory that is `source` by links, but for the stack's settings, which are
-        made fit for a preview offline.
+        """A program directory of links to `source`, with a stack file that is fit for an offline
+        preview.
         """
         program = self.directory / "trees" / name
         program.mkdir()
@@ -83,8 +83,8 @@ class Workspace:
     def pulumi(
         self, program: pathlib.Path, *arguments: str, **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        """Runs the CLI in `program`, with more environment variables if need be; what it prints is
-        the caller's to show.
+        """Runs the CLI in `program`, with `variables` added to its environment; returns its
+        captured output.
         """
         from lab import toolchain  # noqa: PLC0415 - 0.14 s; settings are read without it
 
@@ -138,7 +138,7 @@ class Workspace:
 
 
 def read_settings(source: pathlib.Path, stack: str) -> dict[str, Any]:
-    """The stack's file. Raises OfflineError when there is none or it can't be read."""
+    """The stack's file, parsed. Raises OfflineError when it is missing or cannot be read."""
     try:
         return dict(stack_file.read(source, stack).document)
     except stack_file.StackFileError as error:
@@ -146,7 +146,7 @@ def read_settings(source: pathlib.Path, stack: str) -> dict[str, Any]:
 
 
 def write_settings(path: pathlib.Path, settings: dict[str, Any]) -> None:
-    """Writes a stack file."""
+    """Writes a stack file as YAML."""
     path.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
 
 

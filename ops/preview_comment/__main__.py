@@ -14,7 +14,9 @@ from ops.preview_comment.render import Given, marker, render
 
 
 def main(arguments: list[str]) -> int:
-    """Renders; or does what the first word says."""
+    """Renders a comment, or runs the subcommand that the first word names. Returns the exit
+    status.
+    """
     commands = {
         "post": post.main,
         "build": build.build,

@@ -25,8 +25,8 @@ LARGEST = 64 << 20
 
 
 def build(arguments: list[str]) -> int:
-    """Exit status 1 when the preview fails or a mandatory policy is broken; the comment is made all
-    the same.
+    """Previews, checks the policies and writes the comment. Returns 1 when the preview fails or a
+    mandatory policy is violated; the comment is written in any case.
     """
     parser = argparse.ArgumentParser(
         prog="python -m ops.preview_comment build", description=__doc__
@@ -67,8 +67,8 @@ def build(arguments: list[str]) -> int:
 
 
 def publish(arguments: list[str]) -> int:
-    """Posts a comment for each directory below one. Exit status 1 when one can't be read or posted;
-    the others are.
+    """Posts a comment for each directory below one. Returns 1 when one cannot be read or posted;
+    the others are posted.
     """
     parser = argparse.ArgumentParser(
         prog="python -m ops.preview_comment publish", description=__doc__
@@ -108,7 +108,9 @@ def publish(arguments: list[str]) -> int:
 
 
 def read(directory: pathlib.Path) -> Given:
-    """What `build` left. Raises PreviewFormatError or ValueError."""
+    """The inputs of a comment from the files that `build` left. Raises PreviewFormatError or
+    ValueError.
+    """
     facts: Any = json.loads(_text(directory / "facts.json"))
     if not isinstance(facts, dict) or not isinstance(facts.get("stack"), str):
         raise PreviewFormatError("facts.json names no stack")

@@ -29,7 +29,9 @@ class Range:
 
 
 def section(preview: Preview, default_region: str = "") -> str:
-    """Markdown: a table when a pool changes, one line when it doesn't, nothing without a pool."""
+    """The cost section in Markdown: a table when a pool changes, one line when it does not, ""
+    without a pool.
+    """
     pools = [step for step in preview.steps if step.kind == POOL]
     region = preview.region or default_region
     table, _ = load(region=region)
@@ -81,7 +83,7 @@ def _nodes(side: Range) -> str:
 
 
 def of_pool(state: State | None, table: Prices) -> Range | str:
-    """What a pool costs an hour; "none" without one, or why it can't be told."""
+    """Hourly cost of a pool; "none" without one, or why the cost is unknown."""
     if state is None:
         return "none"
     inputs = state.inputs or state.outputs

@@ -17,12 +17,12 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
 class PreviewFormatError(ValueError):
-    """The text is neither form; the message is complete."""
+    """The text is not a preview in either form; the message is complete."""
 
 
 @dataclass(frozen=True)
 class State:
-    """One side of a step."""
+    """A resource before or after a step."""
 
     inputs: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
@@ -61,18 +61,18 @@ class Step:
 
     @property
     def kind(self) -> str:
-        """Type token: alicloud:oss/bucket:Bucket."""
+        """Type token, such as alicloud:oss/bucket:Bucket."""
         return (self.urn.split("::") + [""] * 4)[2].rpartition("$")[2]
 
     @property
     def name(self) -> str:
-        """Logical name."""
+        """Logical name: the last part of the URN."""
         return self.urn.split("::", 3)[-1]
 
 
 @dataclass(frozen=True)
 class Message:
-    """A diagnostic."""
+    """A diagnostic message of the engine."""
 
     severity: str
     text: str
@@ -81,7 +81,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Preview:
-    """All of it."""
+    """A parsed preview."""
 
     steps: tuple[Step, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)

@@ -18,11 +18,11 @@ MOST_PAGES = 50
 
 
 class GitHubError(Exception):
-    """The API refused or can't be reached; the message says what to do."""
+    """The API refused or cannot be reached; the message names the remedy."""
 
 
 class GitHub:
-    """One repository's API."""
+    """GitHub's REST API for one repository."""
 
     def __init__(self, url: str, repository: str, token: str) -> None:
         self._base, self._token = f"{url}/repos/{repository}/", token

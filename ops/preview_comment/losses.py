@@ -1,9 +1,9 @@
-"""What is gone for good, or for a while, when a resource is replaced or deleted: the sentence that
-has to be read before merging.
+"""What is lost for good, or for a while, when a resource is replaced or deleted: the part of a
+comment that has to be read before merging.
 
-What is replaced by a new thing under another name before the old one goes is no loss: a new model's
-volume comes, the pods roll to it, and then the old volume goes. Shouting at every such roll would
-teach people not to listen.
+A replacement under another name that exists before the old resource goes is no loss: a new model's
+volume is created, the pods roll to it, then the old volume goes. A warning at every such roll would
+teach people to ignore warnings.
 """
 
 from __future__ import annotations
@@ -42,9 +42,7 @@ def losses(steps: tuple[Step, ...]) -> list[Loss]:
 
 
 def interruptions(steps: tuple[Step, ...]) -> list[Loss]:
-    """Every resource that serves and is away for a while, or for good, though nothing is stored in
-    it.
-    """
+    """Serving resources that are away for a while, or for good, though they store nothing."""
     gone = [
         step
         for step in steps
@@ -60,7 +58,7 @@ def interruptions(steps: tuple[Step, ...]) -> list[Loss]:
 
 
 def is_loss(step: Step) -> bool:
-    """Whether the step takes away something that can't simply be made again."""
+    """Whether the step removes something that cannot simply be created again."""
     return step.op in GOING and step.kind in LOST and not _comes_first(step)
 
 

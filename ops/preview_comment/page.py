@@ -63,7 +63,7 @@ def _coloured(found: re.Match[str]) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Prints the page of a comment's file."""
+    """Prints the HTML page of a comment's file."""
     parser = argparse.ArgumentParser(
         prog="python -m ops.preview_comment page", description="A comment as an HTML page."
     )

@@ -82,7 +82,7 @@ def _from_event(raw: dict[str, Any]) -> Violation:
 
 
 def section(results: Results) -> str:
-    """Markdown; "" when no policy ran."""
+    """The policy section in Markdown; "" when no policy ran."""
     if not results.ran:
         return ""
     advisory = [one for one in results.violations if not one.mandatory and not one.waiver]

@@ -25,7 +25,7 @@ LARGEST = 65_536
 
 
 def main(arguments: list[str]) -> int:
-    """Posts; exit status 1 with one message when it can't."""
+    """Posts the comment; returns 1 with one message when that fails."""
     parser = argparse.ArgumentParser(prog="python -m ops.preview_comment post", description=__doc__)
     parser.add_argument("comment", type=pathlib.Path, metavar="COMMENT.md")
     parser.add_argument("--stack", required=True)
@@ -82,7 +82,7 @@ def post(
     head: str | None = None,
     sha: str | None = None,
 ) -> str:
-    """Creates or renews; returns what was done."""
+    """Creates or updates the comment; returns what was done."""
     number = pull or _pull_of(hub, head or "", sha or "")
     if number is None:
         return f"no open pull request has {sha} as its head any more: nothing posted"

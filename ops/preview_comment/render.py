@@ -54,7 +54,7 @@ def marker(stack: str) -> str:
 
 
 def render(given: Given) -> str:
-    """The whole comment, at most `LIMIT` bytes of UTF-8."""
+    """The whole comment in Markdown, at most `LIMIT` bytes of UTF-8."""
     gone = losses(given.preview.steps)
     head = [marker(given.stack), _verdict(given, gone)]
     if given.failed is not None:

@@ -1,3 +1,1 @@
-"""Records what a stack does over time: pods, nodes, autoscaler, instances; the input of `make
-report`.
-"""
+"""Records a stack over time: pods, nodes, autoscaler, instances. `make report` reads it."""

@@ -1,5 +1,5 @@
-"""Records a stack into a run directory until it is told to stop (SIGTERM, Ctrl-C). Started by load,
-drill and report.
+"""Records a stack into a run directory until SIGTERM or Ctrl-C. Started by load, drill and
+report.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class Recorder:
         )
 
     def wait(self) -> None:
-        """Until every list has been read once."""
+        """Waits until every list was read once. Raises SystemExit when the cluster does not answer
+        within 30 s.
+        """
         for mirror in (self.pods, self.nodes, self.deployments, self.hpas):
             if not mirror.filled.wait(30):
                 raise SystemExit(
@@ -59,7 +61,7 @@ class Recorder:
         return {"t": round((wall - self.meta["started"]) * self.clock, 3), "wall": round(wall, 3)}
 
     def look(self) -> None:
-        """One row."""
+        """Writes one sample."""
         moment, pods, nodes = self._moment(), self.pods.objects, self.nodes.objects
         hpa = self.hpas.objects.get(self.meta["hpa"])
         row = sample(
@@ -73,7 +75,7 @@ class Recorder:
         self._samples.write(json.dumps({**moment, **row}) + "\n")
 
     def note(self) -> None:
-        """The events since this was last called."""
+        """Writes the events since the last call."""
         moment = self._moment()
         for kind, now in (("pod", self.pods.objects), ("node", self.nodes.objects)):
             before = self._before.get(kind, now)
@@ -82,8 +84,8 @@ class Recorder:
             self._before[kind] = now
 
     def instances(self, nodes: dict[str, Any]) -> list[dict[str, Any]]:
-        """The pool's instances: the region's in the lab; on a real stack ECS's, or without a key
-        what the nodes tell (none of booting).
+        """The pool's instances: from the lab's control API, or from ECS on a real stack, or without
+        credentials as far as the nodes tell (no booting ones).
         """
         if not self.meta.get("lab"):
             found = self._ecs.now() if self._ecs else None
@@ -103,7 +105,7 @@ class Recorder:
         return self._instances
 
     def close(self) -> None:
-        """Write everything out."""
+        """Stops the pollers and closes the files."""
         for source in (self._ecs, self._answers):
             if source is not None:
                 source.close()
@@ -123,7 +125,7 @@ def _of_node(node: dict[str, Any], meta: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Record until told to stop."""
+    """Records until it is told to stop; prints `recording` once every list was read."""
     parser = argparse.ArgumentParser(prog="python -m ops.record", description=__doc__)
     parser.add_argument("--run", type=Path, required=True, help="the run directory, with meta.json")
     parser.add_argument(

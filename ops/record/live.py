@@ -1,4 +1,4 @@
-"""The two sources of a live stack that are not in its cluster: instances by ECS, answers by the
+"""The two sources of a live stack outside of its cluster: instances from ECS, answers from the
 ingress log.
 """
 
@@ -21,20 +21,18 @@ LAG = 15.0
 
 
 class Instances:
-    """The pool's instances as ECS shows them, priced by the run's table; None while there is no
-    answer.
-    """
+    """The pool's instances from ECS, priced by the run's table."""
 
     def __init__(self, cloud: Cloud, meta: dict[str, Any]) -> None:
         self._cloud, self._meta, self._group = cloud, meta, ""
         self._poll = Poll("ECS", self._ask, EVERY)
 
     def now(self) -> list[dict[str, Any]] | None:
-        """The last answer."""
+        """The instances of the last answer, None while there was none."""
         return self._poll.answer
 
     def close(self) -> None:
-        """No more questions."""
+        """Stops asking."""
         self._poll.stop()
 
     def _ask(self) -> list[dict[str, Any]]:
@@ -45,7 +43,7 @@ class Instances:
 
 
 class Answers:
-    """Writes what the route answered into the run, each second once."""
+    """Writes the route's answers from the ingress log into the run, each second once."""
 
     def __init__(self, cloud: Cloud, meta: dict[str, Any], place: Path) -> None:
         self._cloud, self._meta = cloud, meta
@@ -55,7 +53,7 @@ class Answers:
         self._poll = Poll("the ingress log", self._read, EVERY)
 
     def close(self) -> None:
-        """Once more, for what has come meanwhile."""
+        """Reads once more, for what has arrived meanwhile, and closes the file."""
         self._poll.stop()
         self._poll.once()
         self._file.close()
@@ -85,5 +83,5 @@ def price_of(row: dict[str, Any], meta: dict[str, Any]) -> dict[str, float]:
 
 
 def cloud_of(meta: dict[str, Any]) -> Cloud | None:
-    """The cloud behind the stack, if the environment has a key for it."""
+    """The cloud of the stack, None when the environment has no credentials."""
     return Cloud.of(os.environ, meta.get("region") or "")

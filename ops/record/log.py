@@ -1,5 +1,5 @@
-"""The ingress log as a source of answers by the second: which one, what to ask of it, what its rows
-mean. Pure functions.
+"""The ingress log as the source of answers by the second: its location, the query, and the parsing
+of rows. Pure functions.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ LIMIT = 10000
 
 @dataclass(frozen=True)
 class Route:
-    """Where the requests of a stack are logged, and by which field they are told from others."""
+    """Where a stack's requests are logged, and the field value that tells them from others."""
 
     project: str
     logstore: str
@@ -25,7 +25,7 @@ class Route:
 
 
 def route_of(hpa: Mapping[str, Any]) -> Route | None:
-    """The route that an HPA counts; None when its metric is another one."""
+    """The route that an HPA's metric counts, None when it has another metric."""
     for metric in hpa["spec"].get("metrics") or []:
         found = (metric.get("external") or {}).get("metric") or {}
         labels = (found.get("selector") or {}).get("matchLabels") or {}
@@ -40,7 +40,7 @@ def route_of(hpa: Mapping[str, Any]) -> Route | None:
 
 
 def statement(route: Route, deadline: float) -> str:
-    """The query: one row for each second in which something was answered."""
+    """The SLS query: one row for each second with answers."""
     shares = ", ".join(
         f"approx_percentile(request_time, {share}) as {name}"
         for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
@@ -50,7 +50,7 @@ def statement(route: Route, deadline: float) -> str:
 
 
 def rows(found: Iterable[Mapping[str, Any]]) -> list[Row]:
-    """Its rows as numbers; what failed is not late as well."""
+    """Rows of the query as numbers; failed requests do not also count as late."""
     made = []
     for row in found:
         counts = {name: int(float(row[name])) for name in ("count", "failed", "late")}
@@ -68,7 +68,7 @@ def rows(found: Iterable[Mapping[str, Any]]) -> list[Row]:
 
 
 def rows_of_run(found: Iterable[Row], started: float, clock: float) -> list[dict[str, Any]]:
-    """The same in the run's time: modelled seconds since it started."""
+    """The rows in the run's time: modelled seconds since its start."""
     return [{"t": round((second - started) * clock, 3), **counts} for second, counts in found]
 
 

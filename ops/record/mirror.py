@@ -1,4 +1,4 @@
-"""Lists kept up to date by watches; one thread each."""
+"""Objects of the cluster, kept current by list and watch; one thread for each list."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ WATCH_SECONDS = 240
 
 
 def client() -> httpx.Client:
-    """A connection to the cluster of the kubeconfig in use, as the official client reads it."""
+    """An HTTP client for the cluster of the current kubeconfig, which the official client
+    parses.
+    """
     from kubernetes import client as official  # noqa: PLC0415 - 0.3 s of the official client, for its kubeconfig only
     from kubernetes import config  # noqa: PLC0415 - 0.3 s of the official client, for its kubeconfig only
 

@@ -1,6 +1,4 @@
-"""What is asked of a slow place again and again, in a thread of its own; the last answer is at hand
-at any time.
-"""
+"""Asks a slow source repeatedly in a thread of its own and keeps the last answer."""
 
 from __future__ import annotations
 
@@ -13,8 +11,8 @@ T = TypeVar("T")
 
 
 class Poll(Generic[T]):
-    """Asks every so many wall seconds until `stop`. A failure is told once, and the last answer
-    stays.
+    """Asks every `every` wall seconds until `stop`. A failure is reported once per text; the last
+    answer stays.
     """
 
     def __init__(self, what: str, ask: Callable[[], T], every: float) -> None:
@@ -26,7 +24,7 @@ class Poll(Generic[T]):
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask no more; waits for a question that is under way, for a while."""
+        """Stops asking; waits up to 10 s for a question that is under way."""
         self._over.set()
         self._thread.join(timeout=10)
 
@@ -36,7 +34,7 @@ class Poll(Generic[T]):
             self._over.wait(self._every)
 
     def once(self) -> None:
-        """Ask now."""
+        """Asks once, in the caller's thread."""
         try:
             self.answer = self._ask()
         except (

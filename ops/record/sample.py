@@ -1,5 +1,5 @@
-"""One look at a stack as one row, and what happened between two looks; pure functions of the
-objects.
+"""One sample of a stack as a row, and the events between two samples; pure functions of Kubernetes
+objects and instances.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def is_spot(node: Object | None) -> bool:
 
 
 def condition(thing: Object, kind: str) -> bool:
-    """Whether a condition is True."""
+    """Whether the object's condition of this type has status True."""
     return any(
         c["type"] == kind and c["status"] == "True"
         for c in (thing.get("status") or {}).get("conditions") or []
@@ -37,8 +37,8 @@ def sample(
     instances: Iterable[Object],
     pod_qps: float,
 ) -> dict[str, Any]:
-    """The row of a moment, without its time. A pod is ready when it says so and its node is still
-    there.
+    """A sample without its time. A pod counts as ready when its condition says so and its node
+    still exists.
     """
     pods = list(pods)
     living = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]

@@ -1,1 +1,1 @@
-"""`make report`: a recorded run as figures, as a page that works offline, as JSON."""
+"""`make report`: a recorded run as figures, as a self-contained HTML page, and as JSON."""

@@ -21,8 +21,8 @@ from ops.report.run import Run, RunError, read
 
 
 def main() -> int:
-    """Print the figures and write report.html and report.json into the run directory; 1 if the run
-    can't be read.
+    """Prints the figures and writes report.html and report.json into the run directory. Returns 1
+    when the run cannot be read.
     """
     parser = argparse.ArgumentParser(prog="python -m ops.report", description=__doc__)
     parser.add_argument("run", nargs="?", type=Path, help="run directory (default: the newest)")
@@ -80,7 +80,9 @@ def main() -> int:
 
 
 def part(run: Run, since: float, until: float) -> Run:
-    """What was recorded between two moments. Raises RunError when that is nothing."""
+    """What was recorded between two moments (modelled seconds). Raises RunError when nothing
+    was.
+    """
     if not (found := run.between(since, until)).samples:
         ends = run.samples[-1]["t"]
         raise RunError(
@@ -106,7 +108,7 @@ def watch(stack: str, seconds: float, prices: Path | None = None) -> Path:
 
 
 def newest() -> Path:
-    """The run that was begun last. Raises RunError when there is none."""
+    """Directory of the run that began last. Raises RunError when there is none."""
     found = sorted(runs().glob("*/meta.json"), key=lambda path: path.stat().st_mtime)
     if not found:
         raise RunError(

@@ -206,19 +206,19 @@ def replaced_after(run: Run, pods: int) -> list[float]:
 
 
 def interruptions(run: Run) -> int:
-    """Notices given to nodes."""
+    """Number of reclaim notices that nodes received."""
     return sum(event["kind"] == "node notice" for event in run.events)
 
 
 def peak(run: Run) -> dict[str, int]:
-    """Most pods and nodes at once."""
+    """Largest numbers of ready pods and ready nodes at any sample."""
     pods = max((row["pods"]["ready"] for row in run.samples), default=0)
     nodes = max((row["nodes"]["ready"] for row in run.samples), default=0)
     return {"pods": pods, "nodes": nodes}
 
 
 def summary(run: Run) -> dict[str, Any]:
-    """What the terminal and the JSON show of a whole run."""
+    """All figures of a run, as the terminal and the JSON show them."""
     band = share(run.samples, 20)
     times = [row[name] for row in run.requests for name in ("p99",)]
     return {

@@ -15,7 +15,7 @@ table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:left
 
 
 def page(run: Run) -> str:
-    """The whole page."""
+    """The HTML page: title, table of figures, note, plots."""
     title = html.escape(f"{run.meta.get('title', 'run')} on stack {run.meta.get('stack', '?')}")
     rows = "\n".join(
         f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
@@ -30,7 +30,7 @@ def page(run: Run) -> str:
 
 
 def note(run: Run) -> str:
-    """What every reader must know of the figures."""
+    """What the figures assume: clock factor, units, capacity of a pod, price date."""
     date, source = run.meta.get("price_date", "?"), run.meta.get("price_source", "?")
     return (
         f"Clock factor {run.clock:g}: one wall second is {run.clock:g} modelled seconds; "
@@ -41,7 +41,7 @@ def note(run: Run) -> str:
 
 
 def lines(run: Run) -> list[tuple[str, str]]:
-    """The figures, as the terminal and the page show them."""
+    """(name, value) of each figure, as the terminal and the page show them."""
     found: dict[str, Any] = figures.summary(run)
     asked, money, peak = found["requests"], found["cost"], found["peak"]
     share = found["on_demand_share_at_20_nodes"]
@@ -74,7 +74,7 @@ def lines(run: Run) -> list[tuple[str, str]]:
 
 
 def climbed(climbs: list[dict[str, Any]]) -> str:
-    """How long it took to have the pods that were wanted."""
+    """How long the pods that were wanted took to become ready, in one sentence."""
     done = sorted(climb["seconds"] for climb in climbs if climb["seconds"] is not None)
     if not done:
         return (

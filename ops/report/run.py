@@ -1,4 +1,4 @@
-"""A run directory, read."""
+"""Reads a run directory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with one file of a run directory."""
+    """A problem with one file of a run directory."""
 
     file: Path
     found: str
@@ -22,7 +22,7 @@ class Problem:
 
 
 class RunError(ValueError):
-    """A run directory that can't be read; a line for each problem."""
+    """A run directory that cannot be read; the text has one line for each problem."""
 
     def __init__(self, *problems: Problem | str) -> None:
         self.problems = tuple(problem for problem in problems if isinstance(problem, Problem))
@@ -31,7 +31,7 @@ class RunError(ValueError):
 
 @dataclass(frozen=True)
 class Run:
-    """What a run recorded. Times `t` are modelled seconds since its start."""
+    """A recorded run. Times `t` are modelled seconds since its start."""
 
     meta: dict[str, Any]
     samples: list[dict[str, Any]]
@@ -104,8 +104,8 @@ def _meta(file: Path, problems: list[Problem]) -> dict[str, Any]:
 
 
 class Growing:
-    """A run that is still being recorded: each look parses only what has come since the last
-    one.
+    """A run that is still being recorded; each call parses only the lines that were added since the
+    last.
     """
 
     def __init__(self, path: Path) -> None:

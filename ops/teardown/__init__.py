@@ -1,3 +1,3 @@
-"""Takes a stack down: guard, plan, ordered destroy with waits, a look for what is left. `python -m
+"""Takes a stack down: guard, plan, ordered destroy with waits, and a scan for leftovers. `python -m
 ops.teardown --help`.
 """

@@ -1,7 +1,7 @@
-"""`make destroy STACK=…`: takes a stack down in order and looks for what is left.
+"""`make destroy STACK=…`: destroys a stack in order and looks for leftovers.
 
-Exit status: 0 nothing is left; 1 something is left, could not be looked at, or did not go; 2
-refused, nothing touched; 130 interrupted. The same command goes on where an earlier one was
+Exit status: 0 nothing is left; 1 something is left, could not be read, or could not be deleted; 2
+refused, nothing was touched; 130 interrupted. The same command continues where an earlier one was
 stopped, killed or failed.
 """
 
@@ -25,7 +25,7 @@ REFUSED, INTERRUPTED = 2, 130
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Builds the argument parser of `python -m ops.teardown`."""
     made = argparse.ArgumentParser(
         prog="python -m ops.teardown",
         description=__doc__,
@@ -75,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Guard, plan, destroy, look, report."""
+    """Runs guard, plan, destroy, scan and report. Returns the exit status above."""
     options = parser().parse_args()
     stack = Stack(options.stack)
     if options.keep_protected and options.unprotect:
@@ -110,7 +110,9 @@ def main() -> int:
 
 
 def teardown(stack: Stack, options: argparse.Namespace) -> int:
-    """The whole of it, once it is known where it runs."""
+    """Runs the teardown in this process, which can reach the stack's cloud. Returns the exit
+    status.
+    """
     names = ("confirm", "keep_model", "keep_protected", "unprotect", "cluster_gone", "patience")
     work = Teardown(
         stack,
@@ -138,7 +140,7 @@ def teardown(stack: Stack, options: argparse.Namespace) -> int:
 
 
 def into_lab() -> int:
-    """The same command where the lab's cloud can be reached; this process becomes it."""
+    """Replaces this process by the same command inside the lab, where the double can be reached."""
     if not is_running(home()):
         print(
             "error: the lab does not run, and with it goes everything in it\n  remedy: make up starts it again",

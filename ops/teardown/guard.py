@@ -1,5 +1,6 @@
-"""Whether these credentials are the ones the stack was made with. With others everything would look
-deleted, and what a destroy then forgets runs on and costs.
+"""Checks that the credentials, region and cluster are those that the stack was made with. With
+others everything would look deleted, the destroy would forget it, and it would continue to run and
+to cost money.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from ops.engine.stack_location import PROJECT, StackLocation
 
 
 class RefusedError(Exception):
-    """The teardown stops before anything is touched; the text says everything that is wrong, and
-    what to do.
+    """The teardown stops before anything is touched; the text names every problem and the
+    remedy.
     """
 
     def __init__(self, *problems: str) -> None:
@@ -23,7 +24,7 @@ class RefusedError(Exception):
 
 
 def region_of(location: StackLocation, environ: Mapping[str, str] = os.environ) -> str:
-    """The region to work in. Raises RefusedError when the records and the environment don't agree
+    """The region to work in. Raises RefusedError when state, settings and environment do not agree
     on one.
     """
     used = environ.get("ALICLOUD_REGION") or environ.get("ALIBABA_CLOUD_REGION") or ""
@@ -48,7 +49,9 @@ def region_of(location: StackLocation, environ: Mapping[str, str] = os.environ) 
 
 
 def check_account(location: StackLocation, cloud: Cloud) -> None:
-    """The credentials' account is the one the records name. Raises RefusedError."""
+    """Raises RefusedError when the credentials' account is not the one that state and settings
+    name.
+    """
     try:
         account = cloud.account
     except CloudError as error:
@@ -73,8 +76,8 @@ def check_account(location: StackLocation, cloud: Cloud) -> None:
 def check_cluster(
     location: StackLocation, cloud: Cloud, way_in: ClusterReader | ClusterError, cluster_gone: bool
 ) -> None:
-    """The cluster the records name is this account's, in this region, and answers, or the user says
-    that it is gone. Raises RefusedError.
+    """Raises RefusedError unless the cluster of state and settings belongs to this account and
+    region and answers, or the user has said that it is gone.
     """
     if not location.cluster:
         return
@@ -116,8 +119,8 @@ def _missing(location: StackLocation, cloud: Cloud, why: ClusterError, cluster_g
 
 
 def confirm(stack: str, given: str, *, protected: bool, quiet: bool) -> None:
-    """Whoever runs this means this stack. `given`: its name from the command line; `quiet`: nobody
-    needs to be asked. Raises RefusedError.
+    """Asks for confirmation. `given`: the stack's name from the command line; `quiet`: no question
+    is needed. Raises RefusedError when it is not confirmed.
     """
     if given:
         if given != stack:

@@ -85,7 +85,7 @@ KINDS = tuple(_COMMANDS)
 
 @dataclass(frozen=True)
 class Leftover:
-    """One thing that is still there."""
+    """One resource that still exists."""
 
     kind: str
     """One of KINDS."""
@@ -100,7 +100,7 @@ class Leftover:
 
 @dataclass(frozen=True)
 class Unseen:
-    """Something that could not be looked at: nobody knows whether anything of it is left."""
+    """A part that could not be read: something may be left there."""
 
     what: str
     why: str
@@ -109,8 +109,8 @@ class Unseen:
 def leftover(
     kind: str, identity: str, why: str, region: str, *, of: str = "", first: str = ""
 ) -> Leftover:
-    """A thing with its command; `of` is what it is in (a node pool's cluster), `first` a command
-    that has to come before.
+    """A leftover with the command that removes it. `of`: what it belongs to (a node pool's
+    cluster); `first`: a command that has to run before.
     """
     words = {"id": shlex.quote(identity), "region": region, "of": of}
     remove = _COMMANDS[kind].format(**words)
@@ -125,7 +125,7 @@ def leftover(
 
 @dataclass(frozen=True)
 class Kept:
-    """What stays on purpose and is therefore no remainder: (kind, id)."""
+    """What stays on purpose and is therefore no leftover: (kind, id)."""
 
     things: frozenset[tuple[str, str]] = frozenset()
 
@@ -133,26 +133,26 @@ class Kept:
         return (thing.kind, thing.id) in self.things
 
     def of(self, kind: str) -> frozenset[str]:
-        """Ids of one kind."""
+        """Ids of what stays, of one kind."""
         return frozenset(identity for one, identity in self.things if one == kind)
 
 
 @dataclass(frozen=True)
 class Remains:
-    """What a look turned up."""
+    """Result of a scan."""
 
     found: tuple[Leftover, ...] = ()
     unseen: tuple[Unseen, ...] = ()
 
     @property
     def nothing(self) -> bool:
-        """Whether everything was looked at and nothing is left."""
+        """Whether everything was read and nothing is left."""
         return not self.found and not self.unseen
 
 
 @dataclass(frozen=True)
 class Report:
-    """The end of one teardown."""
+    """The result of one teardown."""
 
     stack: str
     where: str
@@ -165,11 +165,11 @@ class Report:
 
     @property
     def clean(self) -> bool:
-        """Whether nothing is left and everything was looked at."""
+        """Whether everything was read and nothing is left, in the cloud or in the state."""
         return self.remains.nothing and not self.in_state
 
     def text(self) -> str:
-        """For people."""
+        """The report as text for the terminal."""
         lines = [f"\nLooked at {self.where}."]
         if self.kept:
             lines += [
@@ -204,7 +204,7 @@ class Report:
         return "\n".join(lines)
 
     def document(self) -> dict[str, Any]:
-        """For programs."""
+        """The report as a JSON document."""
         return {
             "stack": self.stack,
             "clean": self.clean,
@@ -215,7 +215,7 @@ class Report:
         }
 
     def write(self, path: str) -> None:
-        """The JSON document into a file, if one is wanted."""
+        """Writes the JSON document to `path`, unless that is ""."""
         if path:
             pathlib.Path(path).write_text(json.dumps(self.document(), indent=1) + "\n")
 
@@ -230,5 +230,5 @@ def _gap(gap: Unseen) -> Sequence[str]:
 
 
 def kind_of(one: Resource) -> str:
-    """The short name of its type."""
+    """Short name of the resource's type: the part after the last colon."""
     return one.kind.rpartition(":")[2]

@@ -1,15 +1,14 @@
-"""What a teardown will do, before it does it: in which order things go, what is lost, what is
-protected, what stays and what that costs.
+"""What a teardown will do, before it does it: the order, what is lost, what is protected, what
+stays and what that costs.
 
 The engine deletes along the dependency graph: pods first (a Deployment goes in the foreground, with
-its last pod), then the claim, the volume, and what these stood on. It knows nothing of what follows
-from a deletion outside of it: a load balancer that is still there, instances that are still
-stopping. So a destroy is cut where such a thing has to be waited for before the next resource can
-go: what lies in the cluster, where a Service of the stack has a load balancer of its own; and the
-cluster itself, where the stack made it. Each part is one run of the engine, which keeps the order
-within it. Which stage a resource belongs to follows from its type; then whatever something else
-needs is moved behind it, so that a part of the program nobody thought of here goes in the right
-order too.
+its last pod), then the claim, the volume, and what these depend on. It does not see what follows
+from a deletion outside of it: a load balancer that still exists, instances that are still stopping.
+So a destroy is cut into runs of the engine where such a thing has to be waited for: after what lies
+in the cluster, when a Service of the stack has a load balancer of its own; and before the cluster
+itself, when the stack made it. The engine keeps the order within a run. A resource's stage follows
+from its type; then whatever another resource needs is moved behind it, so that a type that is not
+listed here goes in the right order too.
 """
 
 from __future__ import annotations
@@ -61,20 +60,20 @@ MODEL = ("alicloud:oss/", "ossmodel:")
 
 @dataclass(frozen=True)
 class Stage:
-    """What goes together."""
+    """Resources that are deleted together."""
 
     name: str
     resources: tuple[Resource, ...]
 
     @property
     def real(self) -> list[Resource]:
-        """Those that exist outside of the state."""
+        """The stage's resources that exist outside of the state."""
         return [one for one in self.resources if one.real]
 
 
 def own_stage(resource: Resource) -> int:
-    """The stage its type asks for. A component, a provider and the stack have none of their own:
-    the first, until others need them.
+    """The stage that a resource's type asks for. A component, a provider and the stack have none:
+    they take the first, until others need them.
     """
     if not resource.id or resource.kind.startswith("pulumi:"):
         return _CLUSTER if resource.kind.startswith(PROVIDER) else _ENTRY
@@ -84,7 +83,7 @@ def own_stage(resource: Resource) -> int:
 
 
 def stage_of(checkpoint: Checkpoint) -> dict[str, int]:
-    """URN: number of its stage. Nothing goes before what needs it."""
+    """Number of the stage of each URN. No resource goes before one that needs it."""
     found = {one.urn: own_stage(one) for one in checkpoint.resources}
     for one in reversed(checkpoint.resources):  # registered after what it needs, so one pass does
         for need in one.needs:
@@ -94,7 +93,7 @@ def stage_of(checkpoint: Checkpoint) -> dict[str, int]:
 
 
 def stages(checkpoint: Checkpoint, kept: Collection[str] = ()) -> list[Stage]:
-    """What goes, first to last; stages in which nothing goes are left out."""
+    """The stages, first to last, without those in which nothing goes."""
     numbers = stage_of(checkpoint)
     parts = [
         Stage(
@@ -111,11 +110,11 @@ def stages(checkpoint: Checkpoint, kept: Collection[str] = ()) -> list[Stage]:
 
 
 def runs(parts: Sequence[Stage], *, cluster_made: bool, unseen: bool) -> list[tuple[Stage, ...]]:
-    """The stages by run of the engine. What belongs to a cluster that stays (its node scaler's
-    settings) goes with what stands on it.
+    """The stages of each run of the engine. What belongs to a cluster that stays goes with what
+    runs on it.
 
-    unseen: whether something follows from deletions in the cluster that the engine does not wait
-    for by itself.
+    `unseen`: whether something follows from deletions in the cluster that the engine does not wait
+    for.
     """
     cut = (
         PARTS
@@ -150,7 +149,7 @@ Contents = Callable[[str], tuple[int, int, bool]]
 
 
 class Costs:
-    """Prices of one region, and what is in buckets; each bucket is looked into once."""
+    """Prices of one region, and the contents of buckets, each read once."""
 
     def __init__(self, region: str, contents: Contents) -> None:
         self._table, _ = load(region=region)
@@ -165,7 +164,7 @@ class Costs:
         return self._known[bucket]
 
     def held(self, one: Resource) -> str:
-        """What is in it, "" where nothing can be, or nobody knows."""
+        """Contents of a bucket as text; "" for other resources, or when they could not be read."""
         found = self._inside(one.id) if one.kind == BUCKET else None
         if not found:
             return ""
@@ -173,7 +172,7 @@ class Costs:
         return f"{number:,}{' or more' if more else ''} object versions, {size / 2**20:,.1f} MiB"
 
     def to_keep(self, one: Resource) -> str:
-        """Its price a month, or why that can't be told."""
+        """Monthly cost of keeping a resource, or why it is not known."""
         if one.kind == BUCKET:
             return self._bucket(one)
         if one.kind == POOL:
@@ -197,7 +196,7 @@ class Costs:
         return f"{self.held(one)}: about {found[1] / 2**30 * price:,.2f} CNY a month for storage"
 
     def saved(self, one: Resource) -> str:
-        """What ends with it, "" for what costs nothing worth saying."""
+        """Hourly cost that ends with a node pool; "" for other resources."""
         price = of_pool(State(inputs=dict(one.inputs)), self._table) if one.kind == POOL else None
         if not isinstance(price, Range):
             return ""
@@ -207,7 +206,7 @@ class Costs:
 
 @dataclass(frozen=True)
 class Plan:
-    """One teardown."""
+    """The plan of one teardown."""
 
     stages: tuple[Stage, ...]
     kept: frozenset[str] = frozenset()
@@ -225,32 +224,28 @@ class Plan:
 
     @property
     def going(self) -> list[Resource]:
-        """What is deleted."""
+        """Resources that are deleted."""
         left = {one.urn for one in (*self.adopted, *self.retained)}
         return [one for stage in self.stages for one in stage.real if one.urn not in left]
 
     @property
     def stays(self) -> list[Resource]:
-        """What is still there afterwards, on purpose."""
+        """Resources that still exist afterwards, on purpose."""
         return [*self.staying, *self.adopted, *self.retained]
 
     @property
     def things(self) -> frozenset[tuple[str, str]]:
-        """(kind, id) of what stays, as a look for remains would call it, with what comes along with
-        it.
-        """
+        """(kind, id) of what stays, in the scan's terms, with what comes along with it."""
         return found_as(self.stays)
 
     @property
     def of_others(self) -> frozenset[tuple[str, str]]:
-        """The same of what the state forgets: from then on it is nobody's here, whatever happens in
-        it.
-        """
+        """(kind, id) of what the state forgets: afterwards it does not belong to this stack."""
         return found_as([*self.adopted, *self.retained])
 
 
 def found_as(resources: Iterable[Resource]) -> frozenset[tuple[str, str]]:
-    """(kind, id) as a look for remains would call them; a node pool brings its scaling group."""
+    """(kind, id) in the scan's terms; a node pool brings its scaling group."""
     resources = list(resources)
     named = {
         (FOUND_AS[one.kind], one.id.rpartition(":")[2]) for one in resources if one.kind in FOUND_AS
@@ -268,8 +263,8 @@ def make(
     keep_protected: bool = False,
     unprotect: bool = False,
 ) -> Plan:
-    """The plan. Raises RefusedError when protected things would have to go and nothing says whether
-    they may.
+    """The plan. Raises RefusedError when protected resources would have to go and no option decides
+    about them.
     """
     adopted = tuple(one for one in checkpoint.real if one.protect and one.retained)
     retained = tuple(one for one in checkpoint.real if one.retained and not one.protect)
@@ -303,7 +298,7 @@ def _protected(protected: Iterable[Resource]) -> str:
 
 
 def show(plan: Plan, location: StackLocation, region: str, account: str, costs: Costs) -> str:
-    """The plan as text."""
+    """The plan as text for the terminal."""
     made = "made by the stack" if location.cluster_made else "given to the stack, stays"
     lines = [
         f"Stack {location.stack}: account {account}, region {region}, cluster {location.cluster or 'none'} ({made})",

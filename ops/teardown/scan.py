@@ -22,8 +22,8 @@ def look(
     known: Sequence[Resource] = (),
     kept: Kept | None = None,
 ) -> Remains:
-    """Looks at everything, several things at a time. `known`: what the state named; `reader`: None
-    when the cluster is gone.
+    """Scans everything, several services at a time. `known`: resources that the state named;
+    `reader`: None when the cluster is gone.
     """
     kept = kept or Kept()
     shared = bool(kept.of("Namespace"))

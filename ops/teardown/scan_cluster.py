@@ -1,5 +1,5 @@
-"""Looks for what is left in the cluster: the stack's namespace, its volumes, its nodes, and every
-object its state had named.
+"""Scans the cluster: the stack's namespace, volumes, nodes, grants, and every object that its state
+named.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LOOKED_AT = ("Namespace", "PersistentVolume")
 
 
 def namespaces(reader: ClusterReader, location: StackLocation) -> Iterator[Leftover]:
-    """The stack's namespace, with what is still in it."""
+    """The stack's namespace, with the number of pods in it."""
     there = reader.get(f"/api/v1/namespaces/{location.namespace}")
     if there:
         pods = len(reader.items(f"/api/v1/namespaces/{location.namespace}/pods"))
@@ -72,7 +72,7 @@ def nodes(reader: ClusterReader, location: StackLocation) -> Iterator[Leftover]:
 
 
 def objects(reader: ClusterReader, known: Sequence[Resource]) -> Iterator[Leftover]:
-    """Objects that the state named when the run began, and that are still there."""
+    """Objects that the state named when the run began and that still exist."""
     for one in known:
         path = path_of(one)
         if path and reader.get(path):
@@ -83,7 +83,7 @@ def grants(
     reader: ClusterReader, location: StackLocation, shared: bool = False
 ) -> Iterator[Leftover]:
     """ClusterRoleBindings to accounts of the stack's namespace, and the ClusterRoles that nothing
-    else grants. Their names are drawn, and no state may know them any more.
+    else grants. Their names are auto-generated, and no state may name them any longer.
     """
     if shared:
         return
@@ -110,8 +110,8 @@ def _granted_to(binding: dict) -> set[str]:
 
 
 def forgotten(known: Sequence[Resource]) -> Iterator[Leftover]:
-    """What is certainly still in a cluster that did not answer: the namespace, and what belongs to
-    none.
+    """What certainly still exists in a cluster that did not answer: the namespace, and
+    cluster-scoped objects.
     """
     for one in known:
         kind = one.kind.rpartition(":")[2]
@@ -129,9 +129,7 @@ def _object(one: Resource, why: str = "") -> Leftover:
 
 
 def path_of(one: Resource) -> str:
-    """Where the API server has the object; "" for what has a look of its own, or is no single
-    object.
-    """
+    """API path of an object; "" for what is scanned separately, or is not a single object."""
     group, _, kind = one.kind.removeprefix("kubernetes:").rpartition(":")
     if (
         not one.kind.startswith("kubernetes:")

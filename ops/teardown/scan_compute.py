@@ -1,4 +1,4 @@
-"""Looks for clusters, node pools, scaling groups, instances and disks of the stack."""
+"""Scans clusters, node pools, scaling groups, instances and disks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GROUP_TAG = "acs:autoscaling:scalingGroupId"
 
 
 def clusters(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
-    """Clusters the stack made; one it was given is not its to delete."""
+    """Clusters that the stack made; one that it was given is not its to delete."""
     if not location.cluster_made:
         return
     for row in cloud.clusters():
@@ -43,7 +43,7 @@ def node_pools(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
 
 
 def pools_of(cloud: Cloud, cluster: str) -> list[dict]:
-    """All node pools of a cluster; none for a cluster that is gone."""
+    """All node pools of a cluster; [] for a cluster that is gone."""
     if not cluster:
         return []
     try:
@@ -55,7 +55,7 @@ def pools_of(cloud: Cloud, cluster: str) -> list[dict]:
 
 
 def scaling_groups(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
-    """Scaling groups by id or tags; those of its own cluster as well."""
+    """Scaling groups by id or tags, and those of the stack's own cluster."""
     marks = [*by_tags(location)]
     for row in cloud.pages("ess", "DescribeScalingGroups", "ScalingGroups", "ScalingGroup"):
         identity = row["ScalingGroupId"]
@@ -69,8 +69,8 @@ def scaling_groups(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
 
 
 def instances(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
-    """Instances with the stack's tags, those of its own cluster, and those its cluster's vanished
-    scaling groups left.
+    """Instances with the stack's tags, those of its own cluster, and those whose scaling group no
+    longer exists.
     """
     seen: set[str] = set()
     for tags, why in by_tags(location):
@@ -102,7 +102,7 @@ def instances(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
 
 
 def disks(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
-    """Disks; those that go with their instance are its own business."""
+    """Disks that are not deleted together with their instance."""
     for tags, why in by_tags(location):
         for row in cloud.pages("ecs", "DescribeDisks", "Disks", "Disk", **tag_filter(tags)):
             if carries(row, tags) and not row.get("DeleteWithInstance"):

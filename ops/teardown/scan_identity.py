@@ -1,4 +1,4 @@
-"""Looks for RAM roles and policies and for OIDC providers of the stack."""
+"""Scans RAM roles and policies and OIDC providers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def roles(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
 
 
 def policies(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
-    """Policies of the account's own by name or tags."""
+    """Custom policies by name or tags."""
     listed = {
         row["PolicyName"]
         for row in _all(cloud, "ListPolicies", "Policies", "Policy", PolicyType="Custom")

@@ -1,4 +1,4 @@
-"""Looks for load balancers, public addresses, security groups and networks of the stack or of its
+"""Scans load balancers, public addresses, security groups and networks of the stack or of its
 cluster.
 """
 
@@ -19,8 +19,8 @@ FAMILIES = {"alb": "application load balancer", "nlb": "network load balancer"}
 
 
 def by_tags(location: StackLocation) -> list[tuple[dict[str, str], str]]:
-    """The marks to look for, each with how the report says it. What the whole cluster carries
-    counts only if the stack made the cluster.
+    """Tags to look for, each with the reason that the report gives. Tags of the whole cluster count
+    only if the stack made the cluster.
     """
     own = [(location.tags, f"tags project={location.tags['project']}, stack={location.stack}")]
     if location.cluster and location.cluster_made:
@@ -36,8 +36,8 @@ def by_tags(location: StackLocation) -> list[tuple[dict[str, str], str]]:
 def load_balancers(
     cloud: Cloud, location: StackLocation, reader: ClusterReader | None
 ) -> Iterator[Leftover]:
-    """Those with the stack's tags, those of its own cluster, and in a shared cluster those whose
-    Service is gone.
+    """Load balancers with the stack's tags, those of its own cluster, and in a shared cluster those
+    whose Service is gone.
     """
     marks = dict.fromkeys((frozenset(tags.items()), why) for tags, why in by_tags(location))
     if location.cluster:
@@ -77,7 +77,7 @@ def _services(reader: ClusterReader | None) -> set[str] | None:
 
 
 def service_mark(uid: str) -> str:
-    """What the cloud controller names and marks the load balancer of a Service by."""
+    """Value by which the cloud controller manager tags the load balancer of a Service."""
     return f"a{uid.replace('-', '')}"[:32]
 
 
@@ -92,7 +92,7 @@ def _unused(held: dict[str, str], services: set[str] | None) -> str:
 
 
 def addresses(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
-    """Public addresses."""
+    """Elastic IP addresses with the stack's tags."""
     for tags, why in by_tags(location):
         for row in cloud.pages(
             "vpc", "DescribeEipAddresses", "EipAddresses", "EipAddress", **tag_filter(tags)

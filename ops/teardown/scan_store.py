@@ -1,4 +1,4 @@
-"""Looks for buckets with what is in them, and for log projects of the stack."""
+"""Scans buckets with their contents, and log projects."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def buckets(
 
 def contents(cloud: Cloud, name: str) -> tuple[int, int, bool]:
     """(number, bytes, whether there are more) of the object versions and delete markers in a
-    bucket; nothing in one that is gone.
+    bucket; zeros for one that is gone.
     """
     number = size = 0
     key = version = ""
@@ -57,7 +57,7 @@ def contents(cloud: Cloud, name: str) -> tuple[int, int, bool]:
 
 
 def bucket(cloud: Cloud, name: str) -> Any:
-    """The client of one bucket."""
+    """An oss2 client of one bucket."""
     import oss2  # noqa: PLC0415 - 0.3 to 0.5 s, needed only once the guard has passed
 
     return oss2.Bucket(

@@ -26,7 +26,7 @@ from ops.teardown.plan import Stage, runs
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line asked for."""
+    """Options of the command line."""
 
     confirm: str = ""
     keep_model: bool = False
@@ -38,8 +38,8 @@ class Options:
 
 @dataclass
 class Teardown:
-    """One stack, its records, and the ways to its cloud. Everything that can be wrong is found out
-    while this is made.
+    """One stack, its state and settings, and clients of its cloud and cluster. Construction checks
+    everything that can be wrong. Raises RefusedError.
     """
 
     stack: Stack
@@ -100,12 +100,12 @@ class Teardown:
         )
 
     def show(self, wanted: plan.Plan) -> str:
-        """The plan as text."""
+        """The plan as text, with costs."""
         costs = plan.Costs(self.cloud.region, lambda name: scan_store.contents(self.cloud, name))
         return plan.show(wanted, self.location, self.cloud.region, self.cloud.account, costs)
 
     def destroy(self) -> plan.Plan:
-        """Takes everything down, part by part; returns what was planned. Raises CommandFailed,
+        """Deletes everything, part by part; returns the plan. Raises CommandFailed,
         KeyboardInterrupt or RefusedError.
         """
         if not self.state.resources:
@@ -191,7 +191,7 @@ class Teardown:
             pending_operations.write(self.stack, state)
 
     def look(self, wanted: plan.Plan) -> Report:
-        """What is left."""
+        """Scans for leftovers and returns the report."""
         kept = leftovers.Kept(wanted.things | self.location.kept)
         gone = self.location.cluster_made and not self._watch(wanted).clusters()
         remains = scan.look(
@@ -218,8 +218,8 @@ class Teardown:
 
 
 def pools_of(stages: Iterable[Stage]) -> set[tuple[str, str]]:
-    """Node pools that go in these stages, and their scaling groups: a pool that other things stand
-    on goes later than the rest, and what goes later is not waited for now.
+    """(kind, id) of the node pools that go in these stages, and of their scaling groups: a later
+    run deletes them, so this one does not wait for them.
     """
     pools = [
         one for stage in stages for one in stage.resources if one.kind.startswith(checkpoint.POOL)
@@ -230,7 +230,7 @@ def pools_of(stages: Iterable[Stage]) -> set[tuple[str, str]]:
 
 
 def explain(failure: CommandFailed) -> int:
-    """What to do after a stage that failed each time."""
+    """Prints what to do after a part that failed each time; returns the exit status."""
     print(
         "\nThe destroy did not finish; what is gone is gone. Once the cause is mended the same command goes on from here.",
         file=sys.stderr,
@@ -256,8 +256,8 @@ def run_destroy(
     extra: Mapping[str, str],
     settle: Callable[[], None],
 ) -> None:
-    """Deletes the targets, or everything for None. `settle` runs before another attempt. Raises
-    CommandFailed, KeyboardInterrupt.
+    """Deletes the targets, or everything for None, by `pulumi destroy`. `settle` runs before
+    another attempt. Raises CommandFailed, KeyboardInterrupt.
     """
     targeted = [word for one in targets or () for word in ("--target", one.urn)]
     for attempt in range(1, ATTEMPTS + 1):
@@ -289,7 +289,9 @@ def run_destroy(
 
 
 def _run(command: list[str], extra: Mapping[str, str]) -> int:
-    """The CLI's exit status. Raises KeyboardInterrupt, once the CLI is done with what it was about."""
+    """The CLI's exit status. Raises KeyboardInterrupt, once the CLI is done with what it was
+    about.
+    """
     interrupted = False
     with removed_afterwards() as removal:
         process = subprocess.Popen(
@@ -320,7 +322,7 @@ def _end_with_us() -> None:
 
 
 def take_terminate_as_interrupt() -> None:
-    """SIGTERM ends a run like Ctrl-C: in order."""
+    """Makes SIGTERM end a run as Ctrl-C does: in order."""
 
     def raise_it(*_: object) -> None:
         raise KeyboardInterrupt

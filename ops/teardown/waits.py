@@ -1,4 +1,4 @@
-"""Waits, with progress, for what follows from a deletion outside of Pulumi's sight."""
+"""Waits, with progress, for what follows from a deletion and the engine does not see."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def until_nothing(
     patience: float = PATIENCE,
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Asks until `pending` names nothing; tells what it waits for whenever that changes, and every
-    quarter of a minute.
+    """Asks until `pending` names nothing; reports what it waits for whenever that changes, and
+    every 15 seconds.
 
-    False when patience (seconds) ran out: what is left then is for the report to name.
+    Returns False when `patience` (seconds) ran out: the report names what is left then.
     """
     begun = time.monotonic()
     told, told_at, pause = "", begun, SHORTEST
@@ -54,8 +54,8 @@ def until_nothing(
 
 @dataclass
 class Watch:
-    """What is to be seen going. `marks`: what load balancers of the stack's Services carry, noted
-    before those went.
+    """What has to disappear. `marks`: tags of the load balancers of the stack's Services, noted
+    before the Services were deleted.
     """
 
     cloud: Cloud
@@ -67,9 +67,7 @@ class Watch:
     marks: frozenset[str] = field(default_factory=frozenset)
 
     def note_services(self) -> None:
-        """Remembers the stack's Services with a load balancer of their own, before they are
-        deleted.
-        """
+        """Notes the stack's Services with a load balancer of their own, before they are deleted."""
         services = (
             self.reader.items(f"/api/v1/namespaces/{self.location.namespace}/services")
             if self.reader
@@ -79,7 +77,7 @@ class Watch:
         self.marks = frozenset(service_mark(item["metadata"]["uid"]) for item in balanced)
 
     def after(self, stage: str) -> list[tuple[str, Callable[[], list[str]]]]:
-        """(what is waited for, who tells what is pending) once the stage's resources are
+        """(what is waited for, function that lists what is pending) after a stage's resources were
         deleted.
         """
         return {
@@ -97,8 +95,8 @@ class Watch:
         """Load balancers of the stack's Services; once the stack's own cluster is gone, that
         cluster's too.
 
-        Others are waited for in vain: nothing that was deleted takes them along. They are for the
-        look for remains.
+        No deletion of this teardown removes others: waiting for them would be in vain, the scan
+        finds them.
         """
         found = [
             row["LoadBalancerId"]
@@ -118,7 +116,7 @@ class Watch:
         return (row for row in rows if carries(row, tags))
 
     def pods(self) -> list[str]:
-        """Pods that still end what they had begun."""
+        """Pods that are still terminating."""
         items = (
             self.reader.items(f"/api/v1/namespaces/{self.location.namespace}/pods")
             if self.reader
@@ -137,7 +135,7 @@ class Watch:
         return [f"pod {item['metadata']['name']} ends" for item in ours if _owned(item)]
 
     def volumes(self) -> list[str]:
-        """Volumes that are still there, or still attached somewhere."""
+        """Volumes that still exist, or are still attached to a node."""
         if self.reader is None:
             return []
         names = {
@@ -152,7 +150,7 @@ class Watch:
         ]
 
     def activities(self) -> list[str]:
-        """What the scaling groups are still about."""
+        """Scaling activities in progress."""
         found = []
         for group in sorted(self.location.groups):
             try:
@@ -177,7 +175,7 @@ class Watch:
         return found
 
     def instances(self) -> list[str]:
-        """Node pools that are being deleted, and instances their groups still have."""
+        """Node pools that are being deleted, and instances of their scaling groups."""
         pools = [
             pool["nodepool_info"]["nodepool_id"]
             for pool in pools_of(self.cloud, self.location.cluster)
@@ -197,12 +195,12 @@ class Watch:
         return going + [f"instance {row['InstanceId']} is {row.get('Status')}" for row in left]
 
     def buckets(self) -> list[str]:
-        """Buckets that still answer."""
+        """The stack's buckets that still exist."""
         going = self.location.buckets - self.buckets_stay
         return [f"bucket {name}" for name in scan_store.names(self.cloud) if name in going]
 
     def clusters(self) -> list[str]:
-        """The cluster, if the stack made it."""
+        """The cluster, if the stack made it and it still exists."""
         if not self.location.cluster_made or not self.location.cluster:
             return []
         rows = self.cloud.clusters()

@@ -1,4 +1,4 @@
-"""What faces the Internet."""
+"""Rules for what faces the Internet: TLS at Ingresses and Services."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ WAIVER = "elastic-inference/waive-tls"
 
 
 def tls(resource: Resource, stack: str) -> Iterator[str]:
-    """Entries that speak plain HTTP to the Internet, unless they say why."""
+    """Ingresses and load balancers that speak plain HTTP to the Internet without giving a
+    reason.
+    """
     annotations = resource.at("metadata", "annotations") or {}
     if not isinstance(annotations, dict) or str(annotations.get(WAIVER) or "").strip():
         return
@@ -34,7 +36,7 @@ def tls(resource: Resource, stack: str) -> Iterator[str]:
 
 
 def known_host(resource: Resource, stack: str) -> Iterator[str]:
-    """TLS for another name than the one that is served."""
+    """Hosts that are served but not covered by the Ingress's TLS."""
     if resource.kind != INGRESS:
         return
     hosts = {

@@ -1,5 +1,5 @@
 """Records of unfinished multipart uploads, kept outside the checkout, so that an interrupted upload
-goes on where it was.
+continues where it stopped.
 """
 
 from __future__ import annotations
@@ -39,11 +39,13 @@ class Checkpoints:
         self._ready()
 
     def make_store_key(self, *_: str) -> str:
-        """The record's name (the same for every path the content lies at)."""
+        """Name of the record. It depends on bucket, key and content, not on oss2's arguments: the
+        same content at another path continues the same upload.
+        """
         return self._name
 
     def get(self, key: str) -> dict[str, Any] | None:
-        """The record, or None if there is none or it is damaged."""
+        """The record, None when it is missing or damaged."""
         try:
             record = json.loads((self._directory / key).read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -73,7 +75,7 @@ class Checkpoints:
         (self._directory / key).unlink(missing_ok=True)
 
     def forget(self) -> None:
-        """Forget this content's record."""
+        """Deletes the record of this content's unfinished upload."""
         self.delete(self._name)
 
     def take_others(self) -> list[str]:

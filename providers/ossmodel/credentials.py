@@ -31,11 +31,11 @@ class Keys:
 
     # The three methods oss2 asks for.
     def get_access_key_id(self) -> str:
-        """The access key id."""
+        """The access key id, as oss2 asks for it."""
         return self.access_key
 
     def get_access_key_secret(self) -> str:
-        """The access key secret."""
+        """The access key secret, as oss2 asks for it."""
         return self.secret_key
 
     def get_security_token(self) -> str:

@@ -75,7 +75,7 @@ class Reporter:
             self._tell()
 
     def file_done(self) -> None:
-        """Count a finished file."""
+        """Counts a finished file and shows the progress."""
         with self._lock:
             self._done_files += 1
             self._tell()

@@ -1,4 +1,6 @@
-"""An error of the OSS service or of the way to it, as one message that says what to do."""
+"""Turns an error of the OSS service, or of the connection to it, into one message that names the
+remedy.
+"""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class ModelProvider(pulumi_provider.Provider):
         self._cancel_wakes: set[asyncio.Event] = set()
 
     async def get_schema(self, request):  # noqa: ARG002 - the SDK's signature
-        """Schema for code generation."""
+        """The provider's schema, from which SDKs are generated."""
         return pulumi_provider.GetSchemaResponse(schema_text())
 
     async def check_config(self, request):

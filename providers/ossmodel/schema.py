@@ -42,7 +42,7 @@ _OUTPUTS = {
 
 
 def schema_text() -> str:
-    """The schema as JSON."""
+    """The schema as a JSON text."""
     entry = {
         "type": "object",
         "properties": {

@@ -64,7 +64,7 @@ class Finding:
 
 @dataclass
 class Report:
-    """What the check found."""
+    """What the check found in a SavedModel."""
 
     refusals: list[Finding] = field(default_factory=list)
     """With any of these the loader refuses the model, and the pod never becomes ready."""

@@ -396,7 +396,7 @@ def write_messages(directory: Path) -> None:
 
 
 def main() -> None:
-    """Command line."""
+    """Collects the op tables of TensorFlow releases; arguments as `--help` describes them."""
     if sys.argv[1:2] == ["--child"]:
         directory, out, *libraries = map(Path, sys.argv[2:])
         return _child(directory, out, libraries)

@@ -33,7 +33,7 @@ class Reached:
 
 
 class Graph:
-    """One meta graph."""
+    """A meta graph of a SavedModel."""
 
     def __init__(self, meta: Any) -> None:
         self.meta = meta

@@ -123,7 +123,7 @@ class Release:
 
 
 def releases() -> list[Release]:
-    """All, oldest first."""
+    """All TensorFlow releases whose op tables are shipped, oldest first."""
     return [_release(name) for name in _data()["releases"]]
 
 

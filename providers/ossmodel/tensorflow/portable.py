@@ -116,7 +116,7 @@ def _nodes(meta: Any) -> Any:
 
 
 def main() -> None:
-    """Command line."""
+    """Rewrites the SavedModel named on the command line; returns the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
