@@ -275,7 +275,7 @@ def _follow_start(home: Path, say: Say) -> bool:
         reason = f"still waiting for {', '.join(waiting)}"
     reason = reason or f"its supervisor ended\n{log_tail(home / 'log' / 'supervisor.log')}"
     raise LabError(
-        f"the lab did not start: {reason}\nIts data is kept; once the cause is gone the same command goes on from here."
+        f"the lab did not start: {reason}\nIts data is kept; once the cause is gone the same command continues from here."
     )
 
 

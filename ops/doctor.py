@@ -235,7 +235,7 @@ def report(findings: Iterable[Finding]) -> int:
         bad += not finding.good
     if bad:
         print(
-            f"\n{bad} of these keep `make up` from working; it works as soon as they are settled.",
+            f"\n{bad} conditions of `make up` are not met; it works once they are.",
             file=sys.stderr,
         )
     return 1 if bad else 0

@@ -72,7 +72,7 @@ def _end(kind: type[BaseException], error: BaseException, trace: TracebackType |
         raise SystemExit(FAILED)
     if (
         status == PIPE_CLOSED
-    ):  # nobody reads any more: the interpreter's last flush must not fail once more
+    ):  # the reader is gone: the interpreter's last flush must not fail once more
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     if text:
         print(text, file=sys.stderr, flush=True)
@@ -86,12 +86,12 @@ def message(error: BaseException) -> tuple[str | None, int]:
     names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
     if isinstance(error, Terminated):
         return (
-            "\nended by SIGTERM; what was done is kept, the same command goes on from here",
+            "\nended by SIGTERM; what was done is kept, the same command continues from here",
             TERMINATED,
         )
     if isinstance(error, KeyboardInterrupt):
         return (
-            "\ninterrupted; what was done is kept, the same command goes on from here",
+            "\ninterrupted; what was done is kept, the same command continues from here",
             INTERRUPTED,
         )
     if EXPLAINED in names:

@@ -83,7 +83,7 @@ RULES = (
     Rule(
         "image",
         r"InvalidImageName|invalid reference format|couldn't parse image name",
-        "the image's name is none",
+        "the image's name is not valid",
         f"correct server.image (registry/name:tag), {AGAIN}",
     ),
     Rule(
@@ -147,7 +147,7 @@ RULES = (
         "image",
         r".",
         "the image can't be pulled",
-        f"see what is said, correct server.image or the registry, {AGAIN}",
+        f"see the message above, correct server.image or the registry, {AGAIN}",
     ),
     # the volume
     Rule(
@@ -191,7 +191,7 @@ RULES = (
         "mount",
         r"AccessDenied|NoPermission|Forbidden|[Hh][Tt][Tt][Pp] ?(status)?:? ?403|status: 403",
         "the RAM role may not read the model: its policy does not name this bucket or path",
-        "make up REFRESH=1 puts the stack's own policy right; compare what is said with components/storage/model_access.py",
+        "make up REFRESH=1 puts the stack's own policy right; compare the message with components/storage/model_access.py",
     ),
     Rule(
         "mount",
@@ -216,13 +216,13 @@ RULES = (
         "mount",
         r".",
         "the volume can't be mounted",
-        f"see what is said; kubectl describe pod shows all of it; {AGAIN}",
+        f"see the message above; kubectl describe pod shows all of it; {AGAIN}",
     ),
     Rule(
         "sandbox",
         r".",
         "the node can't set up the pod's network",
-        "see what is said: mostly addresses of the pod vSwitches that have run out",
+        "see the message above: mostly addresses of the pod vSwitches that have run out",
     ),
     # the container's start
     Rule(
@@ -237,7 +237,7 @@ RULES = (
         "the image holds no /usr/bin/tensorflow_model_server: it is not one of TensorFlow Serving",
         f"correct server.image, {AGAIN}",
     ),
-    Rule("config", r".", "the container can't be made", f"see what is said, {AGAIN}"),
+    Rule("config", r".", "the container can't be made", f"see the message above, {AGAIN}"),
     # its end
     Rule(
         "ended",
@@ -299,13 +299,13 @@ RULES = (
         "log",
         r"[Aa]ddress already in use|[Ff]ailed to (bind|start server)",
         "the server can't open its ports",
-        f"see what is said, {AGAIN}",
+        f"see the message above, {AGAIN}",
     ),
     Rule(
         "log",
         r"Loading servable: .* failed|servable\(s\) did not become available|Error while loading",
         "the server can't load the model",
-        f"see what is said: load it once yourself with the image's TensorFlow; correct model.source or server.image, {AGAIN}",
+        f"see the message above: load it once yourself with the image's TensorFlow; correct model.source or server.image, {AGAIN}",
     ),
     # it runs and is not ready
     Rule(
@@ -331,7 +331,7 @@ RULES = (
         "evicted",
         r".",
         "the node has thrown the pod out",
-        f"see what is said: mostly memory or disk of the node; {AGAIN}",
+        f"see the message above: mostly memory or disk of the node; {AGAIN}",
     ),
     # no node
     Rule(
@@ -360,7 +360,10 @@ RULES = (
         f"raise nodePool.spotPriceLimits or leave it out, {AGAIN}",
     ),
     Rule(
-        "order", r".", "the node pool's order of an instance failed", f"see what is said, {AGAIN}"
+        "order",
+        r".",
+        "the node pool's order of an instance failed",
+        f"see the message above, {AGAIN}",
     ),
     Rule(
         "schedule",
@@ -408,7 +411,7 @@ RULES = (
         "scale",
         r"FailedScaleUp|[Ff]ailed to (increase|scale)",
         "the node scaler could not add a node",
-        f"see what is said, {AGAIN}",
+        f"see the message above, {AGAIN}",
     ),
     Rule(
         "scale",
@@ -457,9 +460,9 @@ RULES = (
         "create",
         r"webhook",
         "an admission webhook of the cluster refuses the pod or does not answer",
-        f"see what is said, {AGAIN}",
+        f"see the message above, {AGAIN}",
     ),
-    Rule("create", r".", "the cluster refuses to make the pod", f"see what is said, {AGAIN}"),
+    Rule("create", r".", "the cluster refuses to make the pod", f"see the message above, {AGAIN}"),
 )
 _IMAGE_WAITS = (
     "ErrImagePull",

@@ -103,7 +103,7 @@ def faults(root: Path = ROOT, locks: Sequence[Lock] = LOCKS) -> list[str]:
             if (held := _versions(there, name)) != version:
                 found.append(f"{one.pins} pins {name}=={version}, {one.lock} has {held}")
         found += [
-            f"{one.lock}: {name} is no pin of {one.pins} any more"
+            f"{one.lock}: {name} is no longer pinned by {one.pins}"
             for name in there
             if there[name].asked_by and name not in wanted
         ]

@@ -192,7 +192,7 @@ def _signatures(source: Path) -> dict[str, Signature]:
         return signatures(source)
     except UnreadableModelError as error:
         raise TrialError(
-            f"model.source: {error}: without it nobody knows what the model takes"
+            f"model.source: {error}: without it the model's inputs are not known"
         ) from None
 
 
@@ -214,6 +214,6 @@ def _config(stack: str, root: Path) -> dict[str, Any]:
     path = root / f"Pulumi.{stack}.yaml"
     if not path.is_file():
         raise TrialError(
-            f"there is no {path.name} here: nobody knows which model stack {stack} serves; run this where the stack's file is"
+            f"there is no {path.name} here: it is not known which model stack {stack} serves; run this where the stack's file is"
         )
     return (yaml.safe_load(path.read_text()) or {}).get("config") or {}

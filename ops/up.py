@@ -41,7 +41,7 @@ def main() -> int:
         return deploy(options.stack, options.refresh)
     except KeyboardInterrupt:
         print(
-            "\ninterrupted; what was done is kept, the same command goes on from here",
+            "\ninterrupted; what was done is kept, the same command continues from here",
             file=sys.stderr,
         )
         return 130
@@ -65,7 +65,7 @@ def deploy(name: str, refresh: bool) -> int:
 
         after_failure(stack)
         print(
-            "The update did not finish. What was done is kept; once the cause is gone the same command goes on from here.",
+            "The update did not finish. What was done is kept; once the cause is gone the same command continues from here.",
             file=sys.stderr,
         )
         return failure.code

@@ -120,7 +120,7 @@ def looked_at(stack: Stack, program: bool) -> tuple[list[Difference], int]:
         found.errors and alone is not None
     ):  # the program, or a plugin's preview, fails on what was found: it is told all the same
         _say(found)
-        print("warning: what `up` would do about these can't be told, see above", file=sys.stderr)
+        print("warning: what `up` would do about these is not known, see above", file=sys.stderr)
         return without_program(alone), len(alone.reads)
     _fail_on(found)
     return differences(found), len(found.reads)
@@ -129,7 +129,7 @@ def looked_at(stack: Stack, program: bool) -> tuple[list[Difference], int]:
 def _fail_on(found: Events) -> None:
     _say(found)
     if found.errors:
-        raise PreviewFormatError("what differs can't be told, see above; nothing was changed")
+        raise PreviewFormatError("what differs is not known, see above; nothing was changed")
 
 
 def _say(found: Events) -> None:

@@ -47,7 +47,7 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         print(
-            "\ninterrupted; in the lab the market goes on as it was told, the stack heals by itself",
+            "\ninterrupted; in the lab the reclaim continues as ordered, and the stack recovers automatically",
             file=sys.stderr,
         )
         return 130

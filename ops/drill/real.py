@@ -43,10 +43,10 @@ def confirm(pool: str, nodes: Sequence[str], said: str | None) -> None:
     )
     print("\n".join(f"  {name}" for name in nodes))
     try:
-        typed = said or input("type the pool's id to go on: ")
+        typed = said or input("type the pool's id to continue: ")
     except EOFError:
         raise SessionError(
-            f"nobody is there to type the pool's id: say --yes {pool}; nothing was changed"
+            f"no terminal to type the pool's id on: give --yes {pool}; nothing was changed"
         ) from None
     if typed != pool:
         raise SessionError(f"typed {typed!r}: expected {pool}; nothing was changed")

@@ -72,7 +72,9 @@ class Session:
         assert self.recorder.stdout is not None
         try:
             begun = self.recorder.stdout.readline()
-        except KeyboardInterrupt:  # a Ctrl-C does not reach the recorder by itself
+        except (
+            KeyboardInterrupt
+        ):  # Ctrl-C does not reach the recorder, which has a session of its own
             self.__exit__(None, None, None)
             raise
         if begun != "recording\n":

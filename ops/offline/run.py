@@ -96,7 +96,7 @@ def _lay_base(workspace: Workspace, source: pathlib.Path) -> str:
         )
         if problem or baseline.settled(document):
             return problem
-    return "values in its plan still wait for the cloud"
+    return "values in its plan are still unknown before a deployment"
 
 
 def _import(workspace: Workspace, program: pathlib.Path, state: dict[str, Any]) -> str:

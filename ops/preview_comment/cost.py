@@ -49,7 +49,7 @@ def section(preview: Preview, default_region: str = "") -> str:
             rows.append(_row(step, before, after))
     if not pools:
         return ""
-    head = "| pool | now, CNY/h | after, CNY/h | difference at the most, a month |\n|---|---|---|---|\n"
+    head = "| pool | now, CNY/h | after, CNY/h | largest difference, a month |\n|---|---|---|---|\n"
     parts = [
         " ".join(["**Cost of GPU nodes.**", *notes]),
         head + "".join(rows).rstrip() if rows else "",
@@ -59,7 +59,7 @@ def section(preview: Preview, default_region: str = "") -> str:
 
 
 def _row(step: Step, before: Range | str, after: Range | str) -> str:
-    most = "can't be told"
+    most = "unknown"
     if not (isinstance(before, str) and before != "none") and not (
         isinstance(after, str) and after != "none"
     ):
@@ -96,7 +96,7 @@ def of_pool(state: State | None, table: Prices) -> Range | str:
         return f"no price known for {code(line(', '.join(kinds) or '(no type)'), 80)}"
     sizes = _sizes(inputs)
     if sizes is None:
-        return "sizes can't be told"
+        return "unknown sizes"
     low, high = (_hourly(inputs, nodes, table, priced[0]) for nodes in sizes)
     return Range(sizes, low, high, priced[0])
 

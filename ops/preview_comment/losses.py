@@ -86,7 +86,7 @@ def _guard(step: Step) -> str:
     if step.old and step.old.protect:
         return "It is protected: the deployment will stop there and change nothing of it until somebody unprotects it."
     if step.old and step.old.retained:
-        return "It is retained: the deployment forgets it and leaves it in the cloud, where it goes on costing."
+        return "It is retained: the deployment forgets it and leaves it in the cloud, where it continues to cost money."
     inputs = step.old.inputs if step.old else {}
     if step.kind == "alicloud:oss/bucket:Bucket" and inputs.get("forceDestroy") is not True:
         return "`forceDestroy` is off: OSS refuses to delete the bucket while anything is in it, and the deployment fails there."

@@ -39,7 +39,7 @@ class Poll(Generic[T]):
             self.answer = self._ask()
         except (
             Exception
-        ) as error:  # the SDKs raise what they like; a report goes on without this source
+        ) as error:  # the SDKs raise what they like; a report works without this source
             text = f"{type(error).__name__}: {error}".splitlines()[0][:300]
             if text != self._told:
                 self._told = text

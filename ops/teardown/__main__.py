@@ -36,12 +36,10 @@ def parser() -> argparse.ArgumentParser:
         "--confirm",
         default="",
         metavar="NAME",
-        help="the stack's name, where nobody is there to type it",
+        help="the stack's name, instead of typing it on a terminal",
     )
-    made.add_argument("--plan", action="store_true", help="show what would happen, and stop")
-    made.add_argument(
-        "--scan", action="store_true", help="delete nothing, only look for what is left"
-    )
+    made.add_argument("--plan", action="store_true", help="print the plan and stop")
+    made.add_argument("--scan", action="store_true", help="delete nothing, only scan for leftovers")
     made.add_argument(
         "--keep-model",
         action="store_true",
@@ -50,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--keep-nothing",
         action="store_true",
-        help="what happens without an option; for commands that are put together",
+        help="the default; for scripts that always pass an option",
     )
     made.add_argument(
         "--keep-protected", action="store_true", help="leave what is protected, take down the rest"
@@ -61,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--cluster-gone",
         action="store_true",
-        help="the cluster will not answer again: forget the objects in it",
+        help="the cluster is gone for good: forget the objects in it",
     )
     made.add_argument(
         "--patience",
@@ -80,7 +78,7 @@ def main() -> int:
     stack = Stack(options.stack)
     if options.keep_protected and options.unprotect:
         parser().error(
-            "--keep-protected and --unprotect: expected one of them; which would count can't be told"
+            "--keep-protected and --unprotect: expected one of them; it is ambiguous which applies"
         )
     if stack.in_lab and not inside_lab():
         return into_lab()
@@ -97,13 +95,13 @@ def main() -> int:
         return explain(failure)
     except CloudError as error:
         print(
-            f"error: {error}\nOnce the cause is gone the same command goes on from here.",
+            f"error: {error}\nOnce the cause is gone the same command continues from here.",
             file=sys.stderr,
         )
         return 1
     except KeyboardInterrupt:
         print(
-            "\ninterrupted; what is gone is gone, and the same command goes on from here",
+            "\ninterrupted; what is deleted stays deleted, and the same command continues from here",
             file=sys.stderr,
         )
         return INTERRUPTED
@@ -143,7 +141,7 @@ def into_lab() -> int:
     """Replaces this process by the same command inside the lab, where the double can be reached."""
     if not is_running(home()):
         print(
-            "error: the lab does not run, and with it goes everything in it\n  remedy: make up starts it again",
+            "error: the lab does not run, and neither does anything in it\n  remedy: make up starts it again",
             file=sys.stderr,
         )
         return REFUSED

@@ -56,8 +56,8 @@ def check_account(location: StackLocation, cloud: Cloud) -> None:
         account = cloud.account
     except CloudError as error:
         raise RefusedError(
-            f"account: nobody says whose credentials these are: {error}\n"
-            "  remedy: check ALICLOUD_ACCESS_KEY, ALICLOUD_SECRET_KEY and the way to sts"
+            f"account: the credentials' account is not known: {error}\n"
+            "  remedy: check ALICLOUD_ACCESS_KEY, ALICLOUD_SECRET_KEY and the connection to sts"
         ) from None
     known = sorted(location.accounts)
     if len(known) > 1:
@@ -68,7 +68,7 @@ def check_account(location: StackLocation, cloud: Cloud) -> None:
     if known and account != known[0]:
         raise RefusedError(
             f"account: these credentials belong to {account}, stack {location.stack} to {known[0]}.\n"
-            "  otherwise: everything would look deleted, the state would forget it, and it would go on costing\n"
+            "  otherwise: everything would look deleted, the state would forget it, and it would continue to cost money\n"
             f"  remedy: use credentials of account {known[0]} (ALICLOUD_ACCESS_KEY, ALICLOUD_SECRET_KEY)"
         )
 
@@ -132,11 +132,11 @@ def confirm(stack: str, given: str, *, protected: bool, quiet: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise RefusedError(
-            f"nobody is there to confirm it.\n  remedy: make destroy STACK={stack} CONFIRM={stack}"
+            f"no terminal to confirm on.\n  remedy: make destroy STACK={stack} CONFIRM={stack}"
         )
     if protected:
         if (
-            input(f"Parts of stack {stack} are protected. Type its name to go on: ").strip()
+            input(f"Parts of stack {stack} are protected. Type its name to continue: ").strip()
             != stack
         ):
             raise RefusedError("that is not its name. Nothing was touched.")

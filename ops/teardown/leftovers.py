@@ -188,9 +188,7 @@ class Report:
                 *(row for one in self.remains.found for row in _rows(one)),
             ]
         if self.remains.unseen:
-            lines += [
-                f"Not looked at ({len(self.remains.unseen)}), so nobody knows whether something is left:"
-            ]
+            lines += [f"Not looked at ({len(self.remains.unseen)}); something may be left there:"]
             lines += [row for gap in self.remains.unseen for row in _gap(gap)]
         if self.clean:
             lines += [

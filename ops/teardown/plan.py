@@ -159,7 +159,7 @@ class Costs:
         if bucket not in self._known:
             try:
                 self._known[bucket] = self._contents(bucket)
-            except Exception:  # a plan without this figure is a plan all the same
+            except Exception:  # the plan is shown without this figure
                 self._known[bucket] = None
         return self._known[bucket]
 
@@ -184,7 +184,7 @@ class Costs:
             )
         if one.kind == MADE_CLUSTER:
             return "the control plane of an ACK Pro cluster and its load balancers, by the hour"
-        return "costs nothing by itself"
+        return "free of charge"
 
     def _bucket(self, one: Resource) -> str:
         found = self._inside(one.id)
@@ -218,7 +218,7 @@ class Plan:
     retained: tuple[Resource, ...] = ()
     """Left in place because the settings say so: the state forgets them."""
     unprotect: tuple[Resource, ...] = ()
-    """Protected, and to go all the same."""
+    """Protected, and deleted because --unprotect was given."""
     staying: tuple[Resource, ...] = ()
     """What of `kept` exists outside of the state."""
 

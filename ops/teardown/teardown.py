@@ -232,7 +232,7 @@ def pools_of(stages: Iterable[Stage]) -> set[tuple[str, str]]:
 def explain(failure: CommandFailed) -> int:
     """Prints what to do after a part that failed each time; returns the exit status."""
     print(
-        "\nThe destroy did not finish; what is gone is gone. Once the cause is mended the same command goes on from here.",
+        "\nThe destroy did not finish; what is deleted stays deleted. Once the cause is fixed the same command continues from here.",
         file=sys.stderr,
     )
     return failure.code
@@ -280,7 +280,7 @@ def run_destroy(
         if attempt == ATTEMPTS:
             raise CommandFailed(["pulumi", "destroy"], code)
         print(
-            f"That did not finish; once more ({attempt + 1} of {ATTEMPTS}).",
+            f"The destroy did not finish; trying again ({attempt + 1} of {ATTEMPTS}).",
             file=sys.stderr,
             flush=True,
         )

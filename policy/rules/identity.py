@@ -109,7 +109,7 @@ RULES = (
     ),
     Rule(
         "least-privilege",
-        "No policy allows everything, no role is for everyone.",
+        "No policy allows every action, no role can be assumed by everyone.",
         each=least_privilege,
     ),
 )

@@ -85,7 +85,7 @@ def tagged(resource: Resource, stack: str) -> Iterator[str]:
     tags = tags if isinstance(tags, Mapping) else {}
     missing = [tag for tag in TAGS if not tags.get(tag)]
     if missing:
-        yield f"no tag {', '.join(missing)}: an orphan of it can't be found, and nobody knows who pays; pass the stack's tags"
+        yield f"no tag {', '.join(missing)}: an orphan of it cannot be found or charged to anyone; pass the stack's tags"
     elif known(tags["stack"]) and tags["stack"] != stack:
         yield f"tag stack is {tags['stack']}: expected {stack}; teardown of that stack would take this for its own"
 
@@ -111,7 +111,9 @@ def _number(value: Any) -> int | None:
 
 
 RULES = (
-    Rule("no-desired-size", "A pool that scales by itself has no size.", each=no_desired_size),
+    Rule(
+        "no-desired-size", "A pool with automatic scaling has no fixed size.", each=no_desired_size
+    ),
     Rule(
         "spot-mix",
         "A preemptible pool keeps a paid share within the stack's bounds, and pays when no stock is left.",

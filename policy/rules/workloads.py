@@ -92,7 +92,7 @@ def no_replicas(deployment: Deployment) -> Iterator[Finding]:
 
 
 def route_label(deployment: Deployment) -> Iterator[Finding]:
-    """Autoscalers whose metric is that of no Service: they would read 0, or nothing, for ever."""
+    """Autoscalers whose metric is that of no Service: they would always read 0, or nothing."""
     routes = {
         f"{service.at('metadata', 'namespace')}-{service.at('metadata', 'name')}-{port.get('port')}"
         for service in deployment.of(SERVICE)

@@ -37,12 +37,12 @@ class Control:
         """Raise `Cancelled`, or `ModelError` when the time is over; else return at once."""
         if self._cancelled.is_set():
             raise Cancelled(
-                "the update was cancelled; what is uploaded stays, and the same command goes on from there"
+                "the update was cancelled; what is uploaded stays, and the same command continues from there"
             )
         if self._deadline is not None and time.monotonic() > self._deadline:
             raise ModelError(
                 f"the operation is not done after {self._timeout:g} s, the time limit set for it (customTimeouts). "
-                "What is uploaded stays. Run the same command again to go on, or raise the limit."
+                "What is uploaded stays. Run the same command again to continue, or raise the limit."
             )
 
     def wait(self, seconds: float) -> None:

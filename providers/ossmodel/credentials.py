@@ -52,7 +52,7 @@ class Provider:
         self._lock = threading.Lock()
 
     def get_credentials(self) -> Keys:
-        """Valid keys. Raises `ModelError` if there are none to be had."""
+        """Valid keys. Raises `ModelError` if none are available."""
         with self._lock:
             keys = self._keys
             if keys is None or (keys.expires and keys.expires - time.time() < RENEW_BEFORE):

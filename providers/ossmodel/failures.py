@@ -12,7 +12,7 @@ from .redact import redact
 _BY_CODE = {
     "InvalidAccessKeyId": "the access key id does not exist or is disabled. Check accessKey, or ALICLOUD_ACCESS_KEY",
     "SignatureDoesNotMatch": "the secret key does not belong to the access key id. Check secretKey, or ALICLOUD_SECRET_KEY",
-    "SecurityTokenExpired": "the temporary keys have expired. Fetch new ones and run the same command again; it goes on where it stopped",
+    "SecurityTokenExpired": "the temporary keys have expired. Fetch new ones and run the same command again; it continues where it stopped",
     "InvalidSecurityToken": "the security token does not belong to the access key. Check securityToken, or ALICLOUD_SECURITY_TOKEN",
     "RequestTimeTooSkewed": "this machine's clock differs from the service's by more than 15 minutes. Set the clock",
     "NoSuchBucket": "the bucket does not exist in this account. Check bucket; if the same program creates it, pass the resource's output",

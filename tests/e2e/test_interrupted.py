@@ -90,7 +90,7 @@ def locks(lab: Lab) -> list[str]:
 def test_once_ends_cleanly_and_the_same_command_goes_on(changing: Lab) -> None:
     code, said = interrupted(changing, 1)
     assert code != 0 and "Traceback (most recent call last)" not in said.split(ASKED)[0], said
-    assert "the same command goes on from here" in said
+    assert "the same command continues from here" in said
     assert locks(changing) == [] and pending(changing) == [], said
     goes_on(changing)
 

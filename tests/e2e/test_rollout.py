@@ -76,7 +76,7 @@ def test_an_interrupted_wait_for_pods_is_still_to_do_and_the_same_command_goes_o
         said.seek(0)
         text = said.read()
     assert code != 0 and "Traceback (most recent call last)" not in text, text
-    assert "the same command goes on from here" in text, text
+    assert "the same command continues from here" in text, text
     assert locks(full) == [] and pending(full) == [], text
     assert grace_in_state(full) == before, "of a cancelled update the plugin records nothing"
     assert full.http("/v1/models/chnsenticorp").status_code == 200, "the old pods go on answering"

@@ -189,7 +189,7 @@ CASES = (
     ),
     Case(
         "name is none",
-        "the image's name is none",
+        "the image's name is not valid",
         "server.image",
         waiting("InvalidImageName", 'couldn\'t parse image name "A:b"'),
     ),
@@ -412,7 +412,7 @@ CASES = (
     Case(
         "port taken",
         "can't open its ports",
-        "see what is said",
+        "see the message above",
         ended(1),
         log="Failed to start server. Error: Unknown: Address already in use\n",
     ),
@@ -448,7 +448,7 @@ CASES = (
     Case(
         "evicted",
         "thrown the pod out",
-        "see what is said",
+        "see the message above",
         None,
         more={"reason": "Evicted", "message": "The node was low on resource: ephemeral-storage."},
     ),

@@ -244,8 +244,8 @@ FAILURE = json.dumps(
     [
         ([result(POOL, "same", state({"a": 1}), state({"a": 1}))], [], 0, "none differs"),
         ([ALONE, FAILURE], [], 7, "1 changed"),
-        ([FAILURE], [], 1, "can't be told"),
-        ([FAILURE], ["--program"], 1, "can't be told"),
+        ([FAILURE], [], 1, "what differs is not known"),
+        ([FAILURE], ["--program"], 1, "what differs is not known"),
         (
             [
                 ALONE,

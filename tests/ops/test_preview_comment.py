@@ -147,7 +147,7 @@ def test_a_cost_is_what_the_price_table_and_the_pool_s_mix_say() -> None:
 def test_an_open_question_about_cost_is_said_and_not_guessed() -> None:
     assert (
         "no price known for" in TEXTS["made-pool-without-price"]
-        and "can't be told" in TEXTS["made-pool-without-price"]
+        and "| unknown |" in TEXTS["made-pool-without-price"]
     )
 
 

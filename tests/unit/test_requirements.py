@@ -76,7 +76,7 @@ PINNED = LOCK.replace("alpha==2.0", "alpha==1.0")
         ("Alpha==1.1\n", PINNED, "", "pins alpha==1.1, requirements.lock has 1.0"),
         ("alpha==1.0\ndelta==4\n", PINNED, "", "pins delta==4, requirements.lock has nothing"),
         ("alpha==1.0\n", LOCK, "", "has 1.0 and 2.0"),
-        ("# none\n", PINNED, "", "alpha is no pin of requirements.txt any more"),
+        ("# none\n", PINNED, "", "alpha is no longer pinned by requirements.txt"),
         (
             "alpha==1.0\n",
             PINNED.replace("    --hash=sha256:02 \\\n    --hash=sha256:03\n", ""),

@@ -142,7 +142,7 @@ def test_only_faults_that_may_pass_are_repeated(
 def test_a_pause_between_attempts_ends_with_the_cancellation() -> None:
     cancelled = threading.Event()
     threading.Timer(0.05, cancelled.set).start()
-    with pytest.raises(Cancelled, match="the same command goes on from there"):
+    with pytest.raises(Cancelled, match="the same command continues from there"):
         Control(cancelled).wait(30)
 
 
