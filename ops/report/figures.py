@@ -159,21 +159,6 @@ def direction_changes(run: Run) -> int:
     return sum(one != other for one, other in itertools.pairwise(moves))
 
 
-def largest_step(run: Run, window: float) -> tuple[int, int]:
-    """(most pods added, most pods taken away) within any `window` of seconds."""
-    rows = [(row["t"], row["pods"]["desired"]) for row in run.samples]
-    up = down = start = 0
-    for index, (moment, wanted) in enumerate(rows):
-        while rows[start][0] < moment - window:
-            start += 1
-        lowest, highest = (
-            min(w for _, w in rows[start : index + 1]),
-            max(w for _, w in rows[start : index + 1]),
-        )
-        up, down = max(up, wanted - lowest), max(down, highest - wanted)
-    return up, down
-
-
 def cost(run: Run) -> dict[str, float]:
     """CNY of the run, CNY had every instance been on demand, the saving, and instance hours."""
     spent = full = hours = 0.0

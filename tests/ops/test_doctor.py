@@ -113,7 +113,7 @@ def test_the_report_goes_on_after_a_failure_and_its_status_tells(
     assert (
         printed.out.split() == ["ok", "b", "fine"]
         and "bad. Mend it" in printed.err
-        and "1 of these" in printed.err
+        and "1 of the conditions" in printed.err
     )
     assert doctor.report(findings[1:]) == 0
 

@@ -71,7 +71,7 @@ def test_where_nobody_can_type_it_is_said_what_to_do(monkeypatch: pytest.MonkeyP
         raise EOFError
 
     monkeypatch.setattr("builtins.input", nobody)
-    with pytest.raises(SessionError, match="say --yes np1; nothing was changed"):
+    with pytest.raises(SessionError, match="give --yes np1; nothing was changed"):
         real.confirm("np1", ["a"], None)
     real.confirm("np1", ["a"], "np1")
 

@@ -104,12 +104,6 @@ def test_a_direction_change_is_a_turn_not_a_step() -> None:
     assert figures.direction_changes(run([row(t, desired=w) for t, w in enumerate(wanted)])) == 2
 
 
-def test_the_largest_step_is_the_largest_within_a_window() -> None:
-    samples = [row(t, desired=w) for t, w in zip((0, 10, 20, 100), (4, 6, 9, 2), strict=True)]
-    assert figures.largest_step(run(samples), 15) == (3, 0)
-    assert figures.largest_step(run(samples), 200) == (5, 7)
-
-
 def test_money_is_price_times_time_and_the_saving_is_against_all_on_demand() -> None:
     samples = [
         row(0, price=10, full=20, spot=1),

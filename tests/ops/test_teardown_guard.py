@@ -65,7 +65,7 @@ def test_credentials_of_another_account_are_refused_with_both_named() -> None:
 
 def test_credentials_that_nobody_knows_are_refused() -> None:
     with pytest.raises(
-        RefusedError, match=r"(?s)whose credentials.*InvalidAccessKeyId.*ALICLOUD_ACCESS_KEY"
+        RefusedError, match=r"(?s)account is not known.*InvalidAccessKeyId.*ALICLOUD_ACCESS_KEY"
     ):
         guard.check_account(
             PLACE,
