@@ -235,7 +235,7 @@ def report(findings: Iterable[Finding]) -> int:
         bad += not finding.good
     if bad:
         print(
-            f"\n{bad} of the conditions of `make up` not met; it works once they are.",
+            f"\n{bad} of the conditions of `make up` failed; it works once they are met.",
             file=sys.stderr,
         )
     return 1 if bad else 0
