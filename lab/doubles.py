@@ -218,8 +218,8 @@ of every action that the double serves from 15 of those packages; `make prove IT
 
 
 def owner(module: str) -> str:
-    """The row that a module of the lab belongs to: its name, "machinery", or "" when it is
-    nobody's.
+    """The row that a module of the lab belongs to: its name, "machinery", or "" when it
+    belongs to none.
     """
     rows = [(part, row.name) for row in DOUBLES for part in row.parts] + [
         (part, "machinery") for part in MACHINERY
@@ -254,7 +254,7 @@ def last_run(row: Double, known: dict[str, dict[str, str | int]]) -> str:
 
 
 def page() -> str:
-    """The page's text."""
+    """The text of lab/docs/doubles.md, from the rows and the last runs."""
     known = runs()
     lines = []
     for row in DOUBLES:

@@ -58,7 +58,7 @@ def _stop(home: Path, say: Callable[[str], None]) -> None:
             if time.monotonic() > end:
                 break
     if not state.wait_stopped(home, 3):
-        say("  ending what did not stop by itself")
+        say("  ending what did not stop in time")
         state.kill(home)
     if not state.wait_stopped(home, 10):
         raise LabError(f"the lab in {home} does not end; its outer process is {known.get('outer')}")

@@ -116,7 +116,7 @@ def for_command(home: Path, environ: Mapping[str, str] = os.environ) -> dict[str
     """
     kept = {name: value for name, value in environ.items() if not is_foreign(name)}
     # Program and plugins start anew with every command: compiled code halves that. It is kept where
-    # Python keeps it by itself, beside the source: a place in the lab's own directory is empty in
+    # Python keeps it by default, beside the source: a place in the lab's own directory is empty in
     # every new lab, and compiling what the program imports takes twice its run.
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     kept.pop("PYTHONPYCACHEPREFIX", None)

@@ -223,7 +223,7 @@ class BlockingKube:
         return self.request("GET", path)
 
     def apply(self, path: str, document: Object) -> Object:
-        """As `Kube.apply`."""
+        """Server-side apply, as `Kube.apply`."""
         return self._loop.run_until_complete(self._kube.apply(path, document))
 
     def close(self) -> None:

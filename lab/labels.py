@@ -86,7 +86,7 @@ def taint_problem(taint: Mapping[str, Any]) -> str:
 
 def kubelet_refusal(labels: Mapping[str, str], taints: Iterable[Mapping[str, Any]]) -> str:
     """Why a kubelet with these `--node-labels` and `--register-with-taints` ends before it
-    registers its node, "" when it goes on.
+    registers its node, "" when it registers it.
     """
     for key, value in labels.items():
         if wrong := label_problem(key, value):

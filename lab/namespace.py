@@ -71,7 +71,7 @@ def run(
 def enter(home: Path, argv: Sequence[str], env: Mapping[str, str] | None = None) -> int:
     """Run `argv` inside and wait; returns its exit status (128 + signal when a signal ended it).
 
-    This process itself changes namespaces: call it only where nothing else goes on afterwards.
+    This process itself changes namespaces: call it only where nothing else runs afterwards.
     """
     environment = {**for_command(home), **(env or {}), INSIDE: str(home)}
     _join(supervisor_pid(home))

@@ -31,7 +31,7 @@ def uninterrupted() -> Iterator[None]:
     """SIGINT, SIGTERM and SIGHUP that arrive inside take effect at its end: what has just been
     started is then known to its caller.
 
-    Without it a process that an interrupted `Popen` has already made is nobody's: it goes on, and
+    Without it a process that an interrupted `Popen` has already made has no owner: it runs on, and
     nothing knows its pid. The signals are noted by handlers, not masked: a mask would be inherited
     by what is started. In another thread than the main one nothing arrives.
     """
@@ -87,7 +87,7 @@ def spawn(
 def hand_over(
     home: Path, outer: subprocess.Popen[bytes], channel: socket.socket, config: dict[str, Any]
 ) -> None:
-    """Tell the supervisor what to start, once it lives; from then on it goes on without us."""
+    """Tell the supervisor what to start, once it lives; from then on it runs without us."""
     with channel.makefile("rb") as stream:
         try:
             if stream.readline() != b"hello\n":

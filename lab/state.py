@@ -170,7 +170,8 @@ def connect(home: Path, timeout: float = 5.0) -> socket.socket:
 def ask(home: Path, request: str, timeout: float = 5.0) -> Iterator[dict[str, Any]]:
     """Send "state", "follow" or "stop"; yields the answers until the supervisor ends them.
 
-    Raises OSError when nobody answers, TimeoutError when nothing comes for `timeout` seconds.
+    Raises OSError when no supervisor answers, TimeoutError when nothing comes for `timeout`
+    seconds.
     """
     with connect(home, timeout) as client, client.makefile("rb") as stream:
         client.sendall(json.dumps({"request": request}).encode() + b"\n")

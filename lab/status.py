@@ -142,7 +142,7 @@ def show(home: Path, *, as_json: bool = False) -> int:
 
 def collect_all() -> list[dict[str, Any]]:
     """One entry for each lab that runs on this machine, as plain data: home, phase, ports, since
-    when (unix seconds), and the process with which it ends (None: with nobody).
+    when (unix seconds), and the process with which it ends (None: with no process).
     """
     found = []
     for home in state.running_labs():

@@ -69,7 +69,7 @@ class Part:
         }  # fmt: skip
 
     async def live(self, needs: list[Part]) -> None:
-        """Run until stopped."""
+        """Start the part once all of `needs` are ready, and again whenever it dies, until stopped."""
         for part in needs:
             await part.ready.wait()
         failures, pause = 0, BACKOFF[0]
@@ -242,7 +242,7 @@ class Control:
         )
 
     async def listen(self) -> None:
-        """Start answering."""
+        """Start answering on the control socket."""
         directory = os.open(self._home / "run", os.O_PATH)
         path = f"/proc/self/fd/{directory}/{SOCKET}"
         with contextlib.suppress(FileNotFoundError):
@@ -385,7 +385,7 @@ class Supervisor:
     async def _live(self, part: Part) -> None:
         try:
             await part.live([self.parts[name] for name in part.spec.after if name in self.parts])
-        except Exception as error:  # a mistake of ours: show it where a person looks
+        except Exception as error:  # a fault in the lab itself: show it where a person looks
             traceback.print_exc()
             part.state, part.error = "failed", f"{part.spec.name}: {type(error).__name__}: {error}"
             self.changed()

@@ -80,7 +80,7 @@ def up(home: Path, say: Say) -> None:
         lock = _take_over(home)
     try:
         _start_and_follow(home, lock, say)
-    except KeyboardInterrupt:  # what has begun would go on without anybody who waits for it
+    except KeyboardInterrupt:  # what has begun would run without anybody who waits for it
         state.kill(home)
         state.wait_stopped(home, 10)
         say("the start was interrupted: what had begun is ended; the data is kept")

@@ -86,7 +86,7 @@ def value_list(metric: str, found: int | None) -> dict[str, Any]:
 
 
 def resource_list() -> dict[str, Any]:
-    """What discovery shows."""
+    """The APIResourceList that discovery of this API shows: one resource for each metric."""
     resources = [
         {
             "name": name,
@@ -106,7 +106,7 @@ def resource_list() -> dict[str, Any]:
 
 
 def group() -> dict[str, Any]:
-    """The API group."""
+    """The APIGroup of external metrics, with its one version."""
     version = {"groupVersion": VERSION, "version": "v1beta1"}
     return {
         "kind": "APIGroup",
@@ -118,7 +118,7 @@ def group() -> dict[str, Any]:
 
 
 def failure(code: int, message: str) -> dict[str, Any]:
-    """A Kubernetes Status."""
+    """A Kubernetes Status that tells of a failure with this HTTP code and message."""
     return {
         "kind": "Status",
         "apiVersion": "v1",

@@ -40,7 +40,7 @@ class ClusterPki:
 
     @property
     def ca(self) -> Path:
-        """The cluster CA."""
+        """The certificate of the cluster's CA."""
         return self.directory / "ca.crt"
 
     def cert(self, name: str) -> Path:

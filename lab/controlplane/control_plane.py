@@ -71,7 +71,7 @@ def controller_manager(path: str, home: Path, pki: ClusterPki, clock: float = 1.
 
 
 def scheduler(path: str, pki: ClusterPki) -> list[str]:
-    """The real scheduler."""
+    """Command line of the scheduler, without leader election."""
     config = pki.kubeconfig("scheduler")
     return [
         path, f"--kubeconfig={config}", f"--authentication-kubeconfig={config}", f"--authorization-kubeconfig={config}",

@@ -176,7 +176,7 @@ ALB refuses the connection. Every other one is said as not enforced.
 
 
 def page() -> str:
-    """The page's text."""
+    """The text of lab/docs/ingress.md, from the table."""
     lines = []
     for row in sorted(table().values(), key=lambda row: row.name):
         lab = (
@@ -195,7 +195,7 @@ def page() -> str:
 
 
 def main() -> int:
-    """Write the page."""
+    """Write lab/docs/ingress.md from the table."""
     PAGE.write_text(page())
     return 0
 

@@ -119,7 +119,7 @@ def follow(home: Path) -> None:
         try:
             watch.reconcile()
             failing = ""
-        # the API server is away, or an object is none that we understand: the log shipper goes on
+        # the API server is away, or an object has an unknown form: the log shipper continues
         except Exception as error:
             if repr(error) != failing:
                 log.warning("not looked at: %r", error)

@@ -43,8 +43,8 @@ class Waits:
 
 @dataclass(frozen=True)
 class Pool:
-    """A node pool that scales by itself. `template` is a node as it would get one; `alive` counts
-    its instances, ordered ones too.
+    """A node pool that scales automatically. `template` is a node as it would get one; `alive`
+    counts its instances, ordered ones too.
     """
 
     id: str
@@ -189,7 +189,7 @@ def can_order(nodes: Sequence[Object], scaler: str, from_zero: bool | None) -> b
 
 
 def healthy(nodes: Sequence[Object], young: Collection[str] = ()) -> bool:
-    """Whether so few nodes are not Ready that the cluster-autoscaler goes on, not counting those
+    """Whether so few nodes are not Ready that the cluster-autoscaler continues, not counting those
     that leave or were just made (`young`).
     """
     down = [

@@ -54,7 +54,7 @@ def template(row: Object) -> Object:
     since any of them may come.
 
     It learns labels and taints from the scaling group's tags, of which it reads twelve: labels,
-    taints and the user's own tags together. What lies beyond is on the nodes all the same; a pod
+    taints and the user's own tags together. What lies beyond is on the nodes anyway; a pod
     that needs it orders nothing.
     """
     known = [

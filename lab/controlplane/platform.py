@@ -35,7 +35,7 @@ def namespaces() -> list[Object]:
 
 
 def objects() -> list[Object]:
-    """Everything that needs no namespace of ours but kube-system."""
+    """Everything that needs no namespace but kube-system and those of `namespaces`."""
     return [
         *rbac.objects(),
         (

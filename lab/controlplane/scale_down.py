@@ -97,8 +97,8 @@ def utilization(node: Object, pods: Iterable[Object]) -> float:
 
 
 def keeps_its_node(pod: Object, limits: Limits, budgets: Sequence[Object] = ()) -> bool:
-    """Whether a pod can't be moved: nobody would make it again, it forbids it, it is the system's,
-    or its data would be lost.
+    """Whether a pod can't be moved: no controller would replace it, it forbids it, it is the
+    system's, or its data would be lost.
 
     What says that it is safe to evict is believed, whatever else holds.
     """

@@ -36,8 +36,8 @@ class Places:
         self._known: dict[str, tuple[float, str]] = {}
 
     def region_of(self, project: str) -> str:
-        """A project's region, remembered for a minute. Raises httpx' errors when nobody can be
-        asked.
+        """A project's region, remembered for a minute. Raises httpx' errors when the region cannot
+        be asked.
         """
         known = self._known.get(project)
         if known is None or time.monotonic() - known[0] > 60:

@@ -1,5 +1,5 @@
 """What ACK does for a reclaimed node once its replacement is up: cordon, then drain; it stops at a
-pod that nobody would make again.
+pod that no controller would replace.
 """
 
 from __future__ import annotations

@@ -252,7 +252,7 @@ class Container:
         await self.end(grace)
 
     def kill(self) -> None:
-        """SIGKILL, at once."""
+        """End the process by SIGKILL at once; the container is not started again."""
         self._stopping = True
         if self.process is not None:
             self.process.kill()

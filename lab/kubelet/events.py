@@ -53,7 +53,7 @@ class Events:
             self.queue.put_nowait((involved, kind, reason, message[:1024], host))
 
     async def run(self) -> None:
-        """Writes events for ever."""
+        """Write queued events until cancelled."""
         while True:
             item = await self.queue.get()
             try:

@@ -94,7 +94,7 @@ def resolve(reference: str, tensorflow: str = "") -> Image:
 
     A public image has the tags of its registry (known_images.json). A copy elsewhere is taken to be
     there, and so is an image of which the pod says its TensorFlow. Anything else is not: the
-    well-known registries say so, and one that nobody knows has no address.
+    well-known registries say so, and an unknown one has no address.
     """
     name, tag = split(reference)
     if not name:

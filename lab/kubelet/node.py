@@ -132,7 +132,7 @@ class Node:
             await self.refresh()
 
     def take_address(self) -> str:
-        """A pod address."""
+        """A free pod address of this node; RuntimeError if all are taken."""
         assert self.addresses is not None
         return self.addresses.take()
 

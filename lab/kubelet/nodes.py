@@ -22,7 +22,7 @@ def now() -> str:
 
 
 def micro_now() -> str:
-    """Kubernetes' MicroTime."""
+    """The time as Kubernetes' MicroTime, in microseconds."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -87,7 +87,7 @@ def _pairs(given: Any) -> dict[str, str]:
 
 
 def taints(instance: Object) -> list[Object]:
-    """The pool's taints."""
+    """The taints that the node pool gives its nodes."""
     return [
         {"key": taint["key"], "value": taint.get("value") or "", "effect": taint["effect"]}
         for taint in instance.get("taints") or []
@@ -124,8 +124,8 @@ def condition(kind: str, status: str, reason: str, message: str, before: list[Ob
 
 def conditions(instance: Object, before: list[Object] | None = None) -> list[Object]:
     """The kubelet's four conditions, and InstanceExpired (True from the reclaim notice on), which
-    the add-on ack-node-problem-detector sets: without it nobody does, and what it once set stays on
-    the node as it was.
+    the add-on ack-node-problem-detector sets: without it no node shows the condition, and what it
+    once set stays on the node as it was.
     """
     old = before or []
     if instance.get("lock_reason") == "Recycling":

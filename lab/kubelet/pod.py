@@ -142,7 +142,7 @@ class Pod:
         return container.state.exit_code == 0
 
     async def _mount_all(self) -> None:
-        """Every volume, each retried for ever with growing pauses; the reason is in the pod's
+        """Every volume, each retried indefinitely with growing pauses; the reason is in the pod's
         events.
         """
         await asyncio.gather(

@@ -29,7 +29,7 @@ class Process:
     pid: int | None = None
 
     async def wait(self) -> int:
-        """Until it ends."""
+        """Wait until it ends; the exit status, or the negative number of the signal."""
         raise NotImplementedError
 
     def terminate(self) -> None:
@@ -73,12 +73,12 @@ class Pause(Process):
         return await asyncio.shield(self._ended)
 
     def terminate(self) -> None:
-        """Ends with 0."""
+        """SIGTERM: a pause ends with exit status 0."""
         if not self._ended.done():
             self._ended.set_result(0)
 
     def kill(self) -> None:
-        """Ends with SIGKILL."""
+        """SIGKILL: a pause ends as a killed process does."""
         if not self._ended.done():
             self._ended.set_result(-signal.SIGKILL)
 

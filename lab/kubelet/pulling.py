@@ -71,7 +71,7 @@ class Puller:
         tell: Tell,
         tensorflow: str = "",
     ) -> Pulled:
-        """A container's image by its pull policy; UnknownImageError when it is not to be had.
+        """A container's image by its pull policy; UnknownImageError when it is not available.
         `tensorflow` is what the pod says of the image.
         """
         reference = spec["image"]

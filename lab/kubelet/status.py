@@ -37,7 +37,7 @@ class ContainerState:
 
 
 def waiting(reason: str, message: str = "") -> Object:
-    """A waiting state."""
+    """The state of a container that waits, with reason and message."""
     return {"waiting": {"reason": reason, **({"message": message} if message else {})}}
 
 

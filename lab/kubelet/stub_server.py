@@ -92,10 +92,10 @@ class StubServer(Pause):
         )
 
     def terminate(self) -> None:
-        """Nothing happens."""
+        """SIGTERM is ignored, as TensorFlow Serving ignores it."""
 
     def kill(self) -> None:
-        """Gone at once."""
+        """SIGKILL: stop listening and cut every connection."""
         self._opening.cancel()
         if self._server is not None:
             self._server.close()
@@ -123,12 +123,12 @@ class Connection(asyncio.Protocol):
         self.url = b""
 
     def connection_made(self, transport: Any) -> None:
-        """A client came."""
+        """A client has connected."""
         self.transport = transport
         self.server.connections.add(self)
 
     def connection_lost(self, _: Exception | None) -> None:
-        """It went."""
+        """The client has gone: nothing is answered any more."""
         self.server.connections.discard(self)
 
     def cut(self) -> None:
@@ -136,14 +136,16 @@ class Connection(asyncio.Protocol):
         self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of requests."""
+        """Hand bytes to the parser, which calls the methods below; bad bytes close the
+        connection.
+        """
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
             self.transport.close()
 
     def on_message_begin(self) -> None:
-        """A new request."""
+        """A new request begins: forget the path of the one before."""
         self.url = b""
 
     def on_url(self, url: bytes) -> None:
@@ -170,7 +172,7 @@ class Connection(asyncio.Protocol):
         self._answer(status, body)
 
     def _model(self, path: str) -> list[str]:
-        """The versions that a path asks for, [] if it is none of this server's."""
+        """The versions that a path asks for, [] for a model this server has not."""
         match = re.fullmatch(r"/v1/models/([^/:]+)(?:/versions/(\d+))?", path)
         if not match or match[1] != self.server.model.name:
             return []

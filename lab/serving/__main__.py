@@ -126,7 +126,7 @@ async def run(options: Flags, version: str) -> None:
     if options["port"]:
         from lab.serving.grpc_service import start_grpc  # noqa: PLC0415 - 60 ms of a pod's start, without --port for nothing
 
-        # Kept: a gRPC server stops as soon as nobody refers to it.
+        # Kept: a gRPC server stops as soon as nothing refers to it.
         grpc_server = start_grpc(
             manager, host, options["port"], health=options["enable_grpc_healthcheck_service"], threads=options["grpc_max_threads"],
             as_content=options["enable_serialization_as_tensor_content"],
@@ -168,7 +168,7 @@ def main(arguments: list[str]) -> int:
         )
         return 0
     if options.unknown:
-        # The server goes on after this message; so does this one.
+        # The server continues after this message; so does this one.
         print(f"unknown argument: {options.unknown[0]}\n{flag_table.usage()}", end="", flush=True)
     if os.environ.get("LAB_DEAF_TO_SIGTERM") == "1":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

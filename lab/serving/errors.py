@@ -40,10 +40,10 @@ def code_text(code: str) -> str:
 
 
 def invalid(message: str) -> StatusError:
-    """INVALID_ARGUMENT."""
+    """The error INVALID_ARGUMENT, HTTP status 400."""
     return StatusError("INVALID_ARGUMENT", message)
 
 
 def not_found(message: str) -> StatusError:
-    """NOT_FOUND."""
+    """The error NOT_FOUND, HTTP status 404."""
     return StatusError("NOT_FOUND", message)

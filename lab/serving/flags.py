@@ -197,7 +197,7 @@ def parse(arguments: Sequence[str]) -> Flags:
 
 
 def usage(program: str = "tensorflow_model_server") -> str:
-    """The usage text."""
+    """The text that `--help` and an unknown flag print."""
     lines = [f"usage: {program}", "Flags:"]
     for name, (default, text) in FLAGS.items():
         shown = (

@@ -42,7 +42,7 @@ class Services:
         )
 
     def predict(self, request: Any) -> Any:
-        """Predict."""
+        """PredictionService.Predict: any signature, by its inputs."""
         found = self.find(request)
         assert found.model
         inputs = {alias: from_proto(tensor, alias) for alias, tensor in request.inputs.items()}
@@ -56,7 +56,7 @@ class Services:
         return response
 
     def classify(self, request: Any) -> Any:
-        """Classify."""
+        """PredictionService.Classify: a classification signature on tf.Examples."""
         found = self.find(request)
         assert found.model
         began = time.perf_counter()
@@ -66,7 +66,7 @@ class Services:
         return response
 
     def regress(self, request: Any) -> Any:
-        """Regress."""
+        """PredictionService.Regress: a regression signature on tf.Examples."""
         found = self.find(request)
         assert found.model
         began = time.perf_counter()
@@ -96,7 +96,7 @@ class Services:
         return response
 
     def metadata(self, request: Any) -> Any:
-        """GetModelMetadata."""
+        """PredictionService.GetModelMetadata: the signatures of a version."""
         if not request.metadata_field:
             raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
         for name in request.metadata_field:
@@ -116,7 +116,7 @@ class Services:
         return response
 
     def status(self, request: Any) -> Any:
-        """GetModelStatus."""
+        """ModelService.GetModelStatus: the state of each version."""
         if not request.HasField("model_spec"):
             raise invalid("Missing ModelSpec")
         spec = request.model_spec

@@ -81,7 +81,7 @@ class Writer:
         level[1] += 1
 
     def raw(self, text: str) -> None:
-        """A finished scalar."""
+        """Write a scalar that is JSON already."""
         self.prefix()
         self.put(text)
 

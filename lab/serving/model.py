@@ -59,7 +59,7 @@ class Model:
 
     @property
     def signatures(self) -> dict[str, Any]:
-        """SignatureDef by name."""
+        """The model's SignatureDefs by their names."""
         return self.saved.signatures
 
     def signature(self, name: str) -> Any | None:

@@ -1,7 +1,7 @@
 """The protocol buffer messages used here, built at import from the listing below.
 
 They are wire-compatible subsets of TensorFlow's and TensorFlow Serving's messages: field numbers
-are theirs, fields nobody reads here are left out (the parser keeps or skips them). No code
+are theirs, fields that are not read here are left out (the parser keeps or skips them). No code
 generator and no TensorFlow are needed.
 """
 

@@ -124,7 +124,7 @@ class Rest:
             await self.answer(scope["method"], path, body, send)
 
     async def preflight(self, scope: dict[str, Any], send: Send) -> None:
-        """CORS preflight."""
+        """Answer a browser's CORS preflight request."""
         origin = dict(scope["headers"]).get(b"origin", b"")
         status = 200 if re.search(rb"https?://", origin) else 400
         await _reply(send, status, b"", _CORS if self.cors else [])

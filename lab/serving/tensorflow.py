@@ -292,7 +292,7 @@ class _Strings:
         self._free.restype, self._free.argtypes = None, (_POINTER,)
 
     def TF_StringInit(self, at: int) -> None:  # noqa: N802
-        """An empty string."""
+        """Make the string at this address an empty one."""
         ctypes.memset(at, 0, _TSTRING_BYTES)
 
     def TF_StringCopy(self, at: int, text: bytes, length: int) -> None:  # noqa: N802
@@ -312,7 +312,7 @@ class _Strings:
         )
 
     def TF_StringGetSize(self, at: int) -> int:  # noqa: N802
-        """Length in bytes."""
+        """The length in bytes of the string at this address."""
         head = ctypes.string_at(at, 8)
         form = head[0] & 3
         return (

@@ -23,7 +23,7 @@ class Child:
     stdout without `stdout`.
 
     It is ended with all its children when the event `ended` is set, and when its `with` block is
-    left by an exception: a compiler that Go has started would otherwise go on for minutes.
+    left by an exception: a compiler that Go has started would otherwise run for minutes.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Child:
         return max(0.0, expected_cpu - self.cpu_seconds) * elapsed / self.cpu_seconds
 
     def wait(self) -> int:
-        """Its exit status."""
+        """Wait until it ends; its exit status."""
         with contextlib.suppress(ChildProcessError):
             os.waitid(
                 os.P_PID, self.pid, os.WEXITED | os.WNOWAIT

@@ -54,14 +54,14 @@ class Step:
     def show(
         self, text: str, done: int = 0, total: int = 0, unit: str = "", left: float | None = None
     ) -> None:
-        """Where it is: `text`, `done` of `total` units (0: nobody knows the total), and the seconds
+        """Where it is: `text`, `done` of `total` units (0: the total is not known), and the seconds
         left if they can be told.
         """
         self.text, self.done, self.total, self.unit, self.left = text, done, total, unit, left
         self._board.changed(self)
 
     def line(self) -> str:
-        """For a log."""
+        """The step as one line of a log."""
         counted = f", {self.count()}" if self.unit else ""
         left = f", {about(self.left)} left" if self.left is not None else ""
         return f"{self.name}: {self.text}{counted} after {duration(self.elapsed)}{left}"

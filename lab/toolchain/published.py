@@ -1,5 +1,5 @@
 """Published plugins: those that a user has, and those that the Pulumi CLI's own `plugin install`
-brings; never fetched by code of ours.
+brings; never fetched by the lab's own code.
 """
 
 import json

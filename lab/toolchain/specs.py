@@ -18,8 +18,8 @@ KUBERNETES_PLUGIN_VERSION = "4.25.0"
 
 @dataclass(frozen=True)
 class GoModule:
-    """How a tool is built: `go build` of one package in a module directory of ours that pins its
-    dependencies.
+    """How a tool is built: `go build` of one package in one of the lab's module directories, which
+    pins its dependencies.
     """
 
     directory: Path

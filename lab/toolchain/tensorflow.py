@@ -74,7 +74,7 @@ class Release:
 
     @property
     def name(self) -> str:
-        """`tensorflow-<version>`."""
+        """Its name as a tool: `tensorflow-<version>`."""
         return PREFIX + self.version
 
 

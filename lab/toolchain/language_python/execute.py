@@ -71,7 +71,7 @@ def _end_with_host():
 
 
 def _send_debug_messages_later(engine):
-    """Has debug messages go out while the program goes on; returns what is on its way.
+    """Has debug messages go out while the program continues; returns what is on its way.
 
     The SDK sends several for each resource and waits for each on the program's own thread: a fifth
     of a large preview's time.

@@ -60,7 +60,7 @@ class PythonHost(services.LanguageRuntimeServicer):
         self._programs, self._plugins = set(), set()
 
     def GetPluginInfo(self, request, context):
-        """The SDK's version."""
+        """The version of the `pulumi` package."""
         return plugin.PluginInfo(version=importlib.metadata.version("pulumi"))
 
     def About(self, request, context):
@@ -94,7 +94,7 @@ class PythonHost(services.LanguageRuntimeServicer):
         return language.GetRequiredPackagesResponse(packages=packages)
 
     def InstallDependencies(self, request, context):
-        """Not done here."""
+        """Refused: the environment is installed before the CLI runs."""
         context.abort(
             grpc.StatusCode.UNIMPLEMENTED,
             "packages are installed by `make environment`, not by `pulumi install`",
@@ -175,8 +175,8 @@ class PythonHost(services.LanguageRuntimeServicer):
             yield language.RunPluginResponse(exitcode=running.wait())
 
     def Cancel(self, request, context):
-        """Ends running programs. Plugins go on: the engine lets their operations finish before it
-        closes them.
+        """Ends running programs. Plugins continue: the engine lets their operations finish before
+        it closes them.
         """
         for child in list(self._programs):
             _stop(child)
