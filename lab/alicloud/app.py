@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote
 
-from lab.alicloud import distortions, judge
+from lab.alicloud import judge, response_faults
 from lab.alicloud.auth.authenticate import authenticate
 from lab.alicloud.auth.authorize import require
 from lab.alicloud.protocol import (
@@ -24,8 +24,9 @@ from lab.alicloud.protocol import (
     request_id,
 )
 from lab.alicloud.recorder import Recorder
-from lab.alicloud.registry import Route, load_services
+from lab.alicloud.registry import Route
 from lab.alicloud.routing import locate, region_of, resolve
+from lab.alicloud.services import load_services
 from lab.alicloud.state import Region
 
 log = logging.getLogger("region")
@@ -72,7 +73,7 @@ class App:
         kind = fault["kind"] if fault else ""
         if fault and kind in ("timeout", "delay"):
             await asyncio.sleep(fault["seconds"])
-        distortion = fault if kind in distortions.KINDS else None
+        distortion = fault if kind in response_faults.KINDS else None
         if kind in ("timeout", "reset"):
             await asyncio.to_thread(self.recorder.record, request, None)
             raise Gone
@@ -117,7 +118,9 @@ class App:
                     return self._judged(region, request, route)
 
             result = (
-                distortions.answer(region, request, distortion, handle) if distortion else handle()
+                response_faults.answer(region, request, distortion, handle)
+                if distortion
+                else handle()
             )
             if request.service != "oss":
                 self.region.notify()

@@ -24,11 +24,11 @@ from lab.alicloud.protocol import ApiError
 from lab.alicloud.recorder import Recorder
 from lab.alicloud.seed import SWITCHES, VPC, make_lab_cluster, seed
 from lab.alicloud.services.cs.addons import detecting
-from lab.alicloud.services.cs.belongings import scaling_of
-from lab.alicloud.services.cs.clusters import cluster_of
-from lab.alicloud.services.cs.clusters import shown as cluster_shown
+from lab.alicloud.services.cs.cluster_document import cluster_of
+from lab.alicloud.services.cs.cluster_document import shown as cluster_shown
+from lab.alicloud.services.cs.managed_resources import scaling_of
 from lab.alicloud.services.cs.nodepools import shown as pool_shown
-from lab.alicloud.services.vswitches import make_vswitch
+from lab.alicloud.services.vpc.vswitches import make_vswitch
 from lab.alicloud.snapshots import Snapshots
 from lab.alicloud.state import Region
 

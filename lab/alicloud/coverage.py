@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from lab.alicloud.faults import KINDS
-from lab.alicloud.registry import ROUTES, RPC, RPC_SERVICES, Handler, load_services
+from lab.alicloud.registry import ROUTES, RPC, RPC_SERVICES, Handler
+from lab.alicloud.services import load_services
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "coverage.md"
 _INTRO = """\
@@ -92,7 +93,7 @@ def _table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> st
 
 
 def _first(handler: Handler) -> str:
-    return (handler.__doc__ or "").strip().split("\n")[0]
+    return " ".join((handler.__doc__ or "").split("\n\n")[0].split())
 
 
 def main() -> int:

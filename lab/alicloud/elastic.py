@@ -12,10 +12,10 @@ from typing import Any
 from lab.alicloud import market
 from lab.alicloud.catalog import TYPES, sold
 from lab.alicloud.clock import iso
+from lab.alicloud.ids import new_id
 from lab.alicloud.instances import create_instance, living, release, save
 from lab.alicloud.market import NO_SPOT
 from lab.alicloud.protocol import ApiError
-from lab.alicloud.services.vpc import new_id
 from lab.alicloud.state import Region, timer
 
 MARKETS = ("mix", "any")

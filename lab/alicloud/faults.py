@@ -7,9 +7,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
-from typing import Any
-
-from lab.alicloud.protocol import Request
+from typing import Any, Protocol
 
 KINDS = {
     "error": "the call is refused with `status`, `code` and `message` (or `body`) and not done",
@@ -18,7 +16,7 @@ KINDS = {
     "answered-but-lost": "the call is done, then the connection is cut (after `seconds`)",
     "delay": "the answer comes `seconds` later",
     "stale": "the call sees the region as it was `seconds` ago: what was just made is missing, what was just deleted is still there",
-    "stuck": "the answer shows the state of something still at work (lab.alicloud.distortions.AT_WORK), however far it is",
+    "stuck": "the answer shows the state of something still at work (lab.alicloud.response_faults.AT_WORK), however far it is",
     "page": "the listing comes in pages of `size`, so that what is looked for may be on a later one",
 }
 """Every kind of fault and what it does. The last three change an answer; they are used up only by a
@@ -27,6 +25,19 @@ call that they make a difference to.
 SECONDS = {"answered-but-lost": 0.0, "stale": 60.0}
 _KEYS = {"match", "times", "status", "code", "message", "kind", "seconds", "skip", "body", "size"}
 _MATCH = {"service", "action", "method", "path", "host", "call"}
+
+
+class Matchable(Protocol):
+    """What a fault's `match` looks at: a request of the cloud double, or of whatever else uses
+    `Faults`.
+    """
+
+    service: str
+    call: str
+    method: str
+    host: str
+    raw_path: str
+    raw_query: str
 
 
 class FaultError(ValueError):
@@ -87,7 +98,7 @@ class Faults:
             self._faults.append(full)
         return full
 
-    def take(self, request: Request) -> dict[str, Any] | None:
+    def take(self, request: Matchable) -> dict[str, Any] | None:
         """The fault for this request, if any; counts it."""
         with self._lock:
             for fault in self._faults:
@@ -118,7 +129,7 @@ class Faults:
             self._faults.clear()
 
 
-def _matches(match: dict[str, str], request: Request) -> bool:
+def _matches(match: dict[str, str], request: Matchable) -> bool:
     call = match.get("action") or match.get("call")
     return (
         match.get("service", request.service) == request.service

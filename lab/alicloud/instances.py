@@ -9,9 +9,9 @@ from typing import Any
 from lab.alicloud import market
 from lab.alicloud.catalog import TYPES
 from lab.alicloud.clock import iso_exact
+from lab.alicloud.ids import new_id
 from lab.alicloud.market import NO_SPOT
-from lab.alicloud.services.vpc import new_id
-from lab.alicloud.services.vswitches import free_address
+from lab.alicloud.services.vpc.vswitches import free_address
 from lab.alicloud.state import Region, timer
 
 REVISION = "instance_revision"

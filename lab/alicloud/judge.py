@@ -23,6 +23,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from lab.alicloud.protocol import Request, Response
+from lab.alicloud.services.sls.wire import old_logs
 
 FILE = Path(__file__).with_name("sdk_models.json")
 _COMMON = {"Action", "Version", "Format", "RegionId", "PageNumber", "PageSize"}
@@ -190,11 +191,6 @@ def action_of(request: Request) -> str:
     ):
         return "sls:ListProject"
     return f"{request.service}:{request.call}"
-
-
-def old_logs(request: Request) -> bool:
-    """Whether a call for a logstore is the old form of GetLogs."""
-    return any(f"&type={kind}" in f"&{request.raw_query}" for kind in ("log", "histogram"))
 
 
 def decoded(answer: Any, model: Any = "any") -> Any:

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from lab.alicloud.clock import iso
 from lab.alicloud.instances import living
-from lab.alicloud.places import region_of
+from lab.alicloud.regions import region_of
 from lab.alicloud.state import Region
 
 TTL_HEADER, TOKEN_HEADER = "x-aliyun-ecs-metadata-token-ttl-seconds", "x-aliyun-ecs-metadata-token"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -99,11 +97,3 @@ def find_rest(service: str, method: str, path: str) -> tuple[Route, dict[str, st
             if match:
                 return route, match.groupdict()
     return None
-
-
-def load_services() -> None:
-    """Import every service, so that all calls are registered."""
-    from lab.alicloud import services
-
-    for module in pkgutil.walk_packages(services.__path__, services.__name__ + "."):
-        importlib.import_module(module.name)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from lab.alicloud.places import REGIONS
 from lab.alicloud.protocol import ApiError, Request
+from lab.alicloud.regions import REGIONS
 from lab.alicloud.registry import RPC, RPC_SERVICES, Route, find_rest
 
 _REGION = r"[a-z]{2}-[a-z]+(?:-[a-z0-9]+)*"

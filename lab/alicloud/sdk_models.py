@@ -21,7 +21,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lab.alicloud.registry import ROUTES, RPC, load_services
+from lab.alicloud.registry import ROUTES, RPC
+from lab.alicloud.services import load_services
 
 FILE = Path(__file__).with_suffix(".json")
 PACKAGES: dict[str, tuple[str, str]] = {

@@ -8,15 +8,15 @@ from typing import Any
 from lab.alicloud.catalog import ADDONS
 from lab.alicloud.instances import create_instance, save
 from lab.alicloud.resources import listing
-from lab.alicloud.services.cs.addons import install
-from lab.alicloud.services.cs.clusters import make_cluster
+from lab.alicloud.services.cs.addons import ingress_index, install
+from lab.alicloud.services.cs.cluster_document import make_cluster
 from lab.alicloud.services.cs.nodepools import make_pool
-from lab.alicloud.services.ecs import make_group
+from lab.alicloud.services.ecs.security_groups import make_group
 from lab.alicloud.services.load_balancers import make_balancer, tag_balancer
 from lab.alicloud.services.sls.projects import make_project
 from lab.alicloud.services.sls.stores import make_store
-from lab.alicloud.services.vpc import make_vpc
-from lab.alicloud.services.vswitches import make_vswitch
+from lab.alicloud.services.vpc.networks import make_vpc
+from lab.alicloud.services.vpc.vswitches import make_vswitch
 from lab.alicloud.state import Region
 
 CLUSTER = "c210fbedb96674b9eaf15f2dc47d169a8"
@@ -30,25 +30,6 @@ SWITCHES = {
 SYSTEM_POOL, SYSTEM_TYPE = "np00000000000000000000000000lab0", "ecs.g6.large"
 LOGSTORES = ("nginx-ingress", "alb_ingress")
 """Of the two kinds of ingress."""
-_TEXTS = (
-    "client_ip",
-    "method",
-    "url",
-    "version",
-    "host",
-    "proxy_upstream_name",
-    "proxy_alternative_upstream_name",
-    "slb_pool_name",
-    "upstream_addr",
-    "req_id",
-)
-_NUMBERS = {
-    "status": "long",
-    "body_bytes_sent": "long",
-    "request_length": "long",
-    "request_time": "double",
-    "upstream_response_time": "double",
-}
 
 
 def seed(region: Region) -> None:
@@ -115,37 +96,3 @@ def _system_pool(region: Region) -> None:
     region.store.sql("DELETE FROM timer")  # the system node has been running for long
     instance.update(status="Running", running_since=instance["created"])
     save(region, instance)
-
-
-def ingress_index() -> dict[str, Any]:
-    """The field index of the ingress access log, as ACK makes it."""
-    token = [
-        ",",
-        " ",
-        "'",
-        '"',
-        ";",
-        "=",
-        "(",
-        ")",
-        "[",
-        "]",
-        "{",
-        "}",
-        "?",
-        "@",
-        "&",
-        "<",
-        ">",
-        "/",
-        ":",
-        "\n",
-        "\t",
-        "\r",
-    ]
-    keys: dict[str, Any] = {
-        name: {"type": "text", "caseSensitive": False, "doc_value": True, "token": token}
-        for name in _TEXTS
-    }
-    keys.update({name: {"type": kind, "doc_value": True} for name, kind in _NUMBERS.items()})
-    return {"line": {"caseSensitive": False, "token": token}, "keys": keys, "ttl": 30}

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from lab.alicloud import scenario as scenarios
+from lab.alicloud.auth.credentials import ensure_credentials
 from lab.alicloud.clock import Clock
 from lab.alicloud.faults import Faults
-from lab.alicloud.regional import Regional
+from lab.alicloud.regional_store import RegionalStore
 from lab.alicloud.store import Store
 
 log = logging.getLogger("region")
@@ -57,7 +58,10 @@ class Region:
         if self is not self.whole and self.name == name:
             return self
         view = copy.copy(self.whole)
-        view.name, view.store = name, cast(Store, Regional(self.whole.store, name, self.whole.name))
+        view.name, view.store = (
+            name,
+            cast(Store, RegionalStore(self.whole.store, name, self.whole.name)),
+        )
         return view
 
     def place(self, kind: str, key: str) -> str:
@@ -109,7 +113,5 @@ class Region:
 
 
 def _account(home: Path) -> tuple[str, str]:
-    from lab.alicloud.auth.credentials import ensure_credentials
-
     own = ensure_credentials(home)
     return own["account_id"], own["region"]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from lab.alicloud.distortions import AT_WORK, PAGE_SIZE
+from lab.alicloud.response_faults import AT_WORK, PAGE_SIZE
 
 OPERATIONS = ("up", "refresh", "destroy")
 """Of the cloud half."""

@@ -14,7 +14,7 @@ import lab.kubelet.node_room
 import lab.kubelet.ossfs2
 import lab.quantities
 from components import names
-from lab.alicloud import places
+from lab.alicloud import regions
 from lab.alicloud.catalog import TYPES
 from lab.kubelet import images
 from lab.tests.kubelet.test_node_room import CPU, MEMORY, SHOWN_MIB
@@ -100,5 +100,5 @@ def test_program_and_lab_name_the_annotation_alike() -> None:
 
 
 def test_program_and_double_know_the_same_regions_of_zone_redundant_storage() -> None:
-    assert (set(cloud.ZRS), set(cloud.ZRS_STANDARD)) == (places.ZRS, places.ZRS_STANDARD)
-    assert set(cloud.ZRS) <= set(places.REGIONS) and len(cloud.ZRS) == 11
+    assert (set(cloud.ZRS), set(cloud.ZRS_STANDARD)) == (regions.ZRS, regions.ZRS_STANDARD)
+    assert set(cloud.ZRS) <= set(regions.REGIONS) and len(cloud.ZRS) == 11

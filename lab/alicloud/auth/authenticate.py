@@ -5,14 +5,11 @@ error.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from lab.alicloud.auth import oss_signatures, s3_compatible, signatures
-from lab.alicloud.auth.credentials import Identity, check_session, find_identity, security_token
+from lab.alicloud.auth.identity import Identity, check_session, find_identity, security_token
 from lab.alicloud.protocol import ApiError, Request
-
-if TYPE_CHECKING:
-    from lab.alicloud.state import Region
+from lab.alicloud.state import Region
 
 MAX_SKEW = 900.0  # seconds OSS accepts between its clock and the client's
 

@@ -4,15 +4,11 @@ missing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from lab.alicloud.auth import policy
-from lab.alicloud.auth.credentials import Identity
+from lab.alicloud.auth.identity import Identity
 from lab.alicloud.protocol import ApiError, Request
-
-if TYPE_CHECKING:
-    from lab.alicloud.registry import Route
-    from lab.alicloud.state import Region
+from lab.alicloud.registry import Route
+from lab.alicloud.state import Region
 
 
 def context_of(request: Request, identity: Identity | None) -> policy.Context:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from lab.alicloud.state import Region
+from lab.alicloud.state import Region
 
 
 def _allow(*actions: str) -> dict[str, Any]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lab.alicloud.auth import policy
 from lab.alicloud.protocol import ApiError
-
-if TYPE_CHECKING:
-    from lab.alicloud.state import Region
+from lab.alicloud.state import Region
 
 _CODE = "AuthenticationFail.OIDCToken"
 

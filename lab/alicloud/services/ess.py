@@ -7,10 +7,12 @@ from typing import Any
 
 from lab.alicloud.clock import iso_minutes
 from lab.alicloud.elastic import scale
+from lab.alicloud.ids import new_id
 from lab.alicloud.instances import living, release
 from lab.alicloud.protocol import ApiError, Request
 from lab.alicloud.registry import rpc
-from lab.alicloud.services.scaling_groups import alone, group_tags
+from lab.alicloud.services.lists import page
+from lab.alicloud.services.tagging import long_tags, store_tags
 from lab.alicloud.state import Region
 
 
@@ -19,16 +21,8 @@ def _listed(request: Request, name: str) -> list[str]:
 
 
 def _page(request: Request, rows: list[Any], wrapper: str, name: str) -> dict[str, Any]:
-    number, size = (
-        int(request.params.get("PageNumber") or 1),
-        int(request.params.get("PageSize") or 10),
-    )
-    return {
-        wrapper: {name: rows[(number - 1) * size : number * size]},
-        "TotalCount": len(rows),
-        "PageNumber": number,
-        "PageSize": size,
-    }
+    shown, numbers = page(request, rows)
+    return {wrapper: {name: shown}, **numbers}
 
 
 def _pool(region: Region, request: Request) -> dict[str, Any]:
@@ -182,3 +176,52 @@ def remove_instances(region: Region, request: Request) -> dict[str, Any]:
         if instance["instance_id"] in names:
             release(region, instance["instance_id"])
     return {"ScalingActivityId": f"asa-{len(names)}"}
+
+
+def group_tags(pool: dict[str, Any]) -> dict[str, str]:
+    """Tags of the group behind a node pool: the pool's own, and the cluster's mark."""
+    given = pool["scaling_group"].get("tags") or []
+    own = {
+        row.get("Key", row.get("key", "")): row.get("Value", row.get("value", "")) for row in given
+    }
+    return {**own, "ack.aliyun.com": pool["cluster_id"]}
+
+
+def alone(region: Region) -> list[dict[str, Any]]:
+    """Groups without a node pool, as DescribeScalingGroups shows them."""
+    empty = {
+        "TotalCapacity": 0,
+        "ActiveCapacity": 0,
+        "PendingCapacity": 0,
+        "DesiredCapacity": 0,
+        "LifecycleState": "Active",
+    }
+    return [
+        {**one, **empty, "RegionId": region.name, "Tags": long_tags(region, one["ScalingGroupId"])}
+        for one in region.store.all("scaling_group")
+    ]
+
+
+@rpc("ess", "CreateScalingGroup")
+def create_group(region: Region, request: Request) -> dict[str, Any]:
+    """An empty group."""
+    identity = new_id("asg-")
+    sizes = {name: int(request.params.get(name) or 0) for name in ("MinSize", "MaxSize")}
+    name = request.params.get("ScalingGroupName", "")
+    region.store.put(
+        "scaling_group", identity, {"ScalingGroupId": identity, "ScalingGroupName": name, **sizes}
+    )
+    store_tags(region, identity, request)
+    return {"ScalingGroupId": identity}
+
+
+@rpc("ess", "DeleteScalingGroup")
+def delete_group(region: Region, request: Request) -> dict[str, Any]:
+    """Remove a group that belongs to no node pool."""
+    identity = request.need("ScalingGroupId")
+    if not region.store.delete("scaling_group", identity):
+        raise ApiError(
+            404, "InvalidScalingGroupId.NotFound", f"The scaling group {identity!r} does not exist."
+        )
+    region.store.delete("tags", identity)
+    return {}

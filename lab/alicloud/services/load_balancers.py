@@ -1,5 +1,7 @@
-"""Load balancers of the three families, as much as it takes to order, find and release one: no
-traffic goes through them here.
+"""What the load balancers of SLB (Classic), ALB and NLB have in common: how one is kept, and the
+calls of the two newer families, which differ in little.
+
+No traffic goes through them here: they can be ordered, found and released.
 """
 
 from __future__ import annotations
@@ -7,11 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from lab.alicloud.clock import iso
+from lab.alicloud.ids import new_id
 from lab.alicloud.protocol import ApiError, Request
-from lab.alicloud.registry import rpc
-from lab.alicloud.services.tagging import carries, long_tags, page, wanted_tags
-from lab.alicloud.services.vpc import new_id, store_tags, tag_rows
+from lab.alicloud.services.tagging import carries, store_tags, tag_rows, wanted_tags
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 
 def make_balancer(
@@ -46,155 +48,62 @@ def forget_balancer(region: Region, balancer_id: str) -> bool:
     return region.store.delete("load_balancer", balancer_id)
 
 
-def _found(region: Region, request: Request, family: str) -> list[dict[str, Any]]:
-    """Classic ones are asked for by one name and ids in one text, the newer families by lists."""
-    if family == "slb":
-        names, ids = (
-            request.params.get("LoadBalancerName"),
-            request.params.get("LoadBalancerId") or "",
-        )
-        by_name, by_id = [names] if names else [], ids.split(",") if ids else []
-    else:
-        by_name, by_id = (
-            _listed(request, "LoadBalancerNames."),
-            _listed(request, "LoadBalancerIds."),
-        )
+def find_balancers(
+    region: Region, request: Request, family: str, names: list[str], ids: list[str]
+) -> list[Document]:
+    """The load balancers of a family by name, id and the call's tags; an empty list is no condition."""
+    tags = wanted_tags(request)
     return [
-        one
-        for one in region.store.all("load_balancer", family=family)
-        if (not by_name or one["name"] in by_name)
-        and (not by_id or one["id"] in by_id)
-        and carries(region, one["id"], wanted_tags(request))
+        balancer
+        for balancer in region.store.all("load_balancer", family=family)
+        if (not names or balancer["name"] in names)
+        and (not ids or balancer["id"] in ids)
+        and carries(region, balancer["id"], tags)
     ]
 
 
-def _listed(request: Request, name: str) -> list[str]:
-    return [value for key, value in request.params.items() if key.startswith(name)]
-
-
-@rpc("slb", "CreateLoadBalancer")
-def create(region: Region, request: Request) -> dict[str, Any]:
-    """A Classic Load Balancer."""
-    balancer_id, name, address = (
-        new_id("lb-", 20),
-        request.params.get("LoadBalancerName", ""),
-        request.params.get("Address", ""),
-    )
-    make_balancer(region, balancer_id, name, "slb", address, request.params.get("VpcId", ""))
+def order_balancer(region: Region, request: Request, family: str) -> str:
+    """CreateLoadBalancer of ALB and NLB; returns the id."""
+    balancer_id = new_id(f"{family}-", 18)
+    name, vpc_id = request.params.get("LoadBalancerName", ""), request.params.get("VpcId", "")
+    make_balancer(region, balancer_id, name, family, "", vpc_id)
     store_tags(region, balancer_id, request)
-    return {"LoadBalancerId": balancer_id, "LoadBalancerName": name, "Address": address}
+    return balancer_id
 
 
-@rpc("slb", "DescribeLoadBalancers")
-def describe(region: Region, request: Request) -> dict[str, Any]:
-    """Classic Load Balancers by id, name or tags, in pages."""
+def list_balancers(region: Region, request: Request, family: str) -> Document:
+    """ListLoadBalancers of ALB and NLB: by id, name or tags, in pages."""
+    names, ids = (_numbered(request, f"LoadBalancer{what}.") for what in ("Names", "Ids"))
     rows = [
         {
-            "LoadBalancerId": one["id"],
-            "LoadBalancerName": one["name"],
-            "LoadBalancerStatus": "active",
-            "Address": one["address"],
-            "AddressType": "internet",
-            "VpcId": one["vpc_id"],
-            "RegionId": region.name,
-            "CreateTime": one["created"],
-            "DeleteProtection": "on" if one["guarded"] else "off",
-            "Tags": long_tags(region, one["id"]),
-        }
-        for one in _found(region, request, "slb")
-    ]
-    shown, numbers = page(request, rows)
-    return {"LoadBalancers": {"LoadBalancer": shown}, **numbers}
-
-
-@rpc("slb", "SetLoadBalancerDeleteProtection")
-def guard(region: Region, request: Request) -> dict[str, Any]:
-    """Whether it can be released."""
-    one = _balancer(region, request)
-    region.store.put(
-        "load_balancer", one["id"], {**one, "guarded": request.need("DeleteProtection") == "on"}
-    )
-    return {}
-
-
-@rpc("slb", "DeleteLoadBalancer")
-def delete(region: Region, request: Request) -> dict[str, Any]:
-    """Release a Classic Load Balancer; refused under deletion protection."""
-    one = _balancer(region, request)
-    if one["guarded"]:
-        raise ApiError(
-            400,
-            "OperationDenied.DeleteProtectionIsOn",
-            "The operation is not allowed because delete protection is on.",
-        )
-    forget_balancer(region, one["id"])
-    return {}
-
-
-def _balancer(region: Region, request: Request) -> dict[str, Any]:
-    one = region.store.get("load_balancer", request.need("LoadBalancerId"))
-    if one is None:
-        raise ApiError(
-            404, "InvalidLoadBalancerId.NotFound", "The specified LoadBalancerId does not exist."
-        )
-    return one
-
-
-@rpc("nlb", "CreateLoadBalancer")
-@rpc("alb", "CreateLoadBalancer")
-def create_new(region: Region, request: Request) -> dict[str, Any]:
-    """An Application or a Network Load Balancer."""
-    balancer_id = new_id(f"{request.service}-", 18)
-    make_balancer(
-        region,
-        balancer_id,
-        request.params.get("LoadBalancerName", ""),
-        request.service,
-        "",
-        request.params.get("VpcId", ""),
-    )
-    store_tags(region, balancer_id, request)
-    return {
-        "LoadbalancerId" if request.service == "nlb" else "LoadBalancerId": balancer_id
-    }  # NLB's own spelling
-
-
-@rpc("nlb", "ListLoadBalancers")
-@rpc("alb", "ListLoadBalancers")
-def list_new(region: Region, request: Request) -> dict[str, Any]:
-    """Application or Network Load Balancers by id, name or tags, in pages."""
-    rows = [
-        {
-            "LoadBalancerId": one["id"],
-            "LoadBalancerName": one["name"],
+            "LoadBalancerId": balancer["id"],
+            "LoadBalancerName": balancer["name"],
             "LoadBalancerStatus": "Active",
-            "DNSName": f"{one['id']}.{region.name}.{one['family']}.aliyuncsslb.com",
-            "VpcId": one["vpc_id"],
-            "Tags": tag_rows(region, one["id"]),
+            "DNSName": f"{balancer['id']}.{region.name}.{family}.aliyuncsslb.com",
+            "VpcId": balancer["vpc_id"],
+            "Tags": tag_rows(region, balancer["id"]),
         }
-        for one in _found(region, request, request.service)
+        for balancer in find_balancers(region, request, family, names, ids)
     ]
-    first, size = (
-        int(request.params.get("NextToken") or 0),
-        int(request.params.get("MaxResults") or 20),
-    )
-    more = str(first + size) if first + size < len(rows) else ""
+    first = int(request.params.get("NextToken") or 0)
+    size = int(request.params.get("MaxResults") or 20)
     return {
         "LoadBalancers": rows[first : first + size],
         "TotalCount": len(rows),
         "MaxResults": size,
-        "NextToken": more,
+        "NextToken": str(first + size) if first + size < len(rows) else "",
     }
 
 
-@rpc("nlb", "DeleteLoadBalancer")
-@rpc("alb", "DeleteLoadBalancer")
-def delete_new(region: Region, request: Request) -> dict[str, Any]:
-    """Release an Application or a Network Load Balancer."""
+def release_balancer(region: Region, request: Request) -> None:
+    """DeleteLoadBalancer of ALB and NLB. Raises ApiError when there is no such load balancer."""
     if not forget_balancer(region, request.need("LoadBalancerId")):
         raise ApiError(
             404,
             "ResourceNotFound.LoadBalancer",
             "The specified resource LoadBalancer is not found.",
         )
-    return {}
+
+
+def _numbered(request: Request, name: str) -> list[str]:
+    return [value for key, value in request.params.items() if key.startswith(name)]

@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 from lab.alicloud.protocol import Request
-from lab.alicloud.services.vpc import tag_rows
 from lab.alicloud.state import Region
 
 
@@ -33,14 +32,18 @@ def long_tags(region: Region, resource: str) -> dict[str, Any]:
     }
 
 
-def page(request: Request, rows: list[Any], default: int = 10) -> tuple[list[Any], dict[str, int]]:
-    """One page of the rows, and the numbers that go with it."""
-    number, size = (
-        int(request.params.get("PageNumber") or 1),
-        int(request.params.get("PageSize") or default),
-    )
-    return rows[(number - 1) * size : number * size], {
-        "TotalCount": len(rows),
-        "PageNumber": number,
-        "PageSize": size,
-    }
+def tag_rows(region: Region, resource: str) -> list[dict[str, str]]:
+    """A resource's tags as the lists show them."""
+    return [{"Key": k, "Value": v} for k, v in (region.store.get("tags", resource) or {}).items()]
+
+
+def store_tags(region: Region, resource: str, request: Request) -> None:
+    """Add the tags a call brings as Tag.N.Key/Value."""
+    tags = request_tags(request)
+    if tags:
+        region.store.put("tags", resource, {**(region.store.get("tags", resource) or {}), **tags})
+
+
+def request_tags(request: Request) -> dict[str, str]:
+    """The tags that a call brings as Tag.N.Key and Tag.N.Value."""
+    return {key: value or "" for key, value in wanted_tags(request).items()}

@@ -20,7 +20,8 @@ import oss2
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 
 from lab.alicloud import judge, sdk_models
-from lab.alicloud.registry import ROUTES, RPC_SERVICES, Route, load_services
+from lab.alicloud.registry import ROUTES, RPC_SERVICES, Route
+from lab.alicloud.services import load_services
 from lab.alicloud.services.oss.table import TABLE, OssCall
 from lab.testing import clients
 from lab.testing.cloud import CLUSTER, CloudDouble, wait_for

@@ -19,7 +19,7 @@ from lab.alicloud.instances import create_instance, living, save
 from lab.alicloud.market import change
 from lab.alicloud.metadata import TOKEN_HEADER, TTL_HEADER, Metadata
 from lab.alicloud.seed import SYSTEM_POOL, seed
-from lab.alicloud.services.ecs import instance_row
+from lab.alicloud.services.ecs.instances import instance_row
 from lab.alicloud.state import Region
 from lab.kubelet.nodes import conditions
 from lab.pki import ensure_service_account_keys

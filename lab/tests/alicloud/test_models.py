@@ -20,7 +20,8 @@ from aliyunsdkcore.acs_exception.exceptions import ServerException
 
 from lab.alicloud import judge, sdk_models
 from lab.alicloud.protocol import ApiError, Request, xml_response
-from lab.alicloud.registry import ROUTES, RPC, RPC_SERVICES, load_services
+from lab.alicloud.registry import ROUTES, RPC, RPC_SERVICES
+from lab.alicloud.services import load_services
 from lab.testing import clients
 from lab.testing.cloud import CLUSTER, CloudDouble
 

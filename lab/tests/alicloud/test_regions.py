@@ -10,7 +10,7 @@ import oss2
 import pytest
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 
-from lab.alicloud import places
+from lab.alicloud import regions
 from lab.alicloud.catalog import TYPES, sold
 from lab.testing import clients
 from lab.testing.cloud import CloudDouble, wait_for
@@ -57,14 +57,14 @@ def test_regions_zones_and_what_they_sell_agree(lab: CloudDouble) -> None:
     told = {
         row["RegionId"] for row in ask(lab, "ecs", BEIJING, "DescribeRegions")["Regions"]["Region"]
     }
-    assert told == set(places.REGIONS) and len(told) >= 30
+    assert told == set(regions.REGIONS) and len(told) >= 30
     for region in (BEIJING, SINGAPORE, "cn-shanghai", "us-east-1"):
         zones = ask(lab, "ecs", region, "DescribeZones")["Zones"]["Zone"]
-        assert {row["ZoneId"] for row in zones} == set(places.zones(region))
+        assert {row["ZoneId"] for row in zones} == set(regions.zones(region))
         stock = ask(
             lab, "ecs", region, "DescribeAvailableResource", DestinationResource="InstanceType"
         )["AvailableZones"]["AvailableZone"]
-        assert {row["ZoneId"] for row in stock} == set(places.zones(region)) and {
+        assert {row["ZoneId"] for row in stock} == set(regions.zones(region)) and {
             row["RegionId"] for row in stock
         } == {region}
         for row, offered in zip(zones, stock, strict=True):
@@ -79,9 +79,9 @@ def test_regions_zones_and_what_they_sell_agree(lab: CloudDouble) -> None:
 
 
 def test_every_zone_leads_back_to_its_region_and_every_region_sells_something() -> None:
-    for region in places.REGIONS:
-        assert places.zones(region) and {
-            places.region_of(zone) for zone in places.zones(region)
+    for region in regions.REGIONS:
+        assert regions.zones(region) and {
+            regions.region_of(zone) for zone in regions.zones(region)
         } == {region}
         assert 0 < len(sold(region)) <= len(TYPES)
     assert "ecs.gn6v-c8g1.2xlarge" not in sold(SINGAPORE) and "ecs.gn6i-c4g1.xlarge" in sold(

@@ -8,9 +8,12 @@ from typing import Any
 from lab.alicloud.instances import touch
 from lab.alicloud.protocol import ApiError, Request, request_id
 from lab.alicloud.registry import rest
-from lab.alicloud.services.cs.belongings import collect_logs
-from lab.alicloud.services.cs.clusters import cluster_of
+from lab.alicloud.services.cs.cluster_document import (
+    cluster_of,
+)
 from lab.alicloud.services.cs.tasks import start_task
+from lab.alicloud.services.sls.projects import make_project
+from lab.alicloud.services.sls.stores import make_store
 from lab.alicloud.state import Region
 
 VERSIONS = {
@@ -210,3 +213,85 @@ def autoscaling(region: Region, request: Request) -> dict[str, Any]:
     cluster["autoscaling_config"] = request.json
     region.store.put("cluster", cluster["cluster_id"], cluster)
     return {}
+
+
+COLLECTORS = ("loongcollector", "logtail-ds")
+
+
+INGRESS_STORE = "nginx-ingress"
+
+
+def collect_logs(region: Region, cluster_id: str, addon: str, config: str) -> None:
+    """A log collector brings its project; with the ingress dashboard on, the ingress log's store as
+    well.
+    """
+    settings = json.loads(config or "{}")
+    if addon not in COLLECTORS:
+        return
+    project = settings.get("sls_project_name") or f"k8s-log-{cluster_id}"
+    if region.store.get("log_project", project) is None:
+        make_project(region, project)
+    if str(settings.get("IngressDashboardEnabled")).lower() == "true" and not region.store.get(
+        "logstore", f"{project}:{INGRESS_STORE}"
+    ):
+        store = make_store(region, project, INGRESS_STORE)
+        region.store.put(
+            "logstore", f"{project}:{INGRESS_STORE}", {**store, "index": ingress_index()}
+        )
+
+
+_TEXTS = (
+    "client_ip",
+    "method",
+    "url",
+    "version",
+    "host",
+    "proxy_upstream_name",
+    "proxy_alternative_upstream_name",
+    "slb_pool_name",
+    "upstream_addr",
+    "req_id",
+)
+
+
+_NUMBERS = {
+    "status": "long",
+    "body_bytes_sent": "long",
+    "request_length": "long",
+    "request_time": "double",
+    "upstream_response_time": "double",
+}
+
+
+def ingress_index() -> dict[str, Any]:
+    """The field index of the ingress access log, as ACK makes it."""
+    token = [
+        ",",
+        " ",
+        "'",
+        '"',
+        ";",
+        "=",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        "?",
+        "@",
+        "&",
+        "<",
+        ">",
+        "/",
+        ":",
+        "\n",
+        "\t",
+        "\r",
+    ]
+    keys: dict[str, Any] = {
+        name: {"type": "text", "caseSensitive": False, "doc_value": True, "token": token}
+        for name in _TEXTS
+    }
+    keys.update({name: {"type": kind, "doc_value": True} for name, kind in _NUMBERS.items()})
+    return {"line": {"caseSensitive": False, "token": token}, "keys": keys, "ttl": 30}

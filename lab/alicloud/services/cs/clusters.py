@@ -1,4 +1,4 @@
-"""Container service: managed clusters."""
+"""Container service: the calls about managed clusters."""
 
 from __future__ import annotations
 
@@ -10,143 +10,17 @@ from lab.alicloud.clock import iso
 from lab.alicloud.judge import models
 from lab.alicloud.protocol import ApiError, Request, Response, json_response, request_id
 from lab.alicloud.registry import rest
-from lab.alicloud.services.cs import belongings
-from lab.alicloud.services.cs.tasks import finish_task, start_task
-from lab.alicloud.services.ims import make_provider
-from lab.alicloud.services.vswitches import vswitch_of
-from lab.alicloud.state import Region, timer
-
-API_SERVER = "https://10.0.0.10:6443"
-DEFAULT_VERSION = "1.36.3-aliyun.1"
-_HIDDEN = (
-    "rrsa",
-    "autoscaling_config",
-    "audit",
-    "controlplane_log",
-    "issuer",
-    "made",
-    "delete_options",
+from lab.alicloud.services.cs import managed_resources
+from lab.alicloud.services.cs.cluster_document import (
+    cluster_of,
+    enable_rrsa,
+    make_cluster,
+    shown,
 )
-
-
-def issuer_of(region: Region, cluster_id: str) -> str:
-    """Where the cluster's service account tokens say they come from."""
-    known = region.store.get("cluster", cluster_id) or {}
-    return (
-        known.get("issuer")
-        or f"https://oidc-ack-{region.name}.oss-{region.name}.aliyuncs.com/{cluster_id}"
-    )
-
-
-def cluster_of(region: Region, cluster_id: str) -> dict[str, Any]:
-    """A cluster, or the service's error."""
-    cluster = region.store.get("cluster", cluster_id)
-    if cluster is None:
-        raise ApiError(404, "ErrorClusterNotFound", f"cluster not found, cluster id: {cluster_id}")
-    return cluster
-
-
-def make_cluster(
-    region: Region, cluster_id: str, wanted: dict[str, Any], state: str
-) -> dict[str, Any]:
-    """A cluster as `wanted` (keys of CreateCluster); RRSA brings its OIDC provider."""
-    now, switches = iso(region.clock.now()), wanted.get("vswitch_ids") or []
-    version, cidr = (
-        wanted.get("kubernetes_version") or DEFAULT_VERSION,
-        wanted.get("service_cidr") or "172.21.0.0/20",
-    )
-    cluster = {
-        "cluster_id": cluster_id,
-        "name": wanted["name"],
-        "cluster_type": wanted.get("cluster_type") or "ManagedKubernetes",
-        "profile": wanted.get("profile") or "Default",
-        "cluster_spec": wanted.get("cluster_spec") or "ack.pro.small",
-        "region_id": region.name,
-        "state": state,
-        "vpc_id": wanted.get("vpcid", ""),
-        "vswitch_id": ",".join(switches),
-        "vswitch_ids": switches,
-        "security_group_id": wanted.get("security_group_id") or "sg-1",
-        "current_version": version,
-        "init_version": version,
-        "deletion_protection": bool(wanted.get("deletion_protection")),
-        "resource_group_id": wanted.get("resource_group_id") or "rg-1",
-        "worker_ram_role_name": wanted.get("worker_ram_role_name") or "KubernetesWorkerRole-1",
-        "tags": wanted.get("tags") or [],
-        "service_cidr": cidr,
-        "container_cidr": wanted.get("container_cidr") or "",
-        "subnet_cidr": "",
-        "proxy_mode": wanted.get("proxy_mode") or "ipvs",
-        "ip_stack": wanted.get("ip_stack") or "ipv4",
-        "node_cidr_mask": wanted.get("node_cidr_mask") or "24",
-        "cluster_domain": wanted.get("cluster_domain") or "cluster.local",
-        "size": 0,
-        "created": now,
-        "updated": now,
-        "docker_version": "",
-        "external_loadbalancer_id": wanted.get("load_balancer") or "lb-1",
-        "private_zone": False,
-        "network_mode": "vpc",
-        "maintenance_window": wanted.get("maintenance_window") or {"enable": False},
-        "operation_policy": wanted.get("operation_policy")
-        or {"cluster_auto_upgrade": {"enabled": False}},
-        "rrsa": bool(wanted.get("enable_rrsa")),
-        "issuer": wanted.get("issuer") or issuer_of(region, cluster_id),
-        "made": bool(wanted.get("made")),
-    }
-    for key in (
-        "timezone",
-        "auto_mode",
-        # answered only to those who set them: an answer of its own makes the client plan a
-        # replacement
-    ):
-        if wanted.get(key):
-            cluster[key] = wanted[key]
-    region.store.put("cluster", cluster_id, cluster)
-    if cluster["rrsa"]:
-        _enable_rrsa(region, cluster_id)
-    return cluster
-
-
-def _enable_rrsa(region: Region, cluster_id: str) -> None:
-    make_provider(
-        region, f"ack-rrsa-{cluster_id}", issuer_of(region, cluster_id), "sts.aliyuncs.com"
-    )
-
-
-def shown(region: Region, cluster: dict[str, Any]) -> dict[str, Any]:
-    """The cluster as the API answers it."""
-    cluster_id = cluster["cluster_id"]
-    rrsa: dict[str, Any] = {"enabled": cluster["rrsa"]}
-    if cluster["rrsa"]:
-        name = f"ack-rrsa-{cluster_id}"
-        rrsa.update(
-            issuer=issuer_of(region, cluster_id), audience="sts.aliyuncs.com", oidc_name=name
-        )
-        rrsa["oidc_arn"] = f"acs:ram::{region.account}:oidc-provider/{name}"
-    meta = {
-        "Capabilities": {"NodeCIDRMask": cluster["node_cidr_mask"]},
-        "RRSAConfig": rrsa,
-        "ExtraCertSAN": [],
-    }
-    size = sum(
-        i["cluster_id"] == cluster_id and i["status"] == "Running"
-        for i in region.store.all("instance")
-    )
-    parameters = {
-        "ServiceCIDR": cluster["service_cidr"],
-        "ProxyMode": cluster["proxy_mode"],
-        "ContainerCIDR": cluster["container_cidr"],
-    }
-    endpoints = {"api_server_endpoint": API_SERVER, "intranet_api_server_endpoint": API_SERVER}
-    plain = {k: v for k, v in cluster.items() if k not in _HIDDEN}
-    return {
-        **plain,
-        "size": size,
-        "parameters": parameters,
-        "master_url": json.dumps(endpoints),
-        "meta_data": json.dumps(meta),
-    }
+from lab.alicloud.services.cs.nodepools import remove_pool
+from lab.alicloud.services.cs.tasks import finish_task, start_task
+from lab.alicloud.services.vpc.vswitches import vswitch_of
+from lab.alicloud.state import Region, timer
 
 
 @rest("cs", "POST", "/clusters", "CreateCluster")
@@ -162,8 +36,10 @@ def create(region: Region, request: Request) -> Response:
     for vswitch in wanted.get("vswitch_ids") or []:
         vswitch_of(region, vswitch)
     cluster_id = "c" + uuid.uuid4().hex
-    make_cluster(region, cluster_id, belongings.prepare(region, cluster_id, wanted), "initial")
-    belongings.furnish(region, cluster_id, wanted)
+    make_cluster(
+        region, cluster_id, managed_resources.prepare(region, cluster_id, wanted), "initial"
+    )
+    managed_resources.install_default_addons(region, cluster_id, wanted)
     task = start_task(region, "cluster_create", cluster_id, "task_cluster", "cluster.settle")
     return _accepted(cluster_id, task)
 
@@ -232,7 +108,7 @@ def modify(region: Region, request: Request) -> Response:
         raise ApiError(400, "ErrorModifyCluster", "It is not supported to disable RRSA")
     if wanted.get("enable_rrsa") and not cluster["rrsa"]:
         cluster["rrsa"] = True
-        _enable_rrsa(region, cluster["cluster_id"])
+        enable_rrsa(region, cluster["cluster_id"])
     fields = (
         "deletion_protection",
         "resource_group_id",
@@ -272,8 +148,6 @@ def delete(region: Region, request: Request) -> Response:
 @timer("cluster.remove")
 def remove(region: Region, payload: dict[str, Any]) -> None:
     """The cluster is gone, with its pools, add-ons and OIDC provider."""
-    from lab.alicloud.services.cs.nodepools import remove_pool
-
     cluster_id = payload["cluster_id"]
     for pool in region.store.all("nodepool", cluster_id=cluster_id):
         remove_pool(region, pool)
@@ -282,6 +156,6 @@ def remove(region: Region, payload: dict[str, Any]) -> None:
     region.store.delete("oidc_provider", f"ack-rrsa-{cluster_id}")
     gone = region.store.get("cluster", cluster_id)
     if gone is not None:
-        belongings.take_away(region, gone)
+        managed_resources.delete_managed(region, gone)
     region.store.delete("cluster", cluster_id)
     finish_task(region, payload["task_id"])

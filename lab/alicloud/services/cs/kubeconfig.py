@@ -7,7 +7,7 @@ from typing import Any
 from lab.alicloud.clock import iso
 from lab.alicloud.protocol import ApiError, Request, Response, json_response
 from lab.alicloud.registry import rest
-from lab.alicloud.services.cs.clusters import API_SERVER, cluster_of
+from lab.alicloud.services.cs.cluster_document import API_SERVER, cluster_of
 from lab.alicloud.services.cs.tasks import start_task
 from lab.alicloud.state import Region
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from lab.alicloud.clock import iso
 from lab.alicloud.elastic import scale, to_minimum
+from lab.alicloud.ids import new_id
 from lab.alicloud.instances import living, release
 from lab.alicloud.protocol import ApiError, Request, request_id
 from lab.alicloud.registry import rest
-from lab.alicloud.services.cs.clusters import cluster_of
+from lab.alicloud.services.cs.cluster_document import cluster_of
 from lab.alicloud.services.cs.tasks import finish_task, start_task
-from lab.alicloud.services.vpc import new_id
 from lab.alicloud.state import Region, timer
 from lab.labels import label_problem, taint_problem
 

@@ -9,7 +9,7 @@ from lab.alicloud.clock import iso
 from lab.alicloud.instances import living, release
 from lab.alicloud.protocol import Request, request_id
 from lab.alicloud.registry import rest
-from lab.alicloud.services.cs.clusters import cluster_of
+from lab.alicloud.services.cs.cluster_document import cluster_of
 from lab.alicloud.services.cs.tasks import start_task
 from lab.alicloud.state import Region
 

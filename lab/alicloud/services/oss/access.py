@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.alicloud.auth import policy
 from lab.alicloud.auth.authorize import context_of, may
-from lab.alicloud.auth.credentials import Identity
+from lab.alicloud.auth.identity import Identity
 from lab.alicloud.protocol import ApiError, Request, element
 from lab.alicloud.state import Region
 

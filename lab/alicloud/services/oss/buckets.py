@@ -7,7 +7,6 @@ from typing import Any
 from xml.etree import ElementTree
 
 from lab.alicloud.clock import iso_millis
-from lab.alicloud.places import ZRS, ZRS_STANDARD
 from lab.alicloud.protocol import (
     ApiError,
     Request,
@@ -17,6 +16,7 @@ from lab.alicloud.protocol import (
     oss_request_id,
     xml_response,
 )
+from lab.alicloud.regions import ZRS, ZRS_STANDARD
 from lab.alicloud.services.oss.access import block_public_access, require
 from lab.alicloud.services.oss.table import oss
 from lab.alicloud.state import Region

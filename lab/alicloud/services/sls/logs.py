@@ -9,7 +9,7 @@ from lab.alicloud.protocol import ApiError, Request, Response, json_response, re
 from lab.alicloud.registry import rest
 from lab.alicloud.services.sls import query as language
 from lab.alicloud.services.sls.stores import store_of
-from lab.alicloud.services.sls.wire import log_group, plain_body
+from lab.alicloud.services.sls.wire import log_group, old_logs, plain_body
 from lab.alicloud.state import Region
 
 _RESOURCE = "project/{project}/logstore/{store}"
@@ -187,3 +187,19 @@ def _need_index(store: dict[str, Any], query: language.Query) -> None:
                 "ParameterInvalid",
                 f"key ({key}) is not config as key value config: add a field index for it",
             )
+
+
+@rest(
+    "sls",
+    "GET",
+    "/logstores/{store}",
+    "GetLogStore",
+    permission="log:GetLogStore",
+    resource=_RESOURCE,
+)
+def get_store_or_logs(region: Region, request: Request) -> Response:
+    """One logstore; with type=log the old form of GetLogs."""
+    if old_logs(request):
+        return get_logs(region, request)
+    store = store_of(region, request)
+    return json_response({k: v for k, v in store.items() if k not in ("project", "index")})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.alicloud.judge import old_logs
 from lab.alicloud.protocol import ApiError, Request, Response, json_response
 from lab.alicloud.registry import rest
 from lab.alicloud.services.sls.projects import project_of
@@ -95,24 +94,6 @@ def create(region: Region, request: Request) -> Response:
         raise ApiError(400, "LogStoreAlreadyExist", f"logstore {name} already exists")
     make_store(region, project, name, **body)
     return json_response({})
-
-
-@rest(
-    "sls",
-    "GET",
-    "/logstores/{store}",
-    "GetLogStore",
-    permission="log:GetLogStore",
-    resource=_RESOURCE,
-)
-def get(region: Region, request: Request) -> Response:
-    """One logstore; with type=log the old form of GetLogs."""
-    if old_logs(request):
-        from lab.alicloud.services.sls.logs import get_logs
-
-        return get_logs(region, request)
-    store = store_of(region, request)
-    return json_response({k: v for k, v in store.items() if k not in ("project", "index")})
 
 
 @rest(

@@ -117,3 +117,8 @@ def _varint(data: bytes, place: int) -> tuple[int, int]:
         place, shift = place + 1, shift + 7
         if byte < 0x80:
             return value, place
+
+
+def old_logs(request: Request) -> bool:
+    """Whether a call for a logstore is the old form of GetLogs."""
+    return any(f"&type={kind}" in f"&{request.raw_query}" for kind in ("log", "histogram"))

@@ -1,21 +1,19 @@
-"""VPC: networks, route tables and tags."""
+"""VPC: networks and their route tables."""
 
 from __future__ import annotations
 
 import ipaddress
-import re
-import uuid
 from typing import Any
 
 from lab.alicloud.clock import iso
+from lab.alicloud.ids import new_id
 from lab.alicloud.protocol import ApiError, Request
 from lab.alicloud.registry import rpc
+from lab.alicloud.services.tagging import (
+    store_tags,
+    tag_rows,
+)
 from lab.alicloud.state import Region, timer
-
-
-def new_id(prefix: str, length: int = 20) -> str:
-    """An id such as `vpc-65487f33dd3b402f97c7`."""
-    return f"{prefix}{uuid.uuid4().hex[:length]}"
 
 
 def make_vpc(
@@ -182,57 +180,3 @@ def route_tables(region: Region, request: Request) -> dict[str, Any]:
                 }
             )
     return {"RouterTableList": {"RouterTableListType": rows}, "TotalCount": len(rows)}
-
-
-def tag_rows(region: Region, resource: str) -> list[dict[str, str]]:
-    """A resource's tags as the lists show them."""
-    return [{"Key": k, "Value": v} for k, v in (region.store.get("tags", resource) or {}).items()]
-
-
-def store_tags(region: Region, resource: str, request: Request) -> None:
-    """Add the tags a call brings as Tag.N.Key/Value."""
-    numbers = [k.split(".")[1] for k in request.params if re.fullmatch(r"Tag\.\d+\.Key", k)]
-    tags = {
-        request.params[f"Tag.{n}.Key"]: request.params.get(f"Tag.{n}.Value", "") for n in numbers
-    }
-    if tags:
-        region.store.put("tags", resource, {**(region.store.get("tags", resource) or {}), **tags})
-
-
-@rpc("vpc", "TagResources")
-def tag_resources(region: Region, request: Request) -> dict[str, Any]:
-    """Add tags."""
-    for name, value in request.params.items():
-        if name.startswith("ResourceId."):
-            store_tags(region, value, request)
-    return {}
-
-
-@rpc("vpc", "UnTagResources")
-def untag_resources(region: Region, request: Request) -> dict[str, Any]:
-    """Remove tags by key."""
-    keys = [v for k, v in request.params.items() if k.startswith("TagKey.")]
-    for name, value in request.params.items():
-        if name.startswith("ResourceId."):
-            held = region.store.get("tags", value) or {}
-            region.store.put("tags", value, {k: v for k, v in held.items() if k not in keys})
-    return {}
-
-
-@rpc("vpc", "ListTagResources")
-def list_tag_resources(region: Region, request: Request) -> dict[str, Any]:
-    """Tags of the named resources."""
-    rows = []
-    for name, value in request.params.items():
-        if name.startswith("ResourceId."):
-            kind = request.params.get("ResourceType", "")
-            rows += [
-                {
-                    "ResourceType": kind,
-                    "ResourceId": value,
-                    "TagKey": t["Key"],
-                    "TagValue": t["Value"],
-                }
-                for t in tag_rows(region, value)
-            ]
-    return {"TagResources": {"TagResource": rows}}

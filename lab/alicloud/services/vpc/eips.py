@@ -7,10 +7,11 @@ from __future__ import annotations
 from typing import Any
 
 from lab.alicloud.clock import iso
+from lab.alicloud.ids import new_id
 from lab.alicloud.protocol import ApiError, Request
 from lab.alicloud.registry import rpc
-from lab.alicloud.services.tagging import carries, page, wanted_tags
-from lab.alicloud.services.vpc import new_id, store_tags, tag_rows
+from lab.alicloud.services.lists import page
+from lab.alicloud.services.tagging import carries, store_tags, tag_rows, wanted_tags
 from lab.alicloud.state import Region
 
 

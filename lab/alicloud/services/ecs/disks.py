@@ -1,20 +1,20 @@
-"""ECS: disks, and instances ordered without a node pool. An instance's system disk is shown with
-it, and goes with it.
-"""
+"""ECS: disks. An instance's system disk is shown with it, and goes with it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from lab.alicloud.catalog import TYPES, sold
 from lab.alicloud.clock import iso_minutes
-from lab.alicloud.instances import create_instance
-from lab.alicloud.market import NO_SPOT
+from lab.alicloud.ids import new_id
 from lab.alicloud.protocol import ApiError, Request
 from lab.alicloud.registry import rpc
-from lab.alicloud.services.tagging import carries, long_tags, page, wanted_tags
-from lab.alicloud.services.vpc import new_id, store_tags
-from lab.alicloud.services.vswitches import vswitch_of, wanted_address
+from lab.alicloud.services.lists import page
+from lab.alicloud.services.tagging import (
+    carries,
+    long_tags,
+    store_tags,
+    wanted_tags,
+)
 from lab.alicloud.state import Region
 
 
@@ -106,58 +106,3 @@ def delete(region: Region, request: Request) -> dict[str, Any]:
         raise ApiError(404, "InvalidDiskId.NotFound", "The specified disk does not exist.")
     region.store.delete("tags", identity)
     return {}
-
-
-@rpc("ecs", "RunInstances")
-def run_instances(region: Region, request: Request) -> dict[str, Any]:
-    """Pay-as-you-go instances of no node pool and no cluster: no node comes of them. With an
-    address of its own there is but one.
-    """
-    kind = request.need("InstanceType")
-    if kind not in TYPES:
-        raise ApiError(
-            400,
-            "InvalidInstanceType.ValueNotSupported",
-            f"The specified InstanceType {kind} does not exist.",
-        )
-    numbers = [
-        name.split(".")[1]
-        for name in request.params
-        if name.startswith("Tag.") and name.endswith(".Key")
-    ]
-    tags = [
-        {"key": request.params[f"Tag.{n}.Key"], "value": request.params.get(f"Tag.{n}.Value", "")}
-        for n in numbers
-    ]
-    alone = {"nodepool_id": "", "name": request.params.get("InstanceName", "")}
-    pool = {
-        "cluster_id": "",
-        "nodepool_info": alone,
-        "scaling_group": {"scaling_group_id": "", "tags": tags},
-    }
-    address, amount = request.params.get("PrivateIpAddress", ""), _amount(request)
-    if address and not request.params.get("VSwitchId"):
-        raise ApiError(
-            400, "MissingParameter", "VSwitchId is mandatory when PrivateIpAddress is specified."
-        )
-    vswitch = vswitch_of(region, request.need("VSwitchId"))
-    if kind not in sold(region.name):
-        raise ApiError(
-            403, "InvalidResourceType.NotSupported", f"{vswitch['ZoneId']} does not sell {kind}."
-        )
-    if address and amount > 1:
-        raise ApiError(
-            400,
-            "InvalidParameter.Amount",
-            f"Amount {amount} does not go with PrivateIpAddress: an address is one instance's.",
-        )
-    address = wanted_address(region, vswitch, address) if address else ""
-    made = [create_instance(region, pool, kind, vswitch, NO_SPOT, address) for _ in range(amount)]
-    return {"InstanceIdSets": {"InstanceIdSet": [one["instance_id"] for one in made]}}
-
-
-def _amount(request: Request) -> int:
-    text = request.params.get("Amount") or "1"
-    if not text.isdigit() or not 1 <= int(text) <= 100:
-        raise ApiError(400, "InvalidParameter.Amount", f"Amount {text!r}: expected 1 to 100.")
-    return int(text)

@@ -15,16 +15,13 @@ import json
 import uuid
 from typing import Any
 
-from lab.alicloud.services.ecs import make_group
+from lab.alicloud.services.cs.addons import collect_logs, install
+from lab.alicloud.services.ecs.security_groups import make_group
 from lab.alicloud.services.load_balancers import forget_balancer, make_balancer, tag_balancer
-from lab.alicloud.services.ram_roles import attached, detach, make_role
-from lab.alicloud.services.sls.projects import make_project
-from lab.alicloud.services.sls.stores import make_store
-from lab.alicloud.services.vswitches import vswitch_of
+from lab.alicloud.services.ram.roles import attached, detach, make_role
+from lab.alicloud.services.vpc.vswitches import vswitch_of
 from lab.alicloud.state import Region
 
-COLLECTORS = ("loongcollector", "logtail-ds")
-INGRESS_STORE = "nginx-ingress"
 BROUGHT = ("csi-plugin", "csi-provisioner", "storage-operator", "managed-coredns")
 """Add-ons that a cluster comes with, in the version of the day."""
 _TRUST = {
@@ -66,10 +63,8 @@ def prepare(region: Region, cluster_id: str, wanted: dict[str, Any]) -> dict[str
     return {**wanted, **own, "issuer": issuer, "made": True}
 
 
-def furnish(region: Region, cluster_id: str, wanted: dict[str, Any]) -> None:
+def install_default_addons(region: Region, cluster_id: str, wanted: dict[str, Any]) -> None:
     """The add-ons a new cluster starts with."""
-    from lab.alicloud.services.cs.addons import install
-
     asked = {
         addon["name"]: addon for addon in wanted.get("addons") or [] if not addon.get("disabled")
     }
@@ -79,28 +74,7 @@ def furnish(region: Region, cluster_id: str, wanted: dict[str, Any]) -> None:
         collect_logs(region, cluster_id, name, addon.get("config") or "")
 
 
-def collect_logs(region: Region, cluster_id: str, addon: str, config: str) -> None:
-    """A log collector brings its project; with the ingress dashboard on, the ingress log's store as
-    well.
-    """
-    from lab.alicloud.seed import ingress_index
-
-    settings = json.loads(config or "{}")
-    if addon not in COLLECTORS:
-        return
-    project = settings.get("sls_project_name") or f"k8s-log-{cluster_id}"
-    if region.store.get("log_project", project) is None:
-        make_project(region, project)
-    if str(settings.get("IngressDashboardEnabled")).lower() == "true" and not region.store.get(
-        "logstore", f"{project}:{INGRESS_STORE}"
-    ):
-        store = make_store(region, project, INGRESS_STORE)
-        region.store.put(
-            "logstore", f"{project}:{INGRESS_STORE}", {**store, "index": ingress_index()}
-        )
-
-
-def take_away(region: Region, cluster: dict[str, Any]) -> None:
+def delete_managed(region: Region, cluster: dict[str, Any]) -> None:
     """What goes with a cluster: security group and role always, its log project where the deletion
     says so.
     """

@@ -9,7 +9,7 @@ from lab.alicloud.auth.credentials import random_text
 from lab.alicloud.clock import iso
 from lab.alicloud.protocol import ApiError, Request
 from lab.alicloud.registry import rpc
-from lab.alicloud.services.ram_roles import attach, attached, detach
+from lab.alicloud.services.ram.roles import attach, attached, detach
 from lab.alicloud.state import Region
 
 _USER = "user/{UserName}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.alicloud.places import REGIONAL
+from lab.alicloud.regions import REGIONAL
 from lab.alicloud.store import Document, Store
 
 
-class Regional:
+class RegionalStore:
     """`Store`'s documents of one region and of the account. Everything else of a store is the whole
     one's.
     """

@@ -6,10 +6,12 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from lab.alicloud.clock import iso
-from lab.alicloud.places import zones
+from lab.alicloud.ids import new_id
 from lab.alicloud.protocol import ApiError, Request
+from lab.alicloud.regions import zones
 from lab.alicloud.registry import rpc
-from lab.alicloud.services.vpc import network, new_id, store_tags, tag_rows, vpc_of
+from lab.alicloud.services.tagging import store_tags, tag_rows
+from lab.alicloud.services.vpc.networks import network, vpc_of
 from lab.alicloud.state import Region
 
 FIRST_HOST = 10  # the first addresses of a block are the cloud's own

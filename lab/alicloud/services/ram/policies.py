@@ -10,8 +10,8 @@ from lab.alicloud.auth.grants import SYSTEM_POLICIES
 from lab.alicloud.clock import iso
 from lab.alicloud.protocol import ApiError, Request
 from lab.alicloud.registry import rpc
-from lab.alicloud.services.ram_roles import checked_document
-from lab.alicloud.services.ram_tags import drop_tags, set_tags
+from lab.alicloud.services.ram.roles import checked_document
+from lab.alicloud.services.ram.tags import drop_tags, set_tags
 from lab.alicloud.state import Region
 
 MAX_VERSIONS = 5

@@ -12,7 +12,7 @@ from lab.alicloud.auth.grants import SYSTEM_POLICIES
 from lab.alicloud.clock import iso
 from lab.alicloud.protocol import ApiError, Request
 from lab.alicloud.registry import rpc
-from lab.alicloud.services.ram_tags import drop_tags, set_tags
+from lab.alicloud.services.ram.tags import drop_tags, set_tags
 from lab.alicloud.state import Region
 
 _ROLE = "role/{RoleName}"

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from lab.alicloud.ids import new_id
 from lab.alicloud.protocol import ApiError, Request
 from lab.alicloud.registry import rpc
-from lab.alicloud.services.tagging import carries, long_tags, page, wanted_tags
-from lab.alicloud.services.vpc import new_id, store_tags, vpc_of
+from lab.alicloud.services.lists import page
+from lab.alicloud.services.tagging import carries, long_tags, store_tags, wanted_tags
+from lab.alicloud.services.vpc.networks import vpc_of
 from lab.alicloud.state import Region
 
 

@@ -1,0 +1,1 @@
+"""ECS: instances, what is on offer, disks and security groups."""

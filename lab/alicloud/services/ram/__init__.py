@@ -1,0 +1,1 @@
+"""RAM: users and their keys, roles, policies, and tags of all three."""

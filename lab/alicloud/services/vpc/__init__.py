@@ -1,0 +1,1 @@
+"""VPC: networks, vSwitches, public addresses, NAT gateways and their tags."""
