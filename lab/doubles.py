@@ -206,7 +206,7 @@ of every action that the double serves from 15 of those packages; `make prove IT
 
 - A call without a required parameter is refused (`MissingParameter`, at the log service `ParameterInvalid`) before anything happens; so is
   one whose objects or lists lack a required field (`ZoneMappings.1.ZoneId`, `nodepool_info.name`). What the published Terraform provider
-  leaves out is taken: `LEFT_OUT` in `lab/alicloud/judge.py` names it. RAM's and IMS's packages call nothing required; `ALSO_REQUIRED` says
+  leaves out is taken: `LEFT_OUT` in `lab/alicloud/api_models.py` names it. RAM's and IMS's packages call nothing required; `ALSO_REQUIRED` says
   what their API reference does.
 - Every parameter, header (OSS) and field of a body that the double asks for, and every field, element and header that it answers with its
   type, is compared while it runs. What differs is listed by the control API (`GET /_lab/departures`, with the judge's share of CPU time);

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from lab.alicloud.scenario import ScenarioError
+from lab.alicloud.server import serve
 
 
 def address(text: str) -> tuple[str, int]:
@@ -60,8 +61,6 @@ def main() -> int:
         stream=sys.stderr,
         format="%(asctime)s %(name)s %(levelname)s %(message)s",
     )
-    from lab.alicloud.server import serve
-
     try:
         asyncio.run(
             serve(

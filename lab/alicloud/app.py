@@ -1,31 +1,39 @@
-"""The ASGI app in front of all services: read, find the service, check, answer, record."""
+"""What happens to a request: `CHAIN`, read from top to bottom.
+
+A step is a function of the double and the exchange; what differs from one protocol family to the
+next, it asks the exchange's family (`families`). Once an exchange has its response, only the steps
+of `ALWAYS` still run. An error that a step raises becomes the response, in the family's form.
+
+Steps that are coroutines run in the event loop; the others run in a worker thread, neighbours in
+one go.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import inspect
+import itertools
 import logging
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from lab.alicloud import judge, response_faults
-from lab.alicloud.auth.authenticate import authenticate
-from lab.alicloud.auth.authorize import require
+from lab.alicloud import families, response_faults
+from lab.alicloud.faults import Fault
+from lab.alicloud.judge import Departures
 from lab.alicloud.protocol import (
     ApiError,
-    Asked,
     FileBody,
+    MissingParameterError,
     Request,
     Response,
-    error_response,
     json_response,
-    request_id,
 )
 from lab.alicloud.recorder import Recorder
 from lab.alicloud.registry import Route
-from lab.alicloud.routing import locate, region_of, resolve
 from lab.alicloud.services import load_services
 from lab.alicloud.state import Region
 
@@ -35,143 +43,252 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 _PIECE = 1 << 18
+"""Bytes of a file that are sent at once."""
 
 
-class Gone(Exception):
-    """The client went away, or the connection is to be cut."""
+class ConnectionCutError(Exception):
+    """The client went away, or its connection is to be cut."""
+
+
+@dataclass
+class Exchange:
+    """One request on its way through the chain."""
+
+    request: Request
+    region: Region
+    """All regions together until `choose_region`, then the one the request is about."""
+    family: families.Family = families.UNKNOWN
+    route: Route | None = None
+    refusal: ApiError | None = None
+    """Why there is no route."""
+    fault: Fault | None = None
+    result: Any = None
+    """What the handler returned."""
+    response: Response | None = None
+    cut: bool = False
+    """The connection is cut: the client gets no answer."""
+
+    def suffers(self, *kinds: str) -> bool:
+        """Whether a fault of one of these kinds strikes it."""
+        return self.fault is not None and self.fault["kind"] in kinds
 
 
 class App:
-    """Serves one region."""
+    """The ASGI application in front of all services: one per double."""
 
     def __init__(self, region: Region) -> None:
         load_services()
         self.region = region
         self.recorder = Recorder(region.store)
-        self.departures = judge.Departures()
+        self.departures = Departures()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One HTTP request, from the first byte to the last."""
         if scope["type"] != "http":
             return
         try:
             request = _request(scope, await _body(receive))
-            response = await self._answer(request)
+            response = await self.respond(request)
             await _send(send, response, request.method == "HEAD")
-        except Gone:
+        except ConnectionCutError:
             transport = scope.get("lab.transport")
             if transport is not None:
                 transport.abort()
 
-    async def _answer(self, request: Request) -> Response:
-        locate(request)
-        route: Route | None = None
-        try:
-            route = resolve(request)
-        except ApiError as error:
-            refused = error
-        fault = self.region.faults.take(request)
-        kind = fault["kind"] if fault else ""
-        if fault and kind in ("timeout", "delay"):
-            await asyncio.sleep(fault["seconds"])
-        distortion = fault if kind in response_faults.KINDS else None
-        if kind in ("timeout", "reset"):
-            await asyncio.to_thread(self.recorder.record, request, None)
-            raise Gone
-        if fault and kind == "error":
-            response = _injected(request, fault)
-        elif route is None:
-            response = await asyncio.to_thread(self._refuse, request, refused)
-        else:
-            response = await asyncio.to_thread(self._process, request, route, distortion)
-        await asyncio.to_thread(
-            self.recorder.record, request, None if kind == "answered-but-lost" else response
-        )
-        if fault and kind == "answered-but-lost":
-            await asyncio.sleep(fault["seconds"])
-            raise Gone
-        return response
+    async def respond(self, request: Request) -> Response:
+        """Take a request through the chain. Raises ConnectionCutError when it gets no answer."""
+        exchange = Exchange(request, self.region)
+        for in_the_loop, steps in _STRETCHES:
+            if in_the_loop:
+                for step in steps:
+                    await step(self, exchange)
+            else:
+                await asyncio.to_thread(self._run, exchange, steps)
+        assert exchange.response is not None
+        return exchange.response
 
-    def _refuse(self, request: Request, error: ApiError) -> Response:
-        try:
-            if request.service != "unknown":
-                request.identity = authenticate(self.region, request)
-        except ApiError as wrong_signature:
-            error = wrong_signature
-        return error_response(request, error)
+    def _run(self, exchange: Exchange, steps: tuple[Step, ...]) -> None:
+        for step in steps:
+            if (exchange.response is None and not exchange.cut) or step in ALWAYS:
+                try:
+                    step(self, exchange)
+                except Exception as error:
+                    exchange.response = _refused(exchange, error)
 
-    def _process(
-        self, request: Request, route: Route, distortion: dict[str, Any] | None
-    ) -> Response:
-        try:
-            self.region.run_due()
-            region = self.region.at(region_of(request, self.region.name))
-            request.identity = authenticate(region, request)
 
-            def handle() -> Any:
-                if (
-                    request.service == "oss"
-                ):  # checks its own permissions: they depend on bucket policy and object
-                    return self._judged(region, request, route)
-                require(region, request, route)
-                judge.require(request)
-                with region.store.transaction():
-                    return self._judged(region, request, route)
+def _refused(exchange: Exchange, error: Exception) -> Response:
+    """An exception as the family's error."""
+    request, family = exchange.request, exchange.family
+    if isinstance(error, MissingParameterError):
+        error = family.missing(request.service, error.name)
+    if isinstance(error, ApiError):
+        return family.error(request, error)
+    if isinstance(error, sqlite3.OperationalError | OSError):  # a full disk, above all
+        log.error("%s %s: %s", request.service, request.call, error)
+        message = f"The lab's region double can not keep its state: {error}."
+    else:
+        log.error("%s %s failed", request.service, request.call, exc_info=error)
+        message = "The request processing has failed due to an error in the region double."
+    return family.error(request, ApiError(500, "InternalError", message))
 
-            result = (
-                response_faults.answer(region, request, distortion, handle)
-                if distortion
-                else handle()
-            )
-            if request.service != "oss":
-                self.region.notify()
-            return result if isinstance(result, Response) else _wrapped(request, result)
-        except ApiError as error:
-            return error_response(request, error)
-        except (sqlite3.OperationalError, OSError) as error:  # a full disk, above all
-            log.error("%s %s: %s", request.service, request.call, error)
-            return error_response(
-                request,
-                ApiError(
-                    500,
-                    "InternalError",
-                    f"The lab's region double can not keep its state: {error}.",
-                ),
-            )
-        except Exception:
-            log.exception("%s %s failed", request.service, request.call)
-            return error_response(
-                request,
-                ApiError(
-                    500,
-                    "InternalError",
-                    "The request processing has failed due to an error in the region double.",
-                ),
-            )
 
-    def _judged(self, region: Region, request: Request, route: Route) -> Any:
-        """What the handler of one region answers, noted by the judge."""
+# ---------------------------------------------------------------------------------------- the steps
+
+
+def recognise(double: App, exchange: Exchange) -> None:
+    """Whose request is it? The host says, or at an address what the request carries."""
+    exchange.family = families.recognise(exchange.request)
+
+
+def find_route(double: App, exchange: Exchange) -> None:
+    """Which call is it? One that is not implemented is refused later, once its caller is known."""
+    try:
+        exchange.route = exchange.family.find_route(exchange.request)
+    except ApiError as error:
+        exchange.refusal = error
+
+
+def take_fault(double: App, exchange: Exchange) -> None:
+    """Is a fault waiting for this call? It is used up by it."""
+    exchange.fault = double.region.faults.take(exchange.request)
+
+
+async def delay_or_cut(double: App, exchange: Exchange) -> None:
+    """Fault kinds `delay`, `timeout` and `reset`; of the last two the call is not done."""
+    fault = exchange.fault
+    if fault and exchange.suffers("delay", "timeout"):
+        await asyncio.sleep(fault["seconds"])
+    exchange.cut = exchange.suffers("timeout", "reset")
+
+
+def answer_error(double: App, exchange: Exchange) -> None:
+    """Fault kind `error`: the call is refused as the fault says, and not done."""
+    fault = exchange.fault
+    if fault is None or fault["kind"] != "error":
+        return
+    if fault.get("body") is not None:
+        exchange.response = json_response(fault.get("body"), fault["status"])
+    else:
+        error = ApiError(fault["status"], fault["code"], fault["message"])
+        exchange.response = exchange.family.error(exchange.request, error)
+
+
+def let_time_pass(double: App, exchange: Exchange) -> None:
+    """What is due has happened before the call sees the state."""
+    if exchange.route is not None:
+        double.region.run_due()
+
+
+def choose_region(double: App, exchange: Exchange) -> None:
+    """The region that host or parameters name; nothing of the others is seen from here on."""
+    if exchange.route is not None:
+        name = exchange.family.region_of(exchange.request, double.region.name)
+        exchange.region = double.region.at(name)
+
+
+def authenticate(double: App, exchange: Exchange) -> None:
+    """Who calls? None for an unsigned request."""
+    exchange.request.identity = exchange.family.authenticate(exchange.region, exchange.request)
+
+
+def refuse_unknown_call(double: App, exchange: Exchange) -> None:
+    """501, which names the call."""
+    if exchange.refusal is not None:
+        raise exchange.refusal
+
+
+def authorize(double: App, exchange: Exchange) -> None:
+    """May the caller do this? Raises the family's refusal if not."""
+    assert exchange.route is not None
+    exchange.family.authorize(exchange.region, exchange.request, exchange.route)
+
+
+def validate(double: App, exchange: Exchange) -> None:
+    """Has the call what the API's models call required? Raises the family's refusal if not."""
+    exchange.family.validate(exchange.request)
+
+
+def call_service(double: App, exchange: Exchange) -> None:
+    """The service's handler, in a transaction; the judge notes what it reads and returns."""
+    request, family, route = exchange.request, exchange.family, exchange.route
+    assert route is not None
+    with family.transaction(exchange.region):
         headers = request.headers
         request.asked.clear()
-        if request.service == "oss":
-            request.headers = Asked(headers, request.asked_headers)
+        request.headers = family.watched_headers(request)
         start = time.thread_time_ns()
-        answer = route.handler(region, request)
+        exchange.result = route.handler(exchange.region, request)
         handled = time.thread_time_ns() - start
         request.headers = headers
-        self.departures.judge(request, answer, handled)
-        return answer
+        double.departures.judge(family, request, exchange.result, handled)
 
 
-def _wrapped(request: Request, result: Any) -> Response:
-    if request.service not in ("cs", "sls"):
-        result = {"RequestId": request_id(), **(result or {})}
-    return json_response(result)
+def under_response_fault(*steps: Step) -> Step:
+    """These steps as one, under fault kinds `stale`, `stuck` and `page`: `stale` takes all of them
+    into the past.
+    """
+
+    def answer_under_fault(double: App, exchange: Exchange) -> None:
+        def handle() -> Any:
+            for step in steps:
+                step(double, exchange)
+            return exchange.result
+
+        if exchange.fault and exchange.suffers(*response_faults.KINDS):
+            exchange.result = response_faults.answer(
+                exchange.region, exchange.family, exchange.request, exchange.fault, handle
+            )
+        else:
+            handle()
+
+    return answer_under_fault
 
 
-def _injected(request: Request, fault: dict[str, Any]) -> Response:
-    if fault.get("body") is not None:
-        return json_response(fault["body"], fault["status"])
-    return error_response(request, ApiError(fault["status"], fault["code"], fault["message"]))
+def answer(double: App, exchange: Exchange) -> None:
+    """The HTTP answer for what the handler returned."""
+    exchange.response = exchange.family.answer(exchange.result)
+
+
+def record(double: App, exchange: Exchange) -> None:
+    """Request and answer as plain data, for `/_lab/calls`; no answer where the client gets none."""
+    lost = exchange.suffers("answered-but-lost")
+    double.recorder.record(exchange.request, None if lost else exchange.response)
+
+
+async def lose_answer(double: App, exchange: Exchange) -> None:
+    """Fault kind `answered-but-lost`: the call is done, the connection is cut."""
+    if exchange.fault and exchange.suffers("answered-but-lost"):
+        await asyncio.sleep(exchange.fault["seconds"])
+        exchange.cut = True
+    if exchange.cut:
+        raise ConnectionCutError
+
+
+Step = Callable[[App, Exchange], Any]
+CHAIN: tuple[Step, ...] = (
+    recognise,
+    find_route,
+    take_fault,
+    delay_or_cut,
+    answer_error,
+    let_time_pass,
+    choose_region,
+    authenticate,
+    refuse_unknown_call,
+    under_response_fault(authorize, validate, call_service),
+    answer,
+    record,
+    lose_answer,
+)
+"""Everything that happens to a request, in order."""
+ALWAYS = (record, lose_answer)
+_STRETCHES: list[tuple[bool, tuple[Callable[..., Any], ...]]] = [
+    (in_the_loop, tuple(steps))
+    for in_the_loop, steps in itertools.groupby(CHAIN, inspect.iscoroutinefunction)
+]
+
+
+# ------------------------------------------------------------------------------- HTTP in, HTTP out
 
 
 def _request(scope: Scope, body: bytes) -> Request:
@@ -202,7 +319,7 @@ async def _body(receive: Receive) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Gone
+            raise ConnectionCutError
         pieces.append(message.get("body", b""))
         if not message.get("more_body"):
             return b"".join(pieces)
@@ -219,12 +336,8 @@ async def _send(send: Send, response: Response, head: bool) -> None:
     if isinstance(body, FileBody) and not head:
         await _send_file(send, body)
     else:
-        await send(
-            {
-                "type": "http.response.body",
-                "body": b"" if head or isinstance(body, FileBody) else body,
-            }
-        )
+        sent = b"" if head or isinstance(body, FileBody) else body
+        await send({"type": "http.response.body", "body": sent})
 
 
 async def _send_file(send: Send, body: FileBody) -> None:
@@ -234,7 +347,7 @@ async def _send_file(send: Send, body: FileBody) -> None:
         while left > 0:
             piece = stream.read(min(_PIECE, left))
             if not piece:
-                raise Gone
+                raise ConnectionCutError
             left -= len(piece)
             await send({"type": "http.response.body", "body": piece, "more_body": left > 0})
         if body.length == 0:

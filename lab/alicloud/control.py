@@ -64,6 +64,7 @@ class Control:
         )
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """One HTTP request, by the ASGI protocol."""
         await self.app(scope, receive, send)
 
     async def _do(self, function: Callable[[], Any], *, write: bool = False) -> Any:
@@ -300,7 +301,7 @@ def _pool_row(region: Region, pool: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def _refused(request: HttpRequest, error: Exception) -> JSONResponse:
+async def _refused(_request: HttpRequest, error: Exception) -> JSONResponse:
     status = error.status if isinstance(error, ApiError) else 400
     code = error.code if isinstance(error, ApiError) else "InvalidRequest"
     return JSONResponse({"code": code, "message": str(error)}, status)

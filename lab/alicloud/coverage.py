@@ -7,8 +7,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from lab.alicloud import families
 from lab.alicloud.faults import KINDS
-from lab.alicloud.registry import ROUTES, RPC, RPC_SERVICES, Handler
 from lab.alicloud.services import load_services
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "coverage.md"
@@ -29,42 +29,15 @@ In a scenario (`faults:`), or while the lab runs:
 calls it has struck), `clear`. `match` takes `service`, `call`, `method`, `path` and `host` (the last two regular expressions); `times` (1)
 calls are struck, after `skip` (0) have passed.
 """
-_NAMES = {
-    "location": "Location (endpoint discovery)",
-    "sts": "STS",
-    "ram": "RAM",
-    "ims": "IMS (OIDC providers)",
-    "vpc": "VPC",
-    "ecs": "ECS",
-    "ess": "ESS (Auto Scaling)",
-    "business": "Billing",
-    "slb": "SLB (Classic Load Balancer)",
-    "alb": "ALB (Application Load Balancer)",
-    "nlb": "NLB (Network Load Balancer)",
-    "cs": "Container service (ACK)",
-    "sls": "Log service (SLS)",
-}
 
 
 def page() -> str:
     """The page's text."""
     load_services()
     parts = [_INTRO]
-    for service, version in RPC_SERVICES.items():
-        rows = [
-            (action, _first(route.handler))
-            for (owner, action), route in sorted(RPC.items())
-            if owner == service
-        ]
-        parts.append(_table(f"{_NAMES[service]}, {version}", ("action", "what it does"), rows))
-    for service in ("cs", "sls"):
-        found = {(r.pattern, r.method): r for _, r in ROUTES if r.service == service}
-        rows3 = [
-            (r.call, f"`{r.method} {r.pattern}`", _first(r.handler))
-            for r in sorted(found.values(), key=lambda r: (r.call, r.pattern))
-        ]
-        parts.append(_table(_NAMES[service], ("call", "request", "what it does"), rows3))
-    parts.append(_table("OSS", ("call", "request", "needs"), _oss_rows()))
+    for family in (families.RPC, families.ROA, families.SLS, families.OSS):
+        for service in family.services:
+            parts.append(_table(family.title(service), family.columns, family.rows(service)))
     parts.append(
         _table(
             "Faults on demand",
@@ -76,24 +49,10 @@ def page() -> str:
     return "\n".join(parts)
 
 
-def _oss_rows() -> list[tuple[str, ...]]:
-    from lab.alicloud.services.oss.table import TABLE
-
-    entries = sorted(TABLE.values(), key=lambda e: (e.call, e.method, e.scope))
-    return [
-        (e.call, f"`{e.method} {e.scope}{'?' + e.sub if e.sub else ''}`", f"`{e.permission}`")
-        for e in entries
-    ]
-
-
 def _table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     lines = [f"## {title}", "", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
-
-
-def _first(handler: Handler) -> str:
-    return " ".join((handler.__doc__ or "").split("\n\n")[0].split())
 
 
 def main() -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NotRequired, Protocol, TypedDict, cast
 
 KINDS = {
     "error": "the call is refused with `status`, `code` and `message` (or `body`) and not done",
@@ -25,6 +25,37 @@ call that they make a difference to.
 SECONDS = {"answered-but-lost": 0.0, "stale": 60.0}
 _KEYS = {"match", "times", "status", "code", "message", "kind", "seconds", "skip", "body", "size"}
 _MATCH = {"service", "action", "method", "path", "host", "call"}
+
+
+class Match(TypedDict, total=False):
+    """Which calls a fault strikes; `call` and `action` mean the same, path and host are regular
+    expressions.
+    """
+
+    service: str
+    action: str
+    call: str
+    method: str
+    path: str
+    host: str
+
+
+class Fault(TypedDict):
+    """A fault with its defaults. `seconds` are real seconds; `hits` counts the calls it has
+    struck.
+    """
+
+    kind: str
+    match: Match
+    times: int
+    skip: int
+    status: int
+    code: str
+    message: str
+    body: NotRequired[Any]
+    seconds: float
+    size: int
+    hits: int
 
 
 class Matchable(Protocol):
@@ -56,11 +87,11 @@ class Faults:
     ) -> None:
         self._lock = threading.Lock()
         self._look_back = look_back
-        self._faults: list[dict[str, Any]] = []
+        self._faults: list[Fault] = []
         for fault in initial or []:
             self.add(fault)
 
-    def add(self, fault: dict[str, Any]) -> dict[str, Any]:
+    def add(self, fault: dict[str, Any]) -> Fault:
         """Add one fault; returns it with its defaults.
 
         `match` {service, action (or call), method, path (regex, with or without the query), host
@@ -84,7 +115,7 @@ class Faults:
             "seconds": SECONDS.get(fault.get("kind", ""), 1.0),
             "size": 1,
         }
-        full = {**defaults, **fault, "hits": 0}
+        full = cast(Fault, {**defaults, **fault, "hits": 0})
         if full["kind"] not in KINDS:
             raise FaultError(f"kind {full['kind']!r}: expected one of {', '.join(KINDS)}")
         for key in ("path", "host"):
@@ -98,7 +129,7 @@ class Faults:
             self._faults.append(full)
         return full
 
-    def take(self, request: Matchable) -> dict[str, Any] | None:
+    def take(self, request: Matchable) -> Fault | None:
         """The fault for this request, if any; counts it."""
         with self._lock:
             for fault in self._faults:
@@ -112,16 +143,16 @@ class Faults:
                 return fault
         return None
 
-    def give_back(self, fault: dict[str, Any]) -> None:
+    def give_back(self, fault: Fault) -> None:
         """It made no difference to the call it was taken for: the next one may have it."""
         with self._lock:
             fault["times"] += 1
             fault["hits"] -= 1
 
-    def all(self) -> list[dict[str, Any]]:
+    def all(self) -> list[Fault]:
         """Faults with what is left of them."""
         with self._lock:
-            return [dict(fault) for fault in self._faults]
+            return [fault.copy() for fault in self._faults]
 
     def clear(self) -> None:
         """No faults any more."""
@@ -129,7 +160,7 @@ class Faults:
             self._faults.clear()
 
 
-def _matches(match: dict[str, str], request: Matchable) -> bool:
+def _matches(match: Match, request: Matchable) -> bool:
     call = match.get("action") or match.get("call")
     return (
         match.get("service", request.service) == request.service

@@ -42,6 +42,7 @@ class Metadata:
         )
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """One HTTP request, by the ASGI protocol."""
         await self.app(scope, receive, send)
 
     async def token(self, request: Request) -> PlainTextResponse:

@@ -98,7 +98,7 @@ def reclaimed(region: Region, payload: dict[str, Any]) -> None:
 
 
 @timer("preemption.look")
-def look(region: Region, payload: dict[str, Any]) -> None:
+def look(region: Region, _payload: dict[str, Any]) -> None:
     """Reclaim what the market no longer has, or has only above a pool's price limit, except in its
     protected first hour.
     """

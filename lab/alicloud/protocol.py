@@ -1,10 +1,7 @@
-"""What travels: requests as the services see them, answers, and errors in the form of each service
-family.
-"""
+"""What travels: requests as the services see them, answers and errors."""
 
 from __future__ import annotations
 
-import base64
 import json
 import uuid
 from dataclasses import dataclass, field
@@ -14,12 +11,6 @@ from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
-_GATEWAY = (
-    "Signature",
-    "InvalidAccessKeyId",
-    "InvalidSecurityToken",
-    "MissingSecurityToken",
-)  # refused before the service sees the call
 XML_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -39,7 +30,7 @@ class Asked(dict[str, Any]):
     """
 
     def __init__(self, values: dict[str, Any], asked: set[str], above: str = "") -> None:
-        """`asked` takes the names, with `above` before them: `scaling_group.`"""
+        """`asked` takes the names, with `above` before them (`scaling_group.`)."""
         super().__init__(values)
         self._asked, self._above = asked, above
 
@@ -134,21 +125,11 @@ class Request:
         return Asked.all_through(value, self.asked)
 
     def need(self, name: str) -> str:
-        """An RPC parameter that must be there."""
+        """An RPC parameter that must be there. Raises MissingParameterError when it is not."""
         value = self.params.get(name, "")
         if not value:
-            raise self.missing(name)
+            raise MissingParameterError(name)
         return value
-
-    def missing(self, name: str) -> ApiError:
-        """The service's error for a parameter that must be there and is not."""
-        if self.service == "sls":
-            return ApiError(400, "ParameterInvalid", f"{name} is required")
-        return ApiError(
-            400,
-            f"MissingParameter.{name}" if self.service == "ram" else "MissingParameter",
-            f"{name} is mandatory for this action.",
-        )
 
 
 @dataclass
@@ -170,11 +151,19 @@ class Response:
 
 
 class ApiError(Exception):
-    """An error the service answers; rendered by `error_response` in the form of the service."""
+    """An error the service answers; its family (`families`) gives it the form that clients read."""
 
     def __init__(self, status: int, code: str, message: str, **extra: Any) -> None:
         super().__init__(f"{code}: {message}")
         self.status, self.code, self.message, self.extra = status, code, message, extra
+
+
+class MissingParameterError(ApiError):
+    """A parameter that must be there and is not; its family has the words for it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(400, "MissingParameter", f"{name} is mandatory for this action.")
+        self.name = name
 
 
 def json_response(value: Any, status: int = 200, **headers: str) -> Response:
@@ -209,46 +198,3 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
-
-
-def error_response(request: Request, error: ApiError) -> Response:
-    """The error in the form the service's clients read."""
-    if request.service == "oss":
-        return _oss_error(request, error)
-    identifier = request_id()
-    if request.service == "sls":
-        body = {"errorCode": error.code, "errorMessage": error.message}
-        return json_response(
-            body, error.status, **{"x-log-requestid": identifier.replace("-", "")[:24]}
-        )
-    if request.service == "cs" and not error.code.startswith(_GATEWAY):
-        return json_response(
-            {"code": error.code, "message": error.message, "requestId": identifier, **error.extra},
-            error.status,
-        )
-    body = {
-        "RequestId": identifier,
-        "HostId": request.host or "x.aliyuncs.com",
-        "Code": error.code,
-        "Message": error.message,
-        "Recommend": "",
-    }
-    return json_response({**body, **error.extra}, error.status)
-
-
-def _oss_error(request: Request, error: ApiError) -> Response:
-    identifier, ec = oss_request_id(), str(error.extra.get("EC", "0000-00000000"))
-    fields = [
-        element("Code", error.code),
-        element("Message", error.message),
-        element("RequestId", identifier),
-        element("HostId", request.host),
-    ]
-    fields += [element(name, value) for name, value in error.extra.items() if name != "EC"]
-    text = element("Error", *fields, element("EC", ec))
-    response = xml_response(text, error.status, **{"x-oss-ec": ec, "x-oss-request-id": identifier})
-    if request.method == "HEAD":
-        assert isinstance(response.body, bytes)
-        response.headers["x-oss-err"] = base64.b64encode(response.body).decode()
-        response.body = b""
-    return response

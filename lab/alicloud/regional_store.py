@@ -36,7 +36,7 @@ class RegionalStore:
         return self._here(kind, key) and self._store.delete(kind, key)
 
     def all(self, kind: str, **wanted: Any) -> list[Document]:
-        """This region's documents of a kind, those whose fields equal `wanted`."""
+        """The documents of a kind in this region, those whose fields equal `wanted`."""
         if kind not in REGIONAL:
             return self._store.all(kind, **wanted)
         places = self._places()

@@ -8,6 +8,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from lab.alicloud.families.base import Family
+from lab.alicloud.faults import Fault
 from lab.alicloud.protocol import ApiError, Request, Response
 from lab.alicloud.state import Region
 
@@ -39,15 +41,19 @@ Answer = Any
 
 
 def answer(
-    region: Region, request: Request, fault: dict[str, Any], handle: Callable[[], Answer]
+    region: Region, family: Family, request: Request, fault: Fault, handle: Callable[[], Answer]
 ) -> Answer:
     """What `handle` answers under the fault. A fault that makes no difference to it is given
     back.
     """
-    ways = {"stale": _stale, "stuck": _stuck, "page": _paged}
     changed = False
     try:
-        changed, value = ways[fault["kind"]](region, request, fault, handle)
+        if fault["kind"] == "stale":
+            changed, value = _stale(region, family, request, fault["seconds"], handle)
+        elif fault["kind"] == "stuck":
+            changed, value = _stuck(request, handle)
+        else:
+            changed, value = _paged(request, fault["size"], handle)
     finally:
         if not changed:
             region.faults.give_back(fault)
@@ -57,18 +63,18 @@ def answer(
 
 
 def _stale(
-    region: Region, request: Request, fault: dict[str, Any], handle: Callable[[], Answer]
+    region: Region,
+    family: Family,
+    request: Request,
+    seconds: float,
+    handle: Callable[[], Answer],
 ) -> tuple[bool, Answer]:
     """Reads answer from the past; what is to be done to something too new to be known is refused as
     if it weren't there.
-
-    OSS knows no delay for objects, so calls about them see the present.
     """
-    if request.service == "oss" and (
-        request.vars.get("key") or request.call == "DeleteMultipleObjects"
-    ):
+    if not family.sees_past(request):
         return False, handle()
-    past = _looked(region, fault["seconds"], handle)
+    past = _looked(region, seconds, handle)
     if not request.call.startswith(_READS) and not isinstance(past, ApiError):
         return False, handle()
     if _plain(past) == _plain(_looked(region, 0, handle)):
@@ -92,9 +98,7 @@ def _plain(value: Answer) -> Any:
     return value.body if isinstance(value, Response) else value
 
 
-def _stuck(
-    region: Region, request: Request, fault: dict[str, Any], handle: Callable[[], Answer]
-) -> tuple[bool, Answer]:
+def _stuck(request: Request, handle: Callable[[], Answer]) -> tuple[bool, Answer]:
     value = handle()
     if (request.service, request.call) not in AT_WORK:
         return False, value
@@ -112,14 +116,12 @@ def _stuck(
     return True, value
 
 
-def _paged(
-    region: Region, request: Request, fault: dict[str, Any], handle: Callable[[], Answer]
-) -> tuple[bool, Answer]:
+def _paged(request: Request, size: int, handle: Callable[[], Answer]) -> tuple[bool, Answer]:
     name = PAGE_SIZE.get((request.service, request.call))
     if name is None:
         return False, handle()
     for parameters in (request.query, request.params):
-        parameters[name] = str(fault["size"])
+        parameters[name] = str(size)
     value = handle()
     more = (
         b"<IsTruncated>true<" in _bytes(value)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from lab.alicloud import distribution
 from lab.alicloud.catalog import ADDONS
 
@@ -78,8 +80,6 @@ def load(path: Path) -> Scenario:
     """
     if not path.exists():
         return Scenario()
-    import yaml
-
     try:
         data = yaml.safe_load(path.read_text()) or {}
     except yaml.YAMLError as error:

@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lab.alicloud.registry import ROUTES, RPC
+from lab.alicloud.registry import routes
 from lab.alicloud.services import load_services
 
 FILE = Path(__file__).with_suffix(".json")
@@ -277,13 +277,14 @@ def _joined(first: Any, second: Any) -> Any:
     return {**first, **second} if isinstance(first, dict) else second
 
 
+_READERS: dict[str, type[ObjectStorage]] = {"oss": ObjectStorage}
+"""Services whose package is written otherwise than the generated ones."""
+
+
 def actions() -> list[tuple[str, str]]:
     """Every action that the double serves."""
-    from lab.alicloud.services.oss.table import TABLE
-
     load_services()
-    oss = {("oss", entry.call) for entry in TABLE.values()}
-    return sorted({*RPC, *_SHARED, *oss, *((route.service, route.call) for _, route in ROUTES)})
+    return sorted({*_SHARED, *((route.service, route.call) for route in routes())})
 
 
 def extract(folder: Path) -> dict[str, Any]:
@@ -293,7 +294,7 @@ def extract(folder: Path) -> dict[str, Any]:
     packages: dict[str, Package | ObjectStorage] = {}
     for service, (name, _) in PACKAGES.items():
         if (place := folder / name.replace("-", "_")).is_dir():
-            packages[service] = ObjectStorage(place) if service == "oss" else Package(place)
+            packages[service] = _READERS.get(service, Package)(place)
     found = {}
     for service, action in actions():
         key = f"{service}:{action}"

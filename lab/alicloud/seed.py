@@ -67,12 +67,9 @@ def make_lab_cluster(
         install(region, cluster_id, addon)
     project = f"k8s-log-{cluster_id}"
     make_project(region, project)
-    for name in LOGSTORES:
-        region.store.put(
-            "logstore",
-            f"{project}:{name}",
-            {**make_store(region, project, name), "index": ingress_index()},
-        )
+    for logstore in LOGSTORES:
+        document = {**make_store(region, project, logstore), "index": ingress_index()}
+        region.store.put("logstore", f"{project}:{logstore}", document)
     return cluster
 
 

@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS call (seq INTEGER PRIMARY KEY AUTOINCREMENT, data TEX
 """
 
 
-class _OnlyALook(Exception):
+class _RollbackError(Exception):
     """Ends a transaction whose changes are not to stay."""
 
 
@@ -86,12 +86,12 @@ class Store:
         """The documents as they were that long ago, to look at: whatever is changed meanwhile is
         forgotten again.
         """
-        with contextlib.suppress(_OnlyALook), self.transaction():
+        with contextlib.suppress(_RollbackError), self.transaction():
             watching, self.journal.watching = self.journal.watching, False
             try:
                 self.journal.undo(self._db, seconds)
                 yield
-                raise _OnlyALook
+                raise _RollbackError
             finally:
                 self.journal.watching = watching
 

@@ -103,7 +103,7 @@ class ApiServer:
             )
         call = named(request, body, self.known)
         self.calls.append(call)
-        fault = self.faults.take(call)  # type: ignore[arg-type]
+        fault = self.faults.take(call)
         if fault is None:
             return await self._forward(request, call, body)
         if fault["kind"] == "error":

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lab.alicloud import judge, sdk_models
+from lab.alicloud import api_models, sdk_models
 from lab.testing.figures import figure
 
 
@@ -27,7 +27,7 @@ def test_the_data_file_is_what_all_the_packages_say(tmp_path: Path) -> None:
         "--no-deps",
     ]
     subprocess.run([*command, "--target", str(tmp_path), *wanted], check=True, timeout=600)
-    found, written = sdk_models.extract(tmp_path), json.loads(judge.FILE.read_text())
+    found, written = sdk_models.extract(tmp_path), json.loads(api_models.FILE.read_text())
     assert (
         found.keys()
         == written.keys()

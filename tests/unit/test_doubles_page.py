@@ -28,7 +28,7 @@ def test_every_module_of_the_lab_is_somebodys_part() -> None:
     assert [module for module in modules if not doubles.owner(module)] == [], (
         "add it to a row of lab/doubles.py, or to its MACHINERY"
     )
-    assert doubles.owner("lab/alicloud/services/oss/table.py") == "cloud double, OSS"
+    assert doubles.owner("lab/alicloud/services/oss/objects.py") == "cloud double, OSS"
     assert doubles.owner("lab/alicloud/app.py") == "cloud double, RPC and REST"
     assert doubles.owner("lab/kubelet/ossmount.py") == "OSS mount"
     assert doubles.owner("lab/new_double.py") == ""

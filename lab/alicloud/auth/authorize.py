@@ -1,14 +1,15 @@
-"""Whether an identity may make a call; the refusal has the service's own code and names what is
-missing.
-"""
+"""Whether an identity may make a call."""
 
 from __future__ import annotations
 
 from lab.alicloud.auth import policy
 from lab.alicloud.auth.identity import Identity
-from lab.alicloud.protocol import ApiError, Request
+from lab.alicloud.protocol import Request
 from lab.alicloud.registry import Route
 from lab.alicloud.state import Region
+
+_OF_EVERYBODY = "sts:GetCallerIdentity"
+"""The action that no policy is needed for."""
 
 
 def context_of(request: Request, identity: Identity | None) -> policy.Context:
@@ -33,47 +34,18 @@ def may(identity: Identity, action: str, resource: str, context: policy.Context)
     )
 
 
-def require(region: Region, request: Request, route: Route) -> None:
-    """Raise the service's refusal unless the caller may make this call."""
+def refused_resource(region: Region, request: Request, route: Route) -> str:
+    """The resource on which the caller (who must be known) may not make this call, "" if he may."""
     identity = request.identity
-    if identity is None:
-        if route.anonymous:
-            return
-        if request.service == "sls":
-            raise ApiError(401, "Unauthorized", "Authorization header is missing")
-        code = "MissingAccessKeyId" if request.service != "cs" else "InvalidAccessKeyId.NotFound"
-        raise ApiError(403, code, "AccessKeyId is mandatory for this action.")
     if identity.policies is None and identity.session_policy is None:
-        return
+        return ""
     names = {**request.params, **request.vars, "account": region.account, "region": region.name}
-    resource = (
-        f"acs:{request.service}:{region.name}:{region.account}:{_filled(route.resource, names)}"
-    )
-    if route.permission == "sts:GetCallerIdentity" or may(
+    about = _filled(route.resource, names)
+    resource = f"acs:{request.service}:{region.name}:{region.account}:{about}"
+    allowed = route.permission == _OF_EVERYBODY or may(
         identity, route.permission, resource, context_of(request, identity)
-    ):
-        return
-    raise refusal(request.service, route.permission, resource)
-
-
-def refusal(service: str, action: str, resource: str) -> ApiError:
-    """How each service says no."""
-    if service == "cs":
-        return ApiError(
-            403, "ForbiddenCheckUserPermission", f"user not authorized to {action} on {resource}"
-        )
-    if service == "sls":
-        return ApiError(
-            401, "Unauthorized", f"denied by sts or ram, action: {action}, resource: {resource}"
-        )
-    if service in ("ram", "ims", "sts"):
-        return ApiError(
-            403,
-            "NoPermission",
-            f"You are not authorized to do this action. Action: {action} Resource: {resource}",
-        )
-    message = f"User not authorized to operate on the specified resource, or this API doesn't support RAM. Action: {action} Resource: {resource}"
-    return ApiError(403, "Forbidden.RAM", message)
+    )
+    return "" if allowed else resource
 
 
 def _filled(template: str, values: dict[str, str]) -> str:

@@ -1,5 +1,5 @@
-"""Who calls: the identity behind an access key (the lab's own, a RAM user's or a temporary one), and
-what bounds it.
+"""Who calls: the identity behind an access key (the lab's own, a RAM user's or a temporary one),
+and what bounds it.
 """
 
 from __future__ import annotations

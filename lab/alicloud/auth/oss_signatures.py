@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import quote
 
-from lab.alicloud.auth.signatures import chain, sha1
+from lab.alicloud.auth import s3_compatible
+from lab.alicloud.auth.signatures import Claim, chain, fields_of, sha1
 from lab.alicloud.protocol import Request
 
 _SIGNED_PARAMETERS = """
@@ -22,10 +24,67 @@ response-content-language response-cache-control response-content-encoding respo
 SUBRESOURCES = frozenset(_SIGNED_PARAMETERS.split())
 
 
-def v1_matches(
-    request: Request, bucket: str, key: str, secret: str, signature: str, date: str
-) -> bool:
+def claim(request: Request) -> Claim | None:
+    """What a request to OSS claims to be signed with, None for an unsigned one."""
+    header, query = request.headers.get("authorization", ""), request.query
+    if header.startswith("OSS "):
+        access_key, _, signature = header[4:].partition(":")
+        date = request.headers.get("x-oss-date") or request.headers.get("date", "")
+        return Claim(access_key, lambda secret: v1_matches(request, secret, signature, date))
+    if header.startswith("OSS4-HMAC-SHA256"):
+        fields = fields_of(header)
+        credential, additional = fields.get("Credential", ""), fields.get("AdditionalHeaders", "")
+        return _v4_claim(request, credential, additional, fields.get("Signature", ""))
+    if header.startswith(s3_compatible.SCHEME):
+        return _s3_claim(request, fields_of(header))
+    if "x-oss-signature" in query:
+        return _v4_claim(
+            request,
+            query.get("x-oss-credential", ""),
+            query.get("x-oss-additional-headers", ""),
+            query["x-oss-signature"],
+            lambda: (sent_at(request) or 0) + float(query.get("x-oss-expires", "0") or 0),
+        )
+    if "OSSAccessKeyId" in query and "Signature" in query:
+        signature, date = query["Signature"], query.get("Expires", "")
+        return Claim(
+            query["OSSAccessKeyId"],
+            lambda secret: v1_matches(request, secret, signature, date),
+            lambda: float(date or 0),
+        )
+    return None
+
+
+def _v4_claim(
+    request: Request,
+    credential: str,
+    additional: str,
+    signature: str,
+    expires: Callable[[], float] | None = None,
+) -> Claim:
+    access_key, _, scope = credential.partition("/")
+    names = [name for name in additional.split(";") if name]
+    return Claim(
+        access_key, lambda secret: v4_matches(request, secret, scope, names, signature), expires
+    )
+
+
+def _s3_claim(request: Request, fields: dict[str, str]) -> Claim:
+    access_key, _, scope = fields.get("Credential", "").partition("/")
+    names = [name for name in fields.get("SignedHeaders", "").split(";") if name]
+
+    def matches(secret: str) -> bool:
+        good = s3_compatible.matches(request, secret, scope, names, fields.get("Signature", ""))
+        if good:
+            s3_compatible.accept(request)
+        return good
+
+    return Claim(access_key, matches)
+
+
+def v1_matches(request: Request, secret: str, signature: str, date: str) -> bool:
     """`OSS AK:signature`; `date` is the Date header, or the expiry of a signed URL."""
+    bucket, key = request.vars["bucket"], request.vars["key"]
     headers = request.headers
     own = "".join(
         f"{name}:{headers[name]}\n" for name in sorted(headers) if name.startswith("x-oss-")
@@ -46,15 +105,10 @@ def v1_matches(
 
 
 def v4_matches(
-    request: Request,
-    bucket: str,
-    key: str,
-    secret: str,
-    scope: str,
-    additional: list[str],
-    signature: str,
+    request: Request, secret: str, scope: str, additional: list[str], signature: str
 ) -> bool:
     """`OSS4-HMAC-SHA256`, in the header or in the URL (then the query holds the parameters)."""
+    bucket, key = request.vars["bucket"], request.vars["key"]
     stamp = _stamp(request)
     names = {
         n

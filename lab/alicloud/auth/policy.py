@@ -116,7 +116,7 @@ _OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "StringNotEquals": lambda w, a: w != a,
     "StringEqualsIgnoreCase": lambda w, a: w.lower() == a.lower(),
     "StringNotEqualsIgnoreCase": lambda w, a: w.lower() != a.lower(),
-    "StringLike": lambda w, a: wildcard(w, a),
+    "StringLike": wildcard,
     "StringNotLike": lambda w, a: not wildcard(w, a),
     "Bool": lambda w, a: w.lower() == a.lower(),
     "IpAddress": _in_network,

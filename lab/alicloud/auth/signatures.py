@@ -7,10 +7,57 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from lab.alicloud.protocol import Request
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a request claims to be signed with."""
+
+    access_key: str
+    matches: Callable[[str], bool]
+    """Whether the key with this secret gives the request's signature."""
+    expires: Callable[[], float] | None = None
+    """Until when a signed URL is good (epoch seconds); None where the signature has no end."""
+
+
+def gateway_claim(request: Request) -> Claim | None:
+    """The claim of a request at the API gateway, in any of its clients' forms; None for an unsigned
+    one.
+    """
+    header = request.headers.get("authorization", "")
+    if header.startswith("acs "):
+        access_key, _, signature = header[4:].partition(":")
+        return Claim(access_key, lambda secret: roa_matches(request, secret, signature))
+    if header.startswith("ACS3-HMAC-SHA256"):
+        fields = fields_of(header)
+        signed, given = fields.get("SignedHeaders", "").split(";"), fields.get("Signature", "")
+        return Claim(
+            fields.get("Credential", ""),
+            lambda secret: acs3_matches(request, secret, signed, given),
+        )
+    if header.startswith("LOG "):
+        access_key, _, signature = header[4:].partition(":")
+        return Claim(access_key, lambda secret: log_matches(request, secret, signature))
+    if header.startswith("SLS4-HMAC-SHA256"):
+        fields = fields_of(header)
+        access_key, _, scope = fields.get("Credential", "").partition("/")
+        given = fields.get("Signature", "")
+        return Claim(access_key, lambda secret: sls4_matches(request, secret, scope, given))
+    if "Signature" in request.params:
+        access_key = request.params.get("AccessKeyId", "")
+        return Claim(access_key, lambda secret: rpc_matches(request, secret))
+    return None
+
+
+def fields_of(header: str) -> dict[str, str]:
+    """The fields of an Authorization header: `Credential=…,SignedHeaders=…,Signature=…`."""
+    return {name: value.strip() for name, value in re.findall(r"(\w+)=([^,]*)", header)}
 
 
 def sha1(secret: str, text: str) -> str:

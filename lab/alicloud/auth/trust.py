@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jwt
+
 from lab.alicloud.auth import policy
 from lab.alicloud.protocol import ApiError
 from lab.alicloud.state import Region
@@ -19,8 +21,6 @@ def check_oidc_token(
 
     The token must be signed by the cluster's key, current, and meant for a client of the provider.
     """
-    import jwt
-
     name = provider_arn.rpartition("/")[2]
     provider = region.store.get("oidc_provider", name)
     if provider is None or provider["Arn"] != provider_arn:

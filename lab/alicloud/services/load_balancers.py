@@ -51,7 +51,9 @@ def forget_balancer(region: Region, balancer_id: str) -> bool:
 def find_balancers(
     region: Region, request: Request, family: str, names: list[str], ids: list[str]
 ) -> list[Document]:
-    """The load balancers of a family by name, id and the call's tags; an empty list is no condition."""
+    """The load balancers of a family by name, id and the call's tags; an empty list is no
+    condition.
+    """
     tags = wanted_tags(request)
     return [
         balancer

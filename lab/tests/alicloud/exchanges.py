@@ -19,10 +19,9 @@ from xml.etree import ElementTree
 import oss2
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 
-from lab.alicloud import judge, sdk_models
-from lab.alicloud.registry import ROUTES, RPC_SERVICES, Route
+from lab.alicloud import api_models, sdk_models
+from lab.alicloud.registry import OSS, REST, RPC_SERVICES, OssRoute, Route
 from lab.alicloud.services import load_services
-from lab.alicloud.services.oss.table import TABLE, OssCall
 from lab.testing import clients
 from lab.testing.cloud import CLUSTER, CloudDouble, wait_for
 
@@ -71,14 +70,14 @@ class Outcome:
 def routes() -> set[str]:
     """Every route of the double, as the outcomes name them."""
     rpc = {f"{service}:{call}" for service, call in sdk_models.actions() if service in RPC_SERVICES}
-    return rpc | {_rest(route) for _, route in ROUTES} | {_oss(entry) for entry in TABLE.values()}
+    return rpc | {_rest(route) for _, route in REST} | {_oss(entry) for entry in OSS.values()}
 
 
 def _rest(route: Route) -> str:
     return f"{route.service}:{route.call} {route.method} {route.pattern}"
 
 
-def _oss(entry: OssCall) -> str:
+def _oss(entry: OssRoute) -> str:
     return f"oss:{entry.call} {entry.method} {entry.scope}?{entry.sub}"
 
 
@@ -163,9 +162,9 @@ def _without(one: Exchange) -> Iterator[tuple[str, Exchange]]:
     """
     service, model = (
         one.action.partition(":")[0],
-        (judge.models().get(one.action) or {"request": {}})["request"],
+        (api_models.models().get(one.action) or {"request": {}})["request"],
     )
-    excused = judge.LEFT_OUT.get(one.action, {})
+    excused = api_models.LEFT_OUT.get(one.action, {})
     if service in RPC_SERVICES:
         for name in _required_rpc(one.params, model, ""):
             kept = {
@@ -175,7 +174,7 @@ def _without(one: Exchange) -> Iterator[tuple[str, Exchange]]:
             }
             yield name, _changed(one, params=kept)
     elif service == "oss":
-        for name in judge.required(model):
+        for name in api_models.required(model):
             if name in one.params and name != _entry(one).sub:
                 yield (
                     name,
@@ -199,7 +198,7 @@ def _without(one: Exchange) -> Iterator[tuple[str, Exchange]]:
             name = ".".join(str(part) for part in place if not isinstance(part, int))
             if name not in excused:
                 yield name, _changed(one, body=_less(one.body, place))
-        for name in judge.required(model):
+        for name in api_models.required(model):
             if name in one.params:
                 yield (
                     name,
@@ -260,11 +259,11 @@ def _ways(one: Exchange) -> list[Route]:
         if service == "sls"
         else call
     )
-    return [route for _, route in ROUTES if (route.service, route.call) == (service, call)]
+    return [route for _, route in REST if (route.service, route.call) == (service, call)]
 
 
-def _entry(one: Exchange) -> OssCall:
-    return [entry for entry in TABLE.values() if entry.call == one.action.split(":")[1]][one.way]
+def _entry(one: Exchange) -> OssRoute:
+    return [entry for entry in OSS.values() if entry.call == one.action.split(":")[1]][one.way]
 
 
 def _route_of(one: Exchange) -> str:
@@ -282,7 +281,12 @@ def _send(lab: CloudDouble, one: Exchange) -> tuple[int, Any]:
     if service in RPC_SERVICES:
         try:
             return 200, clients.rpc(
-                lab, f"{service}.aliyuncs.com", RPC_SERVICES[service], call, None, **one.params
+                lab,
+                f"{service}.aliyuncs.com",
+                RPC_SERVICES[service].version,
+                call,
+                None,
+                **one.params,
             )
         except ServerException as error:
             return int(error.http_status or 0), str(error)

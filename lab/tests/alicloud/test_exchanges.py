@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.alicloud import judge, sdk_models
+from lab.alicloud import api_models, sdk_models
 from lab.testing.cloud import CloudDouble
 from lab.testing.figures import figure
 from lab.tests.alicloud import exchanges
@@ -65,5 +65,5 @@ def test_no_action_departs_from_the_official_models(
     ]
     figure(f"{dropped} requests without a required parameter or field: {len(taken)} taken")
     assert told["departures"] == [] and taken == []
-    assert served - judged == judge.UNJUDGED.keys() & served
+    assert served - judged == api_models.UNJUDGED.keys() & served
     assert dropped >= 170

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab.alicloud import judge
-from lab.alicloud.app import App
+from lab.alicloud import families, judge
+from lab.alicloud.app import App, Exchange, call_service
 from lab.alicloud.protocol import Request
 from lab.alicloud.registry import RPC
 from lab.alicloud.seed import CLUSTER, seed
@@ -47,8 +47,9 @@ def test_judging_takes_at_most_a_twentieth_of_what_answering_takes(tmp_path: Pat
                     {},
                 )
                 request.service, request.call = "ecs", "DescribeInstances"
-                answer = app._judged(region, request, RPC["ecs", "DescribeInstances"])
-                assert len(answer["Instances"]["Instance"]) >= INSTANCES
+                exchange = Exchange(request, region, families.RPC, RPC["ecs", "DescribeInstances"])
+                call_service(app, exchange)
+                assert len(exchange.result["Instances"]["Instance"]) >= INSTANCES
             shares[everything] = app.departures.shown()["share"]
             assert app.departures.shown()["departures"] == []
             assert app.departures.judged["ecs:DescribeInstances"] >= judge.ALWAYS

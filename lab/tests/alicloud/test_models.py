@@ -18,9 +18,10 @@ from urllib.parse import urlencode
 import pytest
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 
-from lab.alicloud import judge, sdk_models
+from lab.alicloud import api_models, sdk_models
+from lab.alicloud.families import family_of
 from lab.alicloud.protocol import ApiError, Request, xml_response
-from lab.alicloud.registry import ROUTES, RPC, RPC_SERVICES
+from lab.alicloud.registry import REST, RPC, RPC_SERVICES
 from lab.alicloud.services import load_services
 from lab.testing import clients
 from lab.testing.cloud import CLUSTER, CloudDouble
@@ -29,17 +30,17 @@ load_services()
 REQUIRED = [
     (service, action, name.removesuffix("!"))
     for (service, action) in sorted(RPC)
-    for name in (judge.models().get(f"{service}:{action}") or {"request": ()})["request"]
+    for name in (api_models.models().get(f"{service}:{action}") or {"request": ()})["request"]
     if name.endswith("!")
 ]
 
 
 def test_every_action_of_the_double_is_in_the_packages_or_said_to_be_in_none() -> None:
     served = {f"{service}:{call}" for service, call in RPC} | {
-        f"{route.service}:{route.call}" for _, route in ROUTES
+        f"{route.service}:{route.call}" for _, route in REST
     }
-    without = {key for key in served if judge.models().get(key) is None}
-    assert without == set(judge.UNJUDGED) & served
+    without = {key for key in served if api_models.models().get(key) is None}
+    assert without == set(api_models.UNJUDGED) & served
     assert len(served) >= 160
 
 
@@ -50,7 +51,7 @@ def test_the_data_file_is_what_the_installed_packages_say() -> None:
     spec = importlib.util.find_spec("alibabacloud_cs20151215")
     assert spec is not None and spec.origin is not None
     found = sdk_models.extract(Path(spec.origin).parents[1])
-    written = json.loads(judge.FILE.read_text())
+    written = json.loads(api_models.FILE.read_text())
     assert {key.partition(":")[0] for key in found} == {"cs", "ram", "sls", "sts"}
     for service in ("cs", "ram", "sls", "sts"):
         name, version = sdk_models.PACKAGES[service]
@@ -62,11 +63,11 @@ def test_the_data_file_is_what_the_installed_packages_say() -> None:
 def test_a_call_without_a_required_parameter_is_refused(
     service: str, action: str, name: str
 ) -> None:
-    model = judge.models()[f"{service}:{action}"]["request"]
+    model = api_models.models()[f"{service}:{action}"]["request"]
     given = "&".join(f"{one[:-1]}=x" for one in model if one.endswith("!") and one[:-1] != name)
 
     def call(query: str) -> None:
-        judge.require(
+        family_of(service).validate(
             Request(
                 "POST",
                 "https",
@@ -157,23 +158,25 @@ def lacking(key: str, value: Any) -> list[str]:
         call=call,
     )
     request.vars = {"project": "p"} if service == "sls" and call != "ListProject" else {}
-    return list(judge.lacking(request))
+    return list(family_of(service).lacking(request))
 
 
 NESTED = [
-    key for key, model in judge.models().items() if model and any(required_in(model["request"]))
+    key
+    for key, model in api_models.models().items()
+    if model and any(required_in(model["request"]))
 ]
 
 
 @pytest.mark.parametrize("key", NESTED)
 def test_every_required_parameter_and_field_is_missed_when_it_lacks(key: str) -> None:
-    model = judge.models()[key]["request"]
+    model = api_models.models()[key]["request"]
     model = (
         model.get("body", model.get("body!", model))
         if not isinstance(model.get("body"), str)
         else model
     )
-    value, excused = whole(model), judge.LEFT_OUT.get(key, {})
+    value, excused = whole(model), api_models.LEFT_OUT.get(key, {})
     assert lacking(key, value) == []
     for place in required_in(model):
         plain = ".".join(part for part in place if not part.isdecimal())
@@ -183,7 +186,7 @@ def test_every_required_parameter_and_field_is_missed_when_it_lacks(key: str) ->
 
 def test_nested_fields_that_are_required_are_many() -> None:
     places = [
-        (key, place) for key in NESTED for place in required_in(judge.models()[key]["request"])
+        (key, place) for key in NESTED for place in required_in(api_models.models()[key]["request"])
     ]
     assert len(places) >= 200 and sum(len(place) > 1 for _, place in places) >= 50
 
@@ -193,7 +196,7 @@ def test_the_double_asks_for_required_parameters_before_it_does_anything(lab: Cl
         clients.rpc(
             lab,
             "vpc.cn-shanghai.aliyuncs.com",
-            RPC_SERVICES["vpc"],
+            RPC_SERVICES["vpc"].version,
             "CreateVSwitch",
             VpcId="vpc-lab",
         )
@@ -217,28 +220,28 @@ def test_the_double_asks_for_required_parameters_before_it_does_anything(lab: Cl
 )
 def test_a_departure_is_found(answer: Any, said: str) -> None:
     assert list(
-        judge.differences(answer, judge.models()["vpc:CreateVpc"]["answer"], "answers")
+        api_models.differences(answer, api_models.models()["vpc:CreateVpc"]["answer"], "answers")
     ) == [said]
 
 
 def test_a_departure_of_the_object_storage_is_found() -> None:
-    model = judge.models()["oss:GetBucketStat"]
+    model = api_models.models()["oss:GetBucketStat"]
     text = "<BucketStat><Storage>many</Storage><Sum>1</Sum><ObjectCount>1</ObjectCount><ObjectCount>2</ObjectCount></BucketStat>"
-    said = list(judge.oss_differences(xml_response(text, 200, **{"x-oss-kind": "x"}), model))
+    said = list(api_models.oss_differences(xml_response(text, 200, **{"x-oss-kind": "x"}), model))
     assert said == [
         "answers the header x-oss-kind, which the API does not have",
         "answers BucketStat.Storage as 'many', which is a whole number in the API",
         "answers BucketStat.Sum, which the API does not have",
         "answers BucketStat.ObjectCount 2 times, which is once in the API",
     ]
-    assert list(judge.oss_differences(xml_response("<Other/>"), model)) == [
+    assert list(api_models.oss_differences(xml_response("<Other/>"), model)) == [
         "answers <Other> instead of <BucketStat>"
     ]
-    assert list(judge.oss_differences(xml_response("<A/>"), judge.models()["oss:PutBucket"])) == [
-        "answers <A>, where the API has no body"
-    ]
-    assert judge.known_to_oss("versionId", judge.models()["oss:GetObject"]["request"])
-    assert not judge.known_to_oss("version", judge.models()["oss:GetObject"]["request"])
+    assert list(
+        api_models.oss_differences(xml_response("<A/>"), api_models.models()["oss:PutBucket"])
+    ) == ["answers <A>, where the API has no body"]
+    assert api_models.known_to_oss("versionId", api_models.models()["oss:GetObject"]["request"])
+    assert not api_models.known_to_oss("version", api_models.models()["oss:GetObject"]["request"])
 
 
 def test_fields_inside_a_body_are_read_under_the_judges_eyes() -> None:
@@ -254,15 +257,15 @@ def test_fields_inside_a_body_are_read_under_the_judges_eyes() -> None:
     )
     assert request.json["scaling_group"].get("a") == 1 and request.json["taints"][0]["b"] == 2
     assert request.asked == {"scaling_group", "scaling_group.a", "taints", "taints.1.b"}
-    model = judge.models()["cs:CreateClusterNodePool"]["request"]
-    assert judge.known("scaling_group.vswitch_ids", model) and judge.known(
+    model = api_models.models()["cs:CreateClusterNodePool"]["request"]
+    assert api_models.known("scaling_group.vswitch_ids", model) and api_models.known(
         "kubernetes_config.taints.1.effect", model
     )
-    assert not judge.known("scaling_group.a", model)
-    assert judge.known("1.name", judge.models()["cs:InstallClusterAddons"]["request"])
+    assert not api_models.known("scaling_group.a", model)
+    assert api_models.known("1.name", api_models.models()["cs:InstallClusterAddons"]["request"])
 
 
 def test_a_parameter_that_the_api_does_not_have_is_found() -> None:
-    request = judge.models()["ecs:RunInstances"]["request"]
-    assert judge.known("Tag.1.Key", request) and judge.known("InstanceType", request)
-    assert not judge.known("Tag.1.Name", request) and not judge.known("Kind", request)
+    request = api_models.models()["ecs:RunInstances"]["request"]
+    assert api_models.known("Tag.1.Key", request) and api_models.known("InstanceType", request)
+    assert not api_models.known("Tag.1.Name", request) and not api_models.known("Kind", request)

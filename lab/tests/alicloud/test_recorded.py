@@ -20,7 +20,7 @@ import requests
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 from oss2.http import Request as OssRequest
 
-from lab.alicloud import judge
+from lab.alicloud import api_models
 from lab.testing import clients
 from lab.testing.cloud import CloudDouble, wait_for
 
@@ -221,7 +221,7 @@ def test_recorded_calls_are_answered_in_the_recorded_shape(
             compared += 1
         elif expected is not None and not isinstance(body, str) and status < 400:
             expected = of_the_api(
-                expected, (judge.models().get(replay.action) or {}).get("answer", "any")
+                expected, (api_models.models().get(replay.action) or {}).get("answer", "any")
             )
             assert agree(shape(expected), shape(body)), f"{what}\n{shape(expected)}\n{shape(body)}"
             compared += 1

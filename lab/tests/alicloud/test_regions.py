@@ -126,14 +126,13 @@ def test_a_region_that_there_is_not_and_one_that_the_host_does_not_serve_are_ref
         404,
         "InvalidRegionId.NotFound",
     )
-    crossed = {"RegionId": SINGAPORE}
 
-    def call():
+    def crossed() -> Any:
         return clients.rpc(
-            lab, "vpc.cn-beijing.aliyuncs.com", "2016-04-28", "DescribeVpcs", **crossed
+            lab, "vpc.cn-beijing.aliyuncs.com", "2016-04-28", "DescribeVpcs", RegionId=SINGAPORE
         )
 
-    assert refused(call) == (404, "InvalidOperation.NotSupportedEndpoint")
+    assert refused(crossed) == (404, "InvalidOperation.NotSupportedEndpoint")
     wrong = {"VpcId": "vpc-lab", "ZoneId": "cn-beijing-c", "CidrBlock": "10.0.240.0/24"}
     assert refused(lambda: ask(lab, "vpc", "cn-shanghai", "CreateVSwitch", **wrong)) == (
         404,

@@ -9,9 +9,9 @@ import pytest
 from lab.alicloud.auth import policy
 from lab.alicloud.clock import Clock
 from lab.alicloud.elastic import on_demand_share
+from lab.alicloud.families import recognise
 from lab.alicloud.protocol import Request, element
 from lab.alicloud.resources import compare
-from lab.alicloud.routing import locate
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_policies_decide_by_action_resource_and_condition(
 )
 def test_hosts_name_the_service(host: str, service: str, variables: dict[str, str]) -> None:
     request = Request("GET", "https", host, "/k", "/k", "", {})
-    locate(request)
+    recognise(request)
     assert (request.service, request.vars) == (service, variables)
 
 

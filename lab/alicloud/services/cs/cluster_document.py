@@ -107,6 +107,7 @@ def make_cluster(
 
 
 def enable_rrsa(region: Region, cluster_id: str) -> None:
+    """Registers the OIDC provider by which the cluster's service accounts assume RAM roles."""
     make_provider(
         region, f"ack-rrsa-{cluster_id}", issuer_of(region, cluster_id), "sts.aliyuncs.com"
     )

@@ -6,8 +6,8 @@ import json
 import uuid
 from typing import Any
 
+from lab.alicloud.api_models import models
 from lab.alicloud.clock import iso
-from lab.alicloud.judge import models
 from lab.alicloud.protocol import ApiError, Request, Response, json_response, request_id
 from lab.alicloud.registry import rest
 from lab.alicloud.services.cs import managed_resources

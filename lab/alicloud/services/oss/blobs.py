@@ -7,14 +7,13 @@ import hashlib
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
+
+import crcmod
 
 from lab.alicloud.protocol import ApiError, Request
 from lab.alicloud.state import Region
 
-_POLYNOMIAL = 0x142F0E1EBA9EA3693
 _PIECE = 1 << 20
 
 
@@ -28,11 +27,8 @@ class Blob:
     crc: str
 
 
-@lru_cache(maxsize=1)
-def _crc64() -> Any:
-    import crcmod
-
-    return crcmod.mkCrcFun(_POLYNOMIAL, initCrc=0, rev=True, xorOut=0xFFFFFFFFFFFFFFFF)
+_CRC64 = crcmod.mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0, rev=True, xorOut=0xFFFFFFFFFFFFFFFF)
+"""CRC-64 of ECMA-182, as OSS computes it."""
 
 
 def path_of(region: Region, name: str) -> Path:
@@ -47,13 +43,13 @@ def write(region: Region, pieces: Iterable[bytes]) -> Blob:
     name = uuid.uuid4().hex
     path = path_of(region, name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    digest, crc, size, crc64 = hashlib.md5(), 0, 0, _crc64()
+    digest, crc, size = hashlib.md5(), 0, 0
     try:
         with path.open("wb") as stream:
             for piece in pieces:
                 stream.write(piece)
                 digest.update(piece)
-                crc = crc64(piece, crc)
+                crc = _CRC64(piece, crc)
                 size += len(piece)
     except OSError as error:
         path.unlink(missing_ok=True)

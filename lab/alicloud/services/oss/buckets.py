@@ -17,8 +17,8 @@ from lab.alicloud.protocol import (
     xml_response,
 )
 from lab.alicloud.regions import ZRS, ZRS_STANDARD
+from lab.alicloud.registry import oss
 from lab.alicloud.services.oss.access import block_public_access, require
-from lab.alicloud.services.oss.table import oss
 from lab.alicloud.state import Region
 
 ACLS = ("private", "public-read", "public-read-write")

@@ -15,13 +15,12 @@ from lab.alicloud.protocol import ApiError, Request, Response, json_response
 from lab.alicloud.registry import Route
 from lab.alicloud.state import Region
 
-BUCKET_PREFIX = "oidc-ack-"
 _CONFIGURATION = "/.well-known/openid-configuration"
 
 
-def route() -> Route:
-    """The one call of issuer hosts."""
-    return Route("oss", "GetIssuerDocument", document, "GET", anonymous=True)
+def is_issuer(bucket: str) -> bool:
+    """Whether a bucket's name is that of an issuer's host: `oidc-ack-cn-shanghai`."""
+    return bucket.startswith("oidc-ack-")
 
 
 def document(region: Region, request: Request) -> Response:
@@ -65,3 +64,7 @@ def _number(value: int) -> str:
 
 def _text(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+ROUTE = Route("oss", "GetIssuerDocument", document, "GET", anonymous=True)
+"""The one call of issuers' hosts. It is no call of OSS's API, so no table has it."""

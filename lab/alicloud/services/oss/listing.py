@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from lab.alicloud.clock import iso_millis
 from lab.alicloud.protocol import ApiError, Request, Response, Xml, element, xml_response
+from lab.alicloud.registry import oss
 from lab.alicloud.services.oss.buckets import checked, owner
-from lab.alicloud.services.oss.table import oss
 from lab.alicloud.state import Region
 
 _CURRENT = """SELECT * FROM object AS o WHERE bucket=? AND key > ? AND substr(key, 1, length(?)) = ? AND marker=0

@@ -8,12 +8,12 @@ from typing import Any
 
 from lab.alicloud.clock import iso_millis
 from lab.alicloud.protocol import ApiError, Request, Response, element, oss_request_id, xml_response
+from lab.alicloud.registry import oss
 from lab.alicloud.services.oss import blobs, versions
 from lab.alicloud.services.oss.access import require
 from lab.alicloud.services.oss.buckets import bucket_of, checked, empty_answer, parse_xml
 from lab.alicloud.services.oss.listing import encoder, limit_of
 from lab.alicloud.services.oss.objects import meta_of
-from lab.alicloud.services.oss.table import oss
 from lab.alicloud.state import Region
 
 SMALLEST_PART = 100 * 1024

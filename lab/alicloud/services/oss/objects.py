@@ -19,10 +19,10 @@ from lab.alicloud.protocol import (
     oss_request_id,
     xml_response,
 )
+from lab.alicloud.registry import oss
 from lab.alicloud.services.oss import blobs, versions
 from lab.alicloud.services.oss.access import require
 from lab.alicloud.services.oss.buckets import bucket_of, empty_answer, owner
-from lab.alicloud.services.oss.table import oss
 from lab.alicloud.state import Region
 
 MAX_PUT = 5 * 1024**3

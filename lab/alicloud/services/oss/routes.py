@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from lab.alicloud.protocol import ApiError, Request, Response, element, xml_response
+from lab.alicloud.registry import oss
 from lab.alicloud.services.oss import blobs, listing, multipart, objects, settings, versions
 from lab.alicloud.services.oss.access import require
 from lab.alicloud.services.oss.buckets import bucket_of, parse_xml
 from lab.alicloud.services.oss.listing import encoder
-from lab.alicloud.services.oss.table import oss
 from lab.alicloud.state import Region
 
 PARTS = (listing, multipart, objects, settings)

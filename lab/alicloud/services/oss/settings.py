@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 
 from lab.alicloud.protocol import ApiError, Request, Response, element, oss_request_id, xml_response
+from lab.alicloud.registry import oss
 from lab.alicloud.services.oss.access import block_public_access
 from lab.alicloud.services.oss.buckets import ACLS, checked, empty_answer, owner, parse_xml
-from lab.alicloud.services.oss.table import oss
 from lab.alicloud.state import Region
 
 

@@ -6,6 +6,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
+import lz4.block
+
 from lab.alicloud.protocol import ApiError, Request
 
 _ZLIB_OR_GZIP = 47  # the window bits by which zlib finds out itself
@@ -46,8 +48,6 @@ def plain_body(request: Request) -> bytes:
 
 
 def _unpack_lz4(data: bytes, size: int) -> bytes:
-    import lz4.block
-
     try:
         return lz4.block.decompress(data, uncompressed_size=size)
     except lz4.block.LZ4BlockError as error:
