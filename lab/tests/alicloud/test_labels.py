@@ -126,7 +126,7 @@ async def test_a_kubelet_that_refuses_its_labels_registers_no_node(
         """Fails whoever asks the API server."""
 
     agent = Agent(tmp_path, Nobody(), "c1")  # type: ignore[arg-type]
-    agent.take([{**INSTANCE, "labels": {"kubernetes.io/team": "ml"}}])
+    agent.sync_instances([{**INSTANCE, "labels": {"kubernetes.io/team": "ml"}}])
     (node,) = agent.nodes.values()
     await agent._register(node)
     assert not node.ready.is_set()
