@@ -102,8 +102,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str]) -> int:
-    """Plan, or check. 0: done; 1: no candidate keeps the promise, or the check fails; 2: the input
-    can't be used.
+    """Plan, or check a recorded run. Returns 0 when done, 1 if no candidate keeps the promise or
+    the check fails, 2 if the input can't be used, 130 after Ctrl-C.
     """
     options = parser().parse_args(arguments)
     try:

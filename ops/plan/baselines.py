@@ -1,4 +1,4 @@
-"""What the candidates are compared with: peers' policies in the same simulation."""
+"""Baselines: the policies of peers, simulated beside the candidates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from ops.plan.trace import Trace
 
 
 def baselines(like: Candidate, trace: Trace) -> list[Candidate]:
-    """Peers, with the sizes of `like` so that none of them is short of room."""
+    """The peers' policies as candidates, with the sizes and types of `like`, so that none of them
+    lacks room.
+    """
     pods = max(1, math.ceil(trace.peak / like.target_qps - 1e-9))
     most = max(like.max_replicas, pods)
     size = max(like.max_size, pods + like.headroom, most)

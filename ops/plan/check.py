@@ -1,6 +1,4 @@
-"""`--check RUN`: the same trace with the same settings in the simulation, beside what the recorded
-run came to.
-"""
+"""`--check RUN`: simulates the trace and the settings of a recorded run, and compares the figures."""
 
 from __future__ import annotations
 
@@ -39,7 +37,9 @@ SLO_BOUND = 0.005
 
 
 def check(options: argparse.Namespace) -> int:
-    """Print both sides and their differences; 0 if cost and SLO agree within the bounds, else 1."""
+    """Print the figures of run and simulation with their differences. Returns 0 if cost and
+    requests in time agree within the bounds, else 1. Raises PlanError.
+    """
     run = since(read(options.check), options.since)
     table, wrong = prices.load(options.prices)
     problems = Problems(wrong)
@@ -71,8 +71,8 @@ def check(options: argparse.Namespace) -> int:
 
 
 def settings_of(run: Recorded, base: dict[str, Any]) -> tuple[Candidate, list[Problem]]:
-    """The run's settings as a candidate: those of the stack it ran, those it noted, and its HPA as
-    it was.
+    """The run's settings as a candidate, and the problems with them. Settings that the run recorded
+    take precedence over `base`, those of its stack, and its HPA's spec over both.
     """
     noted = {
         str(key).removeprefix("elastic-inference:"): value
@@ -92,7 +92,7 @@ def settings_of(run: Recorded, base: dict[str, Any]) -> tuple[Candidate, list[Pr
 
 
 def _of_hpa(spec: dict[str, Any]) -> dict[str, Any]:
-    """The autoscaler's settings that an HPA's spec was made of."""
+    """The autoscaler's settings from which an HPA's spec was made."""
     behavior = spec.get("behavior") or {}
     up, down = behavior.get("scaleUp") or {}, behavior.get("scaleDown") or {}
     more = {rule["type"]: rule for rule in up.get("policies") or ()}
@@ -168,7 +168,9 @@ def parameters_of(run: Recorded, table: prices.Prices) -> ModelParameters:
 
 
 def scenario_of(given: Any) -> dict[str, Any]:
-    """A scenario given whole, by path or by the name of one of the lab's."""
+    """A scenario from its content, its path or the name of one of the lab's; empty if there is
+    none.
+    """
     if isinstance(given, dict):
         return given
     if not given:
@@ -196,7 +198,7 @@ def _points(spec: Any) -> Points:
 def simulate(
     run: Recorded, one: Candidate, load: Trace, parameters: ModelParameters, seeds: int
 ) -> Totals:
-    """The run's load with the run's settings, from the run's first state on."""
+    """Simulate the run's load with the settings `one`, starting from the run's first state."""
     first = run.samples[0]
     offset = float(run.requests[0]["t"])
     stated = Disturbances(events_of(run, offset))
@@ -211,7 +213,7 @@ def simulate(
 
 
 def of_totals(totals: Totals) -> Figures:
-    """The simulated side: the mean of the seeds."""
+    """The figures of the simulation: means over the seeds."""
     return Figures(
         cost=float(totals.cost.mean()), slo=float(totals.slo.mean()), nodes=float(totals.node_seconds.mean() / totals.seconds),
         on_demand_share=float((totals.on_demand_seconds / np.maximum(totals.node_seconds, 1e-9)).mean()),
@@ -220,7 +222,7 @@ def of_totals(totals: Totals) -> Figures:
 
 
 def report(lab: Figures, model: Figures) -> str:
-    """Both sides and their differences as text."""
+    """The figures of run and simulation with their differences, as a table in plain text."""
     lines = [f"{'':<22}{'run':>12}{'planner':>12}   difference"]
     for name, value, shape, relative in (
         ("cost, CNY", lambda f: f.cost, "{:.3f}", True),

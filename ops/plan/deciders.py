@@ -22,7 +22,7 @@ class Hpa:
     plays no part.
 
     Rules: desired = ceil(metric / target) outside the tolerance of metric / (target × replicas);
-    the stabilisation windows take the smallest (up) and largest (down) recommendation they hold;
+    the stabilization windows take the smallest (up) and largest (down) recommendation they hold;
     then the policies bound the change within their periods.
     """
 
@@ -106,7 +106,9 @@ class Hpa:
         return self._bound(current, stable, low)
 
     def _bound(self, current: Array, desired: Array, low: Array) -> Array:
-        """Policies: up by pods or percent, the larger of the two; down by percent."""
+        """Bound the change by the policies: up by pods or percent, whichever is more; down by
+        percent.
+        """
         up_pods, up_share, up_for, down_share, down_for = self.policies.T
         begin = self._begin(current, up_for)
         most = np.maximum(
@@ -122,7 +124,7 @@ class Hpa:
         ).astype(np.int64)
 
     def _begin(self, current: Array, period: Array) -> Array:
-        """Replicas at the beginning of the period: without the changes made in it."""
+        """Replicas at the beginning of the period, that is without the changes made in it."""
         return current - np.where(self.age < period[:, None], self.changes, 0).sum(axis=1)
 
 
@@ -143,7 +145,7 @@ class Kpa:
         self.metric = np.zeros(rows.size)
 
     def decide(self, now: float, current: Array, ready: Array, counts: Counts) -> Array:
-        """The number of pods from now on."""
+        """The number of pods from now on, as `Hpa.decide`."""
         k = self.parameters.clock
         stable, panic = (
             np.ceil(
@@ -182,7 +184,7 @@ class SkyServe:
         self.metric = np.zeros(rows.size)
 
     def decide(self, now: float, current: Array, _ready: Array, counts: Counts) -> Array:
-        """The number of pods from now on."""
+        """The number of pods from now on, as `Hpa.decide`."""
         k = self.parameters.clock
         self.metric = (
             counts(self.seed, np.full(self.rows.size, now - 60.0 * k), np.full(self.rows.size, now))

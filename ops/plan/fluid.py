@@ -1,5 +1,5 @@
-"""How many requests are answered in time: a fluid queue in front of all ready pods, first come,
-first served.
+"""A fluid queue in front of all ready pods, first come, first served: how many requests are
+answered in time.
 
 A request that finds a queue longer than `deadline` seconds of work is late, one that finds more
 than `patience` seconds is refused. Within a step rates are constant, so the step's counts are
@@ -31,11 +31,11 @@ class Served:
 def serve(
     queue: np.ndarray, rate: np.ndarray, capacity: np.ndarray, seconds: float, deadline: float, patience: float
 ) -> Served:  # fmt: skip
-    """One step: `rate` requests/s meet `capacity` requests/s and a queue of `queue` requests, for
-    `seconds`. All in the same seconds.
+    """One step of `seconds` in which `rate` requests/s meet a capacity of `capacity` requests/s and
+    a queue of `queue` requests. All times are in the same (modelled) seconds.
 
-    Where capacity fell, the end of the queue is refused after all: it was booked late before, so
-    `late` may be negative.
+    Where the capacity fell, the end of the queue is refused after all. It was counted as late
+    before, so `late` may be negative.
     """
     arrived = rate * seconds
     served = Served(
@@ -106,7 +106,9 @@ def _theta(size: int, load: float) -> float:
 def late_share(
     table: np.ndarray, rate: np.ndarray, capacity: np.ndarray, pods: np.ndarray
 ) -> np.ndarray:
-    """The table's share for each simulation; 0 where the fluid queue itself is at work."""
+    """The share of `late_table` for each simulation; 0 where load is above capacity, which the
+    fluid queue counts.
+    """
     load = np.divide(rate, capacity, out=np.zeros_like(rate), where=capacity > 0)
     column = np.minimum((load * (GRID - 1)).astype(np.int64), GRID - 1)
     row = np.searchsorted(SIZES, np.maximum(pods, 1), side="right") - 1

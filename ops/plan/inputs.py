@@ -1,5 +1,5 @@
-"""Which candidates are tried: from a YAML file (a list, a grid, or both), or the default grid for
-the load at hand.
+"""The candidates to try: from a YAML file (a list, a grid, or both), or a default grid for the
+load.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PARTS = ("base", "grid", "candidates")
 def read(
     path: Path, base: Mapping[str, Any], trace: Trace
 ) -> tuple[list[Candidate], list[Problem]]:
-    """The candidates of a file, on top of the settings `base`, and what is wrong with it."""
+    """The candidates of a YAML file, each on top of the settings `base`, and the problems with it."""
     try:
         data = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -144,9 +144,10 @@ def _all(
 
 
 def resolved(row: Mapping[str, Any], trace: Trace) -> dict[str, Any]:
-    """`row` with `auto` replaced: pods for 1.15 times the peak, growth to the peak within two
-    periods, and nodes for them and the headroom twice over: nodes under notice count until they are
-    gone, so a full fleet can only be replaced where the maximum leaves room.
+    """`row` with each `auto` replaced by a number: pods for 1.15 times the peak, growth to the peak
+    within two periods, and twice the nodes for these pods and the headroom. Twice, because nodes
+    under notice count until they are gone: a full fleet can only be replaced where the maximum
+    leaves room.
     """
     target = row.get("autoscaler.targetQps", default().target_qps)
     target = target if isinstance(target, int) and target > 0 else default().target_qps
@@ -175,7 +176,9 @@ def resolved(row: Mapping[str, Any], trace: Trace) -> dict[str, Any]:
 
 
 def of_stack(path: Path) -> tuple[dict[str, Any], str, list[Problem]]:
-    """The settings of a stack file that the planner understands, by dotted key, and its region."""
+    """The settings of a stack file that the planner understands, by dotted key; its region; and the
+    problems with it.
+    """
     try:
         data = yaml.safe_load(path.read_text()) or {}
         config = data["config"]

@@ -1,7 +1,7 @@
 """The stack settings the planner understands, and how they become a `Candidate`.
 
-Defaults and bounds are the program's own where it declares the setting, so that what is planned can
-be deployed.
+Defaults and bounds come from the program's declarations of the settings (`settings/`), so that what
+is planned can be deployed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from settings.root import Settings
 
 @dataclass(frozen=True)
 class Key:
-    """One setting: the Candidate's field it fills, and how its value is converted."""
+    """One setting: the field of Candidate that it fills, and how its value is converted."""
 
     attribute: str
     convert: Callable[[Any], Any] = lambda value: value
@@ -96,7 +96,9 @@ def floor(row: Mapping[str, Any]) -> Floor:
 def candidate(
     values: Mapping[str, Any], where: str, defaults: Candidate | None = None
 ) -> tuple[Candidate, list[Problem]]:
-    """The candidate that `values` (by dotted key) describe, and what is wrong with them."""
+    """The candidate that `values` (by dotted key) describe, and the problems with them. `where`
+    names their origin in a problem.
+    """
     tried, problems, fields = defaults or default(), [], {}
     for name, value in values.items():
         key = KEYS.get(name) or PRIVATE.get(name)
@@ -214,7 +216,7 @@ def _expected(name: str) -> str:
 
 @cache
 def _declared(name: str) -> tuple[Any, dict[str, str]] | None:
-    """The program's declaration of a setting: pydantic's field, and what `setting()` was told about
+    """The program's declaration of a setting: pydantic's field, and what `setting()` declares about
     it; None where the program does not declare one.
     """
     group: type[Any] = Settings

@@ -1,5 +1,4 @@
-"""Spot availability as stated random processes: when preemptible nodes are lost and when none can
-be bought.
+"""Spot markets as random processes: when preemptible nodes are lost and when none can be bought.
 
 always    preemptible nodes can always be bought and are never lost.
 calm      each node is lost independently with 3 % probability in 30 days (the lowest class that
@@ -77,7 +76,7 @@ def draw_market(
     protected: float,
     stated: Sequence[Event] = (),
 ) -> Market:
-    """The market of one seed for a trace of `seconds`."""
+    """The market of one seed for a trace of `seconds`; `stated` events are added."""
     rng = np.random.default_rng([11, seed])
     if scenario == "moderate":
         total = rate_of(0.10, MONTH)

@@ -60,14 +60,16 @@ def twin(candidate: Candidate) -> Candidate:
 
 
 def twin_key(candidate: Candidate) -> Candidate:
-    """What twins differ in: candidates with equal keys have the same twin."""
+    """The settings that matter without preemptible nodes: candidates with equal keys have the same
+    twin.
+    """
     return replace(
         twin(candidate), name="", on_demand_percent=0, compensate=True, spot_pools=1, settings={}
     )
 
 
 def static_cost(candidate: Candidate, trace: Trace, parameters: ModelParameters) -> float:
-    """CNY of enough on-demand nodes for the highest minute, always on."""
+    """CNY that a static fleet costs: on-demand nodes for the highest minute, for the whole trace."""
     return (
         static_pods(candidate, trace)
         * parameters.prices[parameters.ranked(candidate.instance_types, spot=False)[0]]
@@ -155,5 +157,5 @@ def table(figures: Sequence[Row], chosen: Row | None = None) -> str:
 
 
 def _percent(share: float) -> str:
-    """Cut, never rounded up: 99.996 % isn't 100 %."""
+    """A share in per cent, rounded down: 99.9996 % isn't 100 %."""
     return f"{math.floor(share * 100000 + 1e-6) / 1000:.3f}%"

@@ -157,8 +157,8 @@ def of_profile(name: str) -> Trace:
 def parameters_from_file(
     path: Path | None, parameters: ModelParameters
 ) -> tuple[ModelParameters, list[Problem]]:
-    """`parameters` with what the YAML file `path` says; distributions as [low, high] or {share:
-    seconds}.
+    """`parameters` changed by the YAML file `path`, and the problems with the file. Distributions
+    are given as [low, high] or {share: seconds}.
     """
     if path is None:
         return parameters, []
@@ -227,7 +227,7 @@ def _parameter_problem(path: Path, key: str, value: Any, expected: str) -> Probl
 
 
 def _numbers(options: argparse.Namespace) -> list[Problem]:
-    """Options that are numbers or names."""
+    """Problems of the options that are numbers or names."""
     checks = (
         ("--slo", options.slo, 0 < options.slo <= 100, "a percentage above 0, at most 100"),
         ("--seeds", options.seeds, 1 <= options.seeds <= 100, "1 to 100"),

@@ -16,8 +16,8 @@ TABLE = ROOT / "lab" / "alicloud" / "prices.json"
 
 @dataclass(frozen=True)
 class Prices:
-    """On-demand prices (CNY per hour), preemptible prices as a share of them, vCPUs; when and where
-    they were read.
+    """Prices by instance type: on demand in CNY per hour, preemptible as a share of that; vCPUs;
+    the prices' date and source.
     """
 
     on_demand: dict[str, float]
@@ -28,7 +28,8 @@ class Prices:
 
 
 def load(path: Path | None = None, region: str = "") -> tuple[Prices, list[Problem]]:
-    """The table in `path` for `region`, or the one the lab sells by; and what is wrong with it.
+    """The price table in `path`, or the one that the lab uses, for `region`; and the problems with
+    it.
 
     `prices` maps types to prices, or regions to such maps; `elsewhere` names the region whose
     prices stand for one not listed.

@@ -59,8 +59,8 @@ def since(run: Recorded, begin: float) -> Recorded:
 
 
 def trace_of(run: Recorded) -> Trace:
-    """The requests, as counted in each wall second; a second without a row had none. Rates are of
-    the wall.
+    """The load: requests counted in each wall second; a second without a row had none. Rates are
+    per wall second.
     """
     seconds = np.array([round(float(row["t"]) / run.clock) for row in run.requests])
     counts = np.zeros(seconds.max() - seconds.min() + every(run))
@@ -78,8 +78,8 @@ def every(run: Recorded) -> int:
 
 
 def dispersion(run: Recorded) -> float:
-    """Variance of the counts from one second to the next over their mean: 1 for requests at random,
-    near 0 for evenly sent ones.
+    """Variance of the counts from one second to the next, divided by their mean: 1 for requests at
+    random, near 0 for evenly sent ones.
     """
     counts = np.array([float(row["count"]) for row in run.requests])
     return (
@@ -137,7 +137,7 @@ def events_of(run: Recorded, begin: float) -> list[Event]:
 
 
 def of_run(run: Recorded) -> Figures:
-    """The recorded side: each sample holds until the next."""
+    """The figures of the run; each sample holds until the next."""
     times = np.array([float(s["t"]) for s in run.samples])
     gaps = np.append(np.diff(times), np.median(np.diff(times)) if len(times) > 1 else 0.0)
     begin = float(run.requests[0]["t"])

@@ -58,7 +58,7 @@ def _sample(
     parameters: ModelParameters,
 ) -> dict[str, Any]:
     def whole(name: str) -> int:
-        """A count of this moment."""
+        """A count at this moment."""
         return int(series[name][index])
 
     t, spot = index * step, whole("nodes") - whole("on_demand")

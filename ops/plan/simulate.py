@@ -180,8 +180,8 @@ class Run:
         self.fleet.want(desired, now)
 
     def _serve(self, totals: Totals, rate: Array, queue: Array) -> Array:
-        """Requests of this step. Deadlines are of the wall: k times as long in modelled seconds,
-        and rates a k-th.
+        """Answer the requests of this step. Deadlines are wall seconds: at clock k they are k times
+        as long in modelled seconds, and rates are 1/k.
         """
         parameters, fleet = self.parameters, self.fleet
         capacity = fleet.ready * (parameters.pod_qps / parameters.clock)

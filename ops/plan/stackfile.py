@@ -1,5 +1,5 @@
-"""The chosen settings as stack configuration: as commands, or written into the stack's file with
-its comments kept.
+"""Gives the chosen settings as commands, or writes them into the stack's file and keeps its
+comments.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ def commands(settings: Mapping[str, Any], stack: str | None = None) -> list[str]
 
 
 def write(path: Path, settings: Mapping[str, Any]) -> list[str]:
-    """Put the settings into the stack file `path`, comments and order kept, and return what
-    changed, one line each.
+    """Write the settings into the stack file `path`; comments and order are kept. Returns the
+    changes, one line each.
 
-    The whole file is checked by the program's own rules first; raises PlanError, and then nothing
-    was written.
+    The whole file is checked by the program's own rules first. Raises PlanError with the problems
+    that the change would cause; then nothing is written.
     """
     yaml = _round_trip()
     before = path.read_text()
@@ -79,7 +79,7 @@ def _round_trip() -> Any:
 
 
 def _check(path: Path, before: str, after: str) -> None:
-    """Let the program judge the file as it would be; what was wrong before doesn't count."""
+    """Check the changed file by the program's own rules; problems that it had before don't count."""
     earlier = {problem.field for problem in _problems(path, before)}
     new = [problem for problem in _problems(path, after) if problem.field not in earlier]
     if new:

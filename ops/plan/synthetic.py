@@ -1,4 +1,4 @@
-"""Loads that need nobody's data: S1 to S9, each with what is done to the cluster meanwhile."""
+"""Built-in loads S1 to S9, each with its disturbances: losses, stock-outs, a missing metric."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ HOUR, DAY = 3600.0, 86400.0
 
 @dataclass(frozen=True)
 class Synthetic:
-    """A named load: what it is, how long it lasts by default, how its rate (share of the peak)
-    runs, and its disturbances.
+    """A built-in load: what it is (`about`), its usual length, its rate over time as a share of the
+    peak, and its disturbances.
     """
 
     about: str
@@ -31,15 +31,17 @@ def _flat(t: np.ndarray) -> np.ndarray:
 
 
 def _bursts(t: np.ndarray) -> np.ndarray:
-    """Five minutes of four times the load in each half hour; the height of the bursts differs."""
+    """Each half hour ends with five minutes of up to four times the load; the bursts differ in
+    height.
+    """
     number = (t // 1800).astype(int)
     height = 0.6 + 0.4 * (np.sin(number * 12.9898) * 43758.5453 % 1.0)
     return np.where(t % 1800 >= 1500, height, 0.25)
 
 
 def _day(t: np.ndarray) -> np.ndarray:
-    """Mean and peak of a public production trace of a generative service: highest hour 3.2 times
-    the mean, lowest 0.06 of it.
+    """A day with mean and peak of a public production trace of a generative service: the highest
+    hour has 3.2 times the mean, the lowest 0.06 of it.
     """
     hour = t / HOUR % 24.0
     day = np.minimum(np.exp(-(((hour - 11.0 + 12) % 24 - 12) ** 2) / (2 * 1.9**2)), 1.0)
@@ -54,8 +56,8 @@ def _kill(notice: float, zone: int | None = None) -> Callable[[float], Disturban
 
 
 def _stock_out(seconds: float) -> Disturbances:
-    """Spot is lost and out of stock for an hour (a third of the trace when it is shorter than
-    three).
+    """Half of the preemptible nodes are lost, and none can be bought for an hour (for a third of
+    the trace where that is shorter).
     """
     begin, length = seconds / 3, min(HOUR, seconds / 3)
     return Disturbances(
@@ -98,8 +100,8 @@ TRACES: dict[str, Synthetic] = {
 
 
 def make(name: str, peak: float, seconds: float | None = None) -> tuple[Trace, Disturbances]:
-    """The trace `name` with a highest minute of `peak` requests/s, lasting `seconds` (default: its
-    own length).
+    """The built-in load `name` and its disturbances, with a highest minute of `peak` requests/s,
+    for `seconds` (default: its usual length).
     """
     entry = TRACES[name]
     length = seconds or entry.seconds

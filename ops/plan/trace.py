@@ -1,4 +1,4 @@
-"""A load: requests per second over time."""
+"""A trace: requests per second over time."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ class Trace:
         return float(self.per_step(self.seconds, 1)[0] / self.seconds)
 
     def scaled(self, peak: float) -> Trace:
-        """The same shape with this highest rate of a minute."""
+        """The same shape, scaled to a highest minute of `peak` requests per second."""
         return Trace(
             self.name, self.times, self.rates * (peak / self.peak), self.seconds, self.exact
         )
 
 
 def read(path: Path) -> Trace:
-    """A CSV file with the columns seconds and qps, rising times; the last row lasts as long as the
-    one before. Raises PlanError.
+    """The trace in a CSV file with the columns seconds (rising) and qps; the last row lasts as long
+    as the one before. Raises PlanError.
     """
     problems = Problems()
     rows: list[tuple[float, float]] = []
