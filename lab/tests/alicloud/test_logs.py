@@ -97,7 +97,7 @@ def test_the_official_sdk_reads_rows_and_meta(lab: CloudDouble) -> None:
         line=2,
         reverse=True,
     )
-    body = (
+    body: Any = (
         client(lab)
         .get_logs_v2with_options(
             PROJECT, STORE, request, models.GetLogsV2Headers(), clients.runtime(lab)

@@ -70,13 +70,14 @@ def test_status_shows_memory_of_every_process_and_its_exit_status_tells(lab: Lab
 def test_a_part_that_dies_is_started_again_and_counted(lab: Lab) -> None:
     before = outside_pid(lab, "kube-scheduler")
     os.kill(before, signal.SIGKILL)
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
+    end = time.monotonic() + 300
+    while True:
         (part,) = [part for part in lab.status()["components"] if part["name"] == "kube-scheduler"]
         if part["state"] == "ready" and part["restarts"] >= 1:
             break
+        assert time.monotonic() < end, f"not started again: {part}"
         time.sleep(0.1)
-    assert part["state"] == "ready" and part["restarts"] == 1 and part["pid"] != before
+    assert part["restarts"] == 1 and part["pid"] != before
 
 
 @pytest.fixture(scope="module")

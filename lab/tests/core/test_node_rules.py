@@ -121,7 +121,7 @@ def waits(seconds: float, *pods: dict[str, Any]) -> dict[str, float]:
 
 
 WAITS = node_rules.Waits(2, 30)
-SMALL = {"containers": [{"name": "c", "resources": {"requests": {"cpu": "1"}}}]}
+SMALL: dict[str, Any] = {"containers": [{"name": "c", "resources": {"requests": {"cpu": "1"}}}]}
 
 
 def test_a_pod_with_a_gpu_is_let_wait_thirty_seconds_and_one_without_two() -> None:

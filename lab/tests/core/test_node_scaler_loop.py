@@ -96,7 +96,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 def scaler(world: World) -> Autoscaler:
     made = Autoscaler.__new__(Autoscaler)
     made.clock, made.waits, made.config = 1.0, Waits(2, 30), {}
-    made.kube, made._cloud = world, world.cloud  # type: ignore[assignment, method-assign]
+    made.kube, made._cloud = world, world.cloud  # type: ignore[assignment, method-assign]  # a World plays both
     made.unneeded, made.first_seen, made.draining, made.told, made.ordered = (
         {},
         {},

@@ -22,7 +22,7 @@ def test_node_instant_scaling_orders_without_a_look_at_the_preemptible_stock(
     asked: list[Any] = []
     blind = Autoscaler.__new__(Autoscaler)
     blind.config, blind.ordered = {"scaler_type": scaler}, set()
-    blind._cloud = lambda method, path, body=None: asked.append((path, body))  # type: ignore[method-assign]
+    blind._cloud = lambda method, path, body=None: asked.append((path, body))  # type: ignore[method-assign]  # notes what it asks
     blind._order(node_rules.Growth(order={"gpu": 2}), {"gpu": pool()})
     assert asked == [("/_lab/nodepools/gpu/scale", {"delta": 2, "market": market})]
 

@@ -141,7 +141,7 @@ def test_the_api_servers_certificate_is_good_for_every_way_to_it(tmp_path: pathl
 
 
 def spec(code: str, **options: object) -> Spec:
-    return Spec("part", [sys.executable, "-c", code], **options)  # type: ignore[arg-type]
+    return Spec("part", [sys.executable, "-c", code], **options)  # type: ignore[arg-type]  # options of several types
 
 
 async def until(part: Part, state_: str) -> None:

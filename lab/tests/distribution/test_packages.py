@@ -40,7 +40,9 @@ def test_every_file_that_the_lab_reads_is_in_the_distribution() -> None:
 def test_the_versions_that_are_tested_here_are_in_the_declared_ranges() -> None:
     found = []
     for requirement in DECLARED["project"]["dependencies"]:
-        name, ranges = re.fullmatch(r"([a-z0-9-]+)(.*)", requirement).groups()  # type: ignore[union-attr]
+        split = re.fullmatch(r"([a-z0-9-]+)(.*)", requirement)
+        assert split, f"{requirement}: expected a name and its range"
+        name, ranges = split.groups()
         installed = _number(metadata.version(name))
         for operator, bound in re.findall(r"(>=|<)([\d.]+)", ranges):
             limit = _number(bound)

@@ -113,7 +113,7 @@ class Around:
 
     def make(self, restart: str = "Always", **spec: Any) -> Container:
         """A container of this pod."""
-        self.container = Container(self, {"name": "c", "image": "busybox", **spec}, restart)  # type: ignore[arg-type]
+        self.container = Container(self, {"name": "c", "image": "busybox", **spec}, restart)  # type: ignore[arg-type]  # a double with the methods that are called
         return self.container
 
 

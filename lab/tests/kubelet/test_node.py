@@ -47,7 +47,7 @@ class FakePod:
 def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Node:
     monkeypatch.setattr(module, "Pod", FakePod)
     monkeypatch.setattr(module, "evict", lambda api, pod: f"evict {pod['metadata']['uid']}")
-    return Node(FakeAgent(tmp_path), INSTANCE)  # type: ignore[arg-type]
+    return Node(FakeAgent(tmp_path), INSTANCE)  # type: ignore[arg-type]  # a double with the methods that are called
 
 
 def pod(phase: str = "Pending", deleted: bool = False) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def pod(phase: str = "Pending", deleted: bool = False) -> dict[str, Any]:
 def test_a_new_pod_is_started_once_and_then_updated(node: Node) -> None:
     node.on_pod_event("ADDED", pod())
     node.on_pod_event("MODIFIED", pod("Running"))
-    assert node.pods["u"].did == ["start", "update"]  # type: ignore[attr-defined]
+    assert node.pods["u"].did == ["start", "update"]  # type: ignore[attr-defined]  # a FakePod
 
 
 def test_a_removed_pod_is_killed_at_once(node: Node) -> None:
@@ -85,4 +85,4 @@ def test_an_unknown_pod_on_its_way_out_is_let_go_without_being_started(
 ) -> None:
     node.on_pod_event("ADDED", pod(phase, deleted=True))
     assert node.pods == {}
-    assert node.agent.spawned == ["evict u"]  # type: ignore[attr-defined]
+    assert node.agent.spawned == ["evict u"]  # type: ignore[attr-defined]  # a FakeAgent

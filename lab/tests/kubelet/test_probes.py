@@ -149,11 +149,8 @@ def test_thresholds_count_results_in_a_row() -> None:
 
 def test_only_readiness_may_need_more_than_one_success() -> None:
     spec = {"successThreshold": 3, "failureThreshold": 0, "terminationGracePeriodSeconds": 4}
-    assert [Probe.of(kind, spec).success for kind in ("readiness", "liveness", "startup")] == [
-        3,
-        1,
-        1,
-    ]  # type: ignore[union-attr]
+    probes = [Probe.of(kind, spec) for kind in ("readiness", "liveness", "startup")]
+    assert [probe and probe.success for probe in probes] == [3, 1, 1]
     liveness = Probe.of("liveness", spec)
     assert liveness is not None
     assert (liveness.failure, liveness.period, liveness.timeout, liveness.grace) == (3, 10, 1, 4)

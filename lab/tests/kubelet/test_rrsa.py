@@ -104,28 +104,28 @@ async def test_an_endpoint_that_does_not_answer_is_named() -> None:
 
 
 async def test_the_token_is_the_fuse_pods_for_the_sts_audience() -> None:
-    api = FakeApi()
-    assert await service_account_token(api, "csi-fuse-ossfs") == "a.b.c"  # type: ignore[arg-type]
+    api: Any = FakeApi()
+    assert await service_account_token(api, "csi-fuse-ossfs") == "a.b.c"
     path, body = api.posts[0]
     assert path == "/api/v1/namespaces/ack-csi-fuse/serviceaccounts/csi-fuse-ossfs/token"
     assert body["spec"]["audiences"] == ["sts.aliyuncs.com"]
 
 
 async def test_a_missing_service_account_is_named() -> None:
+    api: Any = FakeApi()
     with pytest.raises(
         MountError,
         match=r"cannot get a token of service account ack-csi-fuse/missing: serviceaccounts",
     ):
-        await service_account_token(FakeApi(), "missing")  # type: ignore[arg-type]
+        await service_account_token(api, "missing")
 
 
 async def test_without_rrsa_the_volumes_own_keys_are_used_and_a_public_bucket_needs_none() -> None:
     own = OssOptions("b", "http://x", "r", key_id="a", key_secret="s")
-    assert await credentials(FakeApi(), own, ACCOUNT) == Keys("a", "s")  # type: ignore[arg-type]
-    assert (
-        await credentials(FakeApi(), OssOptions("b", "http://x", "r", auth_type="public"), ACCOUNT)
-        is None
-    )  # type: ignore[arg-type]
+    public = OssOptions("b", "http://x", "r", auth_type="public")
+    api: Any = FakeApi()
+    assert await credentials(api, own, ACCOUNT) == Keys("a", "s")
+    assert await credentials(api, public, ACCOUNT) is None
 
 
 class Bucket:
@@ -225,5 +225,5 @@ async def test_a_failed_mount_leaves_nothing_behind(bucket: Any, tmp_path: Path)
 
     public = OssOptions("models", "http://x", "r", path="/models", auth_type="public")
     with pytest.raises(MountError, match=r"code = NotFound .*NoSuchBucket"):
-        await ossmount.mount(FakeApi(), public, ACCOUNT, tmp_path / "v", in_thread)  # type: ignore[arg-type]
+        await ossmount.mount(FakeApi(), public, ACCOUNT, tmp_path / "v", in_thread)  # type: ignore[arg-type]  # a double with the methods that are called
     assert not (tmp_path / "v").exists()

@@ -81,7 +81,7 @@ OBJECTS: dict[str, dict[str, Any]] = {
 
 async def mount(folder: Path, api: FakeApi | None = None, **volume: Any) -> Path:
     """Mounts one volume and returns its directory."""
-    work = Volumes(api or FakeApi(OBJECTS), Account("1", "c"))  # type: ignore[arg-type]
+    work = Volumes(api or FakeApi(OBJECTS), Account("1", "c"))  # type: ignore[arg-type]  # a double with the methods that are called
     await work.mount(POD, {"name": "v", **volume}, folder / "v", {"status.podIP": "10.244.0.2"})
     return folder / "v"
 

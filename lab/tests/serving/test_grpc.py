@@ -61,8 +61,9 @@ def test_predict_agrees_with_rest_and_names_the_version(
 def test_an_unknown_model_is_not_found(channel: grpc.Channel) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         call(channel, PREDICTION + "Predict", predict_request("nope"), "PredictResponse")
-    assert caught.value.code() == grpc.StatusCode.NOT_FOUND  # type: ignore[attr-defined]
-    assert caught.value.details() == "Servable not found for request: Latest(nope)"  # type: ignore[attr-defined]
+    error: Any = caught.value  # grpcio's stubs do not say that it is a Call as well
+    assert error.code() == grpc.StatusCode.NOT_FOUND
+    assert error.details() == "Servable not found for request: Latest(nope)"
 
 
 def test_a_missing_input_is_named(channel: grpc.Channel) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import importlib
 import os
 import subprocess
 import sys
@@ -14,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from numpy._core import _multiarray_umath
 
 from lab.toolchain import ToolchainError, elf, tensorflow
 from lab.toolchain.progress import Board
@@ -139,7 +139,7 @@ def test_two_at_once_unpack_it_once(release: Release) -> None:
 def test_a_full_disk_is_said_before_anything_is_downloaded(
     release: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = tensorflow.shutil._ntuple_diskusage(2**30, 2**30, 100)  # type: ignore[attr-defined]
+    usage = tensorflow.shutil._ntuple_diskusage(2**30, 2**30, 100)  # type: ignore[attr-defined]  # the type that shutil gives
     monkeypatch.setattr(tensorflow.shutil, "disk_usage", lambda _: usage)
     with pytest.raises(
         ToolchainError,
@@ -180,7 +180,8 @@ def test_a_written_library_is_loaded_and_holds_every_name(tmp_path: Path) -> Non
 
 def test_undefined_symbols_are_read_from_a_real_library(tmp_path: Path) -> None:
 
-    names = elf.undefined(Path(str(_multiarray_umath.__file__)), ("Py",))
+    library = importlib.import_module("numpy._core._multiarray_umath").__file__
+    names = elf.undefined(Path(str(library)), ("Py",))
     assert "PyErr_SetString" in names
     (tmp_path / "text").write_bytes(
         b"not a library at all, but long enough to hold a header of sixty-four bytes"
