@@ -64,7 +64,7 @@ BLOCKS = {
 """Terraform's name of a repeated block, which Pulumi calls by its plural."""
 FREE = ("tags",)
 """Maps whose keys are a user's own."""
-OWN = re.compile(r"pulumi\.com/")
+PROVIDER_ANNOTATION = re.compile(r"pulumi\.com/")
 """Annotations that speak to the Pulumi provider."""
 
 
@@ -168,7 +168,7 @@ def manifests(resources: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         notes = {
             key: value
             for key, value in (metadata.pop("annotations", None) or {}).items()
-            if not OWN.search(key)
+            if not PROVIDER_ANNOTATION.search(key)
         }
         metadata |= {
             "name": one["outputs"]["metadata"]["name"],

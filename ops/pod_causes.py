@@ -41,7 +41,7 @@ class Finding:
 
     subject: str
     cause: str
-    said: str
+    message: str
     """The cluster's own words."""
     remedy: str
     log: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ class Finding:
     def lines(self) -> list[str]:
         """The finding as lines for the terminal."""
         found = [f"  {self.subject}", f"    cause: {self.cause}"]
-        found += [f"    said:  {self.said}"] if self.said else []
+        found += [f"    said:  {self.message}"] if self.message else []
         found += [f"    do:    {self.remedy}"]
         return found + (
             ["    its last lines:", *(f"      {line}" for line in self.log)] if self.log else []
@@ -807,4 +807,4 @@ def _merged(found: list[Finding]) -> list[Finding]:
 
 
 def _rest(finding: Finding) -> tuple[str, str, str, tuple[str, ...]]:
-    return finding.cause, finding.said, finding.remedy, finding.log
+    return finding.cause, finding.message, finding.remedy, finding.log

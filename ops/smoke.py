@@ -78,7 +78,7 @@ def ask(
     there was no prediction.
     """
     try:
-        answer, hints = asked(stack, sentence, connect, wait)
+        answer, hints = get_answer(stack, sentence, connect, wait)
     except SmokeError as failure:
         print(f"error: {failure}", file=sys.stderr)
         return 1
@@ -93,7 +93,7 @@ def after_up(stack: Stack) -> None:
     printed as a hint.
     """
     try:
-        answer, hints = asked(stack)
+        answer, hints = get_answer(stack)
     except NotAskedError as reason:
         print(f"The pods are ready. The model was not asked: {reason}")
         return
@@ -107,7 +107,7 @@ def after_up(stack: Stack) -> None:
         print(f"\nStill to do: {hint}")
 
 
-def asked(
+def get_answer(
     stack: Stack, sentence: str = "", connect: tuple[str, int] | None = None, wait: float = WAIT
 ) -> tuple[Answer, list[str]]:
     """The model's answer, and hints for the user. Raises SmokeError, NotAskedError."""

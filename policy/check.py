@@ -35,7 +35,7 @@ class Violation:
         """Whether the violation keeps the stack from being deployed."""
         return self.rule.level == MANDATORY and not self.waiver
 
-    def plain(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """The violation as a JSON object."""
         resource = {"resource": self.resource.name, "urn": self.resource.urn}
         return {
@@ -120,7 +120,7 @@ def main(arguments: list[str]) -> int:
             "resources": len(deployment.resources),
         }
         options.json.write_text(
-            json.dumps({**counts, "violations": [one.plain() for one in violations]}, indent=2)
+            json.dumps({**counts, "violations": [one.as_dict() for one in violations]}, indent=2)
             + "\n"
         )
     print(report(deployment, violations))

@@ -39,22 +39,22 @@ def _policy(rule: Rule, waivers: tuple[Waiver, ...]) -> Policy:
 
         def whole(args: StackValidationArgs, report: Any) -> None:
             resources = tuple(
-                Resource(one.urn, plain(one.props), one.opts.protect) for one in args.resources
+                Resource(one.urn, unwrap(one.props), one.opts.protect) for one in args.resources
             )
             stack = resources[0].stack if resources else ""
             for resource, message in rule.check(Deployment(stack, resources)):
                 if not _waived(rule, resource, waivers):
                     report(message, resource.urn)
 
-        return StackValidationPolicy(rule.name, rule.says, whole, level)
+        return StackValidationPolicy(rule.name, rule.description, whole, level)
 
     def each(args: ResourceValidationArgs, report: Any) -> None:
-        resource = Resource(args.urn, plain(args.props), args.opts.protect)
+        resource = Resource(args.urn, unwrap(args.props), args.opts.protect)
         for _, message in rule.check(Deployment(resource.stack, (resource,))):
             if not _waived(rule, resource, waivers):
                 report(message)
 
-    return ResourceValidationPolicy(rule.name, rule.says, each, level)
+    return ResourceValidationPolicy(rule.name, rule.description, each, level)
 
 
 def _waived(rule: Rule, resource: Resource, waivers: tuple[Waiver, ...]) -> bool:
@@ -62,21 +62,21 @@ def _waived(rule: Rule, resource: Resource, waivers: tuple[Waiver, ...]) -> bool
     return any(one.covers(rule.name, resource.stack, resource, today) for one in waivers)
 
 
-def plain(value: Any) -> Any:
+def unwrap(value: Any) -> Any:
     """Ordinary dictionaries and lists of the SDK's proxies, which raise where a value isn't
     known.
     """
     if isinstance(value, Mapping):
-        return {key: _known(value, key) for key in value}
+        return {key: _unwrap_item(value, key) for key in value}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_known(value, at) for at in range(len(value))]
+        return [_unwrap_item(value, at) for at in range(len(value))]
     return (
         int(value) if isinstance(value, float) and value.is_integer() else value
     )  # on the wire every number is a float
 
 
-def _known(value: Any, key: Any) -> Any:
+def _unwrap_item(value: Any, key: Any) -> Any:
     try:
-        return plain(value[key])
+        return unwrap(value[key])
     except UnknownValueError:
         return UNKNOWN

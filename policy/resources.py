@@ -66,7 +66,7 @@ def dig(value: Any, *path: str | int) -> Any:
     return value
 
 
-def known(value: Any) -> bool:
+def is_known(value: Any) -> bool:
     """Whether a value is set and readable: neither unknown before the deployment nor a secret."""
     return value is not None and value not in (UNKNOWN, HIDDEN)
 
@@ -75,7 +75,7 @@ def listed(value: Any) -> list[Any]:
     """A list, a single value as a list of one, and nothing for what is missing or not known."""
     if isinstance(value, list):
         return value
-    return [value] if known(value) else []
+    return [value] if is_known(value) else []
 
 
 def texts(value: Any, path: str = "") -> Iterator[tuple[str, str, str]]:

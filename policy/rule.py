@@ -19,7 +19,7 @@ class Rule:
     """One policy. `each` judges a resource alone, `whole` judges resources by each other."""
 
     name: str
-    says: str
+    description: str
     """What must hold, and why, in one sentence."""
     each: Callable[[Resource, str], Iterator[str]] | None = None
     """Judges one resource of the stack named: what is wrong with it."""

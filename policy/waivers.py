@@ -51,11 +51,11 @@ def load(path: pathlib.Path = FILE, policies: Iterable[str] = ()) -> tuple[Waive
         raise WaiverError(f"{path}: {error}: expected a list of waivers") from None
     if not isinstance(entries, list):
         raise WaiverError(f"{path}: expected a list of waivers, found {type(entries).__name__}")
-    known = set(policies)
+    names = set(policies)
     mistakes = [
         f"{path} entry {number}: {text}"
         for number, entry in enumerate(entries, 1)
-        for text in _mistakes(entry, known)
+        for text in _mistakes(entry, names)
     ]
     if mistakes:
         raise WaiverError("\n".join(mistakes))

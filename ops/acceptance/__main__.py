@@ -11,7 +11,7 @@ import os
 import sys
 
 from ops.acceptance.items import ITEMS
-from ops.acceptance.runner import grouped, prove, seeds_of
+from ops.acceptance.runner import prove, seeds_of, sessions
 from ops.engine.cli import ROOT
 
 
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
         return 2
     os.chdir(ROOT)
     try:
-        results = [prove(numbers, ITEMS) for numbers in grouped(wanted, ITEMS)]
+        results = [prove(numbers, ITEMS) for numbers in sessions(wanted, ITEMS)]
     except KeyboardInterrupt:
         print("\ninterrupted: nothing is proved; the same command begins anew", file=sys.stderr)
         return 130

@@ -24,7 +24,7 @@ SLOWEST = ("ELASTIC_CLOCK", "2")
 """Where the same two cores are the control plane and five hundred booting nodes."""
 
 
-def _judged(cases: list[tuple[str, bool]]) -> list[str]:
+def _judge_doubles(cases: list[tuple[str, bool]]) -> list[str]:
     """The table of doubles and judges; what passed gets today's date in lab/docs/doubles.md."""
     doubles.keep(cases)
     return doubles.table(cases)
@@ -279,6 +279,6 @@ ITEMS = {
         "every double has a judge; the cloud double against the models of the official SDK packages, in every one of its actions",
         (*doubles.tests(), "tests/unit/test_doubles_page.py"),
         "0 unknown fields read, 0 missing required ones taken, 0 fields answered that the models don't know",
-        after=_judged,
+        after=_judge_doubles,
     ),
 }

@@ -64,7 +64,7 @@ class Outcome:
         )
 
 
-def grouped(wanted: Sequence[str], items: Mapping[str, Item]) -> list[list[str]]:
+def sessions(wanted: Sequence[str], items: Mapping[str, Item]) -> list[list[str]]:
     """The items as sessions: those that run together come where the first of them is asked for."""
     groups: dict[object, list[str]] = {}
     for number in dict.fromkeys(wanted):
@@ -93,10 +93,12 @@ def prove(numbers: Sequence[str], items: Mapping[str, Item], root: pathlib.Path 
         )
         settings = {"ELASTIC_SEED": str(seed), **dict(chosen[numbers[0]].settings)}
         outcomes.append(session(list(checks), settings, root))
-        keep(seed, outcomes[-1].figures)
+        append_figures(seed, outcomes[-1].figures)
     return all(
         [  # noqa: C419 - every item prints its closing line, also after one that does not hold
-            closing(number, item, [outcome.of(item) for outcome in outcomes], len(asked[number]))
+            print_closing_line(
+                number, item, [outcome.of(item) for outcome in outcomes], len(asked[number])
+            )
             for number, item in chosen.items()
         ]
     )
@@ -149,7 +151,7 @@ def session(
         return Outcome(_cases(report), [json.loads(line) for line in found])
 
 
-def closing(number: str, item: Item, outcomes: Sequence[Outcome], seeds: int) -> bool:
+def print_closing_line(number: str, item: Item, outcomes: Sequence[Outcome], seeds: int) -> bool:
     """Prints the closing line: number, figures, bound, holds or not. A seed without a case is no
     proof.
     """
@@ -160,7 +162,7 @@ def closing(number: str, item: Item, outcomes: Sequence[Outcome], seeds: int) ->
     holds = all(cases) and all(outcome.cases for outcome in outcomes[:seeds])
     ran = f"{sum(cases)} of {len(cases)} checks passed" if cases else "no check ran"
     seen = sum(bool(outcome.cases) for outcome in outcomes)
-    shown = "; ".join([*combined(found for outcome in outcomes for found in outcome.figures), ran])
+    shown = "; ".join([*summarize(found for outcome in outcomes for found in outcome.figures), ran])
     times = f" ({seen} seeds)" if seen > 1 else ""
     print(
         f"{number}{times}  {shown}  bound: {item.bound}  {'holds' if holds else 'DOES NOT HOLD'}",
@@ -169,7 +171,7 @@ def closing(number: str, item: Item, outcomes: Sequence[Outcome], seeds: int) ->
     return holds
 
 
-def combined(entries: Iterable[dict]) -> list[str]:
+def summarize(entries: Iterable[dict]) -> list[str]:
     """Each figure once: texts as they are, numbers as median and worst of everything measured under
     that name.
     """
@@ -188,7 +190,7 @@ def combined(entries: Iterable[dict]) -> list[str]:
     return list(lines)
 
 
-def keep(seed: int, figures: Iterable[dict]) -> None:
+def append_figures(seed: int, figures: Iterable[dict]) -> None:
     """Appends the figures to figures.jsonl in PROVE_KEEP, if that names a directory; the elastic
     checks keep their recorded runs there.
     """

@@ -20,7 +20,14 @@ import time
 from collections import Counter
 
 from ops.check import require_good
-from ops.drift.compare import Difference, differences, is_real, is_settled, plain, without_program
+from ops.drift.compare import (
+    Difference,
+    as_dicts,
+    differences,
+    is_real,
+    is_settled,
+    without_program,
+)
 from ops.drift.events import Events, events
 from ops.engine.cli import TAKE_BACK, Stack, environment, removed_afterwards, require_cli
 from ops.preview_comment.document import PreviewFormatError
@@ -65,12 +72,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     stack = Stack(options.stack)
     try:
-        result, read = looked_at(stack, options.program)
+        result, read = read_differences(stack, options.program)
     except PreviewFormatError as error:
         print(f"error: stack {stack.name}: {error}", file=sys.stderr)
         return 1
     if options.json:
-        options.json.write_text(json.dumps(plain(result), indent=1, ensure_ascii=False) + "\n")
+        options.json.write_text(json.dumps(as_dicts(result), indent=1, ensure_ascii=False) + "\n")
     print(report(stack.name, read, result))
     return DIFFERENT if any(map(is_real, result)) else 0
 
@@ -93,7 +100,7 @@ def report(stack: str, read: int, found: list[Difference]) -> str:
     return "\n".join([*lines, f"{stack}: {read} resources looked at, {listed or 'none differs'}"])
 
 
-def looked_at(stack: Stack, program: bool) -> tuple[list[Difference], int]:
+def read_differences(stack: Stack, program: bool) -> tuple[list[Difference], int]:
     """The differences, and how many resources were read. Raises PreviewFormatError when it can't be
     told what differs.
     """

@@ -89,7 +89,7 @@ def without_program(found: Events) -> list[Difference]:
     return sorted_
 
 
-def plain(found: list[Difference]) -> list[dict[str, Any]]:
+def as_dicts(found: list[Difference]) -> list[dict[str, Any]]:
     """The differences as JSON objects."""
     return [asdict(one) for one in found]
 

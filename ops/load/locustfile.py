@@ -22,8 +22,8 @@ from ops.endpoint import authorization, credentials
 from ops.load.latency_by_second import LatencyBySecond
 from ops.load.load_spec import LoadSpec
 
-PLACE = LoadSpec(Path(os.environ["LOAD_SPEC"]))
-SPEC: dict[str, Any] = PLACE.read()
+SPEC_FILE = LoadSpec(Path(os.environ["LOAD_SPEC"]))
+SPEC: dict[str, Any] = SPEC_FILE.read()
 PER_USER = 0.5  # requests a second of one user
 DICE = random.Random(SPEC["seed"])
 HEADERS = {
@@ -64,7 +64,7 @@ class Shape(LoadTestShape):
         since = (
             self.get_run_time() if SPEC["begun"] is None else max(0.0, time.time() - SPEC["begun"])
         )
-        profile, modelled = PLACE.profile(), since * SPEC["clock"]
+        profile, modelled = SPEC_FILE.profile(), since * SPEC["clock"]
         if modelled >= profile.seconds:
             return None
         return max(1, math.ceil(profile.rate(modelled) / PER_USER)), 1000.0

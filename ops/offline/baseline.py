@@ -186,7 +186,7 @@ def _ordered(resources: list[Resource]) -> list[Resource]:
     return list(done.values())
 
 
-def settled(document: dict[str, Any]) -> bool:
+def is_fully_known(document: dict[str, Any]) -> bool:
     """Whether no input in the plan depends on an answer of the cloud any longer."""
     return UNKNOWN not in json.dumps(
         [step.get("newState", {}).get("inputs") for step in document["steps"]]

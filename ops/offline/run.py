@@ -94,7 +94,7 @@ def _lay_base(workspace: Workspace, source: pathlib.Path) -> str:
         problem = _import(
             workspace, program, baseline.state_of(document, json.loads(plan.read_text()))
         )
-        if problem or baseline.settled(document):
+        if problem or baseline.is_fully_known(document):
             return problem
     return "values in its plan are still unknown before a deployment"
 

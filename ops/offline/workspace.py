@@ -24,7 +24,7 @@ PASSPHRASE = "offline"
 """Of stack files in a directory that is gone after the preview. It guards placeholders."""
 ACCOUNT = "1000000000000000"
 VERSION = "1.36.1-aliyun.1"
-KEPT = (
+INHERITED = (
     "HOME",
     "USER",
     "LOGNAME",
@@ -111,7 +111,7 @@ class Workspace:
         """
         from lab import toolchain  # noqa: PLC0415 - 0.14 s; settings are read without it
 
-        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+        kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
         paths = [
             str(toolchain.find("pulumi").path.parent),
             str(pathlib.Path(sys.executable).parent),

@@ -10,7 +10,7 @@ import sys
 
 from ops.preview_comment import build, page, policies, post
 from ops.preview_comment.document import Preview, PreviewFormatError, parse
-from ops.preview_comment.render import Given, marker, render
+from ops.preview_comment.render import CommentInput, marker, render
 
 
 def main(arguments: list[str]) -> int:
@@ -52,14 +52,14 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     try:
         marker(options.stack)
-        print(render(given(options)), end="")
+        print(render(read_inputs(options)), end="")
     except (PreviewFormatError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def given(options: argparse.Namespace) -> Given:
+def read_inputs(options: argparse.Namespace) -> CommentInput:
     """Reads the files. A failed preview may have left no document, or a part of one."""
     failed = options.failed.read_text(errors="replace") if options.failed else None
     text = (
@@ -76,7 +76,7 @@ def given(options: argparse.Namespace) -> Given:
     results = policies.gather(
         preview, options.policy.read_text(errors="replace") if options.policy else ""
     )
-    return Given(options.stack, preview, results, failed, options.note, options.region)
+    return CommentInput(options.stack, preview, results, failed, options.note, options.region)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from typing import Any
 from ops.preview_comment import policies, post
 from ops.preview_comment.document import Preview, PreviewFormatError, parse
 from ops.preview_comment.github import GitHub, GitHubError
-from ops.preview_comment.render import Given, marker, render
+from ops.preview_comment.render import CommentInput, marker, render
 
 LARGEST = 64 << 20
 """Bytes of one file that are read: more than any preview has."""
@@ -107,7 +107,7 @@ def publish(arguments: list[str]) -> int:
     return failed
 
 
-def read(directory: pathlib.Path) -> Given:
+def read(directory: pathlib.Path) -> CommentInput:
     """The inputs of a comment from the files that `build` left. Raises PreviewFormatError or
     ValueError.
     """
@@ -126,7 +126,7 @@ def read(directory: pathlib.Path) -> Given:
     base = str(facts.get("base") or "")[:40]
     against = f"against {base}" if base else "against nothing: everything shows as new"
     note = f"Previewed offline {against}. No cloud was asked: what was changed there by hand is not seen."
-    return Given(facts["stack"], preview, results, failed, note)
+    return CommentInput(facts["stack"], preview, results, failed, note)
 
 
 def _text(path: pathlib.Path) -> str:

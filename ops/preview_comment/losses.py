@@ -16,7 +16,7 @@ from ops.preview_comment.changes import shown_inputs
 from ops.preview_comment.document import Step
 from ops.preview_comment.markdown import code
 
-GOING = ("replace", "delete", "delete-replaced", "create-replacement", "import-replacement")
+REMOVALS = ("replace", "delete", "delete-replaced", "create-replacement", "import-replacement")
 Inputs = dict[str, Any]
 
 
@@ -46,7 +46,7 @@ def interruptions(steps: tuple[Step, ...]) -> list[Loss]:
     gone = [
         step
         for step in steps
-        if step.kind in INTERRUPTED and step.op in GOING and not _comes_first(step)
+        if step.kind in INTERRUPTED and step.op in REMOVALS and not _comes_first(step)
     ]
     until = {"delete": ""}
     said = [
@@ -59,7 +59,7 @@ def interruptions(steps: tuple[Step, ...]) -> list[Loss]:
 
 def is_loss(step: Step) -> bool:
     """Whether the step removes something that cannot simply be created again."""
-    return step.op in GOING and step.kind in LOST and not _comes_first(step)
+    return step.op in REMOVALS and step.kind in LOST and not _comes_first(step)
 
 
 def _comes_first(step: Step) -> bool:

@@ -29,7 +29,7 @@ STACK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
 @dataclass(frozen=True)
-class Given:
+class CommentInput:
     """What the comment is made from, beside the preview."""
 
     stack: str
@@ -53,7 +53,7 @@ def marker(stack: str) -> str:
     return f"<!-- pulumi-preview:{stack} -->"
 
 
-def render(given: Given) -> str:
+def render(given: CommentInput) -> str:
     """The whole comment in Markdown, at most `LIMIT` bytes of UTF-8."""
     gone = losses(given.preview.steps)
     head = [marker(given.stack), _verdict(given, gone)]
@@ -91,7 +91,7 @@ def _fill(text: str, sections: list[tuple[Step, str]], foot: str) -> str:
     return f"{text}\n\n**{sum(left.values())} more changes have no room here** ({listed}). All of them: `pulumi preview --diff`."
 
 
-def _verdict(given: Given, gone: list[Loss]) -> str:
+def _verdict(given: CommentInput, gone: list[Loss]) -> str:
     name = code(given.stack)
     if given.failed is not None:
         return f"## ❌ {name}: the preview failed"
@@ -174,7 +174,7 @@ def _counts(preview: Preview) -> str:
     )
 
 
-def _failure(given: Given) -> str:
+def _failure(given: CommentInput) -> str:
     """The errors, without colours and secrets: those the CLI attributes to something, else the end
     of what it printed.
     """

@@ -60,7 +60,7 @@ class Recorder:
         wall = time.time()
         return {"t": round((wall - self.meta["started"]) * self.clock, 3), "wall": round(wall, 3)}
 
-    def look(self) -> None:
+    def write_sample(self) -> None:
         """Writes one sample."""
         moment, pods, nodes = self._moment(), self.pods.objects, self.nodes.objects
         hpa = self.hpas.objects.get(self.meta["hpa"])
@@ -74,7 +74,7 @@ class Recorder:
         )
         self._samples.write(json.dumps({**moment, **row}) + "\n")
 
-    def note(self) -> None:
+    def write_events(self) -> None:
         """Writes the events since the last call."""
         moment = self._moment()
         for kind, now in (("pod", self.pods.objects), ("node", self.nodes.objects)):
@@ -140,10 +140,10 @@ def main() -> int:
     print("recording", flush=True)
     due = 0.0
     while not stop.is_set():
-        recorder.note()
+        recorder.write_events()
         if time.monotonic() >= due:
             due = time.monotonic() + options.interval
-            recorder.look()
+            recorder.write_sample()
         stop.wait(EVENTS_SECONDS)
     recorder.close()
     return 0

@@ -15,7 +15,7 @@ from pathlib import Path
 from ops.engine.cli import CommandFailed, Stack
 from ops.load.session import Session, SessionError, runs
 from ops.report import figures
-from ops.report.page import lines, note, page
+from ops.report.page import assumptions, lines, page
 from ops.report.plots import picture
 from ops.report.run import Run, RunError, read
 
@@ -58,7 +58,7 @@ def main() -> int:
             if options.live
             else options.run or newest()
         )
-        run = part(read(place), options.since, options.until)
+        run = between_moments(read(place), options.since, options.until)
     except (RunError, SessionError, CommandFailed) as error:
         print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
         return 1
@@ -68,7 +68,7 @@ def main() -> int:
     width = max(len(name) for name, _ in lines(run))
     for name, value in lines(run):
         print(f"{name:<{width}}  {value}")
-    print(note(run))
+    print(assumptions(run))
     (place / "report.html").write_text(page(run))
     (place / "report.json").write_text(
         json.dumps({"meta": run.meta, **figures.summary(run)}, indent=1, ensure_ascii=False)
@@ -79,7 +79,7 @@ def main() -> int:
     return 0
 
 
-def part(run: Run, since: float, until: float) -> Run:
+def between_moments(run: Run, since: float, until: float) -> Run:
     """What was recorded between two moments (modelled seconds). Raises RunError when nothing
     was.
     """

@@ -25,11 +25,11 @@ def page(run: Run) -> str:
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{title}</title><style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n<table>\n{rows}\n</table>\n"
-        f'<p class="note">{html.escape(note(run))}</p>\n{drawn}\n</body></html>\n'
+        f'<p class="note">{html.escape(assumptions(run))}</p>\n{drawn}\n</body></html>\n'
     )
 
 
-def note(run: Run) -> str:
+def assumptions(run: Run) -> str:
     """What the figures assume: clock factor, units, capacity of a pod, price date."""
     date, source = run.meta.get("price_date", "?"), run.meta.get("price_source", "?")
     return (

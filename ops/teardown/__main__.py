@@ -131,7 +131,7 @@ def teardown(stack: Stack, options: argparse.Namespace) -> int:
             quiet=stack.in_lab or not work.state.real,
         )
         wanted = work.destroy()
-    report = work.look(wanted)
+    report = work.scan(wanted)
     report.write(options.report)
     print(report.text(), file=sys.stdout if report.clean else sys.stderr)
     return 0 if report.clean else 1

@@ -67,7 +67,7 @@ _COMMANDS = {
     "pods": "kubectl get pods --namespace {id}",
     "object": "kubectl delete {of} {id}",
 }
-FOUND_AS = {
+SCAN_NAMES = {
     BUCKET: "bucket",
     POOL: "node pool",
     ROLE: "RAM role",
@@ -127,25 +127,25 @@ def leftover(
 class Kept:
     """What stays on purpose and is therefore no leftover: (kind, id)."""
 
-    things: frozenset[tuple[str, str]] = frozenset()
+    kept_ids: frozenset[tuple[str, str]] = frozenset()
 
     def __contains__(self, thing: Leftover) -> bool:
-        return (thing.kind, thing.id) in self.things
+        return (thing.kind, thing.id) in self.kept_ids
 
     def of(self, kind: str) -> frozenset[str]:
         """Ids of what stays, of one kind."""
-        return frozenset(identity for one, identity in self.things if one == kind)
+        return frozenset(identity for one, identity in self.kept_ids if one == kind)
 
 
 @dataclass(frozen=True)
 class Remains:
     """Result of a scan."""
 
-    found: tuple[Leftover, ...] = ()
+    leftovers: tuple[Leftover, ...] = ()
     unseen: tuple[Unseen, ...] = ()
 
     @property
-    def nothing(self) -> bool:
+    def empty(self) -> bool:
         """Whether everything was read and nothing is left."""
         return not self.found and not self.unseen
 
@@ -166,7 +166,7 @@ class Report:
     @property
     def clean(self) -> bool:
         """Whether everything was read and nothing is left, in the cloud or in the state."""
-        return self.remains.nothing and not self.in_state
+        return self.remains.empty and not self.in_state
 
     def text(self) -> str:
         """The report as text for the terminal."""
@@ -174,7 +174,7 @@ class Report:
         if self.kept:
             lines += [
                 "Stays on purpose:",
-                *(f"  {kind_of(one)} {one.id}" for one in self.kept if one.kind in FOUND_AS),
+                *(f"  {kind_of(one)} {one.id}" for one in self.kept if one.kind in SCAN_NAMES),
             ]
         if self.in_state:
             lines += [
@@ -182,10 +182,10 @@ class Report:
                 *(f"  {kind_of(one)} {one.id}" for one in self.in_state),
             ]
             lines += ["    make destroy deletes it"]
-        if self.remains.found:
+        if self.remains.leftovers:
             lines += [
-                f"Left ({len(self.remains.found)}):",
-                *(row for one in self.remains.found for row in _rows(one)),
+                f"Left ({len(self.remains.leftovers)}):",
+                *(row for one in self.remains.leftovers for row in _rows(one)),
             ]
         if self.remains.unseen:
             lines += [f"Not looked at ({len(self.remains.unseen)}); something may be left there:"]
@@ -197,7 +197,7 @@ class Report:
             ]
         else:
             lines += [
-                f"{self.stack}: {len(self.remains.found) + len(self.in_state)} left, {len(self.remains.unseen)} not looked at"
+                f"{self.stack}: {len(self.remains.leftovers) + len(self.in_state)} left, {len(self.remains.unseen)} not looked at"
             ]
         return "\n".join(lines)
 
@@ -206,7 +206,7 @@ class Report:
         return {
             "stack": self.stack,
             "clean": self.clean,
-            "left": [dataclasses.asdict(one) for one in self.remains.found],
+            "left": [dataclasses.asdict(one) for one in self.remains.leftovers],
             "unseen": [dataclasses.asdict(one) for one in self.remains.unseen],
             "inState": [{"urn": one.urn, "id": one.id} for one in self.in_state],
             "kept": [{"urn": one.urn, "id": one.id} for one in self.kept],

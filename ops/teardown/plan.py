@@ -32,7 +32,7 @@ from ops.preview_comment.cost import HOURS, Range, of_pool
 from ops.preview_comment.document import State
 from ops.preview_comment.losses import LOST
 from ops.teardown.guard import RefusedError
-from ops.teardown.leftovers import FOUND_AS, kind_of
+from ops.teardown.leftovers import SCAN_NAMES, kind_of
 
 STAGES = ("entry", "server", "volume", "node pool", "store", "cluster")
 """First to last."""
@@ -163,7 +163,7 @@ class Costs:
                 self._known[bucket] = None
         return self._known[bucket]
 
-    def held(self, one: Resource) -> str:
+    def contents_of(self, one: Resource) -> str:
         """Contents of a bucket as text; "" for other resources, or when they could not be read."""
         found = self._inside(one.id) if one.kind == BUCKET else None
         if not found:
@@ -171,7 +171,7 @@ class Costs:
         number, size, more = found
         return f"{number:,}{' or more' if more else ''} object versions, {size / 2**20:,.1f} MiB"
 
-    def to_keep(self, one: Resource) -> str:
+    def monthly_cost(self, one: Resource) -> str:
         """Monthly cost of keeping a resource, or why it is not known."""
         if one.kind == BUCKET:
             return self._bucket(one)
@@ -193,9 +193,9 @@ class Costs:
         )
         if not found or price is None:
             return "storage is billed by size; how much is in it could not be looked up"
-        return f"{self.held(one)}: about {found[1] / 2**30 * price:,.2f} CNY a month for storage"
+        return f"{self.contents_of(one)}: about {found[1] / 2**30 * price:,.2f} CNY a month for storage"
 
-    def saved(self, one: Resource) -> str:
+    def hourly_saving(self, one: Resource) -> str:
         """Hourly cost that ends with a node pool; "" for other resources."""
         price = of_pool(State(inputs=dict(one.inputs)), self._table) if one.kind == POOL else None
         if not isinstance(price, Range):
@@ -219,36 +219,38 @@ class Plan:
     """Left in place because the settings say so: the state forgets them."""
     unprotect: tuple[Resource, ...] = ()
     """Protected, and deleted because --unprotect was given."""
-    staying: tuple[Resource, ...] = ()
+    kept_resources: tuple[Resource, ...] = ()
     """What of `kept` exists outside of the state."""
 
     @property
-    def going(self) -> list[Resource]:
+    def to_delete(self) -> list[Resource]:
         """Resources that are deleted."""
         left = {one.urn for one in (*self.adopted, *self.retained)}
         return [one for stage in self.stages for one in stage.real if one.urn not in left]
 
     @property
-    def stays(self) -> list[Resource]:
+    def to_keep(self) -> list[Resource]:
         """Resources that still exist afterwards, on purpose."""
-        return [*self.staying, *self.adopted, *self.retained]
+        return [*self.kept_resources, *self.adopted, *self.retained]
 
     @property
-    def things(self) -> frozenset[tuple[str, str]]:
+    def kept_ids(self) -> frozenset[tuple[str, str]]:
         """(kind, id) of what stays, in the scan's terms, with what comes along with it."""
-        return found_as(self.stays)
+        return scan_ids(self.to_keep)
 
     @property
-    def of_others(self) -> frozenset[tuple[str, str]]:
+    def forgotten_ids(self) -> frozenset[tuple[str, str]]:
         """(kind, id) of what the state forgets: afterwards it does not belong to this stack."""
-        return found_as([*self.adopted, *self.retained])
+        return scan_ids([*self.adopted, *self.retained])
 
 
-def found_as(resources: Iterable[Resource]) -> frozenset[tuple[str, str]]:
+def scan_ids(resources: Iterable[Resource]) -> frozenset[tuple[str, str]]:
     """(kind, id) in the scan's terms; a node pool brings its scaling group."""
     resources = list(resources)
     named = {
-        (FOUND_AS[one.kind], one.id.rpartition(":")[2]) for one in resources if one.kind in FOUND_AS
+        (SCAN_NAMES[one.kind], one.id.rpartition(":")[2])
+        for one in resources
+        if one.kind in SCAN_NAMES
     }
     return frozenset(
         named
@@ -306,7 +308,7 @@ def show(plan: Plan, location: StackLocation, region: str, account: str, costs: 
     ]
     lines += (
         ["Goes, in this order:"]
-        if plan.going
+        if plan.to_delete
         else ["The state names nothing that could go; a look for remains follows."]
     )
     lines += [
@@ -316,13 +318,17 @@ def show(plan: Plan, location: StackLocation, region: str, account: str, costs: 
     ]
     lines += _block(
         "Lost for good:",
-        [_lost(one, costs) for one in plan.going if one.kind in LOST and _worth_saying(one)],
+        [_lost(one, costs) for one in plan.to_delete if one.kind in LOST and _worth_saying(one)],
     )
-    lines += _block("No longer paid for:", filter(None, (costs.saved(one) for one in plan.going)))
+    lines += _block(
+        "No longer paid for:", filter(None, (costs.hourly_saving(one) for one in plan.to_delete))
+    )
     lines += _block(
         "Protection is given up:", [f"{kind_of(one)} {one.id}" for one in plan.unprotect]
     )
-    lines += _block(f"Stays, in the state as well ({plan.kept_by}):", _staying(plan.staying, costs))
+    lines += _block(
+        f"Stays, in the state as well ({plan.kept_by}):", _staying(plan.kept_resources, costs)
+    )
     lines += _block(
         "Adopted once, left in place, forgotten by the state:", _staying(plan.adopted, costs)
     )
@@ -360,13 +366,13 @@ def _worth_saying(one: Resource) -> bool:
 
 def _lost(one: Resource, costs: Costs) -> str:
     sentence = LOST[one.kind](dict(one.inputs)).replace("*", "").replace("`", "")
-    held = costs.held(one)
+    held = costs.contents_of(one)
     return f"{sentence} ({held})" if held else sentence
 
 
 def _staying(resources: Iterable[Resource], costs: Costs) -> list[str]:
     resources = list(resources)
-    named = [one for one in resources if one.kind in FOUND_AS]
+    named = [one for one in resources if one.kind in SCAN_NAMES]
     more = len(resources) - len(named)
-    rows = [f"{kind_of(one)} {one.id}: {costs.to_keep(one)}" for one in named]
+    rows = [f"{kind_of(one)} {one.id}: {costs.monthly_cost(one)}" for one in named]
     return [*rows, f"and {more} parts and settings of them"] if more else rows

@@ -15,7 +15,7 @@ from ops.teardown import scan_cluster, scan_compute, scan_identity, scan_network
 from ops.teardown.leftovers import Kept, Leftover, Remains, Unseen
 
 
-def look(
+def scan_all(
     cloud: Cloud,
     location: StackLocation,
     reader: ClusterReader | None,

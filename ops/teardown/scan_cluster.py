@@ -20,7 +20,7 @@ PLURALS = {
 }
 BOOTSTRAP = "kubernetes.io/bootstrapping"
 """Label of the roles that Kubernetes itself makes."""
-LOOKED_AT = ("Namespace", "PersistentVolume")
+SCANNED_APART = ("Namespace", "PersistentVolume")
 """Kinds that have a look of their own."""
 
 
@@ -117,7 +117,7 @@ def forgotten(known: Sequence[Resource]) -> Iterator[Leftover]:
         kind = one.kind.rpartition(":")[2]
         if "/" not in one.id:
             why = "forgotten by the state; the cluster did not answer"
-            yield leftover(kind, one.id, why, "") if kind in LOOKED_AT else _object(one, why)
+            yield leftover(kind, one.id, why, "") if kind in SCANNED_APART else _object(one, why)
 
 
 def _object(one: Resource, why: str = "") -> Leftover:
@@ -133,7 +133,7 @@ def path_of(one: Resource) -> str:
     group, _, kind = one.kind.removeprefix("kubernetes:").rpartition(":")
     if (
         not one.kind.startswith("kubernetes:")
-        or kind in LOOKED_AT
+        or kind in SCANNED_APART
         or group.startswith("helm.sh")
         or not one.id
     ):

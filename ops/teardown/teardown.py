@@ -147,7 +147,7 @@ class Teardown:
 
     def _watch(self, wanted: plan.Plan) -> waits.Watch:
         stays = {
-            kind: {identity for one, identity in wanted.things if one == kind}
+            kind: {identity for one, identity in wanted.kept_ids if one == kind}
             for kind in ("bucket", "node pool", "Namespace")
         }
         return waits.Watch(
@@ -160,7 +160,7 @@ class Teardown:
         )
 
     def _own(self, wanted: plan.Plan) -> stack_location.StackLocation:
-        return stack_location.without(self.location, wanted.of_others | self.location.kept)
+        return stack_location.without(self.location, wanted.forgotten_ids | self.location.kept)
 
     def _environment(self) -> dict[str, str]:
         return UNREACHABLE if self.options.cluster_gone else {}
@@ -190,11 +190,11 @@ class Teardown:
         if any(changed):
             pending_operations.write(self.stack, state)
 
-    def look(self, wanted: plan.Plan) -> Report:
+    def scan(self, wanted: plan.Plan) -> Report:
         """Scans for leftovers and returns the report."""
-        kept = leftovers.Kept(wanted.things | self.location.kept)
+        kept = leftovers.Kept(wanted.kept_ids | self.location.kept)
         gone = self.location.cluster_made and not self._watch(wanted).clusters()
-        remains = scan.look(
+        remains = scan.scan_all(
             self.cloud,
             self._own(wanted),
             None if gone else self.reader,
@@ -205,15 +205,15 @@ class Teardown:
             why = f"{self.outside}; when it answers again, the same command without --cluster-gone looks at it"
             there = tuple(scan_cluster.forgotten(self._forgotten(wanted)))
             remains = leftovers.Remains(
-                (*remains.found, *there),
+                (*remains.leftovers, *there),
                 (*remains.unseen, Unseen(f"the inside of cluster {self.location.cluster}", why)),
             )
         left = tuple(one for one in self._read().real if one.urn not in wanted.kept)
         where = f"account {self.cloud.account}, region {self.cloud.region}, cluster {self.location.cluster or 'none'}"
-        return Report(self.stack.name, where, remains, left, tuple(wanted.stays))
+        return Report(self.stack.name, where, remains, left, tuple(wanted.to_keep))
 
     def _forgotten(self, wanted: plan.Plan) -> list[checkpoint.Resource]:
-        stay = {one.urn for one in wanted.stays}
+        stay = {one.urn for one in wanted.to_keep}
         return [one for one in self.known if one.urn not in stay]
 
 

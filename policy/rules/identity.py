@@ -7,7 +7,7 @@ import binascii
 import re
 from collections.abc import Iterator
 
-from policy.resources import UNKNOWN, Resource, known, listed, texts
+from policy.resources import UNKNOWN, Resource, is_known, listed, texts
 from policy.rule import Rule
 from policy.rules.storage import statements
 
@@ -65,7 +65,7 @@ def _has_value(resource: Resource, path: str) -> bool:
         int(part[1:-1]) if part.startswith("[") else part
         for part in re.findall(r"\[\d+\]|[^.\[\]]+", path)
     ]
-    return known(resource.at(*steps[:-1], "value"))
+    return is_known(resource.at(*steps[:-1], "value"))
 
 
 def least_privilege(resource: Resource, stack: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from interruption_handler.pool_sizing import exact_on_demand_nodes
-from policy.resources import UNKNOWN, Resource, known, listed
+from policy.resources import UNKNOWN, Resource, is_known, listed
 from policy.rule import Rule
 
 POOL = "alicloud:cs/nodePool:NodePool"
@@ -86,7 +86,7 @@ def tagged(resource: Resource, stack: str) -> Iterator[str]:
     missing = [tag for tag in TAGS if not tags.get(tag)]
     if missing:
         yield f"no tag {', '.join(missing)}: an orphan of it cannot be found or charged to anyone; pass the stack's tags"
-    elif known(tags["stack"]) and tags["stack"] != stack:
+    elif is_known(tags["stack"]) and tags["stack"] != stack:
         yield f"tag stack is {tags['stack']}: expected {stack}; teardown of that stack would take this for its own"
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from policy.resources import Deployment, Resource, dig, known, listed
+from policy.resources import Deployment, Resource, dig, is_known, listed
 from policy.rule import Finding, Rule
 
 BUCKET = "alicloud:oss/bucket:Bucket"
@@ -34,7 +34,7 @@ def not_public(resource: Resource, stack: str) -> Iterator[str]:
     """ACLs, the access block and policies that let everybody in."""
     if (
         resource.kind in (BUCKET, ACL)
-        and known(resource.at("acl"))
+        and is_known(resource.at("acl"))
         and resource.at("acl") != "private"
     ):
         yield f"acl is {resource.at('acl')}: everyone on the Internet can read the model; set it to private"
@@ -57,7 +57,7 @@ def _lets_everyone_in(statement: dict[str, Any]) -> bool:
 def statements(policy: Any) -> list[dict[str, Any]]:
     """The statements of a policy document; none of one that isn't known or isn't JSON."""
     try:
-        document = json.loads(policy) if isinstance(policy, str) and known(policy) else policy
+        document = json.loads(policy) if isinstance(policy, str) and is_known(policy) else policy
     except ValueError:
         return []
     return [one for one in listed(dig(document, "Statement")) if isinstance(one, dict)]
@@ -74,7 +74,7 @@ def guarded(deployment: Deployment) -> Iterator[Finding]:
             guards = (
                 one
                 for one in deployment.of(kind)
-                if not known(name) or not known(one.at("bucket")) or one.at("bucket") == name
+                if not is_known(name) or not is_known(one.at("bucket")) or one.at("bucket") == name
             )
             return any(good(one) for one in guards)
 
@@ -84,13 +84,13 @@ def guarded(deployment: Deployment) -> Iterator[Finding]:
                 BLOCK, lambda one: one.at("blockPublicAccess") is True
             ),
             "a BucketServerSideEncryption": has(
-                ENCRYPTION, lambda one: known(one.at("sseAlgorithm"))
+                ENCRYPTION, lambda one: is_known(one.at("sseAlgorithm"))
             ),
             "a BucketPolicy that denies plain HTTP": has(
                 POLICY,
                 lambda one: (
                     any(map(_denies_plain_http, statements(one.at("policy"))))
-                    or not known(one.at("policy"))
+                    or not is_known(one.at("policy"))
                 ),
             ),
         }

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from policy.resources import UNKNOWN, Deployment, Resource, dig, known, listed
+from policy.resources import UNKNOWN, Deployment, Resource, dig, is_known, listed
 from policy.rule import ADVISORY, Finding, Rule
 
 HPA = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
@@ -102,7 +102,7 @@ def route_label(deployment: Deployment) -> Iterator[Finding]:
     for hpa in deployment.of(HPA):
         for metric in listed(hpa.at("spec", "metrics")):
             route = dig(metric, "external", "metric", "selector", "matchLabels", ROUTE)
-            if not known(route):
+            if not is_known(route):
                 continue
             if not isinstance(route, str) or not LABEL.fullmatch(route):
                 yield (

@@ -13,7 +13,7 @@ from typing import Any
 from ops.preview_comment import policies
 from ops.preview_comment.document import UNKNOWN, parse
 from ops.preview_comment.redact import SENTINEL
-from ops.preview_comment.render import Given, render
+from ops.preview_comment.render import CommentInput, render
 from tests.ops.preview_recordings import DIRECTORY, read, recorded
 
 BUCKET, POOL, SECRET = (
@@ -210,10 +210,10 @@ def policy_events() -> str:
 
 def made(
     text: str, *, policy: str = "", failed: str | None = None, stack: str = "test", note: str = ""
-) -> Given:
+) -> CommentInput:
     """A case by hand."""
     preview = parse(text)
-    return Given(stack, preview, policies.gather(preview, policy), failed, note)
+    return CommentInput(stack, preview, policies.gather(preview, policy), failed, note)
 
 
 BROKEN = (
@@ -235,7 +235,7 @@ BROKEN = (
 )
 BIG = {"bucket": "models-prod", "forceDestroy": True}
 GROWN = {**NODES, "scalingConfig": {"enable": True, "minSize": 4, "maxSize": 20}}
-CASES: dict[str, Callable[[], Given]] = {
+CASES: dict[str, Callable[[], CommentInput]] = {
     "made-500-changes": lambda: made(many()),
     "made-300-buckets-replaced": lambda: made(
         document(
@@ -349,16 +349,18 @@ CASES: dict[str, Callable[[], Given]] = {
 }
 
 
-def cases() -> dict[str, Callable[[], Given]]:
+def cases() -> dict[str, Callable[[], CommentInput]]:
     """All: those made by hand, and the recordings."""
     return CASES | {name: (lambda name=name: _recording(name)) for name in recorded()}
 
 
-def _recording(name: str) -> Given:
+def _recording(name: str) -> CommentInput:
     preview = parse(read(name))
     stack = next(one.urn.split(":")[2] for one in preview.steps) if preview.steps else "prod"
     errors = [message.text for message in preview.messages if message.severity == "error"]
-    return Given(stack, preview, policies.Results(()), "" if errors else None, "Previewed offline.")
+    return CommentInput(
+        stack, preview, policies.Results(()), "" if errors else None, "Previewed offline."
+    )
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import pytest
 from ops.acceptance import table
 from ops.acceptance.__main__ import main
 from ops.acceptance.items import ITEMS
-from ops.acceptance.runner import Item, Outcome, combined, grouped, keep, prove
+from ops.acceptance.runner import Item, Outcome, append_figures, prove, sessions, summarize
 from ops.engine.cli import ROOT
 
 GOOD = """
@@ -43,8 +43,8 @@ def _checks(root: Path, **files: str) -> Path:
 
 def test_items_that_share_a_lab_run_in_one_session_where_the_first_of_them_was_asked_for() -> None:
     items = {"A": Item("a", ("a.py",)), "B": ONE, "C": Item("c", ("c.py",)), "D": TWO}
-    assert grouped(["A", "B", "C", "D"], items) == [["A"], ["B", "D"], ["C"]]
-    assert grouped(["D", "D", "A"], items) == [["D"], ["A"]]
+    assert sessions(["A", "B", "C", "D"], items) == [["A"], ["B", "D"], ["C"]]
+    assert sessions(["D", "D", "A"], items) == [["D"], ["A"]]
 
 
 def test_every_item_has_its_own_closing_line_with_its_own_figures(
@@ -112,15 +112,15 @@ def test_a_number_is_stated_as_median_and_worst_of_all_seeds() -> None:
         {"text": "said once"},
         {"text": "said once"},
     ]
-    assert combined(entries) == ["said once", "x: median 2, worst 5 of 3"]
+    assert summarize(entries) == ["said once", "x: median 2, worst 5 of 3"]
 
 
 def test_figures_are_kept_with_their_seed_where_a_directory_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROVE_KEEP", str(tmp_path / "kept"))
-    keep(3, [{"name": "x", "value": 1.0}])
-    keep(4, [{"name": "x", "value": 2.0}])
+    append_figures(3, [{"name": "x", "value": 1.0}])
+    append_figures(4, [{"name": "x", "value": 2.0}])
     rows = [json.loads(line) for line in (tmp_path / "kept/figures.jsonl").read_text().splitlines()]
     assert [(row["seed"], row["value"]) for row in rows] == [(3, 1.0), (4, 2.0)]
 

@@ -141,7 +141,7 @@ def test_a_hidden_input_is_taken_from_the_plan_file() -> None:
 
 
 def test_a_plan_that_waits_for_the_cloud_is_not_settled() -> None:
-    assert not baseline.settled(PLANNED) and baseline.settled(
+    assert not baseline.is_fully_known(PLANNED) and baseline.is_fully_known(
         {"steps": [{"newState": {"inputs": {"a": 1}}}, {"op": "delete"}]}
     )
 

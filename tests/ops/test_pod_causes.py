@@ -31,7 +31,7 @@ def test_the_last_screen_names_cause_and_remedy_and_shows_what_was_said(case: Ca
     (found,) = findings(case.evidence)
     assert case.cause in found.cause, found
     assert case.remedy in found.remedy, found
-    assert case.said in found.said and (found.said or not case.said), found
+    assert case.said in found.message and (found.message or not case.said), found
     lines = found.lines()
     assert (
         POD in lines[0]
@@ -132,7 +132,7 @@ def test_a_deployment_without_a_pod_says_who_refused_it() -> None:
     assert (
         "has no pod" in found.subject
         and "pod security" in found.cause
-        and "runAsNonRoot" in found.said
+        and "runAsNonRoot" in found.message
     )
     quota = event("FailedCreate", 'pods "bert" is forbidden: exceeded quota: team', "r2")
     assert "quota" in findings(Evidence([deployment()], [replica_set()], [], [quota]))[0].cause
@@ -151,7 +151,7 @@ def test_a_claim_without_a_volume_and_an_ingress_without_an_address_are_told() -
         )
     )
     assert (
-        found[0].said == "FailedBinding: no volume"
+        found[0].message == "FailedBinding: no volume"
         and "no controller of the class alb" in found[1].cause
     )
 
@@ -207,9 +207,9 @@ def test_the_log_of_the_run_before_is_there_when_the_container_has_ended() -> No
 
 
 def test_a_long_message_is_shown_whole_and_an_endless_one_is_cut() -> None:
-    said = findings(Case("", "", "", **pull("x" * 900 + " not found")).evidence)[0].said
+    said = findings(Case("", "", "", **pull("x" * 900 + " not found")).evidence)[0].message
     assert said.endswith("not found")
-    assert len(findings(Case("", "", "", **pull("not found " * 900)).evidence)[0].said) == 1200
+    assert len(findings(Case("", "", "", **pull("not found " * 900)).evidence)[0].message) == 1200
 
 
 def test_every_rule_says_what_to_do() -> None:

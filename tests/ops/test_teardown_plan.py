@@ -82,7 +82,7 @@ def test_keep_model_keeps_bucket_guards_model_and_what_they_need_in_the_state() 
     assert (
         "bucket",
         stack_location.locate("local", state, {}).buckets.__iter__().__next__(),
-    ) in wanted.things
+    ) in wanted.kept_ids
 
 
 def test_a_protected_bucket_stops_the_plan_until_something_says_what_becomes_of_it() -> None:
@@ -92,11 +92,12 @@ def test_a_protected_bucket_stops_the_plan_until_something_says_what_becomes_of_
     ):
         plan.make(states.prod())
     assert any(
-        one.kind == checkpoint.BUCKET for one in plan.make(states.prod(), keep_model=True).staying
+        one.kind == checkpoint.BUCKET
+        for one in plan.make(states.prod(), keep_model=True).kept_resources
     )
     assert any(
         one.kind == checkpoint.BUCKET
-        for one in plan.make(states.prod(), keep_protected=True).staying
+        for one in plan.make(states.prod(), keep_protected=True).kept_resources
     )
     given_up = plan.make(states.prod(), unprotect=True)
     assert [one.kind for one in given_up.unprotect] == [
@@ -112,12 +113,12 @@ def test_what_was_adopted_is_left_in_place_without_being_asked_for() -> None:
         "access-role",
         "namespace",
     }
-    assert wanted.things >= {
+    assert wanted.kept_ids >= {
         ("bucket", "team-models"),
         ("RAM role", "model-reader"),
         ("Namespace", "inference"),
     }
-    assert not {one.urn for one in wanted.adopted} & {one.urn for one in wanted.going}
+    assert not {one.urn for one in wanted.adopted} & {one.urn for one in wanted.to_delete}
 
 
 def test_the_plan_says_what_goes_what_is_lost_and_what_ends_to_cost() -> None:
@@ -188,7 +189,7 @@ def test_what_becomes_somebody_else_s_is_neither_waited_for_nor_taken_for_left_b
     state = states.adopting()
     wanted = plan.make(state)
     where = stack_location.locate("local", state, {})
-    own = stack_location.without(where, wanted.of_others)
+    own = stack_location.without(where, wanted.forgotten_ids)
     assert where.pools and where.buckets == {"team-models"} and "model-reader" in where.roles
     assert (
         own.pools == own.groups == own.buckets == own.roles == frozenset()
