@@ -10,7 +10,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pulumi_policy import (
+from pulumi_policy import (  # pyright: ignore[reportMissingImports] - in policy/.venv only
     EnforcementLevel,
     Policy,
     PolicyPack,
@@ -19,7 +19,7 @@ from pulumi_policy import (
     StackValidationArgs,
     StackValidationPolicy,
 )
-from pulumi_policy.proxy import UnknownValueError
+from pulumi_policy.proxy import UnknownValueError  # pyright: ignore[reportMissingImports]
 
 from policy.resources import UNKNOWN, Deployment, Resource
 from policy.rule import MANDATORY, Rule

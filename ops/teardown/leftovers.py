@@ -147,7 +147,7 @@ class Remains:
     @property
     def empty(self) -> bool:
         """Whether everything was read and nothing is left."""
-        return not self.found and not self.unseen
+        return not self.leftovers and not self.unseen
 
 
 @dataclass(frozen=True)

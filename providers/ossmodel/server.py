@@ -83,7 +83,7 @@ class Servicer(ProviderServicer):
         """
         return await self._guarded(super().Delete(request, context), context)
 
-    async def Invoke(self, request, context):  # noqa: N802
+    async def Invoke(self, request, context) -> Any:  # noqa: N802
         """Refuses every call: the provider has no functions."""
         await context.abort(
             grpc.StatusCode.UNIMPLEMENTED, f"{NAME} has no functions; {request.tok} does not exist"
