@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab.alicloud.catalog import TYPES
-from settings.core.problem import Problem
+
+if TYPE_CHECKING:
+    from settings.core.problem import Problem
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "lab" / "alicloud" / "prices.json"
@@ -85,6 +87,8 @@ _EMPTY = Prices({}, {}, {}, "", "")
 
 
 def _problem(path: Path, key: str, value: object, expected: str) -> Problem:
+    from settings.core.problem import Problem  # noqa: PLC0415 - the job that posts comments has no packages
+
     where = f"prices {path}" + (f": {key}" if key else "")
     return Problem(
         where,
