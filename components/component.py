@@ -1,28 +1,24 @@
-"""What every component of this project shares: how children are named, and what things were called
-in earlier versions.
-"""
+"""The base class of the components, and the aliases that keep a renamed resource from being replaced."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
 
-FORMERLY: dict[str, Sequence[pulumi.Alias]] = {}
-"""Logical name of a component or of one of its children now: what it was in earlier versions of the
-program.
+ALIASES: dict[str, Sequence[pulumi.Alias]] = {}
+"""Logical name of a component or of one of its children: the aliases under which earlier versions of
+the program registered it.
 
-Whoever renames a component, moves it to another parent or changes its type adds a line here, for
-example
+A change of name, type or parent of a component needs a line here, for example
 
-    "pool": [pulumi.Alias(name="gpu-pool")],                             another name; its children follow by themselves
-    "pool": [pulumi.Alias(type_="inference:nodes:GpuPool")],             another type
+    "pool": [pulumi.Alias(name="gpu-pool")],                             another name; the children follow automatically
+    "pool": [pulumi.Alias(type_="inference:nodes:GpuPool")],             another type; the children follow automatically
     "autoscaler-hpa": [pulumi.Alias(name="server-hpa", parent=...)],     a child that had another parent: the parent's URN
-    "namespace": [pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)],      something that had none
+    "namespace": [pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)],      a resource that had no parent
 
-Without it the engine takes the old one for deleted and the new one for missing: pool, bucket and
-pods would be made anew. A line stays as long as any stack may still be on the earlier version.
-tests/e2e/test_refactoring.py renames and moves every component of a running stack this way and
-expects no change.
+Without the line the engine deletes the resource under its old URN and creates it under the new one: node pool, bucket
+and pods would be replaced. A line stays for as long as a stack may still be on the earlier version.
+tests/e2e/test_refactoring.py renames and moves every component of a running stack and expects no change.
 """
 
 
@@ -30,7 +26,7 @@ class Component(pulumi.ComponentResource):
     """Base of the components: children are named after it and are its children in the tree."""
 
     def __init__(self, token: str, name: str, opts: pulumi.ResourceOptions | None):
-        super().__init__(token, name, None, with_history(opts))
+        super().__init__(token, name, None, with_aliases(opts))
         self._name = name
 
     def child_name(self, what: str) -> str:
@@ -46,20 +42,22 @@ class Component(pulumi.ComponentResource):
         self.register_outputs(dict(outputs))
 
 
-def with_history(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
-    """Options of a component, or of a resource outside of all components, with what FORMERLY says
-    of it and of its children.
+def with_aliases(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
+    """Adds the aliases of a component, or of a resource outside of all components, and of its children
+    to its options.
     """
-    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(transformations=[_formerly]))
+    return pulumi.ResourceOptions.merge(
+        opts, pulumi.ResourceOptions(transformations=[_add_aliases])
+    )
 
 
-def _formerly(
+def _add_aliases(
     resource: pulumi.ResourceTransformationArgs,
 ) -> pulumi.ResourceTransformationResult | None:
-    known = FORMERLY.get(resource.name)
-    if not known:
+    aliases = ALIASES.get(resource.name)
+    if not aliases:
         return None
     options = pulumi.ResourceOptions.merge(
-        resource.opts, pulumi.ResourceOptions(aliases=list(known))
+        resource.opts, pulumi.ResourceOptions(aliases=list(aliases))
     )
     return pulumi.ResourceTransformationResult(props=resource.props, opts=options)

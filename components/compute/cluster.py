@@ -9,7 +9,7 @@ import pulumi_alicloud as alicloud
 import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
-from components.component import Component, with_history
+from components.component import Component, with_aliases
 
 UNMANAGED = (
     "the cluster's node scaler is left as it is (nodeScaler.mode unmanaged). New clusters use node instant "
@@ -91,7 +91,7 @@ def kubernetes_provider(
         name,
         kubeconfig=pulumi.Output.secret(kubeconfig),
         cluster_identifier=cluster_id,
-        opts=with_history(None),
+        opts=with_aliases(None),
     )
 
 

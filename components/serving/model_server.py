@@ -11,7 +11,7 @@ from pulumi import Input
 
 from components import names
 from components.adoption import adoption
-from components.component import Component, with_history
+from components.component import Component, with_aliases
 from components.compute import gpu
 from components.serving import serving_pod
 
@@ -283,7 +283,7 @@ def serving_namespace(
     )
     order = pulumi.ResourceOptions(depends_on=[after] if after else None)
     options = pulumi.ResourceOptions.merge(
-        pulumi.ResourceOptions.merge(with_history(opts), kept), order
+        pulumi.ResourceOptions.merge(with_aliases(opts), kept), order
     )
     namespace = kubernetes.core.v1.Namespace(
         name, metadata={"name": physical_name, "labels": labels}, opts=options

@@ -1,4 +1,4 @@
-"""Every component of a running stack renamed, moved and given another type, with a line in FORMERLY
+"""Every component of a running stack renamed, moved and given another type, with a line in ALIASES
 each: nothing changes.
 """
 
@@ -50,11 +50,11 @@ def refactored(lab: Lab, directory: pathlib.Path) -> tuple[Lab, list[str]]:
                 old_type = f', type_="{retyped(program, match["kind"])}", parent=pulumi.ROOT_STACK_RESOURCE'
             text = text.replace(f'("{name}", ', f'("the-{name}", ')
             renamed.append(f"the-{name}")
-            lines.append(f'FORMERLY["the-{name}"] = [pulumi.Alias(name="{name}"{old_type})]')
+            lines.append(f'ALIASES["the-{name}"] = [pulumi.Alias(name="{name}"{old_type})]')
         (program / source).write_text(text)
     table = program / "components" / "component.py"
     text = table.read_text().replace(
-        "token, name, None, with_history(opts)", "token, name, None, with_history(below(opts))"
+        "token, name, None, with_aliases(opts)", "token, name, None, with_aliases(below(opts))"
     )
     text = text.replace("below(opts)", 'opts if name == "everything" else below(opts)')
     table.write_text(text + GROUP + "\n".join(lines) + "\n")

@@ -154,7 +154,7 @@ def test_a_former_name_reaches_component_children_and_what_stands_alone(
         "namespace": [pulumi.Alias(name="space")],
         "ack": [pulumi.Alias(name="cluster")],
     }
-    monkeypatch.setattr(component, "FORMERLY", table)
+    monkeypatch.setattr(component, "ALIASES", table)
     found = {
         resource.name: resource.aliases[-1]
         for resource in run().resources

@@ -1,4 +1,4 @@
-"""Renaming, moving and re-typing components with a line in FORMERLY changes nothing; without it,
+"""Renaming, moving and re-typing components with a line in ALIASES changes nothing; without it,
 everything would be made anew.
 
 The engine decides what an alias means, so the real one is asked. The children here are kept by the
@@ -20,7 +20,7 @@ PROGRAM = """
 from components import component
 from components.component import Component
 
-component.FORMERLY.update({{{formerly}}})
+component.ALIASES.update({{{aliases}}})
 
 class Part(Component):
     def __init__(self, token, name, opts=None, child="pool"):
@@ -60,22 +60,22 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Stack:
     """A stack on the earlier version of the program."""
     stack = new_stack(Path(tmp_path_factory.mktemp("renames")))
     stack.environment["PYTHONPATH"] = str(ROOT)
-    stack.program(PROGRAM.format(formerly="", body=BEFORE))
+    stack.program(PROGRAM.format(aliases="", body=BEFORE))
     stack.up()
     return stack
 
 
-def planned(stack: Stack, body: str, formerly: str) -> dict[str, int]:
+def planned(stack: Stack, body: str, aliases: str) -> dict[str, int]:
     """What an up of the later version would do, by kind."""
-    stack.program(PROGRAM.format(formerly=formerly, body=body))
+    stack.program(PROGRAM.format(aliases=aliases, body=body))
     document: dict[str, Any] = json.loads(stack.run("preview", "--json").stdout)
     return document["changeSummary"]
 
 
 @pytest.mark.parametrize("what", CHANGES)
 def test_with_a_line_in_the_table_nothing_is_made_anew(before: Stack, what: str) -> None:
-    body, formerly = CHANGES[what]
-    assert planned(before, body, formerly) == {"same": 5}
+    body, aliases = CHANGES[what]
+    assert planned(before, body, aliases) == {"same": 5}
 
 
 @pytest.mark.parametrize("what", CHANGES)
