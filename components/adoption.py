@@ -19,7 +19,7 @@ import pulumi
 
 from settings.core.problem import set_command
 
-KEPT = {"protect": True, "retain_on_delete": True}
+PROTECT = {"protect": True, "retain_on_delete": True}
 """Options of what is never deleted or replaced, and left in place by a destroy."""
 
 
@@ -32,7 +32,7 @@ def adoption(resource_id: str | None, settings: str, change: bool = False) -> di
     if resource_id is None:
         return {}
     if change:
-        return {"import_": resource_id, **KEPT}
+        return {"import_": resource_id, **PROTECT}
 
     def refuse(step: pulumi.ResourceHookArgs) -> None:
         if not _differing(step):
@@ -46,7 +46,7 @@ def adoption(resource_id: str | None, settings: str, change: bool = False) -> di
     hook = pulumi.ResourceHook(f"keep {settings} {resource_id}", refuse, options)
     return {
         "import_": resource_id,
-        **KEPT,
+        **PROTECT,
         "hooks": pulumi.ResourceHookBinding(before_update=[hook]),
     }
 

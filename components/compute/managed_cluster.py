@@ -14,13 +14,13 @@ TERWAY = {"IPVlan": "false", "NetworkPolicy": "true", "ENITrunking": "false"}
 """Pods get addresses of the VPC, and network policies hold: with the other network plugin, Flannel,
 they would do nothing.
 """
-GOES_WITH_IT = ("SLB", "ALB", "SLS_Data", "SLS_ControlPlane", "PrivateZone")
+DELETE_WITH_CLUSTER = ("SLB", "ALB", "SLS_Data", "SLS_ControlPlane", "PrivateZone")
 """What ACK made for the cluster and would otherwise leave behind and go on billing: load balancers
 and logs.
 """
 # The service fills these in. Measured: an auto mode that the program does not name fails every
 # later run, a time zone is a difference.
-FILLED_IN = ["autoMode", "timezone"]
+IGNORE_CHANGES = ["autoMode", "timezone"]
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,14 @@ class ManagedCluster(Component):
                 {"name": "terway-eniip", "version": args.terway_version, "config": compact(TERWAY)}
             ],
             delete_options=[
-                {"resource_type": kind, "delete_mode": "delete"} for kind in GOES_WITH_IT
+                {"resource_type": kind, "delete_mode": "delete"} for kind in DELETE_WITH_CLUSTER
             ],
             # Else the certificates of an administrator lie in the state in plain text.
             skip_set_certificate_authority=True,
             tags=args.tags,
             opts=self.child(
                 protect=args.protect or None,
-                ignore_changes=FILLED_IN,
+                ignore_changes=IGNORE_CHANGES,
                 custom_timeouts=pulumi.CustomTimeouts(create="45m", update="60m", delete="45m"),
             ),
         )

@@ -16,13 +16,13 @@ from components.component import Component
 # Written by others: the node scaler moves the desired size, the service fills in the EIP fields.
 # Measured: without these the provider shows a difference for ever (and sends an empty PUT at each
 # run).
-OWNED_BY_OTHERS = [
+IGNORE_CHANGES = [
     "desiredSize",
     "scalingConfig.eipBandwidth",
     "scalingConfig.eipInternetChargeType",
 ]
 # An adopted pool keeps its own; the rest the service doesn't tell.
-LEFT_ALONE = ["nodePoolName", "tags", "updateNodes"]
+IGNORE_WHEN_ADOPTED = ["nodePoolName", "tags", "updateNodes"]
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class NodePool(Component):
     def _pool(self, args: NodePoolArgs) -> alicloud.cs.NodePool:
         options = self.child(
             **adoption(args.adopt, "nodePool", args.change_adopted),
-            ignore_changes=OWNED_BY_OTHERS + (LEFT_ALONE if args.adopt else []),
+            ignore_changes=IGNORE_CHANGES + (IGNORE_WHEN_ADOPTED if args.adopt else []),
             replace_on_changes=["nodePoolName"],
             # The provider polls a creation task for 90 minutes; a task that lives longer than this
             # is stuck.

@@ -10,7 +10,7 @@ from pulumi import Input
 from components.component import Component
 
 # The service fills these in where the program says nothing.
-FILLED_IN = ["scalingConfig"]
+IGNORE_CHANGES = ["scalingConfig"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class SystemPool(Component):
             },
             tags=args.tags,
             opts=self.child(
-                ignore_changes=FILLED_IN,
+                ignore_changes=IGNORE_CHANGES,
                 custom_timeouts=pulumi.CustomTimeouts(create="30m", update="30m", delete="30m"),
             ),
         )

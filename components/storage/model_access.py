@@ -14,7 +14,7 @@ from components.component import Component
 
 CSI_SERVICE_ACCOUNT = "system:serviceaccount:ack-csi-fuse:csi-fuse-ossfs"
 AUDIENCE = "sts.aliyuncs.com"
-LEFT_ALONE = ["tags", "description"]
+IGNORE_WHEN_ADOPTED = ["tags", "description"]
 """Of an adopted role: its own, and what RAM doesn't tell."""
 
 
@@ -71,7 +71,7 @@ class ModelAccess(Component):
             tags=args.tags,
             opts=self.child(
                 **adoption(args.adopt, "the cluster's OIDC provider", args.change_adopted),
-                ignore_changes=LEFT_ALONE if args.adopt else None,
+                ignore_changes=IGNORE_WHEN_ADOPTED if args.adopt else None,
             ),
         )
         policy = alicloud.ram.Policy(

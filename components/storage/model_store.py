@@ -13,7 +13,7 @@ from components.storage.ossmodel import Model
 
 # The split resources below own these. Measured: without this list the bucket takes them over at a
 # refresh, and the next run deletes policy and encryption through the bucket.
-OWNED_BY_SPLIT_RESOURCES = ["versioning", "serverSideEncryptionRule", "policy"]
+IGNORE_CHANGES = ["versioning", "serverSideEncryptionRule", "policy"]
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,7 @@ class ModelStore(Component):
                 }
             ],
             opts=self.child(
-                ignore_changes=OWNED_BY_SPLIT_RESOURCES
-                + (["tags", "forceDestroy"] if args.adopt else []),
+                ignore_changes=IGNORE_CHANGES + (["tags", "forceDestroy"] if args.adopt else []),
                 **self._adopted
                 or {"protect": args.protect or None, "retain_on_delete": self._retain},
             ),
