@@ -9,8 +9,8 @@ plugins.start_early()  # while the imports below load
 import pulumi
 
 from components.compute.cluster import Cluster, ClusterArgs
-from components.compute.foundation import foundation
 from components.compute.node_pool import NodePool, NodePoolArgs
+from components.compute.prerequisites import cluster_prerequisites
 from components.console import console_links
 from components.serving.autoscaler import Autoscaler, AutoscalerArgs
 from components.serving.entry import Entry, EntryArgs, network_peers
@@ -28,16 +28,17 @@ stack = current()
 
 # What the tutorial takes as given: the cluster (an existing one, or one made here), the way into
 # it, its node scaler.
-ground, inside = foundation(stack)
-cluster = Cluster(
-    "cluster", ClusterArgs(cluster_id=ground.cluster_id, **stack.node_scaler.plain("skip_gpu_wait"))
+cluster, k8s_opts = cluster_prerequisites(stack)
+node_scaler = Cluster(
+    "cluster",
+    ClusterArgs(cluster_id=cluster.cluster_id, **stack.node_scaler.plain("skip_gpu_wait")),
 )
 
 # Step 1: the elastic GPU node pool, preemptible with a pay-as-you-go share.
 pool = NodePool(
     "pool",
     NodePoolArgs(
-        cluster_id=cluster.cluster_id, vswitch_ids=ground.vswitch_ids, **inputs.pool(stack)
+        cluster_id=node_scaler.cluster_id, vswitch_ids=cluster.vswitch_ids, **inputs.pool(stack)
     ),
 )
 
@@ -48,14 +49,14 @@ store = ModelStore("models", ModelStoreArgs(**inputs.store(stack)))
 access = ModelAccess(
     "access",
     ModelAccessArgs(
-        oidc_issuer=ground.rrsa.issuer,
-        oidc_provider_arn=ground.rrsa.provider_arn,
+        oidc_issuer=cluster.rrsa.issuer,
+        oidc_provider_arn=cluster.rrsa.provider_arn,
         bucket=store.bucket,
         **inputs.access(stack),
     ),
 )
 namespace = serving_namespace(
-    "namespace", stack.namespace, inside, cluster, **inputs.namespace(stack)
+    "namespace", stack.namespace, k8s_opts, node_scaler, **inputs.namespace(stack)
 )
 volume = ModelVolume(
     "volume",
@@ -67,7 +68,7 @@ volume = ModelVolume(
         role_name=access.role_name,
         **inputs.volume(stack),
     ),
-    inside,
+    k8s_opts,
 )
 
 # Step 4: TensorFlow Serving on the pool's nodes.
@@ -82,7 +83,7 @@ server = ModelServer(
         ingress_peers=network_peers(stack.entry),
         **inputs.server(stack),
     ),
-    inside,
+    k8s_opts,
 )
 
 # Step 5: the autoscaler on ingress QPS.
@@ -91,31 +92,31 @@ autoscaler = Autoscaler(
     AutoscalerArgs(
         namespace=namespace,
         deployment_name=server.deployment_name,
-        kubernetes_version=ground.kubernetes_version,
-        log_project=ground.log_project,
+        kubernetes_version=cluster.kubernetes_version,
+        log_project=cluster.log_project,
         **inputs.hpa(stack),
     ),
-    inside,
+    k8s_opts,
 )
 
 # Beyond the tutorial: pods that leave nodes about to go, warm nodes, nodes ordered without a wait.
 Interruption(
     "interruption",
     InterruptionArgs(namespace=namespace, pool_labels=pool.own_labels, **inputs.handler(stack)),
-    inside,
+    k8s_opts,
 )
 Headroom(
     "headroom",
     HeadroomArgs(namespace, pool.selector, pool.tolerations, **inputs.headroom(stack)),
-    inside,
+    k8s_opts,
 )
-Herald("herald", HeraldArgs(namespace, **inputs.herald(stack)), inside)
+Herald("herald", HeraldArgs(namespace, **inputs.herald(stack)), k8s_opts)
 
 # Steps 6 and 7: the Internet-facing entry and its address.
 entry = Entry(
     "entry",
     EntryArgs(namespace=namespace, service_name=server.service_name, **inputs.entry(stack)),
-    inside,
+    k8s_opts,
 )
 
 # Steps 8 and 9: what a stress test and a look at the result need.
@@ -131,7 +132,7 @@ for name, value in {
     "deployment": server.deployment_name,
     "hpaName": autoscaler.hpa_name,
     "route": stack.route,
-    "clusterId": ground.cluster_id,
-    "consoleLinks": console_links(stack, ground, pool.node_pool_id, store.bucket),
+    "clusterId": cluster.cluster_id,
+    "consoleLinks": console_links(stack, cluster, pool.node_pool_id, store.bucket),
 }.items():
     pulumi.export(name, value)

@@ -7,25 +7,27 @@ the same: nodes by charge type, pods, logs, model.
 import pulumi
 from pulumi import Input
 
-from components.compute.foundation import Foundation
+from components.compute.prerequisites import ClusterContext
 from settings import Settings
 
 
 def console_links(
-    settings: Settings, ground: Foundation, node_pool_id: Input[str], bucket: Input[str]
+    settings: Settings, cluster: ClusterContext, node_pool_id: Input[str], bucket: Input[str]
 ) -> dict[str, Input[str]]:
     """One link per thing an operator looks at."""
-    cluster = pulumi.Output.concat(
-        "https://cs.console.alibabacloud.com/#/k8s/cluster/", ground.cluster_id
+    cluster_page = pulumi.Output.concat(
+        "https://cs.console.alibabacloud.com/#/k8s/cluster/", cluster.cluster_id
     )
     return {
-        "nodePool": pulumi.Output.concat(cluster, "/nodepool/", node_pool_id),
+        "nodePool": pulumi.Output.concat(cluster_page, "/nodepool/", node_pool_id),
         "pods": pulumi.Output.concat(
-            cluster,
+            cluster_page,
             f"/v2/workload/deployment/detail/{settings.namespace}/{settings.deployment_name}",
         ),
         "ingressLog": pulumi.Output.concat(
-            "https://sls.console.alibabacloud.com/lognext/project/", ground.log_project, "/overview"
+            "https://sls.console.alibabacloud.com/lognext/project/",
+            cluster.log_project,
+            "/overview",
         ),
         "model": pulumi.Output.concat(
             "https://oss.console.alibabacloud.com/bucket/oss-",

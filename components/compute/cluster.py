@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_alicloud as alicloud
-import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
-from components.component import Component, with_aliases
+from components.component import Component
 
 UNMANAGED = (
     "the cluster's node scaler is left as it is (nodeScaler.mode unmanaged). New clusters use node instant "
@@ -76,23 +75,6 @@ class Cluster(Component):
             skip_nodes_with_system_pods=True,
             opts=self.child(),
         )
-
-
-def kubernetes_provider(
-    name: str, cluster_id: Input[str], kubeconfig: Input[str]
-) -> kubernetes.Provider:
-    """The provider for everything inside the cluster.
-
-    Not part of the component: a provider belongs to who composes the graph. `cluster_identifier`
-    makes a changed kubeconfig (rotated certificate, other address) an update; without it the
-    provider and with it every object in the cluster would be replaced.
-    """
-    return kubernetes.Provider(
-        name,
-        kubeconfig=pulumi.Output.secret(kubeconfig),
-        cluster_identifier=cluster_id,
-        opts=with_aliases(None),
-    )
 
 
 def _text(number: Input[float]) -> pulumi.Output[str]:

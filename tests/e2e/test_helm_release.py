@@ -20,7 +20,7 @@ CHART = pathlib.Path("tests", "data", "metrics-adapter-chart")
 ADDED = f"""
 from components.serving.metrics_adapter import MetricsAdapter, MetricsAdapterArgs
 
-MetricsAdapter("metrics", MetricsAdapterArgs(stack.region, chart="{CHART}"), inside)
+MetricsAdapter("metrics", MetricsAdapterArgs(stack.region, chart="{CHART}"), k8s_opts)
 """
 """What the program does for a cluster from nothing, put into the one that this lab's stack runs
 (`make prove ITEM=C2` runs it as it is).

@@ -15,7 +15,7 @@ from tests.e2e.harness import STACK, Lab
 
 COMPONENT = re.compile(r'\b(?P<kind>[A-Z]\w+)\("(?P<name>\w+)", (?P=kind)Args')
 OUTSIDE = re.compile(r'\b(?:kubernetes_provider|serving_namespace)\("(?P<name>\w+)"')
-MAKERS = ("__main__.py", "components/compute/foundation.py")
+MAKERS = ("__main__.py", "components/compute/prerequisites.py")
 """Where components are made; those of a cluster from nothing are renamed with the rest, though this
 stack has none.
 """

@@ -28,7 +28,7 @@ def creating() -> Recording:
     return _run(False)
 
 
-def test_the_program_is_the_same_and_the_foundation_is_more(creating: Recording) -> None:
+def test_the_program_is_the_same_and_the_prerequisites_are_more(creating: Recording) -> None:
     known = {resource.name for resource in run().resources if not resource.custom}
     components = {resource.name for resource in creating.resources if not resource.custom}
     assert components == known | NEW

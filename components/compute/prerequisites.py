@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_alicloud as alicloud
+import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
+from components.component import with_aliases
 from components.compute import lookups
 from components.compute.addons import Addons, AddonsArgs
-from components.compute.cluster import kubernetes_provider
 from components.compute.managed_cluster import ManagedCluster, ManagedClusterArgs
 from components.compute.network import Network, NetworkArgs
 from components.compute.system_pool import SystemPool, SystemPoolArgs
@@ -21,7 +22,7 @@ from settings.creation import Create
 
 
 @dataclass(frozen=True)
-class Foundation:
+class ClusterContext:
     """What the rest of the graph stands on."""
 
     cluster_id: Input[str]
@@ -36,29 +37,31 @@ class Foundation:
     """How pods prove to RAM who they are."""
 
 
-def foundation(settings: Settings) -> tuple[Foundation, pulumi.ResourceOptions]:
+def cluster_prerequisites(settings: Settings) -> tuple[ClusterContext, pulumi.ResourceOptions]:
     """An existing cluster, checked, or a new one; and the options of everything inside of it: its
     provider.
 
     Raises pulumi.RunError with one clear message.
     """
     create = settings.cluster.create
-    return made(settings, create) if create else existing(settings)
+    return create_cluster(settings, create) if create else use_existing_cluster(settings)
 
 
-def existing(settings: Settings) -> tuple[Foundation, pulumi.ResourceOptions]:
+def use_existing_cluster(settings: Settings) -> tuple[ClusterContext, pulumi.ResourceOptions]:
     """The cluster that `cluster.id` names."""
     cluster_id = settings.cluster.id
-    found = lookups.look_up(settings)
-    inside = _inside(cluster_id, found.kubeconfig)
+    facts = lookups.look_up(settings)
+    k8s_opts = _k8s_opts(cluster_id, facts.kubeconfig)
     rrsa = lookups.look_up_rrsa(settings)  # while the Kubernetes plugin starts
     log_project = settings.autoscaler.log_project or f"k8s-log-{cluster_id}"
-    return Foundation(
-        cluster_id, settings.node_pool.vswitch_ids, found.kubernetes_version, log_project, rrsa
-    ), inside
+    return ClusterContext(
+        cluster_id, settings.node_pool.vswitch_ids, facts.kubernetes_version, log_project, rrsa
+    ), k8s_opts
 
 
-def made(settings: Settings, create: Create) -> tuple[Foundation, pulumi.ResourceOptions]:
+def create_cluster(
+    settings: Settings, create: Create
+) -> tuple[ClusterContext, pulumi.ResourceOptions]:
     """A cluster from nothing: network, control plane, system nodes, add-ons, each on the one
     before.
     """
@@ -84,15 +87,32 @@ def made(settings: Settings, create: Create) -> tuple[Foundation, pulumi.Resourc
     credential = alicloud.cs.get_cluster_credential_output(
         cluster_id=cluster.cluster_id, temporary_duration_minutes=minutes
     )
-    inside = _inside(cluster_id, credential.kube_config)
+    k8s_opts = _k8s_opts(cluster_id, credential.kube_config)
     if create.metrics_adapter == "chart":
         MetricsAdapter(
-            "metrics", MetricsAdapterArgs(**inputs.metrics_adapter(settings, create)), inside
+            "metrics", MetricsAdapterArgs(**inputs.metrics_adapter(settings, create)), k8s_opts
         )
     log_project = settings.autoscaler.log_project or pulumi.Output.concat("k8s-log-", cluster_id)
     rrsa = lookups.Rrsa(cluster.oidc_issuer, cluster.oidc_provider_arn)
-    return Foundation(cluster_id, ids, create.version, log_project, rrsa), inside
+    return ClusterContext(cluster_id, ids, create.version, log_project, rrsa), k8s_opts
 
 
-def _inside(cluster_id: Input[str], kubeconfig: Input[str]) -> pulumi.ResourceOptions:
+def kubernetes_provider(
+    name: str, cluster_id: Input[str], kubeconfig: Input[str]
+) -> kubernetes.Provider:
+    """The provider for everything inside the cluster.
+
+    Not part of the component: a provider belongs to who composes the graph. `cluster_identifier`
+    makes a changed kubeconfig (rotated certificate, other address) an update; without it the
+    provider and with it every object in the cluster would be replaced.
+    """
+    return kubernetes.Provider(
+        name,
+        kubeconfig=pulumi.Output.secret(kubeconfig),
+        cluster_identifier=cluster_id,
+        opts=with_aliases(None),
+    )
+
+
+def _k8s_opts(cluster_id: Input[str], kubeconfig: Input[str]) -> pulumi.ResourceOptions:
     return pulumi.ResourceOptions(provider=kubernetes_provider("ack", cluster_id, kubeconfig))
