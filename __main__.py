@@ -8,7 +8,7 @@ plugins.start_early()  # while the imports below load
 
 import pulumi
 
-from components.compute.cluster import Cluster, ClusterArgs
+from components.compute.cluster_autoscaler import ClusterAutoscaler, ClusterAutoscalerArgs
 from components.compute.node_pool import NodePool, NodePoolArgs
 from components.compute.prerequisites import cluster_prerequisites
 from components.console import console_links
@@ -29,9 +29,11 @@ stack = current()
 # What the tutorial takes as given: the cluster (an existing one, or one made here), the way into
 # it, its node scaler.
 cluster, k8s_opts = cluster_prerequisites(stack)
-node_scaler = Cluster(
+node_scaler = ClusterAutoscaler(
     "cluster",
-    ClusterArgs(cluster_id=cluster.cluster_id, **stack.node_scaler.plain("skip_gpu_wait")),
+    ClusterAutoscalerArgs(
+        cluster_id=cluster.cluster_id, **stack.node_scaler.plain("skip_gpu_wait")
+    ),
 )
 
 # Step 1: the elastic GPU node pool, preemptible with a pay-as-you-go share.

@@ -5,7 +5,9 @@ from typing import Any
 
 import pulumi
 
-ALIASES: dict[str, Sequence[pulumi.Alias]] = {}
+ALIASES: dict[str, Sequence[pulumi.Alias]] = {
+    "cluster": [pulumi.Alias(type_="inference:compute:Cluster")],
+}
 """Logical name of a component or of one of its children: the aliases under which earlier versions of
 the program registered it.
 

@@ -10,7 +10,7 @@ from tests.unit.monitor import Recording
 from tests.unit.program import run
 
 COMPONENTS = {
-    "inference:compute:Cluster",
+    "inference:compute:ClusterAutoscaler",
     "inference:compute:NodePool",
     "inference:storage:ModelStore",
     "inference:storage:ModelAccess",

@@ -136,10 +136,18 @@ def test_every_setting_is_declared_described_and_explained() -> None:
 
 def test_every_pool_server_and_entry_setting_reaches_its_component() -> None:
     """No dead setting: what __main__ passes on by name is an input of the component."""
+    from components.compute.cluster_autoscaler import ClusterAutoscalerArgs
+    from components.compute.node_pool import NodePoolArgs
+    from components.serving.autoscaler import AutoscalerArgs
+    from components.serving.entry import EntryArgs
+    from components.serving.headroom import HeadroomArgs
+    from components.serving.interruption import InterruptionArgs
+    from components.serving.model_server import ModelServerArgs
+    from components.storage.model_store import ModelStoreArgs
 
     passed = {
         "nodePool": NodePoolArgs,
-        "nodeScaler": ClusterArgs,
+        "nodeScaler": ClusterAutoscalerArgs,
         "modelStore": ModelStoreArgs,
         "server": ModelServerArgs,
         "autoscaler": AutoscalerArgs,

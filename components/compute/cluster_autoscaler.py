@@ -18,8 +18,8 @@ UNMANAGED = (
 
 
 @dataclass(frozen=True)
-class ClusterArgs:
-    """Inputs of Cluster."""
+class ClusterAutoscalerArgs:
+    """Inputs of ClusterAutoscaler."""
 
     cluster_id: Input[str]
     """Id of the existing cluster."""
@@ -37,7 +37,7 @@ class ClusterArgs:
     """The same for GPU nodes."""
 
 
-class Cluster(Component):
+class ClusterAutoscaler(Component):
     """An existing ACK cluster whose nodes are scaled by the cluster-autoscaler.
 
     The default scaler of new clusters does not keep a preemptible/pay-as-you-go mix, so the scaler
@@ -47,8 +47,10 @@ class Cluster(Component):
     cluster_id: pulumi.Output[str]
     """The cluster's id, known once its scaler is set."""
 
-    def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None):
-        super().__init__("inference:compute:Cluster", name, opts)
+    def __init__(
+        self, name: str, args: ClusterAutoscalerArgs, opts: pulumi.ResourceOptions | None = None
+    ):
+        super().__init__("inference:compute:ClusterAutoscaler", name, opts)
         if args.mode != "cluster-autoscaler":
             if args.mode == "unmanaged":
                 pulumi.log.warn(UNMANAGED, self)
@@ -57,7 +59,7 @@ class Cluster(Component):
             self.cluster_id = self._scaler(args).cluster_id.apply(lambda id: id or "")
         self.finish({"cluster_id": self.cluster_id})
 
-    def _scaler(self, args: ClusterArgs) -> alicloud.cs.AutoscalingConfig:
+    def _scaler(self, args: ClusterAutoscalerArgs) -> alicloud.cs.AutoscalingConfig:
         # The provider reads cool_down_duration and unneeded_duration back swapped: only equal
         # values stay without a diff.
         return alicloud.cs.AutoscalingConfig(
