@@ -12,10 +12,13 @@ from components.compute.cluster_autoscaler import ClusterAutoscaler, ClusterAuto
 from components.compute.node_pool import NodePool, NodePoolArgs
 from components.compute.prerequisites import cluster_prerequisites
 from components.console import console_links
-from components.serving.autoscaler import Autoscaler, AutoscalerArgs
 from components.serving.entry import Entry, EntryArgs, network_peers
 from components.serving.headroom import Headroom, HeadroomArgs
 from components.serving.herald import Herald, HeraldArgs
+from components.serving.horizontal_pod_autoscaler import (
+    HorizontalPodAutoscaler,
+    HorizontalPodAutoscalerArgs,
+)
 from components.serving.interruption import Interruption, InterruptionArgs
 from components.serving.model_server import ModelServer, ModelServerArgs, serving_namespace
 from components.storage.model_access import ModelAccess, ModelAccessArgs
@@ -89,9 +92,9 @@ server = ModelServer(
 )
 
 # Step 5: the autoscaler on ingress QPS.
-autoscaler = Autoscaler(
+autoscaler = HorizontalPodAutoscaler(
     "autoscaler",
-    AutoscalerArgs(
+    HorizontalPodAutoscalerArgs(
         namespace=namespace,
         deployment_name=server.deployment_name,
         kubernetes_version=cluster.kubernetes_version,

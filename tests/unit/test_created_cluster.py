@@ -151,7 +151,7 @@ def test_role_volume_and_autoscaler_use_what_the_new_cluster_tells(creating: Rec
         trust["Principal"]["Federated"] == [PROVIDER_ARN]
         and trust["Condition"]["StringEquals"]["oidc:iss"] == ISSUER
     )
-    labels = creating.one("HorizontalPodAutoscaler").inputs["spec"]["metrics"][0]["external"][
+    labels = creating.one("v2:HorizontalPodAutoscaler").inputs["spec"]["metrics"][0]["external"][
         "metric"
     ]["selector"]["matchLabels"]
     assert labels["sls.project"].startswith("k8s-log-") and labels["sls.project"] != "k8s-log-"

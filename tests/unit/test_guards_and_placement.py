@@ -186,7 +186,7 @@ def test_no_empty_dir_keeps_acks_drain_from_moving_the_pod(either: Recording) ->
 
 
 def test_pods_are_added_no_faster_than_nodes_come_and_taken_away_calmly(either: Recording) -> None:
-    behavior = either.one("HorizontalPodAutoscaler").inputs["spec"]["behavior"]
+    behavior = either.one("v2:HorizontalPodAutoscaler").inputs["spec"]["behavior"]
     assert behavior["scaleUp"]["policies"] == [
         {"type": "Pods", "value": 4, "periodSeconds": 60},
         {"type": "Percent", "value": 100, "periodSeconds": 60},

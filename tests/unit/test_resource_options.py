@@ -16,7 +16,7 @@ COMPONENTS = {
     "inference:storage:ModelAccess",
     "inference:storage:ModelVolume",
     "inference:serving:ModelServer",
-    "inference:serving:Autoscaler",
+    "inference:serving:HorizontalPodAutoscaler",
     "inference:serving:Interruption",
     "inference:serving:Headroom",
     "inference:serving:Herald",

@@ -138,9 +138,9 @@ def test_every_pool_server_and_entry_setting_reaches_its_component() -> None:
     """No dead setting: what __main__ passes on by name is an input of the component."""
     from components.compute.cluster_autoscaler import ClusterAutoscalerArgs
     from components.compute.node_pool import NodePoolArgs
-    from components.serving.autoscaler import AutoscalerArgs
     from components.serving.entry import EntryArgs
     from components.serving.headroom import HeadroomArgs
+    from components.serving.horizontal_pod_autoscaler import HorizontalPodAutoscalerArgs
     from components.serving.interruption import InterruptionArgs
     from components.serving.model_server import ModelServerArgs
     from components.storage.model_store import ModelStoreArgs
@@ -150,7 +150,7 @@ def test_every_pool_server_and_entry_setting_reaches_its_component() -> None:
         "nodeScaler": ClusterAutoscalerArgs,
         "modelStore": ModelStoreArgs,
         "server": ModelServerArgs,
-        "autoscaler": AutoscalerArgs,
+        "autoscaler": HorizontalPodAutoscalerArgs,
         "entry": EntryArgs,
         "headroom": HeadroomArgs,
         "interruption": InterruptionArgs,

@@ -20,7 +20,7 @@ def test_d1_the_volume_handle_is_the_volumes_name_and_nothing_else(up: Recording
 
 
 def test_d2_the_hpa_is_autoscaling_v2_with_its_field_names(either: Recording) -> None:
-    hpa = either.one("HorizontalPodAutoscaler")
+    hpa = either.one("v2:HorizontalPodAutoscaler")
     assert (
         hpa.type == "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
         and hpa.inputs["apiVersion"] == "autoscaling/v2"
@@ -67,7 +67,7 @@ def test_d4_the_pinned_version_is_in_the_model_config_file_and_the_server_reads_
 
 
 def test_d5_the_target_is_an_average_per_pod_and_said_so(either: Recording) -> None:
-    target = either.one("HorizontalPodAutoscaler").inputs["spec"]["metrics"][0]["external"][
+    target = either.one("v2:HorizontalPodAutoscaler").inputs["spec"]["metrics"][0]["external"][
         "target"
     ]
     assert target["type"] == "AverageValue"
@@ -205,7 +205,7 @@ def test_d15_the_ingress_kind_is_one_setting_that_moves_class_metric_and_logstor
 ):
     recording = run("staging")
     assert recording.one("Ingress").inputs["spec"]["ingressClassName"] == "alb"
-    metric = recording.one("HorizontalPodAutoscaler").inputs["spec"]["metrics"][0]["external"][
+    metric = recording.one("v2:HorizontalPodAutoscaler").inputs["spec"]["metrics"][0]["external"][
         "metric"
     ]
     assert metric["name"] == "sls_alb_ingress_qps" and metric["selector"]["matchLabels"][

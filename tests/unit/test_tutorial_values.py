@@ -135,7 +135,7 @@ def test_s4_the_service_carries_both_ports_under_arenas_names(either: Recording)
 
 
 def test_s5_the_hpa_scales_1_to_10_on_10_requests_per_second_and_pod(either: Recording) -> None:
-    hpa = either.one("HorizontalPodAutoscaler").inputs
+    hpa = either.one("v2:HorizontalPodAutoscaler").inputs
     assert hpa["metadata"]["name"] == "bert-tfserving-hpa"
     assert (hpa["spec"]["minReplicas"], hpa["spec"]["maxReplicas"]) == (1, 10)
     assert hpa["spec"]["scaleTargetRef"] == {

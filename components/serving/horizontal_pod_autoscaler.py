@@ -21,8 +21,8 @@ LOGSTORES = {"nginx": "nginx-ingress", "alb": "alb_ingress"}
 
 
 @dataclass(frozen=True)
-class AutoscalerArgs:
-    """Inputs of Autoscaler. Defaults are the tutorial's."""
+class HorizontalPodAutoscalerArgs:
+    """Inputs of HorizontalPodAutoscaler. Defaults are the tutorial's."""
 
     namespace: Input[str]
     """Namespace of the Deployment."""
@@ -72,7 +72,7 @@ class AutoscalerArgs:
     """Version of the cluster; a tolerance needs 1.35."""
 
 
-class Autoscaler(Component):
+class HorizontalPodAutoscaler(Component):
     """Scales the Deployment with the requests per second of its ingress route.
 
     AverageValue: the metric is the route's total, the target holds per pod. A scale-out happens
@@ -81,8 +81,13 @@ class Autoscaler(Component):
 
     hpa_name: pulumi.Output[str]
 
-    def __init__(self, name: str, args: AutoscalerArgs, opts: pulumi.ResourceOptions | None = None):
-        super().__init__("inference:serving:Autoscaler", name, opts)
+    def __init__(
+        self,
+        name: str,
+        args: HorizontalPodAutoscalerArgs,
+        opts: pulumi.ResourceOptions | None = None,
+    ):
+        super().__init__("inference:serving:HorizontalPodAutoscaler", name, opts)
         if not _knows_tolerance(args) and (args.scale_up_tolerance, args.scale_down_tolerance) != (
             None,
             None,
@@ -114,7 +119,7 @@ class Autoscaler(Component):
         self.finish({"hpa_name": self.hpa_name})
 
 
-def _metric(args: AutoscalerArgs) -> v2.ExternalMetricSourceArgsDict:
+def _metric(args: HorizontalPodAutoscalerArgs) -> v2.ExternalMetricSourceArgsDict:
     labels: dict[str, Input[str]] = {
         "sls.project": args.log_project,
         "sls.logstore": args.log_store or LOGSTORES[args.kind],
@@ -133,7 +138,7 @@ def _metric(args: AutoscalerArgs) -> v2.ExternalMetricSourceArgsDict:
     }
 
 
-def _behavior(args: AutoscalerArgs) -> v2.HorizontalPodAutoscalerBehaviorArgsDict:
+def _behavior(args: HorizontalPodAutoscalerArgs) -> v2.HorizontalPodAutoscalerBehaviorArgsDict:
     """Nodes come in minutes: asking for more pods than nodes can arrive only makes Pending ones.
 
     Up, a doubled load must be met in one step. Down, one step must not undo much: a metric that
@@ -167,7 +172,7 @@ def _behavior(args: AutoscalerArgs) -> v2.HorizontalPodAutoscalerBehaviorArgsDic
     return {"scale_up": rules["scale_up"], "scale_down": rules["scale_down"]}
 
 
-def _knows_tolerance(args: AutoscalerArgs) -> bool:
+def _knows_tolerance(args: HorizontalPodAutoscalerArgs) -> bool:
     found = re.match(r"(\d+)\.(\d+)", args.kubernetes_version)
     return found is not None and (int(found[1]), int(found[2])) >= TOLERANCE_SINCE
 
