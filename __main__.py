@@ -12,13 +12,13 @@ from components.compute.cluster_autoscaler import ClusterAutoscaler, ClusterAuto
 from components.compute.node_pool import NodePool, NodePoolArgs
 from components.compute.prerequisites import cluster_prerequisites
 from components.console import console_links
-from components.serving.entry import Entry, EntryArgs, network_peers
 from components.serving.headroom import Headroom, HeadroomArgs
 from components.serving.herald import Herald, HeraldArgs
 from components.serving.horizontal_pod_autoscaler import (
     HorizontalPodAutoscaler,
     HorizontalPodAutoscalerArgs,
 )
+from components.serving.ingress_endpoint import IngressEndpoint, IngressEndpointArgs, network_peers
 from components.serving.interruption import Interruption, InterruptionArgs
 from components.serving.model_server import ModelServer, ModelServerArgs, serving_namespace
 from components.storage.model_access import ModelAccess, ModelAccessArgs
@@ -118,9 +118,11 @@ Headroom(
 Herald("herald", HeraldArgs(namespace, **inputs.herald(stack)), k8s_opts)
 
 # Steps 6 and 7: the Internet-facing entry and its address.
-entry = Entry(
+entry = IngressEndpoint(
     "entry",
-    EntryArgs(namespace=namespace, service_name=server.service_name, **inputs.entry(stack)),
+    IngressEndpointArgs(
+        namespace=namespace, service_name=server.service_name, **inputs.entry(stack)
+    ),
     k8s_opts,
 )
 

@@ -8,6 +8,7 @@ import pulumi
 ALIASES: dict[str, Sequence[pulumi.Alias]] = {
     "cluster": [pulumi.Alias(type_="inference:compute:Cluster")],
     "autoscaler": [pulumi.Alias(type_="inference:serving:Autoscaler")],
+    "entry": [pulumi.Alias(type_="inference:serving:Entry")],
 }
 """Logical name of a component or of one of its children: the aliases under which earlier versions of
 the program registered it.

@@ -351,7 +351,7 @@ def test_a_refused_creation_is_not_looked_for(
     assert "let their RAM user or role do it" in capsys.readouterr().err
 
 
-INGRESS = "urn:pulumi:local::p::inference:serving:Entry$kubernetes:networking.k8s.io/v1:Ingress::entry-ingress"
+INGRESS = "urn:pulumi:local::p::inference:serving:IngressEndpoint$kubernetes:networking.k8s.io/v1:Ingress::entry-ingress"
 OBJECT = {
     "apiVersion": "networking.k8s.io/v1",
     "kind": "Ingress",

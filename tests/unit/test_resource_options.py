@@ -20,7 +20,7 @@ COMPONENTS = {
     "inference:serving:Interruption",
     "inference:serving:Headroom",
     "inference:serving:Herald",
-    "inference:serving:Entry",
+    "inference:serving:IngressEndpoint",
 }
 PROD = {"htpasswd": "user:$2y$05$x"}
 

@@ -138,9 +138,9 @@ def test_every_pool_server_and_entry_setting_reaches_its_component() -> None:
     """No dead setting: what __main__ passes on by name is an input of the component."""
     from components.compute.cluster_autoscaler import ClusterAutoscalerArgs
     from components.compute.node_pool import NodePoolArgs
-    from components.serving.entry import EntryArgs
     from components.serving.headroom import HeadroomArgs
     from components.serving.horizontal_pod_autoscaler import HorizontalPodAutoscalerArgs
+    from components.serving.ingress_endpoint import IngressEndpointArgs
     from components.serving.interruption import InterruptionArgs
     from components.serving.model_server import ModelServerArgs
     from components.storage.model_store import ModelStoreArgs
@@ -151,7 +151,7 @@ def test_every_pool_server_and_entry_setting_reaches_its_component() -> None:
         "modelStore": ModelStoreArgs,
         "server": ModelServerArgs,
         "autoscaler": HorizontalPodAutoscalerArgs,
-        "entry": EntryArgs,
+        "entry": IngressEndpointArgs,
         "headroom": HeadroomArgs,
         "interruption": InterruptionArgs,
     }

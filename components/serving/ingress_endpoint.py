@@ -18,8 +18,8 @@ PLAIN = "the entry speaks plain HTTP: entry.tls is none, and inputs and predicti
 
 
 @dataclass(frozen=True)
-class EntryArgs:
-    """Inputs of Entry."""
+class IngressEndpointArgs:
+    """Inputs of IngressEndpoint."""
 
     namespace: Input[str]
     """Namespace of the Service; an Ingress can't reach into another."""
@@ -53,7 +53,7 @@ class EntryArgs:
     """Time the run waits for an address."""
 
 
-class Entry(Component):
+class IngressEndpoint(Component):
     """An Ingress to the model's REST API, and to nothing else of the server."""
 
     endpoint: pulumi.Output[str]
@@ -62,8 +62,10 @@ class Entry(Component):
     address: pulumi.Output[str]
     """The load balancer's address or name, to which the host's DNS record leads."""
 
-    def __init__(self, name: str, args: EntryArgs, opts: pulumi.ResourceOptions | None = None):
-        super().__init__("inference:serving:Entry", name, opts)
+    def __init__(
+        self, name: str, args: IngressEndpointArgs, opts: pulumi.ResourceOptions | None = None
+    ):
+        super().__init__("inference:serving:IngressEndpoint", name, opts)
         for warning, open_ in ((OPEN, args.auth == "none"), (PLAIN, args.tls == "none")):
             if open_:
                 pulumi.log.warn(warning, self)
@@ -81,7 +83,7 @@ class Entry(Component):
         )
 
     def _ingress(
-        self, args: EntryArgs, certificate: Input[str] | None, users: Input[str] | None
+        self, args: IngressEndpointArgs, certificate: Input[str] | None, users: Input[str] | None
     ) -> kubernetes.networking.v1.Ingress:
         backend: kubernetes.networking.v1.IngressBackendArgsDict = {
             "service": {"name": args.service_name, "port": {"number": names.REST_PORT}}
@@ -110,7 +112,7 @@ class Entry(Component):
             opts=self.child(),
         )
 
-    def _certificate(self, args: EntryArgs) -> Input[str] | None:
+    def _certificate(self, args: IngressEndpointArgs) -> Input[str] | None:
         if args.tls != "provided":
             return args.tls_secret if args.tls == "existing" else None
         return self._secret(
@@ -120,7 +122,7 @@ class Entry(Component):
             args,
         )
 
-    def _users(self, args: EntryArgs) -> Input[str] | None:
+    def _users(self, args: IngressEndpointArgs) -> Input[str] | None:
         return (
             self._secret("users", "Opaque", {"auth": args.htpasswd}, args)
             if args.auth == "basic"
@@ -128,7 +130,7 @@ class Entry(Component):
         )
 
     def _secret(
-        self, what: str, kind: str, data: dict[str, Any], args: EntryArgs
+        self, what: str, kind: str, data: dict[str, Any], args: IngressEndpointArgs
     ) -> pulumi.Output[str]:
         secret = kubernetes.core.v1.Secret(
             self.child_name(what),
@@ -140,7 +142,7 @@ class Entry(Component):
         return secret.metadata.name
 
 
-def _annotations(args: EntryArgs, users: Input[str] | None) -> dict[str, Input[str]]:
+def _annotations(args: IngressEndpointArgs, users: Input[str] | None) -> dict[str, Input[str]]:
     if args.kind == "alb":
         return {
             "alb.ingress.kubernetes.io/listen-ports": '[{"HTTP":80}]'
