@@ -19,7 +19,7 @@ from components.serving.horizontal_pod_autoscaler import (
     HorizontalPodAutoscalerArgs,
 )
 from components.serving.ingress_endpoint import IngressEndpoint, IngressEndpointArgs, network_peers
-from components.serving.interruption import Interruption, InterruptionArgs
+from components.serving.interruption_handler import InterruptionHandler, InterruptionHandlerArgs
 from components.serving.model_server import ModelServer, ModelServerArgs, serving_namespace
 from components.storage.model_access import ModelAccess, ModelAccessArgs
 from components.storage.model_store import ModelStore, ModelStoreArgs
@@ -105,9 +105,11 @@ autoscaler = HorizontalPodAutoscaler(
 )
 
 # Beyond the tutorial: pods that leave nodes about to go, warm nodes, nodes ordered without a wait.
-Interruption(
+InterruptionHandler(
     "interruption",
-    InterruptionArgs(namespace=namespace, pool_labels=pool.own_labels, **inputs.handler(stack)),
+    InterruptionHandlerArgs(
+        namespace=namespace, pool_labels=pool.own_labels, **inputs.handler(stack)
+    ),
     k8s_opts,
 )
 Headroom(

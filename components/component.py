@@ -9,6 +9,7 @@ ALIASES: dict[str, Sequence[pulumi.Alias]] = {
     "cluster": [pulumi.Alias(type_="inference:compute:Cluster")],
     "autoscaler": [pulumi.Alias(type_="inference:serving:Autoscaler")],
     "entry": [pulumi.Alias(type_="inference:serving:Entry")],
+    "interruption": [pulumi.Alias(type_="inference:serving:Interruption")],
 }
 """Logical name of a component or of one of its children: the aliases under which earlier versions of
 the program registered it.

@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from components.serving.interruption import InterruptionArgs
+    from components.serving.interruption_handler import InterruptionHandlerArgs
 
 
-def rules(args: "InterruptionArgs", name: str) -> list[Any]:
+def rules(args: "InterruptionHandlerArgs", name: str) -> list[Any]:
     """One line for each right, with its reason."""
     granted: list[Any] = [
         # list, watch: where the pods are. patch: detach, rank. delete: on lost nodes, and before
@@ -37,7 +37,7 @@ def rules(args: "InterruptionArgs", name: str) -> list[Any]:
     return granted
 
 
-def settings(args: "InterruptionArgs", name: str) -> dict[str, Any]:
+def settings(args: "InterruptionHandlerArgs", name: str) -> dict[str, Any]:
     """The handler's settings, with the field names of interruption_handler.config.Config."""
     return {
         "name": name,

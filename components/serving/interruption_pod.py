@@ -8,7 +8,7 @@ from pulumi import Input
 from components import names
 
 if TYPE_CHECKING:
-    from components.serving.interruption import InterruptionArgs
+    from components.serving.interruption_handler import InterruptionHandlerArgs
 
 DIRECTORY = "/opt/interruption-handler"
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -16,7 +16,10 @@ PORT = 8081
 
 
 def pod(
-    args: "InterruptionArgs", account: Input[str], code: Input[str], labels: Mapping[str, str]
+    args: "InterruptionHandlerArgs",
+    account: Input[str],
+    code: Input[str],
+    labels: Mapping[str, str],
 ) -> Any:
     """On any node but the pool's; moved within half a minute when its node dies."""
     spec: dict[str, Any] = {
@@ -67,7 +70,7 @@ def pod(
     return spec
 
 
-def _container(args: "InterruptionArgs") -> dict[str, Any]:
+def _container(args: "InterruptionHandlerArgs") -> dict[str, Any]:
     probe = {"period_seconds": 5, "timeout_seconds": 3, "failure_threshold": 3}
     return {
         "name": "handler",

@@ -17,7 +17,7 @@ COMPONENTS = {
     "inference:storage:ModelVolume",
     "inference:serving:ModelServer",
     "inference:serving:HorizontalPodAutoscaler",
-    "inference:serving:Interruption",
+    "inference:serving:InterruptionHandler",
     "inference:serving:Headroom",
     "inference:serving:Herald",
     "inference:serving:IngressEndpoint",

@@ -141,7 +141,7 @@ def test_every_pool_server_and_entry_setting_reaches_its_component() -> None:
     from components.serving.headroom import HeadroomArgs
     from components.serving.horizontal_pod_autoscaler import HorizontalPodAutoscalerArgs
     from components.serving.ingress_endpoint import IngressEndpointArgs
-    from components.serving.interruption import InterruptionArgs
+    from components.serving.interruption_handler import InterruptionHandlerArgs
     from components.serving.model_server import ModelServerArgs
     from components.storage.model_store import ModelStoreArgs
 
@@ -153,7 +153,7 @@ def test_every_pool_server_and_entry_setting_reaches_its_component() -> None:
         "autoscaler": HorizontalPodAutoscalerArgs,
         "entry": IngressEndpointArgs,
         "headroom": HeadroomArgs,
-        "interruption": InterruptionArgs,
+        "interruption": InterruptionHandlerArgs,
     }
     elsewhere = {
         "controller_namespace",

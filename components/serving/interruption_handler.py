@@ -20,8 +20,8 @@ CODE = Path(__file__).resolve().parents[2] / "interruption_handler"
 
 
 @dataclass(frozen=True)
-class InterruptionArgs:
-    """Inputs of Interruption."""
+class InterruptionHandlerArgs:
+    """Inputs of InterruptionHandler."""
 
     namespace: Input[str]
     """Namespace of the model server."""
@@ -57,7 +57,7 @@ class InterruptionArgs:
     """
 
 
-class Interruption(Component):
+class InterruptionHandler(Component):
     """A Deployment on the system nodes, its identity and its rights.
 
     Two pods and a Lease rather than one: the node that dies may be the handler's own. It changes
@@ -68,22 +68,22 @@ class Interruption(Component):
     """Name of the handler's Deployment; empty without one."""
 
     def __init__(
-        self, name: str, args: InterruptionArgs, opts: pulumi.ResourceOptions | None = None
+        self, name: str, args: InterruptionHandlerArgs, opts: pulumi.ResourceOptions | None = None
     ):
-        super().__init__("inference:serving:Interruption", name, opts)
+        super().__init__("inference:serving:InterruptionHandler", name, opts)
         self._physical_name = f"{args.name}-interruption-handler"
         self._labels = {"app": "interruption-handler", "release": args.name}
         self.handler_name = self._handler(args) if args.enabled else pulumi.Output.from_input("")
         self.finish({"handler_name": self.handler_name})
 
-    def _handler(self, args: InterruptionArgs) -> pulumi.Output[str]:
+    def _handler(self, args: InterruptionHandlerArgs) -> pulumi.Output[str]:
         account = self._account(args)
         self._node_rights(args, account)
         self._namespace_rights(args, account)
         self._network_policy(args)
         return self._deployment(args, account, self._code(args)).metadata.name
 
-    def _account(self, args: InterruptionArgs) -> pulumi.Output[str]:
+    def _account(self, args: InterruptionHandlerArgs) -> pulumi.Output[str]:
         account = kubernetes.core.v1.ServiceAccount(
             self.child_name("account"),
             metadata={"namespace": args.namespace, "labels": self._labels},
@@ -92,7 +92,7 @@ class Interruption(Component):
         )
         return account.metadata.name
 
-    def _node_rights(self, args: InterruptionArgs, account: Input[str]) -> None:
+    def _node_rights(self, args: InterruptionHandlerArgs, account: Input[str]) -> None:
         """Nodes belong to no namespace. get: is it really gone; list, watch: notices; patch: close
         and reopen.
         """
@@ -120,7 +120,7 @@ class Interruption(Component):
             opts=self.child(),
         )
 
-    def _namespace_rights(self, args: InterruptionArgs, account: Input[str]) -> None:
+    def _namespace_rights(self, args: InterruptionHandlerArgs, account: Input[str]) -> None:
         role = kubernetes.rbac.v1.Role(
             self.child_name("pods"),
             metadata={"namespace": args.namespace, "labels": self._labels},
@@ -139,7 +139,7 @@ class Interruption(Component):
             opts=self.child(),
         )
 
-    def _code(self, args: InterruptionArgs) -> pulumi.Output[str]:
+    def _code(self, args: InterruptionHandlerArgs) -> pulumi.Output[str]:
         """Named after its content: changed code or settings are a new object, and the pods roll to
         it.
         """
@@ -163,7 +163,7 @@ class Interruption(Component):
         return config.metadata.name
 
     def _deployment(
-        self, args: InterruptionArgs, account: Input[str], code: Input[str]
+        self, args: InterruptionHandlerArgs, account: Input[str], code: Input[str]
     ) -> kubernetes.apps.v1.Deployment:
         return kubernetes.apps.v1.Deployment(
             self.child_name("deployment"),
@@ -187,7 +187,7 @@ class Interruption(Component):
             opts=self.child(),
         )
 
-    def _network_policy(self, args: InterruptionArgs) -> None:
+    def _network_policy(self, args: InterruptionHandlerArgs) -> None:
         """Nobody calls it but the kubelet; it calls nobody but the API server."""
         kubernetes.networking.v1.NetworkPolicy(
             self.child_name("network"),
