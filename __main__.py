@@ -12,8 +12,8 @@ from components.compute.cluster_autoscaler import ClusterAutoscaler, ClusterAuto
 from components.compute.node_pool import NodePool, NodePoolArgs
 from components.compute.prerequisites import cluster_prerequisites
 from components.console import console_links
+from components.serving.gpu_scale_up_trigger import GpuScaleUpTrigger, GpuScaleUpTriggerArgs
 from components.serving.headroom import Headroom, HeadroomArgs
-from components.serving.herald import Herald, HeraldArgs
 from components.serving.horizontal_pod_autoscaler import (
     HorizontalPodAutoscaler,
     HorizontalPodAutoscalerArgs,
@@ -117,7 +117,7 @@ Headroom(
     HeadroomArgs(namespace, pool.selector, pool.tolerations, **inputs.headroom(stack)),
     k8s_opts,
 )
-Herald("herald", HeraldArgs(namespace, **inputs.herald(stack)), k8s_opts)
+GpuScaleUpTrigger("herald", GpuScaleUpTriggerArgs(namespace, **inputs.herald(stack)), k8s_opts)
 
 # Steps 6 and 7: the Internet-facing entry and its address.
 entry = IngressEndpoint(

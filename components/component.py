@@ -10,6 +10,7 @@ ALIASES: dict[str, Sequence[pulumi.Alias]] = {
     "autoscaler": [pulumi.Alias(type_="inference:serving:Autoscaler")],
     "entry": [pulumi.Alias(type_="inference:serving:Entry")],
     "interruption": [pulumi.Alias(type_="inference:serving:Interruption")],
+    "herald": [pulumi.Alias(type_="inference:serving:Herald")],
 }
 """Logical name of a component or of one of its children: the aliases under which earlier versions of
 the program registered it.

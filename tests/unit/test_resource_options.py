@@ -19,7 +19,7 @@ COMPONENTS = {
     "inference:serving:HorizontalPodAutoscaler",
     "inference:serving:InterruptionHandler",
     "inference:serving:Headroom",
-    "inference:serving:Herald",
+    "inference:serving:GpuScaleUpTrigger",
     "inference:serving:IngressEndpoint",
 }
 PROD = {"htpasswd": "user:$2y$05$x"}

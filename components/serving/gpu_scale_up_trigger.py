@@ -12,8 +12,8 @@ NOWHERE = {"elastic-inference/herald": "matches-no-node"}
 
 
 @dataclass(frozen=True)
-class HeraldArgs:
-    """Inputs of Herald."""
+class GpuScaleUpTriggerArgs:
+    """Inputs of GpuScaleUpTrigger."""
 
     namespace: Input[str]
     """Namespace of the model server."""
@@ -25,7 +25,7 @@ class HeraldArgs:
     """Image that does nothing; never pulled."""
 
 
-class Herald(Component):
+class GpuScaleUpTrigger(Component):
     """A pod that asks for a GPU and fits no node, for ever.
 
     The cluster-autoscaler orders nothing while the oldest waiting pod with a GPU is less than 30
@@ -38,14 +38,16 @@ class Herald(Component):
     deployment_name: pulumi.Output[str]
     """Name of the Deployment; empty without one."""
 
-    def __init__(self, name: str, args: HeraldArgs, opts: pulumi.ResourceOptions | None = None):
-        super().__init__("inference:serving:Herald", name, opts)
+    def __init__(
+        self, name: str, args: GpuScaleUpTriggerArgs, opts: pulumi.ResourceOptions | None = None
+    ):
+        super().__init__("inference:serving:GpuScaleUpTrigger", name, opts)
         self.deployment_name = (
             self._deployment(args).metadata.name if args.enabled else pulumi.Output.from_input("")
         )
         self.finish({"deployment_name": self.deployment_name})
 
-    def _deployment(self, args: HeraldArgs) -> kubernetes.apps.v1.Deployment:
+    def _deployment(self, args: GpuScaleUpTriggerArgs) -> kubernetes.apps.v1.Deployment:
         labels = {"app": "herald", "release": args.name, "elastic-inference/role": "herald"}
         spec: kubernetes.core.v1.PodSpecArgsDict = {
             "node_selector": NOWHERE,
