@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from components.storage import ossfs2
 from interruption_handler.pool_sizing import on_demand_nodes
+from settings.catalog import ossfs2
 from settings.core.problem import set_command
 from settings.root import Settings
 

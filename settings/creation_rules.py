@@ -5,7 +5,7 @@ from ipaddress import IPv4Network
 from itertools import combinations
 from pathlib import Path
 
-from components.compute.gpu import has_gpu
+from settings.catalog.gpu import has_gpu
 from settings.core.problem import Problem, remove_command, set_command
 from settings.core.rule import rule
 from settings.creation import ADDON_VERSIONS

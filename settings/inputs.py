@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from components import names
+from settings import names
 from settings.creation import ADDON_VERSIONS, Create
 from settings.root import Settings
 

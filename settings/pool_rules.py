@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from components.compute import node_room
-from components.compute.gpu import count, has_gpu
-from components.names import POOL_LABEL, STACK_LABEL
 from interruption_handler.pool_sizing import nodes_for_pods, pods_per_node
+from settings.catalog import node_allocatable
+from settings.catalog.gpu import count, has_gpu
 from settings.core.problem import Problem, remove_command, set_command
 from settings.core.rule import rule
+from settings.names import POOL_LABEL, STACK_LABEL
 from settings.root import Settings
 
 TAG_LIMIT = 12
@@ -174,13 +174,13 @@ def _a_pod_fits_on_a_node(settings: Settings) -> Iterator[Problem]:
     rooms = {
         kind: room
         for kind in settings.node_pool.instance_types
-        if (room := node_room.of_type(kind))
+        if (room := node_allocatable.of_type(kind))
     }
     if not rooms:
         return
     never = "no node ever fits the pods and they wait without end"
     kind, (millicores, _) = min(rooms.items(), key=lambda row: row[1][0])
-    if node_room.quantity(settings.server.cpu) * 1000 > millicores:
+    if node_allocatable.quantity(settings.server.cpu) * 1000 > millicores:
         yield Problem(
             "server.cpu",
             settings.server.cpu,
@@ -189,7 +189,7 @@ def _a_pod_fits_on_a_node(settings: Settings) -> Iterator[Problem]:
             set_command("server.cpu", f"'\"{millicores // 1000}\"'"),
         )
     kind, (_, mib) = min(rooms.items(), key=lambda row: row[1][1])
-    if node_room.quantity(settings.server.memory) > mib * 2**20:
+    if node_allocatable.quantity(settings.server.memory) > mib * 2**20:
         yield Problem(
             "server.memory",
             settings.server.memory,

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import SecretStr, StringConstraints
 
-from components import names
-from components.compute import gpu
 from interruption_handler.pool_sizing import nodes_for_pods, pods_per_node
+from settings import names
 from settings.adoption import Adopt
+from settings.catalog import gpu
 from settings.cloud import Lookups, ModelStore, NodeScaler
 from settings.cluster import Cluster
 from settings.core.field import REQUIRED, Group, Text, setting

@@ -4,12 +4,12 @@ one of them is already wrong.
 
 from collections.abc import Iterator
 
-from components import names
 from settings import (  # noqa: F401 - their rules register themselves
     adoption_rules,
     creation_rules,
     elastic_rules,
     model_rules,
+    names,
     pool_rules,
 )
 from settings.cloud import ZRS_STANDARD

@@ -9,9 +9,9 @@ import pulumi_alicloud as alicloud
 import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
-from components import names
 from components.adoption import adoption
 from components.component import Component
+from settings import names
 
 # Written by others: the node scaler moves the desired size, the service fills in the EIP fields.
 # Measured: without these the provider shows a difference for ever (and sends an empty PUT at each

@@ -8,8 +8,8 @@ import pulumi_kubernetes as kubernetes
 from pulumi import Input
 from pulumi_kubernetes.autoscaling import v2
 
-from components import names
 from components.component import Component
+from settings import names
 
 METRICS = {"nginx": "sls_ingress_qps", "alb": "sls_alb_ingress_qps"}
 TOLERANCE_SINCE = (1, 35)

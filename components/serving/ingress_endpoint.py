@@ -8,9 +8,8 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
-from components import names
 from components.component import Component
-from settings import traffic
+from settings import names, traffic
 
 NGINX = "nginx.ingress.kubernetes.io"
 OPEN = "the entry is open: entry.auth is none, and everyone who can reach it can use the GPUs. Set entry.auth to basic, or keep it private."

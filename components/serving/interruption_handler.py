@@ -12,9 +12,9 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
-from components import names
 from components.component import Component
 from components.serving import interruption_config, interruption_pod
+from settings import names
 
 CODE = Path(__file__).resolve().parents[2] / "interruption_handler"
 

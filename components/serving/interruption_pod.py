@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi import Input
 
-from components import names
+from settings import names
 
 if TYPE_CHECKING:
     from components.serving.interruption_handler import InterruptionHandlerArgs

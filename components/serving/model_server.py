@@ -9,11 +9,11 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
-from components import names
 from components.adoption import adoption
 from components.component import Component, with_aliases
-from components.compute import gpu
 from components.serving import serving_pod
+from settings import names
+from settings.catalog import gpu
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pulumi
 from pulumi import Input
 from pulumi_kubernetes.core import v1
 
-from components.names import GRPC_PORT, REST_PORT
+from settings.names import GRPC_PORT, REST_PORT
 
 if TYPE_CHECKING:
     from components.serving.model_server import ModelServerArgs

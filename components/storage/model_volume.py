@@ -7,8 +7,8 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
-from components import names
 from components.component import Component
+from settings import names
 
 DRIVER = "ossplugin.csi.alibabacloud.com"
 

@@ -8,24 +8,23 @@ from types import ModuleType
 
 import pytest
 
-import components.compute.node_room
-import components.storage.ossfs2
 import lab.kubelet.node_room
 import lab.kubelet.ossfs2
 import lab.quantities
-from components import names
+import settings.catalog.node_allocatable
+import settings.catalog.ossfs2
 from lab.alicloud import regions
 from lab.alicloud.catalog import TYPES
 from lab.kubelet import images
 from lab.tests.kubelet.test_node_room import CPU, MEMORY, SHOWN_MIB
 from lab.tests.kubelet.test_volume_options import REFUSED, TAKEN
-from settings import cloud
+from settings import model_store, names
 
 node_rooms = pytest.mark.parametrize(
-    "copy", [components.compute.node_room, lab.kubelet.node_room], ids=["program", "lab"]
+    "copy", [settings.catalog.node_allocatable, lab.kubelet.node_room], ids=["program", "lab"]
 )
 clients = pytest.mark.parametrize(
-    "copy", [components.storage.ossfs2, lab.kubelet.ossfs2], ids=["program", "lab"]
+    "copy", [settings.catalog.ossfs2, lab.kubelet.ossfs2], ids=["program", "lab"]
 )
 
 
@@ -38,7 +37,7 @@ def test_both_reserve_what_ack_publishes(copy: ModuleType) -> None:
 
 def test_both_leave_the_same_room_on_every_type_that_the_lab_sells() -> None:
     sizes = {(kind.cpu, kind.memory_mib) for kind in TYPES.values()}
-    ours, labs = components.compute.node_room, lab.kubelet.node_room
+    ours, labs = settings.catalog.node_allocatable, lab.kubelet.node_room
     assert len(sizes) > 5 and {size: ours.allocatable(*size) for size in sizes} == {
         size: labs.allocatable(*size) for size in sizes
     }
@@ -47,7 +46,7 @@ def test_both_leave_the_same_room_on_every_type_that_the_lab_sells() -> None:
 
 def test_the_lab_sells_the_types_in_the_sizes_that_the_settings_reckon_with() -> None:
     gpu = {name: (kind.cpu, kind.memory_mib) for name, kind in TYPES.items() if kind.gpu_count}
-    sizes = components.compute.node_room.SIZES
+    sizes = settings.catalog.node_allocatable.SIZES
     assert gpu == {name: (cpus, int(gib * 1024)) for name, (cpus, gib) in sizes.items()}
 
 
@@ -64,14 +63,14 @@ def test_the_lab_sells_the_types_in_the_sizes_that_the_settings_reckon_with() ->
     ],
 )
 def test_quantities_are_read_as_kubernetes_does(text: str, number: float) -> None:
-    assert components.compute.node_room.quantity(text) == pytest.approx(number)
+    assert settings.catalog.node_allocatable.quantity(text) == pytest.approx(number)
     assert float(lab.quantities.quantity(text)) == pytest.approx(number)
 
 
 @pytest.mark.parametrize("text", ["", "8 Gi", "Gi", "1mi", "1ki"])
 def test_what_is_no_quantity_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="quantity"):
-        components.compute.node_room.quantity(text)
+        settings.catalog.node_allocatable.quantity(text)
     with pytest.raises(ValueError, match="quantity"):
         lab.quantities.quantity(text)
 
@@ -92,7 +91,7 @@ def test_both_take_what_ossfs2_takes(copy: ModuleType, options: str) -> None:
 
 
 def test_both_know_the_same_options_with_the_same_types_and_limits() -> None:
-    assert components.storage.ossfs2.DATA == lab.kubelet.ossfs2.DATA
+    assert settings.catalog.ossfs2.DATA == lab.kubelet.ossfs2.DATA
 
 
 def test_program_and_lab_name_the_annotation_alike() -> None:
@@ -100,5 +99,8 @@ def test_program_and_lab_name_the_annotation_alike() -> None:
 
 
 def test_program_and_double_know_the_same_regions_of_zone_redundant_storage() -> None:
-    assert (set(cloud.ZRS), set(cloud.ZRS_STANDARD)) == (regions.ZRS, regions.ZRS_STANDARD)
-    assert set(cloud.ZRS) <= set(regions.REGIONS) and len(cloud.ZRS) == 11
+    assert (set(model_store.ZRS), set(model_store.ZRS_STANDARD)) == (
+        regions.ZRS,
+        regions.ZRS_STANDARD,
+    )
+    assert set(model_store.ZRS) <= set(regions.REGIONS) and len(model_store.ZRS) == 11

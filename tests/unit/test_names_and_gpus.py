@@ -2,8 +2,8 @@
 
 import pytest
 
-from components import names
-from components.compute import gpu
+from settings import names
+from settings.catalog import gpu
 
 
 def test_the_deployment_is_named_as_arena_would_name_it() -> None:

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import yaml
 
-from components.compute import gpu
 from interruption_handler import pool_sizing
 from interruption_handler.capacity_mix import surplus
 from interruption_handler.config import CapacityMix
@@ -26,6 +25,7 @@ from policy.resources import Resource
 from policy.rules import pool as pool_policy
 from settings import load
 from settings.advice import advice
+from settings.catalog import gpu
 from tests.unit.cluster_objects import node
 from tests.unit.program import PROJECT, ROOT, stack_values
 

@@ -5,7 +5,7 @@ import json
 import pulumi_alicloud as alicloud
 import pytest
 
-from components.names import digest
+from settings.names import digest
 from tests.unit.monitor import Recording
 from tests.unit.program import run
 

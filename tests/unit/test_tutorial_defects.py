@@ -3,9 +3,9 @@
 import json
 import re
 
-from components.compute import gpu
-from components.names import is_label_value
 from components.serving import serving_pod
+from settings.catalog import gpu
+from settings.names import is_label_value
 from tests.unit.monitor import Recording
 from tests.unit.program import ROOT, failure, run
 

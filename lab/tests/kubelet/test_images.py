@@ -22,6 +22,7 @@ from lab.kubelet.images import (
     split,
 )
 from lab.toolchain import tensorflow
+from settings import names
 
 RUN = [sys.executable, "-m", "lab.serving"]
 

@@ -1,0 +1,3 @@
+"""What Alibaba Cloud publishes about instance types, nodes and its OSS client, as data and functions
+that the rules of the settings and the components share.
+"""
