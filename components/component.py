@@ -1,4 +1,6 @@
-"""The base class of the components, and the aliases that keep a renamed resource from being replaced."""
+"""The base class of the components, and the aliases that keep a renamed resource from being
+replaced.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,19 +14,21 @@ ALIASES: dict[str, Sequence[pulumi.Alias]] = {
     "interruption": [pulumi.Alias(type_="inference:serving:Interruption")],
     "herald": [pulumi.Alias(type_="inference:serving:Herald")],
 }
-"""Logical name of a component or of one of its children: the aliases under which earlier versions of
-the program registered it.
+"""Logical name of a component or of one of its children: the aliases under which earlier versions
+of the program registered it.
 
 A change of name, type or parent of a component needs a line here, for example
 
-    "pool": [pulumi.Alias(name="gpu-pool")],                             another name; the children follow automatically
-    "pool": [pulumi.Alias(type_="inference:nodes:GpuPool")],             another type; the children follow automatically
-    "autoscaler-hpa": [pulumi.Alias(name="server-hpa", parent=...)],     a child that had another parent: the parent's URN
-    "namespace": [pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)],      a resource that had no parent
+    "pool": [pulumi.Alias(name="gpu-pool")],                             another name; the children
+    follow automatically "pool": [pulumi.Alias(type_="inference:nodes:GpuPool")], another type; the
+    children follow automatically "autoscaler-hpa": [pulumi.Alias(name="server-hpa", parent=...)], a
+    child that had another parent: the parent's URN "namespace":
+    [pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)],      a resource that had no parent
 
-Without the line the engine deletes the resource under its old URN and creates it under the new one: node pool, bucket
-and pods would be replaced. A line stays for as long as a stack may still be on the earlier version.
-tests/e2e/test_refactoring.py renames and moves every component of a running stack and expects no change.
+Without the line the engine deletes the resource under its old URN and creates it under the new one:
+node pool, bucket and pods would be replaced. A line stays for as long as a stack may still be on
+the earlier version. tests/e2e/test_refactoring.py renames and moves every component of a running
+stack and expects no change.
 """
 
 
@@ -49,8 +53,8 @@ class Component(pulumi.ComponentResource):
 
 
 def with_aliases(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
-    """Adds the aliases of a component, or of a resource outside of all components, and of its children
-    to its options.
+    """Adds the aliases of a component, or of a resource outside of all components, and of its
+    children to its options.
     """
     return pulumi.ResourceOptions.merge(
         opts, pulumi.ResourceOptions(transformations=[_add_aliases])

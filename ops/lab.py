@@ -16,7 +16,7 @@ from lab.up import check, joined
 from ops.engine.cli import ROOT, environment
 from settings.core.problem import SettingsError
 from settings.core.stack_file import StackFileError, read
-from settings.serving import Server
+from settings.server import ServerSettings
 
 TOOLS = (
     "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "traefik", "kubectl",
@@ -34,7 +34,7 @@ def tensorflow_library(stack: str) -> str:
     try:
         server = read(ROOT, stack).settings(os.environ).server
     except (StackFileError, SettingsError):  # who deploys it is told by the program
-        server = Server()
+        server = ServerSettings()
     tag = server.image.partition("@")[0].rpartition("/")[2].partition(":")[2]
     return tensorflow.PREFIX + tensorflow.choose(server.tensorflow or tag).version
 

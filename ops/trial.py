@@ -19,9 +19,8 @@ import yaml
 from models.tokenizer import load_vocabulary, request
 from ops.engine.cli import ROOT
 from ops.saved_model import Signature, Tensor, UnreadableModelError, signatures
-from settings import model_request
-from settings.serving import Model
-from settings.traffic import Entry
+from settings.entry import EntrySettings
+from settings.model import EXPECTED_REQUEST, InvalidRequestError, ModelSettings, read_request
 
 SENTENCE = "房间很干净，服务也很好"
 LABELS = ("negative", "positive")
@@ -114,11 +113,9 @@ def is_sample(source: Path, known: dict[str, Signature]) -> bool:
 def from_file(path: Path, known: dict[str, Signature]) -> Trial:
     """The request in a file. Raises TrialError when TensorFlow Serving would not take it."""
     try:
-        body = model_request.read(path)
-    except model_request.NotARequest as wrong:
-        raise TrialError(
-            f"model.request is {path}: {wrong}; expected {model_request.EXPECTED}"
-        ) from None
+        body = read_request(path)
+    except InvalidRequestError as wrong:
+        raise TrialError(f"model.request is {path}: {wrong}; expected {EXPECTED_REQUEST}") from None
     key = next(key for key in BODIES if key in body)
     verb = BODIES[key]
     signature = known.get(body.get("signature_name", DEFAULT))
@@ -199,9 +196,9 @@ def _signatures(source: Path) -> dict[str, Signature]:
 def _model(stack: str, root: Path) -> tuple[dict[str, Any], int]:
     """The stack's `model` settings, with the defaults, and `entry.bodyMib`."""
     config = _config(stack, root)
-    model = {"source": Model.model_fields["source"].default, **_group(config, "model")}
+    model = {"source": ModelSettings.model_fields["source"].default, **_group(config, "model")}
     return model, int(
-        _group(config, "entry").get("bodyMib") or Entry.model_fields["body_mib"].default
+        _group(config, "entry").get("bodyMib") or EntrySettings.model_fields["body_mib"].default
     )
 
 

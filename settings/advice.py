@@ -22,8 +22,8 @@ def _room_for_replacements(settings: Settings) -> Iterator[str]:
     pool, serving = settings.node_pool, settings.nodes_for(settings.autoscaler.max_replicas)
     if pool.spot_strategy == "NoSpot" or not settings.interruption.enabled:
         return
-    paid = on_demand_nodes(serving, pool.on_demand_base, pool.on_demand_percent)
-    preemptible = serving - paid
+    on_demand = on_demand_nodes(serving, pool.on_demand_base, pool.on_demand_percent)
+    preemptible = serving - on_demand
     needed = serving + preemptible + settings.headroom.nodes
     if preemptible and pool.max_size < needed:
         warm = f" and headroom.nodes {settings.headroom.nodes}" if settings.headroom.nodes else ""

@@ -3,7 +3,8 @@
 from typing import Any
 
 from settings import names
-from settings.creation import ADDON_VERSIONS, Create
+from settings.cluster import ADDON_VERSIONS
+from settings.cluster import CreateSettings as Create
 from settings.root import Settings
 
 
@@ -146,7 +147,7 @@ def hpa(settings: Settings) -> dict[str, Any]:
         "name": settings.hpa_name,
         "kind": settings.entry.kind,
         "route": settings.route,
-        "minimum_moves": settings.minimum_moves,
+        "minimum_moves": settings.autoscaler.minimum_moves,
     }
 
 
@@ -209,7 +210,7 @@ def _mix(settings: Settings) -> dict[str, Any] | None:
 
 
 def _floors(settings: Settings) -> dict[str, Any] | None:
-    if not settings.minimum_moves:
+    if not settings.autoscaler.minimum_moves:
         return None
     scaler = settings.autoscaler
     return {

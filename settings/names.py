@@ -14,6 +14,10 @@ STACK_LABEL = "inference-stack"
 """Node label with the stack's name, on the nodes of all its pools: what tells them from those of
 another stack in the same cluster.
 """
+GPU_SCHEDULE_LABEL = "ack.node.gpu.schedule"
+"""Node label with ACK's GPU scheduling mode."""
+DRIVER_VERSION_LABEL = "ack.aliyun.com/nvidia-driver-version"
+"""Node label by which ACK installs a version of the NVIDIA driver."""
 REST_PORT = 8501
 GRPC_PORT = 8500
 TENSORFLOW_ANNOTATION = "elastic-inference/tensorflow"

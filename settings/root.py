@@ -1,201 +1,212 @@
-"""The whole of a stack's settings as one frozen object."""
+"""All settings of a stack as one frozen object."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import SecretStr, StringConstraints
 
-from interruption_handler.pool_sizing import nodes_for_pods, pods_per_node
 from settings import names
-from settings.adoption import Adopt
-from settings.catalog import gpu
-from settings.cloud import Lookups, ModelStore, NodeScaler
-from settings.cluster import Cluster
+from settings.adopt import AdoptSettings
+from settings.autoscaler import AutoscalerSettings
+from settings.cluster import ClusterSettings
 from settings.core.field import REQUIRED, Group, Text, setting
-from settings.elastic import Headroom, Interruption, Mix
-from settings.pool import NodePool
-from settings.scaling import Autoscaler
-from settings.serving import DNS_LABEL, Model, Server
-from settings.traffic import Entry
+from settings.core.problem import Problem, remove_command
+from settings.core.rule import rule
+from settings.core.types import DNS_LABEL
+from settings.entry import EntrySettings
+from settings.headroom import HeadroomSettings
+from settings.interruption import InterruptionSettings
+from settings.lookups import LookupsSettings
+from settings.mix import MixSettings
+from settings.model import ModelSettings
+from settings.model_store import ModelStoreSettings
+from settings.node_pool import NodePoolSettings, nodes_for, pods_per_node
+from settings.node_scaler import NodeScalerSettings
+from settings.server import ServerSettings
 
 TagText = Annotated[Text, StringConstraints(pattern=r"^[^\s]{1,128}$")]
 SECRETS = ("kubeconfig", "htpasswd", "tlsCertificate", "tlsPrivateKey")
-PLAIN_TEXT = "it would lie in the repository in plain text"
+PLAIN_TEXT = "the value lies in the repository in plain text"
 
 
 class Settings(Group):
-    """All settings of one stack. `region`, `project` and `stack` come from the provider's
-    configuration and the engine.
+    """All settings of one stack. `project` and `stack` come from the engine, `region` from the
+    configuration of the provider.
     """
 
     project: str
     stack: str
     region: str = setting(
         REQUIRED,
-        "Region, from alicloud:region or ALICLOUD_REGION.",
+        "Region of every resource, from alicloud:region or ALICLOUD_REGION.",
         pattern=r"^[a-z]{2}-[a-z]+(-[a-z]+)?(-[0-9]+)?$",
         expected="a region id such as cn-shanghai",
-        otherwise="the provider silently works in cn-beijing",
+        consequence="the provider silently works in cn-beijing",
         example="cn-shanghai",
     )
     owner: TagText = setting(
         "ml-platform",
-        "Team that answers for the stack; a tag on everything.",
+        "Team that is responsible for the stack. A tag on every resource.",
         expected="up to 128 characters without blanks",
-        otherwise="nobody can say whose nodes are being paid for",
+        consequence="nobody can tell who is responsible for the nodes that are billed",
         example="ml-platform",
     )
     tags: dict[TagText, TagText] = setting(
         {},
-        "More tags for everything that can carry them.",
+        "Additional tags of every resource that can have tags.",
         expected="key: value without blanks, not starting with aliyun, acs: or http",
-        otherwise="Alibaba Cloud refuses or drops the tag",
+        consequence="Alibaba Cloud refuses or drops the tag",
         example="value",
     )
     namespace: str = setting(
         "inference",
-        "Kubernetes namespace of everything that serves.",
+        "Kubernetes namespace of the serving pods and everything that belongs to them.",
         pattern=DNS_LABEL,
         expected="a DNS label of at most 63 characters",
-        otherwise="Kubernetes refuses the namespace",
+        consequence="Kubernetes refuses the namespace",
         example="inference",
     )
     kubeconfig: SecretStr | None = setting(
         None,
-        "Kubeconfig to use instead of asking ACK for one (secret).",
+        "Kubeconfig of the cluster (secret). Unset: the program requests one from ACK.",
         min_length=1,
         expected="an encrypted value",
-        otherwise=PLAIN_TEXT,
+        consequence=PLAIN_TEXT,
         example="-- <file",
     )
     htpasswd: SecretStr | None = setting(
         None,
-        "Users for entry.auth basic, as htpasswd prints them (secret).",
+        "Users of entry.auth basic, as htpasswd prints them (secret).",
         min_length=1,
         expected="an encrypted value",
-        otherwise=PLAIN_TEXT,
+        consequence=PLAIN_TEXT,
         example='"$(htpasswd -nB user)"',
     )
     tls_certificate: SecretStr | None = setting(
         None,
-        "Certificate chain for entry.tls provided, PEM (secret).",
+        "Certificate chain of entry.tls provided, PEM (secret).",
         min_length=1,
         expected="an encrypted value",
-        otherwise=PLAIN_TEXT,
+        consequence=PLAIN_TEXT,
         example="< tls.crt",
     )
     tls_private_key: SecretStr | None = setting(
         None,
-        "Private key for entry.tls provided, PEM (secret).",
+        "Private key of entry.tls provided, PEM (secret).",
         min_length=1,
         expected="an encrypted value",
-        otherwise=PLAIN_TEXT,
+        consequence=PLAIN_TEXT,
         example="< tls.key",
     )
-    cluster: Cluster = setting(
+    cluster: ClusterSettings = setting(
         REQUIRED,
-        "The ACK cluster.",
+        "The ACK cluster to deploy to.",
         expected="an object with id or create",
-        otherwise="there is no cluster to deploy to",
+        consequence="there is no cluster to deploy to",
         example="…",
     )
-    lookups: Lookups = setting(
-        Lookups(),
-        "Answers given instead of asked for.",
+    lookups: LookupsSettings = setting(
+        LookupsSettings(),
+        "Answers to the program's lookups, for previews without a cloud.",
         expected="an object",
-        otherwise="the cloud is asked",
+        consequence="the program looks the answers up, and a preview needs credentials",
         example="…",
     )
-    node_scaler: NodeScaler = setting(
-        NodeScaler(),
+    node_scaler: NodeScalerSettings = setting(
+        NodeScalerSettings(),
         "The cluster's node scaler.",
         expected="an object",
-        otherwise="the mix is lost",
+        consequence="this stack configures the cluster's node scaler with the default values",
         example="…",
     )
-    node_pool: NodePool = setting(
+    node_pool: NodePoolSettings = setting(
         REQUIRED,
-        "The GPU node pool.",
+        "The elastic GPU node pool.",
         expected="an object with at least vswitchIds",
-        otherwise="there is no place for the nodes",
+        consequence="there is no network for the nodes",
         example="…",
     )
-    model_store: ModelStore = setting(
-        ModelStore(),
-        "The model's bucket.",
+    model_store: ModelStoreSettings = setting(
+        ModelStoreSettings(),
+        "The bucket that holds the model.",
         expected="an object",
-        otherwise="its keys are not read",
+        consequence="the bucket gets the default storage class, encryption and retention",
         example="…",
     )
-    model: Model = setting(
-        Model(), "The model.", expected="an object", otherwise="its keys are not read", example="…"
+    model: ModelSettings = setting(
+        ModelSettings(),
+        "The model to serve.",
+        expected="an object",
+        consequence="the sample model is served",
+        example="…",
     )
-    server: Server = setting(
-        Server(),
+    server: ServerSettings = setting(
+        ServerSettings(),
         "TensorFlow Serving.",
         expected="an object",
-        otherwise="its keys are not read",
+        consequence="the model is served with the default image and resources",
         example="…",
     )
-    autoscaler: Autoscaler = setting(
-        Autoscaler(),
-        "The HPA.",
+    autoscaler: AutoscalerSettings = setting(
+        AutoscalerSettings(),
+        "The HorizontalPodAutoscaler.",
         expected="an object",
-        otherwise="its keys are not read",
+        consequence="pods are scaled with the default bounds and target",
         example="…",
     )
-    interruption: Interruption = setting(
-        Interruption(),
+    interruption: InterruptionSettings = setting(
+        InterruptionSettings(),
         "The interruption handler.",
         expected="an object",
-        otherwise="its keys are not read",
+        consequence="the handler runs with the default times",
         example="…",
     )
-    mix: Mix = setting(
-        Mix(),
-        "The mix of charge types.",
+    mix: MixSettings = setting(
+        MixSettings(),
+        "How the pay-as-you-go share is restored over time.",
         expected="an object",
-        otherwise="its keys are not read",
+        consequence="surplus pay-as-you-go nodes are replaced at the default pace",
         example="…",
     )
-    headroom: Headroom = setting(
-        Headroom(),
-        "Warm nodes.",
+    headroom: HeadroomSettings = setting(
+        HeadroomSettings(),
+        "Over-provisioning with placeholder pods.",
         expected="an object",
-        otherwise="its keys are not read",
+        consequence="no node is kept warm",
         example="…",
     )
-    entry: Entry = setting(
+    entry: EntrySettings = setting(
         REQUIRED,
-        "The entry.",
+        "The Internet-facing endpoint.",
         expected="an object with at least tls and auth",
-        otherwise="nothing says whether the entry is open",
+        consequence="it is ambiguous whether the endpoint is meant to be open to everyone",
         example="…",
     )
 
-    adopt: Adopt = setting(
-        Adopt(),
-        "What exists already and is taken over.",
+    adopt: AdoptSettings = setting(
+        AdoptSettings(),
+        "Existing resources that the stack takes over.",
         expected="an object",
-        otherwise="its keys are not read",
+        consequence="the stack creates resources of its own beside the existing ones",
         example="…",
     )
 
     @property
     def all_tags(self) -> dict[str, str]:
-        """Tags of every taggable resource."""
+        """Tags of every resource that can have tags."""
         return {"project": self.project, "stack": self.stack, "owner": self.owner, **self.tags}
 
     @property
-    def place(self) -> str:
-        """What tells this stack's global names from those of a stack with the same name elsewhere:
-        the cluster, or, where the stack makes one and its id is not known before, the account and
-        the region.
+    def _name_scope(self) -> str:
+        """Part of the digest of global names, which keeps them apart from those of a stack with the
+        same name elsewhere: the cluster's id or, where the stack creates the cluster, account and
+        region.
         """
         return self.cluster.id or f"{self.cluster.account_id}/{self.region}"
 
     @property
     def cluster_name(self) -> str:
-        """Name of a cluster that the stack makes, and of its network."""
+        """Name of a cluster that the stack creates, and of its network."""
         return f"{self.project}-{self.stack}"
 
     @property
@@ -203,21 +214,23 @@ class Settings(Group):
         """Name of the model's bucket."""
         store = self.model_store
         redundancy = store.redundancy_in(self.region)
-        made = names.bucket(self.project, self.stack, self.place, store.storage_class, redundancy)
-        return self.adopt.bucket or store.bucket or made
+        default = names.bucket(
+            self.project, self.stack, self._name_scope, store.storage_class, redundancy
+        )
+        return self.adopt.bucket or store.bucket or default
 
     @property
     def adopted_pool(self) -> str | None:
-        """Id of the node pool to take over, as the provider wants it."""
+        """Import id of the node pool to take over: `<cluster id>:<pool id>`."""
         return f"{self.cluster.id}:{self.adopt.node_pool_id}" if self.adopt.node_pool_id else None
 
-    def ram_name(self, what: str) -> str:
-        """Name of the RAM role or policy that does `what`."""
-        return names.ram(self.project, self.stack, self.place, what)
+    def ram_name(self, purpose: str) -> str:
+        """Name of the RAM role or policy for `purpose`, such as `reader`."""
+        return names.ram(self.project, self.stack, self._name_scope, purpose)
 
     @property
     def deployment_name(self) -> str:
-        """Name of Deployment and Service."""
+        """Name of the model server's Deployment and Service."""
         return names.deployment(self.server.name, self.server.version)
 
     @property
@@ -227,24 +240,16 @@ class Settings(Group):
 
     @property
     def pods_per_node(self) -> int:
-        """Pods of the model server that fit on a node of any of the pool's instance types; at
-        least 1, because a pool without room for one is a Problem of its own.
-        """
-        gpus = (gpu.count(instance_type) for instance_type in self.node_pool.instance_types)
-        return max(1, pods_per_node(gpus, self.server.gpus))
+        """Serving pods that fit on a node; see node_pool.pods_per_node."""
+        return pods_per_node(self.node_pool, self.server)
 
     def nodes_for(self, pods: int) -> int:
-        """Nodes that `pods` pods of the model server need."""
-        return nodes_for_pods(pods, self.pods_per_node)
-
-    @property
-    def minimum_moves(self) -> bool:
-        """Whether the HPA's minimum follows a schedule or the metric's absence."""
-        return bool(self.autoscaler.floors) or self.autoscaler.outage_replicas is not None
+        """Number of nodes that `pods` serving pods need."""
+        return nodes_for(pods, self.node_pool, self.server)
 
     @property
     def route(self) -> str:
-        """Ingress route of the REST port, as log and metric know it."""
+        """Ingress route of the REST port, as the access log and the metric name it."""
         return names.route(self.namespace, self.deployment_name)
 
     @property
@@ -274,3 +279,26 @@ GROUPS = (
     "adopt",
 )
 KEYS = (*GROUPS, "owner", "tags", "namespace", *SECRETS)
+
+
+@rule("tags")
+def _tags_are_the_users_own(tags: dict[str, str]) -> Iterator[Problem]:
+    for key in sorted({"project", "stack", "owner"} & set(tags)):
+        yield Problem(
+            f"tags.{key}",
+            tags[key],
+            "a key other than project, stack and owner",
+            "the stack's resources can't be found by tag",
+            remove_command(f"tags.{key}"),
+        )
+    for key, value in tags.items():
+        if key.startswith(("aliyun", "acs:", "http://", "https://")) or value.startswith(
+            ("http://", "https://")
+        ):
+            yield Problem(
+                f"tags.{key}",
+                value,
+                "a tag that doesn't start with aliyun, acs: or http",
+                "Alibaba Cloud refuses or drops the tag",
+                remove_command(f"tags.{key}"),
+            )

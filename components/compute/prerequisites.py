@@ -18,7 +18,7 @@ from components.compute.network import Network, NetworkArgs
 from components.compute.system_pool import SystemPool, SystemPoolArgs
 from components.serving.metrics_adapter import MetricsAdapter, MetricsAdapterArgs
 from settings import Settings, inputs
-from settings.creation import Create
+from settings.cluster import CreateSettings
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def use_existing_cluster(settings: Settings) -> tuple[ClusterContext, pulumi.Res
 
 
 def create_cluster(
-    settings: Settings, create: Create
+    settings: Settings, create: CreateSettings
 ) -> tuple[ClusterContext, pulumi.ResourceOptions]:
     """A cluster from nothing: network, control plane, system nodes, add-ons, each on the one
     before.

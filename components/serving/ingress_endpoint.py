@@ -9,7 +9,8 @@ import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
 from components.component import Component
-from settings import names, traffic
+from settings import names
+from settings.entry import EntrySettings
 
 NGINX = "nginx.ingress.kubernetes.io"
 OPEN = "the entry is open: entry.auth is none, and everyone who can reach it can use the GPUs. Set entry.auth to basic, or keep it private."
@@ -180,7 +181,7 @@ def _address(status: Any) -> str:
 
 
 def network_peers(
-    entry: traffic.Entry,
+    entry: EntrySettings,
 ) -> Sequence[kubernetes.networking.v1.NetworkPolicyPeerArgsDict]:
     """Who calls the server on behalf of clients, as peers of a NetworkPolicy: the controller's
     pods, or the load balancer's addresses.

@@ -193,7 +193,7 @@ def _refused(name: str, value: Any) -> Problem | None:
             name,
             value,
             declaration.get("expected", ""),
-            declaration.get("otherwise", ""),
+            declaration.get("consequence", ""),
             f"correct {name}, e.g. {declaration.get('example', '')}",
         )
     return None

@@ -1,0 +1,1 @@
+"""The machinery of the settings: declaration, loading, messages, documentation."""

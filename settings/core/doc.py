@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from settings.core.field import Group, sentences
+from settings.core.field import Group, field_docs
 from settings.core.problem import PROJECT
 from settings.root import GROUPS, KEYS, Settings
 
@@ -107,8 +107,8 @@ def overview() -> str:
             f"`{field.alias or name}` {_default(field)}".strip()
             for name, field in group.model_fields.items()
         )
-        said = (group.__doc__ or key).splitlines()[0]
-        lines.append(f"| `{key}` | {said} | {keys.replace('|', chr(92) + '|')} |")
+        summary = (group.__doc__ or key).splitlines()[0]
+        lines.append(f"| `{key}` | {summary} | {keys.replace('|', chr(92) + '|')} |")
     return "\n".join(lines)
 
 
@@ -123,12 +123,12 @@ def _table(group: type[BaseModel], keys: list[str]) -> str:
     lines = ["| key | default | meaning | allowed |", "|---|---|---|---|"]
     for name, field in group.model_fields.items():
         if (field.alias or name) in keys:
-            said = sentences(group, name)
+            docs = field_docs(group, name)
             cells = (
                 f"`{field.alias or name}`",
                 _default(field),
                 field.description or "",
-                said["expected"],
+                docs["expected"],
             )
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"

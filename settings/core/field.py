@@ -1,5 +1,5 @@
-"""How a setting is declared: type, default and bounds for pydantic, and the sentences a user gets
-when it is wrong.
+"""How a setting is declared: type, default and bounds for pydantic, its description, and what a
+user reads when it is wrong.
 """
 
 from typing import Annotated, Any
@@ -38,15 +38,15 @@ class Group(BaseModel):
 
 
 def setting(
-    default: Any, about: str, *, expected: str, otherwise: str, example: str, **bounds: Any
+    default: Any, about: str, *, expected: str, consequence: str, example: str, **bounds: Any
 ) -> Any:
     """Declare one setting.
 
-    about: what it means, for docs/settings.md. expected: the rule in words. otherwise: what goes
-    wrong without it. example: a value for the remedy's command. bounds: pydantic's own (ge, le,
-    pattern, min_length ...).
+    about: meaning and unit, for docs/settings.md. expected: the allowed values in words.
+    consequence: what goes wrong with another value. example: a value for the remedy's command.
+    bounds: pydantic's own (ge, le, pattern, min_length, …).
     """
-    extra: dict[str, Any] = {"expected": expected, "otherwise": otherwise, "example": example}
+    extra: dict[str, Any] = {"expected": expected, "consequence": consequence, "example": example}
     if isinstance(default, (dict, list)):
         return Field(
             default_factory=lambda: type(default)(default),
@@ -57,7 +57,7 @@ def setting(
     return Field(default, description=about, json_schema_extra=extra, **bounds)
 
 
-def sentences(group: type[BaseModel], name: str) -> dict[str, str]:
-    """What `setting()` was told about field `name` of `group`."""
+def field_docs(group: type[BaseModel], name: str) -> dict[str, str]:
+    """Rule, consequence and example of field `name` of `group`, as declared with `setting()`."""
     extra = group.model_fields[name].json_schema_extra
     return {key: str(value) for key, value in extra.items()} if isinstance(extra, dict) else {}

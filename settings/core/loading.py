@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from settings.core.problem import PROJECT, Problem, SettingsError, remove_command, set_command
+from settings.core.rule import broken_rules
 from settings.core.translate import translate
 from settings.root import GROUPS, SECRETS, Settings
-from settings.rules import broken_rules
 
 # What stands in for a value that is missing or wrong while the other rules are checked. Never
 # leaves this module.

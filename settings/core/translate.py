@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from settings.core.field import Group, sentences
+from settings.core.field import Group, field_docs
 from settings.core.problem import PROJECT, Problem, nearest, remove_command, set_command
 from settings.root import KEYS, Settings
 
@@ -47,19 +47,19 @@ def dotted(path: Sequence[Step]) -> str:
 
 def _wrong(path: Sequence[Step], data: Mapping[str, Any]) -> Problem:
     group, name, depth = _declaration(path)
-    said = sentences(group, name)
+    docs = field_docs(group, name)
     value = _value(path, data)
     field = dotted(path)
     if _is_group(group, name) and depth == len(path):
         remedy = f"write the keys of {field} as indented lines below '{PROJECT}:{field}:' in the stack file"
     elif isinstance(path[-1], int) or depth < len(path) or not _is_collection(group, name):
-        remedy = set_command(field, said["example"])
+        remedy = set_command(field, docs["example"])
     else:
         inner = "[0]" if "list" in str(group.model_fields[name].annotation) else ".<key>"
-        remedy = set_command(field + inner, said["example"])
+        remedy = set_command(field + inner, docs["example"])
     secret = "SecretStr" in str(group.model_fields[name].annotation)
     return Problem(
-        field, "<secret>" if secret else value, said["expected"], said["otherwise"], remedy
+        field, "<secret>" if secret else value, docs["expected"], docs["consequence"], remedy
     )
 
 

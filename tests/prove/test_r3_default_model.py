@@ -17,11 +17,13 @@ from lab.toolchain import tensorflow as libraries
 from models.tokenizer import instance
 from ops.engine.cli import ROOT
 from providers.ossmodel.tensorflow.check import check
-from settings.serving import Model, Server
+from settings.model import ModelSettings
+from settings.server import ServerSettings
+from tests.figures import measure
 
 
 def test_the_default_model_answers_on_the_default_images_tensorflow() -> None:
-    directory, image = ROOT / Model().source, Server().tensorflow_version or ""
+    directory, image = ROOT / ModelSettings().source, ServerSettings().tensorflow_version or ""
     chosen = libraries.choose(image)
     assert chosen.version == "1.15.0" and not chosen.note
     assert not check(directory, chosen.version).refusals

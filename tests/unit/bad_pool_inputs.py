@@ -155,7 +155,7 @@ POOL = [
         {"nodePool": {"labels": {"inference-pool": "x"}}},
         "nodePool.labels",
         '"x"',
-        "does not set by itself",
+        "does not set itself",
         "config rm",
     ),
     Bad(

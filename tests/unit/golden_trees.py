@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,11 @@ from tests.unit.monitor import UNKNOWN, Recording, Registered
 from tests.unit.program import KUBECONFIG, OFFLINE, run
 
 DIRECTORY = Path(__file__).parent / "golden"
+HANDLER_CODE = re.compile(r"\S+-interruption-handler-[0-9a-f]{8}")
+"""Name of the ConfigMap with the handler's code: it changes with each change of the code, which is
+reviewed as such.
+"""
+CODE = "(code of the interruption handler)"
 STACKS = ("local", "dev", "staging", "prod")
 
 
@@ -56,16 +62,22 @@ def _short(urn: str) -> str:
     return "::".join(urn.split("::")[2:]).removeprefix("pulumi:pulumi:Stack$")
 
 
+def _is_code(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith('"""')
+
+
 def _readable(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _readable(inner) for key, inner in value.items()}
+        return {
+            "*.py" if _is_code(inner) else key: CODE if _is_code(inner) else _readable(inner)
+            for key, inner in value.items()
+        }
     if isinstance(value, (list, tuple)):
         return [_readable(inner) for inner in value]
     if isinstance(value, str) and value.startswith("{\n"):
         return _readable(json.loads(value))
-    if isinstance(value, str) and value.startswith('"""'):
-        # a file of the handler; its ConfigMap's name carries the digest
-        return f"({value.splitlines()[0][:80]} ...)"
+    if isinstance(value, str) and HANDLER_CODE.fullmatch(value):
+        return value[:-8] + "(digest)"
     return "(unknown)" if value == UNKNOWN else value
 
 

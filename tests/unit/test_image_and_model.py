@@ -2,6 +2,7 @@
 starts or anything is bought.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import pytest
 from providers.ossmodel.tensorflow.messages import message
 from settings.advice import advice
 from settings.core.loading import load
-from settings.model_rules import _image_loads_the_model
-from settings.serving import Server
+from settings.core.problem import Problem
+from settings.server import ServerSettings, _image_loads_the_model
 from tests.plugins.ossmodel import savedmodels
 from tests.unit.program import ROOT, run, stack_values
 
@@ -27,6 +28,11 @@ def settings(**changes: Any) -> Any:
             name: getattr(base, name).model_copy(update=values) for name, values in changes.items()
         }
     )
+
+
+def refusals(given: Any) -> Iterator[Problem]:
+    """What is wrong with serving the model with the image."""
+    return _image_loads_the_model(given.model, given.server)
 
 
 def newer_model(parent: Path, debug_name: bool = True) -> Path:
@@ -51,12 +57,12 @@ def newer_model(parent: Path, debug_name: bool = True) -> Path:
 
 def test_the_default_image_loads_the_sample_model() -> None:
     assert settings().server.tensorflow_version == "1.15.0-gpu"
-    assert list(_image_loads_the_model(settings())) == []
+    assert list(refusals(settings())) == []
 
 
 def test_an_image_that_is_too_old_is_told_with_the_first_that_is_not(tmp_path: Path) -> None:
     source = newer_model(tmp_path, debug_name=False)
-    (problem,) = _image_loads_the_model(settings(model={"source": str(source)}))
+    (problem,) = refusals(settings(model={"source": str(source)}))
     assert problem.field == "server.image" and problem.value == "tensorflow/serving:1.15.0-gpu"
     assert (
         f"an image that loads {source}. op DisableCopyOnRead (node read): an op that TensorFlow 1.15 has"
@@ -68,7 +74,7 @@ def test_an_image_that_is_too_old_is_told_with_the_first_that_is_not(tmp_path: P
     )
     assert (
         list(
-            _image_loads_the_model(
+            refusals(
                 settings(
                     model={"source": str(source)}, server={"image": "tensorflow/serving:2.15.1"}
                 )
@@ -80,9 +86,7 @@ def test_an_image_that_is_too_old_is_told_with_the_first_that_is_not(tmp_path: P
 
 def test_a_model_that_can_be_rewritten_for_the_image_is_told_how(tmp_path: Path) -> None:
     source = newer_model(tmp_path)
-    (problem,) = _image_loads_the_model(
-        settings(model={"source": str(source)}, server={"tensorflow": "2.4.0"})
-    )
+    (problem,) = refusals(settings(model={"source": str(source)}, server={"tensorflow": "2.4.0"}))
     assert problem.field == "server.tensorflow" and "no attribute 'debug_name'" in problem.expected
     assert "TensorFlow 2.5 or newer" in problem.remedy
     assert (
@@ -94,7 +98,7 @@ def test_a_model_that_can_be_rewritten_for_the_image_is_told_how(tmp_path: Path)
 def test_a_damaged_model_is_the_sources_fault_whatever_the_image(tmp_path: Path) -> None:
     source = savedmodels.make(tmp_path)
     (source / "variables/variables.data-00000-of-00001").write_bytes(b"short")
-    (problem,) = _image_loads_the_model(
+    (problem,) = refusals(
         settings(model={"source": str(source)}, server={"image": "registry.example.com/bert:3.1.0"})
     )
     assert problem.field == "model.source" and "at least 700 bytes" in problem.expected
@@ -114,8 +118,8 @@ def test_a_damaged_model_is_the_sources_fault_whatever_the_image(tmp_path: Path)
 def test_the_version_is_taken_from_the_tag_of_a_serving_image_only(
     image: str, version: str | None
 ) -> None:
-    assert Server(image=image).tensorflow_version == version
-    assert Server(image=image, tensorflow="2.15.1").tensorflow_version == "2.15.1"
+    assert ServerSettings(image=image).tensorflow_version == version
+    assert ServerSettings(image=image, tensorflow="2.15.1").tensorflow_version == "2.15.1"
     told = [
         text
         for text in advice(settings(server={"image": image}))

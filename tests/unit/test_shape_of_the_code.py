@@ -4,20 +4,15 @@ import ast
 import dataclasses
 import importlib
 import inspect
-from collections.abc import Iterator
+import re
+from typing import get_type_hints
 
 import pytest
+from pydantic import BaseModel
 
 from components.component import Component
-from components.compute.cluster import ClusterArgs
-from components.compute.node_pool import NodePoolArgs
-from components.serving.autoscaler import AutoscalerArgs
-from components.serving.entry import EntryArgs
-from components.serving.headroom import HeadroomArgs
-from components.serving.interruption import InterruptionArgs
-from components.serving.model_server import ModelServerArgs
-from components.storage.model_store import ModelStoreArgs
-from settings.core import doc
+from settings.core import doc, translate
+from settings.core.rule import RULES
 from settings.root import GROUPS, KEYS, Settings
 from tests.unit.program import ROOT
 
@@ -130,8 +125,35 @@ def test_every_setting_is_declared_described_and_explained() -> None:
                     field.description
                     and isinstance(said, dict)
                     and said["expected"]
-                    and said["otherwise"]
+                    and said["consequence"]
                 ), f"{group.__name__}.{name}"
+
+
+@pytest.mark.parametrize("check", [check for _, check in RULES], ids=lambda check: check.__name__)
+def test_the_parameters_of_a_rule_are_settings_of_the_type_that_they_say(check) -> None:  # type: ignore[no-untyped-def]
+    declared = get_type_hints(Settings)
+    hints = get_type_hints(check)
+    for name in inspect.signature(check).parameters:
+        attribute = inspect.getattr_static(Settings, name, None)
+        expected = (
+            get_type_hints(attribute.fget)["return"]
+            if isinstance(attribute, property)
+            else declared[name]
+        )
+        assert hints[name] == expected, f"{check.__name__}: {name}"
+
+
+def test_a_rule_reads_only_settings_that_exist() -> None:
+    """A rule that names a setting by another name would still run where that setting is wrong."""
+    for reads, check in RULES:
+        for path in reads:
+            group: type[BaseModel] | None = Settings
+            for step in path.removeprefix("alicloud:").split("."):
+                assert group is not None, (check.__name__, path)
+                fields = {field.alias or key: key for key, field in group.model_fields.items()}
+                assert step in fields, (check.__name__, path)
+                group = translate._model_of(group, fields[step])
+    assert len(RULES) >= 45
 
 
 def test_every_pool_server_and_entry_setting_reaches_its_component() -> None:

@@ -35,7 +35,7 @@ def test_d3_claim_server_autoscaler_and_ingress_share_one_namespace_and_the_rout
         "PersistentVolumeClaim",
         "Deployment",
         "core/v1:Service",
-        "HorizontalPodAutoscaler",
+        "v2:HorizontalPodAutoscaler",
         "Ingress",
         "PodDisruptionBudget",
         "NetworkPolicy",
@@ -178,7 +178,7 @@ def test_d13_tls_and_auth_must_be_said_and_an_open_entry_is_warned_about(up: Rec
     assert [text for text in up.warnings if "entry.auth is none" in text] and [
         text for text in up.warnings if "entry.tls is none" in text
     ]
-    assert "none or basic; it must be said" in failure(changes={"entry": {"auth": None}})
+    assert "none or basic; it must be set explicitly" in failure(changes={"entry": {"auth": None}})
     closed = run("prod", {"htpasswd": "user:$2y$05$x"}, secret=("htpasswd",))
     assert not [text for text in closed.warnings if "entry" in text]
     ingress = closed.one("Ingress").inputs

@@ -13,7 +13,7 @@ import pulumi
 from components.compute.addons import Addons, AddonsArgs
 from components.compute.managed_cluster import ManagedCluster, ManagedClusterArgs
 from components.compute.network import Network, NetworkArgs
-from settings.creation import ADDON_VERSIONS
+from settings.cluster import ADDON_VERSIONS
 from components.compute.system_pool import SystemPool, SystemPoolArgs
 
 tags = {"stack": pulumi.get_stack()}

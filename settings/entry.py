@@ -1,0 +1,215 @@
+"""Group `entry`: the Internet-facing endpoint (tutorial steps 6 and 7)."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import SecretStr
+
+from settings.core.field import REQUIRED, Group, setting
+from settings.core.problem import Problem, remove_command, set_command
+from settings.core.rule import rule
+from settings.core.types import DNS_LABEL, Cidr
+
+
+class EntrySettings(Group):
+    """The Internet-facing endpoint: Ingress, TLS and users."""
+
+    kind: Literal["nginx", "alb"] = setting(
+        "nginx",
+        "Ingress controller. It also decides the ingress class, the HPA's metric and the logstore.",
+        expected="nginx or alb",
+        consequence="no controller serves the ingress",
+        example="nginx",
+    )
+    host: str | None = setting(
+        None,
+        "Host name of the endpoint. Unset: the load balancer's address.",
+        max_length=253,
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$",
+        expected="a lower-case DNS name",
+        consequence="Kubernetes refuses the ingress",
+        example="bert.example.com",
+    )
+    public_port: int | None = setting(
+        None,
+        "Port that clients use, if a port forwarding leads to the endpoint. Unset: 80 or 443. The environment variable LAB_PUBLIC_PORT overrides it.",
+        ge=1,
+        le=65535,
+        expected="1 to 65535",
+        consequence="the endpoint shown doesn't answer",
+        example="8080",
+    )
+    tls: Literal["none", "existing", "provided"] = setting(
+        REQUIRED,
+        "none: plain HTTP. existing: TLS with the Secret tlsSecret. provided: TLS with tlsCertificate and tlsPrivateKey of this stack. Must be set explicitly.",
+        expected="none, existing or provided; it must be set explicitly",
+        consequence="inputs and predictions cross the Internet in plain text without anybody having decided it",
+        example="existing",
+    )
+    tls_secret: str | None = setting(
+        None,
+        "Name of an existing Secret of type kubernetes.io/tls, with tls existing.",
+        pattern=DNS_LABEL,
+        expected="the name of a Secret, only with tls existing",
+        consequence="the ingress controller serves its self-signed default certificate",
+        example="bert-tls",
+    )
+    auth: Literal["none", "basic"] = setting(
+        REQUIRED,
+        "none: everyone may request predictions. basic: user and password of the secret setting htpasswd. Must be set explicitly.",
+        expected="none or basic; it must be set explicitly",
+        consequence="everyone on the Internet can use the GPUs without anybody having decided it",
+        example="basic",
+    )
+    controller_namespace: str = setting(
+        "kube-system",
+        "Namespace of the ingress controller, which the network policy admits.",
+        pattern=DNS_LABEL,
+        expected="the name of a namespace",
+        consequence="the network policy keeps the ingress out",
+        example="kube-system",
+    )
+    source_cidrs: list[Cidr] = setting(
+        ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"],
+        "Addresses that the load balancer calls from, with kind alb. The network policy admits them.",
+        min_length=1,
+        expected="addresses such as 10.0.0.0/8",
+        consequence="the network policy keeps the load balancer out",
+        example="10.0.0.0/8",
+    )
+    body_mib: int = setting(
+        8,
+        "Maximum size of a request body, in MiB.",
+        ge=1,
+        le=512,
+        expected="1 to 512",
+        consequence="large batches are answered with 413",
+        example="8",
+    )
+    timeout_seconds: int = setting(
+        60,
+        "Read timeout towards the pod and time limit of a REST call in the server, in seconds.",
+        ge=1,
+        le=600,
+        expected="1 to 600 seconds",
+        consequence="slow predictions are answered with 504",
+        example="60",
+    )
+
+
+@rule("entry.tls", "entry.host", "entry.tlsSecret")
+def _tls_is_complete(entry: EntrySettings) -> Iterator[Problem]:
+    if entry.tls != "none" and entry.host is None:
+        yield Problem(
+            "entry.host",
+            None,
+            f"a host name with entry.tls {entry.tls}",
+            "no certificate can match",
+            set_command("entry.host", "bert.example.com"),
+        )
+    if entry.tls == "existing" and entry.tls_secret is None:
+        yield Problem(
+            "entry.tlsSecret",
+            None,
+            "the name of a Secret with entry.tls existing",
+            "the ingress controller serves its self-signed default certificate",
+            set_command("entry.tlsSecret", "<name>"),
+        )
+    if entry.tls != "existing" and entry.tls_secret is not None:
+        yield Problem(
+            "entry.tlsSecret",
+            entry.tls_secret,
+            f"nothing with entry.tls {entry.tls}",
+            "the certificate is not used",
+            set_command("entry.tls", "existing"),
+        )
+
+
+@rule("entry.tls", "tlsCertificate", "tlsPrivateKey")
+def _certificate_is_complete(
+    entry: EntrySettings, tls_certificate: SecretStr | None, tls_private_key: SecretStr | None
+) -> Iterator[Problem]:
+    for key, value, mark in (
+        ("tlsCertificate", tls_certificate, "CERTIFICATE"),
+        ("tlsPrivateKey", tls_private_key, "PRIVATE KEY"),
+    ):
+        if entry.tls == "provided" and value is None:
+            yield Problem(
+                key,
+                None,
+                "a PEM text with entry.tls provided",
+                "Kubernetes refuses the Secret",
+                f"pulumi config set --secret {key} < file.pem",
+            )
+        elif entry.tls != "provided" and value is not None:
+            yield Problem(
+                key,
+                "<secret>",
+                f"nothing with entry.tls {entry.tls}",
+                "the certificate is not used",
+                set_command("entry.tls", "provided"),
+            )
+        elif value is not None and mark not in value.get_secret_value():
+            yield Problem(
+                key,
+                "<secret>",
+                f"PEM text with a {mark} block",
+                "Kubernetes refuses the Secret",
+                f"pulumi config set --secret {key} < file.pem",
+            )
+
+
+@rule("entry.auth", "entry.kind", "htpasswd")
+def _auth_is_complete(entry: EntrySettings, htpasswd: SecretStr | None) -> Iterator[Problem]:
+    create = 'pulumi config set --secret htpasswd "$(htpasswd -nB user)"'
+    if entry.auth == "basic" and entry.kind == "alb":
+        yield Problem(
+            "entry.auth",
+            "basic",
+            "none with entry.kind alb",
+            "ALB knows no basic auth: the endpoint would be open to everyone",
+            set_command("entry.kind", "nginx"),
+        )
+    if entry.auth == "basic" and htpasswd is None:
+        yield Problem(
+            "htpasswd",
+            None,
+            "users and password hashes with entry.auth basic",
+            "nobody can log in",
+            create,
+        )
+    if entry.auth != "basic" and htpasswd is not None:
+        yield Problem(
+            "htpasswd",
+            "<secret>",
+            "nothing with entry.auth none",
+            "the endpoint is open to everyone although it has users",
+            set_command("entry.auth", "basic"),
+        )
+    if htpasswd is not None and not all(
+        _is_htpasswd(line) for line in htpasswd.get_secret_value().split("\n") if line
+    ):
+        yield Problem(
+            "htpasswd",
+            "<secret>",
+            "lines of user:hash, the hash starting with $2, $apr1$ or {SHA}",
+            "a plain-text password is taken for a hash and nobody can log in",
+            create,
+        )
+
+
+def _is_htpasswd(line: str) -> bool:
+    user, _, secret = line.partition(":")
+    return bool(user) and secret.startswith(("$2", "$apr1$", "{SHA}", "$5$", "$6$"))
+
+
+@rule("entry.publicPort", "entry.host")
+def _port_needs_host(entry: EntrySettings) -> Iterator[Problem]:
+    if entry.public_port is not None and entry.host is None:
+        yield Problem(
+            "entry.publicPort",
+            entry.public_port,
+            "nothing without entry.host",
+            "the endpoint shown doesn't answer",
+            remove_command("entry.publicPort"),
+        )
