@@ -18,60 +18,78 @@ from components.serving.horizontal_pod_autoscaler import (
     HorizontalPodAutoscaler,
     HorizontalPodAutoscalerArgs,
 )
-from components.serving.ingress_endpoint import IngressEndpoint, IngressEndpointArgs, network_peers
+from components.serving.ingress_endpoint import IngressEndpoint, IngressEndpointArgs
 from components.serving.interruption_handler import InterruptionHandler, InterruptionHandlerArgs
 from components.serving.model_server import ModelServer, ModelServerArgs, serving_namespace
 from components.storage.model_access import ModelAccess, ModelAccessArgs
 from components.storage.model_store import ModelStore, ModelStoreArgs
 from components.storage.model_volume import ModelVolume, ModelVolumeArgs
-from settings import inputs
 from settings.current import current
 
 stack = current()
 
-# What the tutorial takes as given: the cluster (an existing one, or one made here), the way into
-# it, its node scaler.
-cluster, k8s_opts = cluster_prerequisites(stack)
+# Prerequisites: an existing cluster or a new one, and its node scaler.
+cluster = cluster_prerequisites(stack)
+k8s_opts = cluster.k8s_opts
 node_scaler = ClusterAutoscaler(
     "cluster",
-    ClusterAutoscalerArgs(
-        cluster_id=cluster.cluster_id, **stack.node_scaler.plain("skip_gpu_wait")
-    ),
+    ClusterAutoscalerArgs(settings=stack.node_scaler, cluster_id=cluster.cluster_id),
 )
 
 # Step 1: the elastic GPU node pool, preemptible with a pay-as-you-go share.
 pool = NodePool(
     "pool",
     NodePoolArgs(
-        cluster_id=node_scaler.cluster_id, vswitch_ids=cluster.vswitch_ids, **inputs.pool(stack)
+        settings=stack.node_pool,
+        cluster_id=node_scaler.cluster_id,
+        vswitch_ids=cluster.vswitch_ids,
+        stack=stack.stack,
+        tags=stack.all_tags,
+        adopt=stack.adopted_node_pool,
     ),
 )
 
 # Step 2: the model in OSS.
-store = ModelStore("models", ModelStoreArgs(**inputs.store(stack)))
+store = ModelStore(
+    "models",
+    ModelStoreArgs(
+        settings=stack.model_store,
+        model=stack.model,
+        tensorflow=stack.server.tensorflow_version,
+        bucket=stack.bucket_name,
+        region=stack.region,
+        tags=stack.all_tags,
+        adopt=stack.adopted_bucket,
+    ),
+)
 
 # Step 3: the volume on it, read with an identity instead of keys.
 access = ModelAccess(
     "access",
     ModelAccessArgs(
+        role_name=stack.reader_role_name,
+        policy_name=stack.ram_name("read"),
         oidc_issuer=cluster.rrsa.issuer,
         oidc_provider_arn=cluster.rrsa.provider_arn,
         bucket=store.bucket,
-        **inputs.access(stack),
+        prefix=stack.model.volume_prefix,
+        tags=stack.all_tags,
+        adopt=stack.adopted_role,
     ),
 )
 namespace = serving_namespace(
-    "namespace", stack.namespace, k8s_opts, node_scaler, **inputs.namespace(stack)
+    "namespace", stack.namespace, k8s_opts, after=node_scaler, adopt=stack.adopted_namespace
 )
 volume = ModelVolume(
     "volume",
     ModelVolumeArgs(
+        settings=stack.model,
         namespace=namespace,
         bucket=store.bucket,
         model_path=store.model.path,
         model_digest=store.model.digest,
         role_name=access.role_name,
-        **inputs.volume(stack),
+        region=stack.region,
     ),
     k8s_opts,
 )
@@ -80,50 +98,85 @@ volume = ModelVolume(
 server = ModelServer(
     "server",
     ModelServerArgs(
+        settings=stack.server,
+        model=stack.model,
+        entry=stack.entry,
+        instance_types=stack.node_pool.instance_types,
         namespace=namespace,
         claim_name=volume.claim_name,
+        node_pool_id=pool.node_pool_id,
         node_selector=pool.selector,
         tolerations=pool.tolerations,
-        node_pool_id=pool.node_pool_id,
-        ingress_peers=network_peers(stack.entry),
-        **inputs.server(stack),
     ),
     k8s_opts,
 )
 
-# Step 5: the autoscaler on ingress QPS.
+# Step 5: the HorizontalPodAutoscaler on ingress QPS.
 autoscaler = HorizontalPodAutoscaler(
     "autoscaler",
     HorizontalPodAutoscalerArgs(
+        settings=stack.autoscaler,
+        name=stack.hpa_name,
         namespace=namespace,
         deployment_name=server.deployment_name,
-        kubernetes_version=cluster.kubernetes_version,
+        route=stack.route,
+        ingress_kind=stack.entry.kind,
         log_project=cluster.log_project,
-        **inputs.hpa(stack),
+        kubernetes_version=cluster.kubernetes_version,
     ),
     k8s_opts,
 )
 
-# Beyond the tutorial: pods that leave nodes about to go, warm nodes, nodes ordered without a wait.
+# Beyond the tutorial: pods leave nodes that are reclaimed, warm nodes, GPU nodes without a wait.
 InterruptionHandler(
     "interruption",
     InterruptionHandlerArgs(
-        namespace=namespace, pool_labels=pool.own_labels, **inputs.handler(stack)
+        settings=stack.interruption,
+        mix=stack.mix,
+        node_pool=stack.node_pool,
+        autoscaler=stack.autoscaler,
+        server=stack.server,
+        hpa=stack.hpa_name,
+        namespace=namespace,
+        pool_labels=pool.own_labels,
+        node_labels=pool.stack_labels,
     ),
     k8s_opts,
 )
 Headroom(
     "headroom",
-    HeadroomArgs(namespace, pool.selector, pool.tolerations, **inputs.headroom(stack)),
+    HeadroomArgs(
+        settings=stack.headroom,
+        server=stack.server,
+        pods_per_node=stack.pods_per_node,
+        namespace=namespace,
+        node_selector=pool.selector,
+        tolerations=pool.tolerations,
+    ),
     k8s_opts,
 )
-GpuScaleUpTrigger("herald", GpuScaleUpTriggerArgs(namespace, **inputs.herald(stack)), k8s_opts)
+GpuScaleUpTrigger(
+    "herald",
+    GpuScaleUpTriggerArgs(
+        settings=stack.node_scaler,
+        namespace=namespace,
+        name=stack.server.name,
+        image=stack.headroom.image,
+    ),
+    k8s_opts,
+)
 
-# Steps 6 and 7: the Internet-facing entry and its address.
+# Steps 6 and 7: the Internet-facing endpoint and its address.
 entry = IngressEndpoint(
     "entry",
     IngressEndpointArgs(
-        namespace=namespace, service_name=server.service_name, **inputs.entry(stack)
+        settings=stack.entry,
+        namespace=namespace,
+        service_name=server.service_name,
+        model_name=stack.model.name,
+        tls_certificate=stack.tls_certificate,
+        tls_private_key=stack.tls_private_key,
+        htpasswd=stack.htpasswd,
     ),
     k8s_opts,
 )

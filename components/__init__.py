@@ -1,3 +1,1 @@
-"""The graph's parts: one component resource per file, in the order of the tutorial's steps
-(docs/tutorial.md).
-"""
+"""The components of the graph: one Pulumi component resource per file (docs/tutorial.md)."""

@@ -1,14 +1,13 @@
-"""Taking over what exists already: a node pool, a bucket, a role, a namespace (setting `adopt`).
+"""Adoption of existing resources: a node pool, a bucket, a role, a namespace (group `adopt`).
 
-The engine reads the existing resource and compares it with what the stack's settings ask for. What
-is equal is taken into the state, and that is all. What differs is shown by the preview, property by
-property; the run itself refuses to change it unless the settings say `adopt.change: true`. In
-either case no run can delete or replace what was adopted: whoever adopts something did not make it,
-and others may use it. Its name and its tags stay as they are.
+The engine reads the existing resource and compares it with what the stack's settings ask for. Equal
+properties are only written to the state. The preview shows the others one by one, and the run
+refuses to change them unless `adopt.change` is true. No run deletes or replaces an adopted
+resource: the stack did not create it, and others may use it. Its name and its tags stay as they
+are.
 
-The refusal is a hook of the engine before each update, so it holds for later runs as well. (An
-engine of before summer 2024 refuses an import that differs by itself; newer ones import and then
-update.)
+The refusal is a hook that the engine calls before each update, so it holds for later runs as well.
+(Engines of before summer 2024 refuse an import that differs; newer ones import and then update.)
 """
 
 import json
@@ -17,76 +16,81 @@ from typing import Any
 
 import pulumi
 
+from settings.adopt import Adoption
 from settings.core.problem import set_command
 
-PROTECT = {"protect": True, "retain_on_delete": True}
-"""Options of what is never deleted or replaced, and left in place by a destroy."""
+PROTECT = pulumi.ResourceOptions(protect=True, retain_on_delete=True)
+"""Options of a resource that is never deleted or replaced, and left in place by a destroy."""
 
 
-def adoption(resource_id: str | None, settings: str, change: bool = False) -> dict[str, Any]:
-    """Options of a resource that is taken over by its id; none where `resource_id` is None.
+def adoption(adopt: Adoption | None, described_by: str) -> pulumi.ResourceOptions:
+    """Options that take over the resource `adopt`; empty options without one.
 
-    settings: what describes it, for messages. change: whether a run may change it to what
-    `settings` says.
+    described_by: the settings that describe the resource, for messages.
     """
-    if resource_id is None:
-        return {}
-    if change:
-        return {"import_": resource_id, **PROTECT}
+    if adopt is None:
+        return pulumi.ResourceOptions()
+    imported = pulumi.ResourceOptions(import_=adopt.resource_id)
+    if adopt.change:
+        return pulumi.ResourceOptions.merge(imported, PROTECT)
 
     def refuse(step: pulumi.ResourceHookArgs) -> None:
         if not _differing(step):
-            return  # it is as asked for already, the state only doesn't say so yet
-        message = _message(step, settings)
+            return  # it is as the settings ask for, only the state does not have it yet
+        message = _message(step, described_by)
         if not pulumi.runtime.is_dry_run():
             raise pulumi.RunError(message)
         pulumi.log.warn(message)
 
-    options = pulumi.ResourceHookOptions(on_dry_run=True)
-    hook = pulumi.ResourceHook(f"keep {settings} {resource_id}", refuse, options)
-    return {
-        "import_": resource_id,
-        **PROTECT,
-        "hooks": pulumi.ResourceHookBinding(before_update=[hook]),
-    }
+    hook = pulumi.ResourceHook(
+        f"keep {described_by} {adopt.resource_id}",
+        refuse,
+        pulumi.ResourceHookOptions(on_dry_run=True),
+    )
+    imported.hooks = pulumi.ResourceHookBinding(before_update=[hook])
+    return pulumi.ResourceOptions.merge(imported, PROTECT)
 
 
 def _differing(step: pulumi.ResourceHookArgs) -> list[str]:
-    """What is not as asked for; if all of that is, what exists and the settings don't ask for: most
-    of it, the service fills in.
+    """Properties that are not as the settings ask for. If there are none, properties that exist and
+    that the settings don't ask for: the service fills in most of those.
     """
-    there, wanted = step.old_outputs or {}, step.new_inputs or {}
+    existing, wanted = step.old_outputs or {}, step.new_inputs or {}
     differing = [
         key
         for key in sorted(wanted)
-        if not key.startswith("__") and not _holds(there.get(key), wanted[key])
+        if not key.startswith("__") and not _contains(existing.get(key), wanted[key])
     ]
-    known = step.old_inputs or {}
+    inputs = step.old_inputs or {}
     return differing or sorted(
-        key for key in known if not key.startswith("__") and not _asked(known[key], wanted.get(key))
+        key
+        for key in inputs
+        if not key.startswith("__") and not _asked_for(inputs[key], wanted.get(key))
     )
 
 
-def _asked(known: Any, wanted: Any) -> bool:
-    """Whether the settings ask for everything that is known here, whatever its value."""
-    if isinstance(known, Mapping) and isinstance(wanted, Mapping):
+def _asked_for(existing: Any, wanted: Any) -> bool:
+    """Whether the settings ask for every property of `existing`, with whatever value."""
+    if isinstance(existing, Mapping) and isinstance(wanted, Mapping):
         return all(
-            _asked(one, wanted.get(key)) for key, one in known.items() if not key.startswith("__")
+            _asked_for(value, wanted.get(key))
+            for key, value in existing.items()
+            if not key.startswith("__")
         )
     return wanted is not None
 
 
-def _message(step: pulumi.ResourceHookArgs, settings: str) -> str:
-    there, wanted, differing = step.old_outputs or {}, step.new_inputs or {}, _differing(step)
+def _message(step: pulumi.ResourceHookArgs, described_by: str) -> str:
+    existing, wanted = step.old_outputs or {}, step.new_inputs or {}
     lines = [
-        f"{step.name} ({step.id}) is adopted and is not as {settings} asks for; nothing was changed."
+        f"{step.name} ({step.id}) is adopted and is not as {described_by} asks for; nothing was changed."
     ]
     lines += [
-        f"  {key} is {_shown(there.get(key))}, {settings} asks for {_shown(wanted.get(key))}"
-        for key in differing
+        f"  {key} is {_shown(existing.get(key))}, {described_by} asks for {_shown(wanted.get(key))}"
+        for key in _differing(step)
     ]
     lines.append(
-        f"  remedy: write in {settings} what exists, or change what exists by hand; then run again with --refresh"
+        f"  remedy: write in {described_by} what exists, or change what exists by hand; then run again with --refresh"
     )
     lines.append(
         f"  or have the stack change it, as the preview shows: {set_command('adopt.change', 'true')}"
@@ -94,34 +98,40 @@ def _message(step: pulumi.ResourceHookArgs, settings: str) -> str:
     return "\n".join(lines)
 
 
-def _holds(there: Any, wanted: Any) -> bool:
-    """Whether what is there says what is wanted, and maybe more; a provider writes nothing, false
-    and 0 alike.
+def _contains(existing: Any, wanted: Any) -> bool:
+    """Whether `existing` has everything that is wanted, and maybe more; a provider writes nothing,
+    false and 0 alike.
     """
     if isinstance(wanted, Mapping):
-        found = there if isinstance(there, Mapping) else {}
+        properties = existing if isinstance(existing, Mapping) else {}
         return all(
-            _holds(found.get(key), one) for key, one in wanted.items() if not key.startswith("__")
+            _contains(properties.get(key), value)
+            for key, value in wanted.items()
+            if not key.startswith("__")
         )
     if isinstance(wanted, (list, tuple)):
-        found = there if isinstance(there, (list, tuple)) else []
-        return len(found) == len(wanted) and all(map(_holds, found, wanted))
-    return there == wanted or (not there and not wanted)
+        items = existing if isinstance(existing, (list, tuple)) else []
+        return len(items) == len(wanted) and all(map(_contains, items, wanted))
+    return existing == wanted or (not existing and not wanted)
 
 
 def _shown(value: Any) -> str:
     text = (
         "not set"
         if value is None
-        else json.dumps(_plain(value), ensure_ascii=False, default=str, sort_keys=True)
+        else json.dumps(_without_notes(value), ensure_ascii=False, default=str, sort_keys=True)
     )
     return text if len(text) <= 400 else f"{text[:397]}..."
 
 
-def _plain(value: Any) -> Any:
-    """Without the notes that providers keep between the values; whole numbers as such."""
+def _without_notes(value: Any) -> Any:
+    """The value without the notes that providers keep between the properties; whole numbers as
+    such.
+    """
     if isinstance(value, Mapping):
-        return {key: _plain(one) for key, one in value.items() if not key.startswith("__")}
+        return {
+            key: _without_notes(inner) for key, inner in value.items() if not key.startswith("__")
+        }
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
+    return [_without_notes(inner) for inner in value] if isinstance(value, (list, tuple)) else value

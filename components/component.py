@@ -2,8 +2,7 @@
 replaced.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pulumi
 
@@ -33,23 +32,15 @@ stack and expects no change.
 
 
 class Component(pulumi.ComponentResource):
-    """Base of the components: children are named after it and are its children in the tree."""
+    """Base class of the components: a child's name starts with the name of its component."""
 
     def __init__(self, token: str, name: str, opts: pulumi.ResourceOptions | None):
         super().__init__(token, name, None, with_aliases(opts))
         self._name = name
 
-    def child_name(self, what: str) -> str:
-        """`<component>-<what>`."""
-        return f"{self._name}-{what}"
-
-    def child(self, **options: Any) -> pulumi.ResourceOptions:
-        """Options of a child; `options` are added to its parent."""
-        return pulumi.ResourceOptions(parent=self, **options)
-
-    def finish(self, outputs: Mapping[str, Any]) -> None:
-        """Register the outputs. The last call of every constructor."""
-        self.register_outputs(dict(outputs))
+    def child_name(self, suffix: str) -> str:
+        """Logical name of a child: `<component>-<suffix>`."""
+        return f"{self._name}-{suffix}"
 
 
 def with_aliases(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:

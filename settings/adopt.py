@@ -1,6 +1,7 @@
 """Group `adopt`: existing resources that the stack takes over."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from settings import names
 from settings.cluster import ClusterSettings
@@ -9,6 +10,17 @@ from settings.core.problem import Problem, remove_command, set_command
 from settings.core.rule import rule
 from settings.model_store import ModelStoreSettings
 from settings.node_pool import NodePoolSettings
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """An existing resource that the stack takes over."""
+
+    resource_id: str
+    """Import id of the resource, as its provider expects it."""
+    change: bool
+    """Whether a run may change the resource to what the settings ask for."""
+
 
 NOT_FOUND = 'the run ends with "resource does not exist"'
 

@@ -60,3 +60,10 @@ class NodeScalerSettings(Group):
         consequence="the scaler removes GPU nodes that are in use, or none at all",
         example="0.5",
     )
+
+    @property
+    def needs_gpu_trigger(self) -> bool:
+        """Whether a Pending GPU pod is kept, see GpuScaleUpTrigger: only the cluster-autoscaler has
+        the wait that it ends, and one stack per cluster is enough.
+        """
+        return self.skip_gpu_wait and self.mode == "cluster-autoscaler"

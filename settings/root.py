@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import SecretStr, StringConstraints
 
 from settings import names
-from settings.adopt import AdoptSettings
+from settings.adopt import Adoption, AdoptSettings
 from settings.autoscaler import AutoscalerSettings
 from settings.cluster import ClusterSettings
 from settings.core.field import REQUIRED, Group, Text, setting
@@ -220,9 +220,30 @@ class Settings(Group):
         return self.adopt.bucket or store.bucket or default
 
     @property
-    def adopted_pool(self) -> str | None:
-        """Import id of the node pool to take over: `<cluster id>:<pool id>`."""
-        return f"{self.cluster.id}:{self.adopt.node_pool_id}" if self.adopt.node_pool_id else None
+    def adopted_node_pool(self) -> Adoption | None:
+        """Node pool to take over."""
+        pool_id = self.adopt.node_pool_id
+        return Adoption(f"{self.cluster.id}:{pool_id}", self.adopt.change) if pool_id else None
+
+    @property
+    def adopted_bucket(self) -> Adoption | None:
+        """Bucket to take over."""
+        return Adoption(self.adopt.bucket, self.adopt.change) if self.adopt.bucket else None
+
+    @property
+    def adopted_role(self) -> Adoption | None:
+        """RAM role to take over."""
+        return Adoption(self.adopt.role_name, self.adopt.change) if self.adopt.role_name else None
+
+    @property
+    def adopted_namespace(self) -> Adoption | None:
+        """Namespace to take over."""
+        return Adoption(self.namespace, self.adopt.change) if self.adopt.namespace else None
+
+    @property
+    def reader_role_name(self) -> str:
+        """Name of the RAM role with which the model volume reads the bucket."""
+        return self.adopt.role_name or self.ram_name("reader")
 
     def ram_name(self, purpose: str) -> str:
         """Name of the RAM role or policy for `purpose`, such as `reader`."""
@@ -251,16 +272,6 @@ class Settings(Group):
     def route(self) -> str:
         """Ingress route of the REST port, as the access log and the metric name it."""
         return names.route(self.namespace, self.deployment_name)
-
-    @property
-    def entry_secrets(self) -> dict[str, str | None]:
-        """The entry's secret inputs; the entry marks them as secret."""
-        secrets = {
-            "htpasswd": self.htpasswd,
-            "tls_certificate": self.tls_certificate,
-            "tls_private_key": self.tls_private_key,
-        }
-        return {key: value.get_secret_value() if value else None for key, value in secrets.items()}
 
 
 GROUPS = (

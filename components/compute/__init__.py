@@ -1,0 +1,1 @@
+"""Components of the cluster: prerequisites, node scaler, GPU node pool."""

@@ -1,10 +1,9 @@
-"""The add-ons that the inference needs, on a cluster the stack makes: storage, log collection,
-ingress, node problems, metrics.
+"""The add-ons of a cluster that the stack creates: storage, log collection, ingress, node problems,
+metrics.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_alicloud as alicloud
@@ -12,42 +11,41 @@ from pulumi import Input
 
 from components.component import Component
 from components.compute.managed_cluster import compact
+from settings.cluster import CreateSettings
 
-METRICS = "ack-alibaba-cloud-metrics-adapter"
+METRICS_ADAPTER = "ack-alibaba-cloud-metrics-adapter"
 
 
 @dataclass(frozen=True)
 class AddonsArgs:
     """Inputs of Addons."""
 
+    settings: CreateSettings
+    """Group `cluster.create`."""
+    ingress_kind: str
+    """Ingress controller: nginx or alb."""
     cluster_id: Input[str]
     """Cluster; taken from the component that gives it nodes."""
     worker_role: Input[str]
-    """RAM role of the nodes, which the metrics adapter asks the log service with."""
+    """RAM role of the nodes, with which the metrics adapter reads the log service."""
     vswitch_of: Input[Mapping[str, str]]
-    """Zone: vSwitch, for the load balancer of kind alb."""
-    versions: Mapping[str, Input[str]]
-    """Add-on: version. Names are known before the run."""
-    policy_name: Input[str]
+    """vSwitch id by zone, for the load balancer of ingress kind alb."""
+    policy_name: str
     """Name of the policy that lets the adapter read the ingress log."""
-    kind: str = "nginx"
-    """Ingress controller: nginx or alb."""
-    metrics_addon: bool = False
-    """Whether the metrics adapter comes as an add-on."""
-    tags: Input[Mapping[str, str]] = field(default_factory=dict)
+    tags: Mapping[str, str]
     """Tags of the policy."""
 
 
 class Addons(Component):
     """Add-ons with pinned versions.
 
-    A cluster comes with most of them in the version of the day; a resource here takes such a one
-    over and sets the version. ACK removes them with the cluster: the provider sends nothing when
-    one of these goes.
+    ACK installs most of them with the cluster, in the version of the day; a resource here takes
+    such an add-on over and sets its version. ACK removes them with the cluster: the provider sends
+    nothing when one of these resources is deleted.
     """
 
     cluster_id: pulumi.Output[str]
-    """The cluster's id, known once all are installed: what lives in the cluster takes it from
+    """The cluster's id, known once all add-ons are installed: resources in the cluster take it from
     here.
     """
 
@@ -58,21 +56,21 @@ class Addons(Component):
                 self.child_name(addon),
                 cluster_id=args.cluster_id,
                 name=addon,
-                version=args.versions[addon],
+                version=args.settings.addon_version(addon),
                 config=config,
-                opts=self.child(),
+                opts=pulumi.ResourceOptions(parent=self),
             ).cluster_id
-            for addon, config in _wanted(args).items()
+            for addon, config in _configurations(args).items()
         ]
         installed.append(self._log_reader(args))
         self.cluster_id = pulumi.Output.all(args.cluster_id, *installed).apply(
             lambda known: known[0]
         )
-        self.finish({"cluster_id": self.cluster_id})
+        self.register_outputs({"cluster_id": self.cluster_id})
 
     def _log_reader(self, args: AddonsArgs) -> pulumi.Output[str]:
-        """The adapter has no identity of its own: it reads with that of its node, and that role may
-        do no more than this.
+        """Lets the metrics adapter read the ingress log. The adapter has no identity of its own: it
+        uses that of its node, and this policy grants it nothing more.
         """
         policy = alicloud.ram.Policy(
             self.child_name("policy"),
@@ -84,34 +82,36 @@ class Addons(Component):
             rotate_strategy="DeleteOldestNonDefaultVersionWhenLimitExceeded",
             force=True,
             tags=args.tags,
-            opts=self.child(),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         attachment = alicloud.ram.RolePolicyAttachment(
             self.child_name("attachment"),
             role_name=args.worker_role,
             policy_name=policy.policy_name,
             policy_type="Custom",
-            opts=self.child(),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         return attachment.role_name
 
 
-def _wanted(args: AddonsArgs) -> dict[str, Any]:
-    """Add-on: its configuration, or None for its defaults."""
-    ingress: dict[str, Any] = {
+def _configurations(args: AddonsArgs) -> dict[str, Input[str] | None]:
+    """Configuration of each add-on to install; None for its defaults."""
+    ingress: dict[str, Input[str] | None] = {
         "nginx-ingress-controller": compact({"IngressSlbNetworkType": "internet"})
     }
-    if args.kind == "alb":
+    if args.ingress_kind == "alb":
         ingress = {"alb-ingress-controller": pulumi.Output.from_input(args.vswitch_of).apply(_alb)}
-    return {
+    addons: dict[str, Input[str] | None] = {
         "csi-plugin": None,
         "csi-provisioner": None,
-        # The ingress log is the HPA's metric: the collector makes it, not the ingress controller.
+        # The HPA's metric is the ingress log, which this collector writes.
         "loongcollector": compact({"IngressDashboardEnabled": "true", "sls_project_name": ""}),
         **ingress,
         "ack-node-problem-detector": compact({"sls_project_name": ""}),
-        **({METRICS: None} if args.metrics_addon else {}),
     }
+    if args.settings.metrics_adapter == "addon":
+        addons[METRICS_ADAPTER] = None
+    return addons
 
 
 def _alb(vswitch_of: Mapping[str, str]) -> str:
@@ -128,7 +128,7 @@ def _alb(vswitch_of: Mapping[str, str]) -> str:
 
 
 def log_policy(cluster_id: str) -> dict[str, object]:
-    """What the adapter may do: read the logstores of the cluster's own project."""
+    """Policy of the metrics adapter: it may read the logstores of the cluster's log project."""
     resource = f"acs:log:*:*:project/k8s-log-{cluster_id}/logstore/*"
     actions = ["log:GetLogStoreLogs", "log:GetLogStoreHistogram", "log:GetLogStore"]
     return {

@@ -2,64 +2,54 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_alicloud as alicloud
 from pulumi import Input
 
 from components.component import Component
+from settings.cluster import CreateSettings
 
 TERWAY = {"IPVlan": "false", "NetworkPolicy": "true", "ENITrunking": "false"}
-"""Pods get addresses of the VPC, and network policies hold: with the other network plugin, Flannel,
-they would do nothing.
+"""Configuration of the network plugin: pods get addresses of the VPC, and network policies are
+enforced. The other network plugin, Flannel, ignores them.
 """
 DELETE_WITH_CLUSTER = ("SLB", "ALB", "SLS_Data", "SLS_ControlPlane", "PrivateZone")
-"""What ACK made for the cluster and would otherwise leave behind and go on billing: load balancers
-and logs.
+"""Resources that ACK creates for the cluster and would otherwise leave behind and bill: load
+balancers and logs.
 """
-# The service fills these in. Measured: an auto mode that the program does not name fails every
-# later run, a time zone is a difference.
 IGNORE_CHANGES = ["autoMode", "timezone"]
+"""The service fills them in. Measured: an auto mode that the program does not set fails every later
+run, a time zone shows as a difference.
+"""
 
 
 @dataclass(frozen=True)
 class ManagedClusterArgs:
     """Inputs of ManagedCluster."""
 
-    name: Input[str]
+    settings: CreateSettings
+    """Group `cluster.create`."""
+    name: str
     """Name of the cluster; unique in the account."""
     vswitch_ids: Input[Sequence[str]]
     """vSwitches of control plane, nodes and pods."""
-    version: Input[str] = "1.34.1-aliyun.1"
-    """Kubernetes version."""
-    spec: Input[str] = "ack.pro.small"
-    """Size of the control plane."""
-    service_cidr: Input[str] = "172.21.0.0/20"
-    """Addresses of Services."""
-    terway_version: Input[str] = ""
-    """Version of the network plugin."""
-    nat_gateway: Input[bool] = True
-    """A way from the nodes to the Internet."""
-    public_api: Input[bool] = True
-    """Whether the API server answers on the Internet."""
-    protect: bool = False
-    """Refuse to delete or replace it, here and in ACK."""
-    tags: Input[Mapping[str, str]] = field(default_factory=dict)
+    tags: Mapping[str, str]
     """Tags of the cluster."""
 
 
 class ManagedCluster(Component):
-    """The control plane alone: nodes come from pools, add-ons from their own resources, because
-    what is listed at the creation is never looked at again. The network plugin is the exception: a
-    cluster can't be without, nor get another one.
+    """The control plane alone. Nodes come from pools and add-ons from their own resources, because
+    the service reads those listed at the creation only once. The network plugin is the exception: a
+    cluster can't be without one, nor get another one later.
     """
 
     cluster_id: pulumi.Output[str]
     oidc_issuer: pulumi.Output[str]
     """Issuer of the cluster's service account tokens."""
     oidc_provider_arn: pulumi.Output[str]
-    """RAM's OIDC provider for that issuer; ACK makes it."""
+    """RAM's OIDC provider for that issuer, which ACK creates."""
     worker_role: pulumi.Output[str]
     """RAM role of the nodes."""
 
@@ -67,30 +57,36 @@ class ManagedCluster(Component):
         self, name: str, args: ManagedClusterArgs, opts: pulumi.ResourceOptions | None = None
     ):
         super().__init__("inference:compute:ManagedCluster", name, opts)
+        settings = args.settings
         cluster = alicloud.cs.ManagedKubernetes(
             self.child_name("ack"),
             name=args.name,
-            version=args.version,
-            cluster_spec=args.spec,
+            version=settings.version,
+            cluster_spec=settings.spec,
             vswitch_ids=args.vswitch_ids,
             pod_vswitch_ids=args.vswitch_ids,
-            service_cidr=args.service_cidr,
+            service_cidr=settings.service_cidr,
             proxy_mode="ipvs",
-            new_nat_gateway=args.nat_gateway,
-            slb_internet_enabled=args.public_api,
+            new_nat_gateway=settings.nat_gateway,
+            slb_internet_enabled=settings.public_api,
             enable_rrsa=True,
-            deletion_protection=args.protect,
+            deletion_protection=settings.protect,
             addons=[
-                {"name": "terway-eniip", "version": args.terway_version, "config": compact(TERWAY)}
+                {
+                    "name": "terway-eniip",
+                    "version": settings.addon_version("terway-eniip"),
+                    "config": compact(TERWAY),
+                }
             ],
             delete_options=[
-                {"resource_type": kind, "delete_mode": "delete"} for kind in DELETE_WITH_CLUSTER
+                {"resource_type": name, "delete_mode": "delete"} for name in DELETE_WITH_CLUSTER
             ],
-            # Else the certificates of an administrator lie in the state in plain text.
+            # Otherwise the certificates of an administrator lie in the state in plain text.
             skip_set_certificate_authority=True,
             tags=args.tags,
-            opts=self.child(
-                protect=args.protect or None,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=settings.protect or None,
                 ignore_changes=IGNORE_CHANGES,
                 custom_timeouts=pulumi.CustomTimeouts(create="45m", update="60m", delete="45m"),
             ),
@@ -103,11 +99,11 @@ class ManagedCluster(Component):
             lambda known: known.ram_oidc_provider_arn or ""
         )
         self.worker_role = cluster.worker_ram_role_name
-        self.finish({"cluster_id": self.cluster_id, "oidc_issuer": self.oidc_issuer})
+        self.register_outputs({"cluster_id": self.cluster_id, "oidc_issuer": self.oidc_issuer})
 
 
-def compact(settings: Mapping[str, object]) -> str:
-    """An add-on's configuration as the provider stores it; any other spelling of the same would
-    differ at every run.
+def compact(config: Mapping[str, object]) -> str:
+    """An add-on's configuration as the provider stores it; any other spelling of the same JSON
+    shows a difference at every run.
     """
-    return json.dumps(settings, separators=(",", ":"), sort_keys=True)
+    return json.dumps(config, separators=(",", ":"), sort_keys=True)

@@ -1,63 +1,62 @@
-"""The network of a cluster the stack makes: a VPC and one vSwitch per zone."""
+"""The network of a cluster that the stack creates: a VPC and one vSwitch per zone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_alicloud as alicloud
-from pulumi import Input
 
 from components.component import Component
+from settings.cluster import CreateSettings
 
 
 @dataclass(frozen=True)
 class NetworkArgs:
     """Inputs of Network."""
 
-    name: Input[str]
-    """Name of the VPC, and start of the vSwitches' names."""
-    vswitches: Mapping[str, Input[str]]
-    """Zone: addresses of its vSwitch. Zones are known before the run."""
-    cidr: Input[str] = "192.168.0.0/16"
-    """Addresses of the VPC."""
-    protect: bool = False
-    """Refuse to delete or replace it."""
-    tags: Input[Mapping[str, str]] = field(default_factory=dict)
+    settings: CreateSettings
+    """Group `cluster.create`."""
+    name: str
+    """Name of the VPC, and first part of the vSwitches' names."""
+    tags: Mapping[str, str]
     """Tags of VPC and vSwitches."""
 
 
 class Network(Component):
-    """A VPC of its own, so that a teardown finds nothing of others in it."""
+    """A VPC that belongs to the stack alone, so that a teardown finds no resources of others in
+    it.
+    """
 
     vswitch_ids: pulumi.Output[Sequence[str]]
-    """Ids in the order of the zones' names."""
+    """Ids of the vSwitches in the order of the zones' names."""
     vswitch_of: pulumi.Output[Mapping[str, str]]
-    """Zone: id."""
+    """vSwitch id by zone."""
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("inference:compute:Network", name, opts)
-        options = self.child(protect=args.protect or None)
+        settings = args.settings
+        options = pulumi.ResourceOptions(parent=self, protect=settings.protect or None)
         vpc = alicloud.vpc.Network(
             self.child_name("vpc"),
             vpc_name=args.name,
-            cidr_block=args.cidr,
+            cidr_block=settings.vpc_cidr,
             tags=args.tags,
             opts=options,
         )
-        switches = {
+        vswitches = {
             zone: alicloud.vpc.Switch(
                 self.child_name(zone),
-                vswitch_name=pulumi.Output.concat(args.name, "-", zone),
+                vswitch_name=f"{args.name}-{zone}",
                 vpc_id=vpc.id,
                 zone_id=zone,
-                cidr_block=args.vswitches[zone],
+                cidr_block=settings.vswitches[zone],
                 tags=args.tags,
                 opts=options,
             ).id
-            for zone in sorted(args.vswitches)
+            for zone in sorted(settings.vswitches)
         }
-        self.vswitch_of = pulumi.Output.all(**switches)
+        self.vswitch_of = pulumi.Output.all(**vswitches)
         self.vswitch_ids = self.vswitch_of.apply(
             lambda known: [known[zone] for zone in sorted(known)]
         )
-        self.finish({"vpc_id": vpc.id, "vswitch_ids": self.vswitch_ids})
+        self.register_outputs({"vpc_id": vpc.id, "vswitch_ids": self.vswitch_ids})

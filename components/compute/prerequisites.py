@@ -1,5 +1,5 @@
-"""What the tutorial takes as given, looked up or made: a cluster, the way into it, its identity
-provider, its network.
+"""Prerequisites of the tutorial: looks up an existing ACK cluster, or creates one with its network,
+system nodes and add-ons.
 """
 
 from collections.abc import Sequence
@@ -17,94 +17,100 @@ from components.compute.managed_cluster import ManagedCluster, ManagedClusterArg
 from components.compute.network import Network, NetworkArgs
 from components.compute.system_pool import SystemPool, SystemPoolArgs
 from components.serving.metrics_adapter import MetricsAdapter, MetricsAdapterArgs
-from settings import Settings, inputs
+from settings import Settings
 from settings.cluster import CreateSettings
 
 
 @dataclass(frozen=True)
 class ClusterContext:
-    """What the rest of the graph stands on."""
+    """The cluster that the rest of the graph deploys to."""
 
     cluster_id: Input[str]
-    """Known once something can run in the cluster."""
+    """Id of the cluster, known once pods can run in it."""
     vswitch_ids: Input[Sequence[str]]
-    """Where the GPU nodes come."""
+    """vSwitches of the GPU nodes."""
     kubernetes_version: str
-    """As ACK prints it, such as 1.34.1-aliyun.1."""
+    """Kubernetes version as ACK prints it, such as 1.34.1-aliyun.1."""
     log_project: Input[str]
     """Log project of the ingress."""
     rrsa: lookups.Rrsa
-    """How pods prove to RAM who they are."""
+    """OIDC provider by which pods of the cluster prove their identity to RAM."""
+    k8s_opts: pulumi.ResourceOptions
+    """Options of every resource in the cluster: its Kubernetes provider."""
 
 
-def cluster_prerequisites(settings: Settings) -> tuple[ClusterContext, pulumi.ResourceOptions]:
-    """An existing cluster, checked, or a new one; and the options of everything inside of it: its
-    provider.
-
-    Raises pulumi.RunError with one clear message.
+def cluster_prerequisites(settings: Settings) -> ClusterContext:
+    """Looks up and checks the existing cluster, or creates one (`cluster.create`). Raises
+    pulumi.RunError when the existing cluster can't be used.
     """
     create = settings.cluster.create
     return create_cluster(settings, create) if create else use_existing_cluster(settings)
 
 
-def use_existing_cluster(settings: Settings) -> tuple[ClusterContext, pulumi.ResourceOptions]:
-    """The cluster that `cluster.id` names."""
+def use_existing_cluster(settings: Settings) -> ClusterContext:
+    """The cluster that `cluster.id` names. Raises pulumi.RunError when it can't be used."""
     cluster_id = settings.cluster.id
     facts = lookups.look_up(settings)
     k8s_opts = _k8s_opts(cluster_id, facts.kubeconfig)
-    rrsa = lookups.look_up_rrsa(settings)  # while the Kubernetes plugin starts
-    log_project = settings.autoscaler.log_project or f"k8s-log-{cluster_id}"
     return ClusterContext(
-        cluster_id, settings.node_pool.vswitch_ids, facts.kubernetes_version, log_project, rrsa
-    ), k8s_opts
+        cluster_id=cluster_id,
+        vswitch_ids=settings.node_pool.vswitch_ids,
+        kubernetes_version=facts.kubernetes_version,
+        log_project=settings.autoscaler.log_project or f"k8s-log-{cluster_id}",
+        rrsa=lookups.look_up_rrsa(settings),  # after the provider: its plugin starts meanwhile
+        k8s_opts=k8s_opts,
+    )
 
 
-def create_cluster(
-    settings: Settings, create: CreateSettings
-) -> tuple[ClusterContext, pulumi.ResourceOptions]:
-    """A cluster from nothing: network, control plane, system nodes, add-ons, each on the one
-    before.
+def create_cluster(settings: Settings, create: CreateSettings) -> ClusterContext:
+    """Creates network, control plane, system nodes and add-ons, each after the one before. Raises
+    pulumi.RunError when the credentials belong to another account.
     """
     lookups.check_account(settings)
-    network = Network("network", NetworkArgs(**inputs.network(settings, create)))
-    ids = network.vswitch_ids
-    cluster = ManagedCluster(
-        "managed", ManagedClusterArgs(vswitch_ids=ids, **inputs.managed_cluster(settings, create))
+    tags = settings.all_tags
+    network = Network("network", NetworkArgs(create, settings.cluster_name, tags))
+    vswitch_ids = network.vswitch_ids
+    managed = ManagedCluster(
+        "managed", ManagedClusterArgs(create, settings.cluster_name, vswitch_ids, tags)
     )
-    nodes = SystemPool(
-        "system",
-        SystemPoolArgs(
-            cluster_id=cluster.cluster_id, vswitch_ids=ids, **inputs.system_pool(settings, create)
+    nodes = SystemPool("system", SystemPoolArgs(create, managed.cluster_id, vswitch_ids, tags))
+    addons = Addons(
+        "addons",
+        AddonsArgs(
+            settings=create,
+            ingress_kind=settings.entry.kind,
+            cluster_id=nodes.cluster_id,
+            worker_role=managed.worker_role,
+            vswitch_of=network.vswitch_of,
+            policy_name=settings.ram_name("metrics"),
+            tags=tags,
         ),
     )
-    own = {
-        "cluster_id": nodes.cluster_id,
-        "worker_role": cluster.worker_role,
-        "vswitch_of": network.vswitch_of,
-    }
-    cluster_id = Addons("addons", AddonsArgs(**own, **inputs.addons(settings, create))).cluster_id
-    minutes = settings.cluster.credential_minutes
     credential = alicloud.cs.get_cluster_credential_output(
-        cluster_id=cluster.cluster_id, temporary_duration_minutes=minutes
+        cluster_id=managed.cluster_id,
+        temporary_duration_minutes=settings.cluster.credential_minutes,
     )
-    k8s_opts = _k8s_opts(cluster_id, credential.kube_config)
+    k8s_opts = _k8s_opts(addons.cluster_id, credential.kube_config)
     if create.metrics_adapter == "chart":
-        MetricsAdapter(
-            "metrics", MetricsAdapterArgs(**inputs.metrics_adapter(settings, create)), k8s_opts
-        )
-    log_project = settings.autoscaler.log_project or pulumi.Output.concat("k8s-log-", cluster_id)
-    rrsa = lookups.Rrsa(cluster.oidc_issuer, cluster.oidc_provider_arn)
-    return ClusterContext(cluster_id, ids, create.version, log_project, rrsa), k8s_opts
+        MetricsAdapter("metrics", MetricsAdapterArgs(create, settings.region), k8s_opts)
+    return ClusterContext(
+        cluster_id=addons.cluster_id,
+        vswitch_ids=vswitch_ids,
+        kubernetes_version=create.version,
+        log_project=settings.autoscaler.log_project
+        or pulumi.Output.concat("k8s-log-", addons.cluster_id),
+        rrsa=lookups.Rrsa(managed.oidc_issuer, managed.oidc_provider_arn),
+        k8s_opts=k8s_opts,
+    )
 
 
 def kubernetes_provider(
     name: str, cluster_id: Input[str], kubeconfig: Input[str]
 ) -> kubernetes.Provider:
-    """The provider for everything inside the cluster.
+    """The provider of every resource in the cluster.
 
-    Not part of the component: a provider belongs to who composes the graph. `cluster_identifier`
-    makes a changed kubeconfig (rotated certificate, other address) an update; without it the
-    provider and with it every object in the cluster would be replaced.
+    `cluster_identifier` makes a changed kubeconfig (rotated certificate, other address) an update;
+    without it the provider, and with it every resource in the cluster, would be replaced.
     """
     return kubernetes.Provider(
         name,

@@ -1,65 +1,61 @@
-"""The system nodes of a cluster the stack makes."""
+"""The system nodes of a cluster that the stack creates."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_alicloud as alicloud
 from pulumi import Input
 
 from components.component import Component
+from settings.cluster import CreateSettings
 
-# The service fills these in where the program says nothing.
 IGNORE_CHANGES = ["scalingConfig"]
+"""The service fills it in."""
 
 
 @dataclass(frozen=True)
 class SystemPoolArgs:
     """Inputs of SystemPool."""
 
+    settings: CreateSettings
+    """Group `cluster.create`."""
     cluster_id: Input[str]
     """Cluster of the pool."""
     vswitch_ids: Input[Sequence[str]]
-    """vSwitches, one per zone."""
-    name: Input[str] = "system"
-    """Name of the pool."""
-    size: Input[int] = 2
-    """Nodes; 2 at least."""
-    instance_types: Input[Sequence[str]] = ("ecs.g7.xlarge", "ecs.g6.xlarge")
-    """Types without a GPU."""
-    disk_size: Input[int] = 120
-    """System disk, GiB."""
-    tags: Input[Mapping[str, str]] = field(default_factory=dict)
+    """vSwitches of the nodes, one per zone."""
+    tags: Mapping[str, str]
     """ECS tags."""
 
 
 class SystemPool(Component):
-    """Nodes that are never reclaimed and that no scaler touches, spread over the zones.
+    """Pay-as-you-go nodes that no scaler touches, spread over the zones.
 
-    The scaler, the DNS, the ingress controller and the interruption handler must outlive every
-    preemptible node; none of them tolerates the GPU nodes' taint, so without these nodes they would
-    not run at all.
+    The node scaler, the DNS, the ingress controller and the interruption handler must outlive every
+    preemptible node. None of them tolerates the taint of the GPU nodes, so without these nodes they
+    would not run at all.
     """
 
     cluster_id: pulumi.Output[str]
-    """The cluster's id, known once it has nodes: what needs a place to run takes it from here."""
+    """The cluster's id, known once it has nodes: add-ons and pods take it from here."""
 
     def __init__(self, name: str, args: SystemPoolArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("inference:compute:SystemPool", name, opts)
+        settings = args.settings
         pool = alicloud.cs.NodePool(
             self.child_name("pool"),
             cluster_id=args.cluster_id,
-            node_pool_name=args.name,
+            node_pool_name="system",
             vswitch_ids=args.vswitch_ids,
-            instance_types=args.instance_types,
+            instance_types=settings.system_instance_types,
             instance_charge_type="PostPaid",
             spot_strategy="NoSpot",
             multi_az_policy="BALANCE",
-            desired_size=pulumi.Output.from_input(args.size).apply(str),
+            desired_size=str(settings.system_size),
             image_type="AliyunLinux3",
             system_disk_category="cloud_essd",
             system_disk_performance_level="PL1",
-            system_disk_size=args.disk_size,
+            system_disk_size=settings.system_disk_size,
             install_cloud_monitor=True,
             management={
                 "enable": True,
@@ -69,7 +65,8 @@ class SystemPool(Component):
                 "max_unavailable": 1,
             },
             tags=args.tags,
-            opts=self.child(
+            opts=pulumi.ResourceOptions(
+                parent=self,
                 ignore_changes=IGNORE_CHANGES,
                 custom_timeouts=pulumi.CustomTimeouts(create="30m", update="30m", delete="30m"),
             ),
@@ -77,4 +74,4 @@ class SystemPool(Component):
         self.cluster_id = pulumi.Output.all(pool.cluster_id, pool.node_pool_id).apply(
             lambda known: known[0]
         )
-        self.finish({"cluster_id": self.cluster_id, "node_pool_id": pool.node_pool_id})
+        self.register_outputs({"cluster_id": self.cluster_id, "node_pool_id": pool.node_pool_id})

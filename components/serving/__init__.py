@@ -1,0 +1,1 @@
+"""Components that run in the cluster: model server, autoscaling, endpoint, interruption handler."""

@@ -1,4 +1,6 @@
-"""Orders without the node scaler's half-minute wait for GPU pods (what the tutorial lacks)."""
+"""A Pending pod that makes the node scaler order GPU nodes without its 30-second wait (not in the
+tutorial).
+"""
 
 from dataclasses import dataclass
 
@@ -7,50 +9,54 @@ import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
 from components.component import Component
+from settings.node_scaler import NodeScalerSettings
 
-NOWHERE = {"elastic-inference/herald": "matches-no-node"}
+NO_NODE = {"elastic-inference/herald": "matches-no-node"}
+"""A label that no node has."""
 
 
 @dataclass(frozen=True)
 class GpuScaleUpTriggerArgs:
     """Inputs of GpuScaleUpTrigger."""
 
+    settings: NodeScalerSettings
+    """Group `nodeScaler`."""
     namespace: Input[str]
     """Namespace of the model server."""
-    enabled: bool = True
-    """Whether there is one. Known before the run."""
-    name: str = "bert-tfserving"
-    """Start of the Deployment's name."""
-    image: Input[str] = "registry-cn-hangzhou.ack.aliyuncs.com/acs/pause:3.9"
-    """Image that does nothing; never pulled."""
+    name: str
+    """First part of the Deployment's name."""
+    image: str
+    """Image of the container, which never starts."""
 
 
 class GpuScaleUpTrigger(Component):
-    """A pod that asks for a GPU and fits no node, for ever.
+    """A pod that requests a GPU and fits on no node, indefinitely.
 
-    The cluster-autoscaler orders nothing while the oldest waiting pod with a GPU is less than 30
-    seconds old; no option shortens that. With this one, the oldest is always older, and pods that
-    come get their nodes at the next scan. It costs nothing: it never starts, no pool fits it, and
-    nothing is preempted for it. The scaler reports it as NotTriggerScaleUp, and it shows as
-    Pending.
+    The cluster-autoscaler orders nothing while the oldest waiting GPU pod is younger than 30
+    seconds, and no option shortens that. With this pod the oldest one is always older, and new GPU
+    pods get their nodes at the next scan. It costs nothing: it never starts, no pool fits it, and
+    no pod is preempted for it. The scaler reports it as NotTriggerScaleUp, and it shows as Pending.
     """
 
     deployment_name: pulumi.Output[str]
-    """Name of the Deployment; empty without one."""
+    """Name of the Deployment; "" if there is none."""
 
     def __init__(
         self, name: str, args: GpuScaleUpTriggerArgs, opts: pulumi.ResourceOptions | None = None
     ):
         super().__init__("inference:serving:GpuScaleUpTrigger", name, opts)
         self.deployment_name = (
-            self._deployment(args).metadata.name if args.enabled else pulumi.Output.from_input("")
+            self._deployment(args).metadata.name
+            if args.settings.needs_gpu_trigger
+            else pulumi.Output.from_input("")
         )
-        self.finish({"deployment_name": self.deployment_name})
+        self.register_outputs({"deployment_name": self.deployment_name})
 
     def _deployment(self, args: GpuScaleUpTriggerArgs) -> kubernetes.apps.v1.Deployment:
+        # Names and labels in the cluster stay: another selector would replace the Deployment.
         labels = {"app": "herald", "release": args.name, "elastic-inference/role": "herald"}
         spec: kubernetes.core.v1.PodSpecArgsDict = {
-            "node_selector": NOWHERE,
+            "node_selector": NO_NODE,
             "automount_service_account_token": False,
             "enable_service_links": False,
             "security_context": {
@@ -79,13 +85,13 @@ class GpuScaleUpTrigger(Component):
                 "name": f"{args.name}-herald",
                 "namespace": args.namespace,
                 "labels": labels,
-                # It is meant to wait.
+                # Its pod is meant to stay Pending.
                 "annotations": {"pulumi.com/skipAwait": "true"},
             },
             spec={
                 "replicas": 1,
                 "revision_history_limit": 1,
-                # The new one would be young: for half a minute there would be no herald.
+                # The old pod stays until the new one is old enough to count.
                 "strategy": {
                     "type": "RollingUpdate",
                     "rolling_update": {"max_surge": 1, "max_unavailable": 0},
@@ -93,5 +99,5 @@ class GpuScaleUpTrigger(Component):
                 "selector": {"match_labels": labels},
                 "template": {"metadata": {"labels": labels}, "spec": spec},
             },
-            opts=self.child(),
+            opts=pulumi.ResourceOptions(parent=self),
         )

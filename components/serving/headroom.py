@@ -1,19 +1,18 @@
-"""Warm nodes: pods that hold GPUs for the model server and give way to it (what the tutorial
-lacks).
-"""
+"""Over-provisioning with placeholder pods, which hold warm GPU nodes (not in the tutorial)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
 from components.component import Component
+from settings.headroom import HeadroomSettings
+from settings.server import ServerSettings
 
 PRIORITY = -5
-"""Below every pod that serves (0), above the node scaler's limit (-10) under which pods get no
+"""Below every serving pod (0), and above the node scaler's limit (-10) under which pods get no
 node.
 """
 
@@ -22,45 +21,39 @@ node.
 class HeadroomArgs:
     """Inputs of Headroom."""
 
+    settings: HeadroomSettings
+    """Group `headroom`."""
+    server: ServerSettings
+    """Group `server`: a placeholder pod requests what a serving pod requests."""
+    pods_per_node: int
+    """Serving pods that fit on a node."""
     namespace: Input[str]
     """Namespace of the model server."""
     node_selector: Input[Mapping[str, str]]
     """Labels of the nodes to hold."""
     tolerations: Input[Sequence[Input[kubernetes.core.v1.TolerationArgsDict]]]
     """Tolerations for these nodes' taints."""
-    nodes: int = 0
-    """Nodes to hold. Known before the run."""
-    pods_per_node: int = 1
-    """Pods of the model server that a node takes."""
-    name: str = "bert-tfserving"
-    """Start of the Deployment's name."""
-    image: Input[str] = "registry-cn-hangzhou.ack.aliyuncs.com/acs/pause:3.9"
-    """Image that does nothing."""
-    gpus: Input[int] = 1
-    """GPUs of a pod of the model server."""
-    cpu: Input[str] = "2"
-    """Its CPU request."""
-    memory: Input[str] = "8Gi"
-    """Its memory request."""
 
 
 class Headroom(Component):
-    """As many do-nothing pods as `nodes` nodes take, each as large as a pod of the model server.
+    """As many placeholder pods as fit on `headroom.nodes` nodes, each as large as a serving pod.
 
-    Such a pod is preempted the moment a serving pod finds no room: the serving pod starts on a warm
-    node at once, and the node scaler orders a new node for the preempted one. Never preempts
-    others, and needs no time to go.
+    The scheduler preempts a placeholder the moment a serving pod finds no room: the serving pod
+    starts on a warm node at once, and the node scaler orders a new node for the placeholder. A
+    placeholder preempts no pod, and ends without a grace period.
     """
 
     deployment_name: pulumi.Output[str]
-    """Name of the Deployment; empty without one."""
+    """Name of the Deployment; "" if there is none."""
 
     def __init__(self, name: str, args: HeadroomArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("inference:serving:Headroom", name, opts)
         self.deployment_name = (
-            self._deployment(args).metadata.name if args.nodes else pulumi.Output.from_input("")
+            self._deployment(args).metadata.name
+            if args.settings.nodes
+            else pulumi.Output.from_input("")
         )
-        self.finish({"deployment_name": self.deployment_name})
+        self.register_outputs({"deployment_name": self.deployment_name})
 
     def _deployment(self, args: HeadroomArgs) -> kubernetes.apps.v1.Deployment:
         priority = kubernetes.scheduling.v1.PriorityClass(
@@ -69,21 +62,22 @@ class Headroom(Component):
             preemption_policy="Never",
             global_default=False,
             description="Holds warm GPU nodes; every serving pod may take its place",
-            opts=self.child(),
+            opts=pulumi.ResourceOptions(parent=self),
         )
-        labels = {"app": "headroom", "release": args.name, "elastic-inference/role": "headroom"}
+        name = args.server.name
+        labels = {"app": "headroom", "release": name, "elastic-inference/role": "headroom"}
         return kubernetes.apps.v1.Deployment(
             self.child_name("deployment"),
             metadata={
-                "name": f"{args.name}-headroom",
+                "name": f"{name}-headroom",
                 "namespace": args.namespace,
                 "labels": labels,
-                # Preempted pods wait for minutes, which is what they are for: no run waits for
+                # Preempted placeholders are Pending for minutes, as intended: no run waits for
                 # them.
                 "annotations": {"pulumi.com/skipAwait": "true"},
             },
             spec={
-                "replicas": args.nodes * args.pods_per_node,
+                "replicas": args.settings.nodes * args.pods_per_node,
                 "selector": {"match_labels": labels},
                 "revision_history_limit": 1,
                 "template": {
@@ -91,12 +85,14 @@ class Headroom(Component):
                     "spec": _pod(args, priority.metadata.name, labels),
                 },
             },
-            opts=self.child(),
+            opts=pulumi.ResourceOptions(parent=self),
         )
 
 
-def _pod(args: HeadroomArgs, priority: Input[str], labels: Mapping[str, str]) -> Any:
-    gpus = pulumi.Output.from_input(args.gpus).apply(str)
+def _pod(
+    args: HeadroomArgs, priority: Input[str], labels: Mapping[str, str]
+) -> kubernetes.core.v1.PodSpecArgsDict:
+    server = args.server
     return {
         "priority_class_name": priority,
         "node_selector": args.node_selector,
@@ -121,10 +117,14 @@ def _pod(args: HeadroomArgs, priority: Input[str], labels: Mapping[str, str]) ->
         "containers": [
             {
                 "name": "hold",
-                "image": args.image,
+                "image": args.settings.image,
                 "resources": {
-                    "limits": {"nvidia.com/gpu": gpus, "memory": args.memory},
-                    "requests": {"nvidia.com/gpu": gpus, "cpu": args.cpu, "memory": args.memory},
+                    "limits": {"nvidia.com/gpu": str(server.gpus), "memory": server.memory},
+                    "requests": {
+                        "nvidia.com/gpu": str(server.gpus),
+                        "cpu": server.cpu,
+                        "memory": server.memory,
+                    },
                 },
                 "security_context": {
                     "allow_privilege_escalation": False,

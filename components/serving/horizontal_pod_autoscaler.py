@@ -1,4 +1,4 @@
-"""The HPA on ingress QPS (tutorial step 5)."""
+"""The HorizontalPodAutoscaler on ingress QPS (tutorial step 5)."""
 
 import re
 from dataclasses import dataclass
@@ -10,73 +10,46 @@ from pulumi_kubernetes.autoscaling import v2
 
 from components.component import Component
 from settings import names
+from settings.autoscaler import AutoscalerSettings
 
 METRICS = {"nginx": "sls_ingress_qps", "alb": "sls_alb_ingress_qps"}
+"""External metric by ingress controller."""
+LOGSTORES = {"nginx": "nginx-ingress", "alb": "alb_ingress"}
+"""Default logstore by ingress controller."""
 TOLERANCE_SINCE = (1, 35)
 NO_TOLERANCE = (
     "autoscaler.scaleUpTolerance and scaleDownTolerance are left out: the cluster runs Kubernetes {}, and before 1.35 the field is dropped "
     "or refused. The cluster's own 0.1 holds."
 )
-LOGSTORES = {"nginx": "nginx-ingress", "alb": "alb_ingress"}
 
 
 @dataclass(frozen=True)
 class HorizontalPodAutoscalerArgs:
-    """Inputs of HorizontalPodAutoscaler. Defaults are the tutorial's."""
+    """Inputs of HorizontalPodAutoscaler."""
 
+    settings: AutoscalerSettings
+    """Group `autoscaler`."""
+    name: str
+    """Name of the HPA."""
     namespace: Input[str]
     """Namespace of the Deployment."""
     deployment_name: Input[str]
     """Deployment to scale."""
-    route: Input[str]
-    """`<namespace>-<service>-<port>` of the ingress backend; see names.route."""
+    route: str
+    """Ingress route of the Service; see names.route."""
+    ingress_kind: str
+    """nginx or alb: selects the metric and the default logstore."""
     log_project: Input[str]
     """Log project of the ingress, k8s-log-<cluster id>."""
-    kind: str = "nginx"
-    """nginx or alb: selects metric and default logstore."""
-    log_store: Input[str] | None = None
-    """Logstore; by default that of the kind."""
-    name: Input[str] = "bert-tfserving-hpa"
-    """Name of the HPA."""
-    min_replicas: Input[int] = 1
-    """Fewest pods."""
-    max_replicas: Input[int] = 10
-    """Most pods."""
-    target_qps: Input[int] = 10
-    """Requests per second and pod."""
-    scale_up_pods: Input[int] = 4
-    """Pods added at most in one period."""
-    scale_up_percent: int = 100
-    """The same as a share of the pods there are; the larger one counts. 0: not used."""
-    scale_up_period_seconds: Input[int] = 60
-    """That period."""
-    scale_down_seconds: Input[int] = 300
-    """Quiet time before pods are taken away."""
-    scale_down_percent: Input[int] = 50
-    """Pods taken away at most in one period, per cent."""
-    scale_down_period_seconds: Input[int] = 300
-    """That period."""
-    scale_up_tolerance: float | None = None
-    """Dead band above the target, as a share."""
-    scale_down_tolerance: float | None = None
-    """Dead band below the target."""
-    metric_window_seconds: int | None = None
-    """Seconds the metric averages over."""
-    metric_delay_seconds: int | None = None
-    """Age of the newest log line counted."""
-    minimum_moves: bool = False
-    """Whether the interruption handler sets minReplicas, by schedule or while the metric is
-    missing.
-    """
-    kubernetes_version: str = ""
+    kubernetes_version: str
     """Version of the cluster; a tolerance needs 1.35."""
 
 
 class HorizontalPodAutoscaler(Component):
     """Scales the Deployment with the requests per second of its ingress route.
 
-    AverageValue: the metric is the route's total, the target holds per pod. A scale-out happens
-    above target x pods, with a 10 % dead band.
+    The target is an AverageValue: the metric is the total of the route, the target holds per pod.
+    Pods are added above target x pods, with a dead band of 10 %.
     """
 
     hpa_name: pulumi.Output[str]
@@ -88,11 +61,7 @@ class HorizontalPodAutoscaler(Component):
         opts: pulumi.ResourceOptions | None = None,
     ):
         super().__init__("inference:serving:HorizontalPodAutoscaler", name, opts)
-        if not _knows_tolerance(args) and (args.scale_up_tolerance, args.scale_down_tolerance) != (
-            None,
-            None,
-        ):
-            pulumi.log.warn(NO_TOLERANCE.format(args.kubernetes_version), self)
+        settings = args.settings
         hpa = kubernetes.autoscaling.v2.HorizontalPodAutoscaler(
             self.child_name("hpa"),
             metadata={"name": args.name, "namespace": args.namespace},
@@ -102,79 +71,86 @@ class HorizontalPodAutoscaler(Component):
                     "kind": "Deployment",
                     "name": args.deployment_name,
                 },
-                "min_replicas": args.min_replicas,
-                "max_replicas": args.max_replicas,
+                "min_replicas": settings.min_replicas,
+                "max_replicas": settings.max_replicas,
                 "metrics": [{"type": "External", "external": _metric(args)}],
-                "behavior": _behavior(args),
+                "behavior": self._behavior(args),
             },
-            opts=self.child(
-                # Two HPAs on one Deployment fight; the fixed name (the tutorial's) would clash as
-                # well.
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # Two HPAs on one Deployment fight, and the fixed name (the tutorial's) would clash.
                 delete_before_replace=True,
-                # Its owner is the interruption handler where the minimum follows a schedule.
-                ignore_changes=["spec.minReplicas"] if args.minimum_moves else None,
+                # The interruption handler sets the minimum where it follows a schedule.
+                ignore_changes=["spec.minReplicas"] if settings.minimum_moves else None,
             ),
         )
         self.hpa_name = hpa.metadata.name
-        self.finish({"hpa_name": self.hpa_name})
+        self.register_outputs({"hpa_name": self.hpa_name})
+
+    def _behavior(
+        self, args: HorizontalPodAutoscalerArgs
+    ) -> v2.HorizontalPodAutoscalerBehaviorArgsDict:
+        """Scale-up: a doubled load must be met in one step, but nodes take minutes, and more pods
+        than nodes can be added only wait as Pending. Scale-down: one step must not remove much, as
+        only time tells a metric that reads 0 by mistake from a fall of the load.
+        """
+        settings = args.settings
+        up_period = settings.scale_up_period_seconds
+        up_policies: list[v2.HPAScalingPolicyArgsDict] = [
+            {"type": "Pods", "value": settings.scale_up_pods, "period_seconds": up_period}
+        ]
+        if settings.scale_up_percent:
+            up_policies.append(
+                {"type": "Percent", "value": settings.scale_up_percent, "period_seconds": up_period}
+            )
+        scale_up: v2.HPAScalingRulesArgsDict = {
+            "stabilization_window_seconds": 0,
+            "select_policy": "Max",
+            "policies": up_policies,
+        }
+        scale_down: v2.HPAScalingRulesArgsDict = {
+            "stabilization_window_seconds": settings.scale_down_seconds,
+            "select_policy": "Max",
+            "policies": [
+                {
+                    "type": "Percent",
+                    "value": settings.scale_down_percent,
+                    "period_seconds": settings.scale_down_period_seconds,
+                }
+            ],
+        }
+        for rules, tolerance in (
+            (scale_up, settings.scale_up_tolerance),
+            (scale_down, settings.scale_down_tolerance),
+        ):
+            if tolerance is not None and _knows_tolerance(args.kubernetes_version):
+                rules["tolerance"] = f"{round(tolerance * 1000)}m"
+        tolerances = (settings.scale_up_tolerance, settings.scale_down_tolerance)
+        if tolerances != (None, None) and not _knows_tolerance(args.kubernetes_version):
+            pulumi.log.warn(NO_TOLERANCE.format(args.kubernetes_version), self)
+        return {"scale_up": scale_up, "scale_down": scale_down}
 
 
 def _metric(args: HorizontalPodAutoscalerArgs) -> v2.ExternalMetricSourceArgsDict:
+    settings = args.settings
     labels: dict[str, Input[str]] = {
         "sls.project": args.log_project,
-        "sls.logstore": args.log_store or LOGSTORES[args.kind],
-        "sls.ingress.route": pulumi.Output.from_input(args.route).apply(_must_be_label_value),
+        "sls.logstore": settings.log_store or LOGSTORES[args.ingress_kind],
+        "sls.ingress.route": _must_be_label_value(args.route),
     }
-    for label, value in (
-        ("sls.query.interval", args.metric_window_seconds),
-        ("sls.query.delay", args.metric_delay_seconds),
-    ):
-        if value is not None:
-            labels[label] = str(value)
-    target = pulumi.Output.from_input(args.target_qps).apply(str)
+    if settings.metric_window_seconds is not None:
+        labels["sls.query.interval"] = str(settings.metric_window_seconds)
+    if settings.metric_delay_seconds is not None:
+        labels["sls.query.delay"] = str(settings.metric_delay_seconds)
     return {
-        "metric": {"name": METRICS[args.kind], "selector": {"match_labels": labels}},
-        "target": {"type": "AverageValue", "average_value": target},
+        "metric": {"name": METRICS[args.ingress_kind], "selector": {"match_labels": labels}},
+        "target": {"type": "AverageValue", "average_value": str(settings.target_qps)},
     }
 
 
-def _behavior(args: HorizontalPodAutoscalerArgs) -> v2.HorizontalPodAutoscalerBehaviorArgsDict:
-    """Nodes come in minutes: asking for more pods than nodes can arrive only makes Pending ones.
-
-    Up, a doubled load must be met in one step. Down, one step must not undo much: a metric that
-    reads 0 by mistake is told from a fall of the load only by time.
-    """
-    period = args.scale_up_period_seconds
-    up: list[v2.HPAScalingPolicyArgsDict] = [
-        {"type": "Pods", "value": args.scale_up_pods, "period_seconds": period}
-    ]
-    if args.scale_up_percent:
-        up.append({"type": "Percent", "value": args.scale_up_percent, "period_seconds": period})
-    down: v2.HPAScalingPolicyArgsDict = {
-        "type": "Percent",
-        "value": args.scale_down_percent,
-        "period_seconds": args.scale_down_period_seconds,
-    }
-    rules: dict[str, v2.HPAScalingRulesArgsDict] = {
-        "scale_up": {"stabilization_window_seconds": 0, "select_policy": "Max", "policies": up},
-        "scale_down": {
-            "stabilization_window_seconds": args.scale_down_seconds,
-            "select_policy": "Max",
-            "policies": [down],
-        },
-    }
-    for direction, tolerance in (
-        ("scale_up", args.scale_up_tolerance),
-        ("scale_down", args.scale_down_tolerance),
-    ):
-        if tolerance is not None and _knows_tolerance(args):
-            rules[direction]["tolerance"] = f"{round(tolerance * 1000)}m"
-    return {"scale_up": rules["scale_up"], "scale_down": rules["scale_down"]}
-
-
-def _knows_tolerance(args: HorizontalPodAutoscalerArgs) -> bool:
-    found = re.match(r"(\d+)\.(\d+)", args.kubernetes_version)
-    return found is not None and (int(found[1]), int(found[2])) >= TOLERANCE_SINCE
+def _knows_tolerance(kubernetes_version: str) -> bool:
+    version = re.match(r"(\d+)\.(\d+)", kubernetes_version)
+    return version is not None and (int(version[1]), int(version[2])) >= TOLERANCE_SINCE
 
 
 def _must_be_label_value(route: str) -> str:

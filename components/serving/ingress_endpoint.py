@@ -1,168 +1,162 @@
-"""The Internet-facing entry: Ingress, TLS, auth (tutorial steps 6 and 7)."""
+"""The Internet-facing endpoint: Ingress, TLS, users (tutorial steps 6 and 7)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi import Input
+from pydantic import SecretStr
 
 from components.component import Component
 from settings import names
 from settings.entry import EntrySettings
 
 NGINX = "nginx.ingress.kubernetes.io"
-OPEN = "the entry is open: entry.auth is none, and everyone who can reach it can use the GPUs. Set entry.auth to basic, or keep it private."
-PLAIN = "the entry speaks plain HTTP: entry.tls is none, and inputs and predictions can be read on the way."
+READY_SECONDS = 600
+"""How long a run waits for the Ingress to get an address."""
+OPEN = (
+    "the endpoint is open: entry.auth is none, and everyone who can reach it can use the GPUs. "
+    "Set entry.auth to basic, or keep it private."
+)
+PLAIN = "the endpoint speaks plain HTTP: entry.tls is none, and inputs and predictions can be read on the way."
 
 
 @dataclass(frozen=True)
 class IngressEndpointArgs:
     """Inputs of IngressEndpoint."""
 
+    settings: EntrySettings
+    """Group `entry`."""
     namespace: Input[str]
-    """Namespace of the Service; an Ingress can't reach into another."""
+    """Namespace of the Service; an Ingress can't reach into another one."""
     service_name: Input[str]
-    """Service behind the entry."""
-    model_name: Input[str] = "chnsenticorp"
+    """Service behind the endpoint."""
+    model_name: str
     """Model in the predict URL."""
-    kind: str = "nginx"
-    """nginx or alb."""
-    host: str | None = None
-    """Host name; none: the load balancer's address."""
-    public_port: int | None = None
-    """Port clients use, where something maps it to the entry."""
-    tls: str = "none"
-    """none, existing or provided."""
-    tls_secret: Input[str] | None = None
-    """Existing Secret with the certificate."""
-    tls_certificate: Input[str] | None = None
-    """PEM, for provided."""
-    tls_private_key: Input[str] | None = None
-    """PEM, for provided; secret."""
-    auth: str = "none"
-    """none or basic."""
-    htpasswd: Input[str] | None = None
-    """Users and hashes for basic; secret."""
-    body_mib: Input[int] = 8
-    """Largest request."""
-    timeout_seconds: Input[int] = 60
-    """Longest answer."""
-    ready_seconds: Input[int] = 600
-    """Time the run waits for an address."""
+    tls_certificate: SecretStr | None
+    """Certificate chain (PEM), with entry.tls provided."""
+    tls_private_key: SecretStr | None
+    """Private key (PEM), with entry.tls provided."""
+    htpasswd: SecretStr | None
+    """Users and password hashes, with entry.auth basic."""
 
 
 class IngressEndpoint(Component):
     """An Ingress to the model's REST API, and to nothing else of the server."""
 
     endpoint: pulumi.Output[str]
-    """Where the entry answers, without a path."""
+    """URL of the endpoint, without a path."""
     predict_url: pulumi.Output[str]
     address: pulumi.Output[str]
-    """The load balancer's address or name, to which the host's DNS record leads."""
+    """The load balancer's address or name, to which the host's DNS record must point."""
 
     def __init__(
         self, name: str, args: IngressEndpointArgs, opts: pulumi.ResourceOptions | None = None
     ):
         super().__init__("inference:serving:IngressEndpoint", name, opts)
-        for warning, open_ in ((OPEN, args.auth == "none"), (PLAIN, args.tls == "none")):
-            if open_:
-                pulumi.log.warn(warning, self)
+        settings = args.settings
+        if settings.auth == "none":
+            pulumi.log.warn(OPEN, self)
+        if settings.tls == "none":
+            pulumi.log.warn(PLAIN, self)
         ingress = self._ingress(args, self._certificate(args), self._users(args))
-        scheme = "http" if args.tls == "none" else "https"
-        port = f":{args.public_port}" if args.public_port else ""
-        address = ingress.status.apply(_address)
-        self.endpoint = pulumi.Output.concat(scheme, "://", args.host or address, port)
+        scheme = "http" if settings.tls == "none" else "https"
+        port = f":{settings.public_port}" if settings.public_port else ""
+        self.address = ingress.status.apply(_address)
+        self.endpoint = pulumi.Output.concat(scheme, "://", settings.host or self.address, port)
         self.predict_url = pulumi.Output.concat(
             self.endpoint, "/v1/models/", args.model_name, ":predict"
         )
-        self.address = address
-        self.finish(
+        self.register_outputs(
             {"endpoint": self.endpoint, "predict_url": self.predict_url, "address": self.address}
         )
 
     def _ingress(
         self, args: IngressEndpointArgs, certificate: Input[str] | None, users: Input[str] | None
     ) -> kubernetes.networking.v1.Ingress:
+        settings = args.settings
         backend: kubernetes.networking.v1.IngressBackendArgsDict = {
             "service": {"name": args.service_name, "port": {"number": names.REST_PORT}}
         }
         # Path elements match whole: below /v1/models/<name> the predict URL <name>:predict would
-        # not.
+        # not match.
         rule: kubernetes.networking.v1.IngressRuleArgsDict = {
             "http": {"paths": [{"path": "/v1/models", "path_type": "Prefix", "backend": backend}]}
         }
-        if args.host:
-            rule["host"] = args.host
-        annotations = {
-            "pulumi.com/timeoutSeconds": pulumi.Output.from_input(args.ready_seconds).apply(str),
-            **_annotations(args, users),
-        }
+        if settings.host:
+            rule["host"] = settings.host
         spec: kubernetes.networking.v1.IngressSpecArgsDict = {
-            "ingress_class_name": args.kind,
+            "ingress_class_name": settings.kind,
             "rules": [rule],
         }
         if certificate:
-            spec["tls"] = [{"hosts": [args.host or ""], "secret_name": certificate}]
+            spec["tls"] = [{"hosts": [settings.host or ""], "secret_name": certificate}]
+        annotations = {
+            "pulumi.com/timeoutSeconds": str(READY_SECONDS),
+            **(_alb_annotations(settings) if settings.kind == "alb" else {}),
+            **(_nginx_annotations(settings, users) if settings.kind == "nginx" else {}),
+        }
         return kubernetes.networking.v1.Ingress(
             self.child_name("ingress"),
             metadata={"namespace": args.namespace, "annotations": annotations},
             spec=spec,
-            opts=self.child(),
+            opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _certificate(self, args: IngressEndpointArgs) -> Input[str] | None:
-        if args.tls != "provided":
-            return args.tls_secret if args.tls == "existing" else None
-        return self._secret(
-            "certificate",
-            "kubernetes.io/tls",
-            {"tls.crt": args.tls_certificate, "tls.key": args.tls_private_key},
-            args,
-        )
+        if args.settings.tls == "existing":
+            return args.settings.tls_secret
+        if args.settings.tls == "none":
+            return None
+        data = {"tls.crt": args.tls_certificate, "tls.key": args.tls_private_key}
+        return self._secret("certificate", "kubernetes.io/tls", data, args)
 
     def _users(self, args: IngressEndpointArgs) -> Input[str] | None:
-        return (
-            self._secret("users", "Opaque", {"auth": args.htpasswd}, args)
-            if args.auth == "basic"
-            else None
-        )
+        if args.settings.auth == "none":
+            return None
+        return self._secret("users", "Opaque", {"auth": args.htpasswd}, args)
 
     def _secret(
-        self, what: str, kind: str, data: dict[str, Any], args: IngressEndpointArgs
+        self,
+        suffix: str,
+        secret_type: str,
+        data: Mapping[str, SecretStr | None],
+        args: IngressEndpointArgs,
     ) -> pulumi.Output[str]:
         secret = kubernetes.core.v1.Secret(
-            self.child_name(what),
+            self.child_name(suffix),
             metadata={"namespace": args.namespace},
-            type=kind,
-            string_data={key: pulumi.Output.secret(value) for key, value in data.items()},
-            opts=self.child(),
+            type=secret_type,
+            string_data={
+                key: pulumi.Output.secret(value.get_secret_value())
+                for key, value in data.items()
+                if value
+            },
+            opts=pulumi.ResourceOptions(parent=self),
         )
         return secret.metadata.name
 
 
-def _annotations(args: IngressEndpointArgs, users: Input[str] | None) -> dict[str, Input[str]]:
-    if args.kind == "alb":
-        return {
-            "alb.ingress.kubernetes.io/listen-ports": '[{"HTTP":80}]'
-            if args.tls == "none"
-            else '[{"HTTPS":443}]'
-        }
-    timeout = pulumi.Output.from_input(args.timeout_seconds).apply(str)
+def _alb_annotations(settings: EntrySettings) -> dict[str, Input[str]]:
+    ports = '[{"HTTP":80}]' if settings.tls == "none" else '[{"HTTPS":443}]'
+    return {"alb.ingress.kubernetes.io/listen-ports": ports}
+
+
+def _nginx_annotations(settings: EntrySettings, users: Input[str] | None) -> dict[str, Input[str]]:
+    timeout = str(settings.timeout_seconds)
     annotations: dict[str, Input[str]] = {
-        f"{NGINX}/ssl-redirect": "false" if args.tls == "none" else "true",
-        f"{NGINX}/proxy-body-size": pulumi.Output.from_input(args.body_mib).apply(
-            lambda size: f"{size}m"
-        ),
+        f"{NGINX}/ssl-redirect": "false" if settings.tls == "none" else "true",
+        f"{NGINX}/proxy-body-size": f"{settings.body_mib}m",
         f"{NGINX}/proxy-read-timeout": timeout,
         f"{NGINX}/proxy-connect-timeout": "5",
-        # A prediction has no side effect: asking another pod is safe, and hides one that has just
-        # vanished.
+        # A prediction has no side effect: a retry on another pod is safe, and hides a pod that has
+        # just ended.
         f"{NGINX}/proxy-next-upstream": "error timeout non_idempotent",
         f"{NGINX}/proxy-next-upstream-tries": "3",
         # Without it each of the three tries may take the whole timeout, and the client waits three
-        # times as long as was promised.
+        # times as long as promised.
         f"{NGINX}/proxy-next-upstream-timeout": timeout,
     }
     if users is not None:
@@ -178,20 +172,3 @@ def _address(status: Any) -> str:
     balancer = status.load_balancer if status else None
     first = next(iter(balancer.ingress or ()), None) if balancer else None
     return (first.hostname or first.ip or "") if first else ""
-
-
-def network_peers(
-    entry: EntrySettings,
-) -> Sequence[kubernetes.networking.v1.NetworkPolicyPeerArgsDict]:
-    """Who calls the server on behalf of clients, as peers of a NetworkPolicy: the controller's
-    pods, or the load balancer's addresses.
-    """
-    if entry.kind == "alb":
-        return [{"ip_block": {"cidr": cidr}} for cidr in entry.source_cidrs]
-    return [
-        {
-            "namespace_selector": {
-                "match_labels": {"kubernetes.io/metadata.name": entry.controller_namespace}
-            }
-        }
-    ]

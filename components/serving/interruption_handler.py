@@ -1,5 +1,5 @@
-"""The interruption handler: replaces the model server's pods on nodes that are about to go, or gone
-(what the tutorial lacks).
+"""The interruption handler: replaces the serving pods of nodes that are reclaimed (not in the
+tutorial). The program itself is interruption_handler/.
 """
 
 import json
@@ -13,73 +13,69 @@ import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
 from components.component import Component
-from components.serving import interruption_config, interruption_pod
 from settings import names
+from settings.autoscaler import AutoscalerSettings
+from settings.interruption import InterruptionSettings
+from settings.mix import MixSettings
+from settings.node_pool import NodePoolSettings
+from settings.server import ServerSettings
 
 CODE = Path(__file__).resolve().parents[2] / "interruption_handler"
+DIRECTORY = "/opt/interruption-handler"
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+PORT = 8081
 
 
 @dataclass(frozen=True)
 class InterruptionHandlerArgs:
     """Inputs of InterruptionHandler."""
 
+    settings: InterruptionSettings
+    """Group `interruption`."""
+    mix: MixSettings
+    """Group `mix`: how the pay-as-you-go share is restored."""
+    node_pool: NodePoolSettings
+    """Group `nodePool`: the pay-as-you-go share and the maximum number of nodes."""
+    autoscaler: AutoscalerSettings
+    """Group `autoscaler`: minimums of the HPA by schedule and while the metric is missing."""
+    server: ServerSettings
+    """Group `server`: names and labels of the model server."""
+    hpa: str
+    """Name of the HPA."""
     namespace: Input[str]
     """Namespace of the model server."""
-    deployment: str
-    """Deployment of the model server."""
-    hpa: str
-    """HPA of that Deployment."""
-    selector: Mapping[str, str]
-    """Labels of the model server's pods."""
-    pool_labels: Input[Mapping[str, str]]
-    """Labels that only the pool's nodes carry."""
-    node_labels: Input[Mapping[str, str]]
-    """Labels that nodes of this stack's pools share, the pool's predecessors included."""
-    enabled: bool = True
-    """Whether to run it at all. Known before the run."""
-    name: str = "bert-tfserving"
-    """Start of the handler's name."""
-    image: str = "python:3.12-slim"
-    """Image with Python; the code is mounted."""
-    image_pull_secret: str | None = None
-    """Pull secret."""
-    replicas: Input[int] = 2
-    """Pods; one of them acts, by a Lease."""
-    notice_seconds: Input[int] = 300
-    """From notice to release."""
-    drain_seconds: Input[int] = 30
-    """Before the release, the last pods are deleted."""
-    mix: Mapping[str, Any] | None = None
-    """Mix: base, percent, points, after_seconds, max_nodes; None: left alone."""
-    floors: Mapping[str, Any] | None = None
-    """Floors: base, schedules, outage_replicas, outage_seconds; None: the HPA's minimum is left
-    alone. Known before the run.
-    """
+    pool_labels: Mapping[str, str]
+    """Labels that only the pool's nodes have."""
+    node_labels: Mapping[str, str]
+    """Labels that the nodes of all pools of this stack share, the pool's predecessors included."""
 
 
 class InterruptionHandler(Component):
-    """A Deployment on the system nodes, its identity and its rights.
+    """A Deployment on the system nodes, with its service account and its permissions.
 
-    Two pods and a Lease rather than one: the node that dies may be the handler's own. It changes
-    nothing that outlives it: if it stops, Kubernetes and ACK go on as without it.
+    It has two pods and a Lease rather than one pod, because the node that fails may be the
+    handler's own. It changes nothing that outlives it: if it stops, Kubernetes and ACK continue as
+    without it.
     """
 
     handler_name: pulumi.Output[str]
-    """Name of the handler's Deployment; empty without one."""
+    """Name of the handler's Deployment; "" if there is none."""
 
     def __init__(
         self, name: str, args: InterruptionHandlerArgs, opts: pulumi.ResourceOptions | None = None
     ):
         super().__init__("inference:serving:InterruptionHandler", name, opts)
-        self._physical_name = f"{args.name}-interruption-handler"
-        self._labels = {"app": "interruption-handler", "release": args.name}
-        self.handler_name = self._handler(args) if args.enabled else pulumi.Output.from_input("")
-        self.finish({"handler_name": self.handler_name})
+        self._physical_name = f"{args.server.name}-interruption-handler"
+        self._labels = {"app": "interruption-handler", "release": args.server.name}
+        self.handler_name = (
+            self._handler(args) if args.settings.enabled else pulumi.Output.from_input("")
+        )
+        self.register_outputs({"handler_name": self.handler_name})
 
     def _handler(self, args: InterruptionHandlerArgs) -> pulumi.Output[str]:
         account = self._account(args)
-        self._node_rights(args, account)
-        self._namespace_rights(args, account)
+        self._node_permissions(args, account)
+        self._namespace_permissions(args, account)
         self._network_policy(args)
         return self._deployment(args, account, self._code(args)).metadata.name
 
@@ -88,13 +84,13 @@ class InterruptionHandler(Component):
             self.child_name("account"),
             metadata={"namespace": args.namespace, "labels": self._labels},
             automount_service_account_token=False,
-            opts=self.child(),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         return account.metadata.name
 
-    def _node_rights(self, args: InterruptionHandlerArgs, account: Input[str]) -> None:
-        """Nodes belong to no namespace. get: is it really gone; list, watch: notices; patch: close
-        and reopen.
+    def _node_permissions(self, args: InterruptionHandlerArgs, account: Input[str]) -> None:
+        """Nodes belong to no namespace. get: whether a node still exists; list, watch: reclaim
+        notices; patch: cordon and uncordon.
         """
         role = kubernetes.rbac.v1.ClusterRole(
             self.child_name("nodes"),
@@ -106,7 +102,7 @@ class InterruptionHandler(Component):
                     "verbs": ["get", "list", "watch", "patch"],
                 }
             ],
-            opts=self.child(),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         kubernetes.rbac.v1.ClusterRoleBinding(
             self.child_name("nodes-binding"),
@@ -117,15 +113,15 @@ class InterruptionHandler(Component):
                 "name": role.metadata.name,
             },
             subjects=[{"kind": "ServiceAccount", "name": account, "namespace": args.namespace}],
-            opts=self.child(),
+            opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _namespace_rights(self, args: InterruptionHandlerArgs, account: Input[str]) -> None:
+    def _namespace_permissions(self, args: InterruptionHandlerArgs, account: Input[str]) -> None:
         role = kubernetes.rbac.v1.Role(
             self.child_name("pods"),
             metadata={"namespace": args.namespace, "labels": self._labels},
-            rules=interruption_config.rules(args, self._physical_name),
-            opts=self.child(),
+            rules=_permissions(args, self._physical_name),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         kubernetes.rbac.v1.RoleBinding(
             self.child_name("pods-binding"),
@@ -136,7 +132,7 @@ class InterruptionHandler(Component):
                 "name": role.metadata.name,
             },
             subjects=[{"kind": "ServiceAccount", "name": account, "namespace": args.namespace}],
-            opts=self.child(),
+            opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _code(self, args: InterruptionHandlerArgs) -> pulumi.Output[str]:
@@ -144,8 +140,13 @@ class InterruptionHandler(Component):
         it.
         """
         code = {path.name: path.read_text() for path in sorted(CODE.glob("*.py"))}
-        data = pulumi.Output.all(**interruption_config.settings(args, self._physical_name)).apply(
-            lambda known: {**code, "settings.json": json.dumps(known, sort_keys=True, indent=1)}
+        data = pulumi.Output.from_input(args.namespace).apply(
+            lambda namespace: {
+                **code,
+                "settings.json": json.dumps(
+                    _handler_config(args, self._physical_name, namespace), sort_keys=True, indent=1
+                ),
+            }
         )
         config = kubernetes.core.v1.ConfigMap(
             self.child_name("code"),
@@ -158,7 +159,7 @@ class InterruptionHandler(Component):
             },
             data=data,
             immutable=True,
-            opts=self.child(),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         return config.metadata.name
 
@@ -171,24 +172,24 @@ class InterruptionHandler(Component):
                 "name": self._physical_name,
                 "namespace": args.namespace,
                 "labels": self._labels,
-                # It needs no GPU node: what keeps it from starting is an image that can't be
-                # pulled, and is told soon.
+                # It needs no GPU node: only an image that can't be pulled keeps it from starting,
+                # and the run reports that soon.
                 "annotations": {"pulumi.com/timeoutSeconds": "180"},
             },
             spec={
-                "replicas": args.replicas,
+                "replicas": args.settings.replicas,
                 "selector": {"match_labels": self._labels},
                 "revision_history_limit": 3,
                 "template": {
                     "metadata": {"labels": self._labels},
-                    "spec": interruption_pod.pod(args, account, code, self._labels),
+                    "spec": _pod(args, account, code, self._labels),
                 },
             },
-            opts=self.child(),
+            opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _network_policy(self, args: InterruptionHandlerArgs) -> None:
-        """Nobody calls it but the kubelet; it calls nobody but the API server."""
+        """Only the kubelet calls the handler, and the handler calls only the API server."""
         kubernetes.networking.v1.NetworkPolicy(
             self.child_name("network"),
             metadata={"namespace": args.namespace, "labels": self._labels},
@@ -198,5 +199,191 @@ class InterruptionHandler(Component):
                 "ingress": [],
                 "egress": [{"ports": [{"port": port, "protocol": "TCP"} for port in (443, 6443)]}],
             },
-            opts=self.child(),
+            opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+def _permissions(
+    args: InterruptionHandlerArgs, name: str
+) -> list[kubernetes.rbac.v1.PolicyRuleArgsDict]:
+    """Permissions in the namespace, each with its reason."""
+    granted: list[kubernetes.rbac.v1.PolicyRuleArgsDict] = [
+        # list, watch: which pods run where. patch: detach a pod from its ReplicaSet, set its
+        # deletion cost. delete: pods of ended nodes, and pods whose instance is about to end.
+        {"api_groups": [""], "resources": ["pods"], "verbs": ["list", "watch", "patch", "delete"]},
+        # An eviction respects the disruption budget.
+        {"api_groups": [""], "resources": ["pods/eviction"], "verbs": ["create"]},
+        # The wanted number of pods.
+        {
+            "api_groups": ["apps"],
+            "resources": ["deployments"],
+            "resource_names": [names.deployment(args.server.name, args.server.version)],
+            "verbs": ["list", "watch"],
+        },
+        # Leader election. Permission to create can't be limited to a name.
+        {"api_groups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
+        {
+            "api_groups": ["coordination.k8s.io"],
+            "resources": ["leases"],
+            "resource_names": [name],
+            "verbs": ["get", "patch"],
+        },
+    ]
+    if args.autoscaler.minimum_moves:
+        # list, watch: the minimum, and whether the metric is available. patch: the minimum.
+        granted.append(
+            {
+                "api_groups": ["autoscaling"],
+                "resources": ["horizontalpodautoscalers"],
+                "resource_names": [args.hpa],
+                "verbs": ["list", "watch", "patch"],
+            }
+        )
+    return granted
+
+
+def _handler_config(args: InterruptionHandlerArgs, name: str, namespace: str) -> dict[str, Any]:
+    """The handler's settings.json; field names as in interruption_handler.config.Config."""
+    server = args.server
+    return {
+        "name": name,
+        "namespace": namespace,
+        "deployment": names.deployment(server.name, server.version),
+        "hpa": args.hpa,
+        "selector": names.serving_labels(server.name, server.version),
+        "node_labels": args.node_labels,
+        "pool_labels": args.pool_labels,
+        "notice_seconds": args.settings.notice_seconds,
+        "drain_seconds": args.settings.drain_seconds,
+        "capacity_mix": _mix_config(args.mix, args.node_pool),
+        "min_replicas": _floors_config(args.autoscaler),
+    }
+
+
+def _mix_config(mix: MixSettings, node_pool: NodePoolSettings) -> dict[str, Any] | None:
+    """None: the handler leaves the pay-as-you-go share alone."""
+    if not mix.enabled or node_pool.spot_strategy == "NoSpot":
+        return None
+    return {
+        "base": node_pool.on_demand_base,
+        "percent": node_pool.on_demand_percent,
+        "points": mix.points,
+        "after_seconds": mix.after_seconds,
+        "max_nodes": node_pool.max_size,
+    }
+
+
+def _floors_config(autoscaler: AutoscalerSettings) -> dict[str, Any] | None:
+    """None: the handler leaves the HPA's minimum alone."""
+    if not autoscaler.minimum_moves:
+        return None
+    return {
+        "base": autoscaler.min_replicas,
+        "schedules": [
+            {
+                "schedule": floor.schedule,
+                "time_zone": floor.time_zone,
+                "min_replicas": floor.min_replicas,
+            }
+            for floor in autoscaler.floors
+        ],
+        "outage_replicas": autoscaler.outage_replicas,
+        "outage_seconds": autoscaler.outage_seconds,
+    }
+
+
+def _pod(
+    args: InterruptionHandlerArgs,
+    account: Input[str],
+    code: Input[str],
+    labels: Mapping[str, str],
+) -> kubernetes.core.v1.PodSpecArgsDict:
+    """Spec of the pod: it runs on any node but the pool's, and is replaced 20 seconds after its
+    node became unreachable.
+    """
+    spec: kubernetes.core.v1.PodSpecArgsDict = {
+        "service_account_name": account,
+        "automount_service_account_token": True,
+        "enable_service_links": False,
+        "security_context": {
+            "run_as_non_root": True,
+            "run_as_user": 65534,
+            "run_as_group": 65534,
+            "seccomp_profile": {"type": "RuntimeDefault"},
+        },
+        "affinity": {
+            "node_affinity": {
+                "required_during_scheduling_ignored_during_execution": {
+                    "node_selector_terms": [
+                        {
+                            "match_expressions": [
+                                {"key": names.POOL_LABEL, "operator": "DoesNotExist"}
+                            ]
+                        }
+                    ]
+                }
+            }
+        },
+        "topology_spread_constraints": [
+            {
+                "topology_key": "kubernetes.io/hostname",
+                "max_skew": 1,
+                "when_unsatisfiable": "ScheduleAnyway",
+                "label_selector": {"match_labels": labels},
+            }
+        ],
+        "tolerations": [
+            {
+                "key": f"node.kubernetes.io/{condition}",
+                "operator": "Exists",
+                "effect": "NoExecute",
+                "toleration_seconds": 20,
+            }
+            for condition in ("not-ready", "unreachable")
+        ],
+        "containers": [_container(args.settings)],
+        "volumes": [{"name": "code", "config_map": {"name": code}}],
+    }
+    if args.settings.image_pull_secret:
+        spec["image_pull_secrets"] = [{"name": args.settings.image_pull_secret}]
+    return spec
+
+
+def _container(settings: InterruptionSettings) -> kubernetes.core.v1.ContainerArgsDict:
+    return {
+        "name": "handler",
+        "image": settings.image,
+        "image_pull_policy": "IfNotPresent",
+        "command": ["python3", "-I", f"{DIRECTORY}/start.py"],
+        "args": [
+            f"--account={ACCOUNT}",
+            "--identity=$(POD_NAME)",
+            "--address=$(POD_IP)",
+            f"--port={PORT}",
+        ],
+        "env": [
+            {"name": "POD_NAME", "value_from": {"field_ref": {"field_path": "metadata.name"}}},
+            {"name": "POD_IP", "value_from": {"field_ref": {"field_path": "status.podIP"}}},
+        ],
+        "ports": [{"name": "health", "container_port": PORT}],
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
+        "readiness_probe": {
+            "http_get": {"path": "/readyz", "port": PORT},
+            "period_seconds": 5,
+            "timeout_seconds": 3,
+            "failure_threshold": 3,
+        },
+        "liveness_probe": {
+            "http_get": {"path": "/healthz", "port": PORT},
+            "initial_delay_seconds": 10,
+            "period_seconds": 5,
+            "timeout_seconds": 3,
+            "failure_threshold": 3,
+        },
+        "security_context": {
+            "allow_privilege_escalation": False,
+            "read_only_root_filesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volume_mounts": [{"name": "code", "mount_path": DIRECTORY, "read_only": True}],
+    }

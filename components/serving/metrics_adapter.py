@@ -1,20 +1,22 @@
-"""The metrics adapter by its Helm chart, on a cluster the stack makes (tutorial step 5's
-prerequisite).
+"""The metrics adapter by its Helm chart, on a cluster that the stack creates (a prerequisite of
+tutorial step 5).
 
-The chart is what ACK documents, from ACK's own catalogue unless
+The chart is the one that ACK documents, from ACK's own catalogue unless
 `cluster.create.metricsAdapterChart` names another place (a mirror, a copy on this machine). With
-`cluster.create.metricsAdapter: addon` ACK installs the adapter itself.
+`cluster.create.metricsAdapter: addon` ACK installs the adapter.
 
-An install that was killed half-way is taken up by the next `make up` (ops/engine/helm_releases.py).
+An install that was killed half-way is continued by the next `make up`
+(ops/engine/helm_releases.py).
 """
 
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from pulumi import Input
 
 from components.component import Component
+from components.compute.addons import METRICS_ADAPTER
+from settings.cluster import CreateSettings
 
 CHART = "https://aliacs-app-catalog.oss-cn-hangzhou.aliyuncs.com/charts-incubator/ack-alibaba-cloud-metrics-adapter-{}.tgz"
 
@@ -23,31 +25,31 @@ CHART = "https://aliacs-app-catalog.oss-cn-hangzhou.aliyuncs.com/charts-incubato
 class MetricsAdapterArgs:
     """Inputs of MetricsAdapter."""
 
-    region: Input[str]
+    settings: CreateSettings
+    """Group `cluster.create`."""
+    region: str
     """Region of the log service."""
-    version: Input[str] = "1.3.7"
-    """Version of the chart in ACK's catalogue."""
-    chart: Input[str] | None = None
-    """Address or path of the chart, in place of the catalogue's."""
 
 
 class MetricsAdapter(Component):
-    """Serves the ingress QPS to the HPA. Without keys: the adapter asks the log service with its
-    node's identity.
+    """Serves the ingress QPS to the HPA. It has no access key: the adapter calls the log service
+    with the identity of its node.
     """
 
     release: pulumi.Output[str]
-    """Name of the release."""
+    """Name of the Helm release."""
 
     def __init__(
         self, name: str, args: MetricsAdapterArgs, opts: pulumi.ResourceOptions | None = None
     ):
         super().__init__("inference:serving:MetricsAdapter", name, opts)
+        settings = args.settings
         release = kubernetes.helm.v3.Release(
             self.child_name("release"),
-            name="ack-alibaba-cloud-metrics-adapter",
+            name=METRICS_ADAPTER,
             namespace="kube-system",
-            chart=args.chart or pulumi.Output.from_input(args.version).apply(CHART.format),
+            chart=settings.metrics_adapter_chart
+            or CHART.format(settings.addon_version(METRICS_ADAPTER)),
             values={
                 "AlibabaCloudMetricsAdapter": {
                     "replicas": 2,
@@ -56,8 +58,8 @@ class MetricsAdapter(Component):
                 }
             },
             timeout=600,
-            # Two of them would fight over one API service.
-            opts=self.child(delete_before_replace=True),
+            # Two releases would fight over one API service.
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
         self.release = release.name.apply(lambda known: known or "")
-        self.finish({"release": self.release})
+        self.register_outputs({"release": self.release})

@@ -1,0 +1,1 @@
+"""Components of the model: bucket, reader role, volume."""

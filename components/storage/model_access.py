@@ -1,9 +1,9 @@
-"""RRSA: the RAM role and policy the model volume reads with (before tutorial step 3; no access key
-ever enters the cluster).
+"""RRSA: the RAM role and the policy with which the model volume reads the bucket (before tutorial
+step 3). No access key ever enters the cluster.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_alicloud as alicloud
@@ -11,20 +11,21 @@ from pulumi import Input
 
 from components.adoption import adoption
 from components.component import Component
+from settings.adopt import Adoption
 
 CSI_SERVICE_ACCOUNT = "system:serviceaccount:ack-csi-fuse:csi-fuse-ossfs"
 AUDIENCE = "sts.aliyuncs.com"
 IGNORE_WHEN_ADOPTED = ["tags", "description"]
-"""Of an adopted role: its own, and what RAM doesn't tell."""
+"""An adopted role keeps its tags; RAM does not return the description."""
 
 
 @dataclass(frozen=True)
 class ModelAccessArgs:
     """Inputs of ModelAccess."""
 
-    role_name: Input[str]
-    """Name of the role; RAM gives none by itself."""
-    policy_name: Input[str]
+    role_name: str
+    """Name of the role; RAM does not auto-name roles."""
+    policy_name: str
     """Name of the policy."""
     oidc_issuer: Input[str]
     """Issuer of the cluster's service account tokens."""
@@ -32,21 +33,19 @@ class ModelAccessArgs:
     """RAM's OIDC provider for that issuer."""
     bucket: Input[str]
     """Bucket that may be read."""
-    prefix: Input[str] = "models"
-    """What may be read of it: keys below this."""
-    tags: Input[Mapping[str, str]] = field(default_factory=dict)
+    prefix: str
+    """Prefix of the object keys that may be read."""
+    tags: Mapping[str, str]
     """Tags of role and policy."""
-    adopt: str | None = None
-    """Name of an existing role to take over; the policy is the stack's own all the same. Known
-    before the run.
+    adopt: Adoption | None = None
+    """Existing role to take over; its import id is the role's name. The policy belongs to the stack
+    in any case.
     """
-    change_adopted: bool = False
-    """Whether the trust policy of such a role may be changed. Known before the run."""
 
 
 class ModelAccess(Component):
-    """A role only the cluster's OSS driver can take, with a policy that reads one prefix of one
-    bucket and nothing more.
+    """A role that only the cluster's OSS driver can assume, with a policy that reads one prefix of
+    one bucket and nothing more.
     """
 
     role_name: pulumi.Output[str]
@@ -59,9 +58,11 @@ class ModelAccess(Component):
         trust = pulumi.Output.all(args.oidc_provider_arn, args.oidc_issuer).apply(
             lambda known: trust_policy(*known)
         )
-        read = pulumi.Output.all(args.bucket, args.prefix).apply(lambda known: read_policy(*known))
-        # No `force`: with it the provider detaches what it finds listed, and takes "not attached"
-        # for "the role is gone". RAM's lists lag.
+        read = pulumi.Output.from_input(args.bucket).apply(
+            lambda bucket: read_policy(bucket, args.prefix)
+        )
+        # No `force`: with it the provider detaches the policies that RAM lists, and takes "not
+        # attached" for "the role does not exist". RAM's lists lag.
         role = alicloud.ram.Role(
             self.child_name("role"),
             role_name=args.role_name,
@@ -69,9 +70,11 @@ class ModelAccess(Component):
             description="Lets the OSS volumes of one ACK cluster read a model",
             max_session_duration=3600,
             tags=args.tags,
-            opts=self.child(
-                **adoption(args.adopt, "the cluster's OIDC provider", args.change_adopted),
-                ignore_changes=IGNORE_WHEN_ADOPTED if args.adopt else None,
+            opts=pulumi.ResourceOptions.merge(
+                pulumi.ResourceOptions(
+                    parent=self, ignore_changes=IGNORE_WHEN_ADOPTED if args.adopt else None
+                ),
+                adoption(args.adopt, "the cluster's OIDC provider"),
             ),
         )
         policy = alicloud.ram.Policy(
@@ -81,22 +84,22 @@ class ModelAccess(Component):
             description="Reads one model prefix of one bucket",
             rotate_strategy="DeleteOldestNonDefaultVersionWhenLimitExceeded",
             tags=args.tags,
-            opts=self.child(),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         attachment = alicloud.ram.RolePolicyAttachment(
             self.child_name("attachment"),
             role_name=role.role_name,
             policy_name=policy.policy_name,
             policy_type="Custom",
-            opts=self.child(),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         self.role_name = attachment.role_name
-        self.finish({"role_name": self.role_name})
+        self.register_outputs({"role_name": self.role_name})
 
 
 def trust_policy(provider_arn: str, issuer: str) -> dict[str, object]:
-    """Who may take the role: the service account of the driver's own pods. The volume is mounted by
-    them, not by the serving pod.
+    """Trust policy of the role: only the service account of the OSS driver's pods may assume it.
+    They mount the volume, not the serving pod.
     """
     return {
         "Version": "1",
@@ -118,7 +121,7 @@ def trust_policy(provider_arn: str, issuer: str) -> dict[str, object]:
 
 
 def read_policy(bucket: str, prefix: str) -> dict[str, object]:
-    """What the role may do: list and get below `prefix`."""
+    """Policy of the role: list and get objects below `prefix`."""
     return {
         "Version": "1",
         "Statement": [

@@ -1,65 +1,52 @@
 """The OSS bucket, its guards, and the model in it (tutorial step 2)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_alicloud as alicloud
-from pulumi import Input
 
 from components.adoption import adoption
 from components.component import Component
 from components.storage.ossmodel import Model
+from settings.adopt import Adoption
+from settings.model import ModelSettings
+from settings.model_store import ModelStoreSettings
 
-# The split resources below own these. Measured: without this list the bucket takes them over at a
-# refresh, and the next run deletes policy and encryption through the bucket.
 IGNORE_CHANGES = ["versioning", "serverSideEncryptionRule", "policy"]
+"""The guards of the bucket are resources of their own. Measured: without this list the bucket takes
+them over at a refresh, and the next run deletes policy and encryption through the bucket.
+"""
+IGNORE_WHEN_ADOPTED = ["tags", "forceDestroy"]
+"""An adopted bucket keeps its tags; no run empties it."""
 
 
 @dataclass(frozen=True)
 class ModelStoreArgs:
     """Inputs of ModelStore."""
 
-    bucket: Input[str]
-    """Bucket name; OSS gives none by itself."""
-    source: Input[str]
-    """Directory of one SavedModel version; its name is the version."""
-    tensorflow: Input[str] | None = None
-    """TensorFlow of the server that will load it, such as 1.15.0-gpu; None: not known, and the
-    model isn't compared with it.
+    settings: ModelStoreSettings
+    """Group `modelStore`."""
+    model: ModelSettings
+    """Group `model`: the directory to upload, and its place in the bucket."""
+    tensorflow: str | None
+    """TensorFlow version of the server that loads the model, such as 1.15.0-gpu. None: unknown, and
+    the model is not compared with it.
     """
-    prefix: Input[str] = "models/tensorflow"
-    """Keys of the model start with this."""
-    storage_class: Input[str] = "Standard"
-    """Standard or IA."""
-    redundancy: Input[str] = "ZRS"
-    """LRS (one zone) or ZRS (three)."""
-    encryption: Input[str] = "AES256"
-    """AES256 or KMS."""
-    kms_key_id: Input[str] | None = None
-    """Key for KMS."""
-    old_version_days: Input[int] = 30
-    """Days an overwritten or deleted object is kept."""
-    unfinished_upload_days: Input[int] = 7
-    """Days after which an unfinished multipart upload is dropped."""
-    protect: bool = False
-    """Refuse to delete or replace the bucket."""
-    retain: bool = False
-    """On destroy leave bucket, guards and model in place."""
-    force_destroy: Input[bool] = False
-    """On destroy delete what is left in the bucket."""
-    tags: Input[Mapping[str, str]] = field(default_factory=dict)
+    bucket: str
+    """Name of the bucket; the provider does not auto-name buckets."""
+    region: str
+    """Region of the bucket, which decides the default redundancy."""
+    tags: Mapping[str, str]
     """Tags of the bucket."""
-    adopt: str | None = None
-    """Name of an existing bucket to take over, with its guards. Known before the run."""
-    change_adopted: bool = False
-    """Whether such a bucket and its guards may be changed. Known before the run."""
+    adopt: Adoption | None = None
+    """Existing bucket to take over, with its guards; its import id is the bucket's name."""
 
 
 class ModelStore(Component):
     """A private, encrypted, versioned, TLS-only bucket with one SavedModel version in it.
 
-    The model is uploaded after the guards are in place, so that no object was ever stored
+    The model is uploaded after the guards are in place, so that no object is ever stored
     unencrypted or reachable.
     """
 
@@ -69,8 +56,7 @@ class ModelStore(Component):
 
     def __init__(self, name: str, args: ModelStoreArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("inference:storage:ModelStore", name, opts)
-        self._retain = args.retain or None
-        self._adopted = adoption(args.adopt, "modelStore", args.change_adopted)
+        self._retain = args.settings.retain or None
         bucket = self._bucket(args)
         guards = self._guards(bucket.bucket.apply(lambda name: name or ""), args)
         self.bucket = pulumi.Output.all(*[guard.bucket for guard in guards]).apply(
@@ -79,12 +65,12 @@ class ModelStore(Component):
         self.model = Model(
             self.child_name("model"),
             bucket=self.bucket,
-            prefix=args.prefix,
-            source=args.source,
+            prefix=args.model.key_prefix,
+            source=args.model.source,
             tensorflow=args.tensorflow,
-            opts=self.child(retain_on_delete=self._retain),
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=self._retain),
         )
-        self.finish(
+        self.register_outputs(
             {
                 "bucket": self.bucket,
                 "model_path": self.model.path,
@@ -93,27 +79,30 @@ class ModelStore(Component):
         )
 
     def _bucket(self, args: ModelStoreArgs) -> alicloud.oss.Bucket:
+        settings = args.settings
+        options = pulumi.ResourceOptions(
+            parent=self,
+            ignore_changes=IGNORE_CHANGES + (IGNORE_WHEN_ADOPTED if args.adopt else []),
+            protect=settings.protect or None,
+            retain_on_delete=self._retain,
+        )
         return alicloud.oss.Bucket(
             self.child_name("bucket"),
             bucket=args.bucket,
-            storage_class=args.storage_class,
-            redundancy_type=args.redundancy,
-            force_destroy=args.force_destroy,
+            storage_class=settings.storage_class,
+            redundancy_type=settings.redundancy_in(args.region),
+            force_destroy=settings.force_destroy,
             tags=args.tags,
             lifecycle_rules=[
                 {
                     "id": "forget-old-versions",
                     "prefix": "",
                     "enabled": True,
-                    "noncurrent_version_expirations": [{"days": args.old_version_days}],
-                    "abort_multipart_uploads": [{"days": args.unfinished_upload_days}],
+                    "noncurrent_version_expirations": [{"days": settings.old_version_days}],
+                    "abort_multipart_uploads": [{"days": settings.unfinished_upload_days}],
                 }
             ],
-            opts=self.child(
-                ignore_changes=IGNORE_CHANGES + (["tags", "forceDestroy"] if args.adopt else []),
-                **self._adopted
-                or {"protect": args.protect or None, "retain_on_delete": self._retain},
-            ),
+            opts=pulumi.ResourceOptions.merge(options, adoption(args.adopt, "modelStore")),
         )
 
     def _guards(
@@ -125,7 +114,10 @@ class ModelStore(Component):
         | alicloud.oss.BucketPublicAccessBlock
         | alicloud.oss.BucketPolicy
     ]:
-        options = self.child(**self._adopted or {"retain_on_delete": self._retain})
+        options = pulumi.ResourceOptions.merge(
+            pulumi.ResourceOptions(parent=self, retain_on_delete=self._retain),
+            adoption(args.adopt, "modelStore"),
+        )
         oss = alicloud.oss
         return [
             oss.BucketAcl(self.child_name("acl"), bucket=bucket, acl="private", opts=options),
@@ -141,8 +133,8 @@ class ModelStore(Component):
             oss.BucketServerSideEncryption(
                 self.child_name("encryption"),
                 bucket=bucket,
-                sse_algorithm=args.encryption,
-                kms_master_key_id=args.kms_key_id,
+                sse_algorithm=args.settings.encryption,
+                kms_master_key_id=args.settings.kms_key_id,
                 opts=options,
             ),
             oss.BucketPolicy(

@@ -1,7 +1,6 @@
 """PersistentVolume and claim of the model (tutorial step 3)."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -9,6 +8,7 @@ from pulumi import Input
 
 from components.component import Component
 from settings import names
+from settings.model import ModelSettings
 
 DRIVER = "ossplugin.csi.alibabacloud.com"
 
@@ -17,6 +17,8 @@ DRIVER = "ossplugin.csi.alibabacloud.com"
 class ModelVolumeArgs:
     """Inputs of ModelVolume."""
 
+    settings: ModelSettings
+    """Group `model`."""
     namespace: Input[str]
     """Namespace of the claim."""
     bucket: Input[str]
@@ -26,23 +28,17 @@ class ModelVolumeArgs:
     model_digest: Input[str]
     """Digest of the model's files: other content below the same path makes another volume."""
     role_name: Input[str]
-    """RAM role to read with."""
-    region: Input[str]
+    """RAM role with which the driver reads the bucket."""
+    region: str
     """Region of the bucket."""
-    path: Input[str] = "/models"
-    """What of the bucket is mounted."""
-    options: Input[str] = "-o close_to_open=false"
-    """Options of the OSS client."""
-    size: Input[str] = "5Gi"
-    """Written on volume and claim; OSS doesn't enforce it."""
 
 
 class ModelVolume(Component):
-    """A read-only volume on the model's bucket, and the claim bound to it by name.
+    """A read-only volume on the model's bucket, and the claim that is bound to it by name.
 
-    Both names and the volume handle carry a digest of everything that decides what is mounted. A
-    changed model is therefore create, roll, delete; with fixed names the old volume would have to
-    go first, while pods still hold it.
+    Both names and the volume handle carry a digest of everything that decides what is mounted. For
+    a changed model a new volume is created, the pods roll to it, and the old volume is deleted.
+    With fixed names the old volume would have to be deleted first, while pods still hold it.
     """
 
     claim_name: pulumi.Output[str]
@@ -52,30 +48,36 @@ class ModelVolume(Component):
         self, name: str, args: ModelVolumeArgs, opts: pulumi.ResourceOptions | None = None
     ):
         super().__init__("inference:storage:ModelVolume", name, opts)
-        attributes = pulumi.Output.all(
-            args.bucket, args.region, args.path, args.options, args.role_name
-        ).apply(lambda known: _attributes(*known))
+        attributes = pulumi.Output.all(args.bucket, args.role_name).apply(
+            lambda known: _attributes(
+                args.settings, args.region, bucket=known[0], role_name=known[1]
+            )
+        )
         # A volume is bound to one claim: two stacks that read the same bucket with the same role
         # need one each.
         digest = pulumi.Output.all(
-            args.namespace, attributes, args.model_path, args.model_digest, args.size
+            args.namespace,
+            attributes,
+            args.model_path,
+            args.model_digest,
+            args.settings.volume_size,
         ).apply(names.digest)
         volume = self._volume(pulumi.Output.concat("model-csi-pv-", digest), attributes, args)
         claim = self._claim(pulumi.Output.concat("model-pvc-", digest), volume, args)
         self.claim_name = claim.metadata.name
-        self.finish({"claim_name": self.claim_name})
+        self.register_outputs({"claim_name": self.claim_name})
 
     def _volume(
         self,
         volume_name: pulumi.Output[str],
         attributes: pulumi.Output[dict[str, str]],
         args: ModelVolumeArgs,
-    ) -> Any:
+    ) -> kubernetes.core.v1.PersistentVolume:
         return kubernetes.core.v1.PersistentVolume(
             self.child_name("pv"),
             metadata={"name": volume_name, "labels": {"alicloud-pvname": volume_name}},
             spec={
-                "capacity": {"storage": args.size},
+                "capacity": {"storage": args.settings.volume_size},
                 "access_modes": ["ReadOnlyMany"],
                 "persistent_volume_reclaim_policy": "Retain",
                 "storage_class_name": "",
@@ -86,7 +88,7 @@ class ModelVolume(Component):
                     "volume_attributes": attributes,
                 },
             },
-            opts=self.child(),
+            opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _claim(
@@ -94,7 +96,7 @@ class ModelVolume(Component):
         claim_name: pulumi.Output[str],
         volume: kubernetes.core.v1.PersistentVolume,
         args: ModelVolumeArgs,
-    ) -> Any:
+    ) -> kubernetes.core.v1.PersistentVolumeClaim:
         return kubernetes.core.v1.PersistentVolumeClaim(
             self.child_name("pvc"),
             metadata={"name": claim_name, "namespace": args.namespace},
@@ -102,27 +104,27 @@ class ModelVolume(Component):
                 "access_modes": ["ReadOnlyMany"],
                 "storage_class_name": "",
                 "volume_name": volume.metadata.name,
-                "resources": {"requests": {"storage": args.size}},
+                "resources": {"requests": {"storage": args.settings.volume_size}},
             },
-            opts=self.child(),
+            opts=pulumi.ResourceOptions(parent=self),
         )
 
 
 def _attributes(
-    bucket: str, region: str, path: str, options: str, role_name: str
+    settings: ModelSettings, region: str, *, bucket: str, role_name: str
 ) -> dict[str, str]:
-    """What the driver is told. The scheme is written out: without it the driver talks plain HTTP to
-    the internal endpoint, which the bucket's policy refuses. Signature v4 is the only one OSS takes
-    for new buckets.
+    """Attributes of the volume for the CSI driver. The URL has its scheme: without it the driver
+    speaks plain HTTP to the internal endpoint, which the bucket's policy refuses. Signature v4 is
+    the only one that OSS accepts for new buckets.
     """
     return {
         "bucket": bucket,
         "url": f"https://oss-{region}-internal.aliyuncs.com",
-        "path": path,
+        "path": settings.mount_path,
         "fuseType": "ossfs2",
         "authType": "rrsa",
         "roleName": role_name,
-        "otherOpts": options,
+        "otherOpts": settings.volume_options,
         "sigVersion": "v4",
         "region": region,
     }

@@ -12,7 +12,7 @@ class Model(pulumi.CustomResource):
     """One version directory of a SavedModel, uploaded as a whole.
 
     Unlike a set of bucket objects it sees changed content below an unchanged path, uploads in
-    parts, takes objects that were deleted by hand for drift to mend (not for an error), and can be
+    parts, treats objects that were deleted by hand as drift to repair (not as an error), and can be
     imported.
     """
 

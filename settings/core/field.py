@@ -30,12 +30,6 @@ class Group(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", alias_generator=to_camel)
 
-    def plain(self, *without: str) -> dict[str, Any]:
-        """The settings by Python name, groups as dicts, as keyword arguments of the component of
-        the same name; some may be left out.
-        """
-        return {key: value for key, value in self.model_dump().items() if key not in without}
-
 
 def setting(
     default: Any, about: str, *, expected: str, consequence: str, example: str, **bounds: Any

@@ -19,8 +19,12 @@ NAME, NAMESPACE = "ack-alibaba-cloud-metrics-adapter", "kube-system"
 CHART = pathlib.Path("tests", "data", "metrics-adapter-chart")
 ADDED = f"""
 from components.serving.metrics_adapter import MetricsAdapter, MetricsAdapterArgs
+from settings.cluster import CreateSettings
 
-MetricsAdapter("metrics", MetricsAdapterArgs(stack.region, chart="{CHART}"), k8s_opts)
+create = CreateSettings.model_validate(
+    {{"vswitches": {{"cn-shanghai-e": "10.0.0.0/20", "cn-shanghai-g": "10.0.16.0/20"}}, "metricsAdapterChart": "{CHART}"}}
+)
+MetricsAdapter("metrics", MetricsAdapterArgs(create, stack.region), k8s_opts)
 """
 """What the program does for a cluster from nothing, put into the one that this lab's stack runs
 (`make prove ITEM=C2` runs it as it is).

@@ -13,8 +13,8 @@ import shutil
 from lab.testing.figures import figure
 from tests.e2e.harness import STACK, Lab
 
-COMPONENT = re.compile(r'\b(?P<kind>[A-Z]\w+)\("(?P<name>\w+)", (?P=kind)Args')
-OUTSIDE = re.compile(r'\b(?:kubernetes_provider|serving_namespace)\("(?P<name>\w+)"')
+COMPONENT = re.compile(r'\b(?P<kind>[A-Z]\w+)\(\s*"(?P<name>\w+)",\s+(?P=kind)Args')
+OUTSIDE = re.compile(r'\b(?:kubernetes_provider|serving_namespace)\(\s*"(?P<name>\w+)"')
 MAKERS = ("__main__.py", "components/compute/prerequisites.py")
 """Where components are made; those of a cluster from nothing are renamed with the rest, though this
 stack has none.
@@ -48,7 +48,7 @@ def refactored(lab: Lab, directory: pathlib.Path) -> tuple[Lab, list[str]]:
             old_type = ""
             if "kind" in match.groupdict():
                 old_type = f', type_="{retyped(program, match["kind"])}", parent=pulumi.ROOT_STACK_RESOURCE'
-            text = text.replace(f'("{name}", ', f'("the-{name}", ')
+            text = re.sub(rf'(\(\s*)"{name}",', rf'\1"the-{name}",', text)
             renamed.append(f"the-{name}")
             lines.append(f'ALIASES["the-{name}"] = [pulumi.Alias(name="{name}"{old_type})]')
         (program / source).write_text(text)

@@ -139,7 +139,7 @@ def test_the_region_may_come_from_the_environment() -> None:
 
 def test_secrets_do_not_show_when_settings_are_printed() -> None:
     settings = check({"entry": {"auth": "basic"}, "htpasswd": "user:$2y$05$hunter2"}, ("htpasswd",))
-    assert "hunter2" not in repr(settings) and "hunter2" not in str(settings.plain())
+    assert "hunter2" not in repr(settings) and "hunter2" not in str(settings.model_dump())
 
 
 def test_on_a_machine_that_maps_another_port_the_environment_says_which() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from settings import Settings, SettingsError, load
-from settings.inputs import store
 from tests.unit.bad_cluster_inputs import made
 from tests.unit.program import PROJECT, stack_values
 
@@ -29,7 +28,7 @@ def test_the_default_redundancy_is_the_best_that_the_region_has(
     region: str, storage: str, redundancy: str
 ) -> None:
     found = settings(region, {"modelStore": {"storageClass": storage, "redundancy": None}})
-    assert store(found)["redundancy"] == redundancy
+    assert found.model_store.redundancy_in(region) == redundancy
     said = settings(region, {"modelStore": {"storageClass": storage, "redundancy": redundancy}})
     assert found.bucket_name == said.bucket_name, "the name is the same, said or not"
 

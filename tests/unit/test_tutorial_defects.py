@@ -3,7 +3,7 @@
 import json
 import re
 
-from components.serving import serving_pod
+from components.serving import model_server
 from settings.catalog import gpu
 from settings.names import is_label_value
 from tests.unit.monitor import Recording
@@ -63,7 +63,7 @@ def test_d4_the_pinned_version_is_in_the_model_config_file_and_the_server_reads_
         arg.startswith(("--model_name", "--model_base_path")) for arg in container["args"]
     ), "the config file would win silently"
     mount = next(mount for mount in container["volumeMounts"] if mount["name"] == "config")
-    assert mount["mountPath"] == serving_pod.CONFIG_DIRECTORY
+    assert mount["mountPath"] == model_server.CONFIG_DIRECTORY
 
 
 def test_d5_the_target_is_an_average_per_pod_and_said_so(either: Recording) -> None:

@@ -15,10 +15,14 @@ BUCKET, ROLE = "engine-models", "engine-reader"
 WRITES = ("Create", "Modify", "Delete", "Update", "Put", "Attach", "Tag", "UnTag")
 PROGRAM = f'''
 import pulumi
+from components.compute.node_pool import NodePool, NodePoolArgs
 from components.storage import model_store
 from components.storage.model_access import ModelAccess, ModelAccessArgs
 from components.storage.model_store import ModelStore, ModelStoreArgs
-from components.compute.node_pool import NodePool, NodePoolArgs
+from settings.adopt import Adoption
+from settings.model import ModelSettings
+from settings.model_store import ModelStoreSettings
+from settings.node_pool import NodePoolSettings
 
 config = pulumi.Config()
 pool_id = config.get("pool")
@@ -32,16 +36,21 @@ class NoModel:
     def __init__(self, *positional, **named): pass
 
 model_store.Model = NoModel
+
+def adopt(resource_id):
+    return Adoption(resource_id, change) if pool_id else None
+
+tags = {{"stack": pulumi.get_stack()}}
 pool = NodePool("pool", NodePoolArgs(
-    cluster_id="{CLUSTER}", vswitch_ids=["vsw-labe", "vsw-labg"], stack="first", min_size=0, max_size=config.get_int("max") or 5,
-    labels=labels, tags={{"stack": pulumi.get_stack()}}, adopt="{CLUSTER}:" + pool_id if pool_id else None, change_adopted=change))
+    settings=NodePoolSettings.model_validate({{"minSize": 0, "maxSize": config.get_int("max") or 5, "labels": labels}}),
+    cluster_id="{CLUSTER}", vswitch_ids=["vsw-labe", "vsw-labg"], stack="first", tags=tags, adopt=adopt(f"{CLUSTER}:{{pool_id}}")))
 store = ModelStore("models", ModelStoreArgs(
-    bucket="{BUCKET}", source="-", tags={{"stack": pulumi.get_stack()}}, old_version_days=config.get_int("days") or 30,
-    adopt="{BUCKET}" if pool_id else None, change_adopted=change))
+    settings=ModelStoreSettings.model_validate({{"oldVersionDays": config.get_int("days") or 30}}), model=ModelSettings(), tensorflow=None,
+    bucket="{BUCKET}", region="cn-shanghai", tags=tags, adopt=adopt("{BUCKET}")))
 access = ModelAccess("access", ModelAccessArgs(
     role_name="{ROLE}", policy_name="engine-" + pulumi.get_stack(), oidc_issuer="https://oidc.test/{CLUSTER}",
-    oidc_provider_arn="acs:ram::1234567890123456:oidc-provider/x", bucket=store.bucket, tags={{"stack": pulumi.get_stack()}},
-    adopt="{ROLE}" if pool_id else None, change_adopted=change))
+    oidc_provider_arn="acs:ram::1234567890123456:oidc-provider/x", bucket=store.bucket, prefix="models", tags=tags,
+    adopt=adopt("{ROLE}")))
 pulumi.export("pool", pool.node_pool_id)
 pulumi.export("name", pool.name)
 pulumi.export("selector", pool.selector)
@@ -134,10 +143,12 @@ def test_a_guard_that_is_missing_is_named(region: Region) -> None:
     region.up()
     region.pulumi("stack", "init", "third")
     region.program(
-        "import pulumi\nfrom components.model_store import ModelStore, ModelStoreArgs\nfrom components import model_store\n"
+        "import pulumi\nfrom components.storage import model_store\nfrom components.storage.model_store import ModelStore, ModelStoreArgs\n"
+        "from settings.adopt import Adoption\nfrom settings.model import ModelSettings\n"
+        "from settings.model_store import ModelStoreSettings\n"
         "model_store.Model = lambda *positional, **named: type('M', (), {'path': 'p', 'digest': 'd'})\n"
-        "ModelStore('models', ModelStoreArgs(bucket='bare-bucket', source='-', redundancy='LRS', adopt='bare-bucket',\n"
-        "    change_adopted=True))\n"
+        "ModelStore('models', ModelStoreArgs(settings=ModelStoreSettings(redundancy='LRS'), model=ModelSettings(), tensorflow=None,\n"
+        "    bucket='bare-bucket', region='cn-shanghai', tags={}, adopt=Adoption('bare-bucket', change=True)))\n"
     )
     printed = region.up(expect=1)
     assert (

@@ -13,15 +13,19 @@ import pulumi
 from components.compute.addons import Addons, AddonsArgs
 from components.compute.managed_cluster import ManagedCluster, ManagedClusterArgs
 from components.compute.network import Network, NetworkArgs
-from settings.cluster import ADDON_VERSIONS
 from components.compute.system_pool import SystemPool, SystemPoolArgs
+from settings.cluster import CreateSettings
 
 tags = {"stack": pulumi.get_stack()}
-network = Network("network", NetworkArgs("engine", {"ap-southeast-1a": "192.168.0.0/20", "ap-southeast-1b": "192.168.16.0/20"}, tags=tags))
-cluster = ManagedCluster("ack", ManagedClusterArgs("engine", network.vswitch_ids, tags=tags))
-nodes = SystemPool("system", SystemPoolArgs(cluster.cluster_id, network.vswitch_ids, tags=tags))
-addons = Addons("addons", AddonsArgs(nodes.cluster_id, cluster.worker_role, network.vswitch_of, ADDON_VERSIONS, "engine-metrics",
-                                     metrics_addon=True, tags=tags))
+create = CreateSettings.model_validate({
+    "vswitches": {"ap-southeast-1a": "192.168.0.0/20", "ap-southeast-1b": "192.168.16.0/20"}, "metricsAdapter": "addon",
+})
+network = Network("network", NetworkArgs(create, "engine", tags))
+cluster = ManagedCluster("ack", ManagedClusterArgs(create, "engine", network.vswitch_ids, tags))
+nodes = SystemPool("system", SystemPoolArgs(create, cluster.cluster_id, network.vswitch_ids, tags))
+addons = Addons("addons", AddonsArgs(
+    settings=create, ingress_kind="nginx", cluster_id=nodes.cluster_id, worker_role=cluster.worker_role, vswitch_of=network.vswitch_of,
+    policy_name="engine-metrics", tags=tags))
 for name, value in {
     "cluster": addons.cluster_id, "issuer": cluster.oidc_issuer, "arn": cluster.oidc_provider_arn, "role": cluster.worker_role,
     "vswitches": network.vswitch_of,

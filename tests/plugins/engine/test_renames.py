@@ -25,8 +25,8 @@ component.ALIASES.update({{{aliases}}})
 class Part(Component):
     def __init__(self, token, name, opts=None, child="pool"):
         super().__init__(token, name, opts)
-        kept = pulumi.Stash(self.child_name(child), input={{"min": 0}}, opts=self.child())
-        self.finish({{"kept": kept.output}})
+        kept = pulumi.Stash(self.child_name(child), input={{"min": 0}}, opts=pulumi.ResourceOptions(parent=self))
+        self.register_outputs({{"kept": kept.output}})
 
 {body}
 """
