@@ -32,7 +32,7 @@ class EntrySettings(Group):
     )
     public_port: int | None = setting(
         None,
-        "Port that clients use, if a port forwarding leads to the endpoint. Unset: 80 or 443. The environment variable LAB_PUBLIC_PORT overrides it.",
+        "Port that clients use, where a port forwarding leads to the endpoint. Unset: 80 or 443. The environment variable LAB_PUBLIC_PORT overrides it.",
         ge=1,
         le=65535,
         expected="1 to 65535",
