@@ -4,6 +4,7 @@
 are current (exit 1 when not).
 """
 
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -65,7 +66,12 @@ def markdown() -> str:
 
 def _section(key: str, group: type[Group]) -> list[str]:
     keys = [field.alias or name for name, field in group.model_fields.items()]
-    return [f"\n## `{key}`\n\n{(group.__doc__ or key).splitlines()[0]}\n", _table(group, keys)]
+    return [f"\n## `{key}`\n\n{_summary(group)}\n", _table(group, keys)]
+
+
+def _summary(group: type[Group]) -> str:
+    """The first paragraph of the group's docstring, on one line."""
+    return " ".join(inspect.cleandoc(group.__doc__ or "").split("\n\n")[0].split())
 
 
 def schema() -> str:
@@ -107,8 +113,7 @@ def overview() -> str:
             f"`{field.alias or name}` {_default(field)}".strip()
             for name, field in group.model_fields.items()
         )
-        summary = (group.__doc__ or key).splitlines()[0]
-        lines.append(f"| `{key}` | {summary} | {keys.replace('|', chr(92) + '|')} |")
+        lines.append(f"| `{key}` | {_summary(group)} | {keys.replace('|', chr(92) + '|')} |")
     return "\n".join(lines)
 
 

@@ -4,7 +4,7 @@ import ast
 import dataclasses
 import importlib
 import inspect
-import re
+from collections.abc import Iterator
 from typing import get_type_hints
 
 import pytest
