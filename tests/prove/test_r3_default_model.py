@@ -19,7 +19,6 @@ from ops.engine.cli import ROOT
 from providers.ossmodel.tensorflow.check import check
 from settings.model import ModelSettings
 from settings.server import ServerSettings
-from tests.figures import measure
 
 
 def test_the_default_model_answers_on_the_default_images_tensorflow() -> None:

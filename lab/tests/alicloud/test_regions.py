@@ -12,9 +12,8 @@ from aliyunsdkcore.acs_exception.exceptions import ServerException
 
 from lab.alicloud import regions
 from lab.alicloud.catalog import TYPES, sold
-from lab.tests.alicloud import clients
-from lab.tests.alicloud.running import Lab, wait_for
-from settings import model_store
+from lab.testing import clients
+from lab.testing.cloud import CloudDouble, wait_for
 
 BEIJING, SINGAPORE = "cn-beijing", "ap-southeast-1"
 
@@ -189,15 +188,9 @@ def test_zone_redundant_storage_is_refused_where_there_is_none(
     made.delete_bucket()
 
 
-def test_program_and_double_know_the_same_regions_of_zone_redundant_storage() -> None:
-    assert (set(model_store.ZRS), set(model_store.ZRS_STANDARD)) == (
-        places.ZRS,
-        places.ZRS_STANDARD,
-    )
-    assert set(model_store.ZRS) <= set(places.REGIONS) and len(model_store.ZRS) == 11
-
-
-def test_an_address_that_an_instance_asks_for_is_given_or_refused_as_ecs_does(lab: Lab) -> None:
+def test_an_address_that_an_instance_asks_for_is_given_or_refused_as_ecs_does(
+    lab: CloudDouble,
+) -> None:
     vpc, switch = network(lab, BEIJING, "cn-beijing-h")
 
     def run(**more: Any) -> list[str]:

@@ -22,7 +22,6 @@ from lab.kubelet.images import (
     split,
 )
 from lab.toolchain import tensorflow
-from settings import names
 
 RUN = [sys.executable, "-m", "lab.serving"]
 
