@@ -1,4 +1,4 @@
-"""`--check RUN`: simulates the trace and the settings of a recorded run, and compares the figures."""
+"""`--check RUN`: simulates trace and settings of a recorded run and compares the figures."""
 
 from __future__ import annotations
 

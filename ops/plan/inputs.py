@@ -27,7 +27,7 @@ PARTS = ("base", "grid", "candidates")
 def read(
     path: Path, base: Mapping[str, Any], trace: Trace
 ) -> tuple[list[Candidate], list[Problem]]:
-    """The candidates of a YAML file, each on top of the settings `base`, and the problems with it."""
+    """The candidates of a YAML file, each on top of the settings `base`, and its problems."""
     try:
         data = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -69,7 +69,7 @@ def twin_key(candidate: Candidate) -> Candidate:
 
 
 def static_cost(candidate: Candidate, trace: Trace, parameters: ModelParameters) -> float:
-    """CNY that a static fleet costs: on-demand nodes for the highest minute, for the whole trace."""
+    """CNY that a static fleet costs: on-demand nodes for the highest minute, all the time."""
     return (
         static_pods(candidate, trace)
         * parameters.prices[parameters.ranked(candidate.instance_types, spot=False)[0]]

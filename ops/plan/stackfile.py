@@ -79,7 +79,7 @@ def _round_trip() -> Any:
 
 
 def _check(path: Path, before: str, after: str) -> None:
-    """Check the changed file by the program's own rules; problems that it had before don't count."""
+    """Check the changed file by the program's own rules; its earlier problems don't count."""
     earlier = {problem.field for problem in _problems(path, before)}
     new = [problem for problem in _problems(path, after) if problem.field not in earlier]
     if new:
