@@ -27,7 +27,6 @@ from lab.toolchain.paths import TOOLCHAIN
 from lab.toolchain.progress import Board
 from lab.toolchain.specs import SPECS, GoModule, Spec
 from ops import trial
-from ops.engine import pending_operations
 from ops.engine.cli import ROOT, Stack, environment
 
 ROUNDS = 3
@@ -286,9 +285,7 @@ def measure(stack: Stack, rounds: int = ROUNDS) -> dict[str, float]:
     """
     tofu, provider = build_peers()
     resources = [
-        one
-        for one in pending_operations.export(stack)["deployment"]["resources"]
-        if one.get("custom")
+        one for one in stack.export_state()["deployment"]["resources"] if one.get("custom")
     ]
     url = stack.outputs()["predictUrl"]
     command = [sys.executable, "-m"]

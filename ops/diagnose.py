@@ -16,11 +16,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ops.cloud.client import Cloud, CloudError, credentials
-from ops.cloud.cluster_reader import ClusterError, reach
-from ops.engine import pending_operations, stack_location
-from ops.engine.checkpoint import parse
-from ops.engine.cli import ROOT, CommandFailed, Stack, environment, inside_lab
+from ops.cloud.cluster_reader import ClusterError
+from ops.cloud.errors import CloudError
+from ops.engine.cli import ROOT, Stack, environment, inside_lab
+from ops.engine.stack_cluster import open_cluster
 from ops.pod_causes import (
     Evidence,
     containers,
@@ -64,7 +63,7 @@ def after_failure(stack: Stack) -> None:
 
 def explain(stack: Stack) -> list[str]:
     """What keeps the stack's pods from being ready, as lines for the terminal; [] when nothing
-    does. Raises NotAskedError.
+    does. Raises ClusterError.
     """
     found = findings(collect(stack))
     return (
@@ -74,45 +73,15 @@ def explain(stack: Stack) -> list[str]:
     )
 
 
-class NotAskedError(Exception):
-    """The cluster could not be asked; the text says why."""
-
-
 def collect(stack: Stack) -> Evidence:
     """Evidence about the stack's pods: their objects, events and logs from the API server, and
-    failed orders of nodes from ESS. Raises NotAskedError.
+    failed orders of nodes from ESS. Raises ClusterError.
     """
-    cloud, where, reader = way_in(stack)
-    try:
-        found = _look(reader, where.namespace)
-    except ClusterError as error:
-        raise NotAskedError(str(error)) from None
-    if any(waits_for_a_node(pod) for pod in unready_pods(found)):
-        found.orders.extend(_orders(cloud, where))
-    return found
-
-
-def way_in(stack: Stack) -> tuple[Any, Any, Any]:
-    """(Cloud, StackLocation, ClusterReader) of a stack, as ops/teardown defines them. Raises
-    NotAskedError.
-    """
-    config = stack_location.config_of(stack.name)
-    try:
-        where = stack_location.locate(
-            stack.name, parse(pending_operations.export(stack)["deployment"]), config
-        )
-        cloud = Cloud(where.region, credentials())
-        return cloud, where, reach(cloud, where.cluster, _kubeconfig(stack, config))
-    except (CommandFailed, CloudError, ClusterError) as error:
-        raise NotAskedError(str(error)) from None
-
-
-def _kubeconfig(stack: Stack, config: dict[str, Any]) -> str | None:
-    """The one that the settings give, if they give one."""
-    key = "elastic-inference:kubeconfig"
-    return (
-        stack.capture("config", "get", key, "--stack", stack.name).stdout if key in config else None
-    )
+    cloud, location, reader = open_cluster(stack)
+    evidence = _look(reader, location.namespace)
+    if any(waits_for_a_node(pod) for pod in unready_pods(evidence)):
+        evidence.orders.extend(_orders(cloud, location))
+    return evidence
 
 
 def _look(reader: Any, namespace: str) -> Evidence:
@@ -216,7 +185,7 @@ def main() -> int:
             print(json.dumps(vars(collect(stack)), indent=1, ensure_ascii=False))
             return 0
         lines = explain(stack)
-    except NotAskedError as error:
+    except ClusterError as error:
         print(f"\nWhat the cluster says could not be asked: {error}")
         return 1
     print(

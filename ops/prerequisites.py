@@ -15,12 +15,14 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ops.cloud.client import Cloud, CloudError, credentials
+from ops.cloud.client import Cloud
 from ops.cloud.cluster_reader import ClusterError, reach
+from ops.cloud.credentials import find_credentials
+from ops.cloud.errors import CloudError
 from ops.doctor import Finding, report
 from ops.endpoint import dns_record, resolves
 from ops.engine.cli import CommandFailed, Stack, require_cli, require_stack_file
-from ops.engine.stack_location import PROJECT, config_of
+from ops.engine.stack_location import PROJECT, config_of, provider_config
 from settings.core.loading import load
 from settings.core.problem import SettingsError
 
@@ -49,16 +51,16 @@ def examine(stack: Stack) -> Iterator[Finding]:
     yield from problems
     if settings is None:
         return
-
     try:
-        cloud = Cloud(settings.region, credentials())
+        provider = provider_config(config_of(stack.name))
+        cloud = Cloud(settings.region, find_credentials(provider))
         yield account(cloud.account, settings.cluster.account_id)
     except CloudError as error:
         yield Finding(
             "account",
             False,
             str(error),
-            "Set ALICLOUD_ACCESS_KEY and ALICLOUD_SECRET_KEY to a RAM user's key",
+            "Use a RAM user's key (ALICLOUD_ACCESS_KEY and ALICLOUD_SECRET_KEY), or a profile",
         )
         return
     if settings.cluster.create is not None:

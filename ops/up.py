@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ops.check import require_good
-from ops.engine.cli import TAKE_BACK, CommandFailed, Stack, require_stack
+from ops.engine.cli import OVERWRITE_FOREIGN_FIELDS, CommandFailed, Stack, require_stack
 from ops.engine.run import run_operation
 from ops.smoke import after_up
 
@@ -53,7 +53,7 @@ def deploy(name: str, refresh: bool) -> int:
     """
     require_good(name)
     if refresh:
-        os.environ.update(TAKE_BACK)
+        os.environ.update(OVERWRITE_FOREIGN_FIELDS)
     stack = Stack(name)
     started = time.monotonic()
     try:

@@ -15,13 +15,11 @@ from typing import Any
 import oss2
 from alibabacloud_sls20201230 import models as sls_models
 from alibabacloud_sls20201230.client import Client as SlsClient
-from alibabacloud_tea_openapi.client import Client as TeaClient
-from alibabacloud_tea_openapi.models import OpenApiRequest, Params
 
 from lab.alicloud.seed import CLUSTER, SYSTEM_TYPE, VPC
-from ops.cloud.client import Cloud, credentials, explained, runtime, tag_filter
+from ops.cloud.client import Cloud, tag_filter
+from ops.cloud.credentials import find_credentials
 from ops.teardown.scan_compute import pools_of
-from ops.teardown.scan_store import bucket
 from ops.teardown.waits import until_nothing
 
 PROJECT = "elastic-inference"
@@ -141,25 +139,12 @@ def make_pool(cloud: Cloud, name: str) -> str:
         "auto_scaling": {"enable": True, "min_instances": 0, "max_instances": 1},
         "scaling_group": {"instance_types": [SYSTEM_TYPE], "vswitch_ids": ["vsw-labe"]},
     }
-    return container_service(cloud, "POST", f"/clusters/{CLUSTER}/nodepools", body)["nodepool_id"]
-
-
-def container_service(cloud: Cloud, method: str, path: str, body: Any = None) -> Any:
-    """One writing call of the container service."""
-
-    params = Params(
-        action="", version="2015-12-15", protocol="HTTPS", pathname=path, method=method, auth_type="AK", style="ROA",
-        req_body_type="json", body_type="json",
-    )  # fmt: skip
-    with explained(f"{method} {path}"):
-        return TeaClient(cloud.config(f"cs.{cloud.region}.aliyuncs.com")).call_api(
-            params, OpenApiRequest(body=body), runtime()
-        )["body"]
+    return cloud.write_cs("POST", f"/clusters/{CLUSTER}/nodepools", body)["nodepool_id"]
 
 
 def _stored(cloud: Cloud, tags: dict[str, str], name: str) -> dict[str, str]:
 
-    stored = bucket(cloud, name)
+    stored = cloud.bucket(name)
     stored.create_bucket()
     rules = oss2.models.TaggingRule()
     for key, value in tags.items():
@@ -193,7 +178,7 @@ def remove(cloud: Cloud, planted: dict[str, str]) -> None:
     cloud.rpc("ram", "DetachPolicyFromRole", RoleName=role, PolicyName=policy, PolicyType="Custom")
     for product, action, key, kind in _REMOVALS:
         write(cloud, product, action, **{key: ids[kind]})
-    container_service(cloud, "DELETE", f"/clusters/{CLUSTER}/nodepools/{ids['node pool']}")
+    cloud.write_cs("DELETE", f"/clusters/{CLUSTER}/nodepools/{ids['node pool']}")
     _empty(cloud, ids["bucket"])
 
     def still_there() -> list[str]:
@@ -228,7 +213,7 @@ _REMOVALS = (
 
 def _empty(cloud: Cloud, name: str) -> None:
 
-    stored = bucket(cloud, name)
+    stored = cloud.bucket(name)
     page = stored.list_object_versions()
     for one in [*page.versions, *page.delete_marker]:
         stored.delete_object(one.key, {"versionId": one.versionid})
@@ -242,7 +227,7 @@ def _empty(cloud: Cloud, name: str) -> None:
 
 def main(arguments: list[str]) -> int:
     """`plant STACK`, or `remove` of what standard input names."""
-    cloud = Cloud(os.environ["ALICLOUD_REGION"], credentials())
+    cloud = Cloud(os.environ["ALICLOUD_REGION"], find_credentials())
     actions: dict[str, Callable[[], Any]] = {
         "plant": lambda: print(json.dumps(plant(cloud, arguments[1]))),
         "remove": lambda: remove(cloud, json.load(sys.stdin)),

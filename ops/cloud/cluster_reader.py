@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from ops.cloud.client import Cloud, CloudError
+from ops.cloud.client import Cloud
+from ops.cloud.errors import CloudError
 
 CONNECT_SECONDS, READ_SECONDS = 5, 15
 GONE = ("ErrorClusterNotFound", "ErrorClusterDeleted")

@@ -29,7 +29,13 @@ from ops.drift.compare import (
     without_program,
 )
 from ops.drift.events import Events, events
-from ops.engine.cli import TAKE_BACK, Stack, environment, removed_afterwards, require_cli
+from ops.engine.cli import (
+    OVERWRITE_FOREIGN_FIELDS,
+    Stack,
+    environment,
+    own_temporary_directory,
+    require_cli,
+)
 from ops.preview_comment.document import PreviewFormatError
 
 DIFFERENT = 7
@@ -148,13 +154,13 @@ def _say(found: Events) -> None:
 def _ask(stack: Stack, *command: str) -> Events:
     """Runs the CLI, which reads every resource; says how far it is. Raises PreviewFormatError."""
     lines, told = [], time.monotonic()
-    with removed_afterwards() as place:
+    with own_temporary_directory() as variables:
         process = subprocess.Popen(
             stack.command(*command, "--stack", stack.name, "--json", "--non-interactive"),
             env={
                 **environment(),
-                **TAKE_BACK,
-                **place,
+                **OVERWRITE_FOREIGN_FIELDS,
+                **variables,
                 "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true",
             },
             stdout=subprocess.PIPE,

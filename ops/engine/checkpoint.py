@@ -9,15 +9,26 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ops.engine.urns import name_of, provider_reference, provider_urn
+
 STACK = "pulumi:pulumi:Stack"
 PROVIDER = "pulumi:providers:"
-POOL, BUCKET = "alicloud:cs/nodePool:NodePool", "alicloud:oss/bucket:Bucket"
-ROLE, POLICY = "alicloud:ram/role:Role", "alicloud:ram/policy:Policy"
-MADE_CLUSTER = "alicloud:cs/managedKubernetes:ManagedKubernetes"
 NAMESPACE, VOLUME = "kubernetes:core/v1:Namespace", "kubernetes:core/v1:PersistentVolume"
 KUBERNETES_PROVIDER, ALICLOUD_PROVIDER = "pulumi:providers:kubernetes", "pulumi:providers:alicloud"
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
-"""How a checkpoint marks a secret; an import encrypts its `plaintext`."""
+"""How a state marks a value that is a secret; an import encrypts its `plaintext` (pulumi/sdk,
+resource.SigKey and resource.SecretSig).
+"""
+
+
+def secret(value: Any) -> dict[str, str]:
+    """The value as a secret that an import of the state encrypts."""
+    return {**SECRET, "plaintext": json.dumps(value)}
+
+
+def is_secret(value: Any) -> bool:
+    """Whether a value of a state is a secret, encrypted or not."""
+    return isinstance(value, dict) and SECRET.items() <= value.items()
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,7 @@ class Resource:
     @property
     def name(self) -> str:
         """Logical name: the last part of the URN."""
-        return self.urn.split("::", 3)[-1]
+        return name_of(self.urn)
 
     @property
     def real(self) -> bool:
@@ -109,7 +120,7 @@ def resource(row: Mapping[str, Any]) -> Resource:
     needs |= {
         urn for urns in (row.get("propertyDependencies") or {}).values() for urn in urns or ()
     }
-    needs.add((row.get("provider") or "").rpartition("::")[0])
+    needs.add(provider_urn(row.get("provider")))
     return Resource(
         urn=row["urn"],
         kind=row["type"],
@@ -153,5 +164,60 @@ def renew(state: dict[str, Any], kubeconfig: str) -> bool:
         if "kubeconfig" in (row.get(side) or {})
     ]
     for side in sides:
-        side["kubeconfig"] = {**SECRET, "plaintext": json.dumps(kubeconfig)}
+        side["kubeconfig"] = secret(kubeconfig)
     return bool(sides)
+
+
+def with_adopted(
+    resources: list[dict[str, Any]], adopted: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The state's resources with the adopted ones. One that was to replace another takes its place;
+    the other is deleted at the end of the next update, after everything has moved over, as the
+    engine would have done.
+    """
+    by_urn = {resource["urn"]: resource for resource in adopted}
+    replaced = [
+        {**resource, "delete": True}
+        for resource in resources
+        if resource["urn"] in by_urn and not resource.get("delete")
+    ]
+    kept = [
+        by_urn.pop(resource["urn"])
+        if resource["urn"] in by_urn and not resource.get("delete")
+        else resource
+        for resource in resources
+    ]
+    return [*kept, *by_urn.values(), *replaced]
+
+
+def with_live_references(
+    resource: dict[str, Any], resources: list[dict[str, Any]]
+) -> dict[str, Any] | None:
+    """The pending resource as the state can hold it. None when the state has no provider for it.
+
+    An operation may stay pending while later commands create or destroy what it refers to. The CLI
+    takes no state that refers to what is not in it, so a provider that was created anew takes the
+    place of the old one, and what is gone is no longer referred to: the next update says again what
+    the resource depends on.
+    """
+    urns = {row["urn"] for row in resources}
+    providers = {
+        row["urn"]: provider_reference(row["urn"], row["id"])
+        for row in resources
+        if row["type"].startswith(PROVIDER)
+    }
+    result = dict(resource)
+    if reference := resource.get("provider"):
+        if provider_urn(reference) not in providers:
+            return None
+        result["provider"] = providers[provider_urn(reference)]
+    if resource.get("parent") not in urns:
+        result.pop("parent", None)
+    if "dependencies" in resource:
+        result["dependencies"] = [urn for urn in resource["dependencies"] or [] if urn in urns]
+    if "propertyDependencies" in resource:
+        dependencies = (resource["propertyDependencies"] or {}).items()
+        result["propertyDependencies"] = {
+            name: [urn for urn in needs or [] if urn in urns] for name, needs in dependencies
+        }
+    return result

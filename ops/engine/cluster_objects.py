@@ -1,12 +1,12 @@
-"""Objects in the cluster that a creation without an answer may have left: which of them are there,
-and made by the plugin.
+"""Objects in the cluster that a creation without an answer may have left: which of them exist and
+were created by the plugin.
 
-A plugin up to 4.28 would take over an object of the same name at the next creation, one from 4.29.0
-on fails with AlreadyExists; either makes a second one where the name is drawn anew (Ingress,
-ClusterRole, PriorityClass, disruption budget). So they are looked for.
+A plugin up to 4.28 takes over an object of the same name at the next creation, one from 4.29.0 on
+fails with AlreadyExists; either creates a second one where the name is drawn anew (Ingress,
+ClusterRole, PriorityClass, disruption budget). So they are looked up.
 
-`python -m ops.engine.cluster_objects` is the part that is run where the cluster can be reached;
-ops/engine/orphaned_creates.py starts it.
+`python -m ops.engine.cluster_objects` is the part that runs where the cluster can be reached;
+`look_up` starts it.
 """
 
 from __future__ import annotations
@@ -14,55 +14,54 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import subprocess
 import sys
-import time
 from typing import Any, NamedTuple
 
-from ops.engine.cli import ROOT, CommandFailed, Stack, environment
-from ops.engine.cloud_resources import epoch
+from ops.cloud.cluster_reader import ClusterError
+from ops.cloud.resources import epoch_seconds
+from ops.engine.cli import Stack
+from ops.engine.stack_cluster import open_cluster
 
-MANAGER = "pulumi-kubernetes"
-"""How the plugin's field managers begin: with it alone (a create from 4.29.0 on), or with more
-behind it (server-side apply).
+FIELD_MANAGER = "pulumi-kubernetes"
+"""How the plugin's field managers begin: this alone (a create from 4.29.0 on), or with more behind
+it (server-side apply).
 """
-KEPT_AS = "__fieldManager"
-"""Where the plugin keeps the field manager of an object, in its outputs: it draws one at the
-creation and writes under it ever after.
+FIELD_MANAGER_KEY = "__fieldManager"
+"""Where the plugin keeps an object's field manager, in the outputs: it draws one at the creation
+and writes under it ever after.
 """
 NOT_OBJECTS = ("kubernetes:helm.sh/", "kubernetes:kustomize", "kubernetes:yaml")
-LIMIT = 300
-"""Seconds for one look, the credential included."""
-LOOKS, PAUSE = 4, 5.0
-"""How often is asked before it is given up, and the seconds between: an answer is lost where other
+TIMEOUT = 300.0
+"""Seconds for one look-up, the credential included."""
+ATTEMPTS, PAUSE = 4, 5.0
+"""Attempts before the look-up is given up, and the seconds between: an answer is lost where other
 answers are lost, too.
 """
 
 
-class Made(NamedTuple):
-    """An object that is there, and made by the plugin."""
+class CreatedObject(NamedTuple):
+    """An object that exists and was created by the plugin."""
 
     at: float
-    """When (epoch seconds)."""
-    manager: str = ""
+    """Creation date (epoch seconds)."""
+    field_manager: str = ""
     """The field manager that the plugin drew for it; "" where it sent the creation under the name
     that all have.
     """
 
     def outputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        """What the state has to say of it until it is read: what was asked for, and under which
-        name the plugin asked.
+        """What the state holds of it until it is read: the inputs, and the field manager.
 
-        Without the name the plugin draws another one when it reads the object, and the first change
-        of a field that the creation set would be a conflict with itself, for ever (4.25.0,
-        pkg/provider/provider.go: fieldManagerName).
+        Without the field manager the plugin draws another one when it reads the object, and the
+        first change of a field that the creation set would be a conflict with itself, indefinitely
+        (4.25.0, pkg/provider/provider.go: fieldManagerName).
         """
-        return {**inputs, KEPT_AS: self.manager} if self.manager else inputs
+        return {**inputs, FIELD_MANAGER_KEY: self.field_manager} if self.field_manager else inputs
 
 
-def is_one(kind: str) -> bool:
+def is_cluster_object(resource_type: str) -> bool:
     """Whether resources of this type are single objects of the cluster."""
-    return kind.startswith("kubernetes:") and not kind.startswith(NOT_OBJECTS)
+    return resource_type.startswith("kubernetes:") and not resource_type.startswith(NOT_OBJECTS)
 
 
 def object_id(inputs: dict[str, Any]) -> str:
@@ -70,113 +69,98 @@ def object_id(inputs: dict[str, Any]) -> str:
     name.
     """
     metadata = inputs.get("metadata") or {}
-    return (
-        "/".join(part for part in (metadata.get("namespace"), metadata["name"]) if part)
-        if metadata.get("name")
-        else ""
-    )
+    if not metadata.get("name"):
+        return ""
+    return "/".join(part for part in (metadata.get("namespace"), metadata["name"]) if part)
 
 
-def look(stack: Stack, wanted: list[dict[str, Any]]) -> list[Made | None]:
-    """What there is of each of these objects (apiVersion, kind, metadata); None for what is not
-    there or is not the plugin's.
-
-    Raises CommandFailed, after what went wrong has been printed.
+def look_up(stack: Stack, objects: list[dict[str, Any]]) -> list[CreatedObject | None]:
+    """What exists of these objects (apiVersion, kind, metadata), in their order; None for one that
+    does not exist or was not created by the plugin. Raises CommandFailed, after what went wrong has
+    been printed.
     """
-    if not wanted:
+    if not objects:
         return []
     names = [
         {
-            "apiVersion": one.get("apiVersion"),
-            "kind": one.get("kind"),
-            "metadata": one.get("metadata") or {},
+            "apiVersion": inputs.get("apiVersion"),
+            "kind": inputs.get("kind"),
+            "metadata": {
+                key: (inputs.get("metadata") or {}).get(key) for key in ("namespace", "name")
+            },
         }
-        for one in wanted
+        for inputs in objects
     ]
-    for one in names:
-        one["metadata"] = {key: one["metadata"].get(key) for key in ("namespace", "name")}
-    command = stack.inside(
-        sys.executable, "-m", "ops.engine.cluster_objects", "--stack", stack.name, json.dumps(names)
+    answer = stack.ask(
+        "ops.engine.cluster_objects",
+        "--stack",
+        stack.name,
+        json.dumps(names),
+        timeout=TIMEOUT,
+        attempts=ATTEMPTS,
+        pause=PAUSE,
     )
-    said = ""
-    for attempt in range(LOOKS):
-        if attempt:
-            time.sleep(PAUSE)
-        try:
-            answer = subprocess.run(
-                command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=LIMIT
-            )
-        except subprocess.TimeoutExpired:
-            said = f"error: the cluster did not say within {LIMIT} s which of the objects exist"
-            continue
-        if answer.returncode == 0:
-            return [
-                Made(*found) if found else None
-                for found in json.loads(answer.stdout.splitlines()[-1])
-            ]
-        said = answer.stderr
-    print(said, file=sys.stderr)
-    raise CommandFailed(command, 1)
+    return [CreatedObject(*row) if row else None for row in answer]
 
 
-def path(reader: Any, one: dict[str, Any]) -> str:
-    """Where the API server has the object, by its own list of kinds; "" for a kind that it does not
-    know.
+def path_of(reader: Any, inputs: dict[str, Any]) -> str:
+    """The object's path on the API server, by the server's own list of kinds; "" for a kind that it
+    does not know.
     """
-    version, metadata = one["apiVersion"], one["metadata"]
+    version, metadata = inputs["apiVersion"], inputs["metadata"]
     group = f"/apis/{version}" if "/" in version else f"/api/{version}"
     for row in reader.get(group).get("resources") or []:
-        if row["kind"] == one["kind"] and "/" not in row["name"]:
-            place = (
-                f"/namespaces/{metadata.get('namespace') or 'default'}" if row["namespaced"] else ""
-            )
-            return f"{group}{place}/{row['name']}/{metadata['name']}"
+        if row["kind"] == inputs["kind"] and "/" not in row["name"]:
+            namespace = metadata.get("namespace") or "default"
+            scope = f"/namespaces/{namespace}" if row["namespaced"] else ""
+            return f"{group}{scope}/{row['name']}/{metadata['name']}"
     return ""
 
 
-def made(reader: Any, one: dict[str, Any]) -> Made | None:
-    """What there is of it; None when it is not there, or another tool made it."""
-    if not one["apiVersion"] or not one["metadata"].get("name") or not (where := path(reader, one)):
+def find(reader: Any, inputs: dict[str, Any]) -> CreatedObject | None:
+    """The object on the API server; None when it does not exist or another tool created it."""
+    if not inputs["apiVersion"] or not inputs["metadata"].get("name"):
         return None
-    metadata = reader.get(where).get("metadata") or {}  # nothing for what is not there
-    mine = [
+    path = path_of(reader, inputs)
+    metadata = (reader.get(path).get("metadata") or {}) if path else {}
+    managed = [
         field
         for field in metadata.get("managedFields") or []
-        if field.get("manager", "").startswith(MANAGER)
+        if field.get("manager", "").startswith(FIELD_MANAGER)
     ]
-    if not mine:
+    if not managed:
         return None
     # Another stack's patch of it is written under such a name, too, and later.
     applied = [
         field
-        for field in mine
+        for field in managed
         if field.get("operation") == "Apply"
-        and re.fullmatch(rf"{MANAGER}-[0-9a-f]+", field["manager"])
+        and re.fullmatch(rf"{FIELD_MANAGER}-[0-9a-f]+", field["manager"])
     ]
     applied.sort(key=lambda field: field.get("time") or "")
-    return Made(epoch(metadata["creationTimestamp"]), applied[0]["manager"] if applied else "")
+    created = epoch_seconds(metadata["creationTimestamp"])
+    return CreatedObject(created, applied[0]["manager"] if applied else "")
 
 
 def main() -> int:
-    """Answers with one line of JSON."""
+    """Answers with one line of JSON. Exit status 1, with one message, when the cluster does not
+    answer.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m ops.engine.cluster_objects",
-        description="Which objects of a stack's cluster the plugin made, and when.",
+        description="Which objects of a stack's cluster the plugin created, and when.",
     )
     parser.add_argument("--stack", default="local")
     parser.add_argument(
         "objects", help="a JSON list of {apiVersion, kind, metadata: {namespace, name}}"
     )
     options = parser.parse_args()
-    from ops.cloud.cluster_reader import ClusterError
-    from ops.diagnose import NotAskedError, way_in
-
     try:
-        _, _, reader = way_in(Stack(options.stack))
-        print(json.dumps([made(reader, one) for one in json.loads(options.objects)]))
-    except (NotAskedError, ClusterError) as error:
+        _, _, reader = open_cluster(Stack(options.stack))
+        print(json.dumps([find(reader, inputs) for inputs in json.loads(options.objects)]))
+    except ClusterError as error:
         print(
-            f"error: whether what was being made in the cluster exists could not be asked: {error}",
+            f"error: whether what was being created in the cluster exists could not be asked: {error}",
             file=sys.stderr,
         )
         return 1

@@ -2,7 +2,8 @@
 and ACK lets two pools have one name.
 
 The provider tells nobody that it sent an order again, so the pools are looked at after every
-creation of one: as soon as it is made, while the engine goes on with what comes after it.
+creation of one: as soon as it is created, while the engine continues with what comes after it. The
+look runs in a process of its own (ops/cloud/resources.py).
 """
 
 from __future__ import annotations
@@ -13,72 +14,73 @@ import sys
 import threading
 from typing import Any
 
-from ops.engine import pending_operations
+from ops.cloud.resources import NODE_POOL
 from ops.engine.cli import ROOT, Stack, environment
-from ops.engine.cloud_resources import CLOCKS_DIFFER, NODE_POOL, container_service, epoch, pools
+from ops.engine.cloud_resources import CLOCK_SKEW, MODULE, provider_argument
 from ops.engine.events import Report
 
-LONGEST = 120
+TIMEOUT = 120
 """Seconds that one look may take."""
 
 
-class Looks:
-    """The looks of one run of the engine, begun at `started` (epoch seconds)."""
+class DuplicateCheck:
+    """The looks for duplicates of one run of the engine, which began at `started` (epoch
+    seconds).
+    """
 
     def __init__(self, stack: Stack, started: float) -> None:
         self._stack, self._started = stack, started
-        self._asked: dict[str, subprocess.Popen[str]] = {}
+        self._looks: dict[str, subprocess.Popen[str]] = {}
         self._lock = threading.Lock()
 
-    def made(self, resource: dict[str, Any]) -> None:
-        """Begins a look if what was made is a node pool whose id is known."""
+    def on_created(self, resource: dict[str, Any]) -> None:
+        """Begins a look if the created resource is a node pool whose id is known."""
         if resource["type"] == NODE_POOL and resource.get("id"):
             self._begin(resource, [resource["id"]])
 
-    def settle(self, report: Report) -> None:
-        """Deletes pools of the run's own name that were made during the run and are not in the
-        state; says so.
+    def finish(self, report: Report) -> None:
+        """Waits for the looks; prints which pools of the run's own name that were created during
+        the run and are not in the state were deleted.
         """
         for resource in report.created:
-            self.made(resource)
+            self.on_created(resource)
         failed = [
             failure.resource
             for failure in report.failures
-            if failure.kind == NODE_POOL and failure.step.startswith("create")
+            if failure.type == NODE_POOL and failure.step.startswith("create")
         ]
         if failed:  # what was adopted after a lost answer is in the state
-            held = [
-                one.get("id", "")
-                for one in pending_operations.export(self._stack)["deployment"].get("resources")
-                or []
+            ids = [
+                resource.get("id", "")
+                for resource in self._stack.export_state()["deployment"].get("resources") or []
             ]
             for resource in failed:
+                cluster = resource["inputs"]["clusterId"]
                 self._begin(
-                    resource,
-                    [one for one in held if one.startswith(f"{resource['inputs']['clusterId']}:")],
+                    resource, [identity for identity in ids if identity.startswith(f"{cluster}:")]
                 )
         for resource in [*report.created, *failed]:
-            if (process := self._asked.get(resource["urn"])) and not _told(
-                process, resource["inputs"]
-            ):
+            look = self._looks.get(resource["urn"])
+            if look and not _print_outcome(look, resource["inputs"]):
                 return
 
     def _begin(self, resource: dict[str, Any], ours: list[str]) -> None:
-        cluster, name = resource["inputs"]["clusterId"], resource["inputs"]["nodePoolName"]
         question = [
             sys.executable,
             "-m",
-            "ops.engine.duplicate_node_pools",
-            cluster,
-            name,
+            MODULE,
+            provider_argument(self._stack),
+            "delete-duplicate-node-pools",
+            resource["inputs"]["clusterId"],
+            resource["inputs"]["nodePoolName"],
             json.dumps(ours),
-            str(self._started - CLOCKS_DIFFER),
+            str(self._started - CLOCK_SKEW),
         ]
         with self._lock:
-            if resource["urn"] not in self._asked:
+            if resource["urn"] not in self._looks:
                 # In a session of its own: Ctrl-C ends the engine in order, and what that leaves is
-                # looked at all the same.
-                self._asked[resource["urn"]] = subprocess.Popen(
+                # looked at anyway.
+                self._looks[resource["urn"]] = subprocess.Popen(
                     self._stack.inside(*question),
                     cwd=ROOT,
                     env=environment(),
@@ -90,18 +92,18 @@ class Looks:
                 )
 
 
-def _told(process: subprocess.Popen[str], inputs: dict[str, Any]) -> bool:
-    """Waits for a look and says what it did; False when nothing is known."""
+def _print_outcome(look: subprocess.Popen[str], inputs: dict[str, Any]) -> bool:
+    """Waits for a look and prints what it did; False when it gave no answer."""
     cluster, name = inputs["clusterId"], inputs["nodePoolName"]
     try:
-        printed, errors = process.communicate(timeout=LONGEST)
+        printed, errors = look.communicate(timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
-        process.kill()
-        printed, errors = process.communicate()
-    if process.returncode != 0:
-        look = f"look at the node pools of cluster {cluster}: of two with this name only the one in the state is ours"
+        look.kill()
+        printed, errors = look.communicate()
+    if look.returncode != 0:
         print(
-            f"{errors}\nwarning: whether node pool {name} was ordered twice is not known; {look}",
+            f"{errors}\nwarning: whether node pool {name} was ordered twice is not known; look at the node pools of cluster {cluster}: "
+            "of two with this name only the one in the state is ours",
             file=sys.stderr,
         )
         return False
@@ -111,28 +113,3 @@ def _told(process: subprocess.Popen[str], inputs: dict[str, Any]) -> bool:
             file=sys.stderr,
         )
     return True
-
-
-def release_all_but(cluster: str, name: str, ours: str, since: str) -> list[str]:
-    """Deletes the cluster's pools of this name, made since then, but ours. Nothing goes when none
-    of them is ours.
-    """
-    from alibabacloud_cs20151215.models import DeleteClusterNodepoolRequest
-
-    found, kept = pools(cluster, name), set(json.loads(ours))
-    if not any(f"{cluster}:{pool.nodepool_id}" in kept for pool in found):
-        return []
-    extra = [
-        pool
-        for pool in found
-        if f"{cluster}:{pool.nodepool_id}" not in kept and epoch(pool.created) >= float(since)
-    ]
-    for pool in extra:
-        container_service().delete_cluster_nodepool(
-            cluster, pool.nodepool_id, DeleteClusterNodepoolRequest(force=True)
-        )
-    return [pool.nodepool_id for pool in extra]
-
-
-if __name__ == "__main__":
-    print(json.dumps(release_all_but(*sys.argv[1:5])))

@@ -1,5 +1,5 @@
-"""What the engine reported during one run: which resources failed at which step, and with what
-message.
+"""What the engine reported during one run: which resources failed at which step and with what
+message, and which were created. Read from the CLI's event log (`--event-log`).
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-KNOWN = {"PULUMI_DEBUG_COMMANDS": "true"}
-"""Variables under which the CLI knows --event-log."""
+from ops.engine.urns import name_of, type_of
+
+EVENT_LOG_ENVIRONMENT = {"PULUMI_DEBUG_COMMANDS": "true"}
+"""Variables under which the CLI accepts --event-log."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m|<\{%[^%]*%\}>")
 
 
 @dataclasses.dataclass(frozen=True)
 class Failure:
-    """One thing that went wrong. `step` and `resource` are empty for a message that belongs to no
-    step, such as the program's own.
+    """One failed step, or an error message that belongs to no step, such as the program's own;
+    `step` and `resource` are empty then.
     """
 
     urn: str
@@ -34,52 +36,51 @@ class Failure:
     @property
     def name(self) -> str:
         """The resource's name in the program."""
-        return self.urn.split("::")[-1]
+        return name_of(self.urn)
 
     @property
-    def kind(self) -> str:
-        """Its type, without those of its parents."""
-        return self.urn.split("::")[2].split("$")[-1] if self.urn.count("::") > 2 else ""
+    def type(self) -> str:
+        """The resource's type token, without those of its parents."""
+        return type_of(self.urn)
 
 
 @dataclasses.dataclass
 class Report:
-    """One run of the CLI."""
+    """What one run of the CLI came to."""
 
     failures: list[Failure]
     created: list[dict[str, Any]]
-    """Resources that were made in this run."""
+    """Resources that were created in this run."""
 
 
 @contextlib.contextmanager
-def recorded() -> Iterator[tuple[list[str], pathlib.Path]]:
-    """(options that make the CLI write its events down, the file they are in). The file goes at the
-    end.
+def event_log() -> Iterator[tuple[list[str], pathlib.Path]]:
+    """Yields the options that make the CLI write an event log, and the log's path. The log is
+    removed afterwards.
     """
     with tempfile.TemporaryDirectory(prefix="events-") as directory:
         log = pathlib.Path(directory) / "events"
         yield ["--event-log", str(log)], log
 
 
-def read(log: pathlib.Path) -> Report:
-    """The report in an event log of the CLI (`--event-log`); a run that was killed left a part of
-    it.
+def read_log(log: pathlib.Path) -> Report:
+    """The report in an event log. A killed run leaves a part of one, which is read as far as it
+    goes.
     """
     messages: dict[str, list[str]] = {}
     steps: dict[str, tuple[str, dict[str, Any]]] = {}
     created = []
     for event in _events(log):
-        if told := event.get("diagnosticEvent"):
-            if told.get("severity") == "error" and (text := plain(told.get("message", ""))):
-                messages.setdefault(told.get("urn", ""), []).append(text)
+        if diagnostic := event.get("diagnosticEvent"):
+            text = without_colours(diagnostic.get("message", ""))
+            if diagnostic.get("severity") == "error" and text:
+                messages.setdefault(diagnostic.get("urn", ""), []).append(text)
         elif failed := event.get("resOpFailedEvent"):
             metadata = failed["metadata"]
-            steps[metadata["urn"]] = (
-                metadata["op"],
-                metadata.get("new") or metadata.get("old") or {},
-            )
-        elif made := _made(event.get("resOutputsEvent")):
-            created.append(made)
+            resource = metadata.get("new") or metadata.get("old") or {}
+            steps[metadata["urn"]] = (metadata["op"], resource)
+        elif resource := _created(event.get("resOutputsEvent")):
+            created.append(resource)
     failures = []
     for urn in dict.fromkeys([*steps, *messages]):
         step, resource = steps.get(urn, ("", {}))
@@ -88,26 +89,26 @@ def read(log: pathlib.Path) -> Report:
 
 
 @contextlib.contextmanager
-def followed(log: pathlib.Path, made: Callable[[dict[str, Any]], None]) -> Iterator[None]:
-    """Calls `made`, on a thread of its own, with every resource that is made while the body runs,
-    as soon as the log tells it.
+def follow_log(log: pathlib.Path, on_created: Callable[[dict[str, Any]], None]) -> Iterator[None]:
+    """While the body runs, calls `on_created`, on a thread of its own, with every resource that is
+    created, as soon as the log has it.
     """
     ended = threading.Event()
 
     def follow() -> None:
-        read = 0
+        position = 0
         while not ended.wait(0.3):
             if not log.exists():
                 continue
             with log.open("rb") as file:
-                file.seek(read)
+                file.seek(position)
                 fresh = file.read()
-            whole = fresh[: fresh.rfind(b"\n") + 1]
-            read += len(whole)
-            for line in whole.splitlines():
+            whole_lines = fresh[: fresh.rfind(b"\n") + 1]
+            position += len(whole_lines)
+            for line in whole_lines.splitlines():
                 with contextlib.suppress(ValueError):
-                    if resource := _made(json.loads(line).get("resOutputsEvent")):
-                        made(resource)
+                    if resource := _created(json.loads(line).get("resOutputsEvent")):
+                        on_created(resource)
 
     thread = threading.Thread(target=follow, daemon=True)
     thread.start()
@@ -118,15 +119,15 @@ def followed(log: pathlib.Path, made: Callable[[dict[str, Any]], None]) -> Itera
         thread.join()
 
 
-def _made(done: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The resource that a step has made, None for any other step."""
-    metadata = (done or {}).get("metadata") or {}
-    return metadata.get("new") if metadata.get("op") in ("create", "create-replacement") else None
-
-
-def plain(text: str) -> str:
-    """The text without colours."""
+def without_colours(text: str) -> str:
+    """The text without terminal colours and the CLI's colour tags."""
     return _COLOUR.sub("", text).strip()
+
+
+def _created(outputs_event: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The resource that a step has created, None for any other step."""
+    metadata = (outputs_event or {}).get("metadata") or {}
+    return metadata.get("new") if metadata.get("op") in ("create", "create-replacement") else None
 
 
 def _events(log: pathlib.Path) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from ops.engine.cluster_objects import MANAGER
+from ops.engine.cluster_objects import FIELD_MANAGER
 from ops.engine.events import Failure, Report
 
 UNANSWERED, REFUSED_FOR_NOW, SERVICE, EXISTS, FORBIDDEN, OTHER = (
@@ -118,7 +118,7 @@ _ADVICE = {
     EXISTS: "something with this name exists and is not in this stack's state: if it is yours, take it over (docs/settings.md, adopt); "
     f"otherwise give another name in the settings; then {AGAIN}",
     FORBIDDEN: f"the credentials may not do this: let their RAM user or role do it, then {AGAIN}",
-    OTHER: f"mend what the message names, then {AGAIN}",
+    OTHER: f"fix what the message names, then {AGAIN}",
 }
 _NOT_KNOWN_BY_STEP = {
     "update": f"the service did not answer: whether it was changed is not known. Check the network from here to it, then {AGAIN}: it sets "
@@ -129,7 +129,7 @@ _NOT_KNOWN_BY_STEP = {
 """The advice for no answer, by how the step's name begins. What a creation without an answer has
 left is looked for (ops/engine/orphaned_creates.py).
 """
-TAKEN_OVER = f"its answer was lost, but it was made and is in the state now: {AGAIN}"
+ADOPTED = f"its answer was lost, but it was created and is in the state now: {AGAIN}"
 NOT_KNOWN = f"whether it was made is not known, and could not be looked up: look for it by its name, delete it if it is there, then {AGAIN}"
 IN_DOUBT = (UNANSWERED, SERVICE, EXISTS, PLUGIN_ENDED)
 """Causes after which a creation may have happened."""
@@ -144,7 +144,7 @@ def cause(message: str) -> str:
     if (
         found == CONFLICT
         and (managers := _MANAGER.findall(message))
-        and all(one.startswith(MANAGER) for one in managers)
+        and all(manager.startswith(FIELD_MANAGER) for manager in managers)
     ):
         return OWN_CONFLICT
     return found
@@ -167,8 +167,8 @@ def explanation(report: Report, known_better: dict[str, str] | None = None) -> l
     lines = []
     for failure in _ultimate(report.failures):
         where = (
-            f"{failure.name} ({failure.kind})"
-            if failure.kind and failure.kind != "pulumi:pulumi:Stack"
+            f"{failure.name} ({failure.type})"
+            if failure.type and failure.type != "pulumi:pulumi:Stack"
             else "the program"
         )
         lines.append(

@@ -1,5 +1,6 @@
-"""One run of the engine as every command here starts it: what an earlier one left is settled first,
-what went wrong is explained after.
+"""One run of the engine as every command starts it, in this order: what an earlier run left open is
+settled (pending_operations.py), the CLI runs and its events are read (cli.py), creations whose
+answer was lost are adopted (orphaned_creates.py), failures are explained (remediation.py).
 """
 
 from __future__ import annotations
@@ -7,28 +8,32 @@ from __future__ import annotations
 import sys
 import time
 
-from ops.engine import duplicate_node_pools, orphaned_creates, remediation
 from ops.engine.cli import CommandFailed, Stack
-from ops.engine.pending_operations import settle_killed_update
+from ops.engine.duplicate_node_pools import DuplicateCheck
+from ops.engine.orphaned_creates import adopt_orphans
+from ops.engine.pending_operations import settle_interrupted_run
+from ops.engine.remediation import explanation
 
 
-def run_operation(stack: Stack, operation: str, *arguments: str, settle: bool = True) -> None:
-    """`pulumi OPERATION` on the stack. Raises CommandFailed, after it has said which resource
-    failed and what to do.
-
-    A stack that the backend does not know yet has nothing to `settle`.
+def run_operation(stack: Stack, operation: str, *arguments: str) -> None:
+    """Runs `pulumi OPERATION ARGUMENTS` on the stack, which the backend knows. Raises
+    CommandFailed, after it has printed which resources failed and what to do.
     """
-    if settle:
-        settle_killed_update(stack)
+    settle_interrupted_run(stack)
     started = time.time()
-    looks = duplicate_node_pools.Looks(stack, started)
-    code, report = stack.reported(
-        operation, "--stack", stack.name, *arguments, made=looks.made if operation == "up" else None
+    duplicates = DuplicateCheck(stack, started) if operation == "up" else None
+    code, report = stack.run_with_report(
+        operation,
+        "--stack",
+        stack.name,
+        *arguments,
+        on_created=duplicates.on_created if duplicates else None,
     )
-    known_better = orphaned_creates.take_over(stack, report, started) if code else {}
-    for line in remediation.explanation(report, known_better) if code else []:
-        print(line, file=sys.stderr)
-    if operation == "up":
-        looks.settle(report)
+    if code:
+        adopted = adopt_orphans(stack, report, started)
+        for line in explanation(report, adopted):
+            print(line, file=sys.stderr)
+    if duplicates:
+        duplicates.finish(report)
     if code:
         raise CommandFailed(["pulumi", operation], code)

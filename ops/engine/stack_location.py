@@ -11,15 +11,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from ops.cloud.resources import BUCKET, MANAGED_CLUSTER, NODE_POOL, POLICY, ROLE
 from ops.engine.checkpoint import (
     ALICLOUD_PROVIDER,
-    BUCKET,
     KUBERNETES_PROVIDER,
-    MADE_CLUSTER,
     NAMESPACE,
-    POLICY,
-    POOL,
-    ROLE,
     VOLUME,
     Checkpoint,
 )
@@ -102,16 +98,18 @@ def locate(stack: str, checkpoint: Checkpoint, config: dict[str, Any]) -> StackL
         accounts=frozenset(filter(None, [*_accounts(checkpoint), cluster.get("accountId")])),
         regions=frozenset(filter(None, [*_regions(checkpoint), config.get("alicloud:region")])),
         cluster=_cluster(checkpoint) or cluster.get("id") or "",
-        cluster_made=bool(cluster.get("create")) or bool(checkpoint.of(MADE_CLUSTER)),
+        cluster_made=bool(cluster.get("create")) or bool(checkpoint.of(MANAGED_CLUSTER)),
         namespace=_named(checkpoint, NAMESPACE)
         or config.get(f"{PROJECT}:namespace")
         or "inference",
         buckets=frozenset(one.get("bucket") for one in checkpoint.of(BUCKET)),
         roles=frozenset(one.get("roleName") for one in checkpoint.of(ROLE)),
         policies=frozenset(one.get("policyName") for one in checkpoint.of(POLICY)),
-        pools=frozenset(one.id.rpartition(":")[2] for one in checkpoint.of(POOL)),
+        pools=frozenset(one.id.rpartition(":")[2] for one in checkpoint.of(NODE_POOL)),
         pool_name=f"{(config.get(f'{PROJECT}:nodePool') or {}).get('name', 'inference')}-{stack}-",
-        groups=frozenset(filter(None, (one.get("scalingGroupId") for one in checkpoint.of(POOL)))),
+        groups=frozenset(
+            filter(None, (one.get("scalingGroupId") for one in checkpoint.of(NODE_POOL)))
+        ),
         volumes=frozenset(one.id for one in checkpoint.of(VOLUME)),
     )
     if settings is None:
@@ -144,6 +142,18 @@ def config_of(stack: str) -> dict[str, Any]:
     return read(ROOT, stack).config if (ROOT / f"Pulumi.{stack}.yaml").is_file() else {}
 
 
+def provider_config(config: dict[str, Any]) -> dict[str, Any]:
+    """The stack's configuration of the alicloud provider, without the `alicloud:` before the names
+    and without encrypted values.
+    """
+    return {
+        key.removeprefix("alicloud:"): value
+        for key, value in config.items()
+        if key.startswith("alicloud:")
+        and not (isinstance(value, dict) and set(value) == {"secure"})
+    }
+
+
 def settings_of(stack: str, config: dict[str, Any]) -> Any:
     """The stack's settings as the program reads them; None when it would refuse them: the teardown
     then goes by the state.
@@ -164,7 +174,7 @@ def _regions(checkpoint: Checkpoint) -> list[str]:
 
 
 def _cluster(checkpoint: Checkpoint) -> str:
-    made = [one.id for one in checkpoint.of(MADE_CLUSTER)]
+    made = [one.id for one in checkpoint.of(MANAGED_CLUSTER)]
     reader = [one.get("clusterIdentifier") for one in checkpoint.of(KUBERNETES_PROVIDER)]
     output = checkpoint.outputs.get("clusterId")
     named = [

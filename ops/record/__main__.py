@@ -14,7 +14,8 @@ from typing import Any
 
 import httpx
 
-from ops.record.live import Answers, Instances, cloud_of, price_of
+from ops.record.cloud import cloud_of
+from ops.record.live import Answers, Instances, price_of
 from ops.record.mirror import Mirror, client
 from ops.record.sample import POOL_LABEL, differences, sample
 

@@ -5,12 +5,12 @@ ingress log.
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
 
-from ops.record.cloud import Cloud
+from ops.cloud.client import Cloud
+from ops.record.cloud import answers, instances, scaling_group
 from ops.record.log import Route, rows_of_run
 from ops.record.poll import Poll
 
@@ -36,10 +36,11 @@ class Instances:
         self._poll.stop()
 
     def _ask(self) -> list[dict[str, Any]]:
-        self._group = self._group or self._cloud.group(
-            self._meta["cluster"], self._meta["node_pool"]
+        self._group = self._group or scaling_group(
+            self._cloud, self._meta["cluster"], self._meta["node_pool"]
         )
-        return [{**row, **price_of(row, self._meta)} for row in self._cloud.instances(self._group)]
+        rows = instances(self._cloud, self._group)
+        return [{**row, **price_of(row, self._meta)} for row in rows]
 
 
 class Answers:
@@ -62,7 +63,7 @@ class Answers:
         end = int(time.time() - LAG)
         if end <= self._next:
             return
-        found = self._cloud.answers(self._route, self._next, end, self._meta["deadline"])
+        found = answers(self._cloud, self._route, self._next, end, self._meta["deadline"])
         for row in rows_of_run(found, self._meta["started"], self._meta["clock"]):
             self._file.write(json.dumps(row) + "\n")
         self._next = end
@@ -80,8 +81,3 @@ def price_of(row: dict[str, Any], meta: dict[str, Any]) -> dict[str, float]:
         else 1.0
     )
     return {"price_per_hour": listed * share, "list_price": listed}
-
-
-def cloud_of(meta: dict[str, Any]) -> Cloud | None:
-    """The cloud of the stack, None when the environment has no credentials."""
-    return Cloud.of(os.environ, meta.get("region") or "")

@@ -12,7 +12,7 @@ import os
 import sys
 
 from lab.state import is_running
-from ops.cloud.client import CloudError
+from ops.cloud.errors import CloudError
 from ops.engine import stack_location
 from ops.engine.cli import ROOT, CommandFailed, Stack, environment, inside_lab, require_cli
 from ops.lab import home

@@ -9,8 +9,9 @@ import os
 import sys
 from collections.abc import Mapping
 
-from ops.cloud.client import Cloud, CloudError
+from ops.cloud.client import Cloud
 from ops.cloud.cluster_reader import ClusterError, ClusterReader
+from ops.cloud.errors import CloudError
 from ops.engine.stack_location import PROJECT, StackLocation
 
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ops.engine.checkpoint import BUCKET, MADE_CLUSTER, NAMESPACE, POLICY, POOL, ROLE, Resource
+from ops.cloud.resources import BUCKET, MANAGED_CLUSTER, NODE_POOL, POLICY, ROLE
+from ops.engine.checkpoint import NAMESPACE, Resource
 
 CONSOLES = {
     "load balancer": "https://slb.console.alibabacloud.com/slb/{region}/slbs",
@@ -69,11 +70,11 @@ _COMMANDS = {
 }
 SCAN_NAMES = {
     BUCKET: "bucket",
-    POOL: "node pool",
+    NODE_POOL: "node pool",
     ROLE: "RAM role",
     POLICY: "RAM policy",
     NAMESPACE: "Namespace",
-    MADE_CLUSTER: "cluster",
+    MANAGED_CLUSTER: "cluster",
     "alicloud:vpc/network:Network": "VPC",
     "alicloud:vpc/switch:Switch": "vSwitch",
     "kubernetes:core/v1:PersistentVolume": "PersistentVolume",

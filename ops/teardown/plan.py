@@ -17,15 +17,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from ops.engine.checkpoint import (
-    BUCKET,
-    MADE_CLUSTER,
-    NAMESPACE,
-    POOL,
-    PROVIDER,
-    Checkpoint,
-    Resource,
-)
+from ops.cloud.resources import BUCKET, MANAGED_CLUSTER, NODE_POOL
+from ops.engine.checkpoint import NAMESPACE, PROVIDER, Checkpoint, Resource
 from ops.engine.stack_location import StackLocation
 from ops.plan.prices import load
 from ops.preview_comment.cost import HOURS, Range, of_pool
@@ -175,14 +168,14 @@ class Costs:
         """Monthly cost of keeping a resource, or why it is not known."""
         if one.kind == BUCKET:
             return self._bucket(one)
-        if one.kind == POOL:
+        if one.kind == NODE_POOL:
             price = of_pool(State(inputs=dict(one.inputs)), self._table)
             return (
                 f"{price.low * HOURS:,.0f} to {price.high * HOURS:,.0f} CNY a month"
                 if isinstance(price, Range)
                 else price
             )
-        if one.kind == MADE_CLUSTER:
+        if one.kind == MANAGED_CLUSTER:
             return "the control plane of an ACK Pro cluster and its load balancers, by the hour"
         return "free of charge"
 
@@ -197,7 +190,9 @@ class Costs:
 
     def hourly_saving(self, one: Resource) -> str:
         """Hourly cost that ends with a node pool; "" for other resources."""
-        price = of_pool(State(inputs=dict(one.inputs)), self._table) if one.kind == POOL else None
+        price = (
+            of_pool(State(inputs=dict(one.inputs)), self._table) if one.kind == NODE_POOL else None
+        )
         if not isinstance(price, Range):
             return ""
         nodes = f"{price.nodes[0]} to {price.nodes[1]} nodes"
@@ -254,7 +249,11 @@ def scan_ids(resources: Iterable[Resource]) -> frozenset[tuple[str, str]]:
     }
     return frozenset(
         named
-        | {("scaling group", one.get("scalingGroupId")) for one in resources if one.kind == POOL}
+        | {
+            ("scaling group", one.get("scalingGroupId"))
+            for one in resources
+            if one.kind == NODE_POOL
+        }
     )
 
 
@@ -356,9 +355,9 @@ def _counted(stage: Stage, plan: Plan) -> str:
 def _worth_saying(one: Resource) -> bool:
     return one.kind in (
         BUCKET,
-        MADE_CLUSTER,
+        MANAGED_CLUSTER,
         NAMESPACE,
-        POOL,
+        NODE_POOL,
         "alicloud:log/project:Project",
         "alicloud:log/store:Store",
     )

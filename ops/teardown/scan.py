@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from ops.cloud.client import Cloud, CloudError
+from ops.cloud.client import Cloud
 from ops.cloud.cluster_reader import ClusterError, ClusterReader
+from ops.cloud.errors import CloudError
 from ops.engine.checkpoint import Resource
 from ops.engine.stack_location import StackLocation
 from ops.teardown import scan_cluster, scan_compute, scan_identity, scan_network, scan_store

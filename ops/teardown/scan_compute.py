@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ops.cloud.client import Cloud, CloudError, carries, tag_filter, tags_of
+from ops.cloud.client import Cloud, carries, tag_filter, tags_of
 from ops.cloud.cluster_reader import GONE
+from ops.cloud.errors import CloudError
 from ops.engine.stack_location import StackLocation
 from ops.teardown.leftovers import Leftover, leftover
 from ops.teardown.scan_network import CLUSTER_TAG, by_tags

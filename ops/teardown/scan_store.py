@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from ops.cloud.client import CONNECT_MS, Cloud, CloudError, explained, patiently
+from ops.cloud.client import Cloud, patiently
+from ops.cloud.errors import CloudError, explained
 from ops.engine.stack_location import StackLocation
 from ops.teardown.leftovers import Leftover, leftover
 
@@ -42,8 +43,9 @@ def contents(cloud: Cloud, name: str) -> tuple[int, int, bool]:
     key = version = ""
     while True:
         page = _asked(
+            cloud,
             "ListObjectVersions",
-            bucket(cloud, name).list_object_versions,
+            cloud.bucket(name).list_object_versions,
             key_marker=key,
             versionid_marker=version,
         )
@@ -54,15 +56,6 @@ def contents(cloud: Cloud, name: str) -> tuple[int, int, bool]:
         if not page.is_truncated or number >= MANY:
             return number, size, bool(page.is_truncated)
         key, version = page.next_key_marker, page.next_versionid_marker
-
-
-def bucket(cloud: Cloud, name: str) -> Any:
-    """An oss2 client of one bucket."""
-    import oss2  # noqa: PLC0415 - 0.3 to 0.5 s, needed only once the guard has passed
-
-    return oss2.Bucket(
-        _auth(cloud), _endpoint(cloud), name, region=cloud.region, connect_timeout=CONNECT_MS / 1000
-    )
 
 
 def _ours(cloud: Cloud, location: StackLocation) -> dict[str, str]:
@@ -78,16 +71,9 @@ def _ours(cloud: Cloud, location: StackLocation) -> dict[str, str]:
 
 def names(cloud: Cloud) -> Iterator[str]:
     """Names of the account's buckets in this region."""
-    import oss2  # noqa: PLC0415 - 0.3 to 0.5 s, needed only once the guard has passed
-
-    service, marker = (
-        oss2.Service(
-            _auth(cloud), _endpoint(cloud), region=cloud.region, connect_timeout=CONNECT_MS / 1000
-        ),
-        "",
-    )
+    service, marker = cloud.bucket_service(), ""
     while True:
-        page = _asked("ListBuckets", service.list_buckets, marker=marker)
+        page = _asked(cloud, "ListBuckets", service.list_buckets, marker=marker)
         for one in page.buckets if page else ():
             if one.location in (None, "", f"oss-{cloud.region}"):
                 yield one.name
@@ -97,7 +83,7 @@ def names(cloud: Cloud) -> Iterator[str]:
 
 
 def _has_tags(cloud: Cloud, name: str, location: StackLocation) -> bool:
-    answer = _asked("GetBucketTagging", bucket(cloud, name).get_bucket_tagging)
+    answer = _asked(cloud, "GetBucketTagging", cloud.bucket(name).get_bucket_tagging)
     held = answer.tag_set.tagging_rule if answer else {}
     return location.tags.items() <= held.items()
 
@@ -106,8 +92,9 @@ def _uploads(cloud: Cloud, name: str) -> Iterator[Any]:
     key = upload = ""
     while True:
         page = _asked(
+            cloud,
             "ListMultipartUploads",
-            bucket(cloud, name).list_multipart_uploads,
+            cloud.bucket(name).list_multipart_uploads,
             key_marker=key,
             upload_id_marker=upload,
         )
@@ -119,34 +106,14 @@ def _uploads(cloud: Cloud, name: str) -> Iterator[Any]:
         key, upload = page.next_key_marker, page.next_upload_id_marker
 
 
-def _asked(call: str, ask: Any, **parameters: Any) -> Any:
+def _asked(cloud: Cloud, call: str, ask: Callable[..., Any], **parameters: Any) -> Any:
     """The answer; None for a bucket that is gone, or, of tags, that others own."""
-
-    def once() -> Any:
-        with explained(f"oss {call}"):
-            return ask(**parameters)
-
     try:
-        return patiently(once)
+        return cloud.object_storage(call, lambda: ask(**parameters))
     except CloudError as error:
         if error.status == 404 or (error.status == 403 and call == "GetBucketTagging"):
             return None
         raise
-
-
-def _auth(cloud: Cloud) -> Any:
-    import oss2  # noqa: PLC0415 - 0.3 to 0.5 s, needed only once the guard has passed
-
-    own = cloud.credentials
-    if own.token:
-        return oss2.ProviderAuthV4(
-            oss2.credentials.StaticCredentialsProvider(own.key, own.secret, own.token)
-        )
-    return oss2.AuthV4(own.key, own.secret)
-
-
-def _endpoint(cloud: Cloud) -> str:
-    return f"https://oss-{cloud.region}.aliyuncs.com"
 
 
 def log_projects(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:

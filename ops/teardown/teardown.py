@@ -15,10 +15,12 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
-from ops.cloud.client import Cloud, credentials
+from ops.cloud.client import Cloud
 from ops.cloud.cluster_reader import ClusterError, ClusterReader, reach
+from ops.cloud.credentials import find_credentials
+from ops.cloud.resources import NODE_POOL
 from ops.engine import checkpoint, events, pending_operations, remediation, stack_location
-from ops.engine.cli import ROOT, CommandFailed, Stack, environment, removed_afterwards
+from ops.engine.cli import ROOT, CommandFailed, Stack, environment, own_temporary_directory
 from ops.teardown import guard, leftovers, plan, scan, scan_cluster, scan_store, waits
 from ops.teardown.leftovers import Report, Unseen
 from ops.teardown.plan import Stage, runs
@@ -50,7 +52,10 @@ class Teardown:
         self._check_name()
         self.state = self._read()
         self.location = stack_location.locate(self.stack.name, self.state, self.config)
-        self.cloud = Cloud(guard.region_of(self.location), credentials())
+        self.cloud = Cloud(
+            guard.region_of(self.location),
+            find_credentials(stack_location.provider_config(self.config)),
+        )
         guard.check_account(self.location, self.cloud)
         way_in = self._way_in()
         guard.check_cluster(self.location, self.cloud, way_in, self.options.cluster_gone)
@@ -73,7 +78,7 @@ class Teardown:
         looked for all the same.
         """
         return (
-            checkpoint.parse(pending_operations.export(self.stack)["deployment"])
+            checkpoint.parse(self.stack.export_state()["deployment"])
             if self.there
             else checkpoint.Checkpoint()
         )
@@ -167,7 +172,7 @@ class Teardown:
 
     def _settle(self) -> None:
         """What a killed update left open; of a cluster that is gone nothing is looked for."""
-        pending_operations.settle_killed_update(
+        pending_operations.settle_interrupted_run(
             self.stack, "kubernetes:" if self.options.cluster_gone else ""
         )
 
@@ -182,13 +187,13 @@ class Teardown:
         kubeconfig = self.reader.kubeconfig if self.reader and temporary else ""
         if not urns and not kubeconfig:
             return
-        state = pending_operations.export(self.stack)
+        state = self.stack.export_state()
         changed = [
             checkpoint.unprotect(state, urns),
             bool(kubeconfig) and checkpoint.renew(state, kubeconfig),
         ]
         if any(changed):
-            pending_operations.write(self.stack, state)
+            self.stack.import_state(state)
 
     def scan(self, wanted: plan.Plan) -> Report:
         """Scans for leftovers and returns the report."""
@@ -221,9 +226,7 @@ def pools_of(stages: Iterable[Stage]) -> set[tuple[str, str]]:
     """(kind, id) of the node pools that go in these stages, and of their scaling groups: a later
     run deletes them, so this one does not wait for them.
     """
-    pools = [
-        one for stage in stages for one in stage.resources if one.kind.startswith(checkpoint.POOL)
-    ]
+    pools = [one for stage in stages for one in stage.resources if one.kind.startswith(NODE_POOL)]
     return {("node pool", one.id.rpartition(":")[2]) for one in pools} | {
         ("scaling group", one.get("scalingGroupId")) for one in pools
     }
@@ -261,7 +264,7 @@ def run_destroy(
     """
     targeted = [word for one in targets or () for word in ("--target", one.urn)]
     for attempt in range(1, ATTEMPTS + 1):
-        with events.recorded() as (options, log):
+        with events.event_log() as (options, log):
             words = [
                 "destroy",
                 "--stack",
@@ -272,10 +275,10 @@ def run_destroy(
                 *targeted,
                 *options,
             ]
-            code = _run(stack.command(*words), {**extra, **events.KNOWN})
+            code = _run(stack.command(*words), {**extra, **events.EVENT_LOG_ENVIRONMENT})
             if code == 0:
                 return
-            for line in remediation.explanation(events.read(log)):
+            for line in remediation.explanation(events.read_log(log)):
                 print(line, file=sys.stderr)
         if attempt == ATTEMPTS:
             raise CommandFailed(["pulumi", "destroy"], code)
@@ -293,7 +296,7 @@ def _run(command: list[str], extra: Mapping[str, str]) -> int:
     about.
     """
     interrupted = False
-    with removed_afterwards() as removal:
+    with own_temporary_directory() as removal:
         process = subprocess.Popen(
             command,
             cwd=ROOT,

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from ops.cloud.client import Cloud, CloudError, carries, tag_filter, tags_of
+from ops.cloud.client import Cloud, carries, tag_filter, tags_of
 from ops.cloud.cluster_reader import ClusterError, ClusterReader
+from ops.cloud.errors import CloudError
 from ops.engine.stack_location import StackLocation
 from ops.teardown import scan_store
 from ops.teardown.scan_compute import GROUP_TAG, pools_of

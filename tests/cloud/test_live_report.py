@@ -10,13 +10,14 @@ from lab.testing import clients
 from lab.testing.cloud import CLUSTER, CloudDouble
 from lab.testing.logs import PROJECT, STORE, write
 from lab.testing.node_pools import create, delete, running, wanted
-from ops.record.cloud import Cloud
+from ops.cloud.client import Cloud
+from ops.cloud.credentials import Credentials
+from ops.record.cloud import answers, instances, scaling_group
 from ops.record.log import Route
 
 
 def _cloud(lab: CloudDouble) -> Cloud:
-    key, secret = clients.keys(lab)
-    return Cloud(clients.REGION, key, secret, trust=lab.ca)
+    return Cloud(clients.REGION, Credentials(*clients.keys(lab)))
 
 
 def test_a_pools_instances_are_found_with_how_they_are_paid(lab: CloudDouble) -> None:
@@ -24,7 +25,7 @@ def test_a_pools_instances_are_found_with_how_they_are_paid(lab: CloudDouble) ->
     lab.ask(f"nodepools/{pool}/scale", {"delta": 110})
     running(lab, pool, 110)
     cloud = _cloud(lab)
-    found = cloud.instances(cloud.group(CLUSTER, pool))
+    found = instances(cloud, scaling_group(cloud, CLUSTER, pool))
     assert len(found) == 110 and {row["status"] for row in found} == {"Running"}, (
         "more than one page"
     )
@@ -42,8 +43,12 @@ def test_a_routes_answers_are_counted_second_by_second(lab: CloudDouble) -> None
             for t, status, took in answered
         ],
     )
-    found = _cloud(lab).answers(
-        Route(PROJECT, STORE, "proxy_upstream_name", "report-route"), now - 60, now, deadline=1.0
+    found = answers(
+        _cloud(lab),
+        Route(PROJECT, STORE, "proxy_upstream_name", "report-route"),
+        now - 60,
+        now,
+        deadline=1.0,
     )
     assert [(t, row["count"], row["failed"], row["late"]) for t, row in found] == [
         (now - 30, 2, 1, 0),

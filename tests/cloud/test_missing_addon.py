@@ -11,7 +11,8 @@ from lab.alicloud.seed import CLUSTER
 from lab.alicloud.services.cs.addons import DETECTOR, VERSIONS
 from lab.testing import clients
 from lab.testing.cloud import CloudDouble
-from ops.cloud.client import Cloud, Credentials
+from ops.cloud.client import Cloud
+from ops.cloud.credentials import Credentials
 from ops.prerequisites import addons
 
 SETTINGS = SimpleNamespace(cluster=SimpleNamespace(id=CLUSTER), entry=SimpleNamespace(kind="nginx"))

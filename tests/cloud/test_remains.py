@@ -10,11 +10,13 @@ import pytest
 
 from lab.alicloud.seed import CLUSTER
 from lab.testing.cloud import CloudDouble, wait_for
-from ops.cloud.client import PAGE, Cloud, CloudError, Credentials, tag_filter
+from ops.cloud.client import PAGE, Cloud, tag_filter
+from ops.cloud.credentials import Credentials
+from ops.cloud.errors import CloudError
 from ops.engine.stack_location import StackLocation
 from ops.teardown import scan
 from ops.teardown.leftovers import KINDS, Kept
-from tests.remains import container_service, make_balancer, plant, remove, write
+from tests.remains import make_balancer, plant, remove, write
 
 STACK = "local"
 IN_CLUSTER = {"Namespace", "PersistentVolume", "Node", "pods", "object"}
@@ -111,7 +113,7 @@ def test_a_made_cluster_counts_with_everything_ack_made_for_it(
         "enable_rrsa": True,
     }
     body["addons"] = [{"name": "loongcollector", "config": "{}"}]
-    made = container_service(cloud, "POST", "/clusters", body)["cluster_id"]
+    made = cloud.write_cs("POST", "/clusters", body)["cluster_id"]
     try:
         found = look(cloud, StackLocation(STACK, cluster=made, cluster_made=True, pool_name="x-"))
         kinds = {kind for kind, _ in found}
@@ -127,7 +129,7 @@ def test_a_made_cluster_counts_with_everything_ack_made_for_it(
             "a cluster that was given is not the stack's to delete"
         )
     finally:
-        container_service(cloud, "DELETE", f"/clusters/{made}")
+        cloud.write_cs("DELETE", f"/clusters/{made}")
 
 
 def test_what_can_t_be_looked_at_is_no_proof_of_absence(cloud: Cloud, lab: CloudDouble) -> None:

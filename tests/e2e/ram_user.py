@@ -8,14 +8,15 @@ import json
 import pathlib
 import sys
 
-from ops.cloud.client import Cloud, credentials
+from ops.cloud.client import Cloud
+from ops.cloud.credentials import find_credentials
 
 NAME = "deployer"
 
 
 def main() -> None:
     """User, policy, attachment, key."""
-    cloud = Cloud("cn-shanghai", credentials())
+    cloud = Cloud("cn-shanghai", find_credentials())
     cloud.rpc("ram", "CreateUser", UserName=NAME)
     document = json.dumps(json.loads(pathlib.Path(sys.argv[1]).read_text()))
     cloud.rpc("ram", "CreatePolicy", PolicyName=NAME, PolicyDocument=document)

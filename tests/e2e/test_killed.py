@@ -43,8 +43,8 @@ def steps(log: pathlib.Path) -> int:
 
 
 def begun(lab: Lab, command: str, options: list[str]) -> subprocess.Popen[str]:
-    """A run of the CLI that writes its events down (`events.recorded`)."""
-    known = [f"{name}={value}" for name, value in events.KNOWN.items()]
+    """A run of the CLI that writes its events down (`events.event_log`)."""
+    known = [f"{name}={value}" for name, value in events.EVENT_LOG_ENVIRONMENT.items()]
     return lab.popen(
         "env", *known, "pulumi", command, "--stack", STACK, "--yes", "--skip-preview", *options
     )
@@ -52,7 +52,7 @@ def begun(lab: Lab, command: str, options: list[str]) -> subprocess.Popen[str]:
 
 def length(lab: Lab, command: str) -> int:
     """How many steps a clean run has."""
-    with events.recorded() as (options, log):
+    with events.event_log() as (options, log):
         process = begun(lab, command, options)
         said, _ = process.communicate(timeout=900)
         assert process.returncode == 0, said
@@ -63,7 +63,7 @@ def kill_during(lab: Lab, command: str, after: int, seconds: float) -> bool:
     """Kills the CLI so many seconds after a step of a command, or at the next step if that comes
     first; False when it had ended by then.
     """
-    with events.recorded() as (options, log):
+    with events.event_log() as (options, log):
         process = begun(lab, command, options)
         while steps(log) < after and process.poll() is None:
             time.sleep(0.02)

@@ -153,7 +153,7 @@ def ordered(lab: Lab) -> list[tuple[str, str]]:
             "--skip-preview",
             "--event-log",
             str(log),
-            env=events.KNOWN,
+            env=events.EVENT_LOG_ENVIRONMENT,
         )
         done = [json.loads(line).get("resOutputsEvent") for line in log.read_text().splitlines()]
     return [(one["metadata"]["op"], one["metadata"]["urn"].split("::")[-1]) for one in done if one]

@@ -20,7 +20,7 @@ import time
 from dataclasses import dataclass, field
 
 from ops.bootstrap import cache_dir
-from ops.engine.events import plain
+from ops.engine.events import without_colours
 from ops.saved_model import _message
 from tests.e2e.harness import Lab
 
@@ -138,7 +138,7 @@ def on_a_terminal(
             f"still running after {timeout:.0f} s:\n{shown.decode(errors='replace')}"
         )
     os.close(here)
-    return process.wait(), plain(shown.decode(errors="replace")).replace("\r\n", "\n")
+    return process.wait(), without_colours(shown.decode(errors="replace")).replace("\r\n", "\n")
 
 
 def another_model(program: pathlib.Path, source: str = "models/mine/3") -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from lab.testing.figures import measure
-from ops.engine.cloud_resources import epoch
+from ops.cloud.resources import epoch_seconds
 from ops.report import figures
 from tests.elastic.labs import Labs
 from tests.elastic.live import CLOCK, QUIET
@@ -41,7 +41,7 @@ def test_full_capacity_is_there_soon_after_the_new_nodes_are(labs: Labs) -> None
         )
     moments = ("created", "running_since")
     ordered = [
-        {name: (epoch(one[name]) - started) * CLOCK for name in moments}
+        {name: (epoch_seconds(one[name]) - started) * CLOCK for name in moments}
         for one in instances
         if one["running_since"]
     ]

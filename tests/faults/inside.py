@@ -21,7 +21,7 @@ import yaml
 from lab.controlplane.certificates import cluster_pki
 from lab.kube import BlockingKube, KubeError
 from ops.engine.cli import ROOT
-from ops.engine.cluster_objects import KEPT_AS
+from ops.engine.cluster_objects import FIELD_MANAGER_KEY
 from tests.faults import shape
 from tests.faults.apiserver import PLUGIN, ApiServer
 from tests.faults.cases import AFTER_IT, AS_SINCE_4_29, BEFORE, CLUSTER, PLUGIN_KILLED, Case
@@ -251,7 +251,7 @@ class ClusterWorld(World):
         """Objects with fields under a name that the plugin has drawn and the state does not know:
         their next change is a conflict.
         """
-        known = {keys(one)[0]: one["outputs"].get(KEPT_AS) for one in self._resources()}
+        known = {keys(one)[0]: one["outputs"].get(FIELD_MANAGER_KEY) for one in self._resources()}
         found = []
         for kind, item, _ in self._objects():
             key = (kind, item["metadata"].get("namespace", ""), item["metadata"]["name"])

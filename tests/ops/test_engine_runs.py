@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from ops.engine import duplicate_node_pools, events, pending_operations
+from ops.cloud.resources import NODE_POOL
+from ops.engine import duplicate_node_pools, events
 from ops.engine.cli import Stack
-from ops.engine.cloud_resources import NODE_POOL
 from ops.engine.events import Report
 
 POOL = {
@@ -52,10 +52,10 @@ def test_the_labs_state_is_read_from_its_file_and_secrets_stay_hidden(
     checkpoint.write_text(
         json.dumps({"version": 3, "checkpoint": {"stack": "local", "latest": latest}})
     )
-    assert pending_operations.export(Stack("local")) == {"version": 3, "deployment": latest}
+    assert Stack("local").export_state() == {"version": 3, "deployment": latest}
     assert Stack("local").outputs() == {"endpoint": "http://x", "kubeconfig": "[secret]"}
     checkpoint.write_text(json.dumps({"version": 3, "checkpoint": {"stack": "local"}}))
-    assert pending_operations.export(Stack("local")) == {"version": 3, "deployment": {}}, (
+    assert Stack("local").export_state() == {"version": 3, "deployment": {}}, (
         "a stack that was only made"
     )
 
@@ -66,9 +66,9 @@ def test_without_a_file_that_can_be_read_and_on_real_stacks_the_cli_is_asked(
 ) -> None:
     if content is not None:
         checkpoint.write_text(content)
-    assert Stack("local").saved_state() is None
+    assert Stack("local")._state_in_lab() is None
     checkpoint.write_text('{"version": 3, "checkpoint": {}}')
-    assert Stack("prod").saved_state() is None
+    assert Stack("prod")._state_in_lab() is None
 
 
 def test_what_is_made_is_told_while_the_run_goes_on(tmp_path: pathlib.Path) -> None:
@@ -81,7 +81,7 @@ def test_what_is_made_is_told_while_the_run_goes_on(tmp_path: pathlib.Path) -> N
     def line(operation: str, new: dict[str, Any] | None) -> str:
         return json.dumps({"resOutputsEvent": {"metadata": {"op": operation, "new": new}}}) + "\n"
 
-    with events.followed(log, made), log.open("w") as file:
+    with events.follow_log(log, made), log.open("w") as file:
         file.write(
             line("same", POOL) + line("delete", None) + "no JSON\n" + line("create", POOL)[:30]
         )
@@ -108,13 +108,13 @@ class Asked(Stack):
 
 def test_a_pool_is_looked_at_once_as_soon_as_it_is_made(capsys: pytest.CaptureFixture[str]) -> None:
     stack = Asked("print('[\"np2\"]')")
-    looks = duplicate_node_pools.Looks(stack, 1000.0)
-    looks.made({**POOL, "type": "alicloud:oss/bucket:Bucket"})
+    looks = duplicate_node_pools.DuplicateCheck(stack, 1000.0)
+    looks.on_created({**POOL, "type": "alicloud:oss/bucket:Bucket"})
     assert stack.questions == []
-    looks.made(POOL)
+    looks.on_created(POOL)
     (question,) = stack.questions
-    assert question[3:5] == ("c1", "inference-local-1") and json.loads(question[5]) == ["c1:np1"]
-    looks.settle(Report([], [POOL]))
+    assert question[5:7] == ("c1", "inference-local-1") and json.loads(question[7]) == ["c1:np1"]
+    looks.finish(Report([], [POOL]))
     assert (
         len(stack.questions) == 1
         and "ordered twice" in (said := capsys.readouterr().err)
@@ -126,7 +126,7 @@ def test_a_look_that_the_run_did_not_begin_is_made_at_its_end_and_one_that_fails
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     stack = Asked("raise SystemExit('no answer')")
-    duplicate_node_pools.Looks(stack, 1000.0).settle(Report([], [POOL]))
+    duplicate_node_pools.DuplicateCheck(stack, 1000.0).finish(Report([], [POOL]))
     assert len(stack.questions) == 1
     said = capsys.readouterr().err
     assert (

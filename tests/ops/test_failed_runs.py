@@ -13,9 +13,16 @@ from typing import Any
 
 import pytest
 
-from ops.engine import cluster_objects, events, orphaned_creates, pending_operations, remediation
+from ops.cloud.resources import epoch_seconds
+from ops.engine import (
+    cloud_resources,
+    cluster_objects,
+    events,
+    orphaned_creates,
+    pending_operations,
+    remediation,
+)
 from ops.engine.cli import CommandFailed, Stack
-from ops.engine.cloud_resources import epoch
 from ops.engine.run import run_operation
 
 BUCKET = (
@@ -99,7 +106,7 @@ class OneRun(Stack):
             self.state = json.loads(pathlib.Path(arguments[-1]).read_text())
         return 0
 
-    def saved_state(self) -> None:
+    def _state_in_lab(self) -> None:
         """In no file."""
 
     def capture(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -109,7 +116,7 @@ class OneRun(Stack):
 
 @pytest.fixture(autouse=True)
 def _no_lab(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ops.engine.pending_operations.release_dead", list)
+    monkeypatch.setattr("ops.engine.pending_operations.release_stale_locks", list)
 
 
 @pytest.mark.parametrize(
@@ -199,12 +206,12 @@ def test_the_cause_is_told_from_the_message(message: str, cause: str) -> None:
 def test_every_failed_resource_is_named_with_its_message_and_what_to_do(
     tmp_path: pathlib.Path,
 ) -> None:
-    report = events.read(
+    report = events.read_log(
         log_of(tmp_path, failed(BUCKET, LOST), failed(ROLE, "StatusCode: 403\n Code: NoPermission"))
     )
-    lines = remediation.explanation(report, {BUCKET: remediation.TAKEN_OVER})
+    lines = remediation.explanation(report, {BUCKET: remediation.ADOPTED})
     assert lines[1] == f"  models-bucket (alicloud:oss/bucket:Bucket), create: {LOST}"
-    assert lines[2] == f"    do: {remediation.TAKEN_OVER}"
+    assert lines[2] == f"    do: {remediation.ADOPTED}"
     assert (
         lines[3]
         == "  access-role (alicloud:ram/role:Role), create: StatusCode: 403 Code: NoPermission"
@@ -294,7 +301,7 @@ def test_the_programs_own_message_keeps_its_remedy(tmp_path: pathlib.Path) -> No
             }
         }
     ]
-    lines = remediation.explanation(events.read(log_of(tmp_path, told)))
+    lines = remediation.explanation(events.read_log(log_of(tmp_path, told)))
     assert (
         lines[1].startswith("  the program: can't look up cluster c")
         and lines[2] == "    do: run the same command again afterwards"
@@ -311,8 +318,8 @@ def test_what_exists_after_a_lost_answer_is_adopted_if_it_was_made_since_the_run
     ours: bool,
 ) -> None:
     monkeypatch.setattr(
-        orphaned_creates,
-        "made_at",
+        cloud_resources,
+        "created_at",
         lambda stack, kind, inputs: None if age is None else time.time() - age,
     )
     stack = OneRun(failed(ROLE, message, {"roleName": "r"}))
@@ -331,9 +338,9 @@ def test_when_nobody_can_be_asked_the_person_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def no_answer(stack: Stack, kind: str, inputs: dict[str, Any]) -> float:
-        raise CommandFailed(["ops.engine.cloud_resources"], 1)
+        raise CommandFailed(["ops.cloud.resources"], 1)
 
-    monkeypatch.setattr(orphaned_creates, "made_at", no_answer)
+    monkeypatch.setattr(cloud_resources, "created_at", no_answer)
     stack = OneRun(failed(BUCKET, LOST, {"bucket": "b"}))
     with pytest.raises(CommandFailed):
         run_operation(stack, "up")
@@ -343,7 +350,7 @@ def test_when_nobody_can_be_asked_the_person_is(
 def test_a_refused_creation_is_not_looked_for(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delattr(orphaned_creates, "made_at")
+    monkeypatch.delattr(cloud_resources, "created_at")
     stack = OneRun(failed(BUCKET, "StatusCode=403, ErrorCode=AccessDenied", {"bucket": "b"}))
     with pytest.raises(CommandFailed):
         run_operation(stack, "up")
@@ -378,9 +385,9 @@ def test_an_object_of_the_cluster_is_adopted_if_the_plugin_made_it_since_the_run
     found = (
         None
         if age is None
-        else cluster_objects.Made(time.time() - age, "pulumi-kubernetes-5b9b4ff1")
+        else cluster_objects.CreatedObject(time.time() - age, "pulumi-kubernetes-5b9b4ff1")
     )
-    monkeypatch.setattr(cluster_objects, "look", lambda stack, wanted: [found for _ in wanted])
+    monkeypatch.setattr(cluster_objects, "look_up", lambda stack, wanted: [found for _ in wanted])
     stack = object_failed(message)
     with pytest.raises(CommandFailed):
         run_operation(stack, "up")
@@ -399,15 +406,17 @@ def test_one_that_a_killed_run_was_making_keeps_the_name_under_which_it_was_made
     stays.
     """
 
-    def look(stack: Stack, wanted: list[dict[str, Any]]) -> list[cluster_objects.Made | None]:
+    def look(
+        stack: Stack, wanted: list[dict[str, Any]]
+    ) -> list[cluster_objects.CreatedObject | None]:
         if there is None:
             raise CommandFailed(["ops.engine.cluster_objects"], 1)
         return [
-            cluster_objects.Made(1.0, "pulumi-kubernetes-5b9b4ff1") if there else None
+            cluster_objects.CreatedObject(1.0, "pulumi-kubernetes-5b9b4ff1") if there else None
             for _ in wanted
         ]
 
-    monkeypatch.setattr(cluster_objects, "look", look)
+    monkeypatch.setattr(cluster_objects, "look_up", look)
     stack = OneRun([])
     resource = {
         "urn": INGRESS,
@@ -416,7 +425,7 @@ def test_one_that_a_killed_run_was_making_keeps_the_name_under_which_it_was_made
         "inputs": OBJECT,
     }
     stack.state["deployment"]["pending_operations"] = [{"type": "creating", "resource": resource}]
-    pending_operations.resolve_pending(stack)
+    pending_operations.settle_pending(stack)
     (held,) = stack.state["deployment"]["resources"]
     assert held["id"] == "n/entry-ingress-0a1b2c3d" and stack.refreshed == [INGRESS]
     assert held["outputs"] == (
@@ -428,7 +437,9 @@ def test_one_that_was_to_replace_another_takes_its_place_and_the_other_is_delete
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        cluster_objects, "look", lambda stack, wanted: [cluster_objects.Made(time.time())]
+        cluster_objects,
+        "look_up",
+        lambda stack, wanted: [cluster_objects.CreatedObject(time.time())],
     )
     stack = object_failed("error reading from server: EOF")
     stack.state["deployment"]["resources"] = [
@@ -442,7 +453,9 @@ def test_one_that_was_to_replace_another_takes_its_place_and_the_other_is_delete
 
 def test_what_the_state_has_under_this_id_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        cluster_objects, "look", lambda stack, wanted: [cluster_objects.Made(time.time())]
+        cluster_objects,
+        "look_up",
+        lambda stack, wanted: [cluster_objects.CreatedObject(time.time())],
     )
     stack = object_failed("error reading from server: EOF")
     known = {
@@ -459,11 +472,13 @@ def test_what_the_state_has_under_this_id_is_left_as_it_is(monkeypatch: pytest.M
 def test_a_cluster_that_does_not_answer_keeps_nothing_of_the_cloud_from_being_adopted(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def no_answer(stack: Stack, wanted: list[dict[str, Any]]) -> list[cluster_objects.Made | None]:
+    def no_answer(
+        stack: Stack, wanted: list[dict[str, Any]]
+    ) -> list[cluster_objects.CreatedObject | None]:
         raise CommandFailed(["ops.engine.cluster_objects"], 1)
 
-    monkeypatch.setattr(cluster_objects, "look", no_answer)
-    monkeypatch.setattr(orphaned_creates, "made_at", lambda stack, kind, inputs: time.time())
+    monkeypatch.setattr(cluster_objects, "look_up", no_answer)
+    monkeypatch.setattr(cloud_resources, "created_at", lambda stack, kind, inputs: time.time())
     stack = OneRun(
         [
             *failed(INGRESS, "error reading from server: EOF", OBJECT),
@@ -528,22 +543,24 @@ def test_only_what_the_plugin_made_counts_and_under_which_name_it_made_it(
     """An apply by another stack of the same object comes later; a creation since 4.29.0 has the
     name that all have.
     """
-    assert cluster_objects.made(Answers(*fields), OBJECT) == (
-        None if manager is None else cluster_objects.Made(epoch("2026-11-30T10:00:00Z"), manager)
+    assert cluster_objects.find(Answers(*fields), OBJECT) == (
+        None
+        if manager is None
+        else cluster_objects.CreatedObject(epoch_seconds("2026-11-30T10:00:00Z"), manager)
     )
     assert (
-        cluster_objects.made(
+        cluster_objects.find(
             Answers(*fields), {**OBJECT, "metadata": {"namespace": "n", "name": "another"}}
         )
         is None
     )
-    assert cluster_objects.made(Answers(*fields), {**OBJECT, "kind": "IngressClass"}) is None
+    assert cluster_objects.find(Answers(*fields), {**OBJECT, "kind": "IngressClass"}) is None
 
 
-ANSWER = json.dumps([cluster_objects.Made(12.0, "pulumi-kubernetes-5b9b4ff1"), None])
+ANSWER = json.dumps([cluster_objects.CreatedObject(12.0, "pulumi-kubernetes-5b9b4ff1"), None])
 
 
-@pytest.mark.parametrize("refused", [1, cluster_objects.LOOKS])
+@pytest.mark.parametrize("refused", [1, cluster_objects.ATTEMPTS])
 def test_a_cluster_that_does_not_answer_is_asked_again_before_it_is_given_up(
     monkeypatch: pytest.MonkeyPatch, refused: int
 ) -> None:
@@ -556,17 +573,17 @@ def test_a_cluster_that_does_not_answer_is_asked_again_before_it_is_given_up(
             command, 0 if good else 1, ANSWER if good else "", "" if good else "error: no answer"
         )
 
-    monkeypatch.setattr(cluster_objects.subprocess, "run", answer)
+    monkeypatch.setattr("ops.engine.cli.subprocess.run", answer)
     monkeypatch.setattr(cluster_objects, "PAUSE", 0.0)
-    if refused < cluster_objects.LOOKS:
-        assert cluster_objects.look(Stack("local"), [OBJECT, OBJECT]) == [
-            cluster_objects.Made(12.0, "pulumi-kubernetes-5b9b4ff1"),
+    if refused < cluster_objects.ATTEMPTS:
+        assert cluster_objects.look_up(Stack("local"), [OBJECT, OBJECT]) == [
+            cluster_objects.CreatedObject(12.0, "pulumi-kubernetes-5b9b4ff1"),
             None,
         ]
     else:
         with pytest.raises(CommandFailed):
-            cluster_objects.look(Stack("local"), [OBJECT])
-    assert len(asked) == min(refused + 1, cluster_objects.LOOKS)
+            cluster_objects.look_up(Stack("local"), [OBJECT])
+    assert len(asked) == min(refused + 1, cluster_objects.ATTEMPTS)
 
 
 def test_what_is_adopted_holds_no_secret_that_the_cli_would_have_to_decrypt() -> None:

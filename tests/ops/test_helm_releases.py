@@ -11,7 +11,13 @@ import pytest
 
 from ops.engine import helm_releases, pending_operations, remediation
 from ops.engine.cli import CommandFailed
-from ops.engine.helm_releases import Revisions, is_made, outputs, release_id, unfinished
+from ops.engine.helm_releases import (
+    Revisions,
+    blocking_revisions,
+    is_deployed,
+    release_id,
+    state_outputs,
+)
 from tests.ops.test_teardown_run import Recorded
 
 INPUTS = {
@@ -48,20 +54,20 @@ PROVIDER = {
 def test_records_that_keep_helm_from_doing_it_again_are_removed_and_no_others(
     operation: str, revisions: Revisions, removed: list[int]
 ) -> None:
-    assert unfinished(operation, revisions) == removed
+    assert blocking_revisions(operation, revisions) == removed
 
 
 def test_a_release_is_made_when_its_newest_revision_is() -> None:
     assert (
-        is_made({9: "superseded", 10: "deployed"})
-        and not is_made({})
-        and not is_made({1: "deployed", 2: "pending-upgrade"})
+        is_deployed({9: "superseded", 10: "deployed"})
+        and not is_deployed({})
+        and not is_deployed({1: "deployed", 2: "pending-upgrade"})
     )
     assert release_id({"name": "adapter"}) == "default/adapter" and release_id(INPUTS) == IDENTITY
 
 
 def test_secrets_are_not_put_into_another_secret() -> None:
-    assert json.loads(outputs(INPUTS)["__inputs"]["plaintext"]) == INPUTS
+    assert json.loads(state_outputs(INPUTS)["__inputs"]["plaintext"]) == INPUTS
     secret = {
         **INPUTS,
         "values": {
@@ -71,7 +77,7 @@ def test_secrets_are_not_put_into_another_secret() -> None:
             }
         },
     }
-    assert outputs(secret) == secret
+    assert state_outputs(secret) == secret
 
 
 class Killed(Recorded):
@@ -118,9 +124,9 @@ def test_a_killed_run_is_settled(
         assert stack.written, "the CLI has to agree first that no other run holds the stack"
         forgotten.extend(records)
 
-    monkeypatch.setattr(helm_releases, "look", lambda _, ids: dict.fromkeys(ids, revisions))
-    monkeypatch.setattr(helm_releases, "forget", forget)
-    pending_operations.resolve_pending(stack)
+    monkeypatch.setattr(helm_releases, "look_up", lambda _, ids: dict.fromkeys(ids, revisions))
+    monkeypatch.setattr(helm_releases, "delete_records", forget)
+    pending_operations.settle_pending(stack)
     (state,) = stack.written
     assert state["deployment"]["pending_operations"] == [] and forgotten == removed
     assert [one.get("id") for one in state["deployment"]["resources"][1:]] == (
@@ -137,22 +143,22 @@ def test_a_cluster_that_does_not_answer_leaves_everything_as_it_is(
     def unanswered(*_: Any) -> None:
         raise CommandFailed(["look"], 1)
 
-    monkeypatch.setattr(helm_releases, "look", unanswered)
+    monkeypatch.setattr(helm_releases, "look_up", unanswered)
     stack = Killed("creating")
     with pytest.raises(CommandFailed):
-        pending_operations.resolve_pending(stack)
+        pending_operations.settle_pending(stack)
     assert stack.written == []
 
 
 def test_of_a_cluster_that_is_gone_helm_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(helm_releases, "look", lambda *_: pytest.fail("there is nobody to ask"))
+    monkeypatch.setattr(helm_releases, "look_up", lambda *_: pytest.fail("there is nobody to ask"))
     monkeypatch.setattr(
         helm_releases,
-        "forget",
+        "delete_records",
         lambda _, records: records and pytest.fail("there is nothing to remove"),
     )
     stack = Killed("creating")
-    pending_operations.resolve_pending(stack, "kubernetes:")
+    pending_operations.settle_pending(stack, "kubernetes:")
     assert stack.written[0]["deployment"]["pending_operations"] == []
 
 

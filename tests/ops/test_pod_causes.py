@@ -222,7 +222,7 @@ def test_when_nobody_can_be_asked_the_run_still_ends_with_its_own_message(
     def refused(stack: Stack) -> dict:
         raise CommandFailed(["pulumi", "stack", "export"], 1)
 
-    monkeypatch.setattr("ops.engine.pending_operations.export", refused)
+    monkeypatch.setattr(Stack, "export_state", refused)
     monkeypatch.setattr("sys.argv", ["diagnose", "--stack", "dev"])
     assert diagnose.main() == 1
     assert "could not be asked: pulumi stack export: exit status 1" in capsys.readouterr().out

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ops.engine.pending_operations import fitted, is_half_made, put_in
+from ops.engine.checkpoint import with_adopted, with_live_references
+from ops.engine.pending_operations import is_half_created
 
 
 def resource(name: str, identity: str, **more: Any) -> dict[str, Any]:
@@ -15,7 +16,9 @@ def resource(name: str, identity: str, **more: Any) -> dict[str, Any]:
 
 
 def test_a_new_resource_comes_after_the_others() -> None:
-    assert [one["id"] for one in put_in([resource("pool", "a")], [resource("bucket", "b")])] == [
+    assert [
+        one["id"] for one in with_adopted([resource("pool", "a")], [resource("bucket", "b")])
+    ] == [
         "a",
         "b",
     ]
@@ -23,7 +26,7 @@ def test_a_new_resource_comes_after_the_others() -> None:
 
 def test_a_replacement_takes_the_place_of_what_it_replaces_which_is_deleted_later() -> None:
     known = [resource("pool", "old", protect=True), resource("deployment", "d")]
-    found = put_in(known, [resource("pool", "new")])
+    found = with_adopted(known, [resource("pool", "new")])
     assert [(one["id"], one.get("delete", False)) for one in found] == [
         ("new", False),
         ("d", False),
@@ -34,7 +37,7 @@ def test_a_replacement_takes_the_place_of_what_it_replaces_which_is_deleted_late
 
 def test_what_was_to_be_deleted_already_stays_so() -> None:
     known = [resource("pool", "older", delete=True), resource("pool", "old")]
-    found = put_in(known, [resource("pool", "new")])
+    found = with_adopted(known, [resource("pool", "new")])
     assert [(one["id"], one.get("delete", False)) for one in found] == [
         ("older", True),
         ("new", False),
@@ -56,19 +59,19 @@ def pending(**more: Any) -> dict[str, Any]:
 
 
 def test_a_pending_resource_goes_to_the_provider_that_was_made_since() -> None:
-    found = fitted(pending(), [PROVIDER])
+    found = with_live_references(pending(), [PROVIDER])
     assert found is not None and found["provider"] == f"{PROVIDER['urn']}::new"
 
 
 def test_without_a_provider_in_the_state_it_is_not_put_in() -> None:
-    assert fitted(pending(), [POOL]) is None
+    assert with_live_references(pending(), [POOL]) is None
 
 
 def test_what_it_depended_on_and_is_gone_is_no_longer_referred_to() -> None:
     gone = resource("gone", "")["urn"]
     needs = {"a": [gone], "b": [gone, POOL["urn"]], "c": None}
     wanted = pending(parent=gone, dependencies=[gone, POOL["urn"]], propertyDependencies=needs)
-    found = fitted(wanted, [PROVIDER, POOL])
+    found = with_live_references(wanted, [PROVIDER, POOL])
     assert found is not None and "parent" not in found and found["dependencies"] == [POOL["urn"]]
     assert found["propertyDependencies"] == {"a": [], "b": [POOL["urn"]], "c": []}
     assert wanted["parent"] == gone
@@ -78,7 +81,7 @@ def test_what_it_depends_on_and_is_there_stays() -> None:
     wanted = pending(
         parent=POOL["urn"], dependencies=[POOL["urn"]], provider=f"{PROVIDER['urn']}::new"
     )
-    assert fitted(wanted, [PROVIDER, POOL]) == wanted
+    assert with_live_references(wanted, [PROVIDER, POOL]) == wanted
 
 
 @pytest.mark.parametrize(
@@ -93,4 +96,4 @@ def test_what_it_depends_on_and_is_there_stays() -> None:
 def test_what_failed_after_it_had_begun_to_exist_is_half_made(
     found: dict[str, Any], half: bool
 ) -> None:
-    assert is_half_made(found) is half
+    assert is_half_created(found) is half

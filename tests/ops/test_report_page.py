@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from ops.record.cloud import Cloud
+from ops.cloud.credentials import Credentials
+from ops.record.cloud import cloud_of
 from ops.record.live import price_of
 from ops.record.log import Route, route_of, rows, rows_of_run, statement
 from ops.record.poll import Poll
@@ -207,10 +208,12 @@ def test_the_key_is_read_as_the_provider_reads_it_and_without_one_there_is_no_cl
         "ALICLOUD_REGION": "cn-beijing",
         "ALICLOUD_SECURITY_TOKEN": "t",
     }
-    assert Cloud.of(given, "cn-shanghai") == Cloud("cn-beijing", "k", "s", "t")
+    cloud = cloud_of({"region": "cn-shanghai"}, given)
+    assert cloud and (cloud.region, cloud.credentials) == ("cn-beijing", Credentials("k", "s", "t"))
     other = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "k", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "s"}
-    assert Cloud.of(other, "cn-shanghai") == Cloud("cn-shanghai", "k", "s")
-    assert Cloud.of({"ALICLOUD_ACCESS_KEY": "k"}, "cn-shanghai") is None
+    cloud = cloud_of({"region": "cn-shanghai"}, other)
+    assert cloud and (cloud.region, cloud.credentials) == ("cn-shanghai", Credentials("k", "s"))
+    assert cloud_of({"region": "cn-shanghai"}, {"ALICLOUD_ACCESS_KEY": "k"}) is None
 
 
 def test_an_instance_costs_what_the_table_says_and_a_preemptible_one_its_share() -> None:

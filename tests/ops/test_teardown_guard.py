@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from ops.cloud.client import Cloud, CloudError, Credentials, credentials, patiently
+from ops.cloud.client import Cloud, patiently
 from ops.cloud.cluster_reader import ClusterError, ClusterReader
+from ops.cloud.credentials import Credentials, find_credentials
+from ops.cloud.errors import CloudError
 from ops.engine.stack_location import StackLocation
 from ops.teardown import guard
 from ops.teardown.guard import RefusedError
@@ -195,15 +197,15 @@ def test_the_lab_s_own_stack_is_not_asked_about_unless_it_is_protected() -> None
 
 
 def test_credentials_come_under_the_provider_s_names_or_alibaba_s() -> None:
-    assert credentials({"ALICLOUD_ACCESS_KEY": "a", "ALICLOUD_SECRET_KEY": "b"}) == Credentials(
-        "a", "b"
-    )
+    assert find_credentials(
+        {}, {"ALICLOUD_ACCESS_KEY": "a", "ALICLOUD_SECRET_KEY": "b"}
+    ) == Credentials("a", "b")
     theirs = {
         "ALIBABA_CLOUD_ACCESS_KEY_ID": "a",
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "b",
         "ALIBABA_CLOUD_SECURITY_TOKEN": "c",
     }
-    assert credentials(theirs) == Credentials("a", "b", "c")
+    assert find_credentials({}, theirs) == Credentials("a", "b", "c")
 
 
 def test_only_what_may_pass_is_asked_again() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ops.engine import checkpoint, stack_location
+from ops.cloud.resources import BUCKET
+from ops.engine import stack_location
 from ops.engine.checkpoint import Checkpoint
 from ops.teardown import plan
 from ops.teardown.guard import RefusedError
@@ -92,17 +93,13 @@ def test_a_protected_bucket_stops_the_plan_until_something_says_what_becomes_of_
     ):
         plan.make(states.prod())
     assert any(
-        one.kind == checkpoint.BUCKET
-        for one in plan.make(states.prod(), keep_model=True).kept_resources
+        one.kind == BUCKET for one in plan.make(states.prod(), keep_model=True).kept_resources
     )
     assert any(
-        one.kind == checkpoint.BUCKET
-        for one in plan.make(states.prod(), keep_protected=True).kept_resources
+        one.kind == BUCKET for one in plan.make(states.prod(), keep_protected=True).kept_resources
     )
     given_up = plan.make(states.prod(), unprotect=True)
-    assert [one.kind for one in given_up.unprotect] == [
-        checkpoint.BUCKET
-    ] and given_up.kept == frozenset()
+    assert [one.kind for one in given_up.unprotect] == [BUCKET] and given_up.kept == frozenset()
 
 
 def test_what_was_adopted_is_left_in_place_without_being_asked_for() -> None:

@@ -7,8 +7,9 @@ import pathlib
 
 import pytest
 
-from ops.cloud.client import CloudError, carries, tags_of
+from ops.cloud.client import carries, tags_of
 from ops.cloud.cluster_reader import ClusterReader
+from ops.cloud.errors import CloudError
 from ops.engine.stack_location import StackLocation
 from ops.teardown import waits
 from ops.teardown.leftovers import CONSOLES, KINDS, Remains, Report, Unseen, leftover

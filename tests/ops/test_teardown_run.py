@@ -137,10 +137,10 @@ def test_a_killed_update_of_a_real_stack_is_settled_and_the_lab_s_locks_are_left
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        pending_operations, "release_dead", lambda: pytest.fail("these are the lab's")
+        pending_operations, "release_stale_locks", lambda: pytest.fail("these are the lab's")
     )
     stack = Recorded("alicloud:ram/role:Role")
-    pending_operations.settle_killed_update(stack)
+    pending_operations.settle_interrupted_run(stack)
     (state,) = stack.written
     assert [one["id"] for one in state["deployment"]["resources"]] == ["r"] and state["deployment"][
         "pending_operations"
@@ -150,7 +150,7 @@ def test_a_killed_update_of_a_real_stack_is_settled_and_the_lab_s_locks_are_left
 
 def test_of_a_cluster_that_is_gone_nothing_is_taken_up() -> None:
     stack = Recorded("kubernetes:core/v1:PersistentVolume")
-    pending_operations.settle_killed_update(stack, "kubernetes:")
+    pending_operations.settle_interrupted_run(stack, "kubernetes:")
     assert stack.written[0]["deployment"]["resources"] == [] and stack.ran[-1][0] == "stack"
 
 

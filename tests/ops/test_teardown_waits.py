@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ops.cloud.client import CloudError
+from ops.cloud.errors import CloudError
 from ops.engine.stack_location import StackLocation
 from ops.teardown.plan import STAGES
 from ops.teardown.scan_network import service_mark
