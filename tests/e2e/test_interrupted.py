@@ -105,6 +105,6 @@ def test_twice_ends_at_once_and_the_next_run_takes_up_what_was_under_way(changin
     said = goes_on(changing)
     assert "the last update was killed while it made" in said
     assert re.search(
-        r"pool-pool \(alicloud:cs/nodePool:NodePool\): (adopted as|made again)", said
+        r"pool-pool \(alicloud:cs/nodePool:NodePool\): (adopted as|created again)", said
     ), said  # ordered by then, or not yet
     assert pending(changing) == []

@@ -90,7 +90,7 @@ def test_a_key_in_the_environment_comes_before_everything_under_either_name(home
 
 
 def test_half_a_key_is_an_error_that_names_the_other_half() -> None:
-    with pytest.raises(CredentialsError, match="ALICLOUD_SECRET_KEY.* is not; no request can be"):
+    with pytest.raises(CredentialsError, match=r"ALICLOUD_SECRET_KEY.* is not; no request can be"):
         find_credentials({}, {"ALICLOUD_ACCESS_KEY": "k"})
 
 

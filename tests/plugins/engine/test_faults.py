@@ -36,4 +36,4 @@ def test_what_was_made_without_an_answer_is_neither_made_twice_nor_lost(
 def test_the_run_says_what_it_did_about_each(results: dict[str, dict[str, Any]]) -> None:
     told = "".join(results["PutBucket"]["told"])
     assert "was ordered twice, because an answer was lost" in told
-    assert told.count("its answer was lost, but it was made and is in the state now") >= 2
+    assert told.count("its answer was lost, but it was created and is in the state now") >= 2

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from lab.tests.alicloud import clients
-from lab.tests.alicloud.running import CLUSTER, Lab
-from lab.tests.alicloud.test_nodepools import create, wanted
+from lab.testing import clients
+from lab.testing.cloud import CLUSTER, CloudDouble
+from lab.testing.node_pools import create, wanted
 from ops.cloud import resources
 from ops.cloud.client import Cloud
 from ops.cloud.credentials import Credentials
@@ -17,20 +17,20 @@ from ops.cloud.errors import CloudError
 
 
 @pytest.fixture
-def cloud(lab: Lab) -> Cloud:
+def cloud(lab: CloudDouble) -> Cloud:
     """The double as a command reaches it."""
     return Cloud(clients.REGION, Credentials(*clients.keys(lab)))
 
 
 def test_a_node_pool_is_found_by_name_and_one_that_was_ordered_twice_is_deleted(
-    lab: Lab, cloud: Cloud
+    lab: CloudDouble, cloud: Cloud
 ) -> None:
     ours = create(lab, wanted("doubled", 0, 1))
     inputs = {"clusterId": CLUSTER, "nodePoolName": "doubled"}
     assert resources.find_id(cloud, resources.NODE_POOL, inputs) == f"{CLUSTER}:{ours}"
     assert resources.find_id(cloud, resources.NODE_POOL, {**inputs, "nodePoolName": "x"}) is None
     second = create(lab, wanted("doubled", 0, 1))
-    with pytest.raises(CloudError, match="there are 2 of this name.*ambiguous which one"):
+    with pytest.raises(CloudError, match=r"there are 2 of this name.*ambiguous which one"):
         resources.find_id(cloud, resources.NODE_POOL, inputs)
 
     def deleted(ours: set[str], since: float) -> list[str]:
