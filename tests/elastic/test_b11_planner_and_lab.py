@@ -54,4 +54,6 @@ def test_the_planner_says_what_the_lab_does_within_its_bounds(labs: Labs) -> Non
         ("cost, CNY", "planner against the lab: % of cost"),
         ("in time, %", "planner against the lab: points in time"),
     ):
-        measure(name, abs(float(re.search(rf"{line}.* ([+-][0-9.]+) ", done.stdout)[1])))
+        shown = re.search(rf"{line}.* ([+-][0-9.]+) ", done.stdout)
+        assert shown, f"no line {line!r} in:\n{done.stdout}"
+        measure(name, abs(float(shown[1])))

@@ -20,7 +20,8 @@ class Hub:
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
-            def log_message(self, *_: Any) -> None: ...
+            def log_message(self, format: str, *args: Any) -> None:
+                """Nothing."""
 
             def answer(self) -> None:
                 body = json.loads(

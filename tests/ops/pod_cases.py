@@ -4,6 +4,7 @@ words that kubelet, containerd, the OSS driver, the schedulers, TensorFlow Servi
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,9 +108,9 @@ class Case:
     cause: str
     remedy: str
     status: Object | None = None
-    events: list[Object] = field(default_factory=list)
+    events: Sequence[Mapping[str, Any]] = ()
     log: str = ""
-    orders: list[Object] = field(default_factory=list)
+    orders: Sequence[Mapping[str, Any]] = ()
     node: str = NODE
     more: Object = field(default_factory=dict)
     said: str = ""
@@ -119,9 +120,9 @@ class Case:
     def evidence(self) -> Evidence:
         """As it is collected."""
         logs = {f"{POD}/serving": self.log} if self.log else {}
-        pods = [pod(self.status, self.node, **self.more)]
+        pods: list[Mapping[str, Any]] = [pod(self.status, self.node, **self.more)]
         return Evidence(
-            [deployment()], [replica_set()], pods, self.events, logs=logs, orders=self.orders
+            [deployment()], [replica_set()], pods, [*self.events], logs=logs, orders=[*self.orders]
         )
 
 

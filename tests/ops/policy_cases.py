@@ -266,7 +266,8 @@ CASES: Cases = {
             (
                 [
                     ingress(
-                        **{"alb.ingress.kubernetes.io/listen-ports": '[{"HTTP":80},{"HTTPS":443}]'}
+                        True,
+                        **{"alb.ingress.kubernetes.io/listen-ports": '[{"HTTP":80},{"HTTPS":443}]'},
                     )
                 ],
                 "plain HTTP",

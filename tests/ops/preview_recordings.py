@@ -35,7 +35,7 @@ RECORDINGS: dict[str, tuple[str, Settings | None]] = {
     "pool-replaced": ("staging", {"nodePool": {"generation": 2}}),
     "warm-nodes-deleted": ("prod", {"headroom": {"nodes": 0}}),
     "bad-settings": ("prod", {"nodePool": {"minSize": 40, "vswitchIds": []}}),
-    "namespace-renamed": ("staging", {"namespace": "serving"}),  # type: ignore[dict-item]
+    "namespace-renamed": ("staging", {"namespace": "serving"}),  # type: ignore[dict-item]  # a setting of a stack, no group
 }
 """Name: stack and changed settings; None: nothing to compare with."""
 

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -247,7 +248,7 @@ class Interrupted(subprocess.Popen):
 
     def __init__(self, *_: object, **__: object) -> None:
         super().__init__([sys.executable, "-c", "import time; time.sleep(60)"])
-        self.stdout = self
+        self.stdout: Any = self
 
     def readline(self) -> str:
         """What `Session` waits for."""

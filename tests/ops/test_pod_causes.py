@@ -4,6 +4,9 @@ what is healthy.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from lab.kubelet import registry
@@ -75,7 +78,7 @@ def test_as_many_ways_as_are_promised_each_with_a_cause_of_its_own() -> None:
 
 
 def test_a_pod_that_has_got_over_its_trouble_is_not_spoken_of() -> None:
-    old = [
+    old: list[Mapping[str, Any]] = [
         event("FailedMount", "MountVolume.SetUp failed: AccessDenied"),
         event("Failed", "Failed to pull image: not found"),
     ]
@@ -115,9 +118,8 @@ def test_pods_of_earlier_templates_and_placeholders_are_not_spoken_of() -> None:
 
 def test_the_same_cause_is_told_once() -> None:
     status = pull("not found")["status"]
-    three = [pod(waiting("ErrImagePull", "x: not found"), name=name) for name in ("a", "b")] + [
-        pod(status, name="c")
-    ]
+    unpulled = [pod(waiting("ErrImagePull", "x: not found"), name=name) for name in ("a", "b")]
+    three: list[Mapping[str, Any]] = [*unpulled, pod(status, name="c")]
     found = findings(Evidence([deployment()], [replica_set()], three, []))
     assert next(one.subject for one in found).endswith("(and 1 more)") and len(found) == 2
 
@@ -190,14 +192,14 @@ def test_a_log_that_ends_within_a_load_is_read_again_until_it_says_how_the_load_
 
 
 def test_a_run_that_says_nothing_yet_is_told_by_the_run_before() -> None:
+    def waited(seconds: float) -> None:
+        pytest.fail(f"waited {seconds} s")
+
     for current in ("", BEGUN):
-        assert (
-            diagnose._log(Node(current, before=REFUSED), "/log", "serving", True, pytest.fail)
-            == REFUSED
-        )
-    assert (
-        diagnose._log(Node(REFUSED, before="old"), "/log", "serving", True, pytest.fail) == REFUSED
-    )
+        node = Node(current, before=REFUSED)
+        assert diagnose._log(node, "/log", "serving", True, waited) == REFUSED
+    node = Node(REFUSED, before="old")
+    assert diagnose._log(node, "/log", "serving", True, waited) == REFUSED
 
 
 def test_the_log_of_the_run_before_is_there_when_the_container_has_ended() -> None:

@@ -173,6 +173,7 @@ def test_a_live_stacks_answers_are_those_of_the_route_its_hpa_counts() -> None:
         }
     }
     route = route_of(hpa)
+    assert route is not None
     assert route == Route("k8s-log-c1", "alb_ingress", "slb_pool_name", "inference-bert-8501")
     assert statement(route, 0.5).startswith(
         "* and slb_pool_name: inference-bert-8501 | SELECT __time__ as t, count(1) as count, "

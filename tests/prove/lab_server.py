@@ -241,10 +241,14 @@ Pairs = Iterator[tuple[str, np.ndarray, np.ndarray]]
 """Name, the server's value, TensorFlow's."""
 
 
+def _serialized(message: Any) -> bytes:
+    return message.SerializeToString()
+
+
 def _call(channel: grpc.Channel, method: str, request: Any, answer: str) -> Any:
     stub = channel.unary_unary(
         f"/tensorflow.serving.PredictionService/{method}",
-        request_serializer=lambda sent: sent.SerializeToString(),
+        request_serializer=_serialized,
         response_deserializer=protos.cls(answer).FromString,
     )
     return stub(request, timeout=SECONDS)

@@ -156,9 +156,8 @@ class RecordingMonitor(mocks.MockMonitor):
             return resource_pb2.ResourceInvokeResponse(
                 failures=[provider_pb2.CheckFailure(property="", reason=str(error))]
             )
-        return resource_pb2.ResourceInvokeResponse(
-            **{"return": json_format.ParseDict(answer, Struct())}
-        )
+        values: dict[str, Any] = {"return": json_format.ParseDict(answer, Struct())}
+        return resource_pb2.ResourceInvokeResponse(**values)
 
 
 def registered(request: Any, urn: str) -> Registered:

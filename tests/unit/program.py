@@ -156,15 +156,17 @@ def run(
             stack=stack,
             dry_run=preview,
         )
-        mock.callbacks = Hooks()  # type: ignore[assignment]
+        mock.callbacks = Hooks()  # type: ignore[assignment]  # records the hooks' registrations
         settings.configure(mock)
-        settings.set_root_resource(None)  # type: ignore[arg-type]
+        settings.set_root_resource(None)  # type: ignore[arg-type]  # none yet
         engine_config.set_all_config(
             stack_values(stack, changes), [f"{PROJECT}:{key}" for key in secret]
         )
-        loop.run_until_complete(
-            run_in_stack(lambda: runpy.run_path(str(ROOT / "__main__.py")) and None)
-        )
+
+        def program() -> None:
+            runpy.run_path(str(ROOT / "__main__.py"))
+
+        loop.run_until_complete(run_in_stack(program))
     finally:
         _settle(loop)
         asyncio.set_event_loop(asyncio.new_event_loop())
@@ -177,7 +179,7 @@ def _settle(loop: asyncio.AbstractEventLoop) -> None:
     for task in pending:
         task.cancel()
     loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
-    settings.SETTINGS.outputs.clear()
+    vars(settings)["SETTINGS"].outputs.clear()
     loop.close()
 
 

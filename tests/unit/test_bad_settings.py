@@ -113,7 +113,7 @@ def test_prod_asks_for_its_users_first() -> None:
 def test_settings_can_not_be_changed_after_loading() -> None:
     settings = check({})
     with pytest.raises(ValueError):
-        settings.node_pool.max_size = 3  # type: ignore[misc]
+        settings.node_pool.max_size = 3  # type: ignore[misc]  # frozen: that is the test
 
 
 def test_what_the_command_line_turns_into_numbers_and_truth_values_is_taken_as_text() -> None:

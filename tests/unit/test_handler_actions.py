@@ -93,7 +93,7 @@ class Server:
 
 def executor(server: Server) -> Executor:
     """An executor on that server."""
-    return Executor(server, config(), lambda key, value: None)  # type: ignore[arg-type]
+    return Executor(server, config(), lambda key, value: None)  # type: ignore[arg-type]  # a stand-in for the API server
 
 
 PODS = "/api/v1/namespaces/inference/pods"
@@ -241,7 +241,7 @@ def test_an_informer_starts_again_from_a_list_when_its_version_is_too_old() -> N
         ],
         ApiError(410, "watch", "too old"),
     ]
-    informer = Informer(server, "/pods", {}, lambda raw: raw["metadata"]["name"], changed)  # type: ignore[arg-type]
+    informer = Informer(server, "/pods", {}, lambda raw: raw["metadata"]["name"], changed)  # type: ignore[arg-type]  # a stand-in for the API server
     informer.start()
     deadline = time.monotonic() + 30
     while [version for method, _, version in server.calls if method == "WATCH"][:3] != [
@@ -260,7 +260,7 @@ def test_an_informer_starts_again_from_a_list_when_its_version_is_too_old() -> N
 
 def lease_of(server: Server, identity: str) -> lease.Lease:
     """A replica that competes for the Lease."""
-    return lease.Lease(server, config(), identity, threading.Event())  # type: ignore[arg-type]
+    return lease.Lease(server, config(), identity, threading.Event())  # type: ignore[arg-type]  # a stand-in for the API server
 
 
 def test_of_two_replicas_one_acts_and_the_other_takes_over_when_it_lets_go() -> None:

@@ -5,7 +5,7 @@ import dataclasses
 import importlib
 import inspect
 from collections.abc import Iterator
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import pytest
 from pydantic import BaseModel
@@ -25,11 +25,11 @@ MODULES = [
     for path in sorted((ROOT / "components").rglob("*.py"))
     if path.stem != "__init__"
 ]
-ARGS = {
+ARGS: set[type[Any]] = {
     kind
     for module in MODULES
     for name, kind in vars(module).items()
-    if name.endswith("Args") and dataclasses.is_dataclass(kind)
+    if name.endswith("Args") and isinstance(kind, type) and dataclasses.is_dataclass(kind)
 }
 
 
@@ -47,11 +47,13 @@ def test_there_is_one_args_class_per_component() -> None:
 
 
 @pytest.mark.parametrize(
-    "args", sorted(ARGS, key=lambda kind: kind.__name__), ids=lambda kind: kind.__name__
+    "args", [pytest.param(kind, id=kind.__name__) for kind in sorted(ARGS, key=str)]
 )
-def test_args_are_frozen_and_every_field_has_a_docstring(args: type) -> None:
-    assert args.__dataclass_params__.frozen  # type: ignore[attr-defined]
-    body = ast.parse(inspect.getsource(args)).body[0].body  # type: ignore[attr-defined]
+def test_args_are_frozen_and_every_field_has_a_docstring(args: type[Any]) -> None:
+    assert args.__dataclass_params__.frozen
+    (declared,) = ast.parse(inspect.getsource(args)).body
+    assert isinstance(declared, ast.ClassDef)
+    body = declared.body
     for statement, follower in zip(body, [*body[1:], None], strict=True):
         if isinstance(statement, ast.AnnAssign):
             documented = (

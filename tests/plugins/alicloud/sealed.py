@@ -112,7 +112,7 @@ class _Runner:
         try:
             self._do(plugin, step)
         except grpc.RpcError as failure:
-            error = failure.details()  # type: ignore[attr-defined]
+            error = failure.details()  # type: ignore[attr-defined]  # an RpcError is a Call as well
         state = self._resources.get(step.name, ("", "", {}))
         return {
             "phase": title,

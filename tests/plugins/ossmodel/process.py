@@ -60,10 +60,10 @@ class Failure(Exception):
     """A call that the plugin refused: the message, and the partial state if there is one."""
 
     def __init__(self, error: grpc.RpcError) -> None:
-        self.message: str = error.details()  # type: ignore[attr-defined]
-        self.code = error.code()  # type: ignore[attr-defined]
+        self.message: str = error.details()  # type: ignore[attr-defined]  # an RpcError is a Call as well
+        self.code = error.code()  # type: ignore[attr-defined]  # an RpcError is a Call as well
         self.partial: provider_pb2.ErrorResourceInitFailed | None = None
-        for key, value in error.trailing_metadata() or ():  # type: ignore[attr-defined]
+        for key, value in error.trailing_metadata() or ():  # type: ignore[attr-defined]  # an RpcError is a Call as well
             if key == "grpc-status-details-bin":
                 detail = provider_pb2.ErrorResourceInitFailed()
                 if status_pb2.Status.FromString(value).details[0].Unpack(detail):

@@ -365,7 +365,9 @@ def test_an_empty_file_that_serving_reads_as_its_default_is_accepted(
     """TensorFlow Serving takes an empty assets.extra/saved_model_config.pb for a configuration
     without settings.
     """
-    directory = savedmodels.make(tmp_path, **{"assets.extra__saved_model_config.pb": b""})
+    directory = savedmodels.make(tmp_path)
+    (directory / "assets.extra").mkdir()
+    (directory / "assets.extra" / "saved_model_config.pb").touch()
     assert offline.check({**GOOD, "source": str(directory)})[1] == []
 
 
