@@ -23,8 +23,8 @@ COMPLETE = (
     "settings.core.stack_file.StackFileError",
     "ops.bootstrap.InstallError",
     "ops.offline.workspace.OfflineError",
-    "ops.preview_comment.document.PreviewFormatError",
-    "policy.environment.PolicyEnvironmentError",
+    "ops.engine.previews.PreviewFormatError",
+    "ops.policy_environment.PolicyEnvironmentError",
 )
 """Exceptions whose text is the whole message. By name: a command that does not use such a module
 need not load it.

@@ -77,7 +77,7 @@ def offline(options: argparse.Namespace) -> int:
     from lab.toolchain import ToolchainError  # noqa: PLC0415 - 0.2 s that only --offline needs
     from ops.offline import run  # noqa: PLC0415 - 0.2 s that only --offline needs
     from ops.offline.workspace import OfflineError  # noqa: PLC0415 - 0.2 s that only --offline needs
-    from policy.environment import PolicyEnvironmentError  # noqa: PLC0415 - 0.2 s that only --offline needs
+    from ops.policy_environment import PolicyEnvironmentError  # noqa: PLC0415 - 0.2 s that only --offline needs
 
     try:
         found = run.preview(options.stack, options.base, policies=options.policies)
@@ -92,7 +92,7 @@ def offline(options: argparse.Namespace) -> int:
 
 def summary(stack: str, code: int, document: str, base: str) -> str:
     """The preview's counts as one line, after a line for each error and each policy violation."""
-    from ops.preview_comment.document import Preview, PreviewFormatError, parse  # noqa: PLC0415 - 0.2 s that only --offline needs
+    from ops.engine.previews import Preview, PreviewFormatError, parse  # noqa: PLC0415 - 0.2 s that only --offline needs
 
     try:
         preview = parse(document)

@@ -36,7 +36,7 @@ from ops.engine.cli import (
     own_temporary_directory,
     require_cli,
 )
-from ops.preview_comment.document import PreviewFormatError
+from ops.engine.previews import PreviewFormatError
 
 DIFFERENT = 7
 PROGRESS = 5.0

@@ -12,7 +12,7 @@ from typing import Any
 
 from ops.drift.events import Events, Read
 from ops.drift.owners import owner, reported
-from ops.preview_comment.document import State, Step
+from ops.engine.previews import State, Step
 from ops.preview_comment.paths import ABSENT, compare, joined, look_up
 from ops.preview_comment.redact import SENTINEL, redacted
 

@@ -8,7 +8,8 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ops.preview_comment.document import Message, PreviewFormatError, State, Step, parse
+from ops.engine.previews import Message, PreviewFormatError, State, Step, parse
+from ops.engine.urns import type_of
 from ops.preview_comment.paths import parts
 
 _BRIDGE_KEYS = frozenset({"__defaults", "__meta"})
@@ -106,9 +107,7 @@ def _bridged(urn: str) -> bool:
     """Whether a URN names a resource of a bridged plugin:
     `urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME`.
     """
-    return urn.split("::")[2:3] != [] and urn.split("::")[2].rsplit("$", maxsplit=1)[-1].startswith(
-        _BRIDGED
-    )
+    return type_of(urn).startswith(_BRIDGED)
 
 
 def _without_bridge_keys(value: Any) -> Any:

@@ -14,6 +14,8 @@ import json
 import uuid
 from typing import Any
 
+from ops.engine.urns import name_of, provider_reference, provider_urn, type_of
+
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """How the CLI writes a value that is known only after the deployment."""
 Resource = dict[str, Any]
@@ -78,9 +80,9 @@ def _default_providers(planned: list[Resource]) -> list[Resource]:
     known = {resource["urn"] for resource in planned}
     found: dict[str, Resource] = {}
     for resource in planned:
-        urn = (resource.get("provider") or "").rpartition("::")[0]
+        urn = provider_urn(resource.get("provider"))
         if urn and urn not in known:
-            kind, name = urn.split("::")[2:4]
+            kind, name = type_of(urn), name_of(urn)
             version = name.removeprefix("default_").replace("_", ".") if "_" in name else None
             inputs = {"__internal": {}, **({"version": version} if version else {})}
             found[urn] = {"urn": urn, "custom": True, "type": kind, "inputs": inputs}
@@ -95,8 +97,8 @@ def _made(resource: Resource) -> Resource:
         if key not in ("stackTrace", "sourcePosition", "pendingReplacement")
     }
     if resource.get("provider"):
-        urn = resource["provider"].rpartition("::")[0]
-        kept["provider"] = f"{urn}::{_provider_id(urn)}"
+        urn = provider_urn(resource["provider"])
+        kept["provider"] = provider_reference(urn, _provider_id(urn))
     if not resource.get("custom"):
         return kept
     inputs = resource.get("inputs") or {}
@@ -122,7 +124,7 @@ def _id(resource: Resource, inputs: dict[str, Any]) -> str:
     for key in ("bucket", "roleName", "policyName", "clusterId"):
         if isinstance(inputs.get(key), str):
             return inputs[key]
-    return resource["urn"].split("::")[-1]
+    return name_of(resource["urn"])
 
 
 def _outputs(kind: str, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -170,7 +172,7 @@ def _ordered(resources: list[Resource]) -> list[Resource]:
             return
         needs = [
             resource.get("parent"),
-            (resource.get("provider") or "").rpartition("::")[0],
+            provider_urn(resource.get("provider")),
             *(resource.get("dependencies") or ()),
         ]
         needs += [

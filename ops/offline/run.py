@@ -15,7 +15,7 @@ from typing import Any
 from ops.engine.cli import ROOT
 from ops.offline import baseline
 from ops.offline.workspace import OfflineError, Workspace, read_settings
-from policy.environment import PACK, ensure
+from ops.policy_environment import PACK, ensure
 
 PREVIEW = ("preview", "--json", "--show-sames")
 ROUNDS = 3

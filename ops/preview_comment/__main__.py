@@ -8,8 +8,8 @@ import argparse
 import pathlib
 import sys
 
+from ops.engine.previews import Preview, PreviewFormatError, parse
 from ops.preview_comment import build, page, policies, post
-from ops.preview_comment.document import Preview, PreviewFormatError, parse
 from ops.preview_comment.render import CommentInput, marker, render
 
 
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
         "--policy",
         type=pathlib.Path,
         metavar="POLICY.json",
-        help="what `python -m policy --json` wrote",
+        help="what `python -m ops.policy_check --json` wrote",
     )
     parser.add_argument(
         "--failed",

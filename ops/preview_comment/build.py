@@ -15,8 +15,8 @@ import pathlib
 import sys
 from typing import Any
 
+from ops.engine.previews import Preview, PreviewFormatError, parse
 from ops.preview_comment import policies, post
-from ops.preview_comment.document import Preview, PreviewFormatError, parse
 from ops.preview_comment.github import GitHub, GitHubError
 from ops.preview_comment.render import CommentInput, marker, render
 
@@ -41,9 +41,9 @@ def build(arguments: list[str]) -> int:
     parser.add_argument("--out", type=pathlib.Path, required=True, metavar="DIRECTORY")
     options = parser.parse_args(arguments)
     from lab.toolchain import ToolchainError  # noqa: PLC0415 - 0.2 s that only --offline needs
+    from ops import policy_check  # noqa: PLC0415 - publish runs where nothing is installed
     from ops.offline import run  # noqa: PLC0415 - 0.2 s that only --offline needs
     from ops.offline.workspace import OfflineError  # noqa: PLC0415 - 0.2 s that only --offline needs
-    from policy import check  # noqa: PLC0415 - publish runs where nothing is installed
 
     marker(options.stack)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def build(arguments: list[str]) -> int:
     code = found.code
     if code == 0:
         preview = str(options.out / "preview.json")
-        code = check.main(
+        code = policy_check.main(
             [preview, "--stack", options.stack, "--json", str(options.out / "policy.json")]
         )
     facts = {"stack": options.stack, "failed": found.code != 0, "base": found.base}

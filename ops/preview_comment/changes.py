@@ -6,7 +6,7 @@ import difflib
 import json
 from typing import Any
 
-from ops.preview_comment.document import UNKNOWN, State, Step
+from ops.engine.previews import UNKNOWN, State, Step
 from ops.preview_comment.paths import ABSENT, compare, look_up
 from ops.preview_comment.redact import HIDDEN, redacted, scrub
 

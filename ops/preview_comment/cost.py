@@ -8,8 +8,8 @@ from typing import Any
 
 from interruption_handler.pool_sizing import on_demand_nodes
 from lab.alicloud.catalog import SPOT_FRACTION
+from ops.engine.previews import Preview, State, Step
 from ops.plan.prices import TABLE, Prices, load
-from ops.preview_comment.document import Preview, State, Step
 from ops.preview_comment.markdown import code, line
 
 POOL = "alicloud:cs/nodePool:NodePool"

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ops.engine.previews import Step
 from ops.preview_comment.changes import shown_inputs
-from ops.preview_comment.document import Step
 from ops.preview_comment.markdown import code
 
 REMOVALS = ("replace", "delete", "delete-replaced", "create-replacement", "import-replacement")

@@ -1,5 +1,5 @@
-"""What the policies say of the preview: ours (`python -m policy --json`) and the CLI's own policy
-host's, in one list.
+"""What the policies say of the preview: ours (`python -m ops.policy_check --json`) and the CLI's
+own policy host's, in one list.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from ops.preview_comment.document import Preview, PreviewFormatError
+from ops.engine.previews import Preview, PreviewFormatError
+from ops.engine.urns import name_of
 from ops.preview_comment.markdown import code
 from ops.preview_comment.redact import scrub
 
@@ -43,8 +44,8 @@ class Results:
 
 
 def gather(preview: Preview, text: str = "") -> Results:
-    """Both sources together. Raises PreviewFormatError when the text isn't what `python -m policy
-    --json` writes.
+    """Both sources together. Raises PreviewFormatError when the text isn't what
+    `python -m ops.policy_check --json` writes.
     """
     reported = [_from_event(one) for one in preview.violations]
     if not text.strip():
@@ -55,7 +56,7 @@ def gather(preview: Preview, text: str = "") -> Results:
         counts = (int(data["policies"]), int(data["resources"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PreviewFormatError(
-            f"the policy results can't be read ({error}): expected what `python -m policy --json FILE` writes"
+            f"the policy results can't be read ({error}): expected what `python -m ops.policy_check --json FILE` writes"
         ) from None
     return Results((*own, *reported), *counts, ran=True)
 
@@ -76,7 +77,7 @@ def _from_event(raw: dict[str, Any]) -> Violation:
     return Violation(
         str(raw.get("policyName", "")),
         mandatory,
-        urn.rsplit("::", maxsplit=1)[-1],
+        name_of(urn),
         str(raw.get("message", "")),
     )
 

@@ -8,8 +8,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
+from ops.engine.previews import Preview, Step
 from ops.preview_comment import changes, cost, policies
-from ops.preview_comment.document import Preview, Step
 from ops.preview_comment.losses import Loss, interruptions, is_loss, losses
 from ops.preview_comment.markdown import code, details, fenced, line, summary
 from ops.preview_comment.redact import scrub

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 
 from ops.cloud.resources import BUCKET, MANAGED_CLUSTER, NODE_POOL
 from ops.engine.checkpoint import NAMESPACE, PROVIDER, Checkpoint, Resource
+from ops.engine.previews import State
 from ops.engine.stack_location import StackLocation
 from ops.plan.prices import load
 from ops.preview_comment.cost import HOURS, Range, of_pool
-from ops.preview_comment.document import State
 from ops.preview_comment.losses import LOST
 from ops.teardown.guard import RefusedError
 from ops.teardown.leftovers import SCAN_NAMES, kind_of

@@ -10,8 +10,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from ops.engine.previews import UNKNOWN, parse
 from ops.preview_comment import policies
-from ops.preview_comment.document import UNKNOWN, parse
 from ops.preview_comment.redact import SENTINEL
 from ops.preview_comment.render import CommentInput, render
 from tests.ops.preview_recordings import DIRECTORY, read, recorded
@@ -164,7 +164,7 @@ def hostile() -> str:
 
 
 def results(*violations: tuple[str, str, str, str, str]) -> str:
-    """What `python -m policy --json` writes."""
+    """What `python -m ops.policy_check --json` writes."""
     keys = ("policy", "level", "resource", "message", "waiver")
     return json.dumps(
         {

@@ -10,7 +10,7 @@ from ops.drift.__main__ import report
 from ops.drift.compare import Difference, differences, is_real, is_settled, without_program
 from ops.drift.events import events
 from ops.drift.owners import reported
-from ops.preview_comment.document import PreviewFormatError
+from ops.engine.previews import PreviewFormatError
 from ops.preview_comment.redact import SENTINEL
 from tests.ops.drift_recordings import read as read_recording
 

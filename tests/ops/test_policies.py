@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from lab.testing.figures import figure
-from policy import check, waivers
+from ops import policy_check
+from policy import waivers
 from policy.resources import Deployment, Resource
 from policy.rule import ADVISORY
 from policy.rules import ALL
@@ -107,7 +108,7 @@ def of_stack(stack: str) -> Deployment:
 def test_every_stack_keeps_every_policy_or_says_why_not(stack: str) -> None:
     deployment = of_stack(stack)
     assert len(deployment.resources) > 20
-    violations = check.judge(deployment, waivers.load(policies=RULES))
+    violations = policy_check.judge(deployment, waivers.load(policies=RULES))
     assert [one.as_dict() for one in violations if not one.waiver] == []
 
 
@@ -115,7 +116,7 @@ def test_no_waiver_is_left_over() -> None:
     used = {
         (one.rule.name, stack, one.resource.name)
         for stack in STACKS
-        for one in check.judge(of_stack(stack), waivers.load())
+        for one in policy_check.judge(of_stack(stack), waivers.load())
     }
     written = {(one.policy, stack, one.resource) for one in waivers.load() for stack in one.stacks}
     assert written and written <= used
@@ -123,7 +124,7 @@ def test_no_waiver_is_left_over() -> None:
 
 def test_prod_of_this_repository_without_protection_is_refused() -> None:
     resources = [Resource(one.urn, one.inputs, protect=False) for one in of_stack("prod").resources]
-    found = check.judge(Deployment("prod", tuple(resources)), waivers.load())
+    found = policy_check.judge(Deployment("prod", tuple(resources)), waivers.load())
     assert [one.rule.name for one in found if one.blocking] == ["stateful-is-protected"]
 
 
@@ -167,7 +168,7 @@ def test_a_waiver_that_waives_too_much_is_refused(
 def run(tmp_path: Path, text: str, *arguments: str, stack: str = "prod") -> int:
     path = tmp_path / "preview.json"
     path.write_text(text)
-    return check.main([str(path), "--stack", stack, *arguments])
+    return policy_check.main([str(path), "--stack", stack, *arguments])
 
 
 def document(*resources: Resource) -> str:

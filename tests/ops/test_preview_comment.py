@@ -9,9 +9,9 @@ from markdown_it import MarkdownIt
 
 from lab.testing.figures import figure
 from ops.engine.cli import ROOT
+from ops.engine.previews import PreviewFormatError, parse
 from ops.preview_comment import __main__ as command
 from ops.preview_comment.changes import lines
-from ops.preview_comment.document import PreviewFormatError, parse
 from ops.preview_comment.losses import LOST
 from ops.preview_comment.redact import redacted, scrub
 from ops.preview_comment.render import LIMIT, marker, render

@@ -189,7 +189,7 @@ def test_every_command_the_workflows_run_exists() -> None:
         set(re.findall(r"python3? -m ([\w.]+)", shell)),
         set(re.findall(r"^make ([\w-]+)", shell, re.MULTILINE)),
     )
-    assert {"ops.preview_comment", "policy.environment"} <= modules and {
+    assert {"ops.preview_comment", "ops.policy_environment"} <= modules and {
         "lint",
         "environment",
         "test",

@@ -12,8 +12,8 @@ import sys
 import pytest
 
 from lab.testing.figures import figure
+from ops.engine.previews import parse
 from ops.offline import run
-from ops.preview_comment.document import parse
 from tests.e2e.harness import Lab
 from tests.ops.test_offline_previews import sealed
 from tests.unit.golden_trees import STACKS

@@ -15,12 +15,12 @@ from interruption_handler import pool_sizing
 from interruption_handler.capacity_mix import surplus
 from interruption_handler.config import CapacityMix
 from lab.alicloud.elastic import on_demand_share
+from ops.engine.previews import State
 from ops.plan.batch import build
 from ops.plan.keys import default
 from ops.plan.model_parameters import ModelParameters
 from ops.plan.prices import Prices
 from ops.preview_comment.cost import POOL, of_pool
-from ops.preview_comment.document import State
 from policy.resources import Resource
 from policy.rules import pool as pool_policy
 from settings import load

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from ops.engine.cli import LAB_STACK, ROOT
+from ops.engine.previews import Preview, parse
 from ops.offline.workspace import Workspace, read_settings, write_settings
-from ops.preview_comment.document import Preview, parse
 from ops.preview_comment.losses import LOST
 from tests.plugins.engine import states
 

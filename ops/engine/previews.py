@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ops.engine.urns import name_of, type_of
+
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """How the CLI writes a value that is known only after the deployment."""
 
@@ -62,12 +64,12 @@ class Step:
     @property
     def kind(self) -> str:
         """Type token, such as alicloud:oss/bucket:Bucket."""
-        return (self.urn.split("::") + [""] * 4)[2].rpartition("$")[2]
+        return type_of(self.urn)
 
     @property
     def name(self) -> str:
         """Logical name: the last part of the URN."""
-        return self.urn.split("::", 3)[-1]
+        return name_of(self.urn)
 
 
 @dataclass(frozen=True)

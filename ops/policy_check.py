@@ -1,5 +1,5 @@
-"""`python -m policy PREVIEW.json --stack prod`: checks every rule against every resource of a
-preview. Exit status 1 when a mandatory rule is violated.
+"""`python -m ops.policy_check PREVIEW.json --stack prod`: checks every rule against every resource
+of a preview. Exit status 1 when a mandatory rule is violated.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from ops.preview_comment.document import Preview, PreviewFormatError, parse
+from ops.engine.previews import Preview, PreviewFormatError, parse
 from policy.resources import Deployment, Resource
 from policy.rule import MANDATORY, Rule
 from policy.rules import ALL
@@ -90,7 +90,7 @@ def main(arguments: list[str]) -> int:
     """Checks a preview and prints the violations; returns 1 when one blocks or an input cannot be
     read.
     """
-    parser = argparse.ArgumentParser(prog="python -m policy", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m ops.policy_check", description=__doc__)
     parser.add_argument(
         "preview",
         type=pathlib.Path,
@@ -135,3 +135,7 @@ def report(deployment: Deployment, violations: list[Violation]) -> str:
     blocking = sum(one.blocking for one in violations)
     tally = f"{deployment.stack}: {len(ALL)} policies over {len(deployment.resources)} resources: {blocking} broken"
     return "\n".join([*lines, f"{tally}, {len(violations) - blocking} waived or advice"])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,5 +1,5 @@
-"""`python -m policy.environment`: the Python environment in which the CLI runs the pack, made once
-per set of locked packages.
+"""`python -m ops.policy_environment`: the Python environment in which the CLI runs the policy pack,
+made once per set of locked packages.
 
 It is apart from the project's: pulumi-policy 1.21.0 asks for protobuf 5, the program is verified on
 protobuf 6.
@@ -13,7 +13,7 @@ import sys
 
 from ops import bootstrap
 
-PACK = pathlib.Path(__file__).resolve().parent
+PACK = pathlib.Path(__file__).resolve().parent.parent / "policy"
 LOCK = PACK / "requirements.lock"
 
 
