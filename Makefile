@@ -39,8 +39,8 @@ drift: environment     ## what differs from what was deployed, autoscalers' diff
 smoke: environment     ## ask the running endpoint for one prediction
 	@$(IN) -m ops.smoke --stack $(STACK)
 
-status: environment    ## what runs, where, since when, how much memory; which tools and plugins, from where
-	@$(IN) -m lab status
+status: environment    ## what runs, where, since when, how much memory; which tools, from where; ALL=1: every lab of this machine
+	@$(IN) -m lab status $(if $(ALL),--all)
 
 shell: environment     ## a shell in which pulumi, kubectl and curl work against the lab
 	@$(IN) -m lab shell
