@@ -69,7 +69,9 @@ class Part:
         }  # fmt: skip
 
     async def live(self, needs: list[Part]) -> None:
-        """Start the part once all of `needs` are ready, and again whenever it dies, until stopped."""
+        """Start the part once all of `needs` are ready, and again whenever it dies, until it is
+        stopped.
+        """
         for part in needs:
             await part.ready.wait()
         failures, pause = 0, BACKOFF[0]
