@@ -55,7 +55,7 @@ class _Pipe(asyncio.Protocol):
         if self.peer is not None and self.peer.transport is not None:
             self.peer.transport.resume_reading()
 
-    def connection_lost(self, _: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's name
         transport, self.transport = self.transport, None
         if transport is not None and self.peer is not None and self.peer.transport is not None:
             self.peer.transport.close()

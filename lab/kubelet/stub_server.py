@@ -127,7 +127,7 @@ class Connection(asyncio.Protocol):
         self.transport = transport
         self.server.connections.add(self)
 
-    def connection_lost(self, _: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's name
         """The client has gone: nothing is answered any more."""
         self.server.connections.discard(self)
 
