@@ -202,7 +202,7 @@ _TAIL = """
 
 Alibaba Cloud generates its SDK packages from the APIs' metadata. `python -m lab.alicloud.sdk_models` reads the request and answer model
 of every action that the double serves from 15 of those packages; `make prove ITEM=R4` fetches all of them and reads them again, a test in
-`make test` those that are installed.
+`make test-lab` those that are installed.
 
 - A call without a required parameter is refused (`MissingParameter`, at the log service `ParameterInvalid`) before anything happens; so is
   one whose objects or lists lack a required field (`ZoneMappings.1.ZoneId`, `nodepool_info.name`). What the published Terraform provider
