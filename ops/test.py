@@ -3,9 +3,9 @@ stands for: on this machine, with progress.
 
 Builds first what the tests need, so that no test waits for a compiler. Most tests wait (for pods,
 polls, grace periods), so lanes run side by side, one pytest process each. What moves under load
-runs alone, after them: it measures seconds. Its lab is started when the first of the others has
-ended, and its load when the last has (tests/turn.py). The end says how long each lane took: the
-longest should not wait alone.
+runs alone, after them: it measures seconds. Its lab is started and its load rises when the first of
+the others has ended; what it measures begins when the last has (tests/turn.py). The end says how
+long each lane took: the longest should not wait alone.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import contextlib
 import pathlib
 from typing import Any
 
+from tests import turn
 from tests.elastic.live import LONG, QUIET, Live
 from tests.elastic.rig import Rig, deployed
 
@@ -24,6 +25,11 @@ class Labs:
         """The stack as it is shipped, with these changes, in a lab of its own with these delays;
         the lab before is taken down.
         """
+        rig = self._deploy(changes, delays)
+        turn.wait()  # from here on seconds of the machine count
+        return rig
+
+    def _deploy(self, changes: dict[str, dict[str, Any]] | None, delays: dict[str, float]) -> Rig:
         self.close()
         self._number += 1
         place = self._place / str(self._number)
@@ -38,7 +44,7 @@ class Labs:
         """
         if self._peak is None:
             self._peak = self._open.enter_context(
-                self.fresh().load("peak", (0, QUIET), (LONG, QUIET))
+                self._deploy(None, {}).load("peak", (0, QUIET), (LONG, QUIET))
             )
         live = self._peak
         live.rig.market(stock=[])

@@ -16,7 +16,6 @@ import yaml
 from ops.engine.cli import ROOT, Stack
 from ops.load.profile import Profile
 from ops.load.session import Session
-from tests import turn
 from tests.e2e.harness import STACK, Lab
 from tests.elastic.live import CLOCK, LONG, QUIET, Live
 
@@ -66,7 +65,6 @@ def deployed(
     try:
         lab.pulumi("stack", "init", STACK)
         lab.up()
-        turn.wait()  # from here on seconds of the machine count
         yield Rig(lab, kept() or place / "runs")
     finally:
         lab.python("lab", "down")
