@@ -1,4 +1,4 @@
-"""Names inside the lab: everything of Alibaba Cloud is the region double, nothing else exists."""
+"""Names inside the lab: everything of Alibaba Cloud is the cloud double, nothing else exists."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Relays: bytes that arrive at a listening socket are passed on to an address inside the lab, and
-back.
+"""Port forwards: bytes that arrive at a listening socket are passed on to an address inside the
+lab, and back.
 
 The listening sockets of the host are opened outside the sealed namespace and handed in; that is the
 only way in.
@@ -15,7 +15,7 @@ HIGH_WATER = 1 << 20  # bytes that may wait for a slow reader before the other s
 
 
 class _Pipe(asyncio.Protocol):
-    """One side of a relayed connection."""
+    """One side of a forwarded connection."""
 
     def __init__(self) -> None:
         self.transport: Any = None
@@ -74,7 +74,7 @@ class _Pipe(asyncio.Protocol):
 
 
 class _Accepted(_Pipe):
-    """A client of the relay: connects on to the target as soon as it arrives."""
+    """A client of the port forward: connects on to the target as soon as it arrives."""
 
     def __init__(self, target: tuple[str, int], pending: set[asyncio.Task[None]]) -> None:
         super().__init__()
@@ -100,7 +100,9 @@ class _Accepted(_Pipe):
 
 
 async def serve(listening: socket.socket, target: tuple[str, int]) -> asyncio.AbstractServer:
-    """Relay whatever connects to `listening` to `target`."""
+    """Forward whatever connects to `listening` to `target`, for as long as the caller holds what
+    this returns.
+    """
     listening.setblocking(False)
     pending: set[asyncio.Task[None]] = set()
     return await asyncio.get_running_loop().create_server(

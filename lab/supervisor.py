@@ -1,5 +1,5 @@
-"""Init of the sealed namespace: makes the network, opens the relays, starts and watches every part
-of the lab.
+"""Init of the sealed namespace: makes the network, opens the port forwards, starts and watches
+every part of the lab.
 
 ``python -m lab up`` starts it as PID 1 of a PID namespace; on standard input comes one line of JSON
 with what it needs to know. When that process dies first, nothing has been started yet and nothing
@@ -364,7 +364,7 @@ class Supervisor:
             loop.add_reader(owner, self._owner_ended, owner)
         await self.control.listen()
         os.write(0, b"listening\n")
-        await self._open_relays(listening)
+        await self._forward_ports(listening)
         self.servers += await dns.serve()
         places = await asyncio.to_thread(ensure_cluster_pki, self.home, self.config["ports"]["api"])
         setting = parts.Setting(self.home, places, self.config["tools"], self.config["clock"])
@@ -392,7 +392,7 @@ class Supervisor:
             part.state, part.error = "failed", f"{part.spec.name}: {type(error).__name__}: {error}"
             self.changed()
 
-    async def _open_relays(self, listening: dict[str, socket.socket]) -> None:
+    async def _forward_ports(self, listening: dict[str, socket.socket]) -> None:
         """From the host's ports, and from the same ports inside, so that one URL works on both
         sides.
         """

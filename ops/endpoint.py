@@ -112,8 +112,8 @@ def authorization(user: str) -> dict[str, str]:
 
 
 def through_relay(target: Target) -> Target:
-    """The target with the port on which the lab's relay listens now: a lab that was started again
-    may have another than the stack's output names.
+    """The target with the port on which the lab's port forward listens now: a lab that was started
+    again may have another than the stack's output names.
     """
     port = ingress_port()
     if target.parts.port in (None, port):

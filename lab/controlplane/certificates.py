@@ -69,7 +69,7 @@ def cluster_ca(home: Path) -> pki.CA:
 
 def ensure_cluster_pki(home: Path, api_port: int) -> ClusterPki:
     """Make what is missing and write the kubeconfigs; `api_port` is the host port of the API
-    server's relay.
+    server's port forward.
     """
     places = cluster_pki(home)
     ca = cluster_ca(home)

@@ -18,7 +18,7 @@ _resolve = socket.getaddrinfo
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudDouble]:
-    """The region double of this session; its clock runs 20 times as fast."""
+    """The cloud double of this session; its clock runs 20 times as fast."""
     home = tmp_path_factory.mktemp("region")
     (home / "scenario.yaml").write_text("delays: {reclaim_notice: 40}\n")
     made = new_lab(home)

@@ -148,8 +148,8 @@ class Session:
         """Start the load; the process ends when the profile does.
 
         The profile's second 0 is when Locust is ready, or `begun` (epoch seconds). `web`: Locust
-        shows its page on WEB_PORT of this machine, and reaches a lab through its relay. EI_USER and
-        EI_PASSWORD answer an endpoint that asks who is there. Raises SessionError.
+        shows its page on WEB_PORT of this machine, and reaches a lab through its port forward.
+        EI_USER and EI_PASSWORD answer an endpoint that asks who is there. Raises SessionError.
         """
         request = self._trial()
         self._spec = {

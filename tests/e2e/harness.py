@@ -180,7 +180,7 @@ class Lab:
         return json.loads(self.run("kubectl", *arguments, "-o", "json").stdout)
 
     def region(self, path: str, method: str = "GET", body: Any = None) -> Any:
-        """One call to the region double's control interface."""
+        """One call to the cloud double's control interface."""
         command = [
             "curl",
             "-sS",

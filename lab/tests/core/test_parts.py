@@ -1,4 +1,4 @@
-"""The small parts: names, relays, certificates, the watch over a process, settings from the
+"""The small parts: names, port forwards, certificates, the watch over a process, settings from the
 environment.
 """
 
@@ -62,7 +62,7 @@ def test_what_is_no_query_gets_no_answer() -> None:
     assert dns.answer(bytes(DNSRecord.question("ecs.aliyuncs.com").reply().pack())) is None
 
 
-async def test_a_relay_passes_large_data_both_ways_and_the_end_of_each() -> None:
+async def test_a_port_forward_passes_large_data_both_ways_and_the_end_of_each() -> None:
     async def shout(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         data = await reader.read(-1)  # until the client has ended its side
         writer.write(data.upper())
@@ -72,24 +72,24 @@ async def test_a_relay_passes_large_data_both_ways_and_the_end_of_each() -> None
     server = await asyncio.start_server(shout, "127.0.0.1", 0)
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    relaying = await port_forward.serve(listening, server.sockets[0].getsockname()[:2])
+    forwarding = await port_forward.serve(listening, server.sockets[0].getsockname()[:2])
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"abc" * 2_000_000)
     writer.write_eof()
     assert await asyncio.wait_for(reader.read(-1), 20) == b"ABC" * 2_000_000
     writer.close()
-    relaying.close()
+    forwarding.close()
 
 
-async def test_a_relay_to_where_nobody_listens_ends_the_connection() -> None:
+async def test_a_port_forward_to_where_nobody_listens_ends_the_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         target = closed.getsockname()[:2]
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    relaying = await port_forward.serve(listening, target)
+    forwarding = await port_forward.serve(listening, target)
     reader, _ = await asyncio.open_connection("127.0.0.1", port)
     assert await asyncio.wait_for(reader.read(-1), 10) == b""
-    relaying.close()
+    forwarding.close()
 
 
 def test_the_control_socket_answers_after_a_garbage_collection(tmp_path: pathlib.Path) -> None:
@@ -218,7 +218,7 @@ def test_a_port_that_is_none_is_refused_with_the_variables_name(text: str) -> No
         environment.ports({"LAB_API_PORT": text})
 
 
-def test_two_relays_cannot_have_one_port() -> None:
+def test_two_port_forwards_cannot_have_one_port() -> None:
     with pytest.raises(LabError, match="three different ports"):
         environment.ports({"LAB_API_PORT": "7000", "LAB_REGION_PORT": "7000"})
 

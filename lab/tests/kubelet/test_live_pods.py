@@ -1,4 +1,4 @@
-"""The agent in a real lab: real API server, scheduler and controllers, the region double, real
+"""The agent in a real lab: real API server, scheduler and controllers, the cloud double, real
 processes. Tests build on each other.
 """
 
