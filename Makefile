@@ -69,8 +69,9 @@ prove: environment     ## show by number what the project promises: make prove I
 bench: environment     ## timings, as ratios in one run; PEERS=1: against OpenTofu and kubectl; ARGS="--daily", "--full --cold"
 	@$(IN) -m ops.bench $(if $(PEERS),--peers) $(ARGS)
 
-lint: environment      ## ruff and pyright; actionlint and zizmor for the workflows
+lint: environment      ## ruff, pyright, import-linter; actionlint and zizmor for the workflows
 	@$(IN) -m ruff check . && $(IN) -m ruff format --check . && $(IN) -m pyright
+	@.venv/bin/lint-imports --no-cache
 	@.venv/bin/actionlint -shellcheck= -pyflakes= && .venv/bin/zizmor --offline --persona pedantic --quiet --no-progress .github
 
 lock: environment      ## write the lock files from the pins in requirements*.txt (UPGRADE=1: newest of what is not pinned)

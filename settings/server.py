@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from providers.ossmodel.tensorflow import check
+from providers.ossmodel.tensorflow import check, portable
 from settings import names
 from settings.core.field import Group, Text, setting
 from settings.core.problem import PROJECT, Problem, set_command
@@ -185,7 +185,7 @@ def _image_loads_the_model(model: ModelSettings, server: ServerSettings) -> Iter
                 finding.remedy,
             )
         else:
-            remedy = check.remedies(source, version).replace(
+            remedy = portable.remedies(source, version).replace(
                 "serve with an image", "set server.image to one"
             )
             yield Problem(

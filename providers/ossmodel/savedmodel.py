@@ -15,6 +15,7 @@ from pathlib import Path
 
 from .errors import describe
 from .tensorflow import check as content
+from .tensorflow.portable import remedies
 
 MAX_VERSION = 2**63 - 1
 MAX_KEY_BYTES = 1023
@@ -128,14 +129,14 @@ def examine(directory: Path, value: str, tensorflow: str | None) -> Examined:
     version = found["version"] if found else None
     report = content.check(directory, version, gpus=_GPUS if found and found["gpu"] else 0)
     for finding in content.condensed(report.refusals):
-        remedy = finding.remedy or content.remedies(directory, version or "")
+        remedy = finding.remedy or remedies(directory, version or "")
         result.faults.append(
             describe(
                 "source", f"{value}: {finding.where}", finding.expected, finding.consequence, remedy
             )
         )
     for finding in content.condensed(report.failing):
-        remedy = finding.remedy or content.remedies(directory, version or "")
+        remedy = finding.remedy or remedies(directory, version or "")
         result.warnings.append(
             describe(
                 "source", f"{value}: {finding.where}", finding.expected, finding.consequence, remedy

@@ -168,21 +168,6 @@ def first_loading(directory: Path, version: str) -> str | None:
     )
 
 
-def remedies(directory: Path, version: str) -> str:
-    """What to do about a model that TensorFlow `version` refuses for its ops or attributes."""
-    from .portable import would_load  # noqa: PLC0415 - portable imports this module
-
-    found = first_loading(directory, version)
-    ways = [f"serve with an image of TensorFlow {found} or newer"] if found else []
-    if would_load(directory, version):
-        ways.append(
-            f"rewrite the model: python -m providers.ossmodel.tensorflow.portable {directory} --tensorflow {version}"
-        )
-    else:
-        ways.append(f"export the model with TensorFlow {version}, or without what it doesn't know")
-    return "; or ".join(ways)
-
-
 def _model(directory: Path, version: str | None, report: Report) -> Any:
     """The SavedModel message, or None with the reason in the report."""
     binary, text, chunked = (

@@ -18,7 +18,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .check import check, remedies
+from .check import check, first_loading
 from .graph import node_of
 from .messages import message
 
@@ -44,6 +44,19 @@ def would_load(directory: Path, version: str) -> bool:
         path.is_file()
         and not check(directory, version, checksums=False, model=_rewritten(path, version)).refusals
     )
+
+
+def remedies(directory: Path, version: str) -> str:
+    """What to do about a model that TensorFlow `version` refuses for its ops or attributes."""
+    found = first_loading(directory, version)
+    ways = [f"serve with an image of TensorFlow {found} or newer"] if found else []
+    if would_load(directory, version):
+        ways.append(
+            f"rewrite the model: python -m providers.ossmodel.tensorflow.portable {directory} --tensorflow {version}"
+        )
+    else:
+        ways.append(f"export the model with TensorFlow {version}, or without what it doesn't know")
+    return "; or ".join(ways)
 
 
 def _rewritten(path: Path, version: str) -> Any:
