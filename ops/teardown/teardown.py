@@ -113,10 +113,11 @@ class Teardown:
         """Deletes everything, part by part; returns the plan. Raises CommandFailed,
         KeyboardInterrupt or RefusedError.
         """
+        if self.there:  # a killed destroy of the last resource has left its lock, and no resource
+            self._settle()
+            self.state = self._read()
         if not self.state.resources:
             return self.plan()
-        self._settle()
-        self.state = self._read()
         self.location = stack_location.locate(self.stack.name, self.state, self.config)
         wanted = self.plan()
         self._prepare(wanted)

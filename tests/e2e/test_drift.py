@@ -16,8 +16,9 @@ SERVING = (*IN, "-l", "app=tensorflow-serving")
 
 @pytest.fixture
 def scaled(lab: Lab) -> Iterator[Lab]:
-    """One more pod than the state knows, and the node that the scaler ordered for it. The HPA,
-    without its metric, leaves it at that.
+    """A pod more than there are nodes, and the node that the scaler ordered for it: of an earlier
+    test's rollout a second node may still be there, and in the state. The HPA, without its metric,
+    leaves it at that.
     """
     lab.up("--refresh")
     name = lab.outputs()["deployment"]
@@ -32,7 +33,8 @@ def scaled(lab: Lab) -> Iterator[Lab]:
             "--for=condition=ScalingActive=false",
             "--timeout=60s",
         )
-        lab.run("kubectl", "scale", "deployment", name, *IN, "--replicas=2")
+        more = sizes(lab)[1] + 1
+        lab.run("kubectl", "scale", "deployment", name, *IN, f"--replicas={more}")
         lab.run("kubectl", "rollout", "status", "deployment", name, *IN, "--timeout=120s")
         yield lab
     finally:
@@ -73,9 +75,9 @@ def test_autoscalers_differences_are_told_from_changes_by_hand_and_survive_a_ref
     scaled: Lab, tmp_path: pathlib.Path
 ) -> None:
     before = sizes(scaled)
-    assert before[0] == 2 and before[1] >= 2
+    assert before[0] >= 2 and before[1] >= before[0]
     said, found = drift(scaled, tmp_path / "owned.json", 0)
-    assert "spec.replicas: 1, is now 2 (the HPA)" in said
+    assert f"spec.replicas: 1, is now {before[0]} (the HPA)" in said
     assert "(the node scaler)" in said and set(found) == {
         ("owned", "server-deployment"),
         ("owned", "pool-pool"),

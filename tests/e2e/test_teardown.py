@@ -88,6 +88,12 @@ def test_destroy_goes_in_order_and_finds_whatever_was_left_behind_and_down_leave
     assert set(planted.items()) <= found, set(planted.items()) - found
     remove(lab, report["left"], planted)
 
+    lock = lock_of_a_killed_run(lab)
+    ended, _ = lab.teardown()
+    assert "released the lock" in ended.stderr and not lock.exists(), (
+        "a CLI that is killed once everything is deleted leaves its lock: the next command ends it"
+    )
+
     down = lab.python("ops.down")
     assert down.returncode == 0, down.stdout + down.stderr
     assert (
@@ -101,6 +107,15 @@ def test_destroy_goes_in_order_and_finds_whatever_was_left_behind_and_down_leave
     ).stdout
     assert str(lab.home) not in namespaces
     assert not (lab.home / "data").exists()
+
+
+def lock_of_a_killed_run(lab: Lab) -> pathlib.Path:
+    """A lock as the CLI writes it, of a process that is no more."""
+    locks = lab.home / "pulumi" / "state" / ".pulumi" / "locks"
+    lock = locks / "organization" / "elastic-inference" / STACK / "0.json"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.write_text(json.dumps({"pid": 4194303, "username": "root", "hostname": "vm"}))
+    return lock
 
 
 def plant_in_cluster(lab: Lab) -> dict[str, str]:
