@@ -101,13 +101,13 @@ def entries(lock: str, names: tuple[str, ...]) -> str:
     it.
     """
     blocks = re.split(r"(?m)^(?=[A-Za-z0-9])", lock)
-    found = {name: block for block in blocks for name in names if block.startswith(f"{name}==")}
-    if len(found) < len(names):
-        missing = ", ".join(name for name in names if name not in found)
+    by_name = {name: block for block in blocks for name in names if block.startswith(f"{name}==")}
+    if len(by_name) < len(names):
+        missing = ", ".join(name for name in names if name not in by_name)
         raise InstallError(
             f"{LOCK.name} does not hold {missing}; run `make lock` where an environment is, or restore the file"
         )
-    return "".join(found.values())
+    return "".join(by_name.values())
 
 
 def install_lock(python: pathlib.Path, lock: pathlib.Path, uv: pathlib.Path) -> None:
@@ -177,8 +177,8 @@ def uv_settings(python: pathlib.Path) -> dict[str, str]:
     ).stdout
     # Lines such as global.index-url='…', install.cert='…', :env:.find-links='…'; the environment's
     # come first in them and win in pip.
-    said = re.findall(r"(?m)^(:env:|global|install)\.([\w-]+)='(.*)'$", listed)
-    ordered = sorted(said, key=lambda row: ("global", "install", ":env:").index(row[0]))
+    settings = re.findall(r"(?m)^(:env:|global|install)\.([\w-]+)='(.*)'$", listed)
+    ordered = sorted(settings, key=lambda row: ("global", "install", ":env:").index(row[0]))
     return {
         "UV_NO_PROGRESS": "1",
         **{names[option]: value for _, option, value in ordered if option in names},

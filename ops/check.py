@@ -20,10 +20,10 @@ def problems(stack: str) -> str:
     """Every problem of the stack's settings as one text, "" when the settings are valid."""
     try:
         file = read(ROOT, stack)
-        found = file.problems(os.environ)
+        mistakes = file.problems(os.environ)
     except StackFileError as error:
         return f"{error}. Nothing was changed."
-    return str(SettingsError(found, stack)) if found else ""
+    return str(SettingsError(mistakes, stack)) if mistakes else ""
 
 
 def require_good(stack: str) -> None:
@@ -31,8 +31,8 @@ def require_good(stack: str) -> None:
     settings are not valid.
     """
     require_stack_file(stack)
-    if found := problems(stack):
-        raise SystemExit(f"error: {found}")
+    if text := problems(stack):
+        raise SystemExit(f"error: {text}")
 
 
 def main() -> int:
@@ -44,8 +44,8 @@ def main() -> int:
     )
     parser.add_argument("--stack", default="local")
     stack = parser.parse_args().stack
-    if found := problems(stack):
-        print(f"error: {found}", file=sys.stderr)
+    if text := problems(stack):
+        print(f"error: {text}", file=sys.stderr)
         return 1
     file = read(ROOT, stack)
     encrypted = (

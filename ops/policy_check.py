@@ -52,16 +52,18 @@ def judge(
 ) -> list[Violation]:
     """All violations, blocking ones first."""
     today = today or datetime.date.today()
-    found = []
+    violations = []
     for rule in ALL:
         for resource, message in rule.check(deployment):
             covering = (
-                one.reason
-                for one in waivers
-                if one.covers(rule.name, deployment.stack, resource, today)
+                violation.reason
+                for violation in waivers
+                if violation.covers(rule.name, deployment.stack, resource, today)
             )
-            found.append(Violation(rule, resource, message, next(covering, "")))
-    return sorted(found, key=lambda one: (not one.blocking, bool(one.waiver)))
+            violations.append(Violation(rule, resource, message, next(covering, "")))
+    return sorted(
+        violations, key=lambda violation: (not violation.blocking, bool(violation.waiver))
+    )
 
 
 def deployment_of(preview: Preview, stack: str) -> Deployment:
@@ -120,19 +122,22 @@ def main(arguments: list[str]) -> int:
             "resources": len(deployment.resources),
         }
         options.json.write_text(
-            json.dumps({**counts, "violations": [one.as_dict() for one in violations]}, indent=2)
+            json.dumps(
+                {**counts, "violations": [violation.as_dict() for violation in violations]},
+                indent=2,
+            )
             + "\n"
         )
     print(report(deployment, violations))
-    return 1 if any(one.blocking for one in violations) else 0
+    return 1 if any(violation.blocking for violation in violations) else 0
 
 
 def report(deployment: Deployment, violations: list[Violation]) -> str:
     """One line for each violation, and the tally."""
     word = {True: "broken", False: "advice"}
-    lines = [f"{'waived' if one.waiver else word[one.rule.level == MANDATORY]:<7} {one.rule.name:<24} {one.resource.name}: {one.message}"
-             + (f"\n{'':<8}waived: {one.waiver}" if one.waiver else "") for one in violations]  # fmt: skip
-    blocking = sum(one.blocking for one in violations)
+    lines = [f"{'waived' if violation.waiver else word[violation.rule.level == MANDATORY]:<7} {violation.rule.name:<24} {violation.resource.name}: {violation.message}"
+             + (f"\n{'':<8}waived: {violation.waiver}" if violation.waiver else "") for violation in violations]  # fmt: skip
+    blocking = sum(violation.blocking for violation in violations)
     tally = f"{deployment.stack}: {len(ALL)} policies over {len(deployment.resources)} resources: {blocking} broken"
     return "\n".join([*lines, f"{tally}, {len(violations) - blocking} waived or advice"])
 

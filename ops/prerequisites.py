@@ -72,13 +72,13 @@ def examine(stack: Stack) -> Iterator[Finding]:
 def cli(stack: Stack) -> Finding:
     """Whether the user's Pulumi CLI is new enough."""
     text = stack.capture("version").stdout.strip()
-    found = version_of(text)
-    wanted = ".".join(map(str, OLDEST_CLI))
+    version = version_of(text)
+    oldest = ".".join(map(str, OLDEST_CLI))
     return Finding(
         "pulumi",
-        found >= OLDEST_CLI,
+        version >= OLDEST_CLI,
         text or "says no version",
-        f"{wanted} or newer is needed: pulumi.com/docs/install",
+        f"{oldest} or newer is needed: pulumi.com/docs/install",
     )
 
 
@@ -120,13 +120,13 @@ def backend(stack: Stack) -> Iterator[Finding]:
         )
 
 
-def account(found: str, expected: str | None) -> Finding:
+def account(actual: str, expected: str | None) -> Finding:
     """Whether the credentials belong to the account that the settings name."""
-    right = expected in (None, found)
+    right = expected in (None, actual)
     return Finding(
         "account",
         right,
-        found if right else f"{found}, but cluster.accountId says {expected}",
+        actual if right else f"{actual}, but cluster.accountId says {expected}",
         "Use that account's credentials",
     )
 
@@ -168,28 +168,28 @@ def _settings(stack: Stack) -> tuple[Any, list[Finding]]:
 
 def _of_cluster(stack: Stack, settings: Any, cloud: Any) -> Iterator[Finding]:
     try:
-        found = cloud.cs(f"/clusters/{settings.cluster.id}")
+        cluster = cloud.cs(f"/clusters/{settings.cluster.id}")
     except CloudError as error:
         remedy = f"Correct cluster.id or alicloud:region ({settings.region}); the RAM user needs docs/ram-policy.json"
         yield Finding("cluster", False, str(error), remedy)
         return
-    version = str(found.get("current_version") or "")
+    version = str(cluster.get("current_version") or "")
     yield Finding(
         "cluster",
-        found.get("state") == "running",
-        f"{settings.cluster.id} is {found.get('state')}",
+        cluster.get("state") == "running",
+        f"{settings.cluster.id} is {cluster.get('state')}",
         "Wait until it is running",
     )
-    wanted = ".".join(map(str, OLDEST_KUBERNETES))
+    oldest = ".".join(map(str, OLDEST_KUBERNETES))
     yield Finding(
         "kubernetes",
         version_of(version)[:2] >= OLDEST_KUBERNETES,
         version,
-        f"{wanted} or newer is needed: upgrade the cluster",
+        f"{oldest} or newer is needed: upgrade the cluster",
     )
     for look in (rrsa, vswitches, addons):
         try:
-            yield from look(settings, cloud, found)
+            yield from look(settings, cloud, cluster)
         except CloudError as error:
             yield Finding(
                 look.__name__, False, str(error), "The RAM user needs docs/ram-policy.json"
@@ -201,15 +201,15 @@ def rrsa(settings: Any, cloud: Any, _cluster: Any) -> Iterator[Finding]:
     """Whether RRSA is enabled: the cluster has an OIDC provider in RAM."""
     name = f"ack-rrsa-{settings.cluster.id}"
     body = cloud.rpc("ims", "ListOIDCProviders", MaxItems=100)
-    known = {
+    providers = {
         row.get("OIDCProviderName")
         for row in (body.get("OIDCProviders") or {}).get("OIDCProvider") or []
     }
     remedy = f"Turn it on (it can't be turned off again): ack-ram-tool rrsa enable -c {settings.cluster.id}"
     yield Finding(
         "rrsa",
-        name in known,
-        "on" if name in known else f"off: there is no OIDC provider {name}",
+        name in providers,
+        "on" if name in providers else f"off: there is no OIDC provider {name}",
         remedy,
     )
 
@@ -244,23 +244,23 @@ def addons(settings: Any, cloud: Any, _cluster: Any) -> Iterator[Finding]:
     """
     rows = cloud.cs(f"/clusters/{settings.cluster.id}/addon_instances").get("addons") or []
     installed = {row["name"]: str(row.get("version") or "") for row in rows}
-    wanted = {
+    needed = {
         **ADDONS,
         CONTROLLERS[settings.entry.kind][0]: (
             f"serves ingresses of class {settings.entry.kind}",
             (),
         ),
     }
-    for name, (use, oldest) in wanted.items():
-        one = next((other for other in (name, *ALSO.get(name, ())) if other in installed), None)
-        if one is None and name == "ack-alibaba-cloud-metrics-adapter":
+    for name, (use, oldest) in needed.items():
+        present = next((other for other in (name, *ALSO.get(name, ())) if other in installed), None)
+        if present is None and name == "ack-alibaba-cloud-metrics-adapter":
             continue  # mostly a Helm release: what it serves is looked for in the cluster
-        good = one is not None and version_of(installed[one]) >= oldest
-        older = f", {'.'.join(map(str, oldest))} or newer is needed" if one and not good else ""
+        good = present is not None and version_of(installed[present]) >= oldest
+        older = f", {'.'.join(map(str, oldest))} or newer is needed" if present and not good else ""
         yield Finding(
             "add-on",
             good,
-            f"{one} {installed[one]}{older}" if one else f"{name} is not installed",
+            f"{present} {installed[present]}{older}" if present else f"{name} is not installed",
             f"Install {name}: it {use}",
         )
 
@@ -314,12 +314,13 @@ def metrics(_settings: Any, reader: Any) -> Finding:
 def ingress_class(settings: Any, reader: Any) -> Finding:
     """Whether the cluster has the ingress class that entry.kind names."""
     kind = settings.entry.kind
-    known = sorted(
-        one["metadata"]["name"] for one in reader.items("/apis/networking.k8s.io/v1/ingressclasses")
+    classes = sorted(
+        item["metadata"]["name"]
+        for item in reader.items("/apis/networking.k8s.io/v1/ingressclasses")
     )
-    said = f"{kind} is {'there' if kind in known else f'not among {known}'}"
+    observed = f"{kind} is {'there' if kind in classes else f'not among {classes}'}"
     return Finding(
-        "ingress", kind in known, said, f"Install {CONTROLLERS[kind][0]}, or set entry.kind"
+        "ingress", kind in classes, observed, f"Install {CONTROLLERS[kind][0]}, or set entry.kind"
     )
 
 
@@ -328,20 +329,20 @@ def namespace(settings: Any, reader: Any) -> Finding:
     exists.
     """
     name, adopted = settings.namespace, settings.adopt.namespace
-    found = reader.get(f"/api/v1/namespaces/{name}")
+    existing = reader.get(f"/api/v1/namespaces/{name}")
     ours = (
-        "pulumi" in json.dumps(found.get("metadata", {}).get("managedFields") or [])
-        if found
+        "pulumi" in json.dumps(existing.get("metadata", {}).get("managedFields") or [])
+        if existing
         else False
     )
     if adopted:
         return Finding(
             "namespace",
-            bool(found),
-            f"{name}, taken over" if found else f"{name} is not there",
+            bool(existing),
+            f"{name}, taken over" if existing else f"{name} is not there",
             "Make it, or unset adopt.namespace",
         )
-    free = not found or ours
+    free = not existing or ours
     said = (
         f"{name}, made by the stack"
         if free
@@ -362,12 +363,12 @@ def certificate(settings: Any, reader: Any) -> Finding:
             True,
             f"Secret {name} comes after the namespace: make up, then {command}; it is used at once",
         )
-    found = reader.get(f"/api/v1/namespaces/{place}/secrets/{name}")
-    right = found.get("type") == "kubernetes.io/tls"
+    secret = reader.get(f"/api/v1/namespaces/{place}/secrets/{name}")
+    right = secret.get("type") == "kubernetes.io/tls"
     return Finding(
         "tls",
         right,
-        f"Secret {name} {'is there' if right else 'is missing' if not found else 'is of another type'}",
+        f"Secret {name} {'is there' if right else 'is missing' if not secret else 'is of another type'}",
         f"Run: {command}",
     )
 
@@ -378,12 +379,12 @@ def record(settings: Any, reader: Any) -> Finding:
     if resolves(host):
         return Finding("dns", True, host)
     rows = reader.items(f"/apis/networking.k8s.io/v1/namespaces/{settings.namespace}/ingresses")
-    found = [
+    addresses = [
         one
         for row in rows
         for one in ((row.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
     ]
-    address = (found[0].get("hostname") or found[0].get("ip")) if found else ""
+    address = (addresses[0].get("hostname") or addresses[0].get("ip")) if addresses else ""
     return Finding(
         "dns",
         True,

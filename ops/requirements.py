@@ -64,62 +64,62 @@ def pins(path: Path) -> dict[str, str]:
     """Name and version of every pin of a requirement file, those of files that it includes as well.
     Raises ValueError for a line that is not an exact pin.
     """
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for line in path.read_text().splitlines():
         text = line.partition("#")[0].strip()
         if included := re.fullmatch(r"-r\s+(\S+)", text):
-            found |= pins(path.parent / included[1])
+            versions |= pins(path.parent / included[1])
         elif exact := re.fullmatch(r"([\w.-]+)==([\w.!+-]+)", text):
-            found[normalized(exact[1])] = exact[2]
+            versions[normalized(exact[1])] = exact[2]
         elif text:
             raise ValueError(
                 f"{path.name}: {text!r}: expected NAME==VERSION; another form lets two installations differ"
             )
-    return found
+    return versions
 
 
 def locked(text: str) -> dict[str, Locked]:
     """The packages of a lock, by normalized name."""
-    found: dict[str, Locked] = {}
+    packages: dict[str, Locked] = {}
     current: Locked | None = None
     for line in text.splitlines():
         if start := re.match(r"([\w.-]+)==([^\s;\\]+)", line):
-            current = found.setdefault(normalized(start[1]), Locked(start[1]))
+            current = packages.setdefault(normalized(start[1]), Locked(start[1]))
             current.versions.add(start[2])
         elif current and "--hash=" in line:
             current.hashes += 1
         elif current and (asked := re.search(r"-r (\S+\.txt)", line)):
             current.asked_by.add(asked[1])
-    return found
+    return packages
 
 
 def faults(root: Path = ROOT, locks: Sequence[Lock] = LOCKS) -> list[str]:
     """Every way in which the locks do not match the pins, one sentence each; [] when they match."""
-    found: list[str] = []
+    sentences: list[str] = []
     for one in locks:
-        wanted = pins(root / one.pins)
-        there = locked((root / one.lock).read_text()) if (root / one.lock).exists() else {}
-        for name, version in wanted.items():
-            if (held := _versions(there, name)) != version:
-                found.append(f"{one.pins} pins {name}=={version}, {one.lock} has {held}")
-        found += [
+        pinned = pins(root / one.pins)
+        present = locked((root / one.lock).read_text()) if (root / one.lock).exists() else {}
+        for name, version in pinned.items():
+            if (held := _versions(present, name)) != version:
+                sentences.append(f"{one.pins} pins {name}=={version}, {one.lock} has {held}")
+        sentences += [
             f"{one.lock}: {name} is no longer pinned by {one.pins}"
-            for name in there
-            if there[name].asked_by and name not in wanted
+            for name in present
+            if present[name].asked_by and name not in pinned
         ]
-        found += [
+        sentences += [
             f"{one.lock}: {name} has no hash"
-            for name, package in there.items()
+            for name, package in present.items()
             if not package.hashes
         ]
         if one.follows and (root / one.follows).exists():
             leader = locked((root / one.follows).read_text())
-            found += [
-                f"{one.lock} has {name} {_versions(there, name)}, {one.follows} has {_versions(leader, name)}"
-                for name in there
-                if _versions(there, name) != _versions(leader, name)
+            sentences += [
+                f"{one.lock} has {name} {_versions(present, name)}, {one.follows} has {_versions(leader, name)}"
+                for name in present
+                if _versions(present, name) != _versions(leader, name)
             ]
-    return found
+    return sentences
 
 
 def _versions(packages: dict[str, Locked], name: str) -> str:
@@ -173,13 +173,13 @@ def main() -> int:
     )
     options = parser.parse_args()
     if not options.check:
-        for one in LOCKS:
-            if code := compile_lock(one, options.upgrade):
+        for lock in LOCKS:
+            if code := compile_lock(lock, options.upgrade):
                 return code
-    found = faults()
-    for fault in found:
+    sentences = faults()
+    for fault in sentences:
         print(f"error: {fault}; run: make lock", file=sys.stderr)
-    return 1 if found else 0
+    return 1 if sentences else 0
 
 
 if __name__ == "__main__":

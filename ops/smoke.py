@@ -135,14 +135,14 @@ def show(stack: Stack, answer: Answer) -> None:
 
 
 def predict(
-    target: Target, body: bytes, wait: float, say: Callable[[str], None] | None = None
+    target: Target, body: bytes, wait: float, report: Callable[[str], None] | None = None
 ) -> tuple[int, str, float]:
     """(status, body, seconds) of the first answer that is not a gateway's "not yet"; asks again for
     at most `wait` seconds.
     """
-    say = say or (lambda text: print(text, file=sys.stderr))
+    report = report or (lambda text: print(text, file=sys.stderr))
     began = time.monotonic()
-    told = ""
+    last_reason = ""
     while True:
         sent = time.monotonic()
         try:
@@ -159,9 +159,9 @@ def predict(
                 reason = "the ingress controller shows its own certificate"
         if time.monotonic() - began >= wait:
             raise SmokeError(_silent(target, reason, wait))
-        if reason != told:
-            say(f"waiting for {target.url} ({reason})")
-            told = reason
+        if reason != last_reason:
+            report(f"waiting for {target.url} ({reason})")
+            last_reason = reason
         time.sleep(min(1.0, wait / 10))
 
 
@@ -251,11 +251,11 @@ def main(arguments: list[str] | None = None) -> int:
         default="",
         help=f"what the repository's model judges (default {trial.SENTENCE})",
     )
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        if not given.body:
-            return ask(Stack(given.stack), given.sentence, given.connect, given.wait)
-        print(trial.of_stack(given.stack, given.sentence).body.decode())
+        if not options.body:
+            return ask(Stack(options.stack), options.sentence, options.connect, options.wait)
+        print(trial.of_stack(options.stack, options.sentence).body.decode())
         return 0
     except TrialError as reason:
         print(f"error: {reason}", file=sys.stderr)
@@ -298,12 +298,12 @@ def _reason(answer: Any, body: str) -> str:
 
 
 def _refused(request: Trial, status: int, reason: str, target: Target) -> str:
-    told = f"{target.url} answered HTTP {status} ({reason}); expected 200"
+    answered = f"{target.url} answered HTTP {status} ({reason}); expected 200"
     if status in (401, 403):
-        return f"{told}. {USER} and {PASSWORD} were refused: compare them with the stack's secret setting htpasswd."
+        return f"{answered}. {USER} and {PASSWORD} were refused: compare them with the stack's secret setting htpasswd."
     if status == 400 and not request.sample:
-        return f"{told} to {request.what}. The model does not take that: put a request that it takes into a file and name it: model.request"
-    return f"{told} with predictions. The model is not being served. See the pods' logs: kubectl logs; or: make status"
+        return f"{answered} to {request.what}. The model does not take that: put a request that it takes into a file and name it: model.request"
+    return f"{answered} with predictions. The model is not being served. See the pods' logs: kubectl logs; or: make status"
 
 
 def _silent(target: Target, reason: str, wait: float) -> str:

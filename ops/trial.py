@@ -70,18 +70,18 @@ def of_stack(stack: str, sentence: str = "", root: Path = ROOT) -> Trial:
     for the repository's model. Raises TrialError.
     """
     model, body_mib = _model(stack, root)
-    given = model.get("request")
-    if given and not sentence:
-        return from_file(root / given, _signatures(root / model["source"]))
+    request_file = model.get("request")
+    if request_file and not sentence:
+        return from_file(root / request_file, _signatures(root / model["source"]))
     source = root / model["source"]
-    known = _signatures(source)
-    if is_sample(source, known):
+    by_name = _signatures(source)
+    if is_sample(source, by_name):
         return of_sentence(sentence or SENTENCE, source)
     if sentence:
         raise TrialError(
             f"{model['source']} is not a model that takes a sentence: expected no sentence; put its own request into model.request"
         )
-    return of_zeros(known, model["source"], body_mib << 20)
+    return of_zeros(by_name, model["source"], body_mib << 20)
 
 
 def of_sentence(sentence: str, source: Path) -> Trial:
@@ -92,15 +92,15 @@ def of_sentence(sentence: str, source: Path) -> Trial:
     return Trial(body, "predict", f"“{sentence}”", sample=True)
 
 
-def is_sample(source: Path, known: dict[str, Signature]) -> bool:
+def is_sample(source: Path, by_name: dict[str, Signature]) -> bool:
     """Whether this is the repository's model or one trained like it: its three inputs, its two
     probabilities, a vocabulary.
     """
-    found = known.get(DEFAULT)
+    signature = by_name.get(DEFAULT)
     if (
-        found is None
-        or found.inputs != SAMPLE_INPUTS
-        or found.outputs != {"probabilities": Tensor("float", (-1, len(LABELS)))}
+        signature is None
+        or signature.inputs != SAMPLE_INPUTS
+        or signature.outputs != {"probabilities": Tensor("float", (-1, len(LABELS)))}
     ):
         return False
 
@@ -124,18 +124,20 @@ def from_file(path: Path, known: dict[str, Signature]) -> Trial:
     return Trial(json.dumps(body).encode(), verb, f"the request in {path.name}")
 
 
-def of_zeros(known: dict[str, Signature], source: str, most_bytes: int) -> Trial:
+def of_zeros(by_name: dict[str, Signature], source: str, most_bytes: int) -> Trial:
     """Zeros, false and empty strings for the signature that a client calls by default. Raises
     TrialError.
     """
-    callable_ones = {
-        name: found for name, found in known.items() if found.inputs and not name.startswith("__")
+    callable_signatures = {
+        name: candidate
+        for name, candidate in by_name.items()
+        if candidate.inputs and not name.startswith("__")
     }
-    if not callable_ones:
+    if not callable_signatures:
         raise TrialError(
             f"{source} has no signature that takes anything: nothing can be asked of it by request"
         )
-    signature = callable_ones.get(DEFAULT) or callable_ones[min(callable_ones)]
+    signature = callable_signatures.get(DEFAULT) or callable_signatures[min(callable_signatures)]
     try:
         if sum(_count(tensor) for tensor in signature.inputs.values()) * 2 > min(
             most_bytes, MOST_BYTES
@@ -148,10 +150,10 @@ def of_zeros(known: dict[str, Signature], source: str, most_bytes: int) -> Trial
         raise TrialError(
             f"{reason}. Put a request that the model takes into a file and name it: model.request"
         ) from None
-    asked = {} if signature.name == DEFAULT else {"signature_name": signature.name}
+    named = {} if signature.name == DEFAULT else {"signature_name": signature.name}
     shown = ", ".join(f"{name} {tensor}" for name, tensor in signature.inputs.items())
     return Trial(
-        json.dumps({**asked, "inputs": inputs}).encode(),
+        json.dumps({**named, "inputs": inputs}).encode(),
         "predict",
         f"zeros for signature {signature.name} ({shown})",
     )
@@ -203,8 +205,8 @@ def _model(stack: str, root: Path) -> tuple[dict[str, Any], int]:
 
 
 def _group(config: dict[str, Any], name: str) -> dict[str, Any]:
-    found = config.get(f"elastic-inference:{name}") or {}
-    return json.loads(found) if isinstance(found, str) else found
+    group = config.get(f"elastic-inference:{name}") or {}
+    return json.loads(group) if isinstance(group, str) else group
 
 
 def _config(stack: str, root: Path) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def _policy(rule: Rule, waivers: tuple[Waiver, ...]) -> Policy:
 
         def whole(args: StackValidationArgs, report: Any) -> None:
             resources = tuple(
-                Resource(one.urn, unwrap(one.props), one.opts.protect) for one in args.resources
+                Resource(item.urn, unwrap(item.props), item.opts.protect) for item in args.resources
             )
             stack = resources[0].stack if resources else ""
             for resource, message in rule.check(Deployment(stack, resources)):
@@ -59,7 +59,7 @@ def _policy(rule: Rule, waivers: tuple[Waiver, ...]) -> Policy:
 
 def _waived(rule: Rule, resource: Resource, waivers: tuple[Waiver, ...]) -> bool:
     today = datetime.date.today()
-    return any(one.covers(rule.name, resource.stack, resource, today) for one in waivers)
+    return any(waiver.covers(rule.name, resource.stack, resource, today) for waiver in waivers)
 
 
 def unwrap(value: Any) -> Any:

@@ -85,8 +85,8 @@ def texts(value: Any, path: str = "") -> Iterator[tuple[str, str, str]]:
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield f"{path}.{key}".lstrip("."), "", str(key)
-            for found in texts(inner, f"{path}.{key}".lstrip(".")):
-                yield found if found[1] else (found[0], str(key), found[2])
+            for inner_text in texts(inner, f"{path}.{key}".lstrip(".")):
+                yield inner_text if inner_text[1] else (inner_text[0], str(key), inner_text[2])
     elif isinstance(value, list):
         for at, inner in enumerate(value):
             yield from texts(inner, f"{path}[{at}]")

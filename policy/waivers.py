@@ -61,25 +61,31 @@ def load(path: pathlib.Path = FILE, policies: Iterable[str] = ()) -> tuple[Waive
         raise WaiverError("\n".join(mistakes))
     return tuple(
         Waiver(
-            one["policy"], tuple(one["stacks"]), one["resource"], one["reason"], one.get("until")
+            row["policy"],
+            tuple(row["stacks"]),
+            row["resource"],
+            row["reason"],
+            row.get("until"),
         )
-        for one in entries
+        for row in entries
     )
 
 
 def _mistakes(entry: Any, policies: set[str]) -> list[str]:
     if not isinstance(entry, dict):
         return ["expected policy, stacks, resource and reason"]
-    found = [f"{key}: no such key; expected {', '.join(KEYS)}" for key in entry if key not in KEYS]
-    for key, kind in KEYS.items():
+    mistakes = [
+        f"{key}: no such key; expected {', '.join(KEYS)}" for key in entry if key not in KEYS
+    ]
+    for key, expected_type in KEYS.items():
         if key not in entry and key != "until":
-            found.append(f"{key} is missing: a waiver is for one thing, and says why")
-        elif key in entry and (not isinstance(entry[key], kind) or not entry[key]):
-            found.append(
-                f"{key}: expected {'a date such as 2026-12-31' if key == 'until' else f'a {kind.__name__} with something in it'}"
+            mistakes.append(f"{key} is missing: a waiver is for one thing, and says why")
+        elif key in entry and (not isinstance(entry[key], expected_type) or not entry[key]):
+            mistakes.append(
+                f"{key}: expected {'a date such as 2026-12-31' if key == 'until' else f'a {expected_type.__name__} with something in it'}"
             )
     if policies and isinstance(entry.get("policy"), str) and entry["policy"] not in policies:
-        found.append(
+        mistakes.append(
             f"policy {entry['policy']}: there is none of that name; expected one of {', '.join(sorted(policies))}"
         )
-    return found
+    return mistakes

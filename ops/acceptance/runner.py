@@ -82,13 +82,13 @@ def prove(numbers: Sequence[str], items: Mapping[str, Item], root: pathlib.Path 
     chosen = {number: items[number] for number in numbers}
     for number, item in chosen.items():
         print(f"\n{number}: {item.title}", flush=True)
-    asked = {number: seeds_of(item) for number, item in chosen.items()}
+    seeds_by_item = {number: seeds_of(item) for number, item in chosen.items()}
     outcomes = []
-    for seed in sorted({seed for seeds in asked.values() for seed in seeds}):
+    for seed in sorted({seed for seeds in seeds_by_item.values() for seed in seeds}):
         checks = dict.fromkeys(
             check
             for number, item in chosen.items()
-            if seed in asked[number]
+            if seed in seeds_by_item[number]
             for check in item.checks
         )
         settings = {"ELASTIC_SEED": str(seed), **dict(chosen[numbers[0]].settings)}
@@ -97,7 +97,7 @@ def prove(numbers: Sequence[str], items: Mapping[str, Item], root: pathlib.Path 
     return all(
         [  # noqa: C419 - every item prints its closing line, also after one that does not hold
             print_closing_line(
-                number, item, [outcome.of(item) for outcome in outcomes], len(asked[number])
+                number, item, [outcome.of(item) for outcome in outcomes], len(seeds_by_item[number])
             )
             for number, item in chosen.items()
         ]
@@ -108,12 +108,12 @@ def seeds_of(item: Item) -> range:
     """The seeds that the item's checks run with; ValueError, naming it, if PROVE_SEEDS is neither a
     number nor a range.
     """
-    said = os.environ.get("PROVE_SEEDS", str(item.seeds))
-    if not (found := re.fullmatch(r"(?:(\d+)-)?(\d+)", said)) or not (
-        seeds := range(int(found[1] or 1), int(found[2]) + 1)
+    given = os.environ.get("PROVE_SEEDS", str(item.seeds))
+    if not (match := re.fullmatch(r"(?:(\d+)-)?(\d+)", given)) or not (
+        seeds := range(int(match[1] or 1), int(match[2]) + 1)
     ):
         raise ValueError(
-            f"PROVE_SEEDS={said}: expected how many seeds (5), or the first and the last (3-5); nothing was run"
+            f"PROVE_SEEDS={given}: expected how many seeds (5), or the first and the last (3-5); nothing was run"
         )
     return seeds
 
@@ -147,8 +147,8 @@ def session(
                 print(f"  {line}", end="", flush=True)
         finally:  # Ctrl-C has reached pytest too, which takes its labs down
             process.wait()
-        found = figures.read_text().splitlines() if figures.exists() else []
-        return Outcome(_cases(report), [json.loads(line) for line in found])
+        figure_lines = figures.read_text().splitlines() if figures.exists() else []
+        return Outcome(_cases(report), [json.loads(line) for line in figure_lines])
 
 
 def print_closing_line(number: str, item: Item, outcomes: Sequence[Outcome], seeds: int) -> bool:

@@ -88,20 +88,22 @@ def main(arguments: list[str] | None = None) -> int:
     return DIFFERENT if any(map(is_real, result)) else 0
 
 
-def report(stack: str, read: int, found: list[Difference]) -> str:
+def report(stack: str, read: int, results: list[Difference]) -> str:
     """The differences as a person reads them, the summary last."""
     lines = []
     for sort, title in TITLES.items():
-        some = [one for one in found if one.sort == sort]
-        lines += [title.format(stack)] if some else []
-        for one in some:
-            lines.append(f"  {one.name} ({one.kind}){f': up would {one.op} it' if one.op else ''}")
-            verb = "the program says" if one.op else "is now"
+        rows = [difference for difference in results if difference.sort == sort]
+        lines += [title.format(stack)] if rows else []
+        for difference in rows:
+            lines.append(
+                f"  {difference.name} ({difference.kind}){f': up would {difference.op} it' if difference.op else ''}"
+            )
+            verb = "the program says" if difference.op else "is now"
             lines += [
                 f"    {part.path}: {part.was}, {verb} {part.now}{f' ({part.owner})' if part.owner else ''}"
-                for part in one.properties
+                for part in difference.properties
             ]
-    counts = Counter(one.sort for one in found)
+    counts = Counter(difference.sort for difference in results)
     listed = ", ".join(f"{counts[sort]} {said}" for sort, said in COUNTED.items() if counts[sort])
     return "\n".join([*lines, f"{stack}: {read} resources looked at, {listed or 'none differs'}"])
 
@@ -117,26 +119,26 @@ def read_differences(stack: Stack, program: bool) -> tuple[list[Difference], int
         start(quiet=True)
     else:
         require_cli()
-    alone = None
+    refresh = None
     if not program:
-        alone = _ask(stack, "refresh", "--preview-only")
-        _fail_on(alone)
-        if is_settled(alone):
-            return without_program(alone), len(alone.reads)
+        refresh = _ask(stack, "refresh", "--preview-only")
+        _fail_on(refresh)
+        if is_settled(refresh):
+            return without_program(refresh), len(refresh.reads)
         print(
             "something differs; asking the program what it wants of it …",
             file=sys.stderr,
             flush=True,
         )
-    found = _ask(stack, "preview", "--refresh")
+    stream = _ask(stack, "preview", "--refresh")
     if (
-        found.errors and alone is not None
+        stream.errors and refresh is not None
     ):  # the program, or a plugin's preview, fails on what was found: it is told all the same
-        _say(found)
+        _say(stream)
         print("warning: what `up` would do about these is not known, see above", file=sys.stderr)
-        return without_program(alone), len(alone.reads)
-    _fail_on(found)
-    return differences(found), len(found.reads)
+        return without_program(refresh), len(refresh.reads)
+    _fail_on(stream)
+    return differences(stream), len(stream.reads)
 
 
 def _fail_on(found: Events) -> None:
@@ -153,7 +155,7 @@ def _say(found: Events) -> None:
 
 def _ask(stack: Stack, *command: str) -> Events:
     """Runs the CLI, which reads every resource; says how far it is. Raises PreviewFormatError."""
-    lines, told = [], time.monotonic()
+    lines, reported_at = [], time.monotonic()
     with own_temporary_directory() as variables:
         process = subprocess.Popen(
             stack.command(*command, "--stack", stack.name, "--json", "--non-interactive"),
@@ -170,8 +172,8 @@ def _ask(stack: Stack, *command: str) -> Events:
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line)
-            if time.monotonic() - told > PROGRESS:
-                told = time.monotonic()
+            if time.monotonic() - reported_at > PROGRESS:
+                reported_at = time.monotonic()
                 print(
                     f"  {sum('resOutputsEvent' in one for one in lines)} answers",
                     file=sys.stderr,

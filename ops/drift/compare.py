@@ -45,39 +45,45 @@ class Difference:
     properties: tuple[Property, ...] = ()
 
 
-def differences(found: Events) -> list[Difference]:
+def differences(events: Events) -> list[Difference]:
     """Every difference, by resource, in the order of the stack."""
-    urns = dict.fromkeys([*found.reads, *found.steps])
-    return [one for urn in urns for one in _of(found.reads.get(urn), found.steps.get(urn))]
+    urns = dict.fromkeys([*events.reads, *events.steps])
+    return [
+        difference
+        for urn in urns
+        for difference in _of(events.reads.get(urn), events.steps.get(urn))
+    ]
 
 
-def is_real(one: Difference) -> bool:
+def is_real(difference: Difference) -> bool:
     """Whether somebody has to act on the difference."""
-    return one.sort in ("changed", "gone", "undeployed")
+    return difference.sort in ("changed", "gone", "undeployed")
 
 
-def is_settled(found: Events) -> bool:
+def is_settled(events: Events) -> bool:
     """Whether the resources alone tell all: nothing differs that the program, as it was deployed,
     sends. Of anything else only the program can say what `up` would do about it.
     """
-    return not any(map(is_real, without_program(found)))
+    return not any(map(is_real, without_program(events)))
 
 
-def without_program(found: Events) -> list[Difference]:
+def without_program(events: Events) -> list[Difference]:
     """Every difference as far as the resources alone tell: one of a property that the program sent
     is a change by somebody else.
     """
     sorted_: list[Difference] = []
-    for read in found.reads.values():
-        for one in _of(read, None):
+    for read in events.reads.values():
+        for difference in _of(read, None):
             sent = tuple(
-                part for part in one.properties if look_up(read.was.inputs, part.path) is not ABSENT
+                part
+                for part in difference.properties
+                if look_up(read.was.inputs, part.path) is not ABSENT
             )
-            kept = tuple(part for part in one.properties if part not in sent)
+            kept = tuple(part for part in difference.properties if part not in sent)
             sorted_ += (
                 [
                     replace(
-                        one,
+                        difference,
                         sort="changed",
                         properties=tuple(replace(part, owner="") for part in sent),
                     )
@@ -85,13 +91,15 @@ def without_program(found: Events) -> list[Difference]:
                 if sent
                 else []
             )
-            sorted_ += [replace(one, properties=kept)] if kept or not one.properties else []
+            sorted_ += (
+                [replace(difference, properties=kept)] if kept or not difference.properties else []
+            )
     return sorted_
 
 
-def as_dicts(found: list[Difference]) -> list[dict[str, Any]]:
+def as_dicts(results: list[Difference]) -> list[dict[str, Any]]:
     """The differences as JSON objects."""
-    return [asdict(one) for one in found]
+    return [asdict(difference) for difference in results]
 
 
 def _of(read: Read | None, step: Step | None) -> Iterator[Difference]:

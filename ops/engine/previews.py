@@ -111,7 +111,7 @@ def parse(text: str) -> Preview:
 
 
 def _lines(text: str) -> list[dict[str, Any]]:
-    found = []
+    events = []
     for number, line in enumerate(filter(str.strip, text.splitlines()), 1):
         try:
             event = json.loads(line)
@@ -120,8 +120,8 @@ def _lines(text: str) -> list[dict[str, Any]]:
                 f"line {number} is no JSON ({error}): expected what `pulumi preview --json` prints, unchanged"
             ) from None
         if isinstance(event, dict):
-            found.append(event)
-    return found
+            events.append(event)
+    return events
 
 
 def _from_document(whole: dict[str, Any]) -> Preview:

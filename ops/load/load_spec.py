@@ -26,11 +26,11 @@ class LoadSpec:
         """The profile of the spec; parsed again when the file has changed."""
         stamp = self._place.stat().st_mtime_ns
         if stamp != self._stamp:
-            found = self.read()
+            spec = self.read()
             self._profile = Profile(
-                found["name"],
-                tuple((float(second), float(rate)) for second, rate in found["points"]),
-                found["steps"],
+                spec["name"],
+                tuple((float(second), float(rate)) for second, rate in spec["points"]),
+                spec["steps"],
             )
             self._stamp = stamp
         return self._profile

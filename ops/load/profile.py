@@ -73,8 +73,8 @@ def load(name: str) -> Profile:
     """A profile of the folder `profiles`, or a file: YAML with points, or a trace (CSV or JSON rows
     of seconds and qps).
     """
-    own, given = FOLDER / f"{name}.yaml", Path(name)
-    path = own if own.is_file() else given
+    shipped_path, given_path = FOLDER / f"{name}.yaml", Path(name)
+    path = shipped_path if shipped_path.is_file() else given_path
     if not path.is_file():
         names = sorted(found.stem for found in FOLDER.glob("*.yaml"))
         near = difflib.get_close_matches(name, names, 1)
@@ -83,13 +83,13 @@ def load(name: str) -> Profile:
             f"profile {name}: there is none of that name and no such file; there are {', '.join(names)}{hint}"
         )
     try:
-        made = _trace(path) if path.suffix in (".csv", ".json") else _curve(path)
+        profile = _trace(path) if path.suffix in (".csv", ".json") else _curve(path)
     except (OSError, UnicodeDecodeError) as error:
         raise ProfileError(f"profile {path}: can't be read: {error}") from None
-    problems = check(made)
+    problems = check(profile)
     if problems:
         raise ProfileError("\n".join(f"profile {path}: {problem}" for problem in problems))
-    return made
+    return profile
 
 
 def check(profile: Profile) -> list[str]:

@@ -26,8 +26,8 @@ def base(stack: Stack, chosen: argparse.Namespace) -> str | None:
     """
     if stack.in_lab:
         return None
-    found = urlsplit(stack.outputs()["predictUrl"])
-    host = found.hostname or ""
+    url = urlsplit(stack.outputs()["predictUrl"])
+    host = url.hostname or ""
     if not resolves(host):
         raise SessionError(
             f"there is no DNS record for {host}: expected one that leads to the stack's ingress.\n"
@@ -39,7 +39,7 @@ def base(stack: Stack, chosen: argparse.Namespace) -> str | None:
             "otherwise: load on a machine of somebody else's is an attack, and on your own it costs money\n"
             f"if it is yours, say so twice: --public --yes-i-own {host}"
         )
-    return f"{found.scheme}://{found.netloc}"
+    return f"{url.scheme}://{url.netloc}"
 
 
 def public(host: str) -> bool:
@@ -49,7 +49,7 @@ def public(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return False
     try:
-        found = {item[4][0] for item in socket.getaddrinfo(host, None)}
+        addresses = {item[4][0] for item in socket.getaddrinfo(host, None)}
     except OSError:
         return True
-    return any(ipaddress.ip_address(str(address)).is_global for address in found)
+    return any(ipaddress.ip_address(str(address)).is_global for address in addresses)

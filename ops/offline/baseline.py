@@ -77,16 +77,16 @@ def _default_providers(planned: list[Resource]) -> list[Resource]:
     """The providers that the engine makes by itself: no step tells of them, only the resources that
     use them.
     """
-    known = {resource["urn"] for resource in planned}
-    found: dict[str, Resource] = {}
+    urns = {resource["urn"] for resource in planned}
+    providers: dict[str, Resource] = {}
     for resource in planned:
         urn = provider_urn(resource.get("provider"))
-        if urn and urn not in known:
+        if urn and urn not in urns:
             kind, name = type_of(urn), name_of(urn)
             version = name.removeprefix("default_").replace("_", ".") if "_" in name else None
             inputs = {"__internal": {}, **({"version": version} if version else {})}
-            found[urn] = {"urn": urn, "custom": True, "type": kind, "inputs": inputs}
-    return list(found.values())
+            providers[urn] = {"urn": urn, "custom": True, "type": kind, "inputs": inputs}
+    return list(providers.values())
 
 
 def _made(resource: Resource) -> Resource:

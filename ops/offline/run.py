@@ -50,11 +50,11 @@ def preview(stack: str, base: str = "", *, policies: bool = False) -> Previewed:
         directory = pathlib.Path(name)
         workspace = Workspace(directory, stack)
         workspace.lay_plugins()
-        said, against = "", ""
+        note, against = "", ""
         if base:
             commit = _commit(base)
             problem = _lay_base(workspace, _extract(commit, directory / "base"))
-            said, against = (
+            note, against = (
                 (f"the base {commit[:12]} can't be compared with: {problem}\n", "")
                 if problem
                 else ("", commit[:12])
@@ -74,7 +74,7 @@ def preview(stack: str, base: str = "", *, policies: bool = False) -> Previewed:
         else:
             done = workspace.pulumi(program, *PREVIEW, "--stack", stack)
         return Previewed(
-            done.returncode, done.stdout, said + done.stderr.replace(name, "…"), against
+            done.returncode, done.stdout, note + done.stderr.replace(name, "…"), against
         )
 
 

@@ -87,13 +87,13 @@ def of_pool(state: State | None, table: Prices) -> Range | str:
     if state is None:
         return "none"
     inputs = state.inputs or state.outputs
-    kinds = [one for one in inputs.get("instanceTypes") or () if isinstance(one, str)]
+    instance_types = [name for name in inputs.get("instanceTypes") or () if isinstance(name, str)]
     priced = sorted(
-        (one for one in kinds if one in table.on_demand),
-        key=lambda one: table.on_demand[one] / table.vcpus.get(one, 1),
+        (name for name in instance_types if name in table.on_demand),
+        key=lambda name: table.on_demand[name] / table.vcpus.get(name, 1),
     )
     if not priced:
-        return f"no price known for {code(line(', '.join(kinds) or '(no type)'), 80)}"
+        return f"no price known for {code(line(', '.join(instance_types) or '(no type)'), 80)}"
     sizes = _sizes(inputs)
     if sizes is None:
         return "unknown sizes"

@@ -43,18 +43,18 @@ def losses(steps: tuple[Step, ...]) -> list[Loss]:
 
 def interruptions(steps: tuple[Step, ...]) -> list[Loss]:
     """Serving resources that are away for a while, or for good, though they store nothing."""
-    gone = [
+    removed = [
         step
         for step in steps
         if step.kind in INTERRUPTED and step.op in REMOVALS and not _comes_first(step)
     ]
     until = {"delete": ""}
-    said = [
+    sentences = [
         INTERRUPTED[step.kind](shown_inputs(step.kind, step.old))
         + until.get(step.op, " before there is another")
-        for step in gone
+        for step in removed
     ]
-    return [Loss(step, what, "") for step, what in zip(gone, said, strict=True)]
+    return [Loss(step, what, "") for step, what in zip(removed, sentences, strict=True)]
 
 
 def is_loss(step: Step) -> bool:

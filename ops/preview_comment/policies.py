@@ -40,25 +40,29 @@ class Results:
     @property
     def blocking(self) -> list[Violation]:
         """Violations of mandatory policies that nobody waived."""
-        return [one for one in self.violations if one.mandatory and not one.waiver]
+        return [
+            violation
+            for violation in self.violations
+            if violation.mandatory and not violation.waiver
+        ]
 
 
 def gather(preview: Preview, text: str = "") -> Results:
     """Both sources together. Raises PreviewFormatError when the text isn't what
     `python -m ops.policy_check --json` writes.
     """
-    reported = [_from_event(one) for one in preview.violations]
+    reported = [_from_event(violation) for violation in preview.violations]
     if not text.strip():
         return Results(tuple(reported), ran=bool(reported))
     try:
         data = json.loads(text)
-        own = [_from_ours(one) for one in data["violations"]]
+        ours = [_from_ours(violation) for violation in data["violations"]]
         counts = (int(data["policies"]), int(data["resources"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PreviewFormatError(
             f"the policy results can't be read ({error}): expected what `python -m ops.policy_check --json FILE` writes"
         ) from None
-    return Results((*own, *reported), *counts, ran=True)
+    return Results((*ours, *reported), *counts, ran=True)
 
 
 def _from_ours(raw: dict[str, Any]) -> Violation:
@@ -86,20 +90,24 @@ def section(results: Results) -> str:
     """The policy section in Markdown; "" when no policy ran."""
     if not results.ran:
         return ""
-    advisory = [one for one in results.violations if not one.mandatory and not one.waiver]
-    waived = [one for one in results.violations if one.waiver]
+    advisory = [
+        violation
+        for violation in results.violations
+        if not violation.mandatory and not violation.waiver
+    ]
+    waived = [violation for violation in results.violations if violation.waiver]
     tally = f"{len(results.blocking)} broken, {len(advisory)} advice, {len(waived)} waived"
     scope = f" of {results.policies} over {results.resources} resources" if results.policies else ""
     shown = [*results.blocking, *advisory, *waived]
-    rows = [_row(one) for one in shown[:MOST]]
+    rows = [_row(violation) for violation in shown[:MOST]]
     if len(shown) > MOST:
         rows.append(f"- … and {len(shown) - MOST} more")
     mark = "❌" if results.blocking else "✅"
     return "\n".join([f"**Policies.** {mark} {tally}{scope}.", *([""] if rows else []), *rows])
 
 
-def _row(one: Violation) -> str:
-    mark = "🟡" if one.waiver else "❌" if one.mandatory else "💡"
-    said = code(scrub(one.message), 400)
-    waiver = f" Waived: {code(scrub(one.waiver))}." if one.waiver else ""
-    return f"- {mark} {code(one.policy, 60)} {code(one.resource, 80)}: {said}{waiver}"
+def _row(violation: Violation) -> str:
+    mark = "🟡" if violation.waiver else "❌" if violation.mandatory else "💡"
+    text = code(scrub(violation.message), 400)
+    waiver = f" Waived: {code(scrub(violation.waiver))}." if violation.waiver else ""
+    return f"- {mark} {code(violation.policy, 60)} {code(violation.resource, 80)}: {text}{waiver}"

@@ -86,15 +86,19 @@ def post(
     number = pull or _pull_of(hub, head or "", sha or "")
     if number is None:
         return f"no open pull request has {sha} as its head any more: nothing posted"
-    mine = [one for one in hub.pages(f"issues/{number}/comments") if _is_ours(one, stack, author)]
-    for extra in mine[1:]:  # two runs that posted their first comment at the same time
+    comments = [
+        comment
+        for comment in hub.pages(f"issues/{number}/comments")
+        if _is_ours(comment, stack, author)
+    ]
+    for extra in comments[1:]:  # two runs that posted their first comment at the same time
         hub.call("DELETE", f"issues/comments/{extra['id']}")
-    if not mine:
+    if not comments:
         hub.call("POST", f"issues/{number}/comments", {"body": body})
         return f"commented on #{number}"
-    if mine[0]["body"].replace("\r\n", "\n").rstrip() == body.rstrip():
+    if comments[0]["body"].replace("\r\n", "\n").rstrip() == body.rstrip():
         return f"the comment on #{number} is up to date"
-    hub.call("PATCH", f"issues/comments/{mine[0]['id']}", {"body": body})
+    hub.call("PATCH", f"issues/comments/{comments[0]['id']}", {"body": body})
     return f"renewed the comment on #{number}"
 
 

@@ -49,13 +49,13 @@ def statement(route: Route, deadline: float) -> str:
     return f"* and {route.field}: {route.name} | SELECT __time__ as t, {counts}, {shares} FROM log GROUP BY t ORDER BY t LIMIT {LIMIT}"
 
 
-def rows(found: Iterable[Mapping[str, Any]]) -> list[Row]:
+def rows(logged: Iterable[Mapping[str, Any]]) -> list[Row]:
     """Rows of the query as numbers; failed requests do not also count as late."""
-    made = []
-    for row in found:
+    parsed = []
+    for row in logged:
         counts = {name: int(float(row[name])) for name in ("count", "failed", "late")}
         counts["late"] = min(counts["late"], counts["count"] - counts["failed"])
-        made.append(
+        parsed.append(
             (
                 int(row["t"]),
                 {
@@ -64,7 +64,7 @@ def rows(found: Iterable[Mapping[str, Any]]) -> list[Row]:
                 },
             )
         )
-    return made
+    return parsed
 
 
 def rows_of_run(found: Iterable[Row], started: float, clock: float) -> list[dict[str, Any]]:

@@ -21,15 +21,15 @@ def client() -> httpx.Client:
     from kubernetes import client as official  # noqa: PLC0415 - 0.3 s of the official client, for its kubeconfig only
     from kubernetes import config  # noqa: PLC0415 - 0.3 s of the official client, for its kubeconfig only
 
-    wanted = official.Configuration()
-    config.load_kube_config(client_configuration=wanted)
-    context = ssl.create_default_context(cafile=wanted.ssl_ca_cert)
-    if wanted.cert_file:
-        context.load_cert_chain(wanted.cert_file, wanted.key_file)
-    token = (wanted.api_key or {}).get("authorization")
+    configuration = official.Configuration()
+    config.load_kube_config(client_configuration=configuration)
+    context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
+    if configuration.cert_file:
+        context.load_cert_chain(configuration.cert_file, configuration.key_file)
+    token = (configuration.api_key or {}).get("authorization")
     headers = {"Authorization": token} if token else {}
     return httpx.Client(
-        base_url=wanted.host,
+        base_url=configuration.host,
         verify=context,
         headers=headers,
         timeout=WATCH_SECONDS + 30,
@@ -90,10 +90,10 @@ class Mirror:
                     return
                 self._take(event["type"], event["object"])
 
-    def _take(self, kind: str, found: Any) -> None:
-        name, changed = found["metadata"]["name"], dict(self.objects)
-        if kind == "DELETED" or not self._wanted(found):
+    def _take(self, kind: str, changed_object: Any) -> None:
+        name, changed = changed_object["metadata"]["name"], dict(self.objects)
+        if kind == "DELETED" or not self._wanted(changed_object):
             changed.pop(name, None)
         else:
-            changed[name] = found
+            changed[name] = changed_object
         self.objects = changed

@@ -115,11 +115,11 @@ def differences(
     """Events between two looks at objects by name: created, gone, ready, unready, notice
     (nodes).
     """
-    found = []
+    events = []
     for name in after.keys() - before.keys():
-        found.append({"kind": f"{kind} created", "detail": name})
+        events.append({"kind": f"{kind} created", "detail": name})
     for name in before.keys() - after.keys():
-        found.append({"kind": f"{kind} gone", "detail": name})
+        events.append({"kind": f"{kind} gone", "detail": name})
     for name in before.keys() & after.keys():
         for state, yes, no in (
             ("Ready", "ready", "unready"),
@@ -127,5 +127,5 @@ def differences(
         ):
             was, now = condition(before[name], state), condition(after[name], state)
             if was != now:
-                found.append({"kind": f"{kind} {yes if now else no}", "detail": name})
-    return found
+                events.append({"kind": f"{kind} {yes if now else no}", "detail": name})
+    return events

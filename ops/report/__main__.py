@@ -109,12 +109,12 @@ def watch(stack: str, seconds: float, prices: Path | None = None) -> Path:
 
 def newest() -> Path:
     """Directory of the run that began last. Raises RunError when there is none."""
-    found = sorted(runs().glob("*/meta.json"), key=lambda path: path.stat().st_mtime)
-    if not found:
+    recorded = sorted(runs().glob("*/meta.json"), key=lambda path: path.stat().st_mtime)
+    if not recorded:
         raise RunError(
             f"{runs()}: there is no recorded run yet; make one with `make load` or `make drill`"
         )
-    return found[-1].parent
+    return recorded[-1].parent
 
 
 if __name__ == "__main__":

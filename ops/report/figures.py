@@ -114,28 +114,24 @@ def climbs(run: Run) -> list[dict[str, Any]]:
     Wanting still more before they are ready is the same climb. `seconds` is None for one that had
     not ended when the run did.
     """
-    found: list[dict[str, Any]] = []
-    open_one: dict[str, Any] | None = None
+    found_climbs: list[dict[str, Any]] = []
+    climb: dict[str, Any] | None = None
     for before, row in zip(run.samples, run.samples[1:], strict=False):
-        wanted = row["pods"]["desired"]
-        if (
-            open_one is None
-            and wanted > before["pods"]["desired"]
-            and row["pods"]["ready"] < wanted
-        ):
-            open_one = {
+        desired = row["pods"]["desired"]
+        if climb is None and desired > before["pods"]["desired"] and row["pods"]["ready"] < desired:
+            climb = {
                 "t": row["t"],
                 "from": before["pods"]["desired"],
-                "to": wanted,
+                "to": desired,
                 "seconds": None,
             }
-            found.append(open_one)
-        if open_one is not None:
-            open_one["to"] = max(open_one["to"], wanted)
-            if row["pods"]["ready"] >= wanted:
-                open_one["seconds"] = row["t"] - open_one["t"]
-                open_one = None
-    return found
+            found_climbs.append(climb)
+        if climb is not None:
+            climb["to"] = max(climb["to"], desired)
+            if row["pods"]["ready"] >= desired:
+                climb["seconds"] = row["t"] - climb["t"]
+                climb = None
+    return found_climbs
 
 
 def wanted_share(run: Run) -> tuple[float, float] | None:

@@ -43,7 +43,7 @@ def assumptions(run: Run) -> str:
 def lines(run: Run) -> list[tuple[str, str]]:
     """(name, value) of each figure, as the terminal and the page show them."""
     found: dict[str, Any] = figures.summary(run)
-    asked, money, peak = found["requests"], found["cost"], found["peak"]
+    requests, money, peak = found["requests"], found["cost"], found["peak"]
     share = found["on_demand_share_at_20_nodes"]
     return [
         (
@@ -52,7 +52,7 @@ def lines(run: Run) -> list[tuple[str, str]]:
         ),
         (
             "requests",
-            f"{asked['count']:.0f}, {asked['failed']:.0f} failed, {asked['late']:.0f} late, {100 * asked['in_time']:.2f} % in time",
+            f"{requests['count']:.0f}, {requests['failed']:.0f} failed, {requests['late']:.0f} late, {100 * requests['in_time']:.2f} % in time",
         ),
         ("worst p99", f"{found['worst_p99_seconds'] * 1000:.0f} ms"),
         ("at the peak", f"{peak['pods']} ready pods, {peak['nodes']} nodes"),
@@ -75,12 +75,16 @@ def lines(run: Run) -> list[tuple[str, str]]:
 
 def climbed(climbs: list[dict[str, Any]]) -> str:
     """How long the pods that were wanted took to become ready, in one sentence."""
-    done = sorted(climb["seconds"] for climb in climbs if climb["seconds"] is not None)
-    if not done:
+    seconds = sorted(climb["seconds"] for climb in climbs if climb["seconds"] is not None)
+    if not seconds:
         return (
             "never more pods wanted than there were"
             if not climbs
             else "wanted pods were not ready before the end"
         )
-    middle, last, missing = done[(len(done) - 1) // 2], done[-1], len(climbs) - len(done)
+    middle, last, missing = (
+        seconds[(len(seconds) - 1) // 2],
+        seconds[-1],
+        len(climbs) - len(seconds),
+    )
     return f"{len(climbs)} times more pods wanted; ready after {middle:.0f} s (median), {last:.0f} s (longest), {missing} not yet"

@@ -26,50 +26,54 @@ REFUSED, INTERRUPTED = 2, 130
 
 def parser() -> argparse.ArgumentParser:
     """Builds the argument parser of `python -m ops.teardown`."""
-    made = argparse.ArgumentParser(
+    command_line = argparse.ArgumentParser(
         prog="python -m ops.teardown",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("--stack", default="local")
-    made.add_argument(
+    command_line.add_argument("--stack", default="local")
+    command_line.add_argument(
         "--confirm",
         default="",
         metavar="NAME",
         help="the stack's name, instead of typing it on a terminal",
     )
-    made.add_argument("--plan", action="store_true", help="print the plan and stop")
-    made.add_argument("--scan", action="store_true", help="delete nothing, only scan for leftovers")
-    made.add_argument(
+    command_line.add_argument("--plan", action="store_true", help="print the plan and stop")
+    command_line.add_argument(
+        "--scan", action="store_true", help="delete nothing, only scan for leftovers"
+    )
+    command_line.add_argument(
         "--keep-model",
         action="store_true",
         help="keep bucket and model, in the state as well: the next `up` finds them",
     )
-    made.add_argument(
+    command_line.add_argument(
         "--keep-nothing",
         action="store_true",
         help="the default; for scripts that always pass an option",
     )
-    made.add_argument(
+    command_line.add_argument(
         "--keep-protected", action="store_true", help="leave what is protected, take down the rest"
     )
-    made.add_argument(
+    command_line.add_argument(
         "--unprotect", action="store_true", help="take down what is protected as well"
     )
-    made.add_argument(
+    command_line.add_argument(
         "--cluster-gone",
         action="store_true",
         help="the cluster is gone for good: forget the objects in it",
     )
-    made.add_argument(
+    command_line.add_argument(
         "--patience",
         type=float,
         default=PATIENCE,
         metavar="SECONDS",
         help="longest wait after a stage (%(default)g)",
     )
-    made.add_argument("--report", default="", metavar="FILE", help="write the report as JSON, too")
-    return made
+    command_line.add_argument(
+        "--report", default="", metavar="FILE", help="write the report as JSON, too"
+    )
+    return command_line
 
 
 def main() -> int:
@@ -123,7 +127,7 @@ def teardown(stack: Stack, options: argparse.Namespace) -> int:
     if options.plan:
         return 0
     if not options.scan:
-        protected = any(one.protect for one in work.state.real)
+        protected = any(resource.protect for resource in work.state.real)
         guard.confirm(
             stack.name,
             options.confirm,

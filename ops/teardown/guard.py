@@ -28,7 +28,7 @@ def region_of(location: StackLocation, environ: Mapping[str, str] = os.environ) 
     """The region to work in. Raises RefusedError when state, settings and environment do not agree
     on one.
     """
-    used = environ.get("ALICLOUD_REGION") or environ.get("ALIBABA_CLOUD_REGION") or ""
+    chosen = environ.get("ALICLOUD_REGION") or environ.get("ALIBABA_CLOUD_REGION") or ""
     known = sorted(location.regions)
     if len(known) > 1:
         raise RefusedError(
@@ -36,17 +36,17 @@ def region_of(location: StackLocation, environ: Mapping[str, str] = os.environ) 
             "  otherwise: a destroy would look for everything in the wrong place, find nothing and forget it\n"
             f"  remedy: set alicloud:region in Pulumi.{location.stack}.yaml to the region that the stack is in"
         )
-    if known and used and used != known[0]:
+    if known and chosen and chosen != known[0]:
         raise RefusedError(
-            f"region: the environment says {used}, stack {location.stack} is in {known[0]}.\n"
+            f"region: the environment says {chosen}, stack {location.stack} is in {known[0]}.\n"
             "  otherwise: a destroy would look for everything in the wrong place, find nothing and forget it\n"
             f"  remedy: ALICLOUD_REGION={known[0]}"
         )
-    if not known and not used:
+    if not known and not chosen:
         raise RefusedError(
             f"region: neither state nor settings of stack {location.stack} name one.\n  remedy: set ALICLOUD_REGION"
         )
-    return known[0] if known else used
+    return known[0] if known else chosen
 
 
 def check_account(location: StackLocation, cloud: Cloud) -> None:

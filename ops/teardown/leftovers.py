@@ -130,12 +130,12 @@ class Kept:
 
     kept_ids: frozenset[tuple[str, str]] = frozenset()
 
-    def __contains__(self, thing: Leftover) -> bool:
-        return (thing.kind, thing.id) in self.kept_ids
+    def __contains__(self, resource: Leftover) -> bool:
+        return (resource.kind, resource.id) in self.kept_ids
 
     def of(self, kind: str) -> frozenset[str]:
         """Ids of what stays, of one kind."""
-        return frozenset(identity for one, identity in self.kept_ids if one == kind)
+        return frozenset(identity for other, identity in self.kept_ids if other == kind)
 
 
 @dataclass(frozen=True)
@@ -175,18 +175,22 @@ class Report:
         if self.kept:
             lines += [
                 "Stays on purpose:",
-                *(f"  {kind_of(one)} {one.id}" for one in self.kept if one.kind in SCAN_NAMES),
+                *(
+                    f"  {kind_of(resource)} {resource.id}"
+                    for resource in self.kept
+                    if resource.kind in SCAN_NAMES
+                ),
             ]
         if self.in_state:
             lines += [
                 f"Still in the state ({len(self.in_state)}):",
-                *(f"  {kind_of(one)} {one.id}" for one in self.in_state),
+                *(f"  {kind_of(resource)} {resource.id}" for resource in self.in_state),
             ]
             lines += ["    make destroy deletes it"]
         if self.remains.leftovers:
             lines += [
                 f"Left ({len(self.remains.leftovers)}):",
-                *(row for one in self.remains.leftovers for row in _rows(one)),
+                *(row for resource in self.remains.leftovers for row in _rows(resource)),
             ]
         if self.remains.unseen:
             lines += [f"Not looked at ({len(self.remains.unseen)}); something may be left there:"]
@@ -207,10 +211,10 @@ class Report:
         return {
             "stack": self.stack,
             "clean": self.clean,
-            "left": [dataclasses.asdict(one) for one in self.remains.leftovers],
-            "unseen": [dataclasses.asdict(one) for one in self.remains.unseen],
-            "inState": [{"urn": one.urn, "id": one.id} for one in self.in_state],
-            "kept": [{"urn": one.urn, "id": one.id} for one in self.kept],
+            "left": [dataclasses.asdict(resource) for resource in self.remains.leftovers],
+            "unseen": [dataclasses.asdict(resource) for resource in self.remains.unseen],
+            "inState": [{"urn": resource.urn, "id": resource.id} for resource in self.in_state],
+            "kept": [{"urn": resource.urn, "id": resource.id} for resource in self.kept],
         }
 
     def write(self, path: str) -> None:
@@ -219,15 +223,15 @@ class Report:
             pathlib.Path(path).write_text(json.dumps(self.document(), indent=1) + "\n")
 
 
-def _rows(one: Leftover) -> Sequence[str]:
-    rows = [f"  {one.kind} {one.id}: {one.why}", f"    {one.remove}"]
-    return [*rows, f"    {one.where}"] if one.where else rows
+def _rows(left: Leftover) -> Sequence[str]:
+    rows = [f"  {left.kind} {left.id}: {left.why}", f"    {left.remove}"]
+    return [*rows, f"    {left.where}"] if left.where else rows
 
 
 def _gap(gap: Unseen) -> Sequence[str]:
     return [f"  {gap.what}", f"    {gap.why}"]
 
 
-def kind_of(one: Resource) -> str:
+def kind_of(resource: Resource) -> str:
     """Short name of the resource's type: the part after the last colon."""
-    return one.kind.rpartition(":")[2]
+    return resource.kind.rpartition(":")[2]

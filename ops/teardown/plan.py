@@ -61,7 +61,7 @@ class Stage:
     @property
     def real(self) -> list[Resource]:
         """The stage's resources that exist outside of the state."""
-        return [one for one in self.resources if one.real]
+        return [resource for resource in self.resources if resource.real]
 
 
 def own_stage(resource: Resource) -> int:
@@ -77,12 +77,14 @@ def own_stage(resource: Resource) -> int:
 
 def stage_of(checkpoint: Checkpoint) -> dict[str, int]:
     """Number of the stage of each URN. No resource goes before one that needs it."""
-    found = {one.urn: own_stage(one) for one in checkpoint.resources}
-    for one in reversed(checkpoint.resources):  # registered after what it needs, so one pass does
-        for need in one.needs:
-            if need in found:
-                found[need] = max(found[need], found[one.urn])
-    return found
+    numbers = {resource.urn: own_stage(resource) for resource in checkpoint.resources}
+    for resource in reversed(
+        checkpoint.resources
+    ):  # registered after what it needs, so one pass does
+        for need in resource.needs:
+            if need in numbers:
+                numbers[need] = max(numbers[need], numbers[resource.urn])
+    return numbers
 
 
 def stages(checkpoint: Checkpoint, kept: Collection[str] = ()) -> list[Stage]:
@@ -92,9 +94,9 @@ def stages(checkpoint: Checkpoint, kept: Collection[str] = ()) -> list[Stage]:
         Stage(
             name,
             tuple(
-                one
-                for one in checkpoint.resources
-                if numbers[one.urn] == number and one.urn not in kept
+                resource
+                for resource in checkpoint.resources
+                if numbers[resource.urn] == number and resource.urn not in kept
             ),
         )
         for number, name in enumerate(STAGES)
@@ -117,14 +119,16 @@ def runs(parts: Sequence[Stage], *, cluster_made: bool, unseen: bool) -> list[tu
         else (PARTS[0] + PARTS[1] + PARTS[2],)
     )
     names = [{STAGES[number] for number in part} for part in cut]
-    found = [tuple(stage for stage in parts if stage.name in some) for some in names]
-    return [some for some in found if some]
+    parts_of_runs = [
+        tuple(stage for stage in parts if stage.name in names_in_run) for names_in_run in names
+    ]
+    return [names_in_run for names_in_run in parts_of_runs if names_in_run]
 
 
 def kept_for_model(checkpoint: Checkpoint) -> frozenset[str]:
     """URNs of the bucket, its guards and the model, and of what they need to stay in the state."""
     return checkpoint.with_needs(
-        one.urn for one in checkpoint.resources if one.kind.startswith(MODEL)
+        resource.urn for resource in checkpoint.resources if resource.kind.startswith(MODEL)
     )
 
 
@@ -156,47 +160,49 @@ class Costs:
                 self._known[bucket] = None
         return self._known[bucket]
 
-    def contents_of(self, one: Resource) -> str:
+    def contents_of(self, resource: Resource) -> str:
         """Contents of a bucket as text; "" for other resources, or when they could not be read."""
-        found = self._inside(one.id) if one.kind == BUCKET else None
-        if not found:
+        contents = self._inside(resource.id) if resource.kind == BUCKET else None
+        if not contents:
             return ""
-        number, size, more = found
+        number, size, more = contents
         return f"{number:,}{' or more' if more else ''} object versions, {size / 2**20:,.1f} MiB"
 
-    def monthly_cost(self, one: Resource) -> str:
+    def monthly_cost(self, resource: Resource) -> str:
         """Monthly cost of keeping a resource, or why it is not known."""
-        if one.kind == BUCKET:
-            return self._bucket(one)
-        if one.kind == NODE_POOL:
-            price = of_pool(State(inputs=dict(one.inputs)), self._table)
+        if resource.kind == BUCKET:
+            return self._bucket(resource)
+        if resource.kind == NODE_POOL:
+            price = of_pool(State(inputs=dict(resource.inputs)), self._table)
             return (
                 f"{price.low * HOURS:,.0f} to {price.high * HOURS:,.0f} CNY a month"
                 if isinstance(price, Range)
                 else price
             )
-        if one.kind == MANAGED_CLUSTER:
+        if resource.kind == MANAGED_CLUSTER:
             return "the control plane of an ACK Pro cluster and its load balancers, by the hour"
         return "free of charge"
 
-    def _bucket(self, one: Resource) -> str:
-        found = self._inside(one.id)
+    def _bucket(self, resource: Resource) -> str:
+        contents = self._inside(resource.id)
         price = PER_GIB_MONTH.get(
-            (one.get("storageClass") or "Standard", one.get("redundancyType") or "LRS")
+            (resource.get("storageClass") or "Standard", resource.get("redundancyType") or "LRS")
         )
-        if not found or price is None:
+        if not contents or price is None:
             return "storage is billed by size; how much is in it could not be looked up"
-        return f"{self.contents_of(one)}: about {found[1] / 2**30 * price:,.2f} CNY a month for storage"
+        return f"{self.contents_of(resource)}: about {contents[1] / 2**30 * price:,.2f} CNY a month for storage"
 
-    def hourly_saving(self, one: Resource) -> str:
+    def hourly_saving(self, pool: Resource) -> str:
         """Hourly cost that ends with a node pool; "" for other resources."""
         price = (
-            of_pool(State(inputs=dict(one.inputs)), self._table) if one.kind == NODE_POOL else None
+            of_pool(State(inputs=dict(pool.inputs)), self._table)
+            if pool.kind == NODE_POOL
+            else None
         )
         if not isinstance(price, Range):
             return ""
         nodes = f"{price.nodes[0]} to {price.nodes[1]} nodes"
-        return f"node pool {one.get('nodePoolName')}: {price.low:,.2f} to {price.high:,.2f} CNY an hour ({nodes})"
+        return f"node pool {pool.get('nodePoolName')}: {price.low:,.2f} to {price.high:,.2f} CNY an hour ({nodes})"
 
 
 @dataclass(frozen=True)
@@ -220,8 +226,10 @@ class Plan:
     @property
     def to_delete(self) -> list[Resource]:
         """Resources that are deleted."""
-        left = {one.urn for one in (*self.adopted, *self.retained)}
-        return [one for stage in self.stages for one in stage.real if one.urn not in left]
+        urns = {resource.urn for resource in (*self.adopted, *self.retained)}
+        return [
+            resource for stage in self.stages for resource in stage.real if resource.urn not in urns
+        ]
 
     @property
     def to_keep(self) -> list[Resource]:
@@ -242,17 +250,17 @@ class Plan:
 def scan_ids(resources: Iterable[Resource]) -> frozenset[tuple[str, str]]:
     """(kind, id) in the scan's terms; a node pool brings its scaling group."""
     resources = list(resources)
-    named = {
-        (SCAN_NAMES[one.kind], one.id.rpartition(":")[2])
-        for one in resources
-        if one.kind in SCAN_NAMES
+    ids = {
+        (SCAN_NAMES[resource.kind], resource.id.rpartition(":")[2])
+        for resource in resources
+        if resource.kind in SCAN_NAMES
     }
     return frozenset(
-        named
+        ids
         | {
-            ("scaling group", one.get("scalingGroupId"))
-            for one in resources
-            if one.kind == NODE_POOL
+            ("scaling group", resource.get("scalingGroupId"))
+            for resource in resources
+            if resource.kind == NODE_POOL
         }
     )
 
@@ -267,32 +275,38 @@ def make(
     """The plan. Raises RefusedError when protected resources would have to go and no option decides
     about them.
     """
-    adopted = tuple(one for one in checkpoint.real if one.protect and one.retained)
-    retained = tuple(one for one in checkpoint.real if one.retained and not one.protect)
+    adopted = tuple(
+        resource for resource in checkpoint.real if resource.protect and resource.retained
+    )
+    retained = tuple(
+        resource for resource in checkpoint.real if resource.retained and not resource.protect
+    )
     kept = kept_for_model(checkpoint) if keep_model else frozenset()
     protected = [
-        one for one in checkpoint.real if one.protect and not one.retained and one.urn not in kept
+        resource
+        for resource in checkpoint.real
+        if resource.protect and not resource.retained and resource.urn not in kept
     ]
     if protected and keep_protected:
-        kept |= checkpoint.with_needs(one.urn for one in protected)
+        kept |= checkpoint.with_needs(resource.urn for resource in protected)
     elif protected and not unprotect:
         raise RefusedError(_protected(protected))
-    by = " ".join(["--keep-model"] * keep_model + ["--keep-protected"] * keep_protected)
+    options = " ".join(["--keep-model"] * keep_model + ["--keep-protected"] * keep_protected)
     return Plan(
         tuple(stages(checkpoint, kept)),
         kept,
-        by,
-        tuple(one for one in adopted if one.urn not in kept),
-        tuple(one for one in retained if one.urn not in kept),
+        options,
+        tuple(resource for resource in adopted if resource.urn not in kept),
+        tuple(resource for resource in retained if resource.urn not in kept),
         tuple(protected) if unprotect and not keep_protected else (),
-        tuple(one for one in checkpoint.real if one.urn in kept),
+        tuple(resource for resource in checkpoint.real if resource.urn in kept),
     )
 
 
 def _protected(protected: Iterable[Resource]) -> str:
-    named = "\n".join(f"  {kind_of(one)} {one.id}" for one in protected)
+    rows = "\n".join(f"  {kind_of(resource)} {resource.id}" for resource in protected)
     return (
-        f"protected, and nothing says whether it may go:\n{named}\nNothing was touched.\n"
+        f"protected, and nothing says whether it may go:\n{rows}\nNothing was touched.\n"
         "  remedy: --keep-protected (or --keep-model) leaves it and takes down the rest;\n"
         "  --unprotect takes it down as well; what ACK protects itself (cluster.create.protect) is set to false first, then `make up`"
     )
@@ -300,9 +314,9 @@ def _protected(protected: Iterable[Resource]) -> str:
 
 def show(plan: Plan, location: StackLocation, region: str, account: str, costs: Costs) -> str:
     """The plan as text for the terminal."""
-    made = "made by the stack" if location.cluster_made else "given to the stack, stays"
+    origin = "made by the stack" if location.cluster_made else "given to the stack, stays"
     lines = [
-        f"Stack {location.stack}: account {account}, region {region}, cluster {location.cluster or 'none'} ({made})",
+        f"Stack {location.stack}: account {account}, region {region}, cluster {location.cluster or 'none'} ({origin})",
         "",
     ]
     lines += (
@@ -317,13 +331,19 @@ def show(plan: Plan, location: StackLocation, region: str, account: str, costs: 
     ]
     lines += _block(
         "Lost for good:",
-        [_lost(one, costs) for one in plan.to_delete if one.kind in LOST and _worth_saying(one)],
+        [
+            _lost(resource, costs)
+            for resource in plan.to_delete
+            if resource.kind in LOST and _worth_saying(resource)
+        ],
     )
     lines += _block(
-        "No longer paid for:", filter(None, (costs.hourly_saving(one) for one in plan.to_delete))
+        "No longer paid for:",
+        filter(None, (costs.hourly_saving(resource) for resource in plan.to_delete)),
     )
     lines += _block(
-        "Protection is given up:", [f"{kind_of(one)} {one.id}" for one in plan.unprotect]
+        "Protection is given up:",
+        [f"{kind_of(resource)} {resource.id}" for resource in plan.unprotect],
     )
     lines += _block(
         f"Stays, in the state as well ({plan.kept_by}):", _staying(plan.kept_resources, costs)
@@ -344,16 +364,16 @@ def _block(title: str, rows: Iterable[str]) -> list[str]:
 
 
 def _counted(stage: Stage, plan: Plan) -> str:
-    stays = {one.urn for one in (*plan.adopted, *plan.retained)}
-    kinds = Counter(kind_of(one) for one in stage.real if one.urn not in stays)
+    forgotten = {resource.urn for resource in (*plan.adopted, *plan.retained)}
+    kinds = Counter(kind_of(resource) for resource in stage.real if resource.urn not in forgotten)
     return (
         ", ".join(f"{number} {kind}" if number > 1 else kind for kind, number in kinds.items())
         or "nothing but what the state forgets"
     )
 
 
-def _worth_saying(one: Resource) -> bool:
-    return one.kind in (
+def _worth_saying(resource: Resource) -> bool:
+    return resource.kind in (
         BUCKET,
         MANAGED_CLUSTER,
         NAMESPACE,
@@ -363,15 +383,17 @@ def _worth_saying(one: Resource) -> bool:
     )
 
 
-def _lost(one: Resource, costs: Costs) -> str:
-    sentence = LOST[one.kind](dict(one.inputs)).replace("*", "").replace("`", "")
-    held = costs.contents_of(one)
-    return f"{sentence} ({held})" if held else sentence
+def _lost(resource: Resource, costs: Costs) -> str:
+    sentence = LOST[resource.kind](dict(resource.inputs)).replace("*", "").replace("`", "")
+    contents = costs.contents_of(resource)
+    return f"{sentence} ({contents})" if contents else sentence
 
 
 def _staying(resources: Iterable[Resource], costs: Costs) -> list[str]:
     resources = list(resources)
-    named = [one for one in resources if one.kind in SCAN_NAMES]
-    more = len(resources) - len(named)
-    rows = [f"{kind_of(one)} {one.id}: {costs.monthly_cost(one)}" for one in named]
+    scanned = [resource for resource in resources if resource.kind in SCAN_NAMES]
+    more = len(resources) - len(scanned)
+    rows = [
+        f"{kind_of(resource)} {resource.id}: {costs.monthly_cost(resource)}" for resource in scanned
+    ]
     return [*rows, f"and {more} parts and settings of them"] if more else rows

@@ -54,13 +54,13 @@ def scan_all(
         }
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda part: _looked(*part), parts.items()))
-    found = {
-        (thing.kind, thing.id): thing
-        for things, _ in answers
-        for thing in things
-        if thing not in kept
+    leftovers_by_id = {
+        (leftover.kind, leftover.id): leftover
+        for leftovers_of_part, _ in answers
+        for leftover in leftovers_of_part
+        if leftover not in kept
     }
-    return Remains(tuple(found.values()), tuple(gap for _, gap in answers if gap))
+    return Remains(tuple(leftovers_by_id.values()), tuple(gap for _, gap in answers if gap))
 
 
 def _looked(

@@ -26,13 +26,13 @@ SCANNED_APART = ("Namespace", "PersistentVolume")
 
 def namespaces(reader: ClusterReader, location: StackLocation) -> Iterator[Leftover]:
     """The stack's namespace, with the number of pods in it."""
-    there = reader.get(f"/api/v1/namespaces/{location.namespace}")
-    if there:
+    manifest = reader.get(f"/api/v1/namespaces/{location.namespace}")
+    if manifest:
         pods = len(reader.items(f"/api/v1/namespaces/{location.namespace}/pods"))
         yield leftover(
             "Namespace",
             location.namespace,
-            f"{(there.get('status') or {}).get('phase')}, {pods} pods in it",
+            f"{(manifest.get('status') or {}).get('phase')}, {pods} pods in it",
             "",
         )
 
@@ -73,10 +73,10 @@ def nodes(reader: ClusterReader, location: StackLocation) -> Iterator[Leftover]:
 
 def objects(reader: ClusterReader, known: Sequence[Resource]) -> Iterator[Leftover]:
     """Objects that the state named when the run began and that still exist."""
-    for one in known:
-        path = path_of(one)
+    for resource in known:
+        path = path_of(resource)
         if path and reader.get(path):
-            yield _object(one)
+            yield _object(resource)
 
 
 def grants(
@@ -88,18 +88,20 @@ def grants(
     if shared:
         return
     bindings = reader.items("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings")
-    ours = [one for one in bindings if _granted_to(one) == {location.namespace}]
-    others = {one["roleRef"]["name"] for one in bindings if one not in ours}
+    own_bindings = [binding for binding in bindings if _granted_to(binding) == {location.namespace}]
+    other_roles = {
+        binding["roleRef"]["name"] for binding in bindings if binding not in own_bindings
+    }
     why = f"granted to accounts of namespace {location.namespace} only"
-    for one in ours:
+    for binding in own_bindings:
         yield leftover(
             "object",
-            one["metadata"]["name"],
+            binding["metadata"]["name"],
             f"ClusterRoleBinding, {why}",
             "",
             of="clusterrolebinding",
         )
-    for name in sorted({one["roleRef"]["name"] for one in ours} - others):
+    for name in sorted({binding["roleRef"]["name"] for binding in own_bindings} - other_roles):
         role = reader.get(f"/apis/rbac.authorization.k8s.io/v1/clusterroles/{name}")
         if role and BOOTSTRAP not in (role["metadata"].get("labels") or {}):
             yield leftover("object", name, f"ClusterRole, {why}", "", of="clusterrole")
@@ -113,32 +115,40 @@ def forgotten(known: Sequence[Resource]) -> Iterator[Leftover]:
     """What certainly still exists in a cluster that did not answer: the namespace, and
     cluster-scoped objects.
     """
-    for one in known:
-        kind = one.kind.rpartition(":")[2]
-        if "/" not in one.id:
+    for resource in known:
+        kind = resource.kind.rpartition(":")[2]
+        if "/" not in resource.id:
             why = "forgotten by the state; the cluster did not answer"
-            yield leftover(kind, one.id, why, "") if kind in SCANNED_APART else _object(one, why)
+            yield (
+                leftover(kind, resource.id, why, "")
+                if kind in SCANNED_APART
+                else _object(resource, why)
+            )
 
 
-def _object(one: Resource, why: str = "") -> Leftover:
-    kind, (namespace, _, name) = one.kind.rpartition(":")[2], one.id.rpartition("/")
+def _object(resource: Resource, why: str = "") -> Leftover:
+    kind, (namespace, _, name) = resource.kind.rpartition(":")[2], resource.id.rpartition("/")
     of = f"{kind.lower()} --namespace {namespace}" if namespace else kind.lower()
     return leftover(
-        "object", name, f"{kind} {one.id}, {why or f'known to the state as {one.name}'}", "", of=of
+        "object",
+        name,
+        f"{kind} {resource.id}, {why or f'known to the state as {resource.name}'}",
+        "",
+        of=of,
     )
 
 
-def path_of(one: Resource) -> str:
+def path_of(resource: Resource) -> str:
     """API path of an object; "" for what is scanned separately, or is not a single object."""
-    group, _, kind = one.kind.removeprefix("kubernetes:").rpartition(":")
+    group, _, kind = resource.kind.removeprefix("kubernetes:").rpartition(":")
     if (
-        not one.kind.startswith("kubernetes:")
+        not resource.kind.startswith("kubernetes:")
         or kind in SCANNED_APART
         or group.startswith("helm.sh")
-        or not one.id
+        or not resource.id
     ):
         return ""
-    namespace, _, name = one.id.rpartition("/")
+    namespace, _, name = resource.id.rpartition("/")
     plural = PLURALS.get(kind.lower(), f"{kind.lower()}s")
     root = f"/api/{group.removeprefix('core/')}" if group.startswith("core/") else f"/apis/{group}"
     space = f"/namespaces/{namespace}" if namespace else ""

@@ -55,17 +55,19 @@ def providers(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
 
 def _tagged(cloud: Cloud, kind: str, location: StackLocation) -> dict[str, str]:
     """Names of what carries the stack's tags."""
-    wanted = json.dumps([{"Key": key, "Value": value} for key, value in location.tags.items()])
-    held: dict[str, dict[str, str]] = {}
+    tag_query = json.dumps([{"Key": key, "Value": value} for key, value in location.tags.items()])
+    tags_by_name: dict[str, dict[str, str]] = {}
     for row in cloud.tokens(
-        "ram", "ListTagResources", "TagResources", ResourceType=kind, Tag=wanted, PageSize=PAGE
+        "ram", "ListTagResources", "TagResources", ResourceType=kind, Tag=tag_query, PageSize=PAGE
     ):
-        held.setdefault(str(row.get("ResourceName") or row.get("ResourceId")), {})[
+        tags_by_name.setdefault(str(row.get("ResourceName") or row.get("ResourceId")), {})[
             row["TagKey"]
         ] = row.get("TagValue", "")
     why = f"tags project={location.tags['project']}, stack={location.stack}"
     return {
-        name: why for name, tags in sorted(held.items()) if location.tags.items() <= tags.items()
+        name: why
+        for name, tags in sorted(tags_by_name.items())
+        if location.tags.items() <= tags.items()
     }
 
 

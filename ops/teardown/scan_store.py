@@ -52,7 +52,7 @@ def contents(cloud: Cloud, name: str) -> tuple[int, int, bool]:
         if page is None:
             return 0, 0, False
         number += len(page.versions) + len(page.delete_marker)
-        size += sum(one.size or 0 for one in page.versions)
+        size += sum(object_version.size or 0 for object_version in page.versions)
         if not page.is_truncated or number >= MANY:
             return number, size, bool(page.is_truncated)
         key, version = page.next_key_marker, page.next_versionid_marker
@@ -123,8 +123,12 @@ def log_projects(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
         f"tags project={location.tags['project']}, stack={location.stack}",
     )
     if location.cluster_made and location.cluster:
-        own = f"k8s-log-{location.cluster}"
-        names |= {own: f"of cluster {location.cluster}"} if own in _projects(cloud, own) else {}
+        name_of_cluster = f"k8s-log-{location.cluster}"
+        names |= (
+            {name_of_cluster: f"of cluster {location.cluster}"}
+            if name_of_cluster in _projects(cloud, name_of_cluster)
+            else {}
+        )
     for name, why in names.items():
         yield leftover("log project", name, why, cloud.region)
 
@@ -132,23 +136,29 @@ def log_projects(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
 def _tagged_projects(cloud: Cloud, location: StackLocation) -> list[str]:
     from alibabacloud_sls20201230.models import ListTagResourcesRequest, ListTagResourcesRequestTags  # noqa: PLC0415 - 0.3 to 0.5 s, needed only once the guard has passed
 
-    wanted = [
+    filters = [
         ListTagResourcesRequestTags(key=key, value=value) for key, value in location.tags.items()
     ]
-    held: dict[str, dict[str, str]] = {}
+    tags_by_project: dict[str, dict[str, str]] = {}
     request = ListTagResourcesRequest(
-        resource_type="project", tags=wanted
+        resource_type="project", tags=filters
     )  # the package's request has no token: one page it is
     for row in _logs(cloud, "ListTagResources", request).body.tag_resources or []:
-        held.setdefault(row.resource_id, {})[row.tag_key] = row.tag_value
-    return [name for name, tags in sorted(held.items()) if location.tags.items() <= tags.items()]
+        tags_by_project.setdefault(row.resource_id, {})[row.tag_key] = row.tag_value
+    return [
+        name
+        for name, tags in sorted(tags_by_project.items())
+        if location.tags.items() <= tags.items()
+    ]
 
 
 def _projects(cloud: Cloud, name: str) -> list[str]:
     from alibabacloud_sls20201230.models import ListProjectRequest  # noqa: PLC0415 - 0.3 to 0.5 s, needed only once the guard has passed
 
     request = ListProjectRequest(project_name=name, size=100)
-    return [one.project_name for one in _logs(cloud, "ListProject", request).body.projects or []]
+    return [
+        project.project_name for project in _logs(cloud, "ListProject", request).body.projects or []
+    ]
 
 
 def _logs(cloud: Cloud, call: str, request: Any) -> Any:

@@ -61,16 +61,18 @@ class Teardown:
         guard.check_cluster(self.location, self.cloud, way_in, self.options.cluster_gone)
         self.reader = way_in if isinstance(way_in, ClusterReader) else None
         self.outside = way_in if isinstance(way_in, ClusterError) else None
-        self.known = [one for one in self.state.real if one.kind.startswith("kubernetes:")]
+        self.known = [
+            resource for resource in self.state.real if resource.kind.startswith("kubernetes:")
+        ]
 
     def _check_name(self) -> None:
         self.there = self.stack.exists()
         if not self.there and not self.config:
-            known = ", ".join(
+            stacks = ", ".join(
                 sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
             )
             raise guard.RefusedError(
-                f"stack {self.stack.name}: the backend knows none, nor is there Pulumi.{self.stack.name}.yaml; expected one of {known}"
+                f"stack {self.stack.name}: the backend knows none, nor is there Pulumi.{self.stack.name}.yaml; expected one of {stacks}"
             )
 
     def _read(self) -> checkpoint.Checkpoint:
@@ -84,13 +86,13 @@ class Teardown:
         )
 
     def _way_in(self) -> ClusterReader | ClusterError:
-        given = None
+        kubeconfig = None
         if f"{stack_location.PROJECT}:kubeconfig" in self.config:
-            given = self.stack.capture(
+            kubeconfig = self.stack.capture(
                 "config", "get", f"{stack_location.PROJECT}:kubeconfig", "--stack", self.stack.name
             ).stdout
         try:
-            return reach(self.cloud, self.location.cluster, given)
+            return reach(self.cloud, self.location.cluster, kubeconfig)
         except ClusterError as error:
             return error
 
@@ -104,10 +106,10 @@ class Teardown:
             unprotect=own.unprotect,
         )
 
-    def show(self, wanted: plan.Plan) -> str:
+    def show(self, planned: plan.Plan) -> str:
         """The plan as text, with costs."""
         costs = plan.Costs(self.cloud.region, lambda name: scan_store.contents(self.cloud, name))
-        return plan.show(wanted, self.location, self.cloud.region, self.cloud.account, costs)
+        return plan.show(planned, self.location, self.cloud.region, self.cloud.account, costs)
 
     def destroy(self) -> plan.Plan:
         """Deletes everything, part by part; returns the plan. Raises CommandFailed,
@@ -119,54 +121,59 @@ class Teardown:
         if not self.state.resources:
             return self.plan()
         self.location = stack_location.locate(self.stack.name, self.state, self.config)
-        wanted = self.plan()
-        self._prepare(wanted)
-        watch = self._watch(wanted)
+        planned = self.plan()
+        self._prepare(planned)
+        watch = self._watch(planned)
         watch.note_services()
         parts = runs(
-            wanted.stages, cluster_made=self.location.cluster_made, unseen=bool(watch.marks)
+            planned.stages, cluster_made=self.location.cluster_made, unseen=bool(watch.marks)
         )
         for number, part in enumerate(parts, 1):
             print(f"\n{number}/{len(parts)} {', '.join(stage.name for stage in part)}", flush=True)
-            whole = number == len(parts) and not wanted.kept
+            whole = number == len(parts) and not planned.kept
             run_destroy(
                 self.stack,
                 None if whole else self._targets(part),
                 self._environment(),
                 self._settle,
             )
-            going = replace(
+            watched = replace(
                 watch,
                 location=stack_location.without(
                     watch.location, pools_of(chain.from_iterable(parts[number:]))
                 ),
             )
-            waited = dict(wait for stage in part for wait in going.after(stage.name))
+            waited = dict(wait for stage in part for wait in watched.after(stage.name))
             for what, pending in waited.items():
                 waits.until_nothing(
                     what, pending, lambda line: print(line, flush=True), self.options.patience
                 )
-        return wanted
+        return planned
 
     def _targets(self, part: Iterable[Stage]) -> list[checkpoint.Resource]:
-        return [one for stage in part for one in stage.resources if one.kind != checkpoint.STACK]
+        return [
+            resource
+            for stage in part
+            for resource in stage.resources
+            if resource.kind != checkpoint.STACK
+        ]
 
-    def _watch(self, wanted: plan.Plan) -> waits.Watch:
-        stays = {
-            kind: {identity for one, identity in wanted.kept_ids if one == kind}
+    def _watch(self, planned: plan.Plan) -> waits.Watch:
+        kept = {
+            kind: {identity for other, identity in planned.kept_ids if other == kind}
             for kind in ("bucket", "node pool", "Namespace")
         }
         return waits.Watch(
             self.cloud,
-            self._own(wanted),
+            self._own(planned),
             self.reader,
-            bool(stays["Namespace"]),
-            frozenset(stays["bucket"]),
-            frozenset(stays["node pool"]),
+            bool(kept["Namespace"]),
+            frozenset(kept["bucket"]),
+            frozenset(kept["node pool"]),
         )
 
-    def _own(self, wanted: plan.Plan) -> stack_location.StackLocation:
-        return stack_location.without(self.location, wanted.forgotten_ids | self.location.kept)
+    def _own(self, planned: plan.Plan) -> stack_location.StackLocation:
+        return stack_location.without(self.location, planned.forgotten_ids | self.location.kept)
 
     def _environment(self) -> dict[str, str]:
         return UNREACHABLE if self.options.cluster_gone else {}
@@ -177,11 +184,11 @@ class Teardown:
             self.stack, "kubernetes:" if self.options.cluster_gone else ""
         )
 
-    def _prepare(self, wanted: plan.Plan) -> None:
+    def _prepare(self, planned: plan.Plan) -> None:
         """Edits the state where the engine would stand still: protection, and a kubeconfig that may
         have run out.
         """
-        urns = {one.urn for one in (*wanted.adopted, *wanted.unprotect)}
+        urns = {resource.urn for resource in (*planned.adopted, *planned.unprotect)}
         temporary = (self.config.get(f"{stack_location.PROJECT}:cluster") or {}).get(
             "credentialMinutes"
         )
@@ -196,40 +203,45 @@ class Teardown:
         if any(changed):
             self.stack.import_state(state)
 
-    def scan(self, wanted: plan.Plan) -> Report:
+    def scan(self, planned: plan.Plan) -> Report:
         """Scans for leftovers and returns the report."""
-        kept = leftovers.Kept(wanted.kept_ids | self.location.kept)
-        gone = self.location.cluster_made and not self._watch(wanted).clusters()
+        kept = leftovers.Kept(planned.kept_ids | self.location.kept)
+        cluster_gone = self.location.cluster_made and not self._watch(planned).clusters()
         remains = scan.scan_all(
             self.cloud,
-            self._own(wanted),
-            None if gone else self.reader,
-            self._forgotten(wanted),
+            self._own(planned),
+            None if cluster_gone else self.reader,
+            self._forgotten(planned),
             kept,
         )
         if self.outside is not None and not self.outside.gone:
             why = f"{self.outside}; when it answers again, the same command without --cluster-gone looks at it"
-            there = tuple(scan_cluster.forgotten(self._forgotten(wanted)))
+            in_cluster = tuple(scan_cluster.forgotten(self._forgotten(planned)))
             remains = leftovers.Remains(
-                (*remains.leftovers, *there),
+                (*remains.leftovers, *in_cluster),
                 (*remains.unseen, Unseen(f"the inside of cluster {self.location.cluster}", why)),
             )
-        left = tuple(one for one in self._read().real if one.urn not in wanted.kept)
+        left = tuple(resource for resource in self._read().real if resource.urn not in planned.kept)
         where = f"account {self.cloud.account}, region {self.cloud.region}, cluster {self.location.cluster or 'none'}"
-        return Report(self.stack.name, where, remains, left, tuple(wanted.to_keep))
+        return Report(self.stack.name, where, remains, left, tuple(planned.to_keep))
 
-    def _forgotten(self, wanted: plan.Plan) -> list[checkpoint.Resource]:
-        stay = {one.urn for one in wanted.to_keep}
-        return [one for one in self.known if one.urn not in stay]
+    def _forgotten(self, planned: plan.Plan) -> list[checkpoint.Resource]:
+        kept = {resource.urn for resource in planned.to_keep}
+        return [resource for resource in self.known if resource.urn not in kept]
 
 
 def pools_of(stages: Iterable[Stage]) -> set[tuple[str, str]]:
     """(kind, id) of the node pools that go in these stages, and of their scaling groups: a later
     run deletes them, so this one does not wait for them.
     """
-    pools = [one for stage in stages for one in stage.resources if one.kind.startswith(NODE_POOL)]
-    return {("node pool", one.id.rpartition(":")[2]) for one in pools} | {
-        ("scaling group", one.get("scalingGroupId")) for one in pools
+    pools = [
+        resource
+        for stage in stages
+        for resource in stage.resources
+        if resource.kind.startswith(NODE_POOL)
+    ]
+    return {("node pool", resource.id.rpartition(":")[2]) for resource in pools} | {
+        ("scaling group", resource.get("scalingGroupId")) for resource in pools
     }
 
 
@@ -263,7 +275,7 @@ def run_destroy(
     """Deletes the targets, or everything for None, by `pulumi destroy`. `settle` runs before
     another attempt. Raises CommandFailed, KeyboardInterrupt.
     """
-    targeted = [word for one in targets or () for word in ("--target", one.urn)]
+    targeted = [word for target in targets or () for word in ("--target", target.urn)]
     for attempt in range(1, ATTEMPTS + 1):
         with events.event_log() as (options, log):
             words = [

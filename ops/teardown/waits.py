@@ -21,7 +21,7 @@ SHORTEST, LONGEST, TELL = 0.3, 5.0, 15.0
 def until_nothing(
     what: str,
     pending: Callable[[], list[str]],
-    say: Callable[[str], None],
+    report: Callable[[str], None],
     patience: float = PATIENCE,
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
@@ -31,7 +31,7 @@ def until_nothing(
     Returns False when `patience` (seconds) ran out: the report names what is left then.
     """
     begun = time.monotonic()
-    told, told_at, pause = "", begun, SHORTEST
+    last_line, reported_at, pause = "", begun, SHORTEST
     while True:
         try:
             left = pending()
@@ -39,15 +39,15 @@ def until_nothing(
             left = [f"can't be looked at: {error}"]
         now = time.monotonic()
         if not left:
-            if told:
-                say(f"  {what}: done after {now - begun:.0f} s")
+            if last_line:
+                report(f"  {what}: done after {now - begun:.0f} s")
             return True
         line = f"{left[0]}{f' and {len(left) - 1} more' if len(left) > 1 else ''}"
-        if line != told or now - told_at >= TELL:
-            say(f"  {what}: {line} ({now - begun:.0f} s)")
-            told, told_at = line, now
+        if line != last_line or now - reported_at >= TELL:
+            report(f"  {what}: {line} ({now - begun:.0f} s)")
+            last_line, reported_at = line, now
         if now - begun >= patience:
-            say(f"  {what}: not waiting any longer; the report will name what is left")
+            report(f"  {what}: not waiting any longer; the report will name what is left")
             return False
         sleep(pause)
         pause = min(LONGEST, pause * 1.5)
@@ -99,16 +99,16 @@ class Watch:
         No deletion of this teardown removes others: waiting for them would be in vain, the scan
         finds them.
         """
-        found = [
+        ids = [
             row["LoadBalancerId"]
             for mark in self.marks
             for row in self._classic({SERVICE_TAG: mark})
         ]
         if self.location.cluster_made and self.location.cluster and not self.clusters():
-            found += [
+            ids += [
                 row["LoadBalancerId"] for row in self._classic({CLUSTER_TAG: self.location.cluster})
             ]
-        return [f"load balancer {one}" for one in dict.fromkeys(found)]
+        return [f"load balancer {identity}" for identity in dict.fromkeys(ids)]
 
     def _classic(self, tags: dict[str, str]) -> Iterator[dict]:
         rows = self.cloud.pages(
@@ -123,17 +123,17 @@ class Watch:
             if self.reader
             else []
         )
-        ours = [
+        pods_left = [
             item
             for item in items
             if not self.namespace_stays or item["metadata"].get("deletionTimestamp")
         ]
-        ours = [
+        pods_left = [
             item
-            for item in ours
+            for item in pods_left
             if (item.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
         ]
-        return [f"pod {item['metadata']['name']} ends" for item in ours if _owned(item)]
+        return [f"pod {item['metadata']['name']} ends" for item in pods_left if _owned(item)]
 
     def volumes(self) -> list[str]:
         """Volumes that still exist, or are still attached to a node."""
@@ -143,16 +143,16 @@ class Watch:
             item["metadata"]["name"] for item in self.reader.items("/api/v1/persistentvolumes")
         } & self.location.volumes
         attached = self.reader.items("/apis/storage.k8s.io/v1/volumeattachments")
-        held = {
-            one["spec"]["source"].get("persistentVolumeName") for one in attached
+        attached_names = {
+            attachment["spec"]["source"].get("persistentVolumeName") for attachment in attached
         } & self.location.volumes
         return [f"volume {name}" for name in sorted(names)] + [
-            f"volume {name} is attached" for name in sorted(filter(None, held))
+            f"volume {name} is attached" for name in sorted(filter(None, attached_names))
         ]
 
     def activities(self) -> list[str]:
         """Scaling activities in progress."""
-        found = []
+        pending = []
         for group in sorted(self.location.groups):
             try:
                 rows = list(
@@ -168,12 +168,12 @@ class Watch:
                 if "NotFound" in error.code or error.status == 404:
                     continue
                 raise
-            found += [
+            pending += [
                 f"scaling activity {row['ScalingActivityId']}"
                 for row in rows
                 if row.get("StatusCode") == "InProgress"
             ]
-        return found
+        return pending
 
     def instances(self) -> list[str]:
         """Node pools that are being deleted, and instances of their scaling groups."""
@@ -182,7 +182,9 @@ class Watch:
             for pool in pools_of(self.cloud, self.location.cluster)
         ]
         going = [
-            f"node pool {one}" for one in pools if one in self.location.pools - self.pools_stay
+            f"node pool {identity}"
+            for identity in pools
+            if identity in self.location.pools - self.pools_stay
         ]
         tags = self.location.tags
         rows = self.cloud.pages(
