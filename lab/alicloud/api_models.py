@@ -25,6 +25,8 @@ the last two.
 """
 
 
+Model = dict[str, Any]
+"""A model, or an object in it: field names with the models of their values."""
 UNJUDGED = {
     "cs:DescribeClusterEndpoints": "in no official package; the Terraform provider's own client reads it",
     "sls:GetLogs": "the form of API version 0.6.0 (a bare list), which the log service's own packages before 2020-12-30 send",
@@ -109,7 +111,7 @@ _OSS_ANSWERED = {
 
 
 @cache
-def models() -> dict[str, Any]:
+def models() -> Model:
     """Request and answer model of each action: `service:Action`."""
     found = json.loads(FILE.read_text())
     for key, names in ALSO_REQUIRED.items():
@@ -133,7 +135,7 @@ def decoded(answer: Any, model: Any = "any") -> Any:
     return json.loads(answer.body)
 
 
-def required(model: dict[str, Any]) -> list[str]:
+def required(model: Model) -> list[str]:
     """The names that an object's model calls required."""
     return [name[:-1] for name in model if name.endswith("!")]
 
@@ -143,7 +145,7 @@ def without_numbers(path: str) -> str:
     return ".".join(part for part in path.split(".") if not part.isdecimal())
 
 
-def missing_in_rest(request: Request, model: dict[str, Any]) -> Iterator[str]:
+def missing_in_rest(request: Request, model: Model) -> Iterator[str]:
     """What a REST call lacks of its model, in query and body."""
     body = request.json if request.body[:1] in (b"{", b"[") else {}
     whole = model.get("body", model.get("body!"))
@@ -179,7 +181,7 @@ def _missing_in(value: Any, model: Any, where: str) -> Iterator[str]:
             yield from _missing_in(one, model[0], f"{where}.{number}".lstrip("."))
 
 
-def missing_in_rpc(params: dict[str, str], model: dict[str, Any], above: str) -> Iterator[str]:
+def missing_in_rpc(params: dict[str, str], model: Model, above: str) -> Iterator[str]:
     """What an RPC call lacks of its model. Objects and lists come as parameters in a row,
     `ZoneMappings.1.ZoneId`; a list may also be sent as JSON in one parameter.
     """
@@ -197,7 +199,7 @@ def missing_in_rpc(params: dict[str, str], model: dict[str, Any], above: str) ->
                 yield from missing_in_rpc(params, kind[0], f"{name}.{number}.")
 
 
-def known(name: str, model: dict[str, Any]) -> bool:
+def known(name: str, model: Model) -> bool:
     """Whether an RPC parameter (`Tag.1.Key`) or a field of a query or body is in the request
     model.
     """
@@ -222,7 +224,7 @@ def known(name: str, model: dict[str, Any]) -> bool:
     return kind is not None
 
 
-def known_to_oss(name: str, model: dict[str, Any]) -> bool:
+def known_to_oss(name: str, model: Model) -> bool:
     """Whether OSS knows a parameter of the query, or a header (small letters), of this call."""
     return (
         name in model or f"{name}!" in model or name in _OSS_ASKED or name.startswith("x-oss-meta-")
@@ -257,7 +259,7 @@ def differences(value: Any, model: Any, where: str) -> Iterator[str]:
         yield f"{where} as {type(value).__name__}, which is {model} in the API"
 
 
-def oss_differences(answer: Any, model: dict[str, Any]) -> Iterator[str]:
+def oss_differences(answer: Any, model: Model) -> Iterator[str]:
     """How an answer of OSS differs: headers and elements that the API does not have, and numbers
     and truth values written otherwise.
     """

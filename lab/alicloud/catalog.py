@@ -39,7 +39,7 @@ class InstanceType:
 
     @property
     def family(self) -> str:
-        """`ecs.gn6i` of `ecs.gn6i-c4g1.xlarge`."""
+        """The instance family: `ecs.gn6i` of `ecs.gn6i-c4g1.xlarge`."""
         return self.name.rsplit(".", 1)[0].split("-")[0]
 
 

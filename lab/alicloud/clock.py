@@ -41,7 +41,7 @@ def _factor_from_environment() -> float:
 
 
 def iso(seconds: float) -> str:
-    """`2026-11-22T20:57:12Z`."""
+    """Epoch seconds as `2026-11-22T20:57:12Z`, the form most services use."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

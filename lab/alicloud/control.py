@@ -18,6 +18,7 @@ from starlette.routing import Route
 from lab.alicloud import elastic, instances, preemption, resources
 from lab.alicloud.catalog import ADDONS, TYPES
 from lab.alicloud.control_market import MarketControl
+from lab.alicloud.documents import all_instances
 from lab.alicloud.faults import FaultError
 from lab.alicloud.judge import Departures
 from lab.alicloud.protocol import ApiError
@@ -31,6 +32,7 @@ from lab.alicloud.services.cs.nodepools import shown as pool_shown
 from lab.alicloud.services.vpc.vswitches import make_vswitch
 from lab.alicloud.snapshots import Snapshots
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 LONGEST_WAIT = 60.0
 
@@ -80,7 +82,7 @@ class Control:
         return await run_in_threadpool(run)
 
     async def health(self, request: HttpRequest) -> JSONResponse:
-        """The region answers."""
+        """Answers as soon as the double does, with the clock's factor."""
         return JSONResponse({"ready": True, "clock": self.region.clock.factor})
 
     async def departures(self, request: HttpRequest) -> JSONResponse:
@@ -111,9 +113,9 @@ class Control:
         finally:
             self.region.forget_listener(listener)
 
-        def read() -> tuple[int, list[dict[str, Any]]]:
+        def read() -> tuple[int, list[Document]]:
             known = detecting(self.region)
-            rows = self.region.store.all("instance")
+            rows = all_instances(self.region)
             shown = [
                 instances.shown(row) | {"problem_detector": row["cluster_id"] in known}
                 for row in rows
@@ -124,7 +126,7 @@ class Control:
         return JSONResponse({"rev": revision, "instances": found})
 
     async def release(self, request: HttpRequest) -> JSONResponse:
-        """Release one instance."""
+        """Release one instance, as its pool would."""
         found = await self._do(
             lambda: instances.release(self.region, request.path_params["id"]), write=True
         )
@@ -165,7 +167,7 @@ class Control:
     async def cluster(self, request: HttpRequest) -> JSONResponse:
         """One cluster, with its autoscaling configuration."""
 
-        def read() -> dict[str, Any]:
+        def read() -> Document:
             found = cluster_of(self.region, request.path_params["id"])
             return {
                 **cluster_shown(self.region, found),
@@ -200,7 +202,7 @@ class Control:
     async def resources(self, request: HttpRequest) -> JSONResponse:
         """All resources, and how they differ from the fresh lab."""
 
-        def read() -> dict[str, Any]:
+        def read() -> Document:
             now = resources.listing(self.region)
             fresh = (self.region.store.get("seeded", "seeded") or {"resources": {}})["resources"]
             extra, missing = resources.compare(fresh, now)
@@ -254,7 +256,7 @@ def _call(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
         loop.call_soon_threadsafe(event.set)
 
 
-def _pool_row(region: Region, pool: dict[str, Any]) -> dict[str, Any]:
+def _pool_row(region: Region, pool: Document) -> Document:
     shown = pool_shown(region, pool)
     group, limits, info = (
         shown["scaling_group"],

@@ -32,7 +32,7 @@ calls are struck, after `skip` (0) have passed.
 
 
 def page() -> str:
-    """The page's text."""
+    """The text of the coverage page, in Markdown."""
     load_services()
     parts = [_INTRO]
     for family in (families.RPC, families.ROA, families.SLS, families.OSS):

@@ -12,18 +12,20 @@ from typing import Any
 from lab.alicloud import market
 from lab.alicloud.catalog import TYPES, sold
 from lab.alicloud.clock import iso
+from lab.alicloud.documents import Activity, Instance, find_activity
 from lab.alicloud.ids import new_id
 from lab.alicloud.instances import create_instance, living, release, save
 from lab.alicloud.market import NO_SPOT
 from lab.alicloud.protocol import ApiError
-from lab.alicloud.state import Region, timer
+from lab.alicloud.state import Payload, Region, timer
+from lab.alicloud.store import Document
 
 MARKETS = ("mix", "any")
 
 
 def scale(
-    region: Region, pool: dict[str, Any], delta: int, cause: str, *, replaces: str = "", market: str = "mix"
-) -> dict[str, Any]:  # fmt: skip
+    region: Region, pool: Document, delta: int, cause: str, *, replaces: str = "", market: str = "mix"
+) -> Activity:  # fmt: skip
     """Order `delta` more instances (or release as many). Refused beyond the pool's minimum and
     maximum when it scales by itself.
 
@@ -48,7 +50,7 @@ def scale(
             )
     if delta == 0:
         raise ApiError(400, "InvalidParameter", "delta must not be 0")
-    activity = {
+    activity: Activity = {
         "ScalingActivityId": new_id("asa-"),
         "ScalingGroupId": pool["scaling_group"]["scaling_group_id"],
         "nodepool_id": pool_id,
@@ -74,9 +76,9 @@ def _ordered(region: Region, pool_id: str) -> int:
 
 
 @timer("elastic.carry_out")
-def carry_out(region: Region, payload: dict[str, Any]) -> None:
+def carry_out(region: Region, payload: Payload) -> None:
     """The order reaches the stock: instances appear, or the activity fails with the reason."""
-    activity = region.store.get("activity", payload["activity"])
+    activity = find_activity(region, payload["activity"])
     pool = region.store.get("nodepool", activity["nodepool_id"]) if activity else None
     if activity is None or activity["StatusCode"] != "InProgress":
         return
@@ -117,7 +119,7 @@ def carry_out(region: Region, payload: dict[str, Any]) -> None:
     )
 
 
-def _finish(region: Region, activity: dict[str, Any], code: str, message: str) -> None:
+def _finish(region: Region, activity: Activity, code: str, message: str) -> None:
     activity.update(StatusCode=code, StatusMessage=message, EndTime=iso(region.clock.now()))
     region.store.put("activity", activity["ScalingActivityId"], activity)
 
@@ -154,8 +156,8 @@ class Fleet:
             i for i in self.everyone if i["nodepool_id"] == pool_id and not i["lock_reason"]
         ]
 
-    def add(self, instance: dict[str, Any]) -> None:
-        """One more."""
+    def add(self, instance: Instance) -> None:
+        """Count an instance that was just created in what is held."""
         self.everyone.append(instance)
         self.held.append(instance)
 
@@ -205,7 +207,7 @@ class Fleet:
             return "OperationFailed.LaunchFailed: the instance could not be started"
         return ""
 
-    def _place(self, spot: bool) -> tuple[tuple[str, dict[str, Any]] | None, str]:
+    def _place(self, spot: bool) -> tuple[tuple[str, Document] | None, str]:
         region, group = self.region, self.pool["scaling_group"]
         names = group.get("instance_types") or []
         unknown = [n for n in names if n not in TYPES]
@@ -252,7 +254,7 @@ class Fleet:
         return ranked
 
 
-def to_minimum(region: Region, pool: dict[str, Any]) -> dict[str, Any] | None:
+def to_minimum(region: Region, pool: Document) -> Activity | None:
     """Order what a pool lacks of its minimum (or of its desired size when it does not scale by
     itself).
     """

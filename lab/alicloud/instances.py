@@ -4,38 +4,36 @@ control API's long poll waits for.
 
 from __future__ import annotations
 
-from typing import Any
-
 from lab.alicloud import market
 from lab.alicloud.catalog import TYPES
 from lab.alicloud.clock import iso_exact
+from lab.alicloud.documents import Instance, all_instances, find_instance
 from lab.alicloud.ids import new_id
 from lab.alicloud.market import NO_SPOT
 from lab.alicloud.services.vpc.vswitches import free_address
-from lab.alicloud.state import Region, timer
+from lab.alicloud.state import Payload, Region, timer
+from lab.alicloud.store import Document
 
 REVISION = "instance_revision"
 _GONE = ("Stopping", "Deleted")
 
 
-def living(region: Region, pool_id: str | None = None) -> list[dict[str, Any]]:
+def living(region: Region, pool_id: str | None = None) -> list[Instance]:
     """Instances that are not being released, of one pool or of all."""
     everything = (
-        region.store.all("instance")
-        if pool_id is None
-        else region.store.all("instance", nodepool_id=pool_id)
+        all_instances(region) if pool_id is None else all_instances(region, nodepool_id=pool_id)
     )
     return [i for i in everything if i["status"] not in _GONE]
 
 
 def create_instance(
     region: Region,
-    pool: dict[str, Any],
+    pool: Document,
     type_name: str,
-    vswitch: dict[str, Any],
+    vswitch: Document,
     spot_strategy: str,
     address: str = "",
-) -> dict[str, Any]:
+) -> Instance:
     """One instance of a node pool; it boots from Pending over Starting to Running. Without an
     `address` the vSwitch gives one.
     """
@@ -44,7 +42,7 @@ def create_instance(
         pool["scaling_group"],
         pool.get("kubernetes_config") or {},
     )
-    instance = {
+    instance: Instance = {
         "instance_id": new_id("i-uf6", 17),
         "cluster_id": pool["cluster_id"],
         "nodepool_id": pool["nodepool_info"]["nodepool_id"],
@@ -96,7 +94,7 @@ def _either(row: dict[str, str], one: str, other: str) -> str:
     return row.get(one, row.get(other, ""))
 
 
-def save(region: Region, instance: dict[str, Any]) -> None:
+def save(region: Region, instance: Instance) -> None:
     """Keep a changed instance under the next revision."""
     instance["rev"] = region.store.count(REVISION)
     region.store.put("instance", instance["instance_id"], instance)
@@ -112,9 +110,9 @@ def touch(region: Region) -> None:
 
 
 @timer("instance.next")
-def advance(region: Region, payload: dict[str, Any]) -> None:
+def advance(region: Region, payload: Payload) -> None:
     """The next state of an instance's life; a release overtakes a boot."""
-    instance = region.store.get("instance", payload["id"])
+    instance = find_instance(region, payload["id"])
     if instance is None or (instance["status"] in _GONE and payload["to"] != "Deleted"):
         return
     instance["status"] = payload["to"]
@@ -128,23 +126,23 @@ def advance(region: Region, payload: dict[str, Any]) -> None:
         region.schedule("instance.forget", 600, id=payload["id"])
 
 
-def _relieve(region: Region, instance: dict[str, Any]) -> None:
+def _relieve(region: Region, instance: Instance) -> None:
     """Let the reclaimed instance that this one replaces know."""
-    old = region.store.get("instance", instance["replaces"]) if instance.get("replaces") else None
+    old = find_instance(region, instance["replaces"]) if instance.get("replaces") else None
     if old is not None and old["status"] not in _GONE:
         old["remedied_by"] = instance["instance_id"]
         save(region, old)
 
 
 @timer("instance.forget")
-def forget(region: Region, payload: dict[str, Any]) -> None:
+def forget(region: Region, payload: Payload) -> None:
     """A released instance leaves the lists."""
     region.store.delete("instance", payload["id"])
 
 
-def release(region: Region, instance_id: str) -> dict[str, Any] | None:
+def release(region: Region, instance_id: str) -> Instance | None:
     """Release an instance; None when there is none. Releasing it twice changes nothing."""
-    instance = region.store.get("instance", instance_id)
+    instance = find_instance(region, instance_id)
     if instance is None or instance["status"] in _GONE:
         return instance
     instance["status"] = "Stopping"
@@ -156,11 +154,11 @@ def release(region: Region, instance_id: str) -> dict[str, Any] | None:
 MOMENTS = ("created", "running_since", "billed_from", "protected_until", "expires_at")
 
 
-def shown(instance: dict[str, Any]) -> dict[str, Any]:
+def shown(instance: Instance) -> Document:
     """The instance as the control API shows it; moments are ISO stamps to the millisecond, or
     null.
     """
     return {
         **instance,
-        **{name: iso_exact(instance[name]) if instance.get(name) else None for name in MOMENTS},
+        **{name: iso_exact(at) if (at := instance.get(name)) else None for name in MOMENTS},
     }

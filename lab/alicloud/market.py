@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from lab.alicloud.catalog import SPOT_FRACTION, TYPES
-from lab.alicloud.scenario import stock_problem
+from lab.alicloud.documents import Instance
+from lab.alicloud.scenario import StockRule, stock_problem
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 NO_SPOT = "NoSpot"
 _OWN_TABLE = Path(__file__).with_name("prices.json")
 _KIND = "market"
 
 
-def is_spot(instance: dict[str, Any]) -> bool:
+def is_spot(instance: Instance) -> bool:
     """Whether an instance is preemptible."""
     return instance["spot_strategy"] != NO_SPOT
 
@@ -42,7 +44,7 @@ def unit_price(region: Region, name: str, spot: bool) -> float:
 
 
 def in_stock(
-    region: Region, name: str, zone: str, spot: bool, everyone: Iterable[dict[str, Any]]
+    region: Region, name: str, zone: str, spot: bool, everyone: Iterable[Instance]
 ) -> bool:
     """Whether one more instance of a type can be had in a zone, given all that are held now."""
     return all(
@@ -52,9 +54,9 @@ def in_stock(
     )
 
 
-def overdrawn(region: Region, everyone: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def overdrawn(region: Region, everyone: Iterable[Instance]) -> list[Instance]:
     """Preemptible instances above the stock there is now, the youngest first."""
-    taken: dict[str, dict[str, Any]] = {}
+    taken: dict[str, Instance] = {}
     for rule in stock(region):
         if rule.get("market", "spot") == "spot":
             held = sorted((i for i in everyone if _counts(rule, i)), key=lambda i: -i["created"])
@@ -62,7 +64,7 @@ def overdrawn(region: Region, everyone: Iterable[dict[str, Any]]) -> list[dict[s
     return list(taken.values())
 
 
-def stock(region: Region) -> list[dict[str, Any]]:
+def stock(region: Region) -> list[StockRule]:
     """The limits in force. Of a timeline (lines with `at`) the last line that has come counts, for
     each type, zone and market.
     """
@@ -70,7 +72,7 @@ def stock(region: Region) -> list[dict[str, Any]]:
     if "stock" in changed:
         return changed["stock"]
     age = (region.clock.now() - _began(region)) * region.clock.factor
-    latest: dict[tuple[Any, ...], dict[str, Any]] = {}
+    latest: dict[tuple[Any, ...], StockRule] = {}
     for rule in sorted(
         (r for r in region.scenario.stock if r.get("at", 0) <= age), key=lambda r: r.get("at", 0)
     ):
@@ -78,7 +80,7 @@ def stock(region: Region) -> list[dict[str, Any]]:
     return list(latest.values())
 
 
-def change(region: Region, body: dict[str, Any]) -> dict[str, Any]:
+def change(region: Region, body: Document) -> Document:
     """Put other stock or spot prices in force. Raises ValueError that names the line and what was
     expected.
     """
@@ -97,7 +99,7 @@ def change(region: Region, body: dict[str, Any]) -> dict[str, Any]:
     return shown(region)
 
 
-def shown(region: Region) -> dict[str, Any]:
+def shown(region: Region) -> Document:
     """Stock and spot prices in force."""
     return {
         "stock": stock(region),
@@ -105,7 +107,7 @@ def shown(region: Region) -> dict[str, Any]:
     }
 
 
-def table(region: Region) -> dict[str, Any]:
+def table(region: Region) -> Document:
     """The price table with date and source, and the spot prices' shares."""
     whole = _table(region.scenario.prices)
     prices = {name: price(region, name, spot=False) for name in TYPES}
@@ -141,7 +143,7 @@ def _list_prices(region: Region) -> dict[str, float]:
 
 
 @cache
-def _table(path: str | None) -> dict[str, Any]:
+def _table(path: str | None) -> Document:
     return json.loads(Path(path or _OWN_TABLE).read_text())
 
 
@@ -153,7 +155,7 @@ def _began(region: Region) -> float:
     return found["at"]
 
 
-def _concerns(rule: dict[str, Any], name: str, zone: str, spot: bool) -> bool:
+def _concerns(rule: StockRule, name: str, zone: str, spot: bool) -> bool:
     market = "spot" if spot else "on_demand"
     return (
         rule.get("market", "spot") == market
@@ -162,11 +164,11 @@ def _concerns(rule: dict[str, Any], name: str, zone: str, spot: bool) -> bool:
     )
 
 
-def _counts(rule: dict[str, Any], instance: dict[str, Any]) -> bool:
+def _counts(rule: StockRule, instance: Instance) -> bool:
     return not instance["lock_reason"] and _concerns(
         rule, instance["instance_type"], instance["zone_id"], is_spot(instance)
     )
 
 
-def _used(rule: dict[str, Any], everyone: Iterable[dict[str, Any]]) -> int:
+def _used(rule: StockRule, everyone: Iterable[Instance]) -> int:
     return sum(_counts(rule, instance) for instance in everyone)

@@ -74,7 +74,10 @@ class Metadata:
         if instance is None:
             return None
         if name == "instance/spot/termination-time":
-            return iso(instance["expires_at"]) if instance["lock_reason"] == "Recycling" else None
+            expires_at = instance["expires_at"]
+            return (
+                iso(expires_at) if expires_at and instance["lock_reason"] == "Recycling" else None
+            )
         if name == "region-id":
             return region_of(instance["zone_id"])
         return instance[FIELDS[name]] if name in FIELDS else None

@@ -9,24 +9,25 @@ comes, nobody drains it, and it just goes.
 from __future__ import annotations
 
 import contextlib
-from typing import Any
 
 from lab.alicloud import elastic, market
+from lab.alicloud.documents import Instance, find_instance
 from lab.alicloud.instances import living, release, save
 from lab.alicloud.protocol import ApiError
-from lab.alicloud.state import Region, timer
+from lab.alicloud.state import Payload, Region, timer
+from lab.alicloud.store import Document
 
 _REQUEST = ("pool", "zone", "instance_type", "count", "notice", "ignore_protection")
 
 
-def reclaim(region: Region, instance_id: str, notice: float | None = None) -> dict[str, Any] | None:
+def reclaim(region: Region, instance_id: str, notice: float | None = None) -> Instance | None:
     """Announce the end of a preemptible instance: it is locked as Recycling now and released when
     the notice (modelled seconds) is over.
 
     Without any notice it is gone at once. None when there is no such instance; announcing it twice
     changes nothing.
     """
-    instance = region.store.get("instance", instance_id)
+    instance = find_instance(region, instance_id)
     if (
         instance is None
         or not market.is_spot(instance)
@@ -45,13 +46,13 @@ def reclaim(region: Region, instance_id: str, notice: float | None = None) -> di
     save(region, instance)
     if seconds <= 0:
         reclaimed(region, {"id": instance_id})
-        return region.store.get("instance", instance_id)
+        return find_instance(region, instance_id)
     region.schedule("elastic.reclaimed", seconds, id=instance_id)
     _remedy(region, instance)
     return instance
 
 
-def reclaim_many(region: Region, body: dict[str, Any]) -> list[dict[str, Any]]:
+def reclaim_many(region: Region, body: Document) -> list[Instance]:
     """Reclaim preemptible instances by pool, zone, type and count. Raises ValueError for a body
     that can't be meant.
     """
@@ -77,7 +78,7 @@ def reclaim_many(region: Region, body: dict[str, Any]) -> list[dict[str, Any]]:
     return [done for done in (reclaim(region, i["instance_id"], notice) for i in chosen) if done]
 
 
-def _remedy(region: Region, instance: dict[str, Any]) -> None:
+def _remedy(region: Region, instance: Instance) -> None:
     pool = region.store.get("nodepool", instance["nodepool_id"])
     if pool and pool["scaling_group"].get("spot_instance_remedy"):
         with contextlib.suppress(
@@ -88,17 +89,17 @@ def _remedy(region: Region, instance: dict[str, Any]) -> None:
 
 
 @timer("elastic.reclaimed")
-def reclaimed(region: Region, payload: dict[str, Any]) -> None:
+def reclaimed(region: Region, payload: Payload) -> None:
     """The notice is over."""
     release(region, payload["id"])
-    instance = region.store.get("instance", payload["id"])
+    instance = find_instance(region, payload["id"])
     pool = region.store.get("nodepool", instance["nodepool_id"]) if instance else None
     if pool and pool["status"]["state"] == "active":
         elastic.to_minimum(region, pool)
 
 
 @timer("preemption.look")
-def look(region: Region, _payload: dict[str, Any]) -> None:
+def look(region: Region, _payload: Payload) -> None:
     """Reclaim what the market no longer has, or has only above a pool's price limit, except in its
     protected first hour.
     """
@@ -113,7 +114,7 @@ def look(region: Region, _payload: dict[str, Any]) -> None:
     market.looked(region, any(market.is_spot(i) for i in everyone))
 
 
-def _too_dear(region: Region, everyone: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _too_dear(region: Region, everyone: list[Instance]) -> list[Instance]:
     limits: dict[str, dict[str, float]] = {}
     for pool in region.store.all("nodepool"):
         group = pool["scaling_group"]

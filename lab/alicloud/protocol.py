@@ -14,6 +14,10 @@ from xml.sax.saxutils import escape
 XML_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
+Answer = dict[str, Any]
+"""What a call answers, as JSON: the fields of the body."""
+
+
 def request_id() -> str:
     """An id as the API gateway makes them."""
     return str(uuid.uuid4()).upper()
@@ -143,7 +147,7 @@ class FileBody:
 
 @dataclass
 class Response:
-    """One HTTP answer."""
+    """One HTTP answer, with its body in memory or in a file."""
 
     status: int = 200
     body: bytes | FileBody = b""
@@ -167,7 +171,7 @@ class MissingParameterError(ApiError):
 
 
 def json_response(value: Any, status: int = 200, **headers: str) -> Response:
-    """A JSON answer."""
+    """An answer with a JSON body; `headers` come on top of its content type."""
     body = json.dumps(value, ensure_ascii=False).encode()
     return Response(status, body, {"Content-Type": "application/json; charset=utf-8", **headers})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from lab.alicloud.regions import REGIONAL
@@ -24,7 +25,7 @@ class RegionalStore:
         """One document, or None."""
         return self._store.get(kind, key) if self._here(kind, key) else None
 
-    def put(self, kind: str, key: str, document: Document) -> None:
+    def put(self, kind: str, key: str, document: Mapping[str, Any]) -> None:
         """Create or replace a document; a new one is this region's."""
         with self._store.transaction():
             if kind in REGIONAL and self._name != self._home and self._store.get(kind, key) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lab.alicloud.documents import all_instances
 from lab.alicloud.state import Region
 
 KINDS = {
@@ -35,7 +36,7 @@ def listing(region: Region) -> dict[str, list[str]]:
     """
     found = {name: sorted(region.store.ids(kind)) for name, kind in KINDS.items()}
     found["instance"] = sorted(
-        i["instance_id"] for i in region.store.all("instance") if i["status"] != "Deleted"
+        i["instance_id"] for i in all_instances(region) if i["status"] != "Deleted"
     )
     rows = region.store.sql("SELECT bucket, key, version FROM object ORDER BY bucket, key, seq")
     found["object_version"] = [

@@ -9,7 +9,7 @@ import json
 import random
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import yaml
 
@@ -39,6 +39,18 @@ class ScenarioError(ValueError):
     """The scenario file is wrong; the message says what and how to mend it."""
 
 
+class StockRule(TypedDict):
+    """How many instances there may be; a key that is not there means any."""
+
+    count: int
+    instance_type: NotRequired[str]
+    zone: NotRequired[str]
+    market: NotRequired[str]
+    """spot (the default) or on_demand."""
+    at: NotRequired[float]
+    """Modelled seconds after the double's start from which the rule holds."""
+
+
 @dataclass
 class Scenario:
     """What may differ from lab to lab. Delays are modelled seconds (LAB_CLOCK shortens them), as
@@ -51,7 +63,7 @@ class Scenario:
     spot_fraction: dict[str, float] = field(
         default_factory=dict
     )  # instance type -> spot price as a share of the list price
-    stock: list[dict[str, Any]] = field(
+    stock: list[StockRule] = field(
         default_factory=list
     )  # {instance_type?, zone?, market: spot|on_demand, count, at?: seconds}
     launch_failures: float = 0.0  # share of launches that fail for no fault of the pool's

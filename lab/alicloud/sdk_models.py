@@ -21,6 +21,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from lab.alicloud.api_models import Model
 from lab.alicloud.registry import routes
 from lab.alicloud.services import load_services
 
@@ -127,7 +128,7 @@ class Package:
         return self.model(name, above) if self.has(name) else "any"
 
 
-def action_models(package: Package, action: str) -> dict[str, Any] | None:
+def action_models(package: Package, action: str) -> Model | None:
     """Request and answer of an action; None when the package does not know it."""
     if not package.has(f"{action}Response"):
         return None
@@ -152,7 +153,7 @@ def _as_2014(model: Any) -> Any:
     }
 
 
-def _auto_scaling(old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any] | None:
+def _auto_scaling(old: Model | None, new: Model | None) -> Model | None:
     """The 2014 version's models, with what the 2022 version's say is required."""
     if old is None or new is None:
         return old or (new and {**new, "answer": _as_2014(new["answer"])})
@@ -199,7 +200,7 @@ class ObjectStorage:
                         root,
                     )
 
-    def action(self, names: tuple[str, ...]) -> dict[str, Any] | None:
+    def action(self, names: tuple[str, ...]) -> Model | None:
         """`request` (query and headers by their names), `answer` (None, or the element at the
         root), `headers` of the answer.
         """
@@ -228,7 +229,7 @@ class ObjectStorage:
                 answer[root] = _joined(answer.get(root), self._fields(attributes, module))
         return {"request": request, "answer": answer or None, "headers": headers}
 
-    def _only(self, name: str, module: str = "") -> tuple[dict[str, Any], str]:
+    def _only(self, name: str, module: str = "") -> tuple[Model, str]:
         found = self._maps[name]
         return found[module] if module in found else next(iter(found.values()))
 
@@ -287,7 +288,7 @@ def actions() -> list[tuple[str, str]]:
     return sorted({*_SHARED, *((route.service, route.call) for route in routes())})
 
 
-def extract(folder: Path) -> dict[str, Any]:
+def extract(folder: Path) -> Model:
     """`{"service:Action": models}` of the packages installed in the folder; a package that is not
     there leaves its actions out.
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from lab.alicloud.catalog import ADDONS
 from lab.alicloud.instances import create_instance, save
@@ -18,6 +17,7 @@ from lab.alicloud.services.sls.stores import make_store
 from lab.alicloud.services.vpc.networks import make_vpc
 from lab.alicloud.services.vpc.vswitches import make_vswitch
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 CLUSTER = "c210fbedb96674b9eaf15f2dc47d169a8"
 CLUSTER_NAME = "lab"
@@ -51,7 +51,7 @@ def seed(region: Region) -> None:
 
 def make_lab_cluster(
     region: Region, cluster_id: str, name: str, switches: list[str], addons: Iterable[str] = ADDONS
-) -> dict[str, Any]:
+) -> Document:
     """A running cluster with RRSA, the usual add-ons and its ingress log."""
     wanted = {
         "name": name,

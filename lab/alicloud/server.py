@@ -28,7 +28,7 @@ class LabProtocol(HttpToolsProtocol):
     """HTTP/1.1 whose requests know their connection, so that it can be cut."""
 
     def on_message_begin(self) -> None:
-        """A request starts."""
+        """Gives the request its transport, before anything of it is read."""
         super().on_message_begin()
         self.scope["lab.transport"] = self.transport  # type: ignore[typeddict-unknown-key]
 

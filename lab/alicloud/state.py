@@ -19,7 +19,9 @@ from lab.alicloud.store import Store
 
 log = logging.getLogger("region")
 
-TimerHandler = Callable[["Region", dict[str, Any]], None]
+Payload = dict[str, Any]
+"""What a timer was scheduled with."""
+TimerHandler = Callable[["Region", Payload], None]
 _TIMERS: dict[str, TimerHandler] = {}
 
 

@@ -8,13 +8,14 @@ import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from lab.alicloud.journal import Journal
 
 Document = dict[str, Any]
+"""One thing the double keeps (a VPC, a node pool), as its service writes it."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS doc (
@@ -110,7 +111,7 @@ class Store:
         rows = self.sql("SELECT data FROM doc WHERE kind=? AND id=?", kind, key)
         return json.loads(rows[0]["data"]) if rows else None
 
-    def put(self, kind: str, key: str, document: Document) -> None:
+    def put(self, kind: str, key: str, document: Mapping[str, Any]) -> None:
         """Create or replace a document; it keeps its place in `all`."""
         with self.transaction():
             text = json.dumps(document, ensure_ascii=False)

@@ -15,7 +15,7 @@ _LETTERS = string.ascii_letters + string.digits
 
 
 def random_text(length: int, letters: str = _LETTERS) -> str:
-    """Unguessable text."""
+    """Text of so many letters that nobody can guess, for keys and tokens."""
     return "".join(secrets.choice(letters) for _ in range(length))
 
 

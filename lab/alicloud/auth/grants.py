@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from lab.alicloud.auth.policy import PolicyDocument
 from lab.alicloud.state import Region
 
 
-def _allow(*actions: str) -> dict[str, Any]:
+def _allow(*actions: str) -> PolicyDocument:
     return {
         "Version": "1",
         "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}],
@@ -35,7 +36,7 @@ SYSTEM_POLICIES: dict[str, dict[str, Any]] = {
 }
 
 
-def policies_of(region: Region, principal: str, name: str) -> list[dict[str, Any]]:
+def policies_of(region: Region, principal: str, name: str) -> list[PolicyDocument]:
     """The documents of all policies attached to a `user` or `role`."""
     found = []
     for attachment in region.store.all("ram_attachment", principal=principal, name=name):
@@ -45,7 +46,7 @@ def policies_of(region: Region, principal: str, name: str) -> list[dict[str, Any
     return found
 
 
-def policy_document(region: Region, policy_type: str, name: str) -> dict[str, Any] | None:
+def policy_document(region: Region, policy_type: str, name: str) -> PolicyDocument | None:
     """The default version's document of a policy, None when there is no such policy."""
     if policy_type == "System":
         return SYSTEM_POLICIES.get(name)

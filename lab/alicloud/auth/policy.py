@@ -10,11 +10,14 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
+PolicyDocument = dict[str, Any]
+"""A RAM or bucket policy, or one of its statements, as JSON."""
 Context = dict[str, str]
+"""What conditions ask about: `acs:SourceIp`, `oidc:sub`."""
 
 
 def allowed(
-    policies: Iterable[dict[str, Any]], action: str, resource: str, context: Context
+    policies: Iterable[PolicyDocument], action: str, resource: str, context: Context
 ) -> bool:
     """Whether the documents together allow the action on the resource."""
     verdict = False
@@ -28,7 +31,7 @@ def allowed(
     return verdict
 
 
-def matches(statement: dict[str, Any], action: str, resource: str, context: Context) -> bool:
+def matches(statement: PolicyDocument, action: str, resource: str, context: Context) -> bool:
     """Whether a statement is about this action and resource under these conditions."""
     return (
         _covers(statement, "Action", action, ignore_case=True)
@@ -37,7 +40,7 @@ def matches(statement: dict[str, Any], action: str, resource: str, context: Cont
     )
 
 
-def _covers(statement: dict[str, Any], key: str, value: str, *, ignore_case: bool) -> bool:
+def _covers(statement: PolicyDocument, key: str, value: str, *, ignore_case: bool) -> bool:
     excluded = statement.get("Not" + key)
     if excluded is not None:
         return not any(wildcard(p, value, ignore_case) for p in _as_list(excluded))
@@ -84,7 +87,7 @@ def _holds(operator: str, wanted: list[str], actual: str | None) -> bool:
     return any(test(w, actual) for w in wanted)
 
 
-def unknown_operators(document: dict[str, Any]) -> list[str]:
+def unknown_operators(document: PolicyDocument) -> list[str]:
     """Condition operators of a document that don't exist."""
     found = []
     for statement in _as_list(document.get("Statement", [])):

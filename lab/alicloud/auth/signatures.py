@@ -61,14 +61,14 @@ def fields_of(header: str) -> dict[str, str]:
 
 
 def sha1(secret: str, text: str) -> str:
-    """base64 of HMAC-SHA1."""
+    """HMAC-SHA1 of the text with the secret, in base64."""
     return base64.b64encode(
         hmac.new(secret.encode(), text.encode(), hashlib.sha1).digest()
     ).decode()
 
 
 def sha256(secret: str, text: str) -> str:
-    """base64 of HMAC-SHA256."""
+    """HMAC-SHA256 of the text with the secret, in base64."""
     return base64.b64encode(
         hmac.new(secret.encode(), text.encode(), hashlib.sha256).digest()
     ).decode()

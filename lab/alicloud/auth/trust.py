@@ -8,6 +8,7 @@ from typing import Any
 import jwt
 
 from lab.alicloud.auth import policy
+from lab.alicloud.auth.policy import PolicyDocument
 from lab.alicloud.protocol import ApiError
 from lab.alicloud.state import Region
 
@@ -64,7 +65,7 @@ def check_oidc_token(
 
 
 def oidc_trusts(
-    document: dict[str, Any], provider_arn: str, claims: dict[str, Any], role_arn: str
+    document: PolicyDocument, provider_arn: str, claims: dict[str, Any], role_arn: str
 ) -> None:
     """Raise unless the role's trust policy lets this token in; the message says which condition
     fails.

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from lab.alicloud import api_models
+from lab.alicloud.api_models import Model
 from lab.alicloud.auth.authorize import refused_resource
 from lab.alicloud.auth.identity import Identity, check_session, find_identity, security_token
 from lab.alicloud.auth.signatures import gateway_claim
@@ -166,14 +167,14 @@ class Family(ABC):
             yield from (n for n in missing if api_models.without_numbers(n) not in excused)
 
     @abstractmethod
-    def missing_in(self, request: Request, model: dict[str, Any]) -> Iterable[str]:
+    def missing_in(self, request: Request, model: Model) -> Iterable[str]:
         """What a request lacks of its model."""
 
-    def knows(self, name: str, model: dict[str, Any]) -> bool:
+    def knows(self, name: str, model: Model) -> bool:
         """Whether a parameter or field that a handler read is in the model of the request."""
         return api_models.known(name, model)
 
-    def differences(self, result: Any, model: dict[str, Any]) -> Iterator[str]:
+    def differences(self, result: Any, model: Model) -> Iterator[str]:
         """How what a handler returned differs from the model of the call."""
         said = api_models.decoded(result, model["answer"])
         return api_models.differences(said, model["answer"], "answers")

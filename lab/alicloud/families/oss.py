@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from lab.alicloud import api_models
+from lab.alicloud.api_models import Model
 from lab.alicloud.auth import oss_signatures
 from lab.alicloud.auth.identity import Identity, check_session, security_token
 from lab.alicloud.families.base import REGION, Family
@@ -202,7 +203,7 @@ class Oss(Family):
         """OSS knows no delay for objects: calls about them see the present."""
         return not request.vars.get("key") and request.call != "DeleteMultipleObjects"
 
-    def missing_in(self, request: Request, model: dict[str, Any]) -> Iterable[str]:
+    def missing_in(self, request: Request, model: Model) -> Iterable[str]:
         """Of the query and the headers."""
         return (
             name
@@ -210,11 +211,11 @@ class Oss(Family):
             if not dict.get(request.query, name) and not request.headers.get(name)
         )
 
-    def knows(self, name: str, model: dict[str, Any]) -> bool:
+    def knows(self, name: str, model: Model) -> bool:
         """A parameter of the query, or a header in small letters."""
         return api_models.known_to_oss(name, model)
 
-    def differences(self, result: Any, model: dict[str, Any]) -> Iterator[str]:
+    def differences(self, result: Any, model: Model) -> Iterator[str]:
         """In headers and elements."""
         return api_models.oss_differences(result, model)
 

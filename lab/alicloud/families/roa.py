@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from typing import Any
 
 from lab.alicloud import api_models
+from lab.alicloud.api_models import Model
 from lab.alicloud.families.base import (
     Family,
     before_the_service,
@@ -64,7 +64,7 @@ class Roa(Family):
         body = {"code": error.code, "message": error.message, "requestId": request_id()}
         return json_response({**body, **error.extra}, error.status)
 
-    def missing_in(self, request: Request, model: dict[str, Any]) -> Iterable[str]:
+    def missing_in(self, request: Request, model: Model) -> Iterable[str]:
         """Of the query and the body."""
         return api_models.missing_in_rest(request, model)
 

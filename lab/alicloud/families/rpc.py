@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lab.alicloud import api_models
+from lab.alicloud.api_models import Model
 from lab.alicloud.families.base import Family, gateway_error, gateway_host, not_implemented, summary
 from lab.alicloud.protocol import ApiError, Request, Response, json_response, request_id
 from lab.alicloud.registry import RPC, RPC_SERVICES, Route
@@ -82,7 +83,7 @@ class Rpc(Family):
         code = RPC_SERVICES[service].missing.format(name=name)
         return ApiError(400, code, f"{name} is mandatory for this action.")
 
-    def missing_in(self, request: Request, model: dict[str, Any]) -> Iterable[str]:
+    def missing_in(self, request: Request, model: Model) -> Iterable[str]:
         """Of the parameters, those of objects and lists in a row: `ZoneMappings.1.ZoneId`."""
         return api_models.missing_in_rpc(request.params, model, "")
 

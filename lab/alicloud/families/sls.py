@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 from lab.alicloud import api_models
+from lab.alicloud.api_models import Model
 from lab.alicloud.families.base import REGION, Family, find_rest
 from lab.alicloud.protocol import ApiError, Request, Response, json_response, request_id
 from lab.alicloud.registry import Route
@@ -81,7 +81,7 @@ class Sls(Family):
             return "sls:ListProject"
         return super().action(request)
 
-    def missing_in(self, request: Request, model: dict[str, Any]) -> Iterable[str]:
+    def missing_in(self, request: Request, model: Model) -> Iterable[str]:
         """Of the query and the body."""
         return api_models.missing_in_rest(request, model)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
+from lab.alicloud.api_models import Model
 from lab.alicloud.auth.identity import Identity
 from lab.alicloud.families.base import Family, find_rest, gateway_error
 from lab.alicloud.protocol import ApiError, Request, Response
@@ -39,6 +39,6 @@ class Unknown(Family):
         """The gateway's form."""
         return gateway_error(request, error)
 
-    def missing_in(self, request: Request, model: dict[str, Any]) -> Iterable[str]:
+    def missing_in(self, request: Request, model: Model) -> Iterable[str]:
         """Nothing is required of it."""
         return ()

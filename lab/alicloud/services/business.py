@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from lab.alicloud.protocol import Request
+from lab.alicloud.protocol import Answer, Request
 from lab.alicloud.registry import rpc
 from lab.alicloud.state import Region
 
 
 @rpc("business", "QueryAvailableInstances")
-def query_available_instances(region: Region, request: Request) -> dict[str, Any]:
+def query_available_instances(region: Region, request: Request) -> Answer:
     """A domestic account that has bought nothing of the kind."""
     return {
         "Code": "Success",

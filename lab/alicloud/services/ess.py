@@ -6,26 +6,28 @@ import re
 from typing import Any
 
 from lab.alicloud.clock import iso_minutes
+from lab.alicloud.documents import all_instances
 from lab.alicloud.elastic import scale
 from lab.alicloud.ids import new_id
 from lab.alicloud.instances import living, release
-from lab.alicloud.protocol import ApiError, Request
+from lab.alicloud.protocol import Answer, ApiError, Request
 from lab.alicloud.registry import rpc
 from lab.alicloud.services.lists import page
 from lab.alicloud.services.tagging import long_tags, store_tags
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 
 def _listed(request: Request, name: str) -> list[str]:
     return [v for k, v in request.params.items() if re.fullmatch(rf"{name}s?(\.\d+)?", k) and v]
 
 
-def _page(request: Request, rows: list[Any], wrapper: str, name: str) -> dict[str, Any]:
+def _page(request: Request, rows: list[Any], wrapper: str, name: str) -> Answer:
     shown, numbers = page(request, rows)
     return {wrapper: {name: shown}, **numbers}
 
 
-def _pool(region: Region, request: Request) -> dict[str, Any]:
+def _pool(region: Region, request: Request) -> Document:
     wanted = request.need("ScalingGroupId")
     for pool in region.store.all("nodepool"):
         if pool["scaling_group"]["scaling_group_id"] == wanted:
@@ -35,7 +37,7 @@ def _pool(region: Region, request: Request) -> dict[str, Any]:
     )
 
 
-def group_row(region: Region, pool: dict[str, Any]) -> dict[str, Any]:
+def group_row(region: Region, pool: Document) -> Answer:
     """A node pool as scaling group."""
     group, limits = pool["scaling_group"], pool.get("auto_scaling") or {}
     instances = living(region, pool["nodepool_info"]["nodepool_id"])
@@ -68,7 +70,7 @@ def group_row(region: Region, pool: dict[str, Any]) -> dict[str, Any]:
 
 
 @rpc("ess", "DescribeScalingGroups")
-def describe_groups(region: Region, request: Request) -> dict[str, Any]:
+def describe_groups(region: Region, request: Request) -> Answer:
     """The groups of all node pools and those of none, or the named ones."""
     wanted = _listed(request, "ScalingGroupId")
     rows = [*(group_row(region, pool) for pool in region.store.all("nodepool")), *alone(region)]
@@ -77,11 +79,11 @@ def describe_groups(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ess", "DescribeScalingInstances")
-def describe_instances(region: Region, request: Request) -> dict[str, Any]:
+def describe_instances(region: Region, request: Request) -> Answer:
     """Instances of a group, with how they are paid."""
     wanted, ids = request.params.get("ScalingGroupId"), _listed(request, "InstanceId")
     rows = []
-    for instance in region.store.all("instance"):
+    for instance in all_instances(region):
         if (
             instance["status"] == "Deleted"
             or wanted not in (None, "", instance["scaling_group_id"])
@@ -106,7 +108,7 @@ def describe_instances(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ess", "DescribeScalingActivities")
-def describe_activities(region: Region, request: Request) -> dict[str, Any]:
+def describe_activities(region: Region, request: Request) -> Answer:
     """What a group did and why it failed, newest first."""
     wanted, ids = request.params.get("ScalingGroupId"), _listed(request, "ScalingActivityId")
     rows = []
@@ -129,7 +131,7 @@ def describe_activities(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ess", "ScaleWithAdjustment")
-def scale_with_adjustment(region: Region, request: Request) -> dict[str, Any]:
+def scale_with_adjustment(region: Region, request: Request) -> Answer:
     """Order more instances, or fewer, or an exact number."""
     pool, kind = _pool(region, request), request.need("AdjustmentType")
     value, current = (
@@ -156,8 +158,8 @@ def _pool_id(region: Region, request: Request) -> str:
 
 
 @rpc("ess", "ModifyScalingGroup")
-def modify_group(region: Region, request: Request) -> dict[str, Any]:
-    """New bounds."""
+def modify_group(region: Region, request: Request) -> Answer:
+    """Set a scaling group's minimum and maximum size."""
     pool = _pool(region, request)
     limits = pool.setdefault("auto_scaling", {"enable": True})
     for parameter, field in (("MinSize", "min_instances"), ("MaxSize", "max_instances")):
@@ -168,7 +170,7 @@ def modify_group(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ess", "RemoveInstances")
-def remove_instances(region: Region, request: Request) -> dict[str, Any]:
+def remove_instances(region: Region, request: Request) -> Answer:
     """Release named instances of a group."""
     pool = _pool(region, request)
     names = set(_listed(request, "InstanceId"))
@@ -178,7 +180,7 @@ def remove_instances(region: Region, request: Request) -> dict[str, Any]:
     return {"ScalingActivityId": f"asa-{len(names)}"}
 
 
-def group_tags(pool: dict[str, Any]) -> dict[str, str]:
+def group_tags(pool: Document) -> dict[str, str]:
     """Tags of the group behind a node pool: the pool's own, and the cluster's mark."""
     given = pool["scaling_group"].get("tags") or []
     own = {
@@ -187,7 +189,7 @@ def group_tags(pool: dict[str, Any]) -> dict[str, str]:
     return {**own, "ack.aliyun.com": pool["cluster_id"]}
 
 
-def alone(region: Region) -> list[dict[str, Any]]:
+def alone(region: Region) -> list[Answer]:
     """Groups without a node pool, as DescribeScalingGroups shows them."""
     empty = {
         "TotalCapacity": 0,
@@ -203,8 +205,8 @@ def alone(region: Region) -> list[dict[str, Any]]:
 
 
 @rpc("ess", "CreateScalingGroup")
-def create_group(region: Region, request: Request) -> dict[str, Any]:
-    """An empty group."""
+def create_group(region: Region, request: Request) -> Answer:
+    """A scaling group that belongs to no node pool, without instances."""
     identity = new_id("asg-")
     sizes = {name: int(request.params.get(name) or 0) for name in ("MinSize", "MaxSize")}
     name = request.params.get("ScalingGroupName", "")
@@ -216,7 +218,7 @@ def create_group(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ess", "DeleteScalingGroup")
-def delete_group(region: Region, request: Request) -> dict[str, Any]:
+def delete_group(region: Region, request: Request) -> Answer:
     """Remove a group that belongs to no node pool."""
     identity = request.need("ScalingGroupId")
     if not region.store.delete("scaling_group", identity):

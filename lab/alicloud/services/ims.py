@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lab.alicloud.clock import iso
-from lab.alicloud.protocol import ApiError, Request
+from lab.alicloud.protocol import Answer, ApiError, Request
 from lab.alicloud.registry import rpc
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 _FINGERPRINT = "902EF2DEEB3C5B13EA4C3D5193629309E231AE55"
 
@@ -19,8 +18,8 @@ def make_provider(
     clients: str,
     fingerprints: str = _FINGERPRINT,
     description: str = "",
-) -> dict[str, Any]:
-    """Register a provider."""
+) -> Document:
+    """Register an OIDC provider; `clients` and `fingerprints` are separated by commas."""
     now = iso(region.clock.now())
     provider = {
         "OIDCProviderName": name,
@@ -39,7 +38,7 @@ def make_provider(
     return provider
 
 
-def _provider(region: Region, request: Request) -> dict[str, Any]:
+def _provider(region: Region, request: Request) -> Document:
     name = request.need("OIDCProviderName")
     provider = region.store.get("oidc_provider", name)
     if provider is None:
@@ -50,7 +49,7 @@ def _provider(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ims", "CreateOIDCProvider")
-def create(region: Region, request: Request) -> dict[str, Any]:
+def create(region: Region, request: Request) -> Answer:
     """A new provider; its name is free and its issuer speaks HTTPS."""
     name, issuer = request.need("OIDCProviderName"), request.need("IssuerUrl")
     if region.store.get("oidc_provider", name):
@@ -77,13 +76,13 @@ def create(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ims", "GetOIDCProvider")
-def get(region: Region, request: Request) -> dict[str, Any]:
-    """One provider."""
+def get(region: Region, request: Request) -> Answer:
+    """One OIDC provider, by name."""
     return {"OIDCProvider": _provider(region, request)}
 
 
 @rpc("ims", "ListOIDCProviders")
-def list_providers(region: Region, request: Request) -> dict[str, Any]:
+def list_providers(region: Region, request: Request) -> Answer:
     """All providers by name, in pages."""
     fields = ("OIDCProviderName", "Arn", "IssuerUrl", "ClientIds", "Fingerprints")
     rows = [
@@ -100,7 +99,7 @@ def list_providers(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ims", "UpdateOIDCProvider")
-def update(region: Region, request: Request) -> dict[str, Any]:
+def update(region: Region, request: Request) -> Answer:
     """New description, clients or issuance limit."""
     provider = _provider(region, request)
     for parameter, fieldname in (
@@ -114,15 +113,13 @@ def update(region: Region, request: Request) -> dict[str, Any]:
     return _changed(region, provider)
 
 
-def _changed(region: Region, provider: dict[str, Any]) -> dict[str, Any]:
+def _changed(region: Region, provider: Document) -> Answer:
     provider["UpdateDate"] = iso(region.clock.now())
     region.store.put("oidc_provider", provider["OIDCProviderName"], provider)
     return {"OIDCProvider": provider}
 
 
-def _edit(
-    region: Region, request: Request, fieldname: str, value: str, *, add: bool
-) -> dict[str, Any]:
+def _edit(region: Region, request: Request, fieldname: str, value: str, *, add: bool) -> Answer:
     provider = _provider(region, request)
     values = [v for v in provider[fieldname].split(",") if v and v != value]
     provider[fieldname] = ",".join([*values, value] if add else values)
@@ -130,31 +127,31 @@ def _edit(
 
 
 @rpc("ims", "AddClientIdToOIDCProvider")
-def add_client(region: Region, request: Request) -> dict[str, Any]:
+def add_client(region: Region, request: Request) -> Answer:
     """One more client id."""
     return _edit(region, request, "ClientIds", request.need("ClientId"), add=True)
 
 
 @rpc("ims", "RemoveClientIdFromOIDCProvider")
-def remove_client(region: Region, request: Request) -> dict[str, Any]:
+def remove_client(region: Region, request: Request) -> Answer:
     """One client id less."""
     return _edit(region, request, "ClientIds", request.need("ClientId"), add=False)
 
 
 @rpc("ims", "AddFingerprintToOIDCProvider")
-def add_fingerprint(region: Region, request: Request) -> dict[str, Any]:
-    """One more fingerprint."""
+def add_fingerprint(region: Region, request: Request) -> Answer:
+    """Add one fingerprint of the issuer's certificate."""
     return _edit(region, request, "Fingerprints", request.need("Fingerprint"), add=True)
 
 
 @rpc("ims", "RemoveFingerprintFromOIDCProvider")
-def remove_fingerprint(region: Region, request: Request) -> dict[str, Any]:
-    """One fingerprint less."""
+def remove_fingerprint(region: Region, request: Request) -> Answer:
+    """Remove one fingerprint of the issuer's certificate."""
     return _edit(region, request, "Fingerprints", request.need("Fingerprint"), add=False)
 
 
 @rpc("ims", "DeleteOIDCProvider")
-def delete(region: Region, request: Request) -> dict[str, Any]:
-    """Remove a provider."""
+def delete(region: Region, request: Request) -> Answer:
+    """Remove an OIDC provider."""
     region.store.delete("oidc_provider", _provider(region, request)["OIDCProviderName"])
     return {}

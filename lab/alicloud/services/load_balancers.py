@@ -6,8 +6,6 @@ No traffic goes through them here: they can be ordered, found and released.
 
 from __future__ import annotations
 
-from typing import Any
-
 from lab.alicloud.clock import iso
 from lab.alicloud.ids import new_id
 from lab.alicloud.protocol import ApiError, Request
@@ -23,7 +21,7 @@ def make_balancer(
     family: str = "slb",
     address: str = "",
     vpc_id: str = "",
-) -> dict[str, Any]:
+) -> Document:
     """A running load balancer; `family` is slb (Classic), alb or nlb."""
     balancer = {
         "id": balancer_id,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from lab.alicloud.protocol import Request
+from lab.alicloud.protocol import Answer, Request
 from lab.alicloud.registry import rpc
 from lab.alicloud.state import Region
 
 
 @rpc("location", "DescribeEndpoints")
-def describe_endpoints(region: Region, request: Request) -> dict[str, Any]:
+def describe_endpoints(region: Region, request: Request) -> Answer:
     """No regional endpoint is registered."""
     return {"Success": True, "Endpoints": {"Endpoint": []}}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lab.alicloud.ids import new_id
-from lab.alicloud.protocol import ApiError, Request
+from lab.alicloud.protocol import Answer, ApiError, Request
 from lab.alicloud.registry import rpc
 from lab.alicloud.services.lists import page
 from lab.alicloud.services.load_balancers import (
@@ -18,10 +16,11 @@ from lab.alicloud.services.tagging import (
     store_tags,
 )
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 
 @rpc("slb", "CreateLoadBalancer")
-def create(region: Region, request: Request) -> dict[str, Any]:
+def create(region: Region, request: Request) -> Answer:
     """A Classic Load Balancer."""
     balancer_id, name, address = (
         new_id("lb-", 20),
@@ -34,7 +33,7 @@ def create(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("slb", "DescribeLoadBalancers")
-def describe(region: Region, request: Request) -> dict[str, Any]:
+def describe(region: Region, request: Request) -> Answer:
     """Classic Load Balancers by id, name or tags, in pages."""
     # asked for by one name, and by ids in one text
     name, listed = request.params.get("LoadBalancerName"), request.params.get("LoadBalancerId")
@@ -59,7 +58,7 @@ def describe(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("slb", "SetLoadBalancerDeleteProtection")
-def guard(region: Region, request: Request) -> dict[str, Any]:
+def guard(region: Region, request: Request) -> Answer:
     """Whether it can be released."""
     one = _balancer(region, request)
     region.store.put(
@@ -69,7 +68,7 @@ def guard(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("slb", "DeleteLoadBalancer")
-def delete(region: Region, request: Request) -> dict[str, Any]:
+def delete(region: Region, request: Request) -> Answer:
     """Release a Classic Load Balancer; refused under deletion protection."""
     one = _balancer(region, request)
     if one["guarded"]:
@@ -82,7 +81,7 @@ def delete(region: Region, request: Request) -> dict[str, Any]:
     return {}
 
 
-def _balancer(region: Region, request: Request) -> dict[str, Any]:
+def _balancer(region: Region, request: Request) -> Document:
     one = region.store.get("load_balancer", request.need("LoadBalancerId"))
     if one is None:
         raise ApiError(

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from lab.alicloud.auth import policy
 from lab.alicloud.auth.authorize import context_of, may
 from lab.alicloud.auth.credentials import random_text
+from lab.alicloud.auth.policy import PolicyDocument
 from lab.alicloud.auth.trust import check_oidc_token, oidc_trusts
 from lab.alicloud.clock import iso
-from lab.alicloud.protocol import ApiError, Request
+from lab.alicloud.protocol import Answer, ApiError, Request
 from lab.alicloud.registry import rpc
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 
 @rpc("sts", "GetCallerIdentity")
-def get_caller_identity(region: Region, request: Request) -> dict[str, Any]:
+def get_caller_identity(region: Region, request: Request) -> Answer:
     """The caller's account, name and kind."""
     who = request.identity
     answer = {
@@ -31,7 +32,7 @@ def get_caller_identity(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("sts", "AssumeRole", resource="*")
-def assume_role(region: Region, request: Request) -> dict[str, Any]:
+def assume_role(region: Region, request: Request) -> Answer:
     """Temporary credentials of a role that trusts the caller."""
     role = _role(region, request.need("RoleArn"))
     session = _session_name(request)
@@ -48,7 +49,7 @@ def assume_role(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("sts", "AssumeRoleWithOIDC", anonymous=True)
-def assume_role_with_oidc(region: Region, request: Request) -> dict[str, Any]:
+def assume_role_with_oidc(region: Region, request: Request) -> Answer:
     """Temporary credentials for the holder of a token of a registered OIDC provider that the role
     trusts.
     """
@@ -70,7 +71,7 @@ def assume_role_with_oidc(region: Region, request: Request) -> dict[str, Any]:
     return answer
 
 
-def _role(region: Region, arn: str) -> dict[str, Any]:
+def _role(region: Region, arn: str) -> Document:
     role = next((r for r in region.store.all("ram_role") if r["Arn"].lower() == arn.lower()), None)
     if role is None:
         raise ApiError(404, "EntityNotExist.Role", f"The specified Role does not exist: {arn}.")
@@ -88,12 +89,12 @@ def _session_name(request: Request) -> str:
     return name
 
 
-def _statements(document: dict[str, Any]) -> list[dict[str, Any]]:
+def _statements(document: PolicyDocument) -> list[PolicyDocument]:
     statements = document.get("Statement", [])
     return statements if isinstance(statements, list) else [statements]
 
 
-def _trusts(statement: dict[str, Any], principals: set[str], context: policy.Context) -> bool:
+def _trusts(statement: PolicyDocument, principals: set[str], context: policy.Context) -> bool:
     trusted = (statement.get("Principal") or {}).get("RAM", [])
     names = trusted if isinstance(trusted, list) else [trusted]
     return (
@@ -103,7 +104,7 @@ def _trusts(statement: dict[str, Any], principals: set[str], context: policy.Con
     )
 
 
-def _issue(region: Region, request: Request, role: dict[str, Any], session: str) -> dict[str, Any]:
+def _issue(region: Region, request: Request, role: Document, session: str) -> Answer:
     longest = int(role["MaxSessionDuration"])
     text = request.params.get("DurationSeconds") or "3600"
     if not text.isdigit() or not 900 <= int(text) <= longest:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from lab.alicloud.protocol import Request
+from lab.alicloud.protocol import Answer, Request
 from lab.alicloud.state import Region
 
 
@@ -23,7 +22,7 @@ def carries(region: Region, resource: str, wanted: dict[str, str | None]) -> boo
     return all(key in held and value in (None, "", held[key]) for key, value in wanted.items())
 
 
-def long_tags(region: Region, resource: str) -> dict[str, Any]:
+def long_tags(region: Region, resource: str) -> Answer:
     """Tags as ECS, SLB and ESS write them: TagKey and TagValue."""
     return {
         "Tag": [

@@ -15,6 +15,7 @@ import pytest
 from lab.alicloud import preemption
 from lab.alicloud.auth.credentials import ensure_credentials
 from lab.alicloud.clock import Clock
+from lab.alicloud.documents import Instance, find_instance
 from lab.alicloud.instances import create_instance, living, save
 from lab.alicloud.market import change
 from lab.alicloud.metadata import TOKEN_HEADER, TTL_HEADER, Metadata
@@ -49,7 +50,7 @@ def region(tmp_path: Path) -> Iterator[Region]:
     made.store.close()
 
 
-def spot(region: Region) -> dict[str, Any]:
+def spot(region: Region) -> Instance:
     """A running preemptible instance, just bought."""
     pool, vswitch = (
         region.store.get("nodepool", SYSTEM_POOL),
@@ -66,8 +67,8 @@ def ids(region: Region) -> set[str]:
     return {instance["instance_id"] for instance in living(region)}
 
 
-def read(region: Region, name: str) -> dict[str, Any]:
-    found = region.store.get("instance", name)
+def read(region: Region, name: str) -> Instance:
+    found = find_instance(region, name)
     assert found is not None
     return found
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from lab.alicloud.instances import touch
-from lab.alicloud.protocol import ApiError, Request, request_id
+from lab.alicloud.protocol import Answer, ApiError, Request, request_id
 from lab.alicloud.registry import rest
 from lab.alicloud.services.cs.cluster_document import (
     cluster_of,
@@ -15,6 +15,7 @@ from lab.alicloud.services.cs.tasks import start_task
 from lab.alicloud.services.sls.projects import make_project
 from lab.alicloud.services.sls.stores import make_store
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 VERSIONS = {
     "ack-alibaba-cloud-metrics-adapter": "1.3.7",
@@ -56,7 +57,7 @@ def _changed(region: Region, name: str) -> None:
 
 def install(
     region: Region, cluster_id: str, name: str, version: str = "", config: str = ""
-) -> dict[str, Any]:
+) -> Document:
     """Put an add-on into a cluster."""
     addon = {
         "cluster_id": cluster_id,
@@ -70,7 +71,7 @@ def install(
     return addon
 
 
-def _installed(region: Region, cluster_id: str, name: str) -> dict[str, Any]:
+def _installed(region: Region, cluster_id: str, name: str) -> Document:
     cluster_of(region, cluster_id)
     addon = region.store.get("addon", f"{cluster_id}:{name}")
     if addon is None:
@@ -81,15 +82,15 @@ def _installed(region: Region, cluster_id: str, name: str) -> dict[str, Any]:
 @rest(
     "cs", "GET", "/clusters/{c}/addon_instances/{name}", "GetClusterAddonInstance", resource=_INSIDE
 )
-def instance(region: Region, request: Request) -> dict[str, Any]:
-    """An installed add-on."""
+def instance(region: Region, request: Request) -> Answer:
+    """One add-on that is installed in the cluster."""
     addon = _installed(region, request.vars["c"], request.vars["name"])
     return {k: v for k, v in addon.items() if k != "cluster_id"}
 
 
 @rest("cs", "GET", "/clusters/{c}/addon_instances", "ListClusterAddonInstances", resource=_INSIDE)
-def instances(region: Region, request: Request) -> dict[str, Any]:
-    """Installed add-ons."""
+def instances(region: Region, request: Request) -> Answer:
+    """All add-ons that are installed in the cluster."""
     cluster_of(region, request.vars["c"])
     rows = region.store.all("addon", cluster_id=request.vars["c"])
     return {
@@ -98,7 +99,7 @@ def instances(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rest("cs", "GET", "/addons", "ListAddons")
-def catalogue(region: Region, request: Request) -> dict[str, Any]:
+def catalogue(region: Region, request: Request) -> Answer:
     """What can be installed."""
     return {
         "addons": [
@@ -108,7 +109,7 @@ def catalogue(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rest("cs", "GET", "/addons/{name}", "DescribeAddon")
-def describe(region: Region, request: Request) -> dict[str, Any]:
+def describe(region: Region, request: Request) -> Answer:
     """One add-on of the catalogue, in the version asked for; a name of no catalogue is known once
     it is installed.
     """
@@ -121,7 +122,7 @@ def describe(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rest("cs", "POST", "/clusters/{c}/components/install", "InstallClusterAddons", resource=_INSIDE)
-def install_addons(region: Region, request: Request) -> dict[str, Any]:
+def install_addons(region: Region, request: Request) -> Answer:
     """Install one or more add-ons."""
     cluster_id = cluster_of(region, request.vars["c"])["cluster_id"]
     for row in request.json:
@@ -130,7 +131,7 @@ def install_addons(region: Region, request: Request) -> dict[str, Any]:
     return _started(region, cluster_id, "addon_install")
 
 
-def _started(region: Region, cluster_id: str, task_type: str) -> dict[str, Any]:
+def _started(region: Region, cluster_id: str, task_type: str) -> Answer:
     return {
         "cluster_id": cluster_id,
         "task_id": start_task(region, task_type, cluster_id)["task_id"],
@@ -139,7 +140,7 @@ def _started(region: Region, cluster_id: str, task_type: str) -> dict[str, Any]:
 
 
 @rest("cs", "POST", "/clusters/{c}/components/upgrade", "UpgradeClusterAddons", resource=_INSIDE)
-def upgrade(region: Region, request: Request) -> dict[str, Any]:
+def upgrade(region: Region, request: Request) -> Answer:
     """Another version, possibly another configuration."""
     for row in request.json:
         addon = _installed(
@@ -158,8 +159,8 @@ def upgrade(region: Region, request: Request) -> dict[str, Any]:
 @rest(
     "cs", "POST", "/clusters/{c}/components/uninstall", "UnInstallClusterAddons", resource=_INSIDE
 )
-def uninstall(region: Region, request: Request) -> dict[str, Any]:
-    """Remove add-ons."""
+def uninstall(region: Region, request: Request) -> Answer:
+    """Remove add-ons from the cluster."""
     for row in request.json:
         addon = _installed(region, request.vars["c"], row.get("name", ""))
         region.store.delete("addon", f"{request.vars['c']}:{addon['name']}")
@@ -170,7 +171,7 @@ def uninstall(region: Region, request: Request) -> dict[str, Any]:
 @rest(
     "cs", "POST", "/clusters/{c}/components/{name}/config", "ModifyClusterAddon", resource=_INSIDE
 )
-def configure(region: Region, request: Request) -> dict[str, Any]:
+def configure(region: Region, request: Request) -> Answer:
     """A new configuration; the answer says nothing."""
     addon = _installed(region, request.vars["c"], request.vars["name"])
     install(
@@ -187,7 +188,7 @@ def configure(region: Region, request: Request) -> dict[str, Any]:
     "DescribeClusterAddonsUpgradeStatus",
     resource=_INSIDE,
 )
-def upgrade_status(region: Region, request: Request) -> dict[str, Any]:
+def upgrade_status(region: Region, request: Request) -> Answer:
     """How far the change of each named add-on is; keyed by name."""
     try:
         names = json.loads(request.query.get("componentIds", "[]"))
@@ -205,7 +206,7 @@ def upgrade_status(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rest("cs", "POST", "/cluster/{c}/autoscale/config/", "CreateAutoscalingConfig", resource=_INSIDE)
-def autoscaling(region: Region, request: Request) -> dict[str, Any]:
+def autoscaling(region: Region, request: Request) -> Answer:
     """How the cluster's node autoscaler behaves; the node autoscaler of the lab reads it from the
     control API.
     """
@@ -263,7 +264,7 @@ _NUMBERS = {
 }
 
 
-def ingress_index() -> dict[str, Any]:
+def ingress_index() -> Document:
     """The field index of the ingress access log, as ACK makes it."""
     token = [
         ",",

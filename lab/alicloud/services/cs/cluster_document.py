@@ -6,9 +6,11 @@ import json
 from typing import Any
 
 from lab.alicloud.clock import iso
-from lab.alicloud.protocol import ApiError
+from lab.alicloud.documents import all_instances
+from lab.alicloud.protocol import Answer, ApiError
 from lab.alicloud.services.ims import make_provider
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 API_SERVER = "https://10.0.0.10:6443"
 
@@ -36,7 +38,7 @@ def issuer_of(region: Region, cluster_id: str) -> str:
     )
 
 
-def cluster_of(region: Region, cluster_id: str) -> dict[str, Any]:
+def cluster_of(region: Region, cluster_id: str) -> Document:
     """A cluster, or the service's error."""
     cluster = region.store.get("cluster", cluster_id)
     if cluster is None:
@@ -44,9 +46,7 @@ def cluster_of(region: Region, cluster_id: str) -> dict[str, Any]:
     return cluster
 
 
-def make_cluster(
-    region: Region, cluster_id: str, wanted: dict[str, Any], state: str
-) -> dict[str, Any]:
+def make_cluster(region: Region, cluster_id: str, wanted: Document, state: str) -> Document:
     """A cluster as `wanted` (keys of CreateCluster); RRSA brings its OIDC provider."""
     now, switches = iso(region.clock.now()), wanted.get("vswitch_ids") or []
     version, cidr = (
@@ -113,7 +113,7 @@ def enable_rrsa(region: Region, cluster_id: str) -> None:
     )
 
 
-def shown(region: Region, cluster: dict[str, Any]) -> dict[str, Any]:
+def shown(region: Region, cluster: Document) -> Answer:
     """The cluster as the API answers it."""
     cluster_id = cluster["cluster_id"]
     rrsa: dict[str, Any] = {"enabled": cluster["rrsa"]}
@@ -129,8 +129,7 @@ def shown(region: Region, cluster: dict[str, Any]) -> dict[str, Any]:
         "ExtraCertSAN": [],
     }
     size = sum(
-        i["cluster_id"] == cluster_id and i["status"] == "Running"
-        for i in region.store.all("instance")
+        i["cluster_id"] == cluster_id and i["status"] == "Running" for i in all_instances(region)
     )
     parameters = {
         "ServiceCIDR": cluster["service_cidr"],

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Any
 
 from lab.alicloud.api_models import models
 from lab.alicloud.clock import iso
-from lab.alicloud.protocol import ApiError, Request, Response, json_response, request_id
+from lab.alicloud.protocol import Answer, ApiError, Request, Response, json_response, request_id
 from lab.alicloud.registry import rest
 from lab.alicloud.services.cs import managed_resources
 from lab.alicloud.services.cs.cluster_document import (
@@ -20,7 +19,8 @@ from lab.alicloud.services.cs.cluster_document import (
 from lab.alicloud.services.cs.nodepools import remove_pool
 from lab.alicloud.services.cs.tasks import finish_task, start_task
 from lab.alicloud.services.vpc.vswitches import vswitch_of
-from lab.alicloud.state import Region, timer
+from lab.alicloud.state import Payload, Region, timer
+from lab.alicloud.store import Document
 
 
 @rest("cs", "POST", "/clusters", "CreateCluster")
@@ -44,14 +44,14 @@ def create(region: Region, request: Request) -> Response:
     return _accepted(cluster_id, task)
 
 
-def _accepted(cluster_id: str, task: dict[str, Any], status: int = 202) -> Response:
+def _accepted(cluster_id: str, task: Document, status: int = 202) -> Response:
     return json_response(
         {"cluster_id": cluster_id, "task_id": task["task_id"], "request_id": request_id()}, status
     )
 
 
 @timer("cluster.settle")
-def settle(region: Region, payload: dict[str, Any]) -> None:
+def settle(region: Region, payload: Payload) -> None:
     """A creation or change is done: the cluster runs."""
     cluster = region.store.get("cluster", payload["cluster_id"])
     if cluster is not None and cluster["state"] in ("initial", "updating"):
@@ -69,7 +69,7 @@ def list_all(region: Region, request: Request) -> Response:
     return json_response([of_list(request, shown(region, c)) for c in region.store.all("cluster")])
 
 
-def of_list(request: Request, cluster: dict[str, Any]) -> dict[str, Any]:
+def of_list(request: Request, cluster: Document) -> Answer:
     """As much of a cluster as the list that is asked for says of each: the three lists differ."""
     answer = models()[f"cs:{request.call}"]["answer"]
     row = answer[0] if isinstance(answer, list) else answer["clusters"][0]
@@ -78,7 +78,7 @@ def of_list(request: Request, cluster: dict[str, Any]) -> dict[str, Any]:
 
 @rest("cs", "GET", "/regions/{region}/clusters", "DescribeClustersForRegion", resource="cluster/*")
 @rest("cs", "GET", "/api/v1/clusters", "DescribeClustersV1", resource="cluster/*")
-def list_page(region: Region, request: Request) -> dict[str, Any]:
+def list_page(region: Region, request: Request) -> Answer:
     """Clusters by id or name, with paging data."""
     number, size = (
         int(request.query.get("page_number") or 1),
@@ -95,8 +95,8 @@ def list_page(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rest("cs", "GET", "/clusters/{c}", "DescribeClusterDetail", resource="cluster/{c}")
-def describe(region: Region, request: Request) -> dict[str, Any]:
-    """One cluster."""
+def describe(region: Region, request: Request) -> Answer:
+    """One cluster, with its endpoints and RRSA data."""
     return shown(region, cluster_of(region, request.vars["c"]))
 
 
@@ -146,7 +146,7 @@ def delete(region: Region, request: Request) -> Response:
 
 
 @timer("cluster.remove")
-def remove(region: Region, payload: dict[str, Any]) -> None:
+def remove(region: Region, payload: Payload) -> None:
     """The cluster is gone, with its pools, add-ons and OIDC provider."""
     cluster_id = payload["cluster_id"]
     for pool in region.store.all("nodepool", cluster_id=cluster_id):

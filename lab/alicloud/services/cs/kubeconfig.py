@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lab.alicloud.clock import iso
-from lab.alicloud.protocol import ApiError, Request, Response, json_response
+from lab.alicloud.protocol import Answer, ApiError, Request, Response, json_response
 from lab.alicloud.registry import rest
 from lab.alicloud.services.cs.cluster_document import API_SERVER, cluster_of
 from lab.alicloud.services.cs.tasks import start_task
@@ -16,7 +14,7 @@ _YEARS = 3 * 365 * 86400
 
 
 @rest("cs", "GET", "/k8s/{c}/user_config", "DescribeClusterUserKubeconfig", resource="cluster/{c}")
-def user_config(region: Region, request: Request) -> dict[str, Any]:
+def user_config(region: Region, request: Request) -> Answer:
     """The kubeconfig; an error, never an empty one, while there is none: clients crash on a
     kubeconfig without certificates.
     """
@@ -51,7 +49,7 @@ def resources(region: Region, request: Request) -> Response:
 
 
 @rest("cs", "GET", "/clusters/{c}/endpoints", "DescribeClusterEndpoints", resource="cluster/{c}")
-def endpoints(region: Region, request: Request) -> dict[str, Any]:
+def endpoints(region: Region, request: Request) -> Answer:
     """Where the API server answers."""
     cluster_of(region, request.vars["c"])
     return {
@@ -69,14 +67,14 @@ def endpoints(region: Region, request: Request) -> dict[str, Any]:
     "CheckControlPlaneLogEnable",
     resource="cluster/{c}",
 )
-def control_plane_log(region: Region, request: Request) -> dict[str, Any]:
+def control_plane_log(region: Region, request: Request) -> Answer:
     """Where the control plane logs to."""
     cluster = cluster_of(region, request.vars["c"])
     return cluster.get("controlplane_log") or {"log_project": "", "log_ttl": "30", "components": []}
 
 
 @rest("cs", "PUT", "/clusters/{c}/controlplanelog", "UpdateControlPlaneLog", resource="cluster/{c}")
-def update_control_plane_log(region: Region, request: Request) -> dict[str, Any]:
+def update_control_plane_log(region: Region, request: Request) -> Answer:
     """Another place to log to."""
     cluster = cluster_of(region, request.vars["c"])
     cluster["controlplane_log"] = request.json
@@ -88,7 +86,7 @@ def update_control_plane_log(region: Region, request: Request) -> dict[str, Any]
 
 
 @rest("cs", "GET", "/clusters/{c}/audit", "GetClusterAuditProject", resource="cluster/{c}")
-def audit(region: Region, request: Request) -> dict[str, Any]:
+def audit(region: Region, request: Request) -> Answer:
     """Where the audit log goes."""
     return cluster_of(region, request.vars["c"]).get("audit") or {
         "audit_enabled": False,
@@ -97,7 +95,7 @@ def audit(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rest("cs", "PUT", "/clusters/{c}/audit_log", "UpdateClusterAuditLogConfig", resource="cluster/{c}")
-def update_audit(region: Region, request: Request) -> dict[str, Any]:
+def update_audit(region: Region, request: Request) -> Answer:
     """Switch the audit log on or off."""
     cluster = cluster_of(region, request.vars["c"])
     cluster["audit"] = {
@@ -112,7 +110,7 @@ def update_audit(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rest("cs", "POST", "/clusters/{c}/tags", "ModifyClusterTags", resource="cluster/{c}")
-def tags(region: Region, request: Request) -> dict[str, Any]:
+def tags(region: Region, request: Request) -> Answer:
     """Replace the cluster's tags; the answer says nothing."""
     cluster = cluster_of(region, request.vars["c"])
     cluster["tags"] = request.json

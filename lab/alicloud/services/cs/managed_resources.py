@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Any
 
 from lab.alicloud.services.cs.addons import collect_logs, install
 from lab.alicloud.services.ecs.security_groups import make_group
@@ -21,6 +20,7 @@ from lab.alicloud.services.load_balancers import forget_balancer, make_balancer,
 from lab.alicloud.services.ram.roles import attached, detach, make_role
 from lab.alicloud.services.vpc.vswitches import vswitch_of
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 BROUGHT = ("csi-plugin", "csi-provisioner", "storage-operator", "managed-coredns")
 """Add-ons that a cluster comes with, in the version of the day."""
@@ -36,7 +36,7 @@ _TRUST = {
 }
 
 
-def prepare(region: Region, cluster_id: str, wanted: dict[str, Any]) -> dict[str, Any]:
+def prepare(region: Region, cluster_id: str, wanted: Document) -> Document:
     """What CreateCluster was asked for, with what ACK finds out or makes first: network, security
     group, load balancer of the API server, the nodes' role, the issuer.
     """
@@ -63,7 +63,7 @@ def prepare(region: Region, cluster_id: str, wanted: dict[str, Any]) -> dict[str
     return {**wanted, **own, "issuer": issuer, "made": True}
 
 
-def install_default_addons(region: Region, cluster_id: str, wanted: dict[str, Any]) -> None:
+def install_default_addons(region: Region, cluster_id: str, wanted: Document) -> None:
     """The add-ons a new cluster starts with."""
     asked = {
         addon["name"]: addon for addon in wanted.get("addons") or [] if not addon.get("disabled")
@@ -74,7 +74,7 @@ def install_default_addons(region: Region, cluster_id: str, wanted: dict[str, An
         collect_logs(region, cluster_id, name, addon.get("config") or "")
 
 
-def delete_managed(region: Region, cluster: dict[str, Any]) -> None:
+def delete_managed(region: Region, cluster: Document) -> None:
     """What goes with a cluster: security group and role always, its log project where the deletion
     says so.
     """
@@ -98,7 +98,7 @@ def delete_managed(region: Region, cluster: dict[str, Any]) -> None:
         region.store.delete("log_project", project)
 
 
-def scaling_of(region: Region, cluster: dict[str, Any]) -> dict[str, Any] | None:
+def scaling_of(region: Region, cluster: Document) -> Document | None:
     """The configuration of the lab's one node scaler: that of a cluster that was created, if it has
     one, else the lab's own.
     """

@@ -5,17 +5,18 @@ take for a change.
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from lab.alicloud.clock import iso
+from lab.alicloud.documents import all_instances
 from lab.alicloud.elastic import scale, to_minimum
 from lab.alicloud.ids import new_id
 from lab.alicloud.instances import living, release
-from lab.alicloud.protocol import ApiError, Request, request_id
+from lab.alicloud.protocol import Answer, ApiError, Request, request_id
 from lab.alicloud.registry import rest
 from lab.alicloud.services.cs.cluster_document import cluster_of
 from lab.alicloud.services.cs.tasks import finish_task, start_task
-from lab.alicloud.state import Region, timer
+from lab.alicloud.state import Payload, Region, timer
+from lab.alicloud.store import Document
 from lab.labels import label_problem, taint_problem
 
 _ECHOED = (
@@ -32,7 +33,7 @@ _WHOLE = ("auto_scaling", "management", "tee_config")  # sent whole when anythin
 _INSIDE = "cluster/{c}"
 
 
-def pool_of(region: Region, cluster_id: str, pool_id: str) -> dict[str, Any]:
+def pool_of(region: Region, cluster_id: str, pool_id: str) -> Document:
     """A node pool, or the service's error."""
     cluster_of(region, cluster_id)
     pool = region.store.get("nodepool", pool_id)
@@ -44,10 +45,10 @@ def pool_of(region: Region, cluster_id: str, pool_id: str) -> dict[str, Any]:
 def make_pool(
     region: Region,
     cluster_id: str,
-    wanted: dict[str, Any],
+    wanted: Document,
     pool_id: str = "",
     state: str = "active",
-) -> dict[str, Any]:
+) -> Document:
     """A node pool as `wanted` (the body of the creation call), with its scaling group."""
     now = iso(region.clock.now())
     pool_id = pool_id or "np" + uuid.uuid4().hex[:30]
@@ -76,13 +77,13 @@ def make_pool(
     return pool
 
 
-def shown(region: Region, pool: dict[str, Any]) -> dict[str, Any]:
+def shown(region: Region, pool: Document) -> Answer:
     """The pool as the API answers it: never a desired size when it scales by itself, never a
     password.
     """
     instances = [
         i
-        for i in region.store.all("instance", nodepool_id=pool["nodepool_info"]["nodepool_id"])
+        for i in all_instances(region, nodepool_id=pool["nodepool_info"]["nodepool_id"])
         if i["status"] != "Deleted"
     ]
     states = [i["status"] for i in instances]
@@ -112,7 +113,7 @@ def shown(region: Region, pool: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def check(wanted: dict[str, Any]) -> None:
+def check(wanted: Document) -> None:
     """What the service refuses though clients let it pass."""
     group, limits = wanted.get("scaling_group") or {}, wanted.get("auto_scaling") or {}
     if limits.get("enable") and limits.get("min_instances", 0) > limits.get("max_instances", 0):
@@ -158,7 +159,7 @@ def check(wanted: dict[str, Any]) -> None:
 
 
 @rest("cs", "POST", "/clusters/{c}/nodepools", "CreateClusterNodePool", resource=_INSIDE)
-def create(region: Region, request: Request) -> dict[str, Any]:
+def create(region: Region, request: Request) -> Answer:
     """A new node pool; it orders its minimum at once."""
     cluster, wanted = cluster_of(region, request.vars["c"]), request.json
     if cluster["state"] != "running":
@@ -177,9 +178,7 @@ def create(region: Region, request: Request) -> dict[str, Any]:
     return _started(region, pool, "nodepool_create")
 
 
-def _started(
-    region: Region, pool: dict[str, Any], task_type: str, then: str = ""
-) -> dict[str, Any]:
+def _started(region: Region, pool: Document, task_type: str, then: str = "") -> Answer:
     pool_id = pool["nodepool_info"]["nodepool_id"]
     task = start_task(
         region, task_type, pool["cluster_id"], then=then, **({"pool_id": pool_id} if then else {})
@@ -188,7 +187,7 @@ def _started(
 
 
 @rest("cs", "GET", "/clusters/{c}/nodepools", "DescribeClusterNodePools", resource=_INSIDE)
-def list_pools(region: Region, request: Request) -> dict[str, Any]:
+def list_pools(region: Region, request: Request) -> Answer:
     """All pools of a cluster."""
     cluster_of(region, request.vars["c"])
     name = request.query.get("NodepoolName")
@@ -201,13 +200,13 @@ def list_pools(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rest("cs", "GET", "/clusters/{c}/nodepools/{n}", "DescribeClusterNodePoolDetail", resource=_INSIDE)
-def describe(region: Region, request: Request) -> dict[str, Any]:
-    """One pool."""
+def describe(region: Region, request: Request) -> Answer:
+    """One node pool, with the numbers of its nodes."""
     return shown(region, pool_of(region, request.vars["c"], request.vars["n"]))
 
 
 @rest("cs", "PUT", "/clusters/{c}/nodepools/{n}", "ModifyClusterNodePool", resource=_INSIDE)
-def modify(region: Region, request: Request) -> dict[str, Any]:
+def modify(region: Region, request: Request) -> Answer:
     """Merge what is sent into the pool; lists and the groups of `_WHOLE` replace the old ones."""
     pool, wanted = pool_of(region, request.vars["c"], request.vars["n"]), request.json
     if pool["status"]["state"] == "deleting":
@@ -230,7 +229,7 @@ def modify(region: Region, request: Request) -> dict[str, Any]:
     "ModifyNodePoolNodeConfig",
     resource=_INSIDE,
 )
-def modify_node_config(region: Region, request: Request) -> dict[str, Any]:
+def modify_node_config(region: Region, request: Request) -> Answer:
     """New kubelet or containerd settings."""
     pool = pool_of(region, request.vars["c"], request.vars["n"])
     names = {"kubelet_config": "kubelet_configuration", "containerd_config": "containerd_config"}
@@ -241,7 +240,7 @@ def modify_node_config(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rest("cs", "POST", "/clusters/{c}/nodepools/{n}", "ScaleClusterNodePool", resource=_INSIDE)
-def scale_out(region: Region, request: Request) -> dict[str, Any]:
+def scale_out(region: Region, request: Request) -> Answer:
     """Order `count` more nodes."""
     pool = pool_of(region, request.vars["c"], request.vars["n"])
     scale(region, pool, int(request.json.get("count", 0)), "scaled by hand")
@@ -249,7 +248,7 @@ def scale_out(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rest("cs", "DELETE", "/clusters/{c}/nodepools/{n}", "DeleteClusterNodepool", resource=_INSIDE)
-def delete(region: Region, request: Request) -> dict[str, Any]:
+def delete(region: Region, request: Request) -> Answer:
     """Release the pool's instances, then the pool; asking twice joins the deletion under way."""
     pool = pool_of(region, request.vars["c"], request.vars["n"])
     pool_id = request.vars["n"]
@@ -270,12 +269,10 @@ def delete(region: Region, request: Request) -> dict[str, Any]:
 
 
 @timer("nodepool.remove")
-def remove(region: Region, payload: dict[str, Any]) -> None:
+def remove(region: Region, payload: Payload) -> None:
     """The pool goes when its last instance has gone."""
     left = [
-        i
-        for i in region.store.all("instance", nodepool_id=payload["pool_id"])
-        if i["status"] != "Deleted"
+        i for i in all_instances(region, nodepool_id=payload["pool_id"]) if i["status"] != "Deleted"
     ]
     if left:
         region.schedule("nodepool.remove", 0.3, **payload)
@@ -286,7 +283,7 @@ def remove(region: Region, payload: dict[str, Any]) -> None:
     finish_task(region, payload["task_id"])
 
 
-def remove_pool(region: Region, pool: dict[str, Any]) -> None:
+def remove_pool(region: Region, pool: Document) -> None:
     """Forget a pool at once; what still runs in it is released."""
     pool_id = pool["nodepool_info"]["nodepool_id"]
     for instance in living(region, pool_id):

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from lab.alicloud.clock import iso
+from lab.alicloud.documents import Instance
 from lab.alicloud.instances import living, release
-from lab.alicloud.protocol import Request, request_id
+from lab.alicloud.protocol import Answer, Request, request_id
 from lab.alicloud.registry import rest
 from lab.alicloud.services.cs.cluster_document import cluster_of
 from lab.alicloud.services.cs.tasks import start_task
 from lab.alicloud.state import Region
 
 
-def node_row(instance: dict[str, Any]) -> dict[str, Any]:
+def node_row(instance: Instance) -> Answer:
     """An instance as a node of the list."""
     return {
         "instance_id": instance["instance_id"],
@@ -40,13 +40,13 @@ def node_row(instance: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def node_name(instance: dict[str, Any]) -> str:
+def node_name(instance: Instance) -> str:
     """`cn-shanghai.10.0.32.10`, as ACK names nodes."""
     return f"{instance['zone_id'].rsplit('-', 1)[0]}.{instance['private_ip']}"
 
 
 @rest("cs", "GET", "/clusters/{c}/nodes", "DescribeClusterNodes", resource="cluster/{c}")
-def list_nodes(region: Region, request: Request) -> dict[str, Any]:
+def list_nodes(region: Region, request: Request) -> Answer:
     """Nodes of the cluster or of one node pool, in pages."""
     cluster_of(region, request.vars["c"])
     wanted = request.query.get("nodepool_id")
@@ -66,7 +66,7 @@ def list_nodes(region: Region, request: Request) -> dict[str, Any]:
 @rest(
     "cs", "POST", "/api/v2/clusters/{c}/nodes/remove", "RemoveClusterNodes", resource="cluster/{c}"
 )
-def remove_nodes(region: Region, request: Request) -> dict[str, Any]:
+def remove_nodes(region: Region, request: Request) -> Answer:
     """Take nodes out of the cluster; their instances are released if asked. The answer says
     nothing.
     """
@@ -83,7 +83,7 @@ def remove_nodes(region: Region, request: Request) -> dict[str, Any]:
     "RemoveNodePoolNodes",
     resource="cluster/{c}",
 )
-def remove_pool_nodes(region: Region, request: Request) -> dict[str, Any]:
+def remove_pool_nodes(region: Region, request: Request) -> Answer:
     """Take nodes out of a node pool, by name or by instance: lists as JSON in the query."""
     cluster_of(region, request.vars["c"])
     names = {

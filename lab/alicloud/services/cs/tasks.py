@@ -6,9 +6,10 @@ import uuid
 from typing import Any
 
 from lab.alicloud.clock import iso
-from lab.alicloud.protocol import ApiError, Request
+from lab.alicloud.protocol import Answer, ApiError, Request
 from lab.alicloud.registry import rest
-from lab.alicloud.state import Region, timer
+from lab.alicloud.state import Payload, Region, timer
+from lab.alicloud.store import Document
 
 
 def start_task(
@@ -18,7 +19,7 @@ def start_task(
     delay: str = "task",
     then: str = "",
     **payload: Any,
-) -> dict[str, Any]:
+) -> Document:
     """A running task; after the named delay it succeeds, and the timer `then` is called with task,
     cluster and payload.
     """
@@ -59,12 +60,12 @@ def finish_task(region: Region, task_id: str, error: dict[str, str] | None = Non
 
 
 @timer("task.finish")
-def _finish(region: Region, payload: dict[str, Any]) -> None:
+def _finish(region: Region, payload: Payload) -> None:
     finish_task(region, payload["task_id"])
 
 
 @rest("cs", "GET", "/tasks/{task_id}", "DescribeTaskInfo")
-def describe(region: Region, request: Request) -> dict[str, Any]:
+def describe(region: Region, request: Request) -> Answer:
     """A task's state: running, success or fail."""
     task = region.store.get("task", request.vars["task_id"])
     if task is None:
@@ -73,7 +74,7 @@ def describe(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rest("cs", "POST", "/tasks/{task_id}/cancel", "CancelTask")
-def cancel(region: Region, request: Request) -> dict[str, Any]:
+def cancel(region: Region, request: Request) -> Answer:
     """Stop a running task: it counts as failed."""
     describe(region, request)
     finish_task(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lab.alicloud.clock import iso_minutes
+from lab.alicloud.documents import Instance, all_instances
 from lab.alicloud.ids import new_id
-from lab.alicloud.protocol import ApiError, Request
+from lab.alicloud.protocol import Answer, ApiError, Request
 from lab.alicloud.registry import rpc
 from lab.alicloud.services.lists import page
 from lab.alicloud.services.tagging import (
@@ -16,10 +15,11 @@ from lab.alicloud.services.tagging import (
     wanted_tags,
 )
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 
 @rpc("ecs", "CreateDisk")
-def create(region: Region, request: Request) -> dict[str, Any]:
+def create(region: Region, request: Request) -> Answer:
     """A disk that no instance has."""
     identity = new_id("d-uf6", 17)
     row = {
@@ -37,7 +37,7 @@ def create(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ecs", "DescribeDisks")
-def describe(region: Region, request: Request) -> dict[str, Any]:
+def describe(region: Region, request: Request) -> Answer:
     """Disks by status or tags, in pages: those that stand alone, and the system disks of
     instances.
     """
@@ -53,7 +53,7 @@ def describe(region: Region, request: Request) -> dict[str, Any]:
         for one in region.store.all("disk")
         if carries(region, one["DiskId"], wanted)
     ]
-    for instance in region.store.all("instance"):
+    for instance in all_instances(region):
         tags = {
             **instance["tags"],
             **({"ack.aliyun.com": instance["cluster_id"]} if instance["cluster_id"] else {}),
@@ -68,7 +68,7 @@ def describe(region: Region, request: Request) -> dict[str, Any]:
     return {"Disks": {"Disk": shown}, **numbers, "NextToken": ""}
 
 
-def _row(region: Region, disk: dict[str, Any]) -> dict[str, Any]:
+def _row(region: Region, disk: Document) -> Answer:
     shown = {key: disk[key] for key in ("DiskId", "DiskName", "Size", "ZoneId", "Category")}
     return {
         **shown,
@@ -78,7 +78,7 @@ def _row(region: Region, disk: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _system_disk(region: Region, instance: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]:
+def _system_disk(region: Region, instance: Instance, tags: dict[str, str]) -> Answer:
     disk = {
         "DiskId": f"d-{instance['instance_id'][2:]}",
         "DiskName": "",
@@ -99,7 +99,7 @@ def _system_disk(region: Region, instance: dict[str, Any], tags: dict[str, str])
 
 
 @rpc("ecs", "DeleteDisk")
-def delete(region: Region, request: Request) -> dict[str, Any]:
+def delete(region: Region, request: Request) -> Answer:
     """Release a disk that no instance has."""
     identity = request.need("DiskId")
     if not region.store.delete("disk", identity):

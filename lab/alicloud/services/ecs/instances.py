@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from lab.alicloud.catalog import TYPES, sold
 from lab.alicloud.clock import iso_minutes
+from lab.alicloud.documents import Instance, all_instances
 from lab.alicloud.instances import create_instance, release
 from lab.alicloud.market import NO_SPOT
-from lab.alicloud.protocol import ApiError, Request
+from lab.alicloud.protocol import Answer, ApiError, Request
 from lab.alicloud.regions import region_of
 from lab.alicloud.registry import rpc
 from lab.alicloud.services.lists import requested_ids
@@ -18,7 +18,7 @@ from lab.alicloud.services.vpc.vswitches import vswitch_of, wanted_address
 from lab.alicloud.state import Region
 
 
-def instance_row(instance: dict[str, Any]) -> dict[str, Any]:
+def instance_row(instance: Instance) -> Answer:
     """An instance as DescribeInstances shows it."""
     locks = [{"LockReason": instance["lock_reason"]}] if instance["lock_reason"] else []
     tags = [{"TagKey": k, "TagValue": v} for k, v in instance["tags"].items()]
@@ -66,12 +66,12 @@ def instance_row(instance: dict[str, Any]) -> dict[str, Any]:
 
 
 @rpc("ecs", "DescribeInstances")
-def describe_instances(region: Region, request: Request) -> dict[str, Any]:
+def describe_instances(region: Region, request: Request) -> Answer:
     """Instances that exist, by id, status, zone, type or vSwitch, in pages."""
     ids, params = requested_ids(request, "InstanceIds"), request.params
     rows = [
         instance_row(i)
-        for i in region.store.all("instance")
+        for i in all_instances(region)
         if i["status"] != "Deleted" and (ids is None or i["instance_id"] in ids)
     ]
     for parameter in ("Status", "ZoneId", "InstanceType"):
@@ -110,8 +110,8 @@ def describe_instances(region: Region, request: Request) -> dict[str, Any]:
 
 @rpc("ecs", "DeleteInstance")
 @rpc("ecs", "DeleteInstances")
-def delete_instances(region: Region, request: Request) -> dict[str, Any]:
-    """Release instances."""
+def delete_instances(region: Region, request: Request) -> Answer:
+    """Release instances by their ids."""
     names = [v for k, v in request.params.items() if re.fullmatch(r"InstanceId(\.\d+)?", k)]
     for name in names:
         if release(region, name) is None:
@@ -124,7 +124,7 @@ def delete_instances(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ecs", "RunInstances")
-def run_instances(region: Region, request: Request) -> dict[str, Any]:
+def run_instances(region: Region, request: Request) -> Answer:
     """Pay-as-you-go instances of no node pool and no cluster: no node comes of them. With an
     address of its own there is but one.
     """

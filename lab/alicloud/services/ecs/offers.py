@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lab.alicloud.catalog import TYPES, InstanceType, sold
 from lab.alicloud.instances import living
 from lab.alicloud.market import in_stock
-from lab.alicloud.protocol import Request
+from lab.alicloud.protocol import Answer, Request
 from lab.alicloud.regions import REGIONS, zones
 from lab.alicloud.registry import rpc
 from lab.alicloud.state import Region
 
 
 @rpc("ecs", "DescribeRegions")
-def describe_regions(region: Region, request: Request) -> dict[str, Any]:
+def describe_regions(region: Region, request: Request) -> Answer:
     """All regions, the same wherever it is asked."""
     rows = [
         {
@@ -29,7 +27,7 @@ def describe_regions(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ecs", "DescribeZones")
-def describe_zones(region: Region, request: Request) -> dict[str, Any]:
+def describe_zones(region: Region, request: Request) -> Answer:
     """The zones and what they sell."""
     disks = {"DiskCategories": ["cloud_essd", "cloud_efficiency", "cloud_auto"]}
     rows = [
@@ -49,7 +47,7 @@ def describe_zones(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ecs", "DescribeAvailableResource")
-def available_resource(region: Region, request: Request) -> dict[str, Any]:
+def available_resource(region: Region, request: Request) -> Answer:
     """Types in stock by zone; the scenario's stock decides."""
     everyone = living(region)
     spot = request.params.get("SpotStrategy", "NoSpot") not in ("", "NoSpot")
@@ -83,7 +81,7 @@ def available_resource(region: Region, request: Request) -> dict[str, Any]:
     return {"AvailableZones": {"AvailableZone": found}}
 
 
-def _type_row(kind: InstanceType) -> dict[str, Any]:
+def _type_row(kind: InstanceType) -> Answer:
     return {
         "InstanceTypeId": kind.name,
         "InstanceTypeFamily": kind.family,
@@ -101,7 +99,7 @@ def _type_row(kind: InstanceType) -> dict[str, Any]:
 
 
 @rpc("ecs", "DescribeInstanceTypes")
-def describe_types(region: Region, request: Request) -> dict[str, Any]:
+def describe_types(region: Region, request: Request) -> Answer:
     """The types on sale, by name, family or size."""
     names = [v for k, v in request.params.items() if k.startswith("InstanceTypes.")]
     rows = [_type_row(t) for t in TYPES.values() if not names or t.name in names]

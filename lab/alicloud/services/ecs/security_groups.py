@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lab.alicloud.ids import new_id
-from lab.alicloud.protocol import ApiError, Request
+from lab.alicloud.protocol import Answer, ApiError, Request
 from lab.alicloud.registry import rpc
 from lab.alicloud.services.lists import requested_ids
 from lab.alicloud.services.tagging import (
@@ -15,10 +13,11 @@ from lab.alicloud.services.tagging import (
     wanted_tags,
 )
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 
 @rpc("ecs", "CreateSecurityGroup")
-def create_group(region: Region, request: Request) -> dict[str, Any]:
+def create_group(region: Region, request: Request) -> Answer:
     """A new security group."""
     group = make_group(
         region,
@@ -35,8 +34,8 @@ def create_group(region: Region, request: Request) -> dict[str, Any]:
     return {"SecurityGroupId": group["SecurityGroupId"]}
 
 
-def make_group(region: Region, group_id: str, name: str, vpc_id: str) -> dict[str, Any]:
-    """A security group."""
+def make_group(region: Region, group_id: str, name: str, vpc_id: str) -> Document:
+    """Create a security group in a VPC."""
     group = {
         "SecurityGroupId": group_id,
         "SecurityGroupName": name,
@@ -51,7 +50,7 @@ def make_group(region: Region, group_id: str, name: str, vpc_id: str) -> dict[st
 
 
 @rpc("ecs", "DescribeSecurityGroups")
-def describe_groups(region: Region, request: Request) -> dict[str, Any]:
+def describe_groups(region: Region, request: Request) -> Answer:
     """Security groups by id, name, network or tags."""
     wanted = wanted_tags(request)
     ids, rows = requested_ids(request, "SecurityGroupIds"), []
@@ -85,7 +84,7 @@ def describe_groups(region: Region, request: Request) -> dict[str, Any]:
     }
 
 
-def _group(region: Region, request: Request) -> dict[str, Any]:
+def _group(region: Region, request: Request) -> Document:
     group = region.store.get("security_group", request.need("SecurityGroupId"))
     if group is None:
         raise ApiError(
@@ -95,7 +94,7 @@ def _group(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ecs", "DescribeSecurityGroupAttribute")
-def describe_group(region: Region, request: Request) -> dict[str, Any]:
+def describe_group(region: Region, request: Request) -> Answer:
     """One security group with its rules (the lab has none)."""
     shown = {
         k: v
@@ -106,7 +105,7 @@ def describe_group(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ecs", "ModifySecurityGroupPolicy")
-def modify_group_policy(region: Region, request: Request) -> dict[str, Any]:
+def modify_group_policy(region: Region, request: Request) -> Answer:
     """Whether members reach each other."""
     group = {
         **_group(region, request),
@@ -117,7 +116,7 @@ def modify_group_policy(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ecs", "DeleteSecurityGroup")
-def delete_group(region: Region, request: Request) -> dict[str, Any]:
+def delete_group(region: Region, request: Request) -> Answer:
     """Remove a security group no cluster uses."""
     group_id = _group(region, request)["SecurityGroupId"]
     if any(c["security_group_id"] == group_id for c in region.store.all("cluster")):

@@ -5,13 +5,14 @@ together.
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from lab.alicloud.auth import policy
 from lab.alicloud.auth.authorize import context_of, may
 from lab.alicloud.auth.identity import Identity
+from lab.alicloud.auth.policy import PolicyDocument
 from lab.alicloud.protocol import ApiError, Request, element
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 _READS = {"oss:GetObject", "oss:ListObjects", "oss:GetObjectMeta"}
 _POLICY_CALLS = {"oss:PutBucketPolicy", "oss:GetBucketPolicy", "oss:DeleteBucketPolicy"}
@@ -21,7 +22,7 @@ def require(
     region: Region,
     request: Request,
     permission: str,
-    bucket: dict[str, Any] | None,
+    bucket: Document | None,
     key: str = "",
     object_acl: str = "",
 ) -> None:
@@ -64,13 +65,13 @@ def _context(request: Request) -> policy.Context:
     return context
 
 
-def _policy_statements(bucket: dict[str, Any] | None) -> list[dict[str, Any]]:
+def _policy_statements(bucket: Document | None) -> list[PolicyDocument]:
     text = (bucket or {}).get("config", {}).get("policy")
     statements = json.loads(text).get("Statement", []) if text else []
     return statements if isinstance(statements, list) else [statements]
 
 
-def _about(statement: dict[str, Any], identity: Identity | None, region: Region) -> bool:
+def _about(statement: PolicyDocument, identity: Identity | None, region: Region) -> bool:
     principals = statement.get("Principal", ["*"])
     principals = principals if isinstance(principals, list) else [principals]
     if "*" in principals:
@@ -85,8 +86,8 @@ def _about(statement: dict[str, Any], identity: Identity | None, region: Region)
 
 
 def _public(
-    bucket: dict[str, Any],
-    statements: list[dict[str, Any]],
+    bucket: Document,
+    statements: list[PolicyDocument],
     permission: str,
     resource: str,
     context: policy.Context,
@@ -106,14 +107,14 @@ def _public(
     return acl == "public-read-write" or (acl == "public-read" and permission in _READS)
 
 
-def block_public_access(bucket: dict[str, Any]) -> bool:
+def block_public_access(bucket: Document) -> bool:
     """Whether public access is blocked for the bucket."""
     return "<BlockPublicAccess>true<" in bucket["config"].get("publicAccessBlock", "").replace(
         ">True<", ">true<"
     )
 
 
-def _check_tls(bucket: dict[str, Any], request: Request) -> None:
+def _check_tls(bucket: Document, request: Request) -> None:
     config = bucket["config"].get("httpsConfig", "").replace(">True<", ">true<")
     if (
         "<Enable>true<" in config

@@ -68,7 +68,7 @@ def read_pieces(region: Region, names: Iterable[str]) -> Iterable[bytes]:
 
 
 def remove(region: Region, names: Iterable[str]) -> None:
-    """Forget blobs."""
+    """Delete the files of blobs that nothing refers to any more."""
     for name in names:
         if name:
             path_of(region, name).unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 from xml.etree import ElementTree
 
 from lab.alicloud.clock import iso_millis
@@ -20,6 +19,7 @@ from lab.alicloud.regions import ZRS, ZRS_STANDARD
 from lab.alicloud.registry import oss
 from lab.alicloud.services.oss.access import block_public_access, require
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 ACLS = ("private", "public-read", "public-read-write")
 _NAME = re.compile(r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$")
@@ -40,7 +40,7 @@ def parse_xml(request: Request) -> ElementTree.Element:
     return root
 
 
-def bucket_of(region: Region, name: str) -> dict[str, Any]:
+def bucket_of(region: Region, name: str) -> Document:
     """A bucket, or NoSuchBucket."""
     bucket = region.store.get("bucket", name)
     if bucket is None and region.whole.store.get("bucket", name):
@@ -60,7 +60,7 @@ def bucket_of(region: Region, name: str) -> dict[str, Any]:
     return bucket
 
 
-def checked(region: Region, request: Request, permission: str) -> dict[str, Any]:
+def checked(region: Region, request: Request, permission: str) -> Document:
     """The request's bucket, if the caller may do this with it."""
     bucket = bucket_of(region, request.vars["bucket"])
     require(region, request, permission, bucket)
@@ -246,14 +246,14 @@ def bucket_info(region: Region, request: Request) -> Response:
 
 @oss("bucket", "GET", "location", "GetBucketLocation")
 def location(region: Region, request: Request) -> Response:
-    """The region."""
+    """The region of the bucket, as `oss-<region>`."""
     checked(region, request, "oss:GetBucketLocation")
     return xml_response(element("LocationConstraint", f"oss-{region.name}"))
 
 
 @oss("bucket", "GET", "stat", "GetBucketStat")
 def stat(region: Region, request: Request) -> Response:
-    """Sizes and counts."""
+    """Bytes stored, and the numbers of objects and unfinished uploads."""
     bucket = checked(region, request, "oss:GetBucketStat")
     row = region.store.sql(
         "SELECT count(*) AS n, coalesce(sum(size), 0) AS s FROM object WHERE bucket=? AND marker=0",

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lab.alicloud.protocol import ApiError, Request, Response, json_response
 from lab.alicloud.registry import Route
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 _CONFIGURATION = "/.well-known/openid-configuration"
 
@@ -24,7 +24,7 @@ def is_issuer(bucket: str) -> bool:
 
 
 def document(region: Region, request: Request) -> Response:
-    """`<cluster>/.well-known/openid-configuration` or `<cluster>/keys.json`."""
+    """Serves `<cluster>/.well-known/openid-configuration` and `<cluster>/keys.json`."""
     cluster, _, rest = request.vars["key"].partition("/")
     path = region.home / "pki" / "sa.pub"
     if region.whole.store.get("cluster", cluster) is None or not path.exists():
@@ -42,7 +42,7 @@ def document(region: Region, request: Request) -> Response:
     raise ApiError(404, "NoSuchKey", "The specified key does not exist.")
 
 
-def _key(pem: bytes) -> dict[str, Any]:
+def _key(pem: bytes) -> Document:
     public = serialization.load_pem_public_key(pem)
     assert isinstance(public, RSAPublicKey)
     numbers = public.public_numbers()

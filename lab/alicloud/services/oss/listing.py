@@ -6,7 +6,6 @@ import base64
 import json
 import sqlite3
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import quote
 
 from lab.alicloud.clock import iso_millis
@@ -14,6 +13,7 @@ from lab.alicloud.protocol import ApiError, Request, Response, Xml, element, xml
 from lab.alicloud.registry import oss
 from lab.alicloud.services.oss.buckets import checked, owner
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 _CURRENT = """SELECT * FROM object AS o WHERE bucket=? AND key > ? AND substr(key, 1, length(?)) = ? AND marker=0
   AND seq=(SELECT max(seq) FROM object WHERE bucket=o.bucket AND key=o.key) ORDER BY key"""
@@ -119,7 +119,7 @@ def _encoding(request: Request) -> list[str]:
     return [element("EncodingType", "url")] if request.query.get("encoding-type") == "url" else []
 
 
-def _list_v2(region: Region, request: Request, bucket: dict[str, Any]) -> Response:
+def _list_v2(region: Region, request: Request, bucket: Document) -> Response:
     query, encode = request.query, encoder(request)
     prefix, delimiter, limit = (
         query.get("prefix", ""),

@@ -15,12 +15,13 @@ from lab.alicloud.services.oss.buckets import bucket_of, checked, empty_answer, 
 from lab.alicloud.services.oss.listing import encoder, limit_of
 from lab.alicloud.services.oss.objects import meta_of
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 SMALLEST_PART = 100 * 1024
 MAX_PARTS = 10_000
 
 
-def _upload(region: Region, request: Request, permission: str = "oss:PutObject") -> dict[str, Any]:
+def _upload(region: Region, request: Request, permission: str = "oss:PutObject") -> Document:
     bucket = bucket_of(region, request.vars["bucket"])
     require(region, request, permission, bucket, request.vars["key"])
     upload = region.store.get("upload", request.query["uploadId"])
@@ -34,7 +35,7 @@ def _upload(region: Region, request: Request, permission: str = "oss:PutObject")
 
 @oss("object", "POST", "uploads", "InitiateMultipartUpload", "oss:PutObject")
 def initiate(region: Region, request: Request) -> Response:
-    """Begin an upload."""
+    """Begin a multipart upload and give it an id."""
     bucket, key = bucket_of(region, request.vars["bucket"]), request.vars["key"]
     require(region, request, "oss:PutObject", bucket, key)
     upload = {

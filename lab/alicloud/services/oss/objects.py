@@ -6,7 +6,6 @@ import json
 import re
 import sqlite3
 from email.utils import parsedate_to_datetime
-from typing import Any
 from urllib.parse import unquote
 
 from lab.alicloud.clock import http_date, iso_millis
@@ -24,13 +23,14 @@ from lab.alicloud.services.oss import blobs, versions
 from lab.alicloud.services.oss.access import require
 from lab.alicloud.services.oss.buckets import bucket_of, empty_answer, owner
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 MAX_PUT = 5 * 1024**3
 _KEPT = ("cache-control", "content-disposition", "content-encoding", "content-language", "expires")
 _SSE = ("x-oss-server-side-encryption", "x-oss-server-side-encryption-key-id")
 
 
-def meta_of(bucket: dict[str, Any], headers: dict[str, str], acl: str = "") -> dict[str, Any]:
+def meta_of(bucket: Document, headers: dict[str, str], acl: str = "") -> Document:
     """What is kept of the headers of a write; `acl` where the call has no header for it."""
     kept = {
         n: v for n, v in headers.items() if n in _KEPT or n in _SSE or n.startswith("x-oss-meta-")
@@ -47,7 +47,7 @@ def meta_of(bucket: dict[str, Any], headers: dict[str, str], acl: str = "") -> d
     }
 
 
-def answer_headers(row: sqlite3.Row, bucket: dict[str, Any]) -> dict[str, str]:
+def answer_headers(row: sqlite3.Row, bucket: Document) -> dict[str, str]:
     """What GET and HEAD tell about an object."""
     meta = json.loads(row["meta"])
     headers = {
@@ -67,15 +67,13 @@ def answer_headers(row: sqlite3.Row, bucket: dict[str, Any]) -> dict[str, str]:
     return headers
 
 
-def _checked(region: Region, request: Request, permission: str, acl: str = "") -> dict[str, Any]:
+def _checked(region: Region, request: Request, permission: str, acl: str = "") -> Document:
     bucket = bucket_of(region, request.vars["bucket"])
     require(region, request, permission, bucket, request.vars["key"], acl)
     return bucket
 
 
-def _readable(
-    region: Region, request: Request, permission: str
-) -> tuple[dict[str, Any], sqlite3.Row]:
+def _readable(region: Region, request: Request, permission: str) -> tuple[Document, sqlite3.Row]:
     """The bucket and the wanted version; who may not read learns nothing about what exists."""
     bucket = bucket_of(region, request.vars["bucket"])
     key, version = request.vars["key"], request.query.get("versionId", "")
@@ -111,7 +109,7 @@ def _stored(
     bucket_name: str,
     key: str,
     blob: blobs.Blob,
-    meta: dict[str, Any],
+    meta: Document,
 ) -> Response:
     with region.store.transaction():
         bucket = bucket_of(region, bucket_name)
@@ -253,7 +251,7 @@ def delete(region: Region, request: Request) -> Response:
 
 @oss("object", "GET", "acl", "GetObjectAcl")
 def get_acl(region: Region, request: Request) -> Response:
-    """The object's ACL."""
+    """The access control list of the object."""
     _, row = _readable(region, request, "oss:GetObjectAcl")
     grant = element("AccessControlList", element("Grant", json.loads(row["meta"])["acl"]))
     return xml_response(element("AccessControlPolicy", owner(region), grant))
@@ -261,7 +259,7 @@ def get_acl(region: Region, request: Request) -> Response:
 
 @oss("object", "PUT", "acl", "PutObjectAcl")
 def put_acl(region: Region, request: Request) -> Response:
-    """A new ACL."""
+    """Replace the access control list of the object."""
     acl = request.headers.get("x-oss-object-acl", "")
     if acl not in ("default", "private", "public-read", "public-read-write"):
         raise ApiError(400, "InvalidArgument", f"no such object access control exists: {acl}")
@@ -281,7 +279,7 @@ def _change_meta(region: Region, request: Request, permission: str, **changes: s
 
 @oss("object", "GET", "tagging", "GetObjectTagging")
 def get_tagging(region: Region, request: Request) -> Response:
-    """The object's tags."""
+    """The tags of the object."""
     _, row = _readable(region, request, "oss:GetObjectTagging")
     text = json.loads(row["meta"])["tagging"]
     pairs = [p.partition("=") for p in text.split("&") if p]

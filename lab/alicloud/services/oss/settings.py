@@ -176,7 +176,7 @@ for _setting in SETTINGS:
 
 @oss("bucket", "GET", "acl", "GetBucketAcl")
 def get_acl(region: Region, request: Request) -> Response:
-    """The bucket's ACL."""
+    """The access control list of the bucket."""
     bucket = checked(region, request, "oss:GetBucketAcl")
     grant = element("AccessControlList", element("Grant", bucket["acl"]))
     return xml_response(element("AccessControlPolicy", owner(region), grant))
@@ -271,7 +271,7 @@ def get_resource_group(region: Region, request: Request) -> Response:
 
 @oss("bucket", "PUT", "resourceGroup", "PutBucketResourceGroup")
 def put_resource_group(region: Region, request: Request) -> Response:
-    """Another resource group."""
+    """Put the bucket into another resource group."""
     with region.store.transaction():
         bucket = checked(region, request, "oss:PutBucketResourceGroup")
         bucket["resource_group"] = parse_xml(request).findtext("ResourceGroupId") or "rg-1"

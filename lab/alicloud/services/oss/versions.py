@@ -6,33 +6,33 @@ import json
 import re
 import sqlite3
 import uuid
-from typing import Any
 
 from lab.alicloud.protocol import ApiError
 from lab.alicloud.services.oss.blobs import Blob
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 NULL = "null"
 
 
-def versioning_of(bucket: dict[str, Any]) -> str:
+def versioning_of(bucket: Document) -> str:
     """Enabled, Suspended or "" (never switched on)."""
     found = re.search(r"<Status>(\w+)<", bucket["config"].get("versioning", ""))
     return found[1] if found else ""
 
 
-def new_version(bucket: dict[str, Any]) -> str:
+def new_version(bucket: Document) -> str:
     """The version id a write gets now."""
     return "CAEQ" + uuid.uuid4().hex * 2 if versioning_of(bucket) == "Enabled" else NULL
 
 
 def add(
     region: Region,
-    bucket: dict[str, Any],
+    bucket: Document,
     key: str,
     blob: Blob | None,
     kind: str,
-    meta: dict[str, Any],
+    meta: Document,
 ) -> tuple[str, list[str]]:
     """Write a version (a delete marker without `blob`); returns its id and the blobs that are no
     longer needed.
@@ -97,7 +97,7 @@ def find(region: Region, bucket: str, key: str, version: str = "") -> sqlite3.Ro
 
 
 def delete(
-    region: Region, bucket: dict[str, Any], key: str, version: str = ""
+    region: Region, bucket: Document, key: str, version: str = ""
 ) -> tuple[dict[str, str], list[str]]:
     """Delete a version for good, or the object as its versioning says; (answer headers, blobs no
     longer needed).

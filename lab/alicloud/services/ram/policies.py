@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
 from lab.alicloud.auth.grants import SYSTEM_POLICIES
 from lab.alicloud.clock import iso
-from lab.alicloud.protocol import ApiError, Request
+from lab.alicloud.protocol import Answer, ApiError, Request
 from lab.alicloud.registry import rpc
 from lab.alicloud.services.ram.roles import checked_document
 from lab.alicloud.services.ram.tags import drop_tags, set_tags
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 MAX_VERSIONS = 5
 _POLICY = "policy/{PolicyName}"
 
 
-def _policy(region: Region, request: Request) -> dict[str, Any]:
+def _policy(region: Region, request: Request) -> Document:
     policy = region.store.get("ram_policy", request.need("PolicyName"))
     if policy is None:
         raise ApiError(404, "EntityNotExist.Policy", "The policy does not exist.")
     return policy
 
 
-def _summary(region: Region, policy: dict[str, Any]) -> dict[str, Any]:
+def _summary(region: Region, policy: Document) -> Answer:
     count = len(
         region.store.all("ram_attachment", PolicyName=policy["PolicyName"], PolicyType="Custom")
     )
@@ -35,7 +35,7 @@ def _summary(region: Region, policy: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _version(policy: dict[str, Any], version: dict[str, Any]) -> dict[str, Any]:
+def _version(policy: Document, version: Document) -> Answer:
     default = version["VersionId"] == policy["DefaultVersion"]
     return {
         "VersionId": version["VersionId"],
@@ -46,8 +46,8 @@ def _version(policy: dict[str, Any], version: dict[str, Any]) -> dict[str, Any]:
 
 
 @rpc("ram", "CreatePolicy", resource=_POLICY)
-def create(region: Region, request: Request) -> dict[str, Any]:
-    """A new policy."""
+def create(region: Region, request: Request) -> Answer:
+    """Create a custom policy with its first version."""
     name = request.need("PolicyName")
     if not re.fullmatch(r"[A-Za-z0-9-]{1,128}", name):
         raise ApiError(
@@ -77,7 +77,7 @@ def create(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ram", "GetPolicy", resource=_POLICY)
-def get(region: Region, request: Request) -> dict[str, Any]:
+def get(region: Region, request: Request) -> Answer:
     """A policy and its default version."""
     if request.params.get("PolicyType") == "System":
         return _system(request.need("PolicyName"))
@@ -86,7 +86,7 @@ def get(region: Region, request: Request) -> dict[str, Any]:
     return {"Policy": _summary(region, policy), "DefaultPolicyVersion": _version(policy, default)}
 
 
-def _system(name: str) -> dict[str, Any]:
+def _system(name: str) -> Answer:
     if name not in SYSTEM_POLICIES:
         raise ApiError(404, "EntityNotExist.Policy", "The policy does not exist.")
     date = "2015-04-28T09:19:22Z"
@@ -108,7 +108,7 @@ def _system(name: str) -> dict[str, Any]:
 
 
 @rpc("ram", "ListPolicies", resource="policy/*")
-def list_policies(region: Region, request: Request) -> dict[str, Any]:
+def list_policies(region: Region, request: Request) -> Answer:
     """All policies of one's own, in one page."""
     rows = (
         []
@@ -121,7 +121,7 @@ def list_policies(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ram", "CreatePolicyVersion", resource=_POLICY)
-def create_version(region: Region, request: Request) -> dict[str, Any]:
+def create_version(region: Region, request: Request) -> Answer:
     """A further version, the default one if asked."""
     policy = _policy(region, request)
     document = checked_document(request.need("PolicyDocument"), trust=False)
@@ -150,8 +150,8 @@ def create_version(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ram", "GetPolicyVersion", resource=_POLICY)
-def get_version(region: Region, request: Request) -> dict[str, Any]:
-    """One version."""
+def get_version(region: Region, request: Request) -> Answer:
+    """One version of a policy."""
     policy, wanted = _policy(region, request), request.need("VersionId")
     for version in policy["versions"]:
         if version["VersionId"] == wanted:
@@ -160,14 +160,14 @@ def get_version(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ram", "ListPolicyVersions", resource=_POLICY)
-def list_versions(region: Region, request: Request) -> dict[str, Any]:
-    """All versions."""
+def list_versions(region: Region, request: Request) -> Answer:
+    """All versions of a policy."""
     policy = _policy(region, request)
     return {"PolicyVersions": {"PolicyVersion": [_version(policy, v) for v in policy["versions"]]}}
 
 
 @rpc("ram", "SetDefaultPolicyVersion", resource=_POLICY)
-def set_default(region: Region, request: Request) -> dict[str, Any]:
+def set_default(region: Region, request: Request) -> Answer:
     """Another version becomes the one that counts."""
     policy, wanted = _policy(region, request), request.need("VersionId")
     if wanted not in [v["VersionId"] for v in policy["versions"]]:
@@ -178,8 +178,8 @@ def set_default(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ram", "UpdatePolicyDescription", resource=_POLICY)
-def update_description(region: Region, request: Request) -> dict[str, Any]:
-    """A new description."""
+def update_description(region: Region, request: Request) -> Answer:
+    """Replace the description of a policy."""
     policy = _policy(region, request)
     policy["Description"] = request.params.get("NewDescription", "")
     region.store.put("ram_policy", policy["PolicyName"], policy)
@@ -193,7 +193,7 @@ def update_description(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ram", "DeletePolicyVersion", resource=_POLICY)
-def delete_version(region: Region, request: Request) -> dict[str, Any]:
+def delete_version(region: Region, request: Request) -> Answer:
     """Remove a version that isn't the default."""
     policy, wanted = _policy(region, request), request.need("VersionId")
     if wanted == policy["DefaultVersion"]:
@@ -208,7 +208,7 @@ def delete_version(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ram", "DeletePolicy", resource=_POLICY)
-def delete(region: Region, request: Request) -> dict[str, Any]:
+def delete(region: Region, request: Request) -> Answer:
     """Remove a policy nobody has; with CascadingDelete its versions go with it."""
     policy = _policy(region, request)
     name = policy["PolicyName"]
@@ -232,7 +232,7 @@ def delete(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ram", "ListEntitiesForPolicy", resource=_POLICY)
-def list_entities(region: Region, request: Request) -> dict[str, Any]:
+def list_entities(region: Region, request: Request) -> Answer:
     """Who has the policy."""
     held = region.store.all(
         "ram_attachment",

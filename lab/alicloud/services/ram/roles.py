@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from typing import Any
 
 from lab.alicloud.auth import policy
 from lab.alicloud.auth.grants import SYSTEM_POLICIES
 from lab.alicloud.clock import iso
-from lab.alicloud.protocol import ApiError, Request
+from lab.alicloud.protocol import Answer, ApiError, Request
 from lab.alicloud.registry import rpc
 from lab.alicloud.services.ram.tags import drop_tags, set_tags
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 _ROLE = "role/{RoleName}"
 
@@ -54,7 +54,7 @@ def checked_document(text: str, *, trust: bool) -> str:
     return text
 
 
-def role_of(region: Region, name: str) -> dict[str, Any]:
+def role_of(region: Region, name: str) -> Document:
     """A role, or the service's error."""
     role = region.store.get("ram_role", name)
     if role is None:
@@ -64,8 +64,8 @@ def role_of(region: Region, name: str) -> dict[str, Any]:
 
 def make_role(
     region: Region, name: str, document: str, description: str = "", duration: int = 3600
-) -> dict[str, Any]:
-    """A new role."""
+) -> Document:
+    """Create a role with a trust policy; `duration` is the longest session in seconds."""
     role = {
         "RoleId": str(300000000000000 + secrets.randbelow(10**14)),
         "RoleName": name,
@@ -80,7 +80,7 @@ def make_role(
 
 
 @rpc("ram", "CreateRole", resource=_ROLE)
-def create(region: Region, request: Request) -> dict[str, Any]:
+def create(region: Region, request: Request) -> Answer:
     """A new role with a trust policy."""
     name = request.need("RoleName")
     if not re.fullmatch(r"[A-Za-z0-9.-]{1,64}", name):
@@ -114,13 +114,13 @@ def _duration(text: str) -> int:
 
 
 @rpc("ram", "GetRole", resource=_ROLE)
-def get(region: Region, request: Request) -> dict[str, Any]:
-    """One role."""
+def get(region: Region, request: Request) -> Answer:
+    """One role, by name."""
     return {"Role": role_of(region, request.need("RoleName"))}
 
 
 @rpc("ram", "ListRoles", resource="role/*")
-def list_roles(region: Region, request: Request) -> dict[str, Any]:
+def list_roles(region: Region, request: Request) -> Answer:
     """All roles, in one page."""
     fields = ("RoleId", "RoleName", "Arn", "CreateDate", "Description", "MaxSessionDuration")
     return {
@@ -130,7 +130,7 @@ def list_roles(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ram", "UpdateRole", resource=_ROLE)
-def update(region: Region, request: Request) -> dict[str, Any]:
+def update(region: Region, request: Request) -> Answer:
     """New description, trust policy or session length; what isn't given stays."""
     role = role_of(region, request.need("RoleName"))
     values = request.params
@@ -147,7 +147,7 @@ def update(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ram", "DeleteRole", resource=_ROLE)
-def delete(region: Region, request: Request) -> dict[str, Any]:
+def delete(region: Region, request: Request) -> Answer:
     """Remove a role that has no policy any more."""
     role = role_of(region, request.need("RoleName"))
     name = role["RoleName"]
@@ -195,7 +195,7 @@ def detach(region: Region, principal: str, name: str, policy_type: str, policy_n
         )
 
 
-def attached(region: Region, principal: str, name: str) -> list[dict[str, Any]]:
+def attached(region: Region, principal: str, name: str) -> list[Answer]:
     """What is attached, as the lists show it."""
     rows = []
     for entry in region.store.all("ram_attachment", principal=principal, name=name):
@@ -227,23 +227,23 @@ def _need_policy(region: Region, policy_type: str, name: str) -> None:
 
 
 @rpc("ram", "AttachPolicyToRole", resource=_ROLE)
-def attach_to_role(region: Region, request: Request) -> dict[str, Any]:
-    """Attach."""
+def attach_to_role(region: Region, request: Request) -> Answer:
+    """Attach a policy to a role."""
     role = role_of(region, request.need("RoleName"))
     attach(region, "role", role["RoleName"], request.need("PolicyType"), request.need("PolicyName"))
     return {}
 
 
 @rpc("ram", "DetachPolicyFromRole", resource=_ROLE)
-def detach_from_role(region: Region, request: Request) -> dict[str, Any]:
-    """Detach."""
+def detach_from_role(region: Region, request: Request) -> Answer:
+    """Detach a policy from a role."""
     role = role_of(region, request.need("RoleName"))
     detach(region, "role", role["RoleName"], request.need("PolicyType"), request.need("PolicyName"))
     return {}
 
 
 @rpc("ram", "ListPoliciesForRole", resource=_ROLE)
-def list_for_role(region: Region, request: Request) -> dict[str, Any]:
+def list_for_role(region: Region, request: Request) -> Answer:
     """What is attached to a role."""
     role = role_of(region, request.need("RoleName"))
     return {"Policies": {"Policy": attached(region, "role", role["RoleName"])}}

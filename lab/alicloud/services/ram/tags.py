@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
-from lab.alicloud.protocol import Request
+from lab.alicloud.protocol import Answer, Request
 from lab.alicloud.registry import rpc
 from lab.alicloud.state import Region
 
@@ -42,7 +41,7 @@ def drop_tags(region: Region, kind: str, name: str) -> None:
 
 
 @rpc("ram", "ListTagResources")
-def list_tags(region: Region, request: Request) -> dict[str, Any]:
+def list_tags(region: Region, request: Request) -> Answer:
     """Tags of the named things, or of all that carry the given tags, in pages."""
     kind, rows, wanted = request.need("ResourceType"), [], _tags(request.params)
     everything = [
@@ -67,15 +66,15 @@ def list_tags(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ram", "TagResources")
-def tag(region: Region, request: Request) -> dict[str, Any]:
-    """Add tags."""
+def tag(region: Region, request: Request) -> Answer:
+    """Add tags to roles, policies or users."""
     for name in _names(request.params):
         set_tags(region, request.need("ResourceType"), name, request.params)
     return {}
 
 
 @rpc("ram", "UntagResources")
-def untag(region: Region, request: Request) -> dict[str, Any]:
+def untag(region: Region, request: Request) -> Answer:
     """Remove tags by key."""
     text = request.params.get("TagKeys", "")
     keys = (

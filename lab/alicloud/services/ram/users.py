@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
 from lab.alicloud.auth.credentials import random_text
 from lab.alicloud.clock import iso
-from lab.alicloud.protocol import ApiError, Request
+from lab.alicloud.protocol import Answer, ApiError, Request
 from lab.alicloud.registry import rpc
 from lab.alicloud.services.ram.roles import attach, attached, detach
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 _USER = "user/{UserName}"
 _FIELDS = {
@@ -21,7 +21,7 @@ _FIELDS = {
 }
 
 
-def _user(region: Region, request: Request) -> dict[str, Any]:
+def _user(region: Region, request: Request) -> Document:
     user = region.store.get("ram_user", request.need("UserName"))
     if user is None:
         raise ApiError(404, "EntityNotExist.User", "The user does not exist.")
@@ -29,7 +29,7 @@ def _user(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ram", "CreateUser", resource=_USER)
-def create(region: Region, request: Request) -> dict[str, Any]:
+def create(region: Region, request: Request) -> Answer:
     """A new user without keys."""
     name = request.need("UserName")
     if region.store.get("ram_user", name) or name == "lab":
@@ -47,19 +47,19 @@ def create(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ram", "GetUser", resource=_USER)
-def get(region: Region, request: Request) -> dict[str, Any]:
-    """One user."""
+def get(region: Region, request: Request) -> Answer:
+    """One user, by name."""
     return {"User": _user(region, request)}
 
 
 @rpc("ram", "ListUsers", resource="user/*")
-def list_users(region: Region, request: Request) -> dict[str, Any]:
+def list_users(region: Region, request: Request) -> Answer:
     """All users, in one page."""
     return {"IsTruncated": False, "Users": {"User": region.store.all("ram_user")}}
 
 
 @rpc("ram", "UpdateUser", resource=_USER)
-def update(region: Region, request: Request) -> dict[str, Any]:
+def update(region: Region, request: Request) -> Answer:
     """New texts or a new name; keys and policies stay with the user."""
     user = _user(region, request)
     old = user["UserName"]
@@ -82,7 +82,7 @@ def update(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ram", "DeleteUser", resource=_USER)
-def delete(region: Region, request: Request) -> dict[str, Any]:
+def delete(region: Region, request: Request) -> Answer:
     """Remove a user who has neither keys nor policies."""
     name = _user(region, request)["UserName"]
     if region.store.all("ram_access_key", UserName=name):
@@ -99,12 +99,12 @@ def delete(region: Region, request: Request) -> dict[str, Any]:
     return {}
 
 
-def _shown(key: dict[str, Any]) -> dict[str, Any]:
+def _shown(key: Document) -> Answer:
     return {name: key[name] for name in ("AccessKeyId", "Status", "CreateDate")}
 
 
 @rpc("ram", "CreateAccessKey", resource=_USER)
-def create_key(region: Region, request: Request) -> dict[str, Any]:
+def create_key(region: Region, request: Request) -> Answer:
     """A new key; its secret is shown this once. At most two per user."""
     name = _user(region, request)["UserName"]
     if len(region.store.all("ram_access_key", UserName=name)) >= 2:
@@ -125,7 +125,7 @@ def create_key(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ram", "ListAccessKeys", resource=_USER)
-def list_keys(region: Region, request: Request) -> dict[str, Any]:
+def list_keys(region: Region, request: Request) -> Answer:
     """A user's keys without secrets."""
     rows = [
         _shown(k)
@@ -134,7 +134,7 @@ def list_keys(region: Region, request: Request) -> dict[str, Any]:
     return {"AccessKeys": {"AccessKey": rows}}
 
 
-def _key(region: Region, request: Request) -> dict[str, Any]:
+def _key(region: Region, request: Request) -> Document:
     key = region.store.get("ram_access_key", request.need("UserAccessKeyId"))
     if key is None:
         raise ApiError(404, "EntityNotExist.User.AccessKey", "The access key does not exist.")
@@ -142,7 +142,7 @@ def _key(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ram", "UpdateAccessKey", resource=_USER)
-def update_key(region: Region, request: Request) -> dict[str, Any]:
+def update_key(region: Region, request: Request) -> Answer:
     """Switch a key on or off."""
     key = _key(region, request)
     status = request.need("Status")
@@ -155,15 +155,15 @@ def update_key(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ram", "DeleteAccessKey", resource=_USER)
-def delete_key(region: Region, request: Request) -> dict[str, Any]:
-    """Remove a key."""
+def delete_key(region: Region, request: Request) -> Answer:
+    """Delete an access key of a user."""
     region.store.delete("ram_access_key", _key(region, request)["AccessKeyId"])
     return {}
 
 
 @rpc("ram", "AttachPolicyToUser", resource=_USER)
-def attach_to_user(region: Region, request: Request) -> dict[str, Any]:
-    """Attach."""
+def attach_to_user(region: Region, request: Request) -> Answer:
+    """Attach a policy to a user."""
     attach(
         region,
         "user",
@@ -175,8 +175,8 @@ def attach_to_user(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ram", "DetachPolicyFromUser", resource=_USER)
-def detach_from_user(region: Region, request: Request) -> dict[str, Any]:
-    """Detach."""
+def detach_from_user(region: Region, request: Request) -> Answer:
+    """Detach a policy from a user."""
     detach(
         region,
         "user",
@@ -188,6 +188,6 @@ def detach_from_user(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("ram", "ListPoliciesForUser", resource=_USER)
-def list_for_user(region: Region, request: Request) -> dict[str, Any]:
+def list_for_user(region: Region, request: Request) -> Answer:
     """What is attached to a user."""
     return {"Policies": {"Policy": attached(region, "user", _user(region, request)["UserName"])}}

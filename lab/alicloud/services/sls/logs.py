@@ -11,6 +11,7 @@ from lab.alicloud.services.sls import query as language
 from lab.alicloud.services.sls.stores import store_of
 from lab.alicloud.services.sls.wire import log_group, old_logs, plain_body
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 _RESOURCE = "project/{project}/logstore/{store}"
 MAX_AGE = 2 * 86400  # seconds: the lab keeps no logs for longer
@@ -172,7 +173,7 @@ def _moment(values: dict[str, str], name: str) -> int:
     return int(text)
 
 
-def _need_index(store: dict[str, Any], query: language.Query) -> None:
+def _need_index(store: Document, query: language.Query) -> None:
     index = store["index"]
     if index is None:
         raise ApiError(400, "IndexConfigNotExist", "logstore has no index config: query needs one")

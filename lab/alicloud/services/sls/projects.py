@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from lab.alicloud.clock import iso
 from lab.alicloud.protocol import ApiError, Request, Response, json_response
 from lab.alicloud.registry import rest
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 
-def make_project(
-    region: Region, name: str, description: str = "", group: str = "rg-1"
-) -> dict[str, Any]:
-    """A new project."""
+def make_project(region: Region, name: str, description: str = "", group: str = "rg-1") -> Document:
+    """Create a log project in the region."""
     now = iso(region.clock.now())
     project = {
         "projectName": name,
@@ -30,7 +28,7 @@ def make_project(
     return project
 
 
-def project_of(region: Region, request: Request) -> dict[str, Any]:
+def project_of(region: Region, request: Request) -> Document:
     """The project the host names, or ProjectNotExist."""
     name = request.vars.get("project", "")
     project = region.store.get("log_project", name)
@@ -53,7 +51,7 @@ def get(region: Region, request: Request) -> Response:
 
 @rest("sls", "POST", "/", "CreateProject", permission="log:CreateProject", resource="project/*")
 def create(region: Region, request: Request) -> Response:
-    """A new project."""
+    """Create a project, whose name nobody else has in any region."""
     body = request.json
     name = body.get("projectName") or request.vars.get("project", "")
     if not name:
@@ -68,7 +66,7 @@ def create(region: Region, request: Request) -> Response:
     "sls", "PUT", "/", "UpdateProject", permission="log:UpdateProject", resource="project/{project}"
 )
 def update(region: Region, request: Request) -> Response:
-    """A new description."""
+    """Replace the description of a project."""
     project = project_of(region, request)
     project.update(
         description=request.json.get("description", ""), lastModifyTime=iso(region.clock.now())
@@ -119,7 +117,7 @@ def policy(region: Region, request: Request) -> Response:
     resource="project/{project}",
 )
 def put_policy(region: Region, request: Request) -> Response:
-    """A new policy."""
+    """Set the policy of a project."""
     project = project_of(region, request)
     region.store.put(
         "log_project", project["projectName"], {**project, "policy": request.body.decode()}
@@ -164,7 +162,7 @@ def tags(region: Region, request: Request) -> Response:
 
 @rest("sls", "POST", "/tag", "TagResources", permission="log:TagResources")
 def tag(region: Region, request: Request) -> Response:
-    """Add tags."""
+    """Add tags to projects."""
     given = {t["key"]: t.get("value", "") for t in request.json.get("tags", [])}
     for name in request.json.get("resourceId", []):
         region.store.put(

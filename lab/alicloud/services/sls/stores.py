@@ -8,6 +8,7 @@ from lab.alicloud.protocol import ApiError, Request, Response, json_response
 from lab.alicloud.registry import rest
 from lab.alicloud.services.sls.projects import project_of
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 _RESOURCE = "project/{project}/logstore/{store}"
 _DEFAULTS = {
@@ -22,8 +23,8 @@ _DEFAULTS = {
 }
 
 
-def make_store(region: Region, project: str, name: str, **settings: Any) -> dict[str, Any]:
-    """A new logstore."""
+def make_store(region: Region, project: str, name: str, **settings: Any) -> Document:
+    """Create a logstore without an index; `settings` replace the defaults."""
     now = int(region.clock.now())
     store = {
         "logstoreName": name,
@@ -38,7 +39,7 @@ def make_store(region: Region, project: str, name: str, **settings: Any) -> dict
     return store
 
 
-def store_of(region: Region, request: Request) -> dict[str, Any]:
+def store_of(region: Region, request: Request) -> Document:
     """The logstore a request is about, or LogStoreNotExist."""
     project = project_of(region, request)["projectName"]
     store = region.store.get("logstore", f"{project}:{request.vars['store']}")
@@ -47,7 +48,7 @@ def store_of(region: Region, request: Request) -> dict[str, Any]:
     return store
 
 
-def _keep(region: Region, store: dict[str, Any]) -> None:
+def _keep(region: Region, store: Document) -> None:
     region.store.put(
         "logstore",
         f"{store['project']}:{store['logstoreName']}",
@@ -83,7 +84,7 @@ def list_stores(region: Region, request: Request) -> Response:
     resource="project/{project}/logstore/*",
 )
 def create(region: Region, request: Request) -> Response:
-    """A new logstore."""
+    """Create a logstore in the project."""
     project, body = project_of(region, request)["projectName"], dict(request.json)
     name = body.pop("logstoreName", "")
     if not name or not 1 <= int(body.get("ttl", 30)) <= 3650:
@@ -105,7 +106,7 @@ def create(region: Region, request: Request) -> Response:
     resource=_RESOURCE,
 )
 def update(region: Region, request: Request) -> Response:
-    """New settings."""
+    """Change settings of a logstore."""
     _keep(
         region,
         {
@@ -176,7 +177,7 @@ def put_metering_mode(region: Region, request: Request) -> Response:
     resource=_RESOURCE,
 )
 def shards(region: Region, request: Request) -> Response:
-    """Its shards."""
+    """The shards of a logstore, all of them writable."""
     store = store_of(region, request)
     fixed = {
         "status": "readwrite",
@@ -214,7 +215,7 @@ def get_index(region: Region, request: Request) -> Response:
     resource=_RESOURCE,
 )
 def create_index(region: Region, request: Request) -> Response:
-    """A first index."""
+    """Create the index of a logstore that has none."""
     store = store_of(region, request)
     if store["index"] is not None:
         raise ApiError(400, "IndexAlreadyExist", "log store index is already created")
@@ -231,7 +232,7 @@ def create_index(region: Region, request: Request) -> Response:
     resource=_RESOURCE,
 )
 def update_index(region: Region, request: Request) -> Response:
-    """Another index."""
+    """Replace the index of a logstore."""
     _keep(region, {**store_of(region, request), "index": request.json})
     return json_response({})
 

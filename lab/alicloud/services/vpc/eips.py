@@ -4,11 +4,9 @@ released.
 
 from __future__ import annotations
 
-from typing import Any
-
 from lab.alicloud.clock import iso
 from lab.alicloud.ids import new_id
-from lab.alicloud.protocol import ApiError, Request
+from lab.alicloud.protocol import Answer, ApiError, Request
 from lab.alicloud.registry import rpc
 from lab.alicloud.services.lists import page
 from lab.alicloud.services.tagging import carries, store_tags, tag_rows, wanted_tags
@@ -16,8 +14,8 @@ from lab.alicloud.state import Region
 
 
 @rpc("vpc", "AllocateEipAddress")
-def allocate(region: Region, request: Request) -> dict[str, Any]:
-    """A public address."""
+def allocate(region: Region, request: Request) -> Answer:
+    """Allocate a public address, which leads nowhere."""
     identity, number = new_id("eip-"), region.store.count("eip")
     address = f"203.0.113.{number % 250 + 1}"  # of the block kept for examples
     row = {
@@ -32,7 +30,7 @@ def allocate(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("vpc", "DescribeEipAddresses")
-def describe(region: Region, request: Request) -> dict[str, Any]:
+def describe(region: Region, request: Request) -> Answer:
     """Public addresses by id or tags, in pages."""
     wanted, single = wanted_tags(request), request.params.get("AllocationId")
     rows = [
@@ -56,7 +54,7 @@ def describe(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("vpc", "ReleaseEipAddress")
-def release(region: Region, request: Request) -> dict[str, Any]:
+def release(region: Region, request: Request) -> Answer:
     """Give a public address back."""
     identity = request.need("AllocationId")
     if not region.store.delete("eip", identity):

@@ -4,10 +4,8 @@ found and removed.
 
 from __future__ import annotations
 
-from typing import Any
-
 from lab.alicloud.ids import new_id
-from lab.alicloud.protocol import ApiError, Request
+from lab.alicloud.protocol import Answer, ApiError, Request
 from lab.alicloud.registry import rpc
 from lab.alicloud.services.lists import page
 from lab.alicloud.services.tagging import carries, long_tags, store_tags, wanted_tags
@@ -16,7 +14,7 @@ from lab.alicloud.state import Region
 
 
 @rpc("vpc", "CreateNatGateway")
-def create(region: Region, request: Request) -> dict[str, Any]:
+def create(region: Region, request: Request) -> Answer:
     """A NAT gateway of a network."""
     vpc_id, identity = vpc_of(region, request.need("VpcId"))["VpcId"], new_id("ngw-")
     region.store.put(
@@ -33,7 +31,7 @@ def create(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("vpc", "DescribeNatGateways")
-def describe(region: Region, request: Request) -> dict[str, Any]:
+def describe(region: Region, request: Request) -> Answer:
     """NAT gateways by id, network or tags, in pages."""
     wanted = wanted_tags(request)
     rows = [
@@ -54,7 +52,7 @@ def describe(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("vpc", "DeleteNatGateway")
-def delete(region: Region, request: Request) -> dict[str, Any]:
+def delete(region: Region, request: Request) -> Answer:
     """Remove a NAT gateway."""
     identity = request.need("NatGatewayId")
     if not region.store.delete("nat_gateway", identity):

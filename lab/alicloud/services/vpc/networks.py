@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
 
 from lab.alicloud.clock import iso
 from lab.alicloud.ids import new_id
-from lab.alicloud.protocol import ApiError, Request
+from lab.alicloud.protocol import Answer, ApiError, Request
 from lab.alicloud.registry import rpc
 from lab.alicloud.services.tagging import (
     store_tags,
     tag_rows,
 )
-from lab.alicloud.state import Region, timer
+from lab.alicloud.state import Payload, Region, timer
+from lab.alicloud.store import Document
 
 
 def make_vpc(
@@ -24,8 +24,8 @@ def make_vpc(
     *,
     description: str = "",
     status: str = "Available",
-) -> dict[str, Any]:
-    """A new network."""
+) -> Document:
+    """Create a VPC with its router and route table."""
     vpc = {
         "VpcId": vpc_id,
         "VpcName": name,
@@ -45,7 +45,7 @@ def make_vpc(
     return vpc
 
 
-def vpc_of(region: Region, vpc_id: str) -> dict[str, Any]:
+def vpc_of(region: Region, vpc_id: str) -> Document:
     """A network, or the service's error."""
     vpc = region.store.get("vpc", vpc_id)
     if vpc is None:
@@ -62,7 +62,7 @@ def network(text: str, code: str = "InvalidCidrBlock.Malformed") -> ipaddress.IP
 
 
 @rpc("vpc", "CreateVpc")
-def create(region: Region, request: Request) -> dict[str, Any]:
+def create(region: Region, request: Request) -> Answer:
     """A new network; the same ClientToken gives the same one."""
     token = request.params.get("ClientToken", "")
     for vpc in region.store.all("vpc", ClientToken=token) if token else []:
@@ -84,7 +84,7 @@ def create(region: Region, request: Request) -> dict[str, Any]:
     return _created(vpc)
 
 
-def _created(vpc: dict[str, Any]) -> dict[str, Any]:
+def _created(vpc: Document) -> Answer:
     return {
         "VpcId": vpc["VpcId"],
         "VRouterId": vpc["VRouterId"],
@@ -94,7 +94,7 @@ def _created(vpc: dict[str, Any]) -> dict[str, Any]:
 
 
 @timer("vpc.available")
-def available(region: Region, payload: dict[str, Any]) -> None:
+def available(region: Region, payload: Payload) -> None:
     """A network or vSwitch is ready."""
     document = region.store.get(payload["kind"], payload["id"])
     if document is not None:
@@ -102,8 +102,8 @@ def available(region: Region, payload: dict[str, Any]) -> None:
 
 
 @rpc("vpc", "DescribeVpcAttribute")
-def describe(region: Region, request: Request) -> dict[str, Any]:
-    """One network."""
+def describe(region: Region, request: Request) -> Answer:
+    """One VPC, with its tags."""
     vpc = vpc_of(region, request.need("VpcId"))
     shown = {k: v for k, v in vpc.items() if k not in ("RouteTableId", "ClientToken")}
     return {
@@ -115,7 +115,7 @@ def describe(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("vpc", "DescribeVpcs")
-def describe_all(region: Region, request: Request) -> dict[str, Any]:
+def describe_all(region: Region, request: Request) -> Answer:
     """Networks by id or name."""
     wanted, name = request.params.get("VpcId"), request.params.get("VpcName")
     rows = []
@@ -135,7 +135,7 @@ def describe_all(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("vpc", "ModifyVpcAttribute")
-def modify(region: Region, request: Request) -> dict[str, Any]:
+def modify(region: Region, request: Request) -> Answer:
     """New name or description."""
     vpc = vpc_of(region, request.need("VpcId"))
     for parameter in ("VpcName", "Description"):
@@ -146,7 +146,7 @@ def modify(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("vpc", "DeleteVpc")
-def delete(region: Region, request: Request) -> dict[str, Any]:
+def delete(region: Region, request: Request) -> Answer:
     """Remove an empty network."""
     vpc_id = vpc_of(region, request.need("VpcId"))["VpcId"]
     for kind, code in (
@@ -163,7 +163,7 @@ def delete(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("vpc", "DescribeRouteTableList")
-def route_tables(region: Region, request: Request) -> dict[str, Any]:
+def route_tables(region: Region, request: Request) -> Answer:
     """The system route table of each network."""
     rows = []
     for vpc in region.store.all("vpc"):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from lab.alicloud.protocol import Request
+from lab.alicloud.protocol import Answer, Request
 from lab.alicloud.registry import rpc
 from lab.alicloud.services.tagging import (
     store_tags,
@@ -14,8 +12,8 @@ from lab.alicloud.state import Region
 
 
 @rpc("vpc", "TagResources")
-def tag_resources(region: Region, request: Request) -> dict[str, Any]:
-    """Add tags."""
+def tag_resources(region: Region, request: Request) -> Answer:
+    """Add tags to the named resources."""
     for name, value in request.params.items():
         if name.startswith("ResourceId."):
             store_tags(region, value, request)
@@ -23,7 +21,7 @@ def tag_resources(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("vpc", "UnTagResources")
-def untag_resources(region: Region, request: Request) -> dict[str, Any]:
+def untag_resources(region: Region, request: Request) -> Answer:
     """Remove tags by key."""
     keys = [v for k, v in request.params.items() if k.startswith("TagKey.")]
     for name, value in request.params.items():
@@ -34,7 +32,7 @@ def untag_resources(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("vpc", "ListTagResources")
-def list_tag_resources(region: Region, request: Request) -> dict[str, Any]:
+def list_tag_resources(region: Region, request: Request) -> Answer:
     """Tags of the named resources."""
     rows = []
     for name, value in request.params.items():

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address
-from typing import Any
 
 from lab.alicloud.clock import iso
+from lab.alicloud.documents import Instance, all_instances
 from lab.alicloud.ids import new_id
-from lab.alicloud.protocol import ApiError, Request
+from lab.alicloud.protocol import Answer, ApiError, Request
 from lab.alicloud.regions import zones
 from lab.alicloud.registry import rpc
 from lab.alicloud.services.tagging import store_tags, tag_rows
 from lab.alicloud.services.vpc.networks import network, vpc_of
 from lab.alicloud.state import Region
+from lab.alicloud.store import Document
 
 FIRST_HOST = 10  # the first addresses of a block are the cloud's own
 
@@ -25,8 +26,8 @@ def make_vswitch(
     zone: str,
     cidr: str,
     status: str = "Available",
-) -> dict[str, Any]:
-    """A new vSwitch."""
+) -> Document:
+    """Create a vSwitch in a zone of a VPC."""
     vswitch = {
         "VSwitchId": vswitch_id,
         "VpcId": vpc_id,
@@ -43,7 +44,7 @@ def make_vswitch(
     return vswitch
 
 
-def vswitch_of(region: Region, vswitch_id: str) -> dict[str, Any]:
+def vswitch_of(region: Region, vswitch_id: str) -> Document:
     """A vSwitch, or the service's error."""
     vswitch = region.store.get("vswitch", vswitch_id)
     if vswitch is None:
@@ -51,9 +52,9 @@ def vswitch_of(region: Region, vswitch_id: str) -> dict[str, Any]:
     return vswitch
 
 
-def free_address(region: Region, vswitch: dict[str, Any]) -> str:
+def free_address(region: Region, vswitch: Document) -> str:
     """An address of the block that no living instance has."""
-    used = {i["private_ip"] for i in region.store.all("instance") if i["status"] != "Deleted"}
+    used = {i["private_ip"] for i in all_instances(region) if i["status"] != "Deleted"}
     for number, address in enumerate(network(vswitch["CidrBlock"]).hosts(), 1):
         if number >= FIRST_HOST and str(address) not in used:
             return str(address)
@@ -64,7 +65,7 @@ def free_address(region: Region, vswitch: dict[str, Any]) -> str:
     )
 
 
-def wanted_address(region: Region, vswitch: dict[str, Any], text: str) -> str:
+def wanted_address(region: Region, vswitch: Document, text: str) -> str:
     """The address that a request asks for, if it may have it."""
     try:
         address = IPv4Address(text)
@@ -94,18 +95,16 @@ def wanted_address(region: Region, vswitch: dict[str, Any], text: str) -> str:
     return text
 
 
-def _holders(region: Region, vswitch: dict[str, Any]) -> list[dict[str, Any]]:
+def _holders(region: Region, vswitch: Document) -> list[Instance]:
     """Instances that still hold an address in the vSwitch's network."""
     switches = {one["VSwitchId"] for one in region.store.all("vswitch", VpcId=vswitch["VpcId"])}
     return [
-        i
-        for i in region.store.all("instance")
-        if i["status"] != "Deleted" and i["vswitch_id"] in switches
+        i for i in all_instances(region) if i["status"] != "Deleted" and i["vswitch_id"] in switches
     ]
 
 
 @rpc("vpc", "CreateVSwitch")
-def create(region: Region, request: Request) -> dict[str, Any]:
+def create(region: Region, request: Request) -> Answer:
     """A new vSwitch; its block lies in the network's and overlaps no other."""
     vpc = vpc_of(region, request.need("VpcId"))
     token = request.params.get("ClientToken", "")
@@ -149,16 +148,16 @@ def create(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("vpc", "DescribeVSwitchAttributes")
-def describe(region: Region, request: Request) -> dict[str, Any]:
-    """One vSwitch."""
+def describe(region: Region, request: Request) -> Answer:
+    """One vSwitch, with its tags."""
     vswitch = vswitch_of(region, request.need("VSwitchId"))
     shown = {k: v for k, v in vswitch.items() if k != "ClientToken"}
     return {**shown, "Tags": {"Tag": tag_rows(region, vswitch["VSwitchId"])}}
 
 
 @rpc("vpc", "DescribeVSwitches")
-def describe_all(region: Region, request: Request) -> dict[str, Any]:
-    """VSwitches by network, zone or id."""
+def describe_all(region: Region, request: Request) -> Answer:
+    """The vSwitches of a network or zone, or by id or name."""
     rows = []
     for vswitch in region.store.all("vswitch"):
         if all(
@@ -183,7 +182,7 @@ def describe_all(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("vpc", "ModifyVSwitchAttribute")
-def modify(region: Region, request: Request) -> dict[str, Any]:
+def modify(region: Region, request: Request) -> Answer:
     """New name or description."""
     vswitch = vswitch_of(region, request.need("VSwitchId"))
     for parameter in ("VSwitchName", "Description"):
@@ -194,12 +193,11 @@ def modify(region: Region, request: Request) -> dict[str, Any]:
 
 
 @rpc("vpc", "DeleteVSwitch")
-def delete(region: Region, request: Request) -> dict[str, Any]:
+def delete(region: Region, request: Request) -> Answer:
     """Remove a vSwitch nothing uses."""
     vswitch_id = vswitch_of(region, request.need("VSwitchId"))["VSwitchId"]
     if any(
-        i["vswitch_id"] == vswitch_id and i["status"] != "Deleted"
-        for i in region.store.all("instance")
+        i["vswitch_id"] == vswitch_id and i["status"] != "Deleted" for i in all_instances(region)
     ):
         raise ApiError(
             400, "DependencyViolation", "Specified object has dependent resources: ECS instances."
