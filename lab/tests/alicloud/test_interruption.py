@@ -125,7 +125,9 @@ async def test_metadata_ecs_and_the_node_tell_the_same_notice(region: Region) ->
     )
     now = read(region, instance["instance_id"])
     assert instance_row(now)["OperationLocks"] == {"LockReason": [{"LockReason": "Recycling"}]}
-    assert {row["type"]: row["status"] for row in conditions(now)}["InstanceExpired"] == "True"
+    assert {row["type"]: row["status"] for row in conditions(dict(now))}[
+        "InstanceExpired"
+    ] == "True"
 
 
 async def test_an_instance_reads_about_itself_and_nobody_else_reads_anything(
