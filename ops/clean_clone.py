@@ -53,6 +53,9 @@ def clean_clone(place: pathlib.Path) -> Iterator[Clone]:
     own = {name: str(place / name.lower()) for name in CACHES} | {
         name: str(free_port()) for name in PORTS
     }
+    own["LAB_OWNER_PID"] = str(
+        os.getpid()
+    )  # its lab ends with this process, even if that is killed
     clone = Clone(directory, inherited | own)
     try:
         yield clone
