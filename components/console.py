@@ -1,4 +1,4 @@
-"""Where to look in Alibaba Cloud's consoles.
+"""Links to Alibaba Cloud's consoles.
 
 The tutorial's O&M console (AI Dashboard) takes no new users since January 2025; the pages here show
 the same: nodes by charge type, pods, logs, model.
@@ -14,7 +14,7 @@ from settings import Settings
 def console_links(
     settings: Settings, cluster: ClusterContext, node_pool_id: Input[str], bucket: Input[str]
 ) -> dict[str, Input[str]]:
-    """One link per thing an operator looks at."""
+    """Links to node pool, pods, ingress log, model and spot instances, by name."""
     cluster_page = pulumi.Output.concat(
         "https://cs.console.alibabacloud.com/#/k8s/cluster/", cluster.cluster_id
     )

@@ -1,4 +1,4 @@
-"""What is allowed but rarely meant: warnings about settings, each with what would be better."""
+"""Warnings about settings that are allowed but rarely intended, each with a better value."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from settings.root import Settings
 
 
 def advice(settings: Settings) -> Iterator[str]:
-    """Warnings, most weighty first."""
+    """Warnings, the most important first."""
     yield from _room_for_replacements(settings)
     yield from _unknown_tensorflow(settings)
     yield from _volume_options(settings)
@@ -36,7 +36,7 @@ def _room_for_replacements(settings: Settings) -> Iterator[str]:
 
 
 def _unknown_tensorflow(settings: Settings) -> Iterator[str]:
-    """An image of one's own tells nothing by its tag."""
+    """The tag of a custom image does not tell its TensorFlow version."""
     if settings.server.tensorflow_version is None:
         yield (
             f"server.image is {settings.server.image}: its name doesn't say which TensorFlow it holds, so the model isn't compared with "
@@ -50,9 +50,9 @@ def _volume_options(settings: Settings) -> Iterator[str]:
     known here.
     """
     text = settings.model.volume_options
-    for option, said in ossfs2.refusals(ossfs2.options_of(text)).items():
+    for option, refusal in ossfs2.refusals(ossfs2.options_of(text)).items():
         yield (
-            f"model.volumeOptions is {text}: {ossfs2.DATA['client']} does not take {option} ({said.removeprefix('ERROR: ')}), and "
+            f"model.volumeOptions is {text}: {ossfs2.DATA['client']} does not take {option} ({refusal.removeprefix('ERROR: ')}), and "
             f"what it does not take keeps the volume from being mounted. Its options: {ossfs2.DATA['sources'][0]}. "
             f"Or: {set_command('model.volumeOptions', chr(39) + '-o close_to_open=false' + chr(39))}"
         )

@@ -12,8 +12,8 @@ from settings.root import Settings
 
 
 def current() -> Settings:
-    """The engine's configuration, checked; warns of what is rarely meant. Raises pulumi.RunError
-    with every mistake, which the engine shows without a traceback.
+    """Reads and checks the engine's configuration, and logs warnings. Raises pulumi.RunError with
+    every mistake, which the engine shows without a traceback.
     """
     values = {**engine_config.get_config_env(), **engine_config.CONFIG.get()}
     secret = {key for key in values if engine_config.is_config_secret(key)} | set(

@@ -1,5 +1,5 @@
-"""Names that other parts of the graph, other stacks and operators have to agree on, each computed
-in one place.
+"""Names and labels on which components, other stacks and operators have to agree, each computed in
+one place.
 """
 
 import hashlib
@@ -59,8 +59,9 @@ def is_label_value(text: str) -> bool:
 
 
 def bucket(project: str, stack: str, cluster_id: str, storage_class: str, redundancy: str) -> str:
-    """Name of the model's bucket. Bucket names are global, and the provider gives none by itself:
-    the digest keeps them apart, and gives a replaced bucket (another storage class) another name.
+    """Name of the model's bucket. Bucket names are global, and the provider does not auto-name
+    buckets: the digest keeps them apart, and gives a replaced bucket (another storage class)
+    another name.
     """
     suffix = digest([project, stack, cluster_id, storage_class, redundancy])
     return f"{_lower(project)[:30]}-{_lower(stack)[:20]}-{suffix}".replace("--", "-")

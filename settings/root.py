@@ -48,7 +48,7 @@ class Settings(Group):
         "ml-platform",
         "Team that is responsible for the stack. A tag on every resource.",
         expected="up to 128 characters without blanks",
-        consequence="nobody can tell who is responsible for the nodes that are billed",
+        consequence="it is unknown who is responsible for the nodes that are billed",
         example="ml-platform",
     )
     tags: dict[TagText, TagText] = setting(

@@ -1,10 +1,10 @@
-"""What has to be known about the existing cluster before anything is made. Each answer can be given
-in the settings instead.
+"""Looks up the existing cluster before the program registers a resource: account, region, version,
+kubeconfig, OIDC provider. Each answer can be given in the settings instead (group `lookups`).
 
-These are plain calls on purpose: a wrong account, region or cluster stops the program before it
-registers a single resource. With a key of another account the API answers "not found" for a node
-pool, a refresh takes that for "deleted", and the next run would order the pool again; the account
-and cluster are therefore compared first.
+These are plain calls, not outputs, so that a wrong account, region or cluster stops the program
+before it registers a single resource. With credentials of another account the API answers "not
+found" for a node pool, a refresh takes that for "deleted", and the next run would order the pool
+again; account and cluster are therefore compared first.
 """
 
 import re
@@ -23,17 +23,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ClusterFacts:
-    """What the graph needs to know of the cluster."""
+    """Facts of the existing cluster."""
 
     kubeconfig: pulumi.Output[str] = field(repr=False)
-    """Secret."""
+    """Kubeconfig of the cluster; secret."""
     kubernetes_version: str
-    """As ACK prints it, such as 1.34.1-aliyun.1."""
+    """Kubernetes version as ACK prints it, such as 1.34.1-aliyun.1."""
 
 
 @dataclass(frozen=True)
 class Rrsa:
-    """How pods of the cluster prove to RAM who they are."""
+    """OIDC provider by which pods of the cluster prove their identity to RAM."""
 
     issuer: pulumi.Input[str]
     """Issuer of the cluster's service account tokens."""
@@ -42,8 +42,8 @@ class Rrsa:
 
 
 def look_up(settings: Settings) -> ClusterFacts:
-    """Check account, cluster, region and version, and find the kubeconfig. Raises pulumi.RunError
-    with one clear message.
+    """Checks account, cluster, region and version, and looks up the kubeconfig. Raises
+    pulumi.RunError when the cluster can't be used.
     """
     check_account(settings)
     version = _check_cluster(settings)
@@ -51,18 +51,18 @@ def look_up(settings: Settings) -> ClusterFacts:
 
 
 def check_account(settings: Settings) -> None:
-    """The credentials are those of the account the settings name, if they name one. Raises
-    pulumi.RunError.
+    """Raises pulumi.RunError unless the credentials belong to the account that the settings name,
+    if they name one.
     """
     expected = settings.cluster.account_id
     if expected is None:
         return
-    found = settings.lookups.account_id or _ask(
+    account = settings.lookups.account_id or _ask(
         "the account of these credentials", lambda: alicloud.get_caller_identity().account_id
     )
-    if found != expected:
+    if account != expected:
         raise pulumi.RunError(
-            f"the credentials belong to account {found}, but cluster.accountId says {expected}.\n"
+            f"the credentials belong to account {account}, but cluster.accountId says {expected}.\n"
             "  otherwise: every resource of this stack would look deleted and be ordered a second time, in the wrong account\n"
             "  remedy: use the credentials of that account (ALICLOUD_ACCESS_KEY, ALICLOUD_SECRET_KEY or a profile), or "
             "correct cluster.accountId.\n"
@@ -75,10 +75,10 @@ def _check_cluster(settings: Settings) -> str:
     cluster, region = settings.cluster.id, settings.region
     version = settings.lookups.cluster_version
     if version is None:
-        found = _ask(
+        clusters = _ask(
             f"cluster {cluster}", lambda: alicloud.cs.get_clusters(cluster_id=cluster).clusters
         )
-        match = next((one for one in found if one.cluster_id == cluster), None)
+        match = next((row for row in clusters if row.cluster_id == cluster), None)
         if match is None or match.region_id != region:
             where = (
                 f"is in region {match.region_id}"
@@ -101,20 +101,19 @@ def _check_cluster(settings: Settings) -> str:
 
 
 def _check_version(cluster: str, version: str) -> None:
-    found = re.match(r"(\d+)\.(\d+)", version)
-    if found and (int(found[1]), int(found[2])) < MINIMUM_VERSION:
-        wanted = ".".join(map(str, MINIMUM_VERSION))
+    parsed = re.match(r"(\d+)\.(\d+)", version)
+    if parsed and (int(parsed[1]), int(parsed[2])) < MINIMUM_VERSION:
+        minimum = ".".join(map(str, MINIMUM_VERSION))
         raise pulumi.RunError(
-            f"cluster {cluster} runs Kubernetes {version}.\n  expected: {wanted} or newer\n"
+            f"cluster {cluster} runs Kubernetes {version}.\n  expected: {minimum} or newer\n"
             "  otherwise: the sleep before stop is not known there, and every roll drops requests\n  remedy: upgrade the cluster"
         )
 
 
 def look_up_rrsa(settings: Settings) -> Rrsa:
-    """The cluster's OIDC provider. Called once the Kubernetes provider is declared, its plugin
-    starts while the answer is on its way.
+    """The cluster's OIDC provider. Raises pulumi.RunError when RRSA is not enabled.
 
-    Raises pulumi.RunError when RRSA is off.
+    Called after the Kubernetes provider is registered, whose plugin starts meanwhile.
     """
     given = settings.lookups
     if given.oidc_issuer and given.oidc_provider_arn:
@@ -122,18 +121,18 @@ def look_up_rrsa(settings: Settings) -> Rrsa:
     name = f"ack-rrsa-{settings.cluster.id}"
     # One call, like OidcProvider.get, but an absent provider is an empty list here, not the
     # engine's "resource does not exist".
-    found = _ask(
+    providers = _ask(
         f"OIDC provider {name}",
         lambda: alicloud.ims.get_oidc_providers(name_regex=f"^{name}$").providers,
     )
-    if not found:
+    if not providers:
         raise pulumi.RunError(
             f"RRSA is off on cluster {settings.cluster.id}: there is no OIDC provider {name}.\n  expected: RRSA on\n"
             "  otherwise: the volume has no identity to read the model with\n"
             f"  remedy: ack-ram-tool rrsa enable -c {settings.cluster.id}  (or the console: Cluster Information > Security; "
             f"it can't be turned off again)"
         )
-    return Rrsa(found[0].issuer_url, found[0].arn)
+    return Rrsa(providers[0].issuer_url, providers[0].arn)
 
 
 def _kubeconfig(settings: Settings) -> str:

@@ -67,7 +67,7 @@ def count(instance_type: str) -> int:
 
 
 def image_warning(image: str, instance_types: Sequence[str]) -> str | None:
-    """What is wrong with serving `image` on these types, or None.
+    """Warning about serving `image` on these instance types, or None.
 
     A CUDA 10 image on Ampere or newer compiles every kernel at start: tens of minutes to the first
     answer.
@@ -76,19 +76,19 @@ def image_warning(image: str, instance_types: Sequence[str]) -> str | None:
     if found is None:
         return None
     if found[3] is None:
-        return f"image {image} has no GPU support: the GPU is paid for and not used. Use the same tag with -gpu."
+        return f"image {image} has no GPU support: the GPU is billed and not used. Use the same tag with -gpu."
     version = (int(found[1]), int(found[2]))
     cuda = next((cuda for first, cuda in reversed(_CUDA_OF_SERVING) if version >= first), 90)
     slow = {
-        kind: GPU_FAMILIES[family(kind)]
-        for kind in instance_types
-        if family(kind) in GPU_FAMILIES and GPU_FAMILIES[family(kind)][2] > cuda
+        name: GPU_FAMILIES[family(name)]
+        for name in instance_types
+        if family(name) in GPU_FAMILIES and GPU_FAMILIES[family(name)][2] > cuda
     }
     if not slow:
         return None
     types = ", ".join(
-        f"{kind} ({gpu}, compute capability {capability / 10:.1f})"
-        for kind, (gpu, capability, _) in slow.items()
+        f"{name} ({gpu}, compute capability {capability / 10:.1f})"
+        for name, (gpu, capability, _) in slow.items()
     )
     needed = max(first for _, _, first in slow.values())
     return (

@@ -42,13 +42,13 @@ def options_of(text: str) -> list[str]:
 def refusals(
     options: Sequence[str], after: Sequence[str] = ("log_level=info", "log_dir=/dev/stdout")
 ) -> dict[str, str]:
-    """What ossfs2 says of each option that it does not take, by the option as given; `after` is
-    what the driver puts behind them.
+    """ossfs2's message about each option that it does not accept, by the option as given. `after`:
+    options that the driver appends.
 
     An option without its value takes the next word for it, as gflags does.
     """
     words = [f"--{option}" for option in [*options, *after]] + ["-f"]
-    said: dict[str, str] = {}
+    messages: dict[str, str] = {}
     number = 0
     while number < len(options):
         key, equals, value = words[number][2:].partition("=")
@@ -56,9 +56,9 @@ def refusals(
         name, kind = _named(key)
         number += 1
         if name is None:
-            said[given] = f"ERROR: unknown command line flag '{key}'"
+            messages[given] = f"ERROR: unknown command line flag '{key}'"
         elif name != key and kind != "bool":
-            said[given] = f"ERROR: boolean value ({key}) specified for {kind} command line flag"
+            messages[given] = f"ERROR: boolean value ({key}) specified for {kind} command line flag"
         else:
             if name != key:
                 value = "0"
@@ -68,8 +68,8 @@ def refusals(
                 value = words[number]
                 number += 1
             if wrong := _refused(name, value):
-                said[given] = wrong
-    return said
+                messages[given] = wrong
+    return messages
 
 
 def _named(key: str) -> tuple[str | None, str]:

@@ -1,4 +1,4 @@
-"""What a user is told about a wrong setting."""
+"""The message about a wrong setting."""
 
 import difflib
 import json
@@ -12,7 +12,7 @@ PROJECT = "elastic-inference"
 @dataclass(frozen=True)
 class Problem:
     """One mistake: where it is, what was found, what was expected, what would go wrong, and how to
-    mend it.
+    fix it.
     """
 
     field: str

@@ -1,4 +1,4 @@
-"""From pydantic's error records to sentences for the user."""
+"""Translates pydantic's error records to Problems."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ def translate(error: ValidationError, data: Mapping[str, Any]) -> list[Problem]:
         problem = (
             _unknown(path, data) if detail["type"] == "extra_forbidden" else _wrong(path, data)
         )
-        if detail["loc"][-1] == "[key]":  # the key itself is at fault, and no value mends it
+        if detail["loc"][-1] == "[key]":  # the key itself is wrong, and no value fixes it
             problem = replace(problem, remedy=remove_command(field))
         problems.setdefault(field, problem)
     return list(problems.values())
