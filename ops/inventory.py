@@ -25,7 +25,7 @@ def inside(*command: str) -> Any:
 
 
 def cloud_leftovers() -> list[str]:
-    """Resources of the region double that a fresh lab does not have."""
+    """Resources of the cloud double that a fresh lab does not have."""
     extra = inside(
         "curl", "-sS", "--fail", "--max-time", "20", "http://10.0.0.2:9090/_lab/resources"
     )["extra"]

@@ -25,7 +25,7 @@ def address(text: str) -> tuple[str, int]:
 
 
 def main() -> int:
-    """Run the region double until it is told to stop; 0 after an orderly stop, 1 after a mistake in
+    """Run the cloud double until it is told to stop; 0 after an orderly stop, 1 after a mistake in
     its inputs.
     """
     parser = argparse.ArgumentParser(

@@ -125,10 +125,10 @@ def _refused(exchange: Exchange, error: Exception) -> Response:
         return family.error(request, error)
     if isinstance(error, sqlite3.OperationalError | OSError):  # a full disk, above all
         log.error("%s %s: %s", request.service, request.call, error)
-        message = f"The lab's region double can not keep its state: {error}."
+        message = f"The lab's cloud double can not keep its state: {error}."
     else:
         log.error("%s %s failed", request.service, request.call, exc_info=error)
-        message = "The request processing has failed due to an error in the region double."
+        message = "The request processing has failed due to an error in the cloud double."
     return family.error(request, ApiError(500, "InternalError", message))
 
 

@@ -52,7 +52,7 @@ FAULTS: dict[str, dict[str, Any]] = {
     "kill-before": {"kind": "timeout", "seconds": HOLD},
     "kill-after": {"kind": "answered-but-lost", "seconds": HOLD},
 }
-"""Name of the fault: what the region double is told."""
+"""Name of the fault: what the cloud double is told."""
 FAULTS_IN_CLUSTER: dict[str, dict[str, Any]] = {
     "throttled": {
         "kind": "error",

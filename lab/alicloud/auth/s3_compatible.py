@@ -76,5 +76,5 @@ def _refuse_chunks(digest: str) -> None:
     raise ApiError(
         501,
         "NotImplemented",
-        "The lab's region double does not implement signed chunks of S3's clients.",
+        "The lab's cloud double does not implement signed chunks of S3's clients.",
     )

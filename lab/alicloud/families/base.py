@@ -231,7 +231,7 @@ def find_rest(service: str, request: Request) -> Route:
 def not_implemented(request: Request, name: str) -> ApiError:
     """501 that names the call."""
     request.call = request.call or name
-    message = f"The lab's region double does not implement {name}. See lab/docs/coverage.md for what it does."
+    message = f"The lab's cloud double does not implement {name}. See lab/docs/coverage.md for what it does."
     return ApiError(501, "NotImplemented", message)
 
 

@@ -120,7 +120,7 @@ class Oss(Family):
         if route is None:
             request.call = f"{request.method} {scope}{'?' + sub if sub else ''}"
             message = (
-                f"The lab's region double does not implement OSS {request.call}. "
+                f"The lab's cloud double does not implement OSS {request.call}. "
                 "See lab/docs/coverage.md for what it does."
             )
             raise ApiError(501, "NotImplemented", message)

@@ -12,7 +12,7 @@ from tests.plugins.engine.region import Region
 
 @pytest.fixture(scope="module")
 def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
-    """A region double without a cluster behind it."""
+    """A cloud double without a cluster behind it."""
     made = Region(pathlib.Path(tmp_path_factory.mktemp("region")))
     made.start()
     yield made

@@ -1,4 +1,4 @@
-"""The region double alone in a sealed namespace, and small programs of the project's own components
+"""The cloud double alone in a sealed namespace, and small programs of the project's own components
 run there by the real CLI.
 """
 

@@ -1,5 +1,5 @@
 """Taking over a pool, a bucket with its guards and a role: the real CLI and plugin, against the
-region double.
+cloud double.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """Network, cluster, system nodes and add-ons from nothing and back: the real CLI and plugin,
-against the region double.
+against the cloud double.
 """
 
 from __future__ import annotations

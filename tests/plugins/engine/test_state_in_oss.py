@@ -1,5 +1,5 @@
 """Pulumi's state in an OSS bucket, through OSS's S3-compatible hosts: what the CLI's own S3 client
-can do there, against the region double.
+can do there, against the cloud double.
 
 3.255.0 could only read there: it sent every upload as aws-chunked with a checksum behind it,
 whatever it was told, and OSS refuses that (gocloud.dev 0.46.0, google/go-cloud#3735). The engine

@@ -1,7 +1,7 @@
 """`python -m tests.plugins.ossmodel.bench_upload`: how fast the ossmodel plugin uploads, against
 bare `oss2.resumable_upload` in the same run.
 
-Both upload the same random bytes to the same region double on this machine, in alternating order;
+Both upload the same random bytes to the same cloud double on this machine, in alternating order;
 the medians are compared. The plugin's time is that of its whole `Create` call: reading and hashing
 the directory, uploading, verifying and writing the manifest.
 """

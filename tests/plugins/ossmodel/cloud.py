@@ -1,4 +1,4 @@
-"""The region double as a process on loopback, and what tests do to it behind the provider's
+"""The cloud double as a process on loopback, and what tests do to it behind the provider's
 back.
 """
 

@@ -16,7 +16,7 @@ from tests.plugins.ossmodel.process import Plugin, environment
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    """The region double; its redirect of host names ends with it."""
+    """The cloud double; its redirect of host names ends with it."""
     kept = {name: os.environ.get(name) for name in ("TEST_CLOUD", "REQUESTS_CA_BUNDLE")}
     region = Cloud(tmp_path_factory.mktemp("region"))
     try:

@@ -1,5 +1,5 @@
 """The plugin under the real Pulumi CLI, registered by path as in this project's Pulumi.yaml,
-against the region double.
+against the cloud double.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Loaded by Python in the plugin's process: names of the cloud lead to the region double
+"""Loaded by Python in the plugin's process: names of the cloud lead to the cloud double
 (`TEST_CLOUD` = address:port).
 
 The plugin itself runs unchanged, with its own host names, TLS checks and signatures.
