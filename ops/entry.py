@@ -20,6 +20,7 @@ COMPLETE = (
     "lab.environment.LabError",
     "lab.toolchain.errors.ToolchainError",
     "settings.core.problem.SettingsError",
+    "ops.cloud.errors.CloudError",
     "settings.core.stack_file.StackFileError",
     "ops.bootstrap.InstallError",
     "ops.offline.workspace.OfflineError",

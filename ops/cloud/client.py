@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from ops.cloud.credentials import VARIABLES, CredentialsProvider, find_credentials, setting
-from ops.cloud.errors import CloudError, explained
+from ops.cloud.errors import CloudError, NotConfiguredError, explained
 
 T = TypeVar("T")
 VERSIONS = {
@@ -67,13 +67,12 @@ class Cloud:
         attempts: int = ATTEMPTS,
     ) -> Cloud:
         """The region and the account in which the alicloud provider with this configuration works
-        (see find_credentials). Raises CloudError.
+        (see find_credentials). Raises NotConfiguredError.
         """
         region = setting("region", config, environ)
         if not region:
-            raise CloudError(
+            raise NotConfiguredError(
                 "region",
-                "none",
                 f"none of alicloud:region, {', '.join(VARIABLES['region'])} is set; expected a region such as cn-shanghai. "
                 "Without it no service's address is known. Set alicloud:region in the stack's file",
             )

@@ -32,11 +32,21 @@ class CloudError(Exception):
         return self.status == 404 or "NotExist" in self.code or "NoSuch" in self.code
 
 
-class CredentialsError(CloudError):
-    """No usable credentials; the text says what was looked for, where, and what to set."""
+class NotConfiguredError(CloudError):
+    """Something that every call needs is not set; the text says what was looked for, where, and
+    what to set.
+    """
+
+    def __init__(self, what: str, message: str) -> None:
+        super().__init__(what, "", message)
+        self.code = "NotConfigured"
+
+
+class CredentialsError(NotConfiguredError):
+    """There are no usable credentials."""
 
     def __init__(self, message: str) -> None:
-        super().__init__("credentials", "none", message)
+        super().__init__("credentials", message)
 
 
 @contextlib.contextmanager
