@@ -18,7 +18,7 @@ from pathlib import Path
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import numpy as np
-import tensorflow as tf  # type: ignore[import-not-found]
+import tensorflow as tf  # type: ignore[import-not-found]  # where it runs, not here
 
 keras, v1 = tf.keras, tf.compat.v1
 SPEC = tf.TensorSpec

@@ -19,7 +19,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
-import tensorflow as tf  # type: ignore[import-not-found]
+import tensorflow as tf  # type: ignore[import-not-found]  # where it runs, not here
 
 from models.sentences import Sentences, characters, evaluation
 from models.tokenizer import LENGTH, SPECIAL, instance
@@ -137,8 +137,8 @@ def train(
                 )
             )
         gradients, _ = tf.clip_by_global_norm(tape.gradient(loss, variables), 1.0)
-        for variable, gradient, m, s in zip(variables, gradients, first, second, strict=True):
-            gradient = tf.convert_to_tensor(gradient)
+        for variable, sparse, m, s in zip(variables, gradients, first, second, strict=True):
+            gradient = tf.convert_to_tensor(sparse)
             m.assign(0.9 * m + 0.1 * gradient)
             s.assign(0.99 * s + 0.01 * tf.square(gradient))
             change = (m / (1 - 0.9**count)) / (
