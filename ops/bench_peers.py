@@ -231,7 +231,7 @@ class Peers:
         )
 
     def down(self) -> tuple[float, float]:
-        """Everything gone; kubectl and OpenTofu wait for that by themselves."""
+        """Deletes everything; kubectl and OpenTofu wait until it is gone."""
         return self._inside(
             "kubectl delete --ignore-not-found -f objects",
             f"{self.tofu} destroy -auto-approve -no-color",

@@ -133,7 +133,7 @@ def read_differences(stack: Stack, program: bool) -> tuple[list[Difference], int
     stream = _ask(stack, "preview", "--refresh")
     if (
         stream.errors and refresh is not None
-    ):  # the program, or a plugin's preview, fails on what was found: it is told all the same
+    ):  # the program, or a plugin's preview, fails on what was found: the differences are reported anyway
         _say(stream)
         print("warning: what `up` would do about these is not known, see above", file=sys.stderr)
         return without_program(refresh), len(refresh.reads)

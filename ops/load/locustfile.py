@@ -33,7 +33,7 @@ HEADERS = {
 
 
 class Client(FastHttpUser):
-    """One of many users."""
+    """A Locust user: one of the population that sends predictions."""
 
     host = SPEC["base"]
     connection_timeout = SPEC["timeout"]

@@ -74,8 +74,8 @@ def _once(planned: list[Resource]) -> list[Resource]:
 
 
 def _default_providers(planned: list[Resource]) -> list[Resource]:
-    """The providers that the engine makes by itself: no step tells of them, only the resources that
-    use them.
+    """Default providers, which the engine creates: no step names them, only the resources that use
+    them.
     """
     urns = {resource["urn"] for resource in planned}
     providers: dict[str, Resource] = {}

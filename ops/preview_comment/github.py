@@ -75,7 +75,7 @@ def _refused(method: str, path: str, error: urllib.error.HTTPError) -> str:
     except (ValueError, OSError, AttributeError):
         said = error.reason
     advice = {
-        401: "the token is not valid (any more)",
+        401: "the token is not valid or has expired",
         403: "the token may not: the job needs `permissions: pull-requests: write`",
         404: "no such repository or pull request, or the token can't see it",
         422: "GitHub takes no such comment",

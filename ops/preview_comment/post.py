@@ -2,7 +2,7 @@
 else has to be installed.
 
 The pull request is named by number, or found by head branch and commit: for a fork's run GitHub
-tells those and not the number. A run for a commit that isn't the head any more posts nothing, so
+tells those and not the number. A run for a commit that is no longer the head posts nothing, so
 that an old result never covers a new one.
 """
 

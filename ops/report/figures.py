@@ -48,8 +48,8 @@ def requests(run: Run) -> dict[str, float]:
 def served_next_hour(run: Run, begin: float) -> float:
     """Share of requests answered in time in the hour from `begin` on.
 
-    A run that ends earlier goes on, for what is left of the hour, as in its last tenth; the caller
-    lets it end when it has recovered.
+    A run that ends earlier counts as continuing like its last tenth for the rest of the hour; the
+    caller lets it end when it has recovered.
     """
     return _next_hour(run, begin, "in_time")
 

@@ -140,7 +140,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Remains:
-    """Result of a scan."""
+    """Result of a scan: what still exists, and what could not be read."""
 
     leftovers: tuple[Leftover, ...] = ()
     unseen: tuple[Unseen, ...] = ()

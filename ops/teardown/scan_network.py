@@ -82,13 +82,13 @@ def service_mark(uid: str) -> str:
 
 
 def _unused(held: dict[str, str], services: set[str] | None) -> str:
-    """Why a load balancer of a shared cluster is nobody's any more, "" when it isn't, or when that
-    can't be told.
+    """Why a load balancer of a shared cluster is an orphan, "" when it is not one, or when that is
+    not known.
     """
     mark = held.get(SERVICE_TAG)
     if not mark or services is None or mark in services:
         return ""
-    return f"tag {CLUSTER_TAG}={held[CLUSTER_TAG]}, and no Service of that cluster has it any more"
+    return f"tag {CLUSTER_TAG}={held[CLUSTER_TAG]}, and no Service of that cluster owns it"
 
 
 def addresses(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:

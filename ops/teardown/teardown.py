@@ -76,8 +76,8 @@ class Teardown:
             )
 
     def _read(self) -> checkpoint.Checkpoint:
-        """The state; an empty one of a stack that is not there (any more): what it left behind is
-        looked for all the same.
+        """The state; an empty one for a stack that no longer exists, whose leftovers are scanned
+        for anyway.
         """
         return (
             checkpoint.parse(self.stack.export_state()["deployment"])

@@ -31,7 +31,7 @@ T = TypeVar("T")
 READ_AS_INPUTS = ("bucket", "prefix", "source", "version", "digest", "files", "signatures")
 """What an import takes for the inputs, as far as the bucket tells it."""
 GRACE = 0.6
-"""Seconds a cancelled operation gets to stop by itself before its call is answered without it."""
+"""Seconds a cancelled operation gets to stop before its call is answered without it."""
 
 
 class ModelProvider(pulumi_provider.Provider):

@@ -129,7 +129,7 @@ def _host(region: str) -> str:
 
 
 def _trust() -> str | None:
-    """The CA bundle: requests honours these variables by itself, the copy inside aliyunsdkcore does
+    """The CA bundle: requests honours these variables, the copy inside aliyunsdkcore does
     not.
     """
     return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")

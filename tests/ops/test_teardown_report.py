@@ -279,9 +279,9 @@ def _tags(tags: dict[str, str]) -> dict:
 def test_in_a_shared_cluster_only_a_load_balancer_whose_service_is_gone_is_left() -> None:
     reader = FakeReader({"/api/v1/services": {"items": [{"metadata": {"uid": "a-uid"}}]}})
     left = list(load_balancers(Balancers(), StackLocation("local", cluster="c1"), reader))
-    assert [one.id for one in left] == [
-        "lb-dead"
-    ] and "no Service of that cluster has it any more" in left[0].why
+    assert [one.id for one in left] == ["lb-dead"] and "no Service of that cluster owns it" in left[
+        0
+    ].why
     assert list(load_balancers(Balancers(), StackLocation("local", cluster="c1"), None)) == [], (
         "without a look inside nobody can tell"
     )

@@ -33,12 +33,12 @@ class Operation:
     """One op in one release."""
 
     removed_in: int
-    """Graph version from which on the op may not be used any more; 0: never."""
+    """Graph version from which on the op may no longer be used; 0: never."""
     described: str
 
     @cached_property
     def attributes(self) -> dict[str, Attribute]:
-        """By name."""
+        """The op's attributes, by name."""
         return dict(_attribute(word) for word in self.described.split())
 
 
