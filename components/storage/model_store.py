@@ -57,6 +57,8 @@ class ModelStore(Component):
     def __init__(self, name: str, args: ModelStoreArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("inference:storage:ModelStore", name, opts)
         self._retain = args.settings.retain or None
+        # Once: an engine takes no second hook of the same name.
+        self._adopted = adoption(args.adopt, "modelStore")
         bucket = self._bucket(args)
         guards = self._guards(bucket.bucket.apply(lambda name: name or ""), args)
         self.bucket = pulumi.Output.all(*[guard.bucket for guard in guards]).apply(
@@ -102,7 +104,7 @@ class ModelStore(Component):
                     "abort_multipart_uploads": [{"days": settings.unfinished_upload_days}],
                 }
             ],
-            opts=pulumi.ResourceOptions.merge(options, adoption(args.adopt, "modelStore")),
+            opts=pulumi.ResourceOptions.merge(options, self._adopted),
         )
 
     def _guards(
@@ -116,7 +118,7 @@ class ModelStore(Component):
     ]:
         options = pulumi.ResourceOptions.merge(
             pulumi.ResourceOptions(parent=self, retain_on_delete=self._retain),
-            adoption(args.adopt, "modelStore"),
+            self._adopted,
         )
         oss = alicloud.oss
         return [
