@@ -191,8 +191,9 @@ class Cloud:
         from alibabacloud_credentials.client import Client  # noqa: PLC0415 - SLOW_IMPORT
         from alibabacloud_tea_openapi.models import Config  # noqa: PLC0415 - SLOW_IMPORT
 
+        provider: Any = self.credentials  # the package's own interface is a class, not a protocol
         return Config(
-            credential=Client(provider=self.credentials), region_id=self.region, endpoint=host,
+            credential=Client(provider=provider), region_id=self.region, endpoint=host,
             connect_timeout=CONNECT_MS, read_timeout=READ_MS,
         )  # fmt: skip
 

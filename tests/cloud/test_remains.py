@@ -45,7 +45,7 @@ def look(
     cloud: Cloud, location: StackLocation = PLACE, kept: Kept | None = None
 ) -> set[tuple[str, str]]:
     """What a look finds, everything having been looked at."""
-    remains = scan.look(cloud, location, None, kept=kept)
+    remains = scan.scan_all(cloud, location, None, kept=kept)
     assert remains.unseen == ()
     return {(one.kind, one.id) for one in remains.found}
 
@@ -58,7 +58,7 @@ def test_of_every_kind_what_was_left_behind_is_found_with_a_command(
     cloud: Cloud, planted: dict[str, str]
 ) -> None:
     assert set(planted) == set(KINDS) - IN_CLUSTER - OF_A_MADE_CLUSTER
-    remains = scan.look(cloud, PLACE, None)
+    remains = scan.scan_all(cloud, PLACE, None)
     found = {(one.kind, one.id) for one in remains.found}
     assert found >= set(planted.items()), set(planted.items()) - found
     group_of_the_pool = {one for one in found - set(planted.items()) if one[0] == "scaling group"}
@@ -142,7 +142,7 @@ def test_what_can_t_be_looked_at_is_no_proof_of_absence(cloud: Cloud, lab: Cloud
             "code": "Forbidden.RAM",
         },
     )
-    remains = scan.look(cloud, PLACE, None)
+    remains = scan.scan_all(cloud, PLACE, None)
     assert not remains.nothing and [gap.what for gap in remains.unseen] == ["disks"]
     assert "Forbidden.RAM" in remains.unseen[0].why
 
