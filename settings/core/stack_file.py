@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -51,7 +51,7 @@ class StackFileError(Exception):
 class _Loader(yaml.SafeLoader):
     """YAML as the CLI reads it: version 1.2, and a key stands once."""
 
-    yaml_implicit_resolvers: ClassVar[dict[Any, Any]] = {}
+    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 - the library declares it so
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         """As the library's, but refuses a key that is already there."""

@@ -192,9 +192,6 @@ def test_no_settings_reach_a_component_as_an_untyped_dictionary() -> None:
     """A setting can be followed from the stack's file to the resource's argument by its name."""
     for path in [*(ROOT / "components").rglob("*.py"), ROOT / "__main__.py"]:
         for node in ast.walk(ast.parse(path.read_text())):
-            unpacked = isinstance(node, ast.Call) and any(one.arg is None for one in node.keywords)
-            assert not unpacked or _is_output_all(node), f"{path.name}:{node.lineno}"
-
-
-def _is_output_all(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and ast.unparse(node.func) == "pulumi.Output.all"
+            if isinstance(node, ast.Call) and ast.unparse(node.func) != "pulumi.Output.all":
+                unpacked = [keyword for keyword in node.keywords if keyword.arg is None]
+                assert not unpacked, f"{path.name}:{node.lineno}"
