@@ -1,10 +1,14 @@
-"""Has the engine start its plugins while the program still loads.
+"""Has the engine start its plugins while the program still loads, and turns Python's garbage
+collector off.
 
-The engine starts a plugin when the first request needs it, one after the other, and stands idle
-while Python imports the SDKs. A request for nothing, sent first of all, starts it meanwhile; that
-takes a second off every preview. Python's garbage collector is off from then on: the imports make
-150,000 objects that all stay, and looking through them again and again took a fifth of the imports'
-time.
+The engine starts a plugin when the first request needs it, one after the other, and is idle while
+Python imports the SDKs. An `Invoke` of a function that no plugin has (the engine's ResourceMonitor
+service, proto/pulumi/resource.proto), sent before the imports, starts it meanwhile. The imports
+make 150,000 objects that all stay, and the collector looks through them again and again.
+
+Measured on 2026-11-30, an offline preview of the recorded stack, four runs each in turn on two busy
+cores: 7.8 s with both, 8.5 s with the collector off alone, 10.6 s with neither (medians; the
+fastest runs: 4.7, 5.8 and 7.6 s).
 """
 
 import contextlib
@@ -22,8 +26,8 @@ PLUGINS = {"alicloud": "pulumi-alicloud", "ossmodel": None}
 
 
 def start_early() -> None:
-    """Returns at once. Whatever goes wrong here is met again, and told, by the first real
-    request.
+    """Returns at once. An error here is ignored: the first real request meets it again and reports
+    it.
     """
     monitor = settings.get_monitor()
     ask = getattr(monitor, "Invoke", None)
