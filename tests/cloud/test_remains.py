@@ -47,7 +47,7 @@ def look(
     """What a look finds, everything having been looked at."""
     remains = scan.scan_all(cloud, location, None, kept=kept)
     assert remains.unseen == ()
-    return {(one.kind, one.id) for one in remains.found}
+    return {(one.kind, one.id) for one in remains.leftovers}
 
 
 def test_in_a_fresh_region_nothing_is_left(cloud: Cloud) -> None:
@@ -59,13 +59,13 @@ def test_of_every_kind_what_was_left_behind_is_found_with_a_command(
 ) -> None:
     assert set(planted) == set(KINDS) - IN_CLUSTER - OF_A_MADE_CLUSTER
     remains = scan.scan_all(cloud, PLACE, None)
-    found = {(one.kind, one.id) for one in remains.found}
+    found = {(one.kind, one.id) for one in remains.leftovers}
     assert found >= set(planted.items()), set(planted.items()) - found
     group_of_the_pool = {one for one in found - set(planted.items()) if one[0] == "scaling group"}
     assert found == set(planted.items()) | group_of_the_pool
-    for one in remains.found:
+    for one in remains.leftovers:
         assert one.id in one.remove and one.where.startswith("https://"), one
-    role = next(one for one in remains.found if one.kind == "RAM role")
+    role = next(one for one in remains.leftovers if one.kind == "RAM role")
     assert role.remove.startswith(
         "aliyun ram DetachPolicyFromRole --RoleName left-behind --PolicyType Custom --PolicyName left-behind && "
     )
@@ -143,7 +143,7 @@ def test_what_can_t_be_looked_at_is_no_proof_of_absence(cloud: Cloud, lab: Cloud
         },
     )
     remains = scan.scan_all(cloud, PLACE, None)
-    assert not remains.nothing and [gap.what for gap in remains.unseen] == ["disks"]
+    assert not remains.empty and [gap.what for gap in remains.unseen] == ["disks"]
     assert "Forbidden.RAM" in remains.unseen[0].why
 
 
