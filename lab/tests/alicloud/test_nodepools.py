@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 
+from lab.alicloud.protocol import Request
+from lab.alicloud.seed import CLUSTER, seed
+from lab.alicloud.services.cs.nodepools import delete as delete_pool
+from lab.alicloud.services.cs.nodepools import make_pool
+from lab.alicloud.state import Region
 from lab.testing import clients
 from lab.testing.cloud import CloudDouble, wait_for
 from lab.testing.node_pools import BASE, GPU, create, delete, finished, running, wanted
@@ -135,11 +141,27 @@ def test_what_the_plugin_lets_pass_the_service_refuses(
         clients.roa(lab, "POST", BASE, body)
 
 
-def test_deleting_twice_joins_and_a_gone_pool_is_404(lab: CloudDouble) -> None:
-    pool = create(lab, wanted("twice", low=1))
+def test_deleting_twice_joins_the_deletion_under_way(tmp_path: Path) -> None:
+    """No time passes while nobody runs the timers, so the first deletion stays under way."""
+    region = Region(tmp_path)
+    try:
+        with region.store.transaction():
+            seed(region)
+            pool = make_pool(region, CLUSTER, wanted("twice"))["nodepool_info"]["nodepool_id"]
+        path = f"{BASE}/{pool}"
+        request = Request("DELETE", "https", "cs.aliyuncs.com", path, path, "force=true", {})
+        request.vars = {"c": CLUSTER, "n": pool}
+        first, second = (delete_pool(region, request)["task_id"] for _ in range(2))
+        assert first == second
+        assert len(region.store.all("task")) == 1, "the second call starts no task of its own"
+    finally:
+        region.store.close()
+
+
+def test_a_deleted_pool_is_404(lab: CloudDouble) -> None:
+    pool = create(lab, wanted("gone", low=1))
     running(lab, pool, 1)
     first = clients.roa(lab, "DELETE", f"{BASE}/{pool}", force="true")["task_id"]
-    assert clients.roa(lab, "DELETE", f"{BASE}/{pool}", force="true")["task_id"] == first
     finished(lab, first)
     for method in ("GET", "DELETE", "PUT"):
         with pytest.raises(ServerException, match="ErrorNodePoolNotFound") as caught:
