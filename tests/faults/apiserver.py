@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 from aiohttp import ClientSession, ClientTimeout, TCPConnector, web
 
-from lab.alicloud.faults import Faults
+from lab.alicloud.faults import Fault, Faults
 from lab.controlplane.certificates import cluster_pki
 from lab.environment import API_IP, API_URL
 from tests.faults.cases import CLUSTER
@@ -158,7 +158,7 @@ class ApiServer:
             return reply
 
 
-def refusal(fault: dict[str, Any]) -> web.Response:
+def refusal(fault: Fault) -> web.Response:
     """The error as the API server words it."""
     status = {
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": fault["message"], "reason": fault["code"],
