@@ -18,11 +18,13 @@ of the program registered it.
 
 A change of name, type or parent of a component needs a line here, for example
 
-    "pool": [pulumi.Alias(name="gpu-pool")],                             another name; the children
-    follow automatically "pool": [pulumi.Alias(type_="inference:nodes:GpuPool")], another type; the
-    children follow automatically "autoscaler-hpa": [pulumi.Alias(name="server-hpa", parent=...)], a
-    child that had another parent: the parent's URN "namespace":
-    [pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)],      a resource that had no parent
+    # another name, or another type; the children follow automatically
+    "pool": [pulumi.Alias(name="gpu-pool")],
+    "pool": [pulumi.Alias(type_="inference:nodes:GpuPool")],
+    # a child that had another parent: the parent's URN
+    "autoscaler-hpa": [pulumi.Alias(name="server-hpa", parent=...)],
+    # a resource that had no parent
+    "namespace": [pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)],
 
 Without the line the engine deletes the resource under its old URN and creates it under the new one:
 node pool, bucket and pods would be replaced. A line stays for as long as a stack may still be on
