@@ -103,7 +103,7 @@ def test_twice_ends_at_once_and_the_next_run_takes_up_what_was_under_way(changin
     # pending then).
     assert "pool-pool" in pending(changing), said  # and whatever else had not been answered yet
     said = goes_on(changing)
-    assert "the last update was killed while it made" in said
+    assert "the last update was killed while it created" in said
     assert re.search(
         r"pool-pool \(alicloud:cs/nodePool:NodePool\): (adopted as|created again)", said
     ), said  # ordered by then, or not yet

