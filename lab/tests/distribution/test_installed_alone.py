@@ -79,14 +79,14 @@ def env(place: pathlib.Path) -> Iterator[dict[str, str]]:
     subprocess.run([place / "env" / "bin" / "ack-lab", "down"], env=values, check=False)
 
 
-def test_only_the_lab_is_there(place: pathlib.Path) -> None:
+def test_only_the_lab_is_there(place: pathlib.Path, env: dict[str, str]) -> None:
     code = (
         "import importlib.util as u, lab; print(lab.__file__);"
         "print([n for n in ('components', 'settings', 'ops', 'policy', 'providers') if u.find_spec(n)])"
     )
-    file, others = run(place / "env/bin/python", "-c", code, cwd=place).splitlines()
+    file, others = run(place / "env/bin/python", "-c", code, cwd=place, env=env).splitlines()
     assert file.startswith(str(place / "env")) and others == "[]"
-    assert "ack-lab " in run(place / "env/bin/ack-lab", "--version", cwd=place)
+    assert "ack-lab " in run(place / "env/bin/ack-lab", "--version", cwd=place, env=env)
 
 
 def test_a_program_of_another_project_comes_up_and_goes_down(
