@@ -136,11 +136,10 @@ def test_killed_while_it_is_installed_and_while_it_is_upgraded_and_after_its_ans
 def elsewhere(lab: Lab) -> None:
     """Gives the release another value."""
     path = lab.program / "__main__.py"
-    path.write_text(
-        path.read_text().replace(
-            "MetricsAdapterArgs(stack.region", 'MetricsAdapterArgs("cn-beijing"'
-        )
-    )
+    before = path.read_text()
+    after = before.replace("Args(create, stack.region)", 'Args(create, "cn-beijing")')
+    assert after != before, "the added lines no longer pass the region as this expects"
+    path.write_text(after)
 
 
 def forgotten(lab: Lab) -> None:
