@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from lab.alicloud.seed import CLUSTER
+from lab.alicloud.services.cs.addons import DETECTOR, VERSIONS
+from lab.testing import clients
 from lab.testing.cloud import CloudDouble, new_lab
 
 _resolve = socket.getaddrinfo
@@ -61,3 +64,16 @@ def no_faults_left(lab: CloudDouble) -> Iterator[None]:
     """Faults of one test don't reach the next."""
     yield
     lab.ask("faults", method="DELETE")
+
+
+@pytest.fixture
+def without_detector(lab: CloudDouble) -> Iterator[CloudDouble]:
+    """The cluster without ack-node-problem-detector; it has it again afterwards."""
+    clients.roa(lab, "POST", f"/clusters/{CLUSTER}/components/uninstall", [{"name": DETECTOR}])
+    yield lab
+    clients.roa(
+        lab,
+        "POST",
+        f"/clusters/{CLUSTER}/components/install",
+        [{"name": DETECTOR, "version": VERSIONS[DETECTOR]}],
+    )

@@ -7,22 +7,17 @@ in the end.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import lab.dns
 from lab.alicloud.seed import CLUSTER
-from lab.network import bring_up, use_own_names
 from lab.testing.cloud import CloudDouble, new_lab
 from lab.testing.plugin import Plugin
-from lab.testing.session import tied
+from lab.testing.sealed import in_namespaces, names_answered
 
 BUCKET = "plugin-models"
 _LONGEST = 280
@@ -136,18 +131,8 @@ WAVES: list[dict[str, dict[str, Any]]] = [
 
 def run(plugin: Path, directory: Path) -> dict[str, Any]:
     """Everything the run found."""
-    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    command = tied(
-        "unshare",
-        *user,
-        "--net",
-        "--mount",
-        "--pid",
-        "--mount-proc",
-        "--fork",
-        "--kill-child",
-    )
-    command += [sys.executable, "-m", "lab.tests.alicloud.sealed", str(plugin), str(directory)]
+    module = "lab.tests.alicloud.sealed"
+    command = in_namespaces(sys.executable, "-m", module, str(plugin), str(directory))
     done = subprocess.run(command, capture_output=True, text=True, timeout=_LONGEST, check=False)
     if done.returncode != 0:
         raise RuntimeError(done.stderr)
@@ -155,12 +140,6 @@ def run(plugin: Path, directory: Path) -> dict[str, Any]:
 
 
 def _inside(executable: Path, home: Path) -> None:
-
-    bring_up()
-    use_own_names(home)
-    loop = asyncio.new_event_loop()
-    answering = loop.run_until_complete(lab.dns.serve())  # noqa: F841  held: it ends when nothing refers to it
-    threading.Thread(target=loop.run_forever, daemon=True).start()
     own: CloudDouble = new_lab(home, address="10.0.0.2", ports=(443, 80, 9090))
     own.start()
     (home / "no-certificates").mkdir()
@@ -223,4 +202,5 @@ def _made(plugin: Any, token: str, inputs: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    _inside(Path(sys.argv[1]), Path(sys.argv[2]))
+    with names_answered(Path(sys.argv[2])):
+        _inside(Path(sys.argv[1]), Path(sys.argv[2]))

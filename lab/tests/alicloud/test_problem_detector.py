@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from lab.alicloud.auth.credentials import ensure_credentials
 from lab.alicloud.clock import Clock
@@ -33,28 +30,15 @@ def test_a_scenario_has_a_cluster_without_the_detector(tmp_path: Path) -> None:
     region.store.close()
 
 
-@pytest.fixture
-def without(lab: CloudDouble) -> Iterator[CloudDouble]:
-    """The cluster without the detector; it has it again afterwards."""
-    clients.roa(lab, "POST", f"/clusters/{CLUSTER}/components/uninstall", [{"name": DETECTOR}])
-    yield lab
-    clients.roa(
-        lab,
-        "POST",
-        f"/clusters/{CLUSTER}/components/install",
-        [{"name": DETECTOR, "version": VERSIONS[DETECTOR]}],
-    )
-
-
 def own(lab: CloudDouble) -> list[dict[str, Any]]:
     """The cluster's instances, as the node agent sees them."""
     return [one for one in lab.ask("instances")["instances"] if one["cluster_id"] == CLUSTER]
 
 
 def test_the_node_agent_learns_at_once_that_the_detector_is_gone_and_sets_no_condition(
-    without: CloudDouble,
+    without_detector: CloudDouble,
 ) -> None:
-    found = own(without)
+    found = own(without_detector)
     assert found and not any(one["problem_detector"] for one in found)
     for one in found:
         told = conditions({**one, "lock_reason": "Recycling"})

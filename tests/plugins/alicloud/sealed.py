@@ -4,23 +4,18 @@ Inside, every name of the cloud leads to the double: "replay" gives the recorded
 is the lab's region. The result, what each step sent and answered, goes to `DIRECTORY/result.json`.
 """
 
-import asyncio
 import json
-import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
 import grpc
 
-import lab.dns
 from lab.environment import REGION_IP
-from lab.network import bring_up, use_own_names
 from lab.pki import ensure_lab_ca
 from lab.testing.plugin import CREDENTIALS, Plugin
-from lab.testing.session import tied
+from lab.testing.sealed import in_namespaces, names_answered
 from tests.plugins.alicloud.calls import recorded, select
 from tests.plugins.alicloud.region import Region
 from tests.plugins.alicloud.replay import Replay
@@ -33,27 +28,8 @@ _LONGEST_SECONDS = 300
 
 def run(name: str, plugin: Path, directory: Path, double: str = "replay") -> list[dict[str, Any]]:
     """The outcome of every step of a scenario: title, step, calls, error, state."""
-    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    namespaces = tied(
-        "unshare",
-        *user,
-        "--net",
-        "--mount",
-        "--pid",
-        "--mount-proc",
-        "--fork",
-        "--kill-child",
-    )
-    command = [
-        *namespaces,
-        sys.executable,
-        "-m",
-        "tests.plugins.alicloud.sealed",
-        name,
-        str(plugin),
-        str(directory),
-        double,
-    ]
+    module = "tests.plugins.alicloud.sealed"
+    command = in_namespaces(sys.executable, "-m", module, name, str(plugin), str(directory), double)
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=_LONGEST_SECONDS, check=False
     )
@@ -63,12 +39,6 @@ def run(name: str, plugin: Path, directory: Path, double: str = "replay") -> lis
 
 
 def _inside(name: str, plugin: Path, directory: Path, double: str) -> None:
-
-    bring_up()
-    use_own_names(directory)
-    loop = asyncio.new_event_loop()
-    answering = loop.run_until_complete(lab.dns.serve())  # noqa: F841  held: it ends when nothing refers to it
-    threading.Thread(target=loop.run_forever, daemon=True).start()
     ca = ensure_lab_ca(directory)
     server = Region(directory) if double == "region" else Replay(ca, REGION_IP)
     runner = _Runner(server, name, plugin, ca.cert_path)
@@ -148,4 +118,5 @@ def _checked(plugin: Any, token: str, inputs: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    _inside(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4])
+    with names_answered(Path(sys.argv[3])):
+        _inside(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4])
