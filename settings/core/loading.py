@@ -63,10 +63,11 @@ def load(
 
 
 def _mapped_port(data: dict[str, Any], environment: Mapping[str, str]) -> None:
-    """Where entry.publicPort says that something maps a port to the entry, LAB_PUBLIC_PORT says
-    which one it is on this machine.
+    """Where entry.publicPort says that a port is forwarded to the endpoint, LAB_PUBLIC_PORT says
+    which one it is on this machine, or EI_PUBLIC_PORT, its name until 0.1.0.
     """
-    entry, port = data.get("entry"), environment.get("LAB_PUBLIC_PORT", "")
+    entry = data.get("entry")
+    port = environment.get("LAB_PUBLIC_PORT") or environment.get("EI_PUBLIC_PORT", "")
     if isinstance(entry, dict) and entry.get("publicPort") is not None and port.isdecimal():
         data["entry"] = {**entry, "publicPort": int(port)}
 

@@ -150,6 +150,7 @@ def test_on_a_machine_that_maps_another_port_the_environment_says_which() -> Non
         ).entry.public_port
 
     assert port({}, {}) == 18080 and port({}, {"LAB_PUBLIC_PORT": "19080"}) == 19080
+    assert port({}, {"EI_PUBLIC_PORT": "19080"}) == 19080, "its name until 0.1.0 is read as well"
     assert port({"publicPort": None}, {"LAB_PUBLIC_PORT": "19080"}) is None, (
         "nothing maps a port there"
     )
