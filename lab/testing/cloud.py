@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ from lab.alicloud.auth.credentials import ensure_credentials
 from lab.alicloud.seed import CLUSTER
 from lab.pki import ensure_service_account_keys
 from lab.testing.ports import free_ports
-from lab.testing.session import tied
+from lab.testing.session import inherited, tied
 
 ROOT = Path(__file__).resolve().parents[2]
 CLOCK = 20.0
@@ -59,7 +58,7 @@ class CloudDouble:
             f"{self.address}:{self.control}",
         ]
         environment = {
-            **os.environ,
+            **inherited(),
             "LAB_CLOCK": str(self.clock),
             "LAB_JUDGE": "all",
             "PYTHONPATH": str(ROOT),

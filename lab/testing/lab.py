@@ -12,6 +12,7 @@ from typing import Any
 
 from lab import state
 from lab.testing.ports import free_ports
+from lab.testing.session import inherited
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -24,7 +25,7 @@ class Lab:
         names = ("LAB_INGRESS_PORT", "LAB_API_PORT", "LAB_REGION_PORT")
         self.ports = dict(zip(names, free_ports(3), strict=True))
         self.env = {
-            **os.environ,
+            **inherited(),
             "LAB_HOME": str(home),
             "LAB_OWNER_PID": str(os.getpid()),
             **{name: str(port) for name, port in self.ports.items()},

@@ -1,6 +1,5 @@
 """The alicloud plugin as a process, spoken to over gRPC as the engine does."""
 
-import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,8 @@ from google.protobuf import empty_pb2
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+
+from lab.testing.session import inherited
 
 PROJECT = "urn:pulumi:dev::wire"
 CREDENTIALS = {
@@ -28,7 +29,7 @@ class Plugin:
     def __init__(self, executable: Path, environment: Mapping[str, str]) -> None:
         clean = {
             key: value
-            for key, value in os.environ.items()
+            for key, value in inherited().items()
             if not key.startswith(("ALICLOUD_", "ALIBABA_"))
         }
         self._process = subprocess.Popen(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from lab.testing.models import MODEL, NAME, VERSION
-from lab.testing.session import tied
+from lab.testing.session import inherited, tied
 
 ROOT = Path(__file__).resolve().parents[2]
 TAG = "1.15.0-gpu"
@@ -89,7 +88,7 @@ def start_process(
     if default:
         words += [f"--model_name={NAME}", "--model_base_path=/models/tensorflow"]
     env = {
-        **os.environ,
+        **inherited(),
         "LAB_ROOTFS": str(root),
         "LAB_POD_IP": "127.0.0.1",
         "LAB_IMAGE_TAG": TAG,

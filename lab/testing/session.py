@@ -38,6 +38,15 @@ def pytest_configure() -> None:
         end_with(int(starter))
 
 
+def inherited() -> dict[str, str]:
+    """A copy of this process's environment, for what a thread starts.
+
+    pytest sets and drops a variable of its own at every step of a test; `dict(os.environ)` in
+    another thread raises KeyError when that falls between its look at the names and at the values.
+    """
+    return {name: value for name in list(os.environ) if (value := os.environ.get(name)) is not None}
+
+
 def tied(*command: str) -> list[str]:
     """The command, killed by the kernel when the thread that starts it has ended (for what watches
     no LAB_OWNER_PID: parts of a lab that a test starts alone).

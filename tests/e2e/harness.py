@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import pathlib
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ from typing import Any
 import httpx
 
 from lab.testing.ports import free_port
+from lab.testing.session import inherited
 from ops.clean_clone import PORTS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -64,7 +64,7 @@ class Lab:
     def env(self) -> dict[str, str]:
         """The environment for commands about this lab."""
         return {
-            **os.environ,
+            **inherited(),
             **{name: str(port) for name, port in self.ports.items()},
             **self.extra,
             "LAB_HOME": str(self.home),

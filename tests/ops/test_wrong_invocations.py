@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from lab.testing.figures import figure
+from lab.testing.session import inherited
 from ops import entry
 from ops.engine.cli import CommandFailed
 from tests.e2e.harness import PORTS, Lab
@@ -91,7 +92,7 @@ class Surroundings:
         runs = self.empty.parent / f"cli-{number}"
         kept = {
             name: value
-            for name, value in os.environ.items()
+            for name, value in inherited().items()
             if not name.startswith(("LAB_", "PROVE_", "ALICLOUD_", "PULUMI_", "SMOKE_"))
         }
         env = kept | {
