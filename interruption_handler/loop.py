@@ -109,7 +109,7 @@ class Loop:
         self._lease.release()
 
     def stop(self) -> None:
-        """End `run` soon. Safe in a signal handler."""
+        """End `run` soon. Any thread may call it, but no signal handler (see `signals`)."""
         self._stopped = True
         self._changed.set()
 

@@ -51,13 +51,13 @@ def main(arguments: list[str]) -> int:
     from interruption_handler.health import serve  # noqa: PLC0415 - see above
     from interruption_handler.kube import Api  # noqa: PLC0415 - see above
     from interruption_handler.loop import Loop  # noqa: PLC0415 - see above
+    from interruption_handler.signals import on_signal  # noqa: PLC0415 - see above
 
     host = os.environ["KUBERNETES_SERVICE_HOST"]
     port = int(os.environ.get("KUBERNETES_SERVICE_PORT") or 443)
     config = Config.read((directory / "settings.json").read_text())
     loop = Loop(Api(host, port, options.account), config, options.identity)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: loop.stop())
+    on_signal((signal.SIGTERM, signal.SIGINT), loop.stop)
     serve(options.address, options.port, loop.ready, loop.healthy)
     loop.run()
     return 0

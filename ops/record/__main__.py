@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from interruption_handler.signals import on_signal
 from ops.record.cloud import cloud_of
 from ops.record.live import Answers, Instances, price_of
 from ops.record.mirror import Mirror, client
@@ -134,8 +135,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    on_signal((signal.SIGTERM, signal.SIGINT), stop.set)
     recorder = Recorder(options.run, json.loads((options.run / "meta.json").read_text()))
     recorder.wait()
     print("recording", flush=True)
