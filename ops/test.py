@@ -64,7 +64,7 @@ PROGRAM = (
         "engine": ("tests/plugins/engine", "tests/cloud"),
         "whole": WHOLE,
     },
-    {"elastic": ("tests/elastic/test_b1_loop.py", "tests/elastic/test_b6_scale_in.py")},
+    {"elastic": ("tests/elastic/test_loop.py",)},
 )
 """What the program promises: what runs side by side, and what is alone after that. The other
 elastic tests take an hour: `make prove` runs them.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 
 class LatencyBySecond:
-    """Writes one line per wall second: {"t", "count", "failed", "late", "p50", "p95", "p99"}; `t`
-    modelled, latencies in wall seconds.
+    """Writes one line per wall second: {"t", "count", "failed", "late", "p50", "p95", "p99"}, and
+    with failed requests "reasons" (how many for which); `t` modelled, latencies in wall seconds.
 
     Failed requests are not late as well, and their times are in no percentile.
     """
@@ -16,18 +17,21 @@ class LatencyBySecond:
     def __init__(self, path: Path, started: float, clock: float, deadline: float) -> None:
         self._file = path.open("a", buffering=1)
         self._started, self._clock, self._deadline = started, clock, deadline
-        self._second, self._good, self._failed = -1, [], 0
+        self._second, self._good = -1, []
+        self._failed: Counter[str] = Counter()
 
-    def add(self, moment: float, seconds: float, failed: bool) -> None:
-        """Counts one answer. `moment`: epoch seconds of its arrival; `seconds`: its latency."""
+    def add(self, moment: float, seconds: float, failure: str | None = None) -> None:
+        """Counts one answer. `moment`: epoch seconds of its arrival; `seconds`: its latency;
+        `failure`: why it is none.
+        """
         second = int(moment - self._started)
         if second > self._second:
             self._write()
             self._second = second
-        if failed:
-            self._failed += 1
-        else:
+        if failure is None:
             self._good.append(seconds)
+        else:
+            self._failed[failure] += 1
 
     def close(self) -> None:
         """Writes the last second's counts and closes the file."""
@@ -36,19 +40,21 @@ class LatencyBySecond:
 
     def _write(self) -> None:
         good = sorted(self._good)
-        if good or self._failed:
+        failed = self._failed.total()
+        if good or failed:
             row = {
                 "t": round(self._second * self._clock, 3),
-                "count": len(good) + self._failed,
-                "failed": self._failed,
+                "count": len(good) + failed,
+                "failed": failed,
                 "late": sum(value > self._deadline for value in good),
                 **{
                     name: round(percentile(good, share), 4)
                     for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
                 },
+                **({"reasons": dict(self._failed)} if failed else {}),
             }
             self._file.write(json.dumps(row) + "\n")
-        self._good, self._failed = [], 0
+        self._good, self._failed = [], Counter()
 
 
 def percentile(ordered: list[float], share: float) -> float:

@@ -7,12 +7,10 @@ that the population's rate does not depend on the answers as long as these take 
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import random
 import time
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -71,22 +69,17 @@ class Shape(LoadTestShape):
 
 
 COUNTS = LatencyBySecond(Path(SPEC["requests"]), SPEC["started"], SPEC["clock"], SPEC["deadline"])
-REASONS: dict[str, int] = defaultdict(int)
 
 
 @events.request.add_listener
 def on_request(response_time: float, exception: Exception | None, response: Any, **_: Any) -> None:
-    """Counts one answer, and the reason when it is an error."""
+    """Counts one answer, with the reason when it is an error."""
     failed = exception is not None or response is None or response.status_code != 200
-    if failed:
-        REASONS[f"{getattr(response, 'status_code', 0)} {exception}"[:120]] += 1
-    COUNTS.add(time.time(), response_time / 1000, failed)
+    reason = f"{getattr(response, 'status_code', 0)} {exception}"[:120] if failed else None
+    COUNTS.add(time.time(), response_time / 1000, reason)
 
 
 @events.quitting.add_listener
 def on_quit(**_: Any) -> None:
-    """Writes the last second's counts, and the reasons of failures to failures.json."""
+    """Writes the last second's counts."""
     COUNTS.close()
-    Path(SPEC["requests"]).with_name("failures.json").write_text(
-        json.dumps(dict(REASONS), indent=1, ensure_ascii=False)
-    )

@@ -43,6 +43,7 @@ def assumptions(run: Run) -> str:
 def lines(run: Run) -> list[tuple[str, str]]:
     """(name, value) of each figure, as the terminal and the page show them."""
     found: dict[str, Any] = figures.summary(run)
+    reasons = figures.failure_reasons(run)
     requests, money, peak = found["requests"], found["cost"], found["peak"]
     share = found["on_demand_share_at_20_nodes"]
     return [
@@ -54,6 +55,7 @@ def lines(run: Run) -> list[tuple[str, str]]:
             "requests",
             f"{requests['count']:.0f}, {requests['failed']:.0f} failed, {requests['late']:.0f} late, {100 * requests['in_time']:.2f} % in time",
         ),
+        *([("failed with", "; ".join(reasons[:3]))] if reasons else []),
         ("worst p99", f"{found['worst_p99_seconds'] * 1000:.0f} ms"),
         ("at the peak", f"{peak['pods']} ready pods, {peak['nodes']} nodes"),
         (

@@ -18,7 +18,7 @@ from tests import turn
 if TYPE_CHECKING:
     from tests.elastic.rig import Rig
 
-CLOCK = int(os.environ.get("ELASTIC_CLOCK", "20"))
+CLOCK = int(os.environ.get("ELASTIC_CLOCK", "10"))
 """Modelled seconds in one wall second."""
 QUIET = 6.0
 FULL = 200.0
@@ -88,32 +88,32 @@ class Live:
                 self.until(at_twenty, 2400)
             self.pause(420)
 
-    def fall(self) -> None:
-        """The load falls within five minutes to what one pod is for, and stays."""
+    def fall(self, within: float = 300) -> None:
+        """The load falls within so many seconds to what one pod is for, and stays."""
         begin = self.now
-        self._load((0, FULL), (begin, FULL), (begin + 300, QUIET), (begin + LONG, QUIET))
+        self._load((0, FULL), (begin, FULL), (begin + within, QUIET), (begin + LONG, QUIET))
         self._high = False
 
-    def settle(self) -> None:
-        """Wait until what came before is over: 20 pods serve, there is no surplus that the handler
-        would still replace, all is calm.
+    def settle(self, pods: int = 20, qps: float = FULL) -> None:
+        """Wait until what came before is over: so many pods serve, there is no surplus that the
+        handler would still replace, all is calm.
         """
         self.until(
             lambda row: (
-                row["capacity_qps"] >= FULL
-                and row["pods"]["ready"] >= 20
+                row["capacity_qps"] >= qps
+                and row["pods"]["ready"] >= pods
                 and row["pods"]["pending"] == 0
             ),
-            1800,
+            max(1800, HANGS),
         )
-        self.until(_mixed, 3600)
+        self.until(_mixed, max(3600, HANGS))
         self.calm()
 
     def calm(self) -> None:
         """Wait until nothing has moved for two minutes: the same pods wanted and ready, nothing
         booting, nothing expiring.
         """
-        self.until(lambda _: self._still(120), 2400)
+        self.until(lambda _: self._still(120), max(2400, HANGS))
 
     def _still(self, seconds: float) -> bool:
         rows = self.run().between(self.now - seconds).samples

@@ -108,13 +108,13 @@ def test_a_file_that_is_no_profile_is_refused_with_what_was_expected(
 
 def test_answers_are_counted_by_the_second_in_which_they_came(tmp_path: Path) -> None:
     counts = LatencyBySecond(tmp_path / "r.jsonl", started=1000.0, clock=10, deadline=1.0)
-    for moment, seconds, failed in (
-        (1000.2, 0.1, False),
-        (1000.9, 1.5, False),
-        (1001.1, 9.0, True),
-        (1003.0, 0.2, False),
+    for moment, seconds, failure in (
+        (1000.2, 0.1, None),
+        (1000.9, 1.5, None),
+        (1001.1, 9.0, "502 Bad Gateway"),
+        (1003.0, 0.2, None),
     ):
-        counts.add(moment, seconds, failed)
+        counts.add(moment, seconds, failure)
     counts.close()
     rows = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
     assert [(row["t"], row["count"], row["failed"], row["late"]) for row in rows] == [
@@ -123,6 +123,7 @@ def test_answers_are_counted_by_the_second_in_which_they_came(tmp_path: Path) ->
         (30, 1, 0, 0),
     ]
     assert rows[0]["p50"] == 1.5 and rows[1]["p99"] == 0.0
+    assert [row.get("reasons") for row in rows] == [None, {"502 Bad Gateway": 1}, None]
 
 
 def test_a_percentile_is_a_value_that_occurred() -> None:
