@@ -58,7 +58,7 @@ WHOLE = tuple(
 )
 PROGRAM = (
     {
-        "program": ("tests/unit", "tests/ops", "tests/plugins/alicloud"),
+        "program": ("tests/unit", "tests/ops"),
         "model": ("tests/plugins/ossmodel", "tests/model"),
         "ends": ENDS,
         "engine": ("tests/plugins/engine", "tests/cloud"),
@@ -72,7 +72,7 @@ elastic tests take an hour: `make prove` runs them.
 LAB = (
     {
         "core": ("lab/tests/core",),
-        "alicloud": ("lab/tests/alicloud",),
+        "alicloud": ("lab/tests/alicloud", "lab/tests/alicloud_plugin"),
         "kubelet": ("lab/tests/kubelet",),
         "serving": ("lab/tests/serving",),
         "toolchain": ("lab/tests/toolchain", "lab/tests/distribution/test_packages.py"),

@@ -46,7 +46,7 @@ ITEMS = {
         "inputs against the tutorial's values, and its 17 defects",
         ("tests/unit/test_tutorial_values.py", "tests/unit/test_tutorial_defects.py"),
     ),
-    "A6": Item("the region receives the recorded calls", ("tests/plugins/alicloud",)),
+    "A6": Item("the region receives the recorded calls", ("lab/tests/alicloud_plugin",)),
     "A7": Item(
         "no-op and refresh are clean; killed at 20 moments of up and of destroy",
         ("tests/e2e/test_up.py", "tests/e2e/test_killed.py"),

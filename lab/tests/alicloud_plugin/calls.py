@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-DATA = Path(__file__).resolve().parents[2] / "data" / "wire"
+DATA = Path(__file__).resolve().parent / "data"
 _HEADERS = re.compile(r"^(content-md5|content-type|x-(acs|oss|log)-.*)$")
 _VOLATILE = {
     "x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256", "x-acs-signature", "x-acs-security-token", "x-oss-date",

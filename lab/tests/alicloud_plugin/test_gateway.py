@@ -7,7 +7,7 @@ from pathlib import Path
 from lab.toolchain.cache import BUILD_ENVIRONMENT
 from lab.toolchain.golang import require_go
 
-_GATEWAY = Path(__file__).resolve().parents[3] / "lab" / "toolchain" / "alicloud" / "ossgateway"
+_GATEWAY = Path(__file__).resolve().parents[2] / "toolchain" / "alicloud" / "ossgateway"
 
 
 def test_the_go_tests_of_the_oss_gateway_pass() -> None:

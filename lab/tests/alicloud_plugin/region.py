@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tests.plugins.alicloud.scenarios import CLUSTER, NODE_POOL, Step
+from lab.tests.alicloud_plugin.scenarios import CLUSTER, NODE_POOL, Step
 
 _CONTROL = "http://10.0.0.2:9090/_lab"
 # between the plugin's first look at a task (after 5 s) and its second (after 8 s), as recorded

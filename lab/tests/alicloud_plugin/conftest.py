@@ -9,7 +9,7 @@ import pytest
 
 from lab import toolchain
 from lab.testing.plugin import CREDENTIALS, Plugin
-from tests.plugins.alicloud.sealed import SCENARIOS, run
+from lab.tests.alicloud_plugin.sealed import SCENARIOS, run
 
 
 @pytest.fixture(scope="session")

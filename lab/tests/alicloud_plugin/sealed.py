@@ -16,11 +16,11 @@ from lab.environment import REGION_IP
 from lab.pki import ensure_lab_ca
 from lab.testing.plugin import CREDENTIALS, Plugin
 from lab.testing.sealed import in_namespaces, names_answered
-from tests.plugins.alicloud.calls import recorded, select
-from tests.plugins.alicloud.region import Region
-from tests.plugins.alicloud.replay import Replay
-from tests.plugins.alicloud.scenarios import Phase, Step, node_pool, ram
-from tests.plugins.alicloud.scenarios_oss import oss
+from lab.tests.alicloud_plugin.calls import recorded, select
+from lab.tests.alicloud_plugin.region import Region
+from lab.tests.alicloud_plugin.replay import Replay
+from lab.tests.alicloud_plugin.scenarios import Phase, Step, node_pool, ram
+from lab.tests.alicloud_plugin.scenarios_oss import oss
 
 SCENARIOS = {"nodepool": node_pool, "ram": ram, "oss": oss}
 _LONGEST_SECONDS = 300
@@ -28,7 +28,7 @@ _LONGEST_SECONDS = 300
 
 def run(name: str, plugin: Path, directory: Path, double: str = "replay") -> list[dict[str, Any]]:
     """The outcome of every step of a scenario: title, step, calls, error, state."""
-    module = "tests.plugins.alicloud.sealed"
+    module = "lab.tests.alicloud_plugin.sealed"
     command = in_namespaces(sys.executable, "-m", module, name, str(plugin), str(directory), double)
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=_LONGEST_SECONDS, check=False

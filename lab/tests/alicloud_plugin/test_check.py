@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from lab.testing.plugin import CREDENTIALS, Plugin
-from tests.plugins.alicloud.scenarios import CLUSTER, NODE_POOL
+from lab.tests.alicloud_plugin.scenarios import CLUSTER, NODE_POOL
 
 POOL = "alicloud:cs/nodePool:NodePool"
 MINIMAL = {

@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from lab.pki import CA
-from tests.plugins.alicloud.calls import identity, parse_body
-from tests.plugins.alicloud.scenarios import Step
+from lab.tests.alicloud_plugin.calls import identity, parse_body
+from lab.tests.alicloud_plugin.scenarios import Step
 
 _OWN_HEADERS = {"content-length", "transfer-encoding", "connection", "date"}
 

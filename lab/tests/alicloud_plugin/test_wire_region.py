@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.plugins.alicloud.calls import comparable, recorded, select
-from tests.plugins.alicloud.scenarios import Step
-from tests.plugins.alicloud.scenarios_oss import DIGESTS
-from tests.plugins.alicloud.sealed import SCENARIOS
+from lab.tests.alicloud_plugin.calls import comparable, recorded, select
+from lab.tests.alicloud_plugin.scenarios import Step
+from lab.tests.alicloud_plugin.scenarios_oss import DIGESTS
+from lab.tests.alicloud_plugin.sealed import SCENARIOS
 
 _STEPS = [
     (name, phase.title, step)

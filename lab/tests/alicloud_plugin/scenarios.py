@@ -1,6 +1,6 @@
 """Which operations on which inputs led to which recorded calls.
 
-The sequence numbers name the calls in `tests/data/wire/*.jsonl`, recorded from the published plugin
+The sequence numbers name the calls in `data/*.jsonl`, recorded from the published plugin
 3.105.0. The engine ran resources side by side there; here they run one after the other, so each
 step names its own calls in their order.
 """

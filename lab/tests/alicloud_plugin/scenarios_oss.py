@@ -5,7 +5,7 @@ import hashlib
 import json
 from typing import Any
 
-from tests.plugins.alicloud.scenarios import BUCKET, Phase, Step
+from lab.tests.alicloud_plugin.scenarios import BUCKET, Phase, Step
 
 _BUCKET_TYPE = "alicloud:oss/bucket:Bucket"
 _OBJECT_TYPE = "alicloud:oss/bucketObject:BucketObject"
