@@ -139,6 +139,8 @@ def _put_in_place(spec: Spec, go: Go, temporary: Path, cost: Cost) -> None:
     own = temporary / f"{spec.name}.d"
     own.mkdir(mode=0o755)
     (temporary / spec.name).rename(own / spec.name)
+    for name in _module(spec).beside:
+        shutil.copyfile(_module(spec).directory / name, own / name)
     cache.write_ready(
         spec, key, own, go.version, cpu_seconds=cost.cpu, nominal_cpu_seconds=cost.nominal
     )

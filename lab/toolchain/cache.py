@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.toolchain.paths import cache_root
-from lab.toolchain.specs import Spec
+from lab.toolchain.specs import GoModule, Spec
 from lab.toolchain.tool import Tool
 
 READY = ".ready"
@@ -55,7 +55,7 @@ def key_of(spec: Spec, go_version: str) -> Key:
     ]
     parts += [platform.system(), platform.machine()]
     digest.update("\0".join(parts).encode())
-    for path in _source_files(spec.module.directory):
+    for path in _source_files(spec.module):
         digest.update(b"\0" + str(path.relative_to(spec.module.directory)).encode() + b"\0")
         digest.update(path.read_bytes())
     inputs = digest.hexdigest()
@@ -63,8 +63,9 @@ def key_of(spec: Spec, go_version: str) -> Key:
     return Key(inputs[:12], whole[:12])
 
 
-def _source_files(directory: Path) -> list[Path]:
-    found = {path for pattern in _SOURCES for path in directory.rglob(pattern)}
+def _source_files(module: GoModule) -> list[Path]:
+    found = {path for pattern in _SOURCES for path in module.directory.rglob(pattern)}
+    found |= {module.directory / name for name in module.beside}
     return sorted(path for path in found if not path.name.endswith("_test.go"))
 
 

@@ -2,11 +2,11 @@
 downloads.
 """
 
-import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from lab.toolchain import published
 from lab.toolchain.progress import Progress
 from lab.toolchain.resolve import ensure
 from lab.toolchain.specs import PULUMI_VERSION, SPECS
@@ -43,12 +43,7 @@ def places(home: Path) -> dict[str, Path]:
 
 def bundled_language_host(pulumi: Tool) -> Tool | None:
     """The language host that a CLI has beside itself, which it prefers to every other."""
-    path = pulumi.path.resolve().parent / _LANGUAGE_HOST
-    return (
-        Tool(_LANGUAGE_HOST, path, pulumi.version, pulumi.origin)
-        if os.access(path, os.X_OK)
-        else None
-    )
+    return published.brought(_LANGUAGE_HOST, pulumi)
 
 
 def describe(tools: Iterable[Tool]) -> str:

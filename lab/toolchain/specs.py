@@ -33,6 +33,10 @@ class GoModule:
     """CPU time of a build of all of the module's tools with an empty Go cache (measured)."""
     packages: int = 500
     """How many packages that compiles, the standard library's included."""
+    beside: tuple[str, ...] = ()
+    """Files of the directory that the tool needs beside itself."""
+    after: str | None = None
+    """Tool that is built first where both are: it compiles most of this one's packages."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ class Spec:
     """Name of the resource plugin that this tool is, for `pulumi plugin install resource
     <plugin>`.
     """
-    repository: Path | None = None
+    brought_by: str | None = None
+    """Tool whose published release has this one beside it."""
     on_path: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -102,7 +107,16 @@ def _all_specs() -> list[Spec]:
         packages=1732,
     )
     quiet = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
-    host = TOOLCHAIN / "language_python" / "pulumi-language-python"
+    language_host = GoModule(
+        TOOLCHAIN / "language_python",
+        ".",
+        needs_gib=1,
+        memory_gib=1,
+        cpu_seconds=60,
+        packages=313,
+        beside=("execute.py",),
+        after="pulumi",
+    )
     alicloud = GoModule(
         TOOLCHAIN / "alicloud", ".", needs_gib=6, memory_gib=5.5, cpu_seconds=850, packages=1858
     )
@@ -122,7 +136,8 @@ def _all_specs() -> list[Spec]:
             "pulumi-language-python",
             PULUMI_VERSION,
             versions.exactly(PULUMI_VERSION),
-            repository=host,
+            module=language_host,
+            brought_by="pulumi",
             on_path=False,
         ),
         _kubernetes("kube-apiserver"),

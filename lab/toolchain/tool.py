@@ -8,7 +8,7 @@ from pathlib import Path
 class Tool:
     """A tool that can be run.
 
-    `origin` is one of "PATH", "plugin install", "built", "wheel", "repository".
+    `origin` is one of "PATH", "plugin install", "built", "wheel", "installer".
     """
 
     name: str

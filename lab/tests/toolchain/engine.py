@@ -2,6 +2,7 @@
 it.
 """
 
+import functools
 import os
 import subprocess
 import sys
@@ -23,17 +24,21 @@ from pulumi.runtime.proto import (
     resource_pb2_grpc,
 )
 
+from lab.toolchain.build import build
+from lab.toolchain.progress import Board
+from lab.toolchain.specs import SPECS
+
 T = TypeVar("T")
 
 FOREVER = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
 """A program that writes its pid and does not end."""
-HOST = (
-    Path(__file__).resolve().parents[3]
-    / "lab"
-    / "toolchain"
-    / "language_python"
-    / "pulumi-language-python"
-)
+
+
+@functools.cache
+def language_host() -> Path:
+    """Path of the lab's own host, whichever one the CLI of this machine may bring."""
+    name = "pulumi-language-python"
+    return build([SPECS[name]], Board(print))[name].path
 
 
 class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
@@ -77,7 +82,9 @@ class Engine(engine_pb2_grpc.EngineServicer):
 class Session:
     """A running language host with its engine."""
 
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, environment: Mapping[str, str] | None = None, directory: Path | None = None
+    ) -> None:
         self.monitor, self.engine = Monitor(), Engine()
         self._server = grpc.server(futures.ThreadPoolExecutor(max_workers=8))
         resource_pb2_grpc.add_ResourceMonitorServicer_to_server(self.monitor, self._server)
@@ -86,11 +93,12 @@ class Session:
         self._server.start()
         settings = {**os.environ, "PULUMI_PYTHON_CMD": sys.executable, **(environment or {})}
         self.process = subprocess.Popen(
-            [HOST, self.address],
+            [language_host(), self.address],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env=settings,
+            cwd=directory,
         )
         assert self.process.stdout is not None
         self._channel = grpc.insecure_channel(f"127.0.0.1:{int(self.process.stdout.readline())}")

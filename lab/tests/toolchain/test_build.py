@@ -335,10 +335,15 @@ def test_the_key_depends_on_pins_sources_flags_and_go_but_not_on_tests(spec: Spe
         file.parent.mkdir(exist_ok=True)
         file.write_text(text)
         keys.add(cached.key_of(spec, "1.26.8").digest)
+    (spec.module.directory / "beside.py").write_text("1\n")
+    beside = replace(spec, module=replace(spec.module, beside=("beside.py",)))
+    keys.add(cached.key_of(beside, "1.26.8").digest)
+    (spec.module.directory / "beside.py").write_text("2\n")
+    keys.add(cached.key_of(beside, "1.26.8").digest)
     before = cached.key_of(spec, "1.26.8")
     (spec.module.directory / "main_test.go").write_text("package main\n")
     assert cached.key_of(spec, "1.26.8") == before
-    assert len(keys) == 6
+    assert len(keys) == 8
 
 
 def test_a_built_tool_is_found_after_go_is_gone(

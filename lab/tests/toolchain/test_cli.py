@@ -12,7 +12,8 @@ import pytest
 
 from lab import toolchain
 from lab.inside import without_logs
-from lab.tests.toolchain.engine import HOST, wait_until
+from lab.tests.toolchain.engine import language_host, wait_until
+from lab.toolchain import plugins
 
 PROGRAM = """
 import pulumi
@@ -66,9 +67,9 @@ class Stack:
         (self.directory / "__main__.py").write_text(PROGRAM)
         (provider / "PulumiPlugin.yaml").write_text("runtime: python\n")
         (provider / "__main__.py").write_text(PROVIDER)
-        host = directory / "home" / "plugins" / "language-python-v3.274.1" / HOST.name
+        host = plugins.places(directory / "home")["pulumi-language-python"]
         host.parent.mkdir(parents=True)
-        host.symlink_to(HOST)
+        host.symlink_to(language_host())
         without_logs(directory / "home")
         self.pulumi = toolchain.ensure(["pulumi"])["pulumi"].path
         self.environment = {

@@ -1,6 +1,7 @@
 """Where a tool is taken from."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -116,9 +117,19 @@ def test_find_never_builds_and_names_the_command(cache: Path, go: Path) -> None:
     assert go.read_text() == ""
 
 
-def test_the_language_host_comes_from_the_repository(cache: Path) -> None:
+def test_the_language_host_is_built_unless_the_cli_brings_one(
+    cache: Path, go: Path, fake: FakeTool
+) -> None:
+    fake("pulumi", "echo v3.300.0")
+    built = ensure(["pulumi-language-python"], lambda _: None)["pulumi-language-python"]
+    assert built.origin == "built"
+    source = SPECS["pulumi-language-python"].module
+    assert source is not None
+    executor = "execute.py"  # the host looks for it beside itself
+    assert built.path.with_name(executor).read_text() == (source.directory / executor).read_text()
+    brought = fake("pulumi-language-python", "exit 0")
     tool = find("pulumi-language-python")
-    assert tool.origin == "repository" and tool.path.name == "pulumi-language-python"
+    assert (tool.path, tool.version, tool.origin) == (brought, "3.300.0", "PATH")
 
 
 def test_the_contract_s_tools_are_all_known() -> None:
@@ -143,6 +154,11 @@ def test_pins_equal_the_modules_and_requirements() -> None:
         for name in ("pulumi", "etcd", "kubernetes", "alicloud")
     }
     assert f"github.com/pulumi/pulumi/pkg/v3 v{SPECS['pulumi'].version}" in mods["pulumi"]
+    assert f"github.com/pulumi/pulumi/sdk/v3 v{SPECS['pulumi'].version}" in mods["pulumi"]
+    # What the CLI has compiled is not compiled again for the language host.
+    host = (root / "lab" / "toolchain" / "language_python" / "go.mod").read_text()
+    pins = re.findall(r"^\t(\S+ v\S+)", host, re.MULTILINE)
+    assert len(pins) > 3 and not [pin for pin in pins if f"\t{pin}" not in mods["pulumi"]]
     assert f"go.etcd.io/etcd/server/v3 v{SPECS['etcd'].version}" in mods["etcd"]
     assert f"k8s.io/kubernetes v{SPECS['kube-apiserver'].version}" in mods["kubernetes"]
     requirements = (root / "requirements.txt").read_text()

@@ -48,7 +48,7 @@ def test_a_plugin_found_later_is_taken_and_that_is_said(home: Path, path: Path) 
 
 
 def test_the_language_host_that_the_cli_brings_is_the_one_shown(home: Path, fake: FakeTool) -> None:
-    assert tools.used(home)["pulumi-language-python"]["origin"] == "repository"
+    assert tools.used(home)["pulumi-language-python"]["origin"] == "built"
     brought = fake("pulumi-language-python", "exit 0")
     assert tools.used(home)["pulumi-language-python"] == {
         "path": str(brought),

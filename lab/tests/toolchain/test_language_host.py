@@ -11,7 +11,15 @@ import pytest
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import language_pb2
 
-from lab.tests.toolchain.engine import FOREVER, HOST, Session, gone, info, pid_of, wait_until
+from lab.tests.toolchain.engine import (
+    FOREVER,
+    Session,
+    gone,
+    info,
+    language_host,
+    pid_of,
+    wait_until,
+)
 
 
 def test_version_is_the_sdks(session: Session) -> None:
@@ -153,6 +161,19 @@ def test_the_host_ends_quietly_and_at_once_when_told(
         wait_until(gone(pid), "the program still runs")
 
 
+def test_a_host_that_is_told_to_end_kills_a_program_that_ignores_the_interrupt(
+    tmp_path: Path,
+) -> None:
+    with Session() as session:
+        session.start(
+            tmp_path, "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + FOREVER
+        )
+        has_ended = gone(pid_of(tmp_path))
+        session.process.terminate()
+        assert session.process.wait(timeout=120) == 0
+        assert has_ended(), "the program outlives its host"
+
+
 def test_a_killed_host_takes_its_program_along(tmp_path: Path) -> None:
     with Session() as session:
         session.start(tmp_path, FOREVER)
@@ -164,7 +185,9 @@ def test_a_killed_host_takes_its_program_along(tmp_path: Path) -> None:
 def test_a_host_ends_when_its_engine_isgone(tmp_path: Path) -> None:
     """The engine is a shell here that starts the host and is killed."""
     shell = subprocess.Popen(
-        ["sh", "-c", f"{HOST} 127.0.0.1:1 & echo $!; wait"], stdout=subprocess.PIPE, text=True
+        ["sh", "-c", f"{language_host()} 127.0.0.1:1 & echo $!; wait"],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert shell.stdout is not None
     host = int(shell.stdout.readline())
@@ -180,7 +203,7 @@ def test_without_the_pulumi_package_the_message_names_the_python(tmp_path: Path)
     bare.chmod(0o755)
     environment = {**os.environ, "PULUMI_PYTHON_CMD": str(bare)}
     done = subprocess.run(
-        [HOST, "127.0.0.1:1"],
+        [language_host(), "127.0.0.1:1"],
         capture_output=True,
         text=True,
         timeout=120,

@@ -177,8 +177,7 @@ def test_where_downloads_work_the_published_plugins_are_used_and_only_the_contro
         tools = ensure(names, lines.append)
         assert {name: tool.origin for name, tool in tools.items()} == {
             "pulumi": "PATH",
-            # that CLI brings its own, which is used: `install_into`
-            "pulumi-language-python": "repository",
+            "pulumi-language-python": "PATH",  # which that CLI brings
             "kube-apiserver": "built",
             "kube-controller-manager": "built",
             "kube-scheduler": "built",
@@ -283,7 +282,7 @@ def test_plugins_are_laid_where_the_cli_looks(all_tools: Path, tmp_path: Path) -
     assert {name: tool.origin for name, tool in tools.items()} == {
         "pulumi-resource-alicloud": "built",
         "pulumi-resource-kubernetes": "built",
-        "pulumi-language-python": "repository",
+        "pulumi-language-python": "built",
     }
     for directory, name in (
         (f"resource-alicloud-v{ALICLOUD.version}", ALICLOUD.name),

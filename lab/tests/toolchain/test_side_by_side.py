@@ -60,6 +60,21 @@ def test_a_tool_that_is_not_among_those_to_come_is_not_waited_for() -> None:
     ) == {"kube-apiserver"}
 
 
+def test_the_language_host_is_built_from_what_the_cli_has_compiled(
+    cache: Path, go: Path, fake: FakeTool
+) -> None:
+    ended = cache.with_name("cli-built")
+    fake(
+        "go",
+        GO.replace(
+            "build)",
+            f'build)\n\tcase "$*" in *cmd/pulumi) sleep 1; echo > {ended} ;; *) [ -e {ended} ] || exit 1 ;; esac',
+        ),
+    )
+    ensure(["pulumi-language-python", "pulumi"], lambda line: None)
+    assert ended.exists()
+
+
 def test_a_failure_ends_the_build_beside_it_and_starts_no_other(
     cache: Path, go: Path, fake: FakeTool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,6 @@
 """Runs a Pulumi program: `execute.py --monitor … --engine … --project … --stack … PROGRAM`.
 
-The host holds the other end of this process's standard input.
+The host (`host.go`) holds the other end of this process's standard input.
 
 Exit status: 0 done; 1 the program gave up (its reason is with the engine); 32 it failed with an
 exception that has been reported; anything else is the program's own.
