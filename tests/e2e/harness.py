@@ -20,6 +20,8 @@ from ops.clean_clone import PORTS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STACK = "local"
+HANG = 1500.0
+"""Seconds; bounds a hang only, on a machine that is twenty times as slow as an idle one."""
 LOOKS = (
     ("pulumi", "preview"), ("pulumi", "stack", "output"), ("pulumi", "stack", "export"),
     ("kubectl", "get"), ("kubectl", "wait"), ("kubectl", "rollout", "status"),
@@ -72,7 +74,7 @@ class Lab:
         }
 
     def python(
-        self, module: str, *arguments: str, timeout: float = 300
+        self, module: str, *arguments: str, timeout: float = HANG
     ) -> subprocess.CompletedProcess[str]:
         """Runs one of the project's commands as a user would."""
         self.settled = False
@@ -90,7 +92,7 @@ class Lab:
     def run(
         self,
         *command: str,
-        timeout: float = 300,
+        timeout: float = HANG,
         check: bool = True,
         env: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
@@ -127,7 +129,7 @@ class Lab:
         )
 
     def pulumi(
-        self, *arguments: str, check: bool = True, timeout: float = 300
+        self, *arguments: str, check: bool = True, timeout: float = HANG
     ) -> subprocess.CompletedProcess[str]:
         """Runs the Pulumi CLI on the program's copy."""
         return self.run("pulumi", *arguments, check=check, timeout=timeout)
@@ -151,7 +153,7 @@ class Lab:
         return self.pulumi("destroy", "--stack", STACK, "--yes", "--skip-preview", check=check)
 
     def teardown(
-        self, *arguments: str, timeout: float = 600
+        self, *arguments: str, timeout: float = HANG
     ) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
         """`make destroy`: how it ended, and its report ({} when it refused)."""
         report = self.home / "teardown.json"
