@@ -58,7 +58,8 @@ WHOLE = tuple(
 )
 PROGRAM = (
     {
-        "program": ("tests/unit", "tests/ops"),
+        "unit": ("tests/unit",),
+        "ops": ("tests/ops",),
         "model": ("tests/plugins/ossmodel", "tests/model"),
         "ends": ENDS,
         "engine": ("tests/plugins/engine", "tests/cloud"),
