@@ -104,7 +104,6 @@ def repository(lab: Lab) -> Lab:
     return lab
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
 def test_the_commands_of_a_page_run(repository: Lab, page: pathlib.Path) -> None:
     for block in blocks(page, "sh"):

@@ -70,7 +70,6 @@ def drift(lab: Lab, path: pathlib.Path, status: int) -> tuple[str, dict[tuple[st
     return done.stdout, {(one["sort"], one["name"]): one for one in json.loads(path.read_text())}
 
 
-@pytest.mark.timeout(600)
 def test_autoscalers_differences_are_told_from_changes_by_hand_and_survive_a_refresh(
     scaled: Lab, tmp_path: pathlib.Path
 ) -> None:

@@ -82,7 +82,6 @@ def run(user: User, commands: list[str]) -> dict[str, str]:
     return shown
 
 
-@pytest.mark.timeout(1800)
 def test_the_readmes_blocks_bring_a_stack_up_with_users_with_a_certificate_with_another_model_and_down_again(
     user: User,
 ) -> None:

@@ -99,7 +99,6 @@ def goes_on(lab: Lab) -> str:
     return again.stderr
 
 
-@pytest.mark.timeout(600)
 def test_killed_while_it_is_installed_and_while_it_is_upgraded_and_after_its_answer_was_lost(
     charted: Lab,
 ) -> None:

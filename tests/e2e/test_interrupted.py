@@ -86,7 +86,6 @@ def locks(lab: Lab) -> list[str]:
     ]
 
 
-@pytest.mark.timeout(300)
 def test_once_ends_cleanly_and_the_same_command_goes_on(changing: Lab) -> None:
     code, said = interrupted(changing, 1)
     assert code != 0 and "Traceback (most recent call last)" not in said.split(ASKED)[0], said
@@ -95,7 +94,6 @@ def test_once_ends_cleanly_and_the_same_command_goes_on(changing: Lab) -> None:
     goes_on(changing)
 
 
-@pytest.mark.timeout(300)
 def test_twice_ends_at_once_and_the_next_run_takes_up_what_was_under_way(changing: Lab) -> None:
     code, said = interrupted(changing, 2)
     assert code != 0, said

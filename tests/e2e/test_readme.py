@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from tests.e2e.documents import commands, typed
 from tests.e2e.harness import ROOT, Lab
 
@@ -30,7 +28,6 @@ def test_every_make_target_of_the_readme_exists() -> None:
     assert used and used <= targets
 
 
-@pytest.mark.timeout(900)
 def test_the_readmes_lab_commands_run(lab: Lab) -> None:
     """Those that a page under docs/ has run in this lab are not run again (`make prove ITEM=A11`
     runs them all, in this order).

@@ -59,7 +59,6 @@ def full(deployed: Lab) -> Iterator[Lab]:
     deployed.run("kubectl", "delete", "quota", QUOTA, "-n", NAMESPACE, "--ignore-not-found")
 
 
-@pytest.mark.timeout(900)
 def test_an_interrupted_wait_for_pods_is_still_to_do_and_the_same_command_goes_on(
     full: Lab,
 ) -> None:
@@ -105,7 +104,6 @@ def still_to_do(lab: Lab) -> dict[str, str]:
     }
 
 
-@pytest.mark.timeout(900)
 def test_a_volume_is_replaced_after_the_pods_have_moved_and_no_pod_is_ever_without_one(
     deployed: Lab,
 ) -> None:

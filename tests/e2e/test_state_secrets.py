@@ -70,7 +70,6 @@ def texts(lab: Lab) -> dict[str, str]:
     return found
 
 
-@pytest.mark.timeout(600)
 def test_no_secret_stands_in_clear_in_the_state(private: tuple[Lab, dict[str, str]]) -> None:
     lab, secrets = private
     kept = texts(lab)

@@ -6,8 +6,6 @@ import re
 import subprocess
 import sys
 
-import pytest
-
 from lab.testing.figures import figure, measure
 from ops.engine.cli import ROOT, environment
 from tests.elastic.labs import Labs
@@ -19,7 +17,6 @@ a run records what was answered.
 """
 
 
-@pytest.mark.timeout(1800)
 def test_the_planner_says_what_the_lab_does_within_its_bounds(labs: Labs) -> None:
     half = FULL / 2
     points = (

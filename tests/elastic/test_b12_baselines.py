@@ -24,7 +24,6 @@ ON_DEMAND: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.timeout(1800)
 def test_without_the_handler_the_same_loss_is_noticed(labs: Labs) -> None:
     with labs.fresh(NOBODY).full("stock-hpa") as live:
         told = live.now
@@ -42,7 +41,6 @@ def test_without_the_handler_the_same_loss_is_noticed(labs: Labs) -> None:
     assert short > 0 or found["failed"] > 0
 
 
-@pytest.mark.timeout(1800)
 def test_a_fleet_on_demand_saves_nothing(labs: Labs) -> None:
     with labs.fresh(ON_DEMAND).full("on-demand") as live:
         begin = live.now
@@ -53,7 +51,6 @@ def test_a_fleet_on_demand_saves_nothing(labs: Labs) -> None:
     assert money["saving"] == pytest.approx(0, abs=1e-6)
 
 
-@pytest.mark.timeout(1800)
 def test_a_static_fleet_is_paid_for_its_peak_while_there_is_work_for_one_pod(labs: Labs) -> None:
     static = {**ON_DEMAND, "autoscaler": {"minReplicas": 20}}
     with labs.fresh(static).load("static", (0, QUIET), (LONG, QUIET)) as live:

@@ -4,14 +4,11 @@ costs nobody a request.
 
 from __future__ import annotations
 
-import pytest
-
 from lab.testing.figures import figure, measure
 from ops.report import figures
 from tests.elastic.live import CLOCK, FULL, Live
 
 
-@pytest.mark.timeout(1800)
 def test_the_loop_closes_and_the_loss_of_all_preemptible_nodes_goes_unnoticed(peak: Live) -> None:
     steady = peak.now - 120
     low, high = figures.share(peak.run().between(steady).samples, 20) or (0.0, 1.0)

@@ -11,7 +11,6 @@ from ops.report import figures
 from tests.elastic.live import FULL, Live
 
 
-@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("notice", "bound"), [(120, 0.985), (0, 0.965)])
 def test_a_loss_with_less_notice_costs_no_more_than_its_share_of_the_hour(
     peak: Live, notice: int, bound: float

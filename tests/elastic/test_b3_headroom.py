@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from lab.testing.figures import measure
 from ops.report import figures
 from tests.elastic.labs import Labs
@@ -14,7 +12,6 @@ WARM = 3
 STEP = 600.0
 
 
-@pytest.mark.timeout(1800)
 def test_a_step_within_the_headroom_waits_for_the_model_only(labs: Labs) -> None:
     points = ((0, QUIET), (60, 24), (STEP, 48), (2 * STEP, 48))
     with labs.fresh({"headroom": {"nodes": WARM}}, model_load=LOAD).load(

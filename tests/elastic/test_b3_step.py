@@ -12,8 +12,6 @@ import math
 import statistics
 from typing import Any
 
-import pytest
-
 from lab.testing.figures import measure
 from ops.cloud.resources import epoch_seconds
 from ops.report import figures
@@ -29,7 +27,6 @@ LAST = 580.0
 """Seconds of a step that are looked at."""
 
 
-@pytest.mark.timeout(1800)
 def test_full_capacity_is_there_soon_after_the_new_nodes_are(labs: Labs) -> None:
     rig = labs.fresh(model_load=LOAD)
     with rig.load("step", (0, QUIET), (100, 22), *STEPS.items(), (2600, 180), steps=True) as live:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from lab.testing.figures import measure
 from ops.report import figures
 from tests.elastic.live import Live
 
 
-@pytest.mark.timeout(1800)
 def test_missing_nodes_are_bought_on_demand_and_the_mix_returns_with_the_stock(peak: Live) -> None:
     told = peak.now
     peak.rig.market(stock=[{"market": "spot", "count": 0}])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from lab.testing.figures import measure
 from ops.report import figures
 from tests.elastic.live import Live
@@ -12,7 +10,6 @@ STEP = 60.0
 """Seconds of one period of the HPA's policies for growing."""
 
 
-@pytest.mark.timeout(1800)
 def test_an_outage_at_the_peak_takes_no_pod_away_and_garbage_moves_one_step_at_most(
     peak: Live,
 ) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from lab.testing.figures import figure, measure
 from ops.report import figures
 from tests.elastic.live import CLOCK, Live
 
 
-@pytest.mark.timeout(1800)
 def test_scale_in_to_one_pod_fails_no_request(peak: Live) -> None:
     began, most = peak.now, peak.row()
     peak.fall()

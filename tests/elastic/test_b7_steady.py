@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import pytest
-
 from lab.testing.figures import measure
 from ops.report import figures
 from tests.elastic.labs import Labs
@@ -20,7 +18,6 @@ hold so few of them that counting noise alone moves pods. 60 s at x10 hold 6 s o
 """
 
 
-@pytest.mark.timeout(1800)
 def test_steady_load_does_not_swing_and_half_of_it_is_soon_paid_for(labs: Labs) -> None:
     half = FULL / 2
     with labs.fresh(WINDOW).load(

@@ -8,13 +8,10 @@ import json
 import subprocess
 import sys
 
-import pytest
-
 from lab.testing.figures import figure
 from tests.e2e.harness import ROOT
 
 
-@pytest.mark.timeout(1800)
 def test_preview_and_upload_keep_their_ratios() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "ops.bench", "--full", "--json"],

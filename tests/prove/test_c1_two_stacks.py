@@ -56,7 +56,6 @@ def answers(lab: Lab, stack: str) -> int:
         return client.post(url, json=body).status_code
 
 
-@pytest.mark.timeout(1500)
 def test_two_stacks_side_by_side(lab: Lab) -> None:
     begun = time.monotonic()
     up(lab, STACK)

@@ -53,7 +53,6 @@ def lab(tmp_path: pathlib.Path) -> Iterator[Lab]:
     made.python("lab", "down")
 
 
-@pytest.mark.timeout(1500)
 def test_from_nothing_to_a_prediction_and_down_to_nothing(lab: Lab) -> None:
     begun = time.monotonic()
     lab.pulumi("up", "--stack", STACK, "--yes", "--skip-preview", timeout=900)

@@ -225,7 +225,6 @@ def goes_on_after_a_kill(lab: Lab, case: tuple[str, bool]) -> bool:
     return killed
 
 
-@pytest.mark.timeout(1800)
 def test_what_is_to_stay_stays_and_the_next_up_finds_it(lab: Lab) -> None:
     lab.up()
     objects = lab.region("resources")["resources"]["object_version"]
@@ -279,7 +278,6 @@ def api_server(lab: Lab) -> int:
     return pid
 
 
-@pytest.mark.timeout(1800)
 def test_a_cluster_that_hangs_is_said_to_and_gone_on_without_only_by_the_flag(lab: Lab) -> None:
     lab.up()
     hanging = api_server(lab)

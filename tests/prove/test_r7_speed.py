@@ -33,7 +33,6 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         lab.python("lab", "down")
 
 
-@pytest.mark.timeout(1800)
 def test_a_warm_up_and_a_second_one(tmp_path_factory: pytest.TempPathFactory) -> None:
     lab = Lab.create(tmp_path_factory.mktemp("warm"))
     took = []
@@ -70,7 +69,6 @@ def figures_of(lab: Lab, option: str) -> dict[str, float]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.timeout(1800)
 def test_the_daily_commands_cost_little_more_than_the_plain_cli(bench: Lab) -> None:
     measured = figures_of(bench, "--daily")
     bounds = {

@@ -27,7 +27,6 @@ from lab.testing.figures import figure
 from lab.testing.lab import ROOT, Lab
 from lab.tests.core.test_ingress_annotations import VERDICTS, nginx
 
-pytestmark = pytest.mark.timeout(300)
 SPACE, BACKEND, DEAD = "ingress", "10.244.250.1", "10.244.250.2"
 MIB = 1 << 20
 SNIPPETS = (

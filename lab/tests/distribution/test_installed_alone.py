@@ -18,7 +18,6 @@ from lab.testing.ports import free_ports
 
 LAB = pathlib.Path(__file__).resolve().parents[2]
 UV = pathlib.Path(sys.prefix) / "bin" / "uv"
-pytestmark = pytest.mark.timeout(1800)
 
 
 def run(*command: str | pathlib.Path, cwd: pathlib.Path, env: dict[str, str] | None = None) -> str:

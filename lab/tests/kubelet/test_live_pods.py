@@ -16,7 +16,6 @@ from lab.testing.models import GOOD
 from lab.tests.kubelet import live
 from lab.tests.kubelet.cloud_change import BUCKET, SUBJECT
 
-pytestmark = pytest.mark.timeout(300)
 POD_GC_SECONDS = 80.0
 """The pod garbage collector looks every 20 s, lets a vanished node rest for 40 s, and acts at its
 next look (its published constants).
