@@ -23,7 +23,25 @@ from lab.tests.alicloud_plugin.scenarios import Phase, Step, node_pool, ram
 from lab.tests.alicloud_plugin.scenarios_oss import oss
 
 SCENARIOS = {"nodepool": node_pool, "ram": ram, "oss": oss}
+STEPS = [
+    (name, phase.title, step)
+    for name, scenario in SCENARIOS.items()
+    for phase in scenario()
+    for step in phase.steps
+]
+"""Every step of every scenario, with the scenario's name and its phase's title."""
 _LONGEST_SECONDS = 300
+
+
+def outcome_of(
+    outcomes: dict[str, list[dict[str, Any]]], name: str, title: str, step: Step
+) -> dict[str, Any]:
+    """One step's outcome among those of all scenarios."""
+    return next(
+        item
+        for item in outcomes[name]
+        if (item["phase"], item["do"], item["name"]) == (title, step.do, step.name)
+    )
 
 
 def run(name: str, plugin: Path, directory: Path, double: str = "replay") -> list[dict[str, Any]]:

@@ -9,35 +9,18 @@ import pytest
 from lab.tests.alicloud_plugin.calls import comparable, recorded, select
 from lab.tests.alicloud_plugin.scenarios import Step
 from lab.tests.alicloud_plugin.scenarios_oss import DIGESTS
-from lab.tests.alicloud_plugin.sealed import SCENARIOS
-
-_STEPS = [
-    (name, phase.title, step)
-    for name, scenario in SCENARIOS.items()
-    for phase in scenario()
-    for step in phase.steps
-]
-
-
-def _outcome(
-    outcomes: dict[str, list[dict[str, Any]]], name: str, title: str, step: Step
-) -> dict[str, Any]:
-    return next(
-        item
-        for item in outcomes[name]
-        if (item["phase"], item["do"], item["name"]) == (title, step.do, step.name)
-    )
+from lab.tests.alicloud_plugin.sealed import SCENARIOS, STEPS, outcome_of
 
 
 @pytest.mark.parametrize(
     ("name", "title", "step"),
-    _STEPS,
-    ids=[f"{name}-{title}-{step.do}-{step.name}" for name, title, step in _STEPS],
+    STEPS,
+    ids=[f"{name}-{title}-{step.do}-{step.name}" for name, title, step in STEPS],
 )
 def test_calls_equal_the_recorded_ones(
     outcomes: dict[str, list[dict[str, Any]]], name: str, title: str, step: Step
 ) -> None:
-    outcome = _outcome(outcomes, name, title, step)
+    outcome = outcome_of(outcomes, name, title, step)
     assert [comparable(call) for call in outcome["calls"]] == [
         comparable(call) for call in select(recorded(name, DIGESTS), step.calls)
     ]

@@ -12,15 +12,9 @@ import pytest
 from lab.tests.alicloud_plugin.calls import comparable, recorded, select
 from lab.tests.alicloud_plugin.scenarios import Step
 from lab.tests.alicloud_plugin.scenarios_oss import DIGESTS
-from lab.tests.alicloud_plugin.sealed import SCENARIOS
+from lab.tests.alicloud_plugin.sealed import STEPS, outcome_of
 
-_STEPS = [
-    (name, phase.title, step)
-    for name, scenario in SCENARIOS.items()
-    for phase in scenario()
-    for step in phase.steps
-    if not step.staged
-]
+_STEPS = [(name, title, step) for name, title, step in STEPS if not step.staged]
 _IDS = ((r"\bnp[0-9a-f]{30}\b", "<pool>"), (r"\bT-[0-9a-f]+\b", "<task>"))
 
 
@@ -44,11 +38,7 @@ def _without_ids(calls: list[dict[str, Any]]) -> Any:
 def test_calls_equal_the_recorded_ones(
     received: dict[str, list[dict[str, Any]]], name: str, title: str, step: Step
 ) -> None:
-    outcome = next(
-        item
-        for item in received[name]
-        if (item["phase"], item["do"], item["name"]) == (title, step.do, step.name)
-    )
+    outcome = outcome_of(received, name, title, step)
     assert outcome["error"] == ""
     assert _without_ids(outcome["calls"]) == _without_ids(
         select(recorded(name, DIGESTS), step.calls)
