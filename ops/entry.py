@@ -9,11 +9,13 @@ docs/operations.md lists the statuses.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
 import sys
-from types import TracebackType
+from collections.abc import Callable
+from types import FrameType, TracebackType
 
 FAILED, INTERRUPTED, PIPE_CLOSED, TERMINATED = 1, 130, 141, 143
 COMPLETE = (
@@ -41,10 +43,21 @@ class Terminated(KeyboardInterrupt):
 
 
 def guard() -> None:
-    """Installs the exception hook and, unless one is set, the SIGTERM handler."""
+    """Installs the exception hook and, unless one is set, the SIGTERM handler.
+
+    The interpreter gives signals their default effect back while it ends. One that comes then (a
+    second Ctrl-C, a supervisor that asks again) would kill the command and take the place of its
+    status, so from there on none is heard.
+    """
     sys.excepthook = _end
+    atexit.register(_on_interrupt, signal.SIG_IGN)
     if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _terminate)
+
+
+def _on_interrupt(action: signal.Handlers | Callable[[int, FrameType | None], object]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, action)
 
 
 def _terminate(*_: object) -> None:
@@ -62,7 +75,10 @@ def _terminate(*_: object) -> None:
 
 
 def _end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """sys.excepthook. A SystemExit raised here sets the exit status."""
+    """sys.excepthook. A SystemExit raised here sets the exit status, which stands: who interrupts
+    once more gets the whole message, and does not wait for threads.
+    """
+    _on_interrupt(signal.SIG_IGN)
     text, status = message(error)
     if text is None:
         sys.__excepthook__(kind, error, trace)
@@ -70,6 +86,7 @@ def _end(kind: type[BaseException], error: BaseException, trace: TracebackType |
             "error: this is a fault of the project, not of yours; what was done before it is kept",
             file=sys.stderr,
         )
+        _on_interrupt(lambda *_: os._exit(FAILED))
         raise SystemExit(FAILED)
     if (
         status == PIPE_CLOSED
@@ -77,6 +94,7 @@ def _end(kind: type[BaseException], error: BaseException, trace: TracebackType |
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     if text:
         print(text, file=sys.stderr, flush=True)
+    _on_interrupt(lambda *_: os._exit(status))
     raise SystemExit(status)
 
 

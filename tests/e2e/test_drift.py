@@ -31,11 +31,11 @@ def scaled(lab: Lab) -> Iterator[Lab]:
             "--all",
             *IN,
             "--for=condition=ScalingActive=false",
-            "--timeout=60s",
+            "--timeout=1500s",
         )
         more = sizes(lab)[1] + 1
         lab.run("kubectl", "scale", "deployment", name, *IN, f"--replicas={more}")
-        lab.run("kubectl", "rollout", "status", "deployment", name, *IN, "--timeout=120s")
+        lab.run("kubectl", "rollout", "status", "deployment", name, *IN, "--timeout=1500s")
         yield lab
     finally:
         lab.python("lab", "metrics", "normal")
@@ -47,7 +47,7 @@ def scaled(lab: Lab) -> Iterator[Lab]:
             name,
             *IN,
             "--for=jsonpath={.status.replicas}=1",
-            "--timeout=60s",
+            "--timeout=1500s",
         )
 
 

@@ -76,14 +76,14 @@ def deployment(lab: Lab) -> dict[str, Any]:
 def killed(lab: Lab, when: Callable[[dict[int, str]], bool]) -> None:
     """An up whose engine and plugins are killed (-9) as soon as Helm's records are so."""
     process = lab.popen("pulumi", "up", "--stack", STACK, "--yes", "--skip-preview")
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 1500
     while not when(records(lab)):
         assert process.poll() is None and time.monotonic() < deadline, process.communicate(
-            timeout=60
+            timeout=1500
         )[0]
     lab.run("pkill", "-KILL", "-x", "pulumi", check=False)
     lab.run("pkill", "-KILL", "-f", "/pulumi-resource-kubernetes", check=False)
-    process.wait(timeout=60)
+    process.wait(timeout=1500)
 
 
 def goes_on(lab: Lab) -> str:

@@ -52,7 +52,7 @@ def next_pod_fails_with(lab: Lab, reason: str, cause: str, cpu: str) -> None:
     lab.config("server.readySeconds", "30")
     lab.config("server.cpu", cpu)
     try:
-        failed = lab.python("ops.up", timeout=200)
+        failed = lab.python("ops.up", timeout=1500)
         assert failed.returncode != 0, failed.stdout + failed.stderr
         last = (failed.stdout + failed.stderr).split("What the cluster says:")[-1]
         assert reason in last and cause in last and "    do: " in last, (

@@ -45,7 +45,7 @@ def interrupted(lab: Lab, times: int) -> tuple[int, str]:
         said.append(_until(process, lambda line: ASKED in line))
         os.killpg(process.pid, signal.SIGINT)
     said.append(process.stdout.read())
-    return process.wait(timeout=60), "".join(said)
+    return process.wait(timeout=1500), "".join(said)
 
 
 def _until(process: subprocess.Popen[str], wanted: Callable[[str], bool]) -> str:
@@ -56,7 +56,7 @@ def _until(process: subprocess.Popen[str], wanted: Callable[[str], bool]) -> str
         lines.append(line)
         if wanted(line):
             return "".join(lines)
-    raise AssertionError(f"ended before that with {process.wait(timeout=120)}\n{''.join(lines)}")
+    raise AssertionError(f"ended before that with {process.wait(timeout=1500)}\n{''.join(lines)}")
 
 
 def pending(lab: Lab) -> list[str]:

@@ -73,7 +73,7 @@ def kill_during(lab: Lab, command: str, after: int, seconds: float) -> bool:
         if process.poll() is not None:
             return False
         lab.run("pkill", "-KILL", "-x", "pulumi", check=False)
-        process.wait(timeout=120)
+        process.wait(timeout=1500)
         return True
 
 

@@ -61,7 +61,7 @@ def test_deleting_the_stored_copy_breaks_the_next_pod_not_the_running_one(deploy
             "inference",
             pod["metadata"]["name"],
             "--wait=true",
-            "--timeout=60s",
+            "--timeout=1500s",
         )
         waited = deployed.run(
             "kubectl",
@@ -83,7 +83,14 @@ def test_deleting_the_stored_copy_breaks_the_next_pod_not_the_running_one(deploy
         ]
         repaired = deployed.up("--refresh", "--target", model)
         deployed.run(
-            "kubectl", "delete", "pods", "--all", "-n", "inference", "--wait=true", "--timeout=60s"
+            "kubectl",
+            "delete",
+            "pods",
+            "--all",
+            "-n",
+            "inference",
+            "--wait=true",
+            "--timeout=1500s",
         )
     assert "~ 1 updated" in repaired.stdout
     deployed.run(
@@ -94,6 +101,6 @@ def test_deleting_the_stored_copy_breaks_the_next_pod_not_the_running_one(deploy
         deployed.outputs()["deployment"],
         "-n",
         "inference",
-        "--timeout=60s",
+        "--timeout=1500s",
     )
     answer(deployed)

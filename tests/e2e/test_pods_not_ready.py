@@ -35,7 +35,7 @@ def broken(deployed: Lab) -> Iterator[Lab]:
 
 def last_screen(lab: Lab) -> str:
     """What a failed `make up` ends with."""
-    done = lab.python("ops.up", timeout=300)
+    done = lab.python("ops.up", timeout=1500)
     shown = done.stdout + done.stderr
     assert done.returncode != 0, shown
     assert (
@@ -80,7 +80,7 @@ def test_a_wrong_setting_is_named(
 
 def test_a_pod_larger_than_any_node_is_refused_before_anything_starts(broken: Lab) -> None:
     broken.config("server.cpu", "64")
-    done = broken.python("ops.up", timeout=300)
+    done = broken.python("ops.up", timeout=1500)
     shown = done.stdout + done.stderr
     assert done.returncode != 0 and "What the cluster says:" not in shown, shown
     assert (

@@ -193,7 +193,7 @@ def watched(lab: Lab) -> Iterator[Seen]:
                     f"{name}: {claim}" for name, claim in missing.items() if name in still
                 ]
             seen.claims.append({claim_of(pod) for pod in pods})
-            status = lab.http("/v1/models/chnsenticorp", timeout=30).status_code
+            status = lab.http("/v1/models/chnsenticorp", timeout=1500).status_code
             seen.refused += [status] if status != 200 else []
             seen.looks += 1
 

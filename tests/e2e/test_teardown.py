@@ -159,6 +159,6 @@ def remove(lab: Lab, left: list[dict[str, str]], planted: dict[str, str]) -> Non
     """
     for one in left:
         if one["remove"].startswith("kubectl "):
-            lab.run("bash", "-c", f"{one['remove']} --wait=true --timeout=60s")
+            lab.run("bash", "-c", f"{one['remove']} --wait=true --timeout=1500s")
     (lab.home / "planted.json").write_text(json.dumps(planted))
     lab.run("bash", "-c", f"{sys.executable} -m tests.remains remove < {lab.home / 'planted.json'}")

@@ -82,5 +82,5 @@ def test_the_horizontal_pod_autoscaler_reads_the_ingress_metric(deployed: Lab) -
         "-n",
         "inference",
         "--for=condition=ScalingActive",
-        "--timeout=90s",
+        "--timeout=1500s",
     )

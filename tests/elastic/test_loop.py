@@ -30,9 +30,17 @@ NOTICE = 300
 def test_load_moves_the_pool_and_the_loss_of_all_preemptible_nodes_goes_unnoticed(
     tmp_path: pathlib.Path,
 ) -> None:
-    least = {"autoscaler": {"minReplicas": LEAST}}
+    # the way back is not measured: shorter waits than prod's, which B1 has
+    changes = {
+        "nodeScaler": {"scaleDownDelay": "2m"},
+        "autoscaler": {
+            "minReplicas": LEAST,
+            "scaleDownSeconds": 100 // CLOCK,
+            "scaleDownPeriodSeconds": max(1, 100 // CLOCK),
+        },
+    }
     rise = ((0, QUIET), (60, QUIET), (360, LOAD), (LONG, LOAD))
-    with deployed(tmp_path, least, AVERAGE) as rig, rig.load("loop", *rise) as live:
+    with deployed(tmp_path, changes, AVERAGE) as rig, rig.load("loop", *rise) as live:
         live.until(lambda row: row["pods"]["ready"] >= PODS, HANGS)
         live.settle(PODS, LOAD)
         turn.wait()  # nothing was measured of the way up: other tests may slow it

@@ -89,7 +89,7 @@ def test_what_is_made_is_told_while_the_run_goes_on(tmp_path: pathlib.Path) -> N
         assert not told.wait(1), "a line that is not whole yet"
         file.write(line("create", POOL)[30:])
         file.flush()
-        assert told.wait(60)
+        assert told.wait(1500)
     assert seen == [POOL]
 
 

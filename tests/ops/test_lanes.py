@@ -21,7 +21,7 @@ import signal, subprocess
 def test_what_a_test_starts_can_be_interrupted():
     started = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
     started.send_signal(signal.SIGINT)
-    assert started.wait(60) == -signal.SIGINT
+    assert started.wait(1500) == -signal.SIGINT
 """
 
 
@@ -49,7 +49,7 @@ def test_what_tests_start_can_be_interrupted_where_a_shell_has_told_us_to_ignore
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1500,
         check=False,
     )
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
@@ -59,7 +59,7 @@ FIRST = """
 import pathlib, time
 
 def test_it_ends_when_what_follows_has_begun():
-    until = time.monotonic() + 300
+    until = time.monotonic() + 1500
     while not pathlib.Path({begun!r}).exists():
         assert time.monotonic() < until
         time.sleep(0.1)

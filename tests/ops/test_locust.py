@@ -80,11 +80,11 @@ def test_load_follows_its_order_as_it_is_changed_and_says_who_asks(
     monkeypatch.setenv("EI_PASSWORD", "secret")
     session = run_of(tmp_path, clock=10)
     process = session.load(steady(30, 36000), endpoint, begun=session.meta["started"])
-    end = time.monotonic() + 300
+    end = time.monotonic() + 1500
     while len(Endpoint.seen) < 60 and time.monotonic() < end:
         time.sleep(0.1)
     session.change(Profile("short", ((0.0, 30.0), (1.0, 30.0))))
-    assert process.wait(timeout=120) == 0, (tmp_path / "locust.log").read_text()
+    assert process.wait(timeout=1500) == 0, (tmp_path / "locust.log").read_text()
     rows = [json.loads(line) for line in (tmp_path / "requests.jsonl").read_text().splitlines()]
     assert (
         len(Endpoint.seen) >= 60
@@ -105,17 +105,17 @@ def test_the_web_page_is_there_while_the_load_runs_and_goes_with_it(
 
     def asked() -> bytes:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        return opener.open(f"http://127.0.0.1:{sessions.WEB_PORT}/", timeout=60).read()
+        return opener.open(f"http://127.0.0.1:{sessions.WEB_PORT}/", timeout=1500).read()
 
     session = run_of(tmp_path, clock=1)
     process = session.load(steady(10, 3600), endpoint, web=True)
-    page, end = b"", time.monotonic() + 300
+    page, end = b"", time.monotonic() + 1500
     while b"Locust" not in page or len(Endpoint.seen) < 10:
         assert process.poll() is None and time.monotonic() < end, "no page, or no load"
         with contextlib.suppress(OSError):  # not yet there
             page = asked()
         time.sleep(0.1)
     session.change(Profile("short", ((0.0, 10.0), (1.0, 10.0))))
-    assert process.wait(timeout=300) == 0, (tmp_path / "locust.log").read_text()
+    assert process.wait(timeout=1500) == 0, (tmp_path / "locust.log").read_text()
     with pytest.raises(OSError):
         asked()

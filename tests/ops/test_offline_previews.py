@@ -35,7 +35,7 @@ def sealed(tree: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = f'ip link set lo up && exec "$0" -m ops.preview --offline {" ".join(arguments)}'
     return subprocess.run(
         [*SEALED, "sh", "-c", command, sys.executable], cwd=tree.program, env={**kept, "PYTHONPATH": str(tree.program)},
-        capture_output=True, text=True, timeout=300, check=False,
+        capture_output=True, text=True, timeout=1500, check=False,
     )  # fmt: skip
 
 

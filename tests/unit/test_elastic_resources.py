@@ -160,7 +160,7 @@ def test_the_code_starts_from_its_directory_alone_with_the_standard_library(tmp_
         command,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=1500,
         env={"KUBERNETES_SERVICE_HOST": "127.0.0.1"},
         check=False,
     )

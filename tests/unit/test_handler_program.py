@@ -25,7 +25,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.unit.program import ROOT, run
 
-HANG = 120
+HANG = 1500
 """Seconds after which a handler that does nothing counts as hung."""
 NODE = {
     "metadata": {"name": "n1", "resourceVersion": "1", "creationTimestamp": "2027-01-15T08:00:00Z"},

@@ -39,7 +39,7 @@ def pulumi(
 ) -> subprocess.CompletedProcess[str]:
     """The CLI with its state in the bucket; `more` are variables."""
     command = f'{KEYS}="{url}" {more}; exec pulumi "$@" --non-interactive --color never'
-    return region.lab.run("sh", "-c", command, "pulumi", *words, check=False, timeout=120)
+    return region.lab.run("sh", "-c", command, "pulumi", *words, check=False, timeout=1500)
 
 
 @pytest.fixture(scope="module")

@@ -102,14 +102,14 @@ class Cloud:
             {"Content-Type": "application/json"},
         )
         request = urllib.request.Request(url, data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=120) as answer:
+        with urllib.request.urlopen(request, timeout=1500) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 
     def close(self) -> None:
         """Stop the region."""
         self._process.terminate()
-        self._process.wait(120)
+        self._process.wait(1500)
         self._log.close()
         if self._process.stdout:
             self._process.stdout.close()

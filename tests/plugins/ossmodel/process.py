@@ -181,7 +181,7 @@ class Plugin:
         self.channel.close()
         if self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(120)
+            self.process.wait(1500)
         self._server.stop(None)
         self.errors.close()
         if self.process.stdout:
