@@ -106,8 +106,7 @@ class Live:
             ),
             max(1800, HANGS),
         )
-        self.until(_mixed, max(3600, HANGS))
-        self.calm()
+        self.until(lambda row: _mixed(row) and self._still(120), max(3600, HANGS))
 
     def calm(self) -> None:
         """Wait until nothing has moved for two minutes: the same pods wanted and ready, nothing

@@ -19,9 +19,12 @@ from tests import turn
 from tests.elastic.live import CLOCK, HANGS, LONG, MIX, QUIET
 from tests.elastic.rig import deployed
 
-LEAST, PODS = 3, 8
-LOAD = 10.5 * PODS
-"""Requests per second for 8 pods of 10 each: half a pod more, so that chance does not let 7 be."""
+LEAST, PODS, TARGET = 3, 8, 5
+LOAD = (TARGET + 0.25) * PODS
+"""Requests per second for 8 pods of 5 each: almost half a pod more, so that chance does not let 7
+be. Half of B1's target: the load waits beside other tests for its turn, and takes its processor
+time from them.
+"""
 AVERAGE = {"instance_starting": 146.0, "model_load": 40.0}
 NOTICE = 300
 
@@ -30,12 +33,13 @@ NOTICE = 300
 def test_load_moves_the_pool_and_the_loss_of_all_preemptible_nodes_goes_unnoticed(
     tmp_path: pathlib.Path,
 ) -> None:
-    # the way back is not measured: shorter waits than prod's, which B1 has
+    # Nothing is measured of the way back: shorter waits than prod's, which B1 has. The
+    # stabilization window stays: without it chance moves the pods at rest.
     changes = {
         "nodeScaler": {"scaleDownDelay": "2m"},
         "autoscaler": {
             "minReplicas": LEAST,
-            "scaleDownSeconds": 100 // CLOCK,
+            "targetQps": TARGET,
             "scaleDownPeriodSeconds": max(1, 100 // CLOCK),
         },
     }
@@ -51,6 +55,7 @@ def test_load_moves_the_pool_and_the_loss_of_all_preemptible_nodes_goes_unnotice
         lost = live.reclaim(notice=NOTICE)
         live.pause(NOTICE + 60)
         recovered = live.run().between(told)
+        live.settle(PODS, LOAD)
         again = live.row()
 
         live.fall(within=0)
