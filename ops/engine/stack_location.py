@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,16 @@ class StackLocation:
     def tags(self) -> dict[str, str]:
         """What everything taggable of the stack carries."""
         return {"project": PROJECT, "stack": self.stack}
+
+    def is_pool_name(self, name: str) -> bool:
+        """Whether the program would give a node pool of this stack that name: `<name>-<stack>-` and
+        six hex digits. `inference-dev-2-…` is of stack dev-2, not of dev.
+        """
+        return bool(re.fullmatch(re.escape(self.pool_name) + "[0-9a-f]{6}", name))
+
+    def contradicted_by(self, tags: Mapping[str, str]) -> bool:
+        """Whether tags name another stack: whatever the name of the resource says, it is theirs."""
+        return any(tags.get(key, value) != value for key, value in self.tags.items())
 
 
 def without(location: StackLocation, things: Collection[tuple[str, str]]) -> StackLocation:

@@ -84,6 +84,10 @@ def main() -> int:
         parser().error(
             "--keep-protected and --unprotect: expected one of them; it is ambiguous which applies"
         )
+    try:
+        guard.check_confirmation(options.stack, options.confirm)
+    except RefusedError as problem:
+        return refused(problem)
     if stack.in_lab and not inside_lab():
         return into_lab()
     if not stack.in_lab:
@@ -93,8 +97,7 @@ def main() -> int:
     try:
         return teardown(stack, options)
     except RefusedError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return REFUSED
+        return refused(problem)
     except CommandFailed as failure:
         return explain(failure)
     except CloudError as error:
@@ -139,6 +142,12 @@ def teardown(stack: Stack, options: argparse.Namespace) -> int:
     report.write(options.report)
     print(report.text(), file=sys.stdout if report.clean else sys.stderr)
     return 0 if report.clean else 1
+
+
+def refused(problem: RefusedError) -> int:
+    """Says why nothing was touched; returns the exit status."""
+    print(f"error: {problem}", file=sys.stderr)
+    return REFUSED
 
 
 def into_lab() -> int:

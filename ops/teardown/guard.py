@@ -119,17 +119,22 @@ def _missing(location: StackLocation, cloud: Cloud, why: ClusterError, cluster_g
     )
 
 
-def confirm(stack: str, given: str, *, protected: bool, quiet: bool) -> None:
-    """Asks for confirmation. `given`: the stack's name from the command line; `quiet`: no question
-    is needed. Raises RefusedError when it is not confirmed.
+def check_confirmation(stack: str, given: str) -> None:
+    """Raises RefusedError when the command line confirms another stack's name; asks nobody, so that
+    it can come before everything that takes time.
     """
-    if given:
-        if given != stack:
-            raise RefusedError(
-                f"--confirm {given}: expected {stack}, the name of the stack. Nothing was touched."
-            )
-        return
-    if quiet and not protected:
+    if given and given != stack:
+        raise RefusedError(
+            f"--confirm {given}: expected {stack}, the name of the stack. Nothing was touched."
+        )
+
+
+def confirm(stack: str, given: str, *, protected: bool, quiet: bool) -> None:
+    """Asks for confirmation. `given`: the stack's name from the command line, which
+    `check_confirmation` has seen; `quiet`: no question is needed. Raises RefusedError when it is
+    not confirmed.
+    """
+    if given or (quiet and not protected):
         return
     if not sys.stdin.isatty():
         raise RefusedError(

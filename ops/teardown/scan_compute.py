@@ -30,14 +30,15 @@ def clusters(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
 
 
 def node_pools(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
-    """Node pools in the stack's cluster by id, tags or name."""
+    """Node pools in the stack's cluster by id, by tags, or by name where no tag contradicts."""
     for pool in pools_of(cloud, location.cluster):
         info, group = pool["nodepool_info"], pool.get("scaling_group") or {}
-        named = str(info.get("name", "")).startswith(location.pool_name)
+        row = {"Tags": group.get("tags") or []}
+        named = location.is_pool_name(str(info.get("name", "")))
         if (
             info["nodepool_id"] in location.pools
-            or carries({"Tags": group.get("tags") or []}, location.tags)
-            or named
+            or carries(row, location.tags)
+            or (named and not location.contradicted_by(tags_of(row)))
         ):
             why = f"{info.get('name')} in cluster {location.cluster} is {(pool.get('status') or {}).get('state')}"
             yield leftover("node pool", info["nodepool_id"], why, cloud.region, of=location.cluster)

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
@@ -117,7 +117,6 @@ class Teardown:
         """
         if self.there:  # a killed destroy of the last resource has left its lock, and no resource
             self._settle()
-            self.state = self._read()
         if not self.state.resources:
             return self.plan()
         self.location = stack_location.locate(self.stack.name, self.state, self.config)
@@ -178,11 +177,15 @@ class Teardown:
     def _environment(self) -> dict[str, str]:
         return UNREACHABLE if self.options.cluster_gone else {}
 
-    def _settle(self) -> None:
-        """What a killed update left open; of a cluster that is gone nothing is looked for."""
+    def _settle(self) -> Collection[str]:
+        """Settles what a killed update left open (of a cluster that is gone nothing is looked for),
+        and reads the state again; returns the URNs that it still names.
+        """
         pending_operations.settle_interrupted_run(
             self.stack, "kubernetes:" if self.options.cluster_gone else ""
         )
+        self.state = self._read()
+        return {resource.urn for resource in self.state.resources}
 
     def _prepare(self, planned: plan.Plan) -> None:
         """Edits the state where the engine would stand still: protection, and a kubeconfig that may
@@ -270,13 +273,15 @@ def run_destroy(
     stack: Stack,
     targets: Iterable[checkpoint.Resource] | None,
     extra: Mapping[str, str],
-    settle: Callable[[], None],
+    settle: Callable[[], Collection[str]],
 ) -> None:
     """Deletes the targets, or everything for None, by `pulumi destroy`. `settle` runs before
-    another attempt. Raises CommandFailed, KeyboardInterrupt.
+    another attempt and returns what the state still names: the CLI refuses a target that an earlier
+    attempt has deleted. Raises CommandFailed, KeyboardInterrupt.
     """
-    targeted = [word for target in targets or () for word in ("--target", target.urn)]
+    urns = None if targets is None else [target.urn for target in targets]
     for attempt in range(1, ATTEMPTS + 1):
+        targeted = [word for urn in urns or () for word in ("--target", urn)]
         with events.event_log() as (options, log):
             words = [
                 "destroy",
@@ -301,7 +306,11 @@ def run_destroy(
             flush=True,
         )
         time.sleep(PAUSE)
-        settle()
+        named = settle()
+        if urns is not None:
+            urns = [urn for urn in urns if urn in named]
+            if not urns:  # without a target the CLI would delete everything
+                return
 
 
 def _run(command: list[str], extra: Mapping[str, str]) -> int:

@@ -186,7 +186,8 @@ def test_without_a_terminal_the_name_has_to_come_along() -> None:
     with pytest.raises(RefusedError, match="CONFIRM=dev"):
         guard.confirm("dev", "", protected=False, quiet=False)
     with pytest.raises(RefusedError, match="--confirm prod: expected dev"):
-        guard.confirm("dev", "prod", protected=False, quiet=True)
+        guard.check_confirmation("dev", "prod")
+    guard.check_confirmation("dev", "dev")
     guard.confirm("dev", "dev", protected=True, quiet=False)
 
 

@@ -4,6 +4,7 @@ update left; and the command line.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import pathlib
@@ -53,23 +54,40 @@ class Scripted(Stack):
         return [sys.executable, "-c", *self.program]
 
 
+def word_after(option: str, words: list[str]) -> list[str]:
+    return [value for name, value in itertools.pairwise(words) if name == option]
+
+
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(teardown, "PAUSE", 0.0)
 
 
 def test_a_stage_that_fails_is_settled_and_tried_again(tmp_path: pathlib.Path) -> None:
-    stack, settled = Scripted(COUNTING, str(tmp_path / "count"), "3"), []
-    teardown.run_destroy(stack, [Resource("urn:x", "t")], {}, lambda: settled.append(1))
-    assert len(stack.asked) == 3 and len(settled) == 2
-    assert "--target urn:x" in " ".join(stack.asked[0]) and "--yes" in stack.asked[0]
+    stack, states = Scripted(COUNTING, str(tmp_path / "count"), "3"), [{"x", "y"}, {"y", "z"}]
+    targets = [Resource(urn, "t") for urn in ("w", "x", "y")]
+    teardown.run_destroy(stack, targets, {}, lambda: states.pop(0))
+    assert [word_after("--target", words) for words in stack.asked] == [
+        ["w", "x", "y"],
+        ["x", "y"],
+        ["y"],
+    ], "what an attempt has deleted is no target of the next: the CLI knows no such resource"
+    assert not states and all("--yes" in words for words in stack.asked)
+
+
+def test_a_stage_whose_last_resource_went_though_the_cli_failed_is_done(
+    tmp_path: pathlib.Path,
+) -> None:
+    stack = Scripted(COUNTING, str(tmp_path / "count"), "9")
+    teardown.run_destroy(stack, [Resource("x", "t")], {}, lambda: {"of a later stage"})
+    assert len(stack.asked) == 1, "an attempt without a target would delete everything"
 
 
 def test_a_stage_that_fails_each_time_ends_with_the_cli_s_exit_status(
     tmp_path: pathlib.Path,
 ) -> None:
     with pytest.raises(CommandFailed) as failed:
-        teardown.run_destroy(Scripted("raise SystemExit(7)"), None, {}, lambda: None)
+        teardown.run_destroy(Scripted("raise SystemExit(7)"), None, {}, set)
     assert failed.value.code == 7
 
 
@@ -79,7 +97,7 @@ def test_everything_goes_without_a_target_and_the_cli_gets_the_extra_environment
     stack = Scripted(
         "import os,sys;sys.exit(os.environ['PULUMI_K8S_DELETE_UNREACHABLE'] != 'true')"
     )
-    teardown.run_destroy(stack, None, teardown.UNREACHABLE, lambda: None)
+    teardown.run_destroy(stack, None, teardown.UNREACHABLE, set)
     assert "--target" not in stack.asked[0]
 
 
@@ -94,7 +112,7 @@ def test_an_interruption_reaches_the_cli_and_is_no_failure(tmp_path: pathlib.Pat
     threading.Thread(target=press, daemon=True).start()
     stack = Scripted(WAITING, str(ready), str(ended))
     with pytest.raises(KeyboardInterrupt):
-        teardown.run_destroy(stack, None, {}, lambda: None)
+        teardown.run_destroy(stack, None, {}, set)
     assert ended.exists() and len(stack.asked) == 1
 
 
@@ -179,6 +197,7 @@ def command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
     [
         (("--stack", "local"), "the lab does not run"),
         (("--stack", "dev"), "no `pulumi` on PATH"),
+        (("--stack", "dev", "--confirm", "dev-2"), "--confirm dev-2: expected dev, the name of"),
         (("--stack", "dev", "--keep-protected", "--unprotect"), "expected one of them"),
         (("--patience", "long"), "invalid float value: 'long'"),
     ],
