@@ -16,6 +16,8 @@ from ops.engine.previews import Preview, PreviewFormatError, parse
 from policy.resources import Deployment, Resource
 from policy.rule import MANDATORY, Rule
 from policy.rules import ALL
+from policy.stacks import StacksError, named
+from policy.stacks import load as load_stacks
 from policy.waivers import FILE, Waiver, WaiverError, load
 
 
@@ -58,7 +60,7 @@ def judge(
             covering = (
                 violation.reason
                 for violation in waivers
-                if violation.covers(rule.name, deployment.stack, resource, today)
+                if violation.covers(rule.name, deployment.stack.name, resource, today)
             )
             violations.append(Violation(rule, resource, message, next(covering, "")))
     return sorted(
@@ -68,7 +70,8 @@ def judge(
 
 def deployment_of(preview: Preview, stack: str) -> Deployment:
     """The resources after the deployment. Raises PreviewFormatError when the document leaves out
-    those that stay as they are.
+    those that stay as they are or is of another stack, StacksError when the stacks' settings cannot
+    be read.
     """
     steps = [
         step
@@ -82,9 +85,15 @@ def deployment_of(preview: Preview, stack: str) -> Deployment:
             f"the preview leaves out {hidden} unchanged resources: nothing would be checked of them; make it with "
             "`pulumi preview --json --show-sames`"
         )
+    strangers = {step.urn for step in steps if step.urn.split(":")[2:3] != [stack]}
+    if strangers:
+        raise PreviewFormatError(
+            f"the preview is of another stack: {len(strangers)} resources are not of {stack}, the first {min(strangers)[:200]}"
+        )
     latest = {step.urn: step.new for step in steps if step.new is not None}
     return Deployment(
-        stack, tuple(Resource(urn, state.inputs, state.protect) for urn, state in latest.items())
+        named(stack, load_stacks()),
+        tuple(Resource(urn, state.inputs, state.protect) for urn, state in latest.items()),
     )
 
 
@@ -111,7 +120,7 @@ def main(arguments: list[str]) -> int:
     try:
         waivers = load(options.waivers, (rule.name for rule in ALL))
         deployment = deployment_of(parse(options.preview.read_text()), options.stack)
-    except (WaiverError, PreviewFormatError, OSError) as error:
+    except (WaiverError, StacksError, PreviewFormatError, OSError) as error:
         print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
         return 1
     violations = judge(deployment, waivers)
@@ -138,7 +147,7 @@ def report(deployment: Deployment, violations: list[Violation]) -> str:
     lines = [f"{'waived' if violation.waiver else word[violation.rule.level == MANDATORY]:<7} {violation.rule.name:<24} {violation.resource.name}: {violation.message}"
              + (f"\n{'':<8}waived: {violation.waiver}" if violation.waiver else "") for violation in violations]  # fmt: skip
     blocking = sum(violation.blocking for violation in violations)
-    tally = f"{deployment.stack}: {len(ALL)} policies over {len(deployment.resources)} resources: {blocking} broken"
+    tally = f"{deployment.stack.name}: {len(ALL)} policies over {len(deployment.resources)} resources: {blocking} broken"
     return "\n".join([*lines, f"{tally}, {len(violations) - blocking} waived or advice"])
 
 

@@ -24,16 +24,19 @@ from pulumi_policy.proxy import UnknownValueError  # pyright: ignore[reportMissi
 from policy.resources import UNKNOWN, Deployment, Resource
 from policy.rule import MANDATORY, Rule
 from policy.rules import ALL
+from policy.stacks import Stack, named
+from policy.stacks import load as load_stacks
 from policy.waivers import Waiver, load
 
 
 def start() -> None:
     """Serves the pack to the engine that started this process."""
     waivers = load(policies=(rule.name for rule in ALL))
-    PolicyPack("elastic-inference", [_policy(rule, waivers) for rule in ALL])
+    stacks = load_stacks()
+    PolicyPack("elastic-inference", [_policy(rule, waivers, stacks) for rule in ALL])
 
 
-def _policy(rule: Rule, waivers: tuple[Waiver, ...]) -> Policy:
+def _policy(rule: Rule, waivers: tuple[Waiver, ...], stacks: Mapping[str, Stack]) -> Policy:
     level = EnforcementLevel.MANDATORY if rule.level == MANDATORY else EnforcementLevel.ADVISORY
     if rule.whole is not None:
 
@@ -42,7 +45,7 @@ def _policy(rule: Rule, waivers: tuple[Waiver, ...]) -> Policy:
                 Resource(item.urn, unwrap(item.props), item.opts.protect) for item in args.resources
             )
             stack = resources[0].stack if resources else ""
-            for resource, message in rule.check(Deployment(stack, resources)):
+            for resource, message in rule.check(Deployment(named(stack, stacks), resources)):
                 if not _waived(rule, resource, waivers):
                     report(message, resource.urn)
 
@@ -50,7 +53,7 @@ def _policy(rule: Rule, waivers: tuple[Waiver, ...]) -> Policy:
 
     def each(args: ResourceValidationArgs, report: Any) -> None:
         resource = Resource(args.urn, unwrap(args.props), args.opts.protect)
-        for _, message in rule.check(Deployment(resource.stack, (resource,))):
+        for _, message in rule.check(Deployment(named(resource.stack, stacks), (resource,))):
             if not _waived(rule, resource, waivers):
                 report(message)
 

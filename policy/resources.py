@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from policy.stacks import Stack
+
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """How the engine writes a value that is known only after the deployment."""
 HIDDEN = "[secret]"
@@ -19,11 +21,23 @@ class Resource:
     urn: str
     inputs: Mapping[str, Any]
     protect: bool = False
+    item_kind: str = ""
+    """Kubernetes kind of an object that stands in a list's `items`, else ""."""
 
     @property
     def kind(self) -> str:
         """Type token, such as alicloud:oss/bucket:Bucket."""
         return (self.urn.split("::") + [""] * 4)[2].rpartition("$")[2]
+
+    @property
+    def object_kind(self) -> str:
+        """Kubernetes kind in whatever API version it is declared, "" of anything else. What a
+        `…Patch` resource changes has the kind of the object that it changes.
+        """
+        if self.item_kind:
+            return self.item_kind
+        package, _, name = self.kind.partition(":")
+        return name.rpartition(":")[2].removesuffix("Patch") if package == "kubernetes" else ""
 
     @property
     def stack(self) -> str:
@@ -44,12 +58,33 @@ class Resource:
 class Deployment:
     """All resources of a stack."""
 
-    stack: str
+    stack: Stack
     resources: tuple[Resource, ...] = field(default=())
+
+    def each(self) -> Iterator[Resource]:
+        """Every resource, and every object in the `items` of a Kubernetes list."""
+        for resource in self.resources:
+            yield resource
+            yield from items(resource)
 
     def of(self, *kinds: str) -> Iterator[Resource]:
         """Resources of these types, in order."""
         return (resource for resource in self.resources if resource.kind in kinds)
+
+    def objects(self, *kinds: str) -> Iterator[Resource]:
+        """Kubernetes objects of these kinds in any API version, those of lists among them."""
+        return (resource for resource in self.each() if resource.object_kind in kinds)
+
+
+def items(resource: Resource) -> Iterator[Resource]:
+    """The objects in the `items` of a Kubernetes list (`kubernetes:apps/v1:DeploymentList`)."""
+    kind = resource.object_kind
+    if kind.endswith("List"):
+        for item in listed(resource.at("items")):
+            if isinstance(item, Mapping):
+                own = item.get("kind")
+                named = own if isinstance(own, str) and own else kind.removesuffix("List")
+                yield Resource(resource.urn, item, resource.protect, named)
 
 
 def dig(value: Any, *path: str | int) -> Any:
@@ -76,6 +111,11 @@ def listed(value: Any) -> list[Any]:
     if isinstance(value, list):
         return value
     return [value] if is_known(value) else []
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """A mapping; an empty one for anything else."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def texts(value: Any, path: str = "") -> Iterator[tuple[str, str, str]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from policy.resources import Deployment, Resource
+from policy.stacks import Stack
 
 MANDATORY, ADVISORY = "mandatory", "advisory"
 Finding = tuple[Resource, str]
@@ -21,8 +22,8 @@ class Rule:
     name: str
     description: str
     """What must hold, and why, in one sentence."""
-    each: Callable[[Resource, str], Iterator[str]] | None = None
-    """Judges one resource of the stack named: what is wrong with it."""
+    each: Callable[[Resource, Stack], Iterator[str]] | None = None
+    """Judges one resource of the stack: what is wrong with it."""
     whole: Callable[[Deployment], Iterator[Finding]] | None = None
     """Judges resources by each other."""
     level: str = MANDATORY
@@ -32,7 +33,7 @@ class Rule:
         if self.each is not None:
             yield from (
                 (resource, text)
-                for resource in deployment.resources
+                for resource in deployment.each()
                 for text in self.each(resource, deployment.stack)
             )
         if self.whole is not None:

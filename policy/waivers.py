@@ -6,15 +6,14 @@ from __future__ import annotations
 
 import datetime
 import pathlib
+import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from policy.resources import Resource
 
-FILE = pathlib.Path(__file__).resolve().parent / "waivers.yaml"
+FILE = pathlib.Path(__file__).resolve().parent / "waivers.toml"
 KEYS = {"policy": str, "stacks": list, "resource": str, "reason": str, "until": datetime.date}
 
 
@@ -46,11 +45,12 @@ class Waiver:
 def load(path: pathlib.Path = FILE, policies: Iterable[str] = ()) -> tuple[Waiver, ...]:
     """The waivers in a file. Raises WaiverError with every mistake at once."""
     try:
-        entries = yaml.safe_load(path.read_text()) or []
-    except (OSError, yaml.YAMLError) as error:
+        document = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
         raise WaiverError(f"{path}: {error}: expected a list of waivers") from None
-    if not isinstance(entries, list):
-        raise WaiverError(f"{path}: expected a list of waivers, found {type(entries).__name__}")
+    entries = document.get("waiver", [])
+    if not isinstance(entries, list) or set(document) - {"waiver"}:
+        raise WaiverError(f"{path}: expected a list of waivers, each below a line [[waiver]]")
     names = set(policies)
     mistakes = [
         f"{path} entry {number}: {text}"

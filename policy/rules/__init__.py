@@ -1,7 +1,7 @@
 """All rules, by what they are about."""
 
 from policy.rule import Rule
-from policy.rules import entry, identity, pool, storage, workloads
+from policy.rules import cluster, entry, identity, pool, storage, workloads
 
 ALL: tuple[Rule, ...] = (
     *storage.RULES,
@@ -9,4 +9,5 @@ ALL: tuple[Rule, ...] = (
     *pool.RULES,
     *workloads.RULES,
     *entry.RULES,
+    *cluster.RULES,
 )

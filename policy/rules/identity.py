@@ -5,11 +5,22 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from policy.documents import (
+    Statement,
+    UnreadableDocumentError,
+    allows,
+    binds,
+    names_everybody,
+    root_principals,
+    statements,
+    wide_actions,
+    wide_resources,
+)
 from policy.resources import UNKNOWN, Resource, is_known, listed, texts
 from policy.rule import Rule
-from policy.rules.storage import statements
+from policy.stacks import Stack
 
 KEY_ID = re.compile(r"\b(LTAI[A-Za-z0-9]{12,28}|STS\.[A-Za-z0-9]{12,}|AKIA[A-Z0-9]{16})\b")
 KEY_NAME = re.compile(
@@ -21,14 +32,23 @@ ENV_SECRET = re.compile(
 )
 SECRET = "kubernetes:core/v1:Secret"
 ROLE, RAM_POLICY = "alicloud:ram/role:Role", "alicloud:ram/policy:Policy"
+BUCKET_POLICIES = ("alicloud:oss/bucketPolicy:BucketPolicy", "alicloud:oss/bucket:Bucket")
+ATTACHMENTS = (
+    "alicloud:ram/rolePolicyAttachment:RolePolicyAttachment",
+    "alicloud:ram/userPolicyAttachment:UserPolicyAttachment",
+    "alicloud:ram/groupPolicyAttachment:GroupPolicyAttachment",
+)
+ACCESS_KEY = "alicloud:ram/accessKey:AccessKey"
 
 
-def no_access_key(resource: Resource, stack: str) -> Iterator[str]:
+def no_access_key(resource: Resource, stack: Stack) -> Iterator[str]:
     """Keys by their looks or by the name of the field, in whatever the cluster or the cloud is
     given.
     """
     if resource.kind.startswith("pulumi:providers:"):
         return  # how the engine itself is let in; stays in the state, encrypted
+    if resource.kind == ACCESS_KEY:
+        yield "an access key that never ends would be made, and stand in the state: give the workload a role (RRSA)"
     for path, key, text in texts(resource.inputs):
         if KEY_ID.search(text) or KEY_ID.search(_decoded(text)):
             yield f"{_place(path)} looks like an access key: it would lie in the cluster for everyone to use; give the pods a role (RRSA)"
@@ -48,7 +68,7 @@ def _decoded(text: str) -> str:
         return ""
 
 
-def no_secret_in_env(resource: Resource, stack: str) -> Iterator[str]:
+def no_secret_in_env(resource: Resource, stack: Stack) -> Iterator[str]:
     """Containers that get a secret as a literal value."""
     for path, key, text in texts(resource.inputs):
         if (
@@ -68,34 +88,57 @@ def _has_value(resource: Resource, path: str) -> bool:
     return is_known(resource.at(*steps[:-1], "value"))
 
 
-def least_privilege(resource: Resource, stack: str) -> Iterator[str]:
-    """Policies that allow everything, roles that anyone may take."""
-    if resource.kind == RAM_POLICY:
-        for statement in statements(resource.at("policyDocument")):
-            if statement.get("Effect") == "Allow" and any(
-                action in ("*", "oss:*", "*:*") for action in listed(statement.get("Action"))
-            ):
-                yield "a statement allows every action: name the ones the volume needs"
-            if statement.get("Effect") == "Allow" and any(
-                one in ("*", "acs:oss:*:*:*") for one in listed(statement.get("Resource"))
-            ):
-                yield "a statement allows every resource: name the bucket and the prefix"
-    if resource.kind == ROLE:
-        for statement in statements(resource.at("assumeRolePolicyDocument")):
-            principals = statement.get("Principal")
-            named = [
-                one
-                for group in (principals.values() if isinstance(principals, dict) else [principals])
-                for one in listed(group)
-            ]
-            if any(one == "*" for one in named):
-                yield 'anyone may take the role: name the OIDC provider instead of "*"'
-            if (
-                isinstance(principals, dict)
-                and principals.get("Federated")
-                and "oidc:sub" not in str(statement.get("Condition"))
-            ):
-                yield "any service account of the cluster may take the role: add a condition on oidc:sub"
+def least_privilege(resource: Resource, stack: Stack) -> Iterator[str]:
+    """Policies that allow more than is named, roles that more than one workload may take."""
+    try:
+        if resource.kind in (RAM_POLICY, *BUCKET_POLICIES):
+            for statement in filter(allows, _policy_statements(resource)):
+                yield from wide_actions(statement)
+                if resource.kind == RAM_POLICY:
+                    yield from wide_resources(statement)
+        if resource.kind == ROLE:
+            for key in ("assumeRolePolicyDocument", "document"):
+                for statement in filter(allows, statements(resource.at(key))):
+                    yield from _open_trust(statement)
+    except UnreadableDocumentError as error:
+        yield f"{error}: nobody can tell what it allows; write it as one JSON document"
+    if resource.kind in ATTACHMENTS and resource.at("policyType") == "System":
+        name = str(resource.at("policyName"))
+        if name.endswith("FullAccess") or name in ("AdministratorAccess", "PowerUserAccess"):
+            yield f"the system policy {name} allows every action of a service or account: attach a policy that names what is needed"
+
+
+def _policy_statements(resource: Resource) -> list[Statement]:
+    """The statements of a policy in each form that the provider takes."""
+    documents = [resource.at(key) for key in ("policyDocument", "document", "policy")]
+    older = [
+        {
+            "effect": one.get("effect"),
+            "action": one.get("actions"),
+            "resource": one.get("resources"),
+        }
+        for one in listed(resource.at("statements"))
+        if isinstance(one, Mapping)
+    ]
+    return [*(part for one in documents for part in statements(one)), *older]
+
+
+def _open_trust(statement: Statement) -> Iterator[str]:
+    if names_everybody(statement):
+        yield 'anyone may take the role: name the OIDC provider instead of "*"'
+    if root_principals(statement):
+        yield "every identity of an account may take the role (its root is the principal): name the role or user that may"
+    principal = statement.get("principal")
+    federated = isinstance(principal, Mapping) and any(
+        str(kind).lower() == "federated" and who for kind, who in principal.items()
+    )
+    if federated and not binds(statement, "oidc:sub"):
+        yield (
+            "any service account of the cluster may take the role: add a condition that holds oidc:sub to one by StringEquals; "
+            "StringLike with a wildcard, StringNotEquals and the like let others in"
+        )
+    if federated and not binds(statement, "oidc:aud"):
+        yield "a token made for another service takes the role: add a condition that holds oidc:aud by StringEquals"
 
 
 RULES = (
@@ -109,7 +152,7 @@ RULES = (
     ),
     Rule(
         "least-privilege",
-        "No policy allows every action, no role can be assumed by everyone.",
+        "A policy names actions and resources, a role who may take it; none of them by a pattern or an exception.",
         each=least_privilege,
     ),
 )

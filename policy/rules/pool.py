@@ -8,6 +8,7 @@ from typing import Any
 from interruption_handler.pool_sizing import exact_on_demand_nodes
 from policy.resources import UNKNOWN, Resource, is_known, listed
 from policy.rule import Rule
+from policy.stacks import Stack
 
 POOL = "alicloud:cs/nodePool:NodePool"
 TAGS = ("project", "stack", "owner")
@@ -23,13 +24,9 @@ MOST_MARKS = 12
 """Labels, taints and tags of a pool together: the scaling group has 20 tags, and ACK takes some for
 each.
 """
-PAID_SHARE = {"prod": (20, 100), "staging": (10, 100)}
-"""Least and most pay-as-you-go nodes, per cent of the pool's largest size. Elsewhere only the
-base's bounds hold.
-"""
 
 
-def no_desired_size(resource: Resource, stack: str) -> Iterator[str]:
+def no_desired_size(resource: Resource, stack: Stack) -> Iterator[str]:
     """A size next to an autoscaler: each deployment would set it back."""
     if (
         resource.kind == POOL
@@ -39,7 +36,7 @@ def no_desired_size(resource: Resource, stack: str) -> Iterator[str]:
         yield "desiredSize beside auto scaling: each deployment would take away the nodes that load has ordered; leave it out"
 
 
-def spot_mix(resource: Resource, stack: str) -> Iterator[str]:
+def spot_mix(resource: Resource, stack: Stack) -> Iterator[str]:
     """Preemptible pools that could lose everything at once, or cost what they were to save."""
     if resource.kind != POOL or resource.at("spotStrategy") in (None, "NoSpot", UNKNOWN):
         return
@@ -53,13 +50,13 @@ def spot_mix(resource: Resource, stack: str) -> Iterator[str]:
         return
     if most and base > most:
         yield f"onDemandBaseCapacity {base} is above maxSize {most}: no node would be preemptible"
-    if most and stack in PAID_SHARE:
-        low, high = PAID_SHARE[stack]
+    if most:
+        low, high = stack.paid_share
         share = 100 * exact_on_demand_nodes(most, base, percent) / most
         if not low <= share <= high:
-            yield f"{share:.0f} % of the largest pool are pay-as-you-go: expected {low} to {high} % in {stack}"
-    if stack == "prod" and base < 1:
-        yield "onDemandBaseCapacity is 0: when spot stock runs out at night, prod's only node goes; set at least 1"
+            yield f"{share:.0f} % of the largest pool are pay-as-you-go: expected {low} to {high} % in {stack.name} (policy/stacks.toml)"
+    if stack.protected and base < 1:
+        yield "onDemandBaseCapacity is 0: when spot stock runs out at night, the only node goes; set at least 1"
     if resource.at("compensateWithOnDemand") is not True:
         yield "compensateWithOnDemand is not true: when no preemptible instance can be had, none comes"
     if resource.at("spotStrategy") == "SpotWithPriceLimit":
@@ -77,7 +74,7 @@ def _limits(resource: Resource) -> Iterator[str]:
             yield f"spotPriceLimits has none for {kind}: its price would have no bound"
 
 
-def tagged(resource: Resource, stack: str) -> Iterator[str]:
+def tagged(resource: Resource, stack: Stack) -> Iterator[str]:
     """Resources that nobody could find or bill."""
     tags = resource.at("tags")
     if resource.kind not in TAGGABLE or tags == UNKNOWN:
@@ -86,11 +83,11 @@ def tagged(resource: Resource, stack: str) -> Iterator[str]:
     missing = [tag for tag in TAGS if not tags.get(tag)]
     if missing:
         yield f"no tag {', '.join(missing)}: an orphan of it cannot be found or charged to anyone; pass the stack's tags"
-    elif is_known(tags["stack"]) and tags["stack"] != stack:
-        yield f"tag stack is {tags['stack']}: expected {stack}; teardown of that stack would take this for its own"
+    elif is_known(tags["stack"]) and tags["stack"] != stack.name:
+        yield f"tag stack is {tags['stack']}: expected {stack.name}; teardown of that stack would take this for its own"
 
 
-def few_marks(resource: Resource, stack: str) -> Iterator[str]:
+def few_marks(resource: Resource, stack: Stack) -> Iterator[str]:
     """Pools that ACK can't mark completely."""
     if resource.kind == POOL:
         tags = resource.at("tags")

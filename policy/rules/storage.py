@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
-from policy.resources import Deployment, Resource, dig, is_known, listed
+from policy.documents import (
+    UnreadableDocumentError,
+    allows,
+    denies_plain_http,
+    names_everybody,
+    narrows,
+    root_principals,
+    statements,
+)
+from policy.resources import Deployment, Resource, is_known
 from policy.rule import Finding, Rule
+from policy.stacks import Stack
 
 BUCKET = "alicloud:oss/bucket:Bucket"
 ACL, BLOCK = (
@@ -18,7 +27,6 @@ POLICY, ENCRYPTION = (
     "alicloud:oss/bucketPolicy:BucketPolicy",
     "alicloud:oss/bucketServerSideEncryption:BucketServerSideEncryption",
 )
-VOLUME = "kubernetes:core/v1:PersistentVolume"
 STATEFUL = (
     BUCKET,
     "alicloud:cs/managedKubernetes:ManagedKubernetes",
@@ -27,10 +35,9 @@ STATEFUL = (
     "alicloud:log/store:Store",
 )
 """Kinds whose content can't be made again."""
-PROTECTED_STACKS = ("prod",)
 
 
-def not_public(resource: Resource, stack: str) -> Iterator[str]:
+def not_public(resource: Resource, stack: Stack) -> Iterator[str]:
     """ACLs, the access block and policies that let everybody in."""
     if (
         resource.kind in (BUCKET, ACL)
@@ -40,27 +47,20 @@ def not_public(resource: Resource, stack: str) -> Iterator[str]:
         yield f"acl is {resource.at('acl')}: everyone on the Internet can read the model; set it to private"
     if resource.kind == BLOCK and resource.at("blockPublicAccess") is False:
         yield "blockPublicAccess is false: one wrong policy makes the bucket public; set it to true"
-    if resource.kind in (POLICY, BUCKET) and any(
-        map(_lets_everyone_in, statements(resource.at("policy")))
-    ):
-        yield 'a statement allows Principal "*" without a condition: name who may, or make it a Deny'
-
-
-def _lets_everyone_in(statement: dict[str, Any]) -> bool:
-    return (
-        statement.get("Effect") == "Allow"
-        and "*" in listed(statement.get("Principal"))
-        and not statement.get("Condition")
-    )
-
-
-def statements(policy: Any) -> list[dict[str, Any]]:
-    """The statements of a policy document; none of one that isn't known or isn't JSON."""
+    if resource.kind not in (POLICY, BUCKET):
+        return
     try:
-        document = json.loads(policy) if isinstance(policy, str) and is_known(policy) else policy
-    except ValueError:
-        return []
-    return [one for one in listed(dig(document, "Statement")) if isinstance(one, dict)]
+        allowed = [one for one in statements(resource.at("policy")) if allows(one)]
+    except UnreadableDocumentError as error:
+        yield f"{error}: nobody can tell whom it lets in; write it as one JSON document"
+        return
+    if any(names_everybody(one) and not narrows(one) for one in allowed):
+        yield (
+            'a statement allows Principal "*" under no condition that names the callers (a VPC, a network, an identity): '
+            "name who may, or make it a Deny"
+        )
+    if any(root_principals(one) for one in allowed):
+        yield "a statement allows the root of an account, which is every identity in it: name the role"
 
 
 def guarded(deployment: Deployment) -> Iterator[Finding]:
@@ -88,8 +88,8 @@ def guarded(deployment: Deployment) -> Iterator[Finding]:
             ),
             "a BucketPolicy that denies plain HTTP": has(
                 POLICY,
-                lambda one: (
-                    any(map(_denies_plain_http, statements(one.at("policy"))))
+                lambda one, name=name: (
+                    any(denies_plain_http(part, name) for part in _readable(one.at("policy")))
                     or not is_known(one.at("policy"))
                 ),
             ),
@@ -101,31 +101,34 @@ def guarded(deployment: Deployment) -> Iterator[Finding]:
         )
 
 
-def _denies_plain_http(statement: dict[str, Any]) -> bool:
-    return statement.get("Effect") == "Deny" and listed(
-        dig(statement, "Condition", "Bool", "acs:SecureTransport")
-    ) == ["false"]
+def _readable(document: Any) -> list[dict[str, Any]]:
+    """The statements of a document; none of one that bucket-is-private refuses to read."""
+    try:
+        return statements(document)
+    except UnreadableDocumentError:
+        return []
 
 
-def protected(resource: Resource, stack: str) -> Iterator[str]:
+def protected(resource: Resource, stack: Stack) -> Iterator[str]:
     """Stateful resources of a protected stack that a deployment could delete."""
-    if stack in PROTECTED_STACKS and resource.kind in STATEFUL and not resource.protect:
-        yield "not protected: a rename or a wrong setting deletes what can't be made again; set protect for it"
+    if stack.protected and resource.kind in STATEFUL and not resource.protect:
+        yield (
+            "not protected: a rename or a wrong setting deletes what can't be made again; set protect for it, or list the stack "
+            "in policy/stacks.toml as one whose data does not count"
+        )
 
 
-def not_forced(resource: Resource, stack: str) -> Iterator[str]:
+def not_forced(resource: Resource, stack: Stack) -> Iterator[str]:
     """Buckets of a protected stack that are emptied on the way out."""
-    if (
-        stack in PROTECTED_STACKS
-        and resource.kind == BUCKET
-        and resource.at("forceDestroy") is True
-    ):
+    if stack.protected and resource.kind == BUCKET and resource.at("forceDestroy") is True:
         yield "forceDestroy is on: a destroy deletes every object and old version; turn it off, and empty the bucket by hand"
 
 
-def volume_is_safe(resource: Resource, stack: str) -> Iterator[str]:
+def volume_is_safe(resource: Resource, stack: Stack) -> Iterator[str]:
     """Volumes whose deletion would reach the model, or that could write to it."""
-    if resource.kind != VOLUME or not isinstance(resource.at("spec", "csi"), dict):
+    if resource.object_kind != "PersistentVolume" or not isinstance(
+        resource.at("spec", "csi"), dict
+    ):
         return
     if resource.at("spec", "persistentVolumeReclaimPolicy") != "Retain":
         yield "persistentVolumeReclaimPolicy is not Retain: deleting the claim may delete what lies behind it"
@@ -146,8 +149,16 @@ RULES = (
         "Every bucket has a private ACL, the public access block, encryption and a refusal of plain HTTP.",
         whole=guarded,
     ),
-    Rule("stateful-is-protected", "What can't be made again is protected in prod.", each=protected),
-    Rule("bucket-is-not-emptied", "No deployment empties a bucket of prod.", each=not_forced),
+    Rule(
+        "stateful-is-protected",
+        "What can't be made again is protected in a protected stack.",
+        each=protected,
+    ),
+    Rule(
+        "bucket-is-not-emptied",
+        "No deployment empties a bucket of a protected stack.",
+        each=not_forced,
+    ),
     Rule(
         "volume-is-safe",
         "A model's volume is read-only, retained, and has a handle of its own.",

@@ -4,38 +4,59 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from policy.resources import UNKNOWN, Deployment, Resource, dig, is_known, listed
+from policy.resources import UNKNOWN, Deployment, Resource, dig, is_known, listed, mapping
 from policy.rule import ADVISORY, Finding, Rule
+from policy.stacks import Stack
 
-HPA = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
-SERVICE = "kubernetes:core/v1:Service"
-SCALED = {
-    "Deployment": "kubernetes:apps/v1:Deployment",
-    "StatefulSet": "kubernetes:apps/v1:StatefulSet",
-}
-POD_PLACES = {
-    "kubernetes:core/v1:Pod": ("spec",),
-    "kubernetes:batch/v1:CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
-    **{f"kubernetes:{kind}": ("spec", "template", "spec") for kind in (
-        "apps/v1:Deployment", "apps/v1:StatefulSet", "apps/v1:DaemonSet", "apps/v1:ReplicaSet", "batch/v1:Job")},
-}  # fmt: skip
-"""Where each kind keeps its pods' specification."""
 ROUTE = "sls.ingress.route"
+CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 LABEL = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 
+@dataclass(frozen=True)
+class PodSpec:
+    """A specification of pods, wherever it stands in an object."""
+
+    spec: Mapping[str, Any]
+    labels: Mapping[str, Any]
+    """Labels of the pods."""
+
+    def containers(self) -> Iterator[Mapping[str, Any]]:
+        """Every container, the initial and the ephemeral ones among them."""
+        for key in CONTAINERS:
+            yield from (one for one in listed(self.spec.get(key)) if isinstance(one, Mapping))
+
+
+def pod_specs(resource: Resource) -> Iterator[PodSpec]:
+    """Every specification of pods in a Kubernetes object: whatever has containers, so that a new
+    kind, an old API version or a custom resource is none that nobody looks at.
+    """
+    if resource.kind.startswith("kubernetes:") and not resource.object_kind.endswith("List"):
+        yield from _pod_specs(resource.inputs, {})
+
+
+def _pod_specs(value: Any, labels: Mapping[str, Any]) -> Iterator[PodSpec]:
+    if isinstance(value, Mapping):
+        own = mapping(dig(value, "metadata", "labels"))
+        if any(isinstance(value.get(key), list) for key in CONTAINERS):
+            yield PodSpec(value, labels)
+        for inner in value.values():
+            yield from _pod_specs(inner, own)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _pod_specs(inner, {})
+
+
 def containers(resource: Resource) -> Iterator[Mapping[str, Any]]:
-    """Every container of a workload, the initial ones among them."""
-    place = POD_PLACES.get(resource.kind)
-    if place:
-        spec = resource.at(*place)
-        for key in ("initContainers", "containers"):
-            yield from (one for one in listed(dig(spec, key)) if isinstance(one, Mapping))
+    """Every container of a workload."""
+    for pods in pod_specs(resource):
+        yield from pods.containers()
 
 
-def fixed_image(resource: Resource, stack: str) -> Iterator[str]:
+def fixed_image(resource: Resource, stack: Stack) -> Iterator[str]:
     """Images that mean something else tomorrow."""
     for container in containers(resource):
         image = container.get("image")
@@ -47,7 +68,7 @@ def fixed_image(resource: Resource, stack: str) -> Iterator[str]:
             yield f"container {container.get('name')}: its image has {said}: a restart may bring another version; name a tag or a digest"
 
 
-def bounded(resource: Resource, stack: str) -> Iterator[str]:
+def bounded(resource: Resource, stack: Stack) -> Iterator[str]:
     """Containers that the scheduler can't place or the kernel can't stop."""
     for container in containers(resource):
         asked, limits = (
@@ -64,23 +85,62 @@ def bounded(resource: Resource, stack: str) -> Iterator[str]:
             yield f"container {container.get('name')}: no {', '.join(missing)}: nodes are ordered by requests, and one pod can starve all"
 
 
-def hardened(resource: Resource, stack: str) -> Iterator[str]:
+def hardened(resource: Resource, stack: Stack) -> Iterator[str]:
     """Containers that could become root."""
-    spec = resource.at(*POD_PLACES.get(resource.kind, ("",)))
-    for container in containers(resource):
-        own, pods = container.get("securityContext"), dig(spec, "securityContext")
-        if dig(own, "allowPrivilegeEscalation") is not False or True not in (
-            dig(own, "runAsNonRoot"),
-            dig(pods, "runAsNonRoot"),
-        ):
-            yield f"container {container.get('name')}: set allowPrivilegeEscalation to false and runAsNonRoot to true"
+    for pods in pod_specs(resource):
+        for container in pods.containers():
+            own = container.get("securityContext")
+            if dig(own, "allowPrivilegeEscalation") is not False or True not in (
+                dig(own, "runAsNonRoot"),
+                dig(pods.spec, "securityContext", "runAsNonRoot"),
+            ):
+                yield f"container {container.get('name')}: set allowPrivilegeEscalation to false and runAsNonRoot to true"
+
+
+def confined(resource: Resource, stack: Stack) -> Iterator[str]:
+    """Pods that reach their node: its network, processes, files or kernel."""
+    for pods in pod_specs(resource):
+        for key in ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"):
+            if pods.spec.get(key) is True:
+                yield f"{key} is on: a pod that is broken into sees what is beside it on the node; remove it"
+        for volume in listed(pods.spec.get("volumes")):
+            if isinstance(volume, Mapping) and "hostPath" in volume:
+                yield f"volume {volume.get('name')} is a hostPath: the pod writes to the node's files, and so becomes root there; use another volume"
+        yield from _unconfined("the pods", pods.spec.get("securityContext"))
+        for container in pods.containers():
+            who = f"container {container.get('name')}"
+            yield from _unconfined(who, container.get("securityContext"))
+            if any(dig(port, "hostPort") for port in listed(container.get("ports"))):
+                yield f"{who}: hostPort opens a port of the node, past every network policy; remove it"
+    if resource.object_kind == "PersistentVolume":
+        for key in ("hostPath", "local"):
+            if resource.at("spec", key) is not None:
+                yield f"the volume is a directory of a node (spec.{key}): pods that mount it reach the node's files; use a CSI volume"
+
+
+def _unconfined(who: str, context: Any) -> Iterator[str]:
+    """What a securityContext takes away from the confinement of a container."""
+    if dig(context, "privileged") is True:
+        yield f"{who}: privileged is on: it is root on the node; remove it"
+    if dig(context, "allowPrivilegeEscalation") is True:
+        yield f"{who}: allowPrivilegeEscalation is on: a program in it may become root; set it to false"
+    if dig(context, "runAsNonRoot") is False or dig(context, "runAsUser") in (0, "0"):
+        yield f"{who}: runs as root; set runAsNonRoot to true and another runAsUser"
+    added = [str(one) for one in listed(dig(context, "capabilities", "add"))]
+    if set(added) - {"NET_BIND_SERVICE"}:
+        yield f"{who}: adds the capabilities {', '.join(added)}: each is a part of root; remove them"
+    if dig(context, "procMount") not in (None, "Default", UNKNOWN):
+        yield f"{who}: procMount is not Default: the kernel's files are open to it; remove it"
+    for profile in ("seccompProfile", "appArmorProfile"):
+        if dig(context, profile, "type") == "Unconfined":
+            yield f"{who}: {profile} is Unconfined: every system call is open to it; use RuntimeDefault"
 
 
 def no_replicas(deployment: Deployment) -> Iterator[Finding]:
     """Workloads with a number of pods that an HPA owns."""
-    for hpa in deployment.of(HPA):
+    for hpa in deployment.objects("HorizontalPodAutoscaler"):
         target = hpa.at("spec", "scaleTargetRef")
-        for workload in deployment.of(SCALED.get(str(dig(target, "kind")), "")):
+        for workload in deployment.objects(str(dig(target, "kind"))):
             if (
                 _place(workload) == (hpa.at("metadata", "namespace"), dig(target, "name"))
                 and workload.at("spec", "replicas") is not None
@@ -95,11 +155,11 @@ def route_label(deployment: Deployment) -> Iterator[Finding]:
     """Autoscalers whose metric is that of no Service: they would always read 0, or nothing."""
     routes = {
         f"{service.at('metadata', 'namespace')}-{service.at('metadata', 'name')}-{port.get('port')}"
-        for service in deployment.of(SERVICE)
+        for service in deployment.objects("Service")
         for port in listed(service.at("spec", "ports"))
         if isinstance(port, Mapping)
     }
-    for hpa in deployment.of(HPA):
+    for hpa in deployment.objects("HorizontalPodAutoscaler"):
         for metric in listed(hpa.at("spec", "metrics")):
             route = dig(metric, "external", "metric", "selector", "matchLabels", ROUTE)
             if not is_known(route):
@@ -130,6 +190,11 @@ RULES = (
         each=bounded,
     ),
     Rule("containers-are-hardened", "No container can become root.", each=hardened, level=ADVISORY),
+    Rule(
+        "pods-are-confined",
+        "No pod reaches its node: no privileges, host network, host files or unfiltered system calls.",
+        each=confined,
+    ),
     Rule(
         "no-replicas-under-hpa", "Who is scaled by an HPA has no number of pods.", whole=no_replicas
     ),

@@ -43,9 +43,7 @@ def statement(**more: Any) -> str:
 
 def guards(**changed: Any) -> list[Resource]:
     """A bucket with its four guards; `acl`, `block`, `sse`, `policy` change one."""
-    deny = statement(
-        Effect="Deny", Principal=["*"], Condition={"Bool": {"acs:SecureTransport": ["false"]}}
-    )
+    deny = denied()
     return [
         bucket(),
         one(
@@ -65,6 +63,18 @@ def guards(**changed: Any) -> list[Resource]:
             {"bucket": "models", "policy": changed.get("policy", deny)},
         ),
     ]
+
+
+def denied(**more: Any) -> str:
+    """The bucket policy that refuses plain HTTP, changed."""
+    whole = {
+        "Effect": "Deny",
+        "Principal": ["*"],
+        "Action": ["oss:*"],
+        "Resource": ["acs:oss:*:*:models", "acs:oss:*:*:models/*"],
+        "Condition": {"Bool": {"acs:SecureTransport": ["false"]}},
+    }
+    return statement(**{**whole, **more})
 
 
 def volume(**more: Any) -> Resource:
@@ -100,7 +110,10 @@ def workload(
         "resources": {"requests": {"cpu": "2", "memory": "8Gi"}, "limits": {"memory": "8Gi"}},
     }  # fmt: skip
     outer = {
-        "template": {"spec": {"containers": [{**good, **container}], **(spec or {})}},
+        "template": {
+            "metadata": {"labels": {"app": "server"}},
+            "spec": {"containers": [{**good, **container}], **(spec or {})},
+        },
         **({} if replicas is None else {"replicas": replicas}),
     }
     return one(
@@ -130,15 +143,43 @@ def service(**more: Any) -> Resource:
 
 
 def ingress(tls: bool = True, hosts: Any = ("bert.example.com",), **annotations: str) -> Resource:
-    """An entry."""
+    """An entry that asks for a password."""
+    password = {
+        "nginx.ingress.kubernetes.io/auth-type": "basic",
+        "nginx.ingress.kubernetes.io/auth-secret": "users",
+    }
     spec = {
         "rules": [{"host": "bert.example.com"}],
         **({"tls": [{"hosts": list(hosts), "secretName": "t"}]} if tls else {}),
     }
     return one(
         f"{K8S}networking.k8s.io/v1:Ingress",
-        {"metadata": {"annotations": annotations}, "spec": spec},
+        {"metadata": {"annotations": {**password, **annotations}}, "spec": spec},
     )
+
+
+def network_policy(labels: Any = None, **more: Any) -> Resource:
+    """A network policy for the server's pods, changed."""
+    spec = {
+        "podSelector": {"matchLabels": {"app": "server"} if labels is None else labels},
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [{"from": [{"podSelector": {}}]}],
+        **more,
+    }
+    return one(
+        f"{K8S}networking.k8s.io/v1:NetworkPolicy",
+        {"metadata": {"namespace": "inference"}, "spec": spec},
+    )
+
+
+def namespace(labels: Any) -> Resource:
+    """A namespace with labels."""
+    return one(f"{K8S}core/v1:Namespace", {"metadata": {"name": "inference", "labels": labels}})
+
+
+def rbac(kind: str, **inputs: Any) -> Resource:
+    """A role or a binding."""
+    return one(f"{K8S}rbac.authorization.k8s.io/v1:{kind}", inputs)
 
 
 def role(principal: Any, condition: Any = None) -> Resource:
@@ -155,3 +196,21 @@ def role(principal: Any, condition: Any = None) -> Resource:
 def config(value: Any) -> Resource:
     """A ConfigMap with something in it."""
     return one(f"{K8S}core/v1:ConfigMap", {"data": {"x": value}})
+
+
+def attachment(policy_type: str, name: str) -> Resource:
+    """A RAM policy attached to a role."""
+    return one(
+        f"{RAM}rolePolicyAttachment:RolePolicyAttachment",
+        {"policyType": policy_type, "policyName": name, "roleName": "r"},
+    )
+
+
+def as_list(resource: Resource) -> Resource:
+    """The same object in the items of a list."""
+    return one(f"{resource.kind}List", {"items": [resource.inputs]})
+
+
+def other_version(resource: Resource, kind: str) -> Resource:
+    """The same object under another type."""
+    return one(f"{K8S}{kind}", dict(resource.inputs))

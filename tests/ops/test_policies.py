@@ -12,16 +12,26 @@ import pytest
 
 from lab.testing.figures import figure
 from ops import policy_check
-from policy import waivers
+from policy import stacks, waivers
 from policy.resources import Deployment, Resource
 from policy.rule import ADVISORY
 from policy.rules import ALL
 from tests.ops import preview_cases as previews
-from tests.ops.policy_cases import CASES, KEY
-from tests.ops.policy_resources import bucket, config, guards, ingress, workload
+from tests.ops.policy_cases import CASES, KEY, NOBODY
+from tests.ops.policy_resources import (
+    bucket,
+    config,
+    guards,
+    ingress,
+    network_policy,
+    one,
+    workload,
+)
 from tests.ops.preview_recordings import read
 from tests.unit.golden_trees import STACKS, offline_preview
 
+SETTINGS = stacks.load()
+PROD = SETTINGS["prod"]
 RULES = {rule.name: rule for rule in ALL}
 PASSING = [(name, number) for name, (good, _) in CASES.items() for number in range(len(good))]
 FAILING = [(name, number) for name, (_, bad) in CASES.items() for number in range(len(bad))]
@@ -29,11 +39,11 @@ FAILING = [(name, number) for name, (_, bad) in CASES.items() for number in rang
 
 def messages(name: str, resources: list[Resource]) -> list[str]:
     """What a rule says of resources in stack prod."""
-    return [message for _, message in RULES[name].check(Deployment("prod", tuple(resources)))]
+    return [message for _, message in RULES[name].check(Deployment(PROD, tuple(resources)))]
 
 
 def test_every_policy_has_a_passing_and_a_failing_case() -> None:
-    assert CASES.keys() == RULES.keys() and len(ALL) == len(RULES) >= 15
+    assert CASES.keys() == RULES.keys() and len(ALL) == len(RULES) >= 25
     assert all(good and bad for good, bad in CASES.values())
     figure(
         f"{len(ALL)} policies, {len(PASSING)} passing and {len(FAILING)} failing cases, {len(STACKS)} stacks"
@@ -70,6 +80,12 @@ def test_no_policy_stumbles_over_inputs_of_odd_shape(rule: Any, odd: Any) -> Non
         "data",
         "acl",
         "instanceTypes",
+        "rules",
+        "subjects",
+        "roleRef",
+        "items",
+        "statements",
+        "document",
     )
     kinds = {
         resource.kind
@@ -84,7 +100,7 @@ def test_no_policy_stumbles_over_inputs_of_odd_shape(rule: Any, odd: Any) -> Non
         )
         for kind in sorted(kinds)
     ]
-    list(rule.check(Deployment("prod", tuple(resources))))
+    list(rule.check(Deployment(PROD, tuple(resources))))
 
 
 def test_no_message_repeats_a_key() -> None:
@@ -100,7 +116,7 @@ def of_stack(stack: str) -> Deployment:
     """The resources of a committed stack, as the program registers them in a preview."""
     registered = [one for one in offline_preview(stack).resources if one.custom]
     return Deployment(
-        stack, tuple(Resource(one.urn, one.inputs, one.protect) for one in registered)
+        SETTINGS[stack], tuple(Resource(one.urn, one.inputs, one.protect) for one in registered)
     )
 
 
@@ -124,8 +140,8 @@ def test_no_waiver_is_left_over() -> None:
 
 def test_prod_of_this_repository_without_protection_is_refused() -> None:
     resources = [Resource(one.urn, one.inputs, protect=False) for one in of_stack("prod").resources]
-    found = policy_check.judge(Deployment("prod", tuple(resources)), waivers.load())
-    assert [one.rule.name for one in found if one.blocking] == ["stateful-is-protected"]
+    found = policy_check.judge(Deployment(PROD, tuple(resources)), waivers.load())
+    assert {one.rule.name for one in found if one.blocking} == {"stateful-is-protected"}
 
 
 def test_a_waiver_holds_for_its_stack_and_resource_and_until_its_day() -> None:
@@ -142,27 +158,77 @@ def test_a_waiver_holds_for_its_stack_and_resource_and_until_its_day() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("- {policy: tls-at-the-entry, stacks: [dev], resource: x}", "reason is missing"),
-        ("- {policy: nope, stacks: [dev], resource: x, reason: y}", "there is none"),
-        ("a: b", "expected a list"),
-        ("- [", "expected a list"),
-        ("- {policy: spot-mix, stacks: [], resource: x, reason: y}", "stacks: expected"),
+        ("policy='tls-at-the-entry'\nstacks=['dev']\nresource='x'", "reason is missing"),
+        ("policy='nope'\nstacks=['dev']\nresource='x'\nreason='y'", "there is none"),
+        ("policy='spot-mix'\nstacks=[]\nresource='x'\nreason='y'", "stacks: expected"),
         (
-            "- {policy: spot-mix, stacks: [dev], resource: x, reason: y, until: soon}",
+            "policy='spot-mix'\nstacks=['dev']\nresource='x'\nreason='y'\nuntil='soon'",
             "a date such as",
         ),
-        ("- {why: x}", "why: no such key"),
-        ("- text", "expected policy"),
+        ("why='x'", "why: no such key"),
     ],
 )
 def test_a_waiver_that_waives_too_much_is_refused(
     text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "waivers.yaml"
-    path.write_text(text)
+    path = tmp_path / "waivers.toml"
+    path.write_text(f"[[waiver]]\n{text}\n")
     assert run(tmp_path, previews.document(), "--waivers", str(path)) == 1
     err = capsys.readouterr().err
     assert said in err and all(line.startswith("error: ") for line in err.splitlines())
+
+
+@pytest.mark.parametrize("text", ["a = 1", "[", "waiver = 1", "waiver = ['x']"])
+def test_a_waivers_file_of_another_form_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "waivers.toml"
+    path.write_text(text)
+    with pytest.raises(waivers.WaiverError, match="expected"):
+        waivers.load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[prod]\npaid_share = [1, 2]", "protected: expected"),
+        ("[prod]\nprotected = 'no'\npaid_share = [1, 2]", "protected: expected"),
+        ("[prod]\nprotected = true", "paid_share: expected"),
+        ("[prod]\nprotected = true\npaid_share = [2, 1]", "paid_share: expected"),
+        ("[prod]\nprotected = true\npaid_share = [1, 2]\nwhy = 1", "why: no such key"),
+        ("prod = 1", "expected protected and paid_share"),
+        ("[", "expected one table"),
+    ],
+)
+def test_a_stack_s_settings_are_complete_or_refused(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "stacks.toml"
+    path.write_text(text)
+    with pytest.raises(stacks.StacksError, match=said):
+        stacks.load(path)
+
+
+def test_protection_is_a_setting_and_no_name_escapes_it() -> None:
+    unprotected = one(bucket().kind, dict(bucket().inputs))
+    open_entry = ingress(True, **NOBODY)
+    judged = {
+        name: {
+            rule
+            for rule in ("stateful-is-protected", "entry-asks-who-calls")
+            if list(
+                RULES[rule].check(
+                    Deployment(stacks.named(name, SETTINGS), (unprotected, open_entry))
+                )
+            )
+        }
+        for name in ("prod", "prod-eu", "production", "PROD", "dev", "staging", "local")
+    }
+    both = {"stateful-is-protected", "entry-asks-who-calls"}
+    assert judged == {
+        **dict.fromkeys(("prod", "prod-eu", "production", "PROD"), both),
+        **{name: set() for name in ("dev", "staging", "local")},
+    }
+
+
+def test_the_stacks_settings_are_for_the_repository_s_stacks() -> None:
+    assert set(SETTINGS) == set(STACKS) and PROD.protected
 
 
 def run(tmp_path: Path, text: str, *arguments: str, stack: str = "prod") -> int:
@@ -216,8 +282,16 @@ def test_a_preview_that_breaks_one_fails_and_is_written_down(
 def test_advice_alone_fails_nothing(tmp_path: Path) -> None:
     advice = workload(securityContext=None)
     assert (
-        RULES["containers-are-hardened"].level == ADVISORY and run(tmp_path, document(advice)) == 0
+        RULES["containers-are-hardened"].level == ADVISORY
+        and run(tmp_path, document(advice, network_policy())) == 0
     )
+
+
+def test_a_preview_of_another_stack_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path, document(*guards()), stack="dev") == 1
+    assert "another stack" in capsys.readouterr().err
 
 
 def test_what_is_deleted_need_not_keep_any_policy(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from ops.plan.prices import Prices
 from ops.preview_comment.cost import POOL, of_pool
 from policy.resources import Resource
 from policy.rules import pool as pool_policy
+from policy.stacks import Stack
 from settings import load
 from settings.advice import advice
 from settings.catalog import gpu
@@ -121,8 +122,8 @@ def test_a_share_is_rounded_as_it_is_asked_for(rule: Callable[..., int], roundin
         assert counted == example[rounding], name_of(example)
 
 
-def test_the_policy_judges_the_share_before_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool_policy, "PAID_SHARE", {"dev": (101, 101)})
+def test_the_policy_judges_the_share_before_rounding() -> None:
+    stack = Stack("dev", paid_share=(101, 101))
     for example in SHARES:
         if not example["total"]:
             continue
@@ -140,7 +141,7 @@ def test_the_policy_judges_the_share_before_rounding(monkeypatch: pytest.MonkeyP
         percent = 100 * example["exact"] / example["total"]
         assert any(
             text.startswith(f"{percent:.0f} % of the largest pool")
-            for text in pool_policy.spot_mix(resource, "dev")
+            for text in pool_policy.spot_mix(resource, stack)
         ), name_of(example)
 
 
