@@ -45,6 +45,8 @@ TITLES = {
     "changed": "changed outside of this program; `make up STACK={0} REFRESH=1` puts it back",
     "gone": "gone; `make up STACK={0} REFRESH=1` makes it again",
     "undeployed": "asked for by the program and not deployed, or a consequence of the above; `make up STACK={0}` does it",
+    "security": "set by others, not by this program, where it decides who gets in or what runs: no up takes it away; "
+    "remove it by hand (kubectl, console), or write it into the program if it is right",
     "owned": "moved by its autoscaler: no up and no refresh sets it back",
     "other": "not set by this program: no up changes it",
 }
@@ -52,6 +54,7 @@ COUNTED = {
     "changed": "changed",
     "gone": "gone",
     "undeployed": "not deployed",
+    "security": "security-relevant and not ours",
     "owned": "moved by autoscalers",
     "other": "not ours",
 }

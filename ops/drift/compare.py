@@ -1,23 +1,28 @@
 """Sorts every difference by its cause: changed by hand, gone, not deployed yet, moved by an
-autoscaler, or set by something this program does not know.
+autoscaler, or set by something this program does not know; of the last, what matters for security
+is a sort of its own.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ops.drift.events import Events, Read
 from ops.drift.owners import owner, reported
+from ops.drift.security import is_security_relevant
 from ops.engine.previews import State, Step
 from ops.preview_comment.paths import ABSENT, compare, joined, look_up
 from ops.preview_comment.redact import SENTINEL, redacted
 
 QUIET = ("same", "read", "read-discard", "discard-replaced")
 LONGEST = 160
+NOTHING = "nothing"
+"""How a property that is not set is shown."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Difference:
     """The differences of one resource that have the same cause."""
 
     sort: str
-    """changed, gone, undeployed, owned or other."""
+    """changed, gone, undeployed, security, owned or other."""
     name: str
     kind: str
     op: str
@@ -57,7 +62,7 @@ def differences(events: Events) -> list[Difference]:
 
 def is_real(difference: Difference) -> bool:
     """Whether somebody has to act on the difference."""
-    return difference.sort in ("changed", "gone", "undeployed")
+    return difference.sort in ("changed", "gone", "undeployed", "security")
 
 
 def is_settled(events: Events) -> bool:
@@ -77,7 +82,7 @@ def without_program(events: Events) -> list[Difference]:
             sent = tuple(
                 part
                 for part in difference.properties
-                if look_up(read.was.inputs, part.path) is not ABSENT
+                if look_up(read.was.inputs, part.path) is not ABSENT and not _is_added(part)
             )
             kept = tuple(part for part in difference.properties if part not in sent)
             sorted_ += (
@@ -97,6 +102,11 @@ def without_program(events: Events) -> list[Difference]:
     return sorted_
 
 
+def _is_added(part: Property) -> bool:
+    """Whether it is an element that was added to a list: another one may have been at its place."""
+    return part.was == NOTHING and re.search(r"\[\d+\]$", part.path) is not None
+
+
 def as_dicts(results: list[Difference]) -> list[dict[str, Any]]:
     """The differences as JSON objects."""
     return [asdict(difference) for difference in results]
@@ -108,29 +118,27 @@ def _of(read: Read | None, step: Step | None) -> Iterator[Difference]:
     if read and read.now is None:
         yield Difference("gone", name, kind, op)
         return
-    moved = _moved(kind, read) if read and read.now else {}
+    moved = _moved(kind, read) if read and read.now else []
     put_back = _planned(step) if step and op else {}
     if op:
         foreign = any(
-            not owner(kind, path) or any(_touches(path, other) for other in put_back)
-            for path in moved
+            not owner(kind, one.path) or any(_touches(one.path, other) for other in put_back)
+            for one in moved
         )
         yield Difference(
             "changed" if foreign else "undeployed", name, kind, op, tuple(put_back.values())
         )
-    left = [
-        one for path, one in moved.items() if not any(_touches(path, other) for other in put_back)
-    ]
-    owned = tuple(
-        Property(one.path, one.was, one.now, owner(kind, one.path))
-        for one in left
-        if owner(kind, one.path)
-    )
-    other = tuple(one for one in left if not owner(kind, one.path))
-    if owned:
-        yield Difference("owned", name, kind, "", owned)
-    if other and not op:
-        yield Difference("other", name, kind, "", other)
+    left = [one for one in moved if not any(_touches(one.path, other) for other in put_back)]
+    sorts: dict[str, list[Property]] = {"security": [], "owned": [], "other": []}
+    for one in left:
+        who = owner(kind, one.path)
+        if who:
+            sorts["owned"].append(replace(one, owner=who))
+        else:
+            sorts["security" if is_security_relevant(kind, one.path) else "other"].append(one)
+    for sort, properties in sorts.items():
+        if properties:
+            yield Difference(sort, name, kind, "", tuple(properties))
 
 
 def _names(read: Read | None, step: Step | None) -> tuple[str, str]:
@@ -138,20 +146,100 @@ def _names(read: Read | None, step: Step | None) -> tuple[str, str]:
     return known.name, known.kind
 
 
-def _moved(kind: str, read: Read) -> dict[str, Property]:
-    """What the cloud has otherwise than the state of the stack, but for what is only reported."""
+def _moved(kind: str, read: Read) -> list[Property]:
+    """What the cloud has otherwise than the state of the stack, but for what is only reported.
+
+    A provider cuts the inputs that it reads back to the shape of the inputs that it was given
+    (pulumi-kubernetes: pruneLiveState), so that what others added to a list is in the outputs
+    alone: lists are compared there.
+    """
     assert read.now is not None
-    was = leaves(read.was.outputs) | leaves(read.was.inputs)
-    now = leaves(read.now.outputs) | leaves(read.now.inputs)
-    paths = sorted(
-        path for path in was | now if was.get(path) != now.get(path) and not reported(kind, path)
+    was_outputs, now_outputs = leaves(read.was.outputs), leaves(read.now.outputs)
+    was, now = was_outputs | leaves(read.was.inputs), now_outputs | leaves(read.now.inputs)
+    for path in was_outputs | now_outputs:
+        old, new = was_outputs.get(path), now_outputs.get(path)
+        if old != new and (isinstance(old, list) or isinstance(new, list)):
+            was[path], now[path] = old, new
+    return [
+        Property(path, _text(path, old, read.was), _text(path, new, read.now))
+        for path, old, new in _differing(was, now)
+        if not reported(kind, path)
+    ]
+
+
+def _differing(was: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Path, old and new value of everything that differs; of lists of objects, the objects."""
+    for path in sorted(was | now):
+        old, new = was.get(path), now.get(path)
+        if old == new:
+            continue
+        if _has_objects(old) or _has_objects(new):
+            yield from _elements(path, old or [], new or [])
+        else:
+            yield path, old, new
+
+
+def _has_objects(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(item, dict) for item in value)
+
+
+def _elements(path: str, was: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
+    """What differs between two lists of objects: equal ones are paired first, then those of the
+    same name, then the rest in order; what is left was added or removed. The position in a path is
+    that in the new list, of what was removed that in the old one. Of lists that differ in their
+    order alone, the list.
+    """
+    if not (isinstance(was, list) and isinstance(now, list)):
+        yield path, was, now
+        return
+    before, after = dict(enumerate(was)), dict(enumerate(now))
+    pairs = []
+    for alike in (_equal, _same_name, _same_sort):
+        for new in list(after):
+            old = next((one for one in before if alike(before[one], after[new])), None)
+            if old is not None:
+                pairs.append((new, before.pop(old), after.pop(new)))
+    if not before and not after and all(old == new for _, old, new in pairs):
+        yield path, was, now
+    for index, old, new in sorted(pairs, key=lambda pair: pair[0]):
+        element = f"{path}[{index}]"
+        if old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict) and not _is_variable(new):
+            yield from _differing(leaves(old, element), leaves(new, element))
+        else:
+            yield element, old, new
+    yield from ((f"{path}[{index}]", None, item) for index, item in after.items())
+    yield from ((f"{path}[{index}]", item, None) for index, item in before.items())
+
+
+def _equal(old: Any, new: Any) -> bool:
+    return old == new
+
+
+def _same_name(old: Any, new: Any) -> bool:
+    return (
+        isinstance(old, dict)
+        and isinstance(new, dict)
+        and any(key in old and old[key] == new.get(key) for key in ("name", "key", "mountPath"))
     )
-    return {
-        path: Property(
-            path, _text(path, was.get(path), read.was), _text(path, now.get(path), read.now)
-        )
-        for path in paths
-    }
+
+
+def _same_sort(old: Any, new: Any) -> bool:
+    """Whether both are without a name: one may be the other, changed."""
+    return not any(
+        key in one
+        for one in (old, new)
+        if isinstance(one, dict)
+        for key in ("name", "key", "mountPath")
+    )
+
+
+def _is_variable(item: dict[str, Any]) -> bool:
+    """Whether an object is an environment variable: its value is redacted by its name, and stays
+    beside it.
+    """
+    return set(item) <= {"name", "value"}
 
 
 def leaves(value: Any, path: str = "") -> dict[str, Any]:
@@ -166,7 +254,9 @@ def leaves(value: Any, path: str = "") -> dict[str, Any]:
         }
     if isinstance(value, str) and value[:1] in ("{", "["):
         with contextlib.suppress(ValueError):
-            value = json.loads(value)
+            document = json.loads(value)
+            # A list is kept as text: its elements have no paths in the inputs.
+            value = document if isinstance(document, dict) else json.dumps(document)
     return {} if value in (None, "", [], {}) else {path: value}
 
 
@@ -195,7 +285,7 @@ def _at(state: State, path: str) -> Any:
 def _text(path: str, value: Any, state: State) -> str:
     """The value as a person reads it, with no secret in it."""
     if value is None:
-        return "nothing"
+        return NOTHING
     hide = path.split(".", maxsplit=1)[0] in state.secret_outputs
     text = json.dumps(
         redacted(value, path.rpartition(".")[2], hide=hide), ensure_ascii=False, default=str

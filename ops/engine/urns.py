@@ -24,6 +24,14 @@ def type_of(urn: str) -> str:
     return parts[2].rpartition("$")[2] if len(parts) > 2 else ""
 
 
+def object_kind(type_token: str) -> str:
+    """The Kubernetes kind in a type token, in whatever API version: Ingress of
+    kubernetes:networking.k8s.io/v1:Ingress; "" of any other package's.
+    """
+    package, _, name = type_token.partition(":")
+    return name.rpartition(":")[2] if package == "kubernetes" else ""
+
+
 def provider_urn(reference: str | None) -> str:
     """The URN in a reference to a provider, "" for no reference."""
     return (reference or "").rpartition("::")[0]

@@ -309,3 +309,133 @@ def test_a_key_of_that_name_is_somebody_s_own_where_no_bridge_is() -> None:
     was, now = state({"data": {"__meta": "a"}}), state({"data": {"__meta": "b"}})
     (one,) = found(read(kind, was, now), step(kind, "update", now, was, "data.__meta"))
     assert is_real(one)
+
+
+def pods(*containers: State, **spec: Any) -> State:
+    """A Deployment with these containers."""
+    return {"spec": {"template": {"spec": {"containers": list(containers), **spec}}}}
+
+
+SERVING = {"name": "serving", "image": "tensorflow/serving:1"}
+EVIL = {"name": "evil", "image": "evil:1", "securityContext": {"privileged": True}}
+NGINX = "nginx.ingress.kubernetes.io"
+INGRESS = "kubernetes:networking.k8s.io/v1:Ingress"
+RBAC = "kubernetes:rbac.authorization.k8s.io/v1:"
+ADDED: list[tuple[str, State, State, str]] = [
+    (DEPLOYMENT, pods(SERVING), pods(SERVING, EVIL), "spec.template.spec.containers[1]: nothing, is now"),
+    (DEPLOYMENT, pods(SERVING), pods(EVIL, SERVING), "spec.template.spec.containers[0]: nothing, is now"),
+    (DEPLOYMENT, pods(SERVING), pods(SERVING, initContainers=[EVIL]), "initContainers[0]: nothing, is now"),
+    (DEPLOYMENT, pods(SERVING), pods(SERVING, hostNetwork=True), "hostNetwork: nothing, is now true"),
+    (DEPLOYMENT, pods(SERVING), pods(SERVING, volumes=[{"name": "host", "hostPath": {"path": "/"}}]), "volumes[0]"),
+    (DEPLOYMENT, pods(SERVING), pods({**SERVING, "env": [{"name": "LD_PRELOAD", "value": "x"}]}), "containers[0].env[0]"),
+    (DEPLOYMENT, pods(SERVING), pods({**SERVING, "securityContext": {"privileged": True}}), "containers[0].securityContext.privileged"),
+    (DEPLOYMENT, pods(SERVING), pods(SERVING, serviceAccountName="admin"), "serviceAccountName"),
+    (INGRESS, {"metadata": {"annotations": {f"{NGINX}/auth-type": "basic"}}}, {"metadata": {"annotations": {f"{NGINX}/auth-type": "basic", f"{NGINX}/satisfy": "any"}}}, "satisfy"),
+    (INGRESS, {"spec": {"rules": [{"host": "a"}]}}, {"spec": {"rules": [{"host": "a"}, {"host": "evil"}]}}, "spec.rules[1]"),
+    (f"{RBAC}Role", {"rules": [{"verbs": ["get"]}]}, {"rules": [{"verbs": ["get"]}, {"verbs": ["*"]}]}, "rules[1]"),
+    (f"{RBAC}RoleBinding", {"subjects": [{"name": "a"}]}, {"subjects": [{"name": "a"}, {"name": "evil"}]}, "subjects[1]"),
+    ("kubernetes:networking.k8s.io/v1:NetworkPolicy", {"spec": {"ingress": []}}, {"spec": {"ingress": [{}]}}, "spec.ingress"),
+    ("kubernetes:core/v1:Service", {"spec": {"type": "ClusterIP"}}, {"spec": {"type": "ClusterIP", "externalIPs": ["192.0.2.1"]}}, "externalIPs"),
+    ("kubernetes:core/v1:Namespace", {"metadata": {"labels": {}}}, {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}}, "enforce"),
+    ("kubernetes:core/v1:ConfigMap", {"data": {"a": "1"}}, {"data": {"a": "1", "sitecustomize.py": "x"}}, "sitecustomize"),
+    (POOL, {"nodePoolName": "p"}, {"nodePoolName": "p", "userData": "ZXZpbA=="}, "userData"),
+    (POOL, {"nodePoolName": "p"}, {"nodePoolName": "p", "securityGroupIds": ["sg-evil"]}, "securityGroupIds"),
+    ("alicloud:ram/role:Role", {"roleName": "r"}, {"roleName": "r", "assumeRolePolicyDocument": "{}x"}, "assumeRolePolicyDocument"),
+]  # fmt: skip
+"""Type, deployed, as it is now, and what is said of it."""
+
+
+@pytest.mark.parametrize("program", [True, False], ids=["with the program", "without it"])
+@pytest.mark.parametrize("number", range(len(ADDED)))
+def test_what_others_added_where_it_matters_is_real(number: int, program: bool) -> None:
+    """The inputs stay those of the program: the provider cuts what it reads to their shape."""
+    kind, inputs, live, said = ADDED[number]
+    was, now = state(inputs), state(inputs, live)
+    lines = (read(kind, was, now), *([step(kind, "same", now, now)] if program else []))
+    results = found(*lines) if program else without_program(events(lines[0]))
+    assert any(is_real(one) and one.sort == "security" for one in results), results
+    text = report("dev", 1, results)
+    assert said in text and "security-relevant and not ours" in text
+
+
+HARMLESS: list[tuple[str, State, State]] = [
+    (DEPLOYMENT, pods(SERVING), pods({**SERVING, "terminationMessagePath": "/dev/termination-log", "imagePullPolicy": "IfNotPresent"})),
+    (DEPLOYMENT, {"metadata": {"annotations": {"a": "b"}}}, {"metadata": {"annotations": {"a": "b", "team": "ml"}}}),
+    (INGRESS, {"metadata": {"labels": {"a": "b"}}}, {"metadata": {"labels": {"a": "b", "team": "ml"}}}),
+    (POOL, {"nodePoolName": "p"}, {"nodePoolName": "p", "resourceGroupId": "rg"}),
+    ("alicloud:ram/role:Role", {"roleName": "r"}, {"roleName": "r", "arn": "acs:ram::1:role/r"}),
+    ("kubernetes:core/v1:Service", {"spec": {"type": "ClusterIP"}}, {"spec": {"type": "ClusterIP", "internalTrafficPolicy": "Cluster"}}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(HARMLESS)))
+def test_what_others_added_where_it_does_not_matter_asks_nothing_of_anybody(number: int) -> None:
+    kind, inputs, live = HARMLESS[number]
+    was, now = state(inputs), state(inputs, live)
+    (one,) = found(read(kind, was, now), step(kind, "same", now, now))
+    assert one.sort == "other" and not is_real(one)
+
+
+def test_an_added_container_is_told_beside_what_up_puts_back() -> None:
+    was = state({**pods(SERVING), "metadata": {"labels": {"team": "ml"}}})
+    changed = {**pods(SERVING), "metadata": {"labels": {"team": "me"}}}
+    now = state(changed, {**changed, **pods(SERVING, EVIL)})
+    results = found(
+        read(DEPLOYMENT, was, now), step(DEPLOYMENT, "update", now, was, "metadata.labels.team")
+    )
+    assert [(one.sort, [part.path for part in one.properties]) for one in results] == [
+        ("changed", ["metadata.labels.team"]),
+        ("security", ["spec.template.spec.containers[1]"]),
+    ]
+
+
+def test_a_changed_field_of_a_container_is_put_back_by_up_and_told_once() -> None:
+    was, now = state(pods(SERVING)), state(pods({**SERVING, "image": "other:1"}))
+    path = "spec.template.spec.containers[0].image"
+    (one,) = found(read(DEPLOYMENT, was, now), step(DEPLOYMENT, "update", now, was, path))
+    assert (one.sort, [part.path for part in one.properties]) == ("changed", [path])
+    (alone,) = without_program(events(read(DEPLOYMENT, was, now)))
+    assert (alone.sort, [part.path for part in alone.properties]) == ("changed", [path])
+
+
+def test_a_removed_container_is_told_with_what_it_was() -> None:
+    was, now = state(pods(SERVING, EVIL)), state(pods(SERVING))
+    (one,) = without_program(events(read(DEPLOYMENT, was, now)))
+    assert one.sort == "changed" and one.properties[0].path == "spec.template.spec.containers[1]"
+    assert '"evil"' in one.properties[0].was and one.properties[0].now == "nothing"
+
+
+def test_containers_in_another_order_are_told_as_that() -> None:
+    other = {"name": "other", "image": "other:1"}
+    was = state(pods(SERVING, other))
+    now = state(pods(SERVING, other), pods(other, SERVING))
+    (one,) = found(read(DEPLOYMENT, was, now), step(DEPLOYMENT, "same", now, now))
+    assert [part.path for part in one.properties] == ["spec.template.spec.containers"]
+    assert is_real(one)
+
+
+def test_a_secret_in_the_environment_that_somebody_changed_is_not_told() -> None:
+    def env(value: str) -> State:
+        return pods({**SERVING, "env": [{"name": "API_TOKEN", "value": value}]})
+
+    was, now = state(env("hunter2")), state(env("hunter3"))
+    results = without_program(events(read(DEPLOYMENT, was, now)))
+    text = report("dev", 1, results)
+    assert "containers[0].env[0]" in text and "hunter" not in text
+
+
+def test_drift_of_another_s_container_ends_with_status_7(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    was, now = state(pods(SERVING)), state(pods(SERVING), pods(SERVING, EVIL))
+    monkeypatch.setattr(command, "require_good", lambda stack: None)
+    monkeypatch.setattr(command, "require_cli", lambda: None)
+    answers = iter(
+        [
+            result(DEPLOYMENT, "update", was, now),
+            "\n".join((read(DEPLOYMENT, was, now), step(DEPLOYMENT, "same", now, now))),
+        ]
+    )
+    monkeypatch.setattr(command, "_ask", lambda stack, *words: events(next(answers)))
+    assert command.main(["--stack", "dev"]) == 7
+    assert "remove it by hand" in capsys.readouterr().out
