@@ -2,8 +2,10 @@
 
 `build` previews offline, checks the policies, and makes the comment; it leaves preview.json,
 preview.log, policy.json, facts.json and comment.md in a directory. It runs the pull request's own
-code, so it is given nothing worth having. `publish` renders such directories again, with the code
-it is run from, and posts. It reads them as data made by anybody.
+code, so it is given nothing worth having. `publish` runs the policies over such previews and
+renders them again, with the code it is run from, and posts. It reads them as data made by anybody:
+of the stacks in `policy/stacks.toml` only, each from the directory of its own name, so that there
+are never more comments than stacks and no artifact speaks for another stack.
 """
 
 from __future__ import annotations
@@ -12,16 +14,20 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import sys
+from dataclasses import replace
 from typing import Any
 
 from ops.engine.previews import Preview, PreviewFormatError, parse
 from ops.preview_comment import policies, post
 from ops.preview_comment.github import GitHub, GitHubError
-from ops.preview_comment.render import CommentInput, marker, render
+from ops.preview_comment.render import CommentInput, Origin, marker, render
+from policy import stacks
 
 LARGEST = 64 << 20
 """Bytes of one file that are read: more than any preview has."""
+COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
 
 def build(arguments: list[str]) -> int:
@@ -61,14 +67,18 @@ def build(arguments: list[str]) -> int:
         )
     facts = {"stack": options.stack, "failed": found.code != 0, "base": found.base}
     (options.out / "facts.json").write_text(json.dumps(facts) + "\n")
-    (options.out / "comment.md").write_text(render(read(options.out)))
+    try:
+        (options.out / "comment.md").write_text(render(read(options.out, options.stack)))
+    except (PreviewFormatError, ValueError) as error:
+        print(f"error: the comment cannot be made: {error}", file=sys.stderr)
+        return 1
     print(f"wrote {options.out / 'comment.md'}", file=sys.stderr)
     return 1 if code else 0
 
 
 def publish(arguments: list[str]) -> int:
-    """Posts a comment for each directory below one. Returns 1 when one cannot be read or posted;
-    the others are posted.
+    """Posts a comment for each known stack that has a directory. Returns 1 when one cannot be read
+    or posted, or a directory is of no known stack; the others are posted.
     """
     parser = argparse.ArgumentParser(
         prog="python -m ops.preview_comment publish", description=__doc__
@@ -89,32 +99,52 @@ def publish(arguments: list[str]) -> int:
     hub = GitHub(
         os.environ.get("GITHUB_API_URL", "https://api.github.com"), options.repository, token
     )
-    failed = 0
-    for directory in sorted(
-        one for one in options.directory.iterdir() if one.is_dir() and not one.is_symlink()
-    ):
+    expected = {f"preview-{stack}": stack for stack in stacks.load()}
+    found = {path.name: path for path in options.directory.iterdir()}
+    failed = _report_strangers([name for name in found if name not in expected])
+    for name, stack in sorted(expected.items()):
+        if name not in found:
+            continue
         try:
-            given = read(directory)
-            print(
-                f"{given.stack}: {post.post(hub, render(given), given.stack, options.author, None, options.head, options.sha)}"
-            )
+            body = comment(found[name], stack, Origin(options.head, options.sha))
+            said = post.post(hub, body, stack, options.author, None, options.head, options.sha)
+            print(f"{stack}: {said}")
         except (PreviewFormatError, GitHubError, ValueError, OSError, RecursionError) as error:
-            print(
-                f"error: {post.one_line(directory.name)}: {post.one_line(str(error))}",
-                file=sys.stderr,
-            )
+            print(f"error: {name}: {post.one_line(str(error))}", file=sys.stderr)
             failed = 1
     return failed
 
 
-def read(directory: pathlib.Path) -> CommentInput:
-    """The inputs of a comment from the files that `build` left. Raises PreviewFormatError or
-    ValueError.
+def _report_strangers(names: list[str]) -> int:
+    """Says which directories are not read; returns 1 if there are any."""
+    if names:
+        listed = ", ".join(post.one_line(name) for name in sorted(names)[:5])
+        print(
+            f"error: {len(names)} previews are of no stack in policy/stacks.toml and are not posted: {listed[:300]}",
+            file=sys.stderr,
+        )
+    return 1 if names else 0
+
+
+def comment(directory: pathlib.Path, stack: str, origin: Origin) -> str:
+    """The comment for a stack from what another run left in a directory. Raises PreviewFormatError
+    or ValueError for what is not a preview of this stack.
+    """
+    if directory.is_symlink() or not directory.is_dir():
+        raise ValueError("it is no directory")
+    return render(replace(read(directory, stack), origin=origin))
+
+
+def read(directory: pathlib.Path, stack: str) -> CommentInput:
+    """The inputs of a stack's comment from the files that `build` left. The policies are run here,
+    over the preview: policy.json is for people. Raises PreviewFormatError or ValueError.
     """
     facts: Any = json.loads(_text(directory / "facts.json"))
-    if not isinstance(facts, dict) or not isinstance(facts.get("stack"), str):
-        raise PreviewFormatError("facts.json names no stack")
-    marker(facts["stack"])
+    if not isinstance(facts, dict) or facts.get("stack") != stack:
+        raise PreviewFormatError(f"facts.json is not of stack {stack}")
+    base = facts.get("base") or ""
+    if base and not (isinstance(base, str) and COMMIT.fullmatch(base)):
+        raise PreviewFormatError("facts.json: base is no commit: expected 7 to 40 digits of one")
     failed = _text(directory / "preview.log") if facts.get("failed") else None
     try:
         preview = parse(_text(directory / "preview.json"))
@@ -122,11 +152,10 @@ def read(directory: pathlib.Path) -> CommentInput:
         if failed is None:
             raise
         preview = Preview()
-    results = policies.gather(preview, _text(directory / "policy.json"))
-    base = str(facts.get("base") or "")[:40]
-    against = f"against {base}" if base else "against nothing: everything shows as new"
-    note = f"Previewed offline {against}. No cloud was asked: what was changed there by hand is not seen."
-    return CommentInput(facts["stack"], preview, results, failed, note)
+    if any(step.urn.split(":")[2:3] != [stack] for step in preview.steps):
+        raise PreviewFormatError(f"the preview has resources that are not of stack {stack}")
+    results = policies.Results(()) if failed is not None else policies.judged(preview, stack)
+    return CommentInput(stack, preview, results, failed, base=base)
 
 
 def _text(path: pathlib.Path) -> str:

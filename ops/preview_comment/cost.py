@@ -10,11 +10,12 @@ from interruption_handler.pool_sizing import on_demand_nodes
 from lab.alicloud.catalog import SPOT_FRACTION
 from ops.engine.previews import Preview, State, Step
 from ops.plan.prices import TABLE, Prices, load
-from ops.preview_comment.markdown import code, line
+from ops.preview_comment.markdown import code
 
 POOL = "alicloud:cs/nodePool:NodePool"
 HOURS = 730
 """A month."""
+MOST_ROWS = 20
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,16 @@ def section(preview: Preview, default_region: str = "") -> str:
         )
         if before == after and isinstance(after, Range):
             notes.append(
-                f"{code(step.name)} stays at {after.low:.2f} to {after.high:.2f} CNY/h ({_nodes(after)} of `{after.kind}`)."
+                f"{code(step.name, 80)} stays at {after.low:.2f} to {after.high:.2f} CNY/h ({_nodes(after)} of `{after.kind}`)."
             )
         else:
             rows.append(_row(step, before, after))
     if not pools:
         return ""
+    left = len(rows) + len(notes) - MOST_ROWS
+    rows, notes = rows[:MOST_ROWS], notes[: max(0, MOST_ROWS - len(rows))]
+    if left > 0:
+        notes.append(f"{left} more pools have no room here.")
     head = "| pool | now, CNY/h | after, CNY/h | largest difference, a month |\n|---|---|---|---|\n"
     parts = [
         " ".join(["**Cost of GPU nodes.**", *notes]),
@@ -67,7 +72,7 @@ def _row(step: Step, before: Range | str, after: Range | str) -> str:
             before.high if isinstance(before, Range) else 0
         )
         most = f"{'+' if difference >= 0 else '−'}{abs(difference) * HOURS:,.0f} CNY"
-    return f"| {code(step.name)} | {_cell(before)} | {_cell(after)} | {most} |\n"
+    return f"| {code(step.name, 80)} | {_cell(before)} | {_cell(after)} | {most} |\n"
 
 
 def _cell(side: Range | str) -> str:
@@ -93,7 +98,7 @@ def of_pool(state: State | None, table: Prices) -> Range | str:
         key=lambda name: table.on_demand[name] / table.vcpus.get(name, 1),
     )
     if not priced:
-        return f"no price known for {code(line(', '.join(instance_types) or '(no type)'), 80)}"
+        return f"no price known for {code(', '.join(instance_types) or '(no type)', 80)}"
     sizes = _sizes(inputs)
     if sizes is None:
         return "unknown sizes"
@@ -134,7 +139,7 @@ def _number(value: Any) -> int | None:
 def _source(table: Prices, region: str) -> str:
     listed = json.loads(TABLE.read_text())
     missing = (
-        f", which has no prices for {code(region)}: those of {code(listed['elsewhere'])} are taken"
+        f", which has no prices for {code(region, 40)}: those of {code(listed['elsewhere'])} are taken"
         if region not in listed["prices"]
         else ""
     )

@@ -1,5 +1,12 @@
-"""Putting foreign text into Markdown so that it stays text: no HTML, no links, no mentions, no
-hidden characters.
+"""The only ways in which foreign text gets into a comment: a code span, a code block, `<code>`.
+
+Nothing that a pull request writes stands outside of code, where GitHub makes mentions, links,
+images and references of it.
+
+Each way redacts first and escapes last, so that no replacement runs over finished Markdown: taking
+a secret out of `` `token=…` `` would take the backtick with it. Escapes do not depend on counting:
+text holds no backtick that could close its code. GitHub's parser (cmark-gfm) reads a run of more
+than 80 backticks as text, and a fence of more than 255 as one of 255.
 """
 
 from __future__ import annotations
@@ -7,8 +14,14 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_FENCE = re.compile(r"`{3,}")
+from ops.preview_comment.redact import scrub
+
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_FENCE = re.compile(r"`{3,}")
+_BACKTICK = "ˋ"
+"""Stands for a backtick in code: U+02CB, which looks like one."""
+_BAR = "¦"
+"""Stands for a bar in a code span: a bar ends a table's cell even in code."""
 
 
 def visible(text: str) -> str:
@@ -33,34 +46,32 @@ def _harmless(character: str) -> bool:
 
 
 def line(text: str, limit: int = 200) -> str:
-    """One line of at most `limit` characters."""
-    flat = " ".join(visible(text).split())
+    """One line of at most `limit` characters, without secrets. It is no Markdown yet."""
+    flat = " ".join(visible(scrub(text)).split())
     return flat if len(flat) <= limit else f"{flat[: limit - 1]}…"
 
 
 def code(text: str, limit: int = 200) -> str:
-    """A code span, fit for a table cell as well: a bar would end the cell even in code."""
-    shown = line(text, limit).replace("|", "¦") or " "
-    longest = max((len(run) for run in re.findall("`+", shown)), default=0)
-    mark = "`" * (longest + 1)
-    pad = " " if longest else ""
-    return f"{mark}{pad}{shown}{pad}{mark}"
+    """A code span of at most `limit` characters, fit for a table's cell as well."""
+    shown = line(text, limit).replace("|", _BAR).replace("`", _BACKTICK) or " "
+    return f"`{shown}`"
 
 
 def fenced(text: str, language: str = "") -> str:
-    """A code block whose fence nothing in the text can close."""
-    shown = visible(text).rstrip("\n")
-    longest = max((len(run) for run in _FENCE.findall(shown)), default=2)
-    mark = "`" * (longest + 1)
-    return f"{mark}{language}\n{shown}\n{mark}"
+    """A code block. `language` is ours."""
+    shown = _FENCE.sub(lambda run: _BACKTICK * len(run[0]), visible(scrub(text)).rstrip("\n"))
+    return f"```{language}\n{shown}\n```"
 
 
-def summary(text: str, limit: int = 120) -> str:
-    """Text for a `<summary>`, where Markdown's code spans don't work: as HTML."""
+def html_code(text: str, limit: int = 120) -> str:
+    """Code as HTML: for a `<summary>`, where Markdown's code spans don't work. An entity such as
+    `&#64;` would not stop a mention there; GitHub looks for mentions after it has read entities.
+    """
     shown = line(text, limit)
-    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("@", "&#64;")):
+    shown = shown.replace("`", _BACKTICK)
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
         shown = shown.replace(character, entity)
-    return shown
+    return f"<code>{shown}</code>"
 
 
 def details(title: str, body: str) -> str:

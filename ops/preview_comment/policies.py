@@ -10,8 +10,11 @@ from typing import Any
 
 from ops.engine.previews import Preview, PreviewFormatError
 from ops.engine.urns import name_of
+from ops.policy_check import deployment_of, judge
 from ops.preview_comment.markdown import code
-from ops.preview_comment.redact import scrub
+from policy import waivers
+from policy.rule import MANDATORY
+from policy.rules import ALL
 
 MOST = 25
 
@@ -45,6 +48,26 @@ class Results:
             for violation in self.violations
             if violation.mandatory and not violation.waiver
         ]
+
+
+def judged(preview: Preview, stack: str) -> Results:
+    """The policies of the tree that this code is part of, run over the preview here: what another
+    run says of its own preview counts for nothing. Raises PreviewFormatError, StacksError or
+    WaiverError.
+    """
+    known = waivers.load(policies=(rule.name for rule in ALL))
+    deployment = deployment_of(preview, stack)
+    violations = tuple(
+        Violation(
+            violation.rule.name,
+            violation.rule.level == MANDATORY,
+            violation.resource.name,
+            violation.message,
+            violation.waiver,
+        )
+        for violation in judge(deployment, known)
+    )
+    return Results(violations, len(ALL), len(deployment.resources), ran=True)
 
 
 def gather(preview: Preview, text: str = "") -> Results:
@@ -108,6 +131,6 @@ def section(results: Results) -> str:
 
 def _row(violation: Violation) -> str:
     mark = "🟡" if violation.waiver else "❌" if violation.mandatory else "💡"
-    text = code(scrub(violation.message), 400)
-    waiver = f" Waived: {code(scrub(violation.waiver))}." if violation.waiver else ""
+    text = code(violation.message, 400)
+    waiver = f" Waived: {code(violation.waiver)}." if violation.waiver else ""
     return f"- {mark} {code(violation.policy, 60)} {code(violation.resource, 80)}: {text}{waiver}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ops.engine.previews import Preview, Step
 from ops.preview_comment import changes, cost, policies
 from ops.preview_comment.losses import Loss, interruptions, is_loss, losses
-from ops.preview_comment.markdown import code, details, fenced, line, summary
+from ops.preview_comment.markdown import code, details, fenced, html_code
 from ops.preview_comment.redact import scrub
 
 LIMIT = 65_000
@@ -20,12 +20,23 @@ RESERVE = 400
 """Bytes kept for the sentence about what has no room, and the foot."""
 MOST_LOSSES = 20
 MOST_ERROR_LINES = 60
+MOST_ERROR_BYTES = 16_000
 VERBS = {
     "create": ("+", "create"), "import": ("⇥", "import"), "update": ("~", "update"), "replace": ("±", "replace"),
     "delete": ("−", "delete"), "read": ("?", "read"), "refresh": ("↻", "refresh"),
 }  # fmt: skip
 ORDER = ("delete", "replace", "import", "update", "create", "read", "refresh")
 STACK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Whose code made the preview, as GitHub tells it."""
+
+    head: str
+    """OWNER:BRANCH of the pull request."""
+    sha: str
+    """Its commit."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +49,12 @@ class CommentInput:
     failed: str | None = None
     """What the CLI printed when it failed; None when it didn't."""
     note: str = ""
-    """How the preview was made: offline, against which commit."""
+    """How the preview was made; any text."""
     region: str = ""
+    base: str | None = None
+    """Of an offline preview, the commit that it is compared with; "" when with nothing."""
+    origin: Origin | None = None
+    """Set where this code is not the one that made the preview."""
 
 
 def marker(stack: str) -> str:
@@ -56,23 +71,49 @@ def marker(stack: str) -> str:
 def render(given: CommentInput) -> str:
     """The whole comment in Markdown, at most `LIMIT` bytes of UTF-8."""
     gone = losses(given.preview.steps)
-    head = [marker(given.stack), _verdict(given, gone)]
-    if given.failed is not None:
-        head.append(_failure(given))
     away = interruptions(given.preview.steps)
-    head += [
-        _box("CAUTION", "Lost when this is deployed:", gone),
-        _box("WARNING", "Interrupted while this is deployed:", away),
-    ]
-    head += [
-        _counts(given.preview),
-        cost.section(given.preview, given.region),
-        policies.section(given.results),
-    ]
-    head += [_messages(given.preview)]
-    text = "\n\n".join(part for part in head if part)
-    foot = f"\n\n<sub>{summary(given.note, 400)}</sub>" if given.note else ""
+    parts = {
+        "the counts": _counts(given.preview),
+        "what is lost": _box("CAUTION", "Lost when this is deployed:", gone),
+        "the policies": policies.section(given.results),
+        "the errors": _failure(given) if given.failed is not None else "",
+        "what is interrupted": _box("WARNING", "Interrupted while this is deployed:", away),
+        "the cost": cost.section(given.preview, given.region),
+        "the warnings": _messages(given.preview),
+    }
+    shown = ("the errors", "what is lost", "what is interrupted", "the counts", "the cost", "the policies", "the warnings")  # fmt: skip
+    first = "\n\n".join(
+        filter(None, [marker(given.stack), _verdict(given, gone), _origin(given.origin)])
+    )
+    foot = _foot(given)
+    room = LIMIT - RESERVE - len(foot.encode()) - len(first.encode())
+    for title, part in parts.items():  # what decides a merge gets room first
+        size = len(part.encode()) + 2
+        if size > room:
+            parts[title] = f"**There is no room here for {title}.**"
+        room -= len(parts[title].encode()) + 2
+    text = "\n\n".join([first, *filter(None, (parts[title] for title in shown))])
     return _fill(text, _sections(given.preview.steps), foot) + foot + "\n"
+
+
+def _origin(origin: Origin | None) -> str:
+    if origin is None:
+        return ""
+    return (
+        f"> Made by the code of {code(origin.head, 120)} at {code(origin.sha[:12])}, whoever wrote it: differences, losses and costs are "
+        "what that code prints. The policies are the default branch's own, run here over what it printed; they run again, over what is "
+        "really deployed, before a deployment."
+    )
+
+
+def _foot(given: CommentInput) -> str:
+    said = [code(given.note, 400)] if given.note else []
+    if given.base is not None:
+        against = f"against {code(given.base)}" if given.base else "against nothing: all is new"
+        said.append(
+            f"Previewed offline {against}. No cloud was asked: what was changed there by hand is not seen."
+        )
+    return f"\n\n<sub>{' '.join(said)}</sub>" if said else ""
 
 
 def _fill(text: str, sections: list[tuple[Step, str]], foot: str) -> str:
@@ -139,10 +180,10 @@ def _box(kind: str, title: str, gone: list[Loss]) -> str:
 
 def _loss(loss: Loss) -> str:
     verb = "deleted" if loss.step.op == "delete" else "replaced"
-    because = ", ".join(code(scrub(name), 60) for name in _reasons(loss.step)[:6])
+    because = ", ".join(code(name, 60) for name in _reasons(loss.step)[:6])
     why = f" Because of {because}." if because and verb == "replaced" else ""
     guard = f" {loss.mitigation}" if loss.mitigation else ""
-    return f"> - {code(loss.step.name, 80)} ({code(_short(loss.step.kind), 60)}) is {verb}: {scrub(loss.what)}.{why}{guard}"
+    return f"> - {code(loss.step.name, 80)} ({code(_short(loss.step.kind), 60)}) is {verb}: {loss.what}.{why}{guard}"
 
 
 def _reasons(step: Step) -> list[str]:
@@ -179,9 +220,12 @@ def _failure(given: CommentInput) -> str:
     of what it printed.
     """
     errors = [message.text for message in given.preview.messages if message.severity == "error"]
-    text = scrub("\n".join(errors) or given.failed or "the CLI said nothing")
-    lines = [entry[:400] for entry in text.strip().splitlines()]
-    cut = lines if len(lines) <= MOST_ERROR_LINES else ["…", *lines[-MOST_ERROR_LINES:]]
+    text = "\n".join(errors) or given.failed or "the CLI said nothing"
+    lines = [entry[:400] for entry in scrub(text).strip().splitlines()]
+    cut = lines[-MOST_ERROR_LINES:]
+    while len("\n".join(cut).encode()) > MOST_ERROR_BYTES:
+        del cut[0]
+    cut = cut if len(cut) == len(lines) else ["…", *cut]
     return (
         fenced("\n".join(cut))
         + "\n\nWhat is shown below is as far as the preview came: nothing follows from what is missing."
@@ -192,7 +236,7 @@ def _messages(preview: Preview) -> str:
     """Warnings, each once."""
     said = list(
         dict.fromkeys(
-            line(scrub(message.text).removeprefix("warning: "), 400)
+            message.text.removeprefix("warning: ")
             for message in preview.messages
             if message.severity == "warning"
         )
@@ -214,7 +258,9 @@ def _sections(steps: tuple[Step, ...]) -> list[tuple[Step, str]]:
 
 def _section(step: Step) -> str:
     sign, verb = VERBS[step.op]
-    title = f"<b>{sign} {verb}</b> {summary(scrub(step.name), 80)} <i>{summary(_short(step.kind), 60)}</i>"
+    title = (
+        f"<b>{sign} {verb}</b> {html_code(step.name, 80)} <i>{html_code(_short(step.kind), 60)}</i>"
+    )
     found = changes.lines(step)
     paths = [entry for entry in found if entry[:1] in "~+-"]
     number = (

@@ -233,7 +233,7 @@ def test_the_command_prints_the_comment(tmp_path: Path, capsys: pytest.CaptureFi
     assert run(tmp_path, read("nothing-changes"), "--note", "offline <b>") == 0
     out = capsys.readouterr().out
     assert out.startswith("<!-- pulumi-preview:dev -->") and out.endswith(
-        "<sub>offline &lt;b&gt;</sub>\n"
+        "<sub>`offline <b>`</sub>\n"
     )
 
 

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from lab.toolchain.specs import PULUMI_VERSION
+from policy import stacks
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = {
@@ -144,6 +145,15 @@ def test_what_may_write_comments_runs_none_of_the_pull_request_s_code() -> None:
     assert [step["run"] for name, step in steps() if name == "comment" and "run" in step] == [
         'python3 -m ops.preview_comment publish previews --head "$OWNER:$BRANCH" --sha "$SHA"'
     ]
+
+
+def test_only_previews_of_known_stacks_are_fetched() -> None:
+    """The pattern is minimatch's, which knows braces."""
+    (step,) = (
+        step for name, step in steps() if name == "comment" and "artifact" in step.get("uses", "")
+    )
+    names = re.fullmatch(r"preview-\{([a-z,]+)\}", step["with"]["pattern"])
+    assert names and set(names[1].split(",")) == set(stacks.load())
 
 
 def test_no_key_of_the_cloud_is_stored() -> None:
