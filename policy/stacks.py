@@ -44,15 +44,17 @@ def load(path: pathlib.Path = FILE) -> dict[str, Stack]:
     ]
     if mistakes:
         raise StacksError("\n".join(mistakes))
-    return {
-        name: Stack(name, entry["protected"], tuple(entry["paid_share"]))
-        for name, entry in entries.items()
-    }
+    return {name: _stack(name, entry) for name, entry in entries.items()}
 
 
 def named(name: str, stacks: Mapping[str, Stack]) -> Stack:
     """The stack of that name; one that is not listed is protected."""
     return stacks.get(name) or Stack(name)
+
+
+def _stack(name: str, entry: Mapping[str, Any]) -> Stack:
+    least, most = entry["paid_share"]
+    return Stack(name, entry["protected"], (least, most))
 
 
 def _mistakes(entry: Any) -> list[str]:
