@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from settings import names
 from settings.cluster import ClusterSettings
-from settings.core.field import Group, setting
+from settings.core.field import Group, Text, setting
 from settings.core.problem import Problem, remove_command, set_command
 from settings.core.rule import rule
 from settings.model_store import ModelStoreSettings
@@ -33,7 +33,7 @@ class AdoptSettings(Group):
     bucket or role.
     """
 
-    node_pool_id: str | None = setting(
+    node_pool_id: Text | None = setting(
         None,
         "Id of an existing node pool of the cluster, which nodePool describes. Its name and tags stay as they are.",
         pattern=r"^np[0-9a-z]{20,}$",
@@ -41,7 +41,7 @@ class AdoptSettings(Group):
         consequence=NOT_FOUND,
         example="np4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f",
     )
-    bucket: str | None = setting(
+    bucket: Text | None = setting(
         None,
         "Name of an existing bucket, which modelStore describes. Its private ACL, public access block, versioning, encryption and "
         "TLS-only policy must exist as well.",
@@ -50,7 +50,7 @@ class AdoptSettings(Group):
         consequence=NOT_FOUND,
         example="my-team-models",
     )
-    role_name: str | None = setting(
+    role_name: Text | None = setting(
         None,
         "Name of an existing RAM role for the model volume. Its trust policy must name this cluster's OSS driver. The policy it reads "
         "with belongs to the stack.",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 from interruption_handler.cron import Cron
-from settings.core.field import REQUIRED, Group, setting
+from settings.core.field import REQUIRED, Group, Number, Text, setting
 from settings.core.problem import Problem, set_command
 from settings.core.rule import rule
 from settings.entry import EntrySettings
@@ -18,14 +18,14 @@ METRIC_READ_SECONDS = 100
 class FloorSettings(Group):
     """A minimum number of pods that holds from one schedule's firing to the next."""
 
-    schedule: str = setting(
+    schedule: Text = setting(
         REQUIRED,
         "Cron schedule at which the minimum begins to hold: minute hour day-of-month month day-of-week.",
         expected="a cron schedule of five fields",
         consequence="the minimum never holds",
         example="'0 8 * * mon-fri'",
     )
-    time_zone: str = setting(
+    time_zone: Text = setting(
         "Asia/Shanghai",
         "Time zone of the schedule.",
         expected="a time zone such as Asia/Shanghai",
@@ -127,7 +127,7 @@ class AutoscalerSettings(Group):
         consequence="Kubernetes refuses the HPA",
         example="300",
     )
-    scale_up_tolerance: float | None = setting(
+    scale_up_tolerance: Number | None = setting(
         None,
         "Share of the target by which the load may exceed it before pods are added, 0 to 1. Unset: the cluster's default, 0.1. Needs Kubernetes 1.35.",
         ge=0,
@@ -136,7 +136,7 @@ class AutoscalerSettings(Group):
         consequence="Kubernetes refuses the HPA",
         example="0.05",
     )
-    scale_down_tolerance: float | None = setting(
+    scale_down_tolerance: Number | None = setting(
         None,
         "Share of the target by which the load may fall below it before pods are removed, 0 to 1. Unset: the cluster's default, 0.1. Needs Kubernetes 1.35.",
         ge=0,
@@ -189,7 +189,7 @@ class AutoscalerSettings(Group):
         consequence="a single failed reading adds pods",
         example="60",
     )
-    log_project: str | None = setting(
+    log_project: Text | None = setting(
         None,
         "Log project of the ingress. Unset: k8s-log-<cluster id>.",
         pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$",
@@ -197,7 +197,7 @@ class AutoscalerSettings(Group):
         consequence="the HPA shows <unknown> and never scales",
         example="k8s-log-c0123",
     )
-    log_store: str | None = setting(
+    log_store: Text | None = setting(
         None,
         "Logstore of the ingress. Unset: nginx-ingress, or alb_ingress with entry.kind alb.",
         pattern=r"^[a-z0-9][a-z0-9_-]{1,61}[a-z0-9]$",

@@ -15,7 +15,7 @@ from settings.core.rule import rule
 from settings.core.types import Cidr, InstanceType
 
 ZoneId = Annotated[
-    str, StringConstraints(pattern=r"^[a-z]{2}-[a-z]+(-[a-z]+)?(-[a-z]|-[0-9]+[a-z])$")
+    str, StringConstraints(pattern=r"^[a-z]{2,3}(-[a-z0-9]+)*(-[a-z]|-[0-9]+[a-z])$")
 ]
 AddonName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,62}$")]
 AddonVersion = Annotated[str, StringConstraints(pattern=r"^v?[0-9]+\.[0-9]+[0-9A-Za-z.-]*$")]
@@ -64,7 +64,7 @@ class CreateSettings(Group):
         consequence="ACK refuses the cluster",
         example="172.21.0.0/20",
     )
-    version: str = setting(
+    version: Text = setting(
         "1.34.1-aliyun.1",
         "Kubernetes version of the cluster. Raise it by one minor version to upgrade.",
         pattern=r"^1\.(3[0-9]|[4-9][0-9])\.[0-9]+-aliyun\.[0-9]+$",
@@ -130,7 +130,7 @@ class CreateSettings(Group):
         consequence="the HPA shows <unknown> and never scales",
         example="addon",
     )
-    metrics_adapter_chart: str | None = setting(
+    metrics_adapter_chart: Text | None = setting(
         None,
         "Chart of `metricsAdapter: chart`: the URL of an archive, or a directory or archive on this machine. "
         "Unset: the chart of ACK's catalogue, in the version of `addonVersions`.",
@@ -164,7 +164,7 @@ class CreateSettings(Group):
 class ClusterSettings(Group):
     """The ACK cluster: an existing one (`id`), or one that the stack creates (`create`)."""
 
-    id: str = setting(
+    id: Text = setting(
         "",
         "Id of an existing managed ACK cluster with RRSA enabled. Not set with create.",
         pattern=r"^c[0-9a-z]{32}$",
@@ -303,7 +303,8 @@ def _wrong_block(field: str, value: str, expected: str, consequence: str) -> Pro
 @rule("cluster.create", "alicloud:region")
 def _zones_are_the_regions(cluster: ClusterSettings, region: str) -> Iterator[Problem]:
     for zone in cluster.create.vswitches if cluster.create else ():
-        if zone[:-1].removesuffix("-") != region:  # cn-shanghai-e, but ap-southeast-1a
+        # cn-shanghai-e, but ap-southeast-1a
+        if zone[:-1] != (region if region[-1].isdigit() else f"{region}-"):
             yield Problem(
                 f"cluster.create.vswitches.{zone}",
                 zone,

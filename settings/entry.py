@@ -1,11 +1,12 @@
 """Group `entry`: the Internet-facing endpoint (tutorial steps 6 and 7)."""
 
 from collections.abc import Iterator
+from ipaddress import IPv4Network
 from typing import Literal
 
 from pydantic import SecretStr
 
-from settings.core.field import REQUIRED, Group, setting
+from settings.core.field import REQUIRED, Group, Text, setting
 from settings.core.problem import Problem, remove_command, set_command
 from settings.core.rule import rule
 from settings.core.types import DNS_LABEL, Cidr
@@ -21,7 +22,7 @@ class EntrySettings(Group):
         consequence="no controller serves the ingress",
         example="nginx",
     )
-    host: str | None = setting(
+    host: Text | None = setting(
         None,
         "Host name of the endpoint. Unset: the load balancer's address.",
         max_length=253,
@@ -46,7 +47,7 @@ class EntrySettings(Group):
         consequence="inputs and predictions cross the Internet in plain text without anybody having decided it",
         example="existing",
     )
-    tls_secret: str | None = setting(
+    tls_secret: Text | None = setting(
         None,
         "Name of an existing Secret of type kubernetes.io/tls, with tls existing.",
         pattern=DNS_LABEL,
@@ -61,7 +62,7 @@ class EntrySettings(Group):
         consequence="everyone on the Internet can use the GPUs without anybody having decided it",
         example="basic",
     )
-    controller_namespace: str = setting(
+    controller_namespace: Text = setting(
         "kube-system",
         "Namespace of the ingress controller, which the network policy admits.",
         pattern=DNS_LABEL,
@@ -201,6 +202,56 @@ def _auth_is_complete(entry: EntrySettings, htpasswd: SecretStr | None) -> Itera
 def _is_htpasswd(line: str) -> bool:
     user, _, secret = line.partition(":")
     return bool(user) and secret.startswith(("$2", "$apr1$", "{SHA}", "$5$", "$6$"))
+
+
+ONLY_WITH = {
+    "controllerNamespace": "nginx",
+    "bodyMib": "nginx",
+    "sourceCidrs": "alb",
+}
+"""Settings that have an effect with one kind of entry only."""
+
+
+@rule(*(f"entry.{key}" for key in ONLY_WITH), "entry.kind")
+def _settings_have_an_effect(entry: EntrySettings) -> Iterator[Problem]:
+    for name, field in EntrySettings.model_fields.items():
+        kind = ONLY_WITH.get(field.alias or name)
+        if kind and kind != entry.kind and name in entry.model_fields_set:
+            yield Problem(
+                f"entry.{field.alias}",
+                getattr(entry, name),
+                f"nothing with entry.kind {entry.kind}: the setting belongs to kind {kind}",
+                "it has no effect, and what it was meant to limit is not limited",
+                remove_command(f"entry.{field.alias}"),
+            )
+
+
+@rule("entry.sourceCidrs", "entry.kind")
+def _source_addresses_exist(entry: EntrySettings) -> Iterator[Problem]:
+    """The API server refuses a NetworkPolicy with a block that it can't read, and a block that is
+    not meant admits others.
+    """
+    for index, cidr in enumerate(entry.source_cidrs if entry.kind == "alb" else ()):
+        field = f"entry.sourceCidrs[{index}]"
+        try:
+            open_to_all = IPv4Network(cidr).prefixlen == 0
+        except ValueError as error:
+            yield Problem(
+                field,
+                cidr,
+                f"the first address of a block and its length, such as 10.0.0.0/8 ({error})",
+                "Kubernetes refuses the network policy, or it keeps the load balancer out",
+                set_command(field, "10.0.0.0/8"),
+            )
+            continue
+        if open_to_all:
+            yield Problem(
+                field,
+                cidr,
+                "the addresses of the load balancer: its vSwitches' blocks, such as 10.0.0.0/8",
+                "every pod of the cluster and whoever reaches it may use the GPUs past the entry",
+                set_command(field, "10.0.0.0/8"),
+            )
 
 
 @rule("entry.publicPort", "entry.host")

@@ -5,7 +5,7 @@ nodes.
 from collections.abc import Iterator
 
 from settings.autoscaler import AutoscalerSettings
-from settings.core.field import Group, setting
+from settings.core.field import Group, Text, setting
 from settings.core.problem import Problem, set_command
 from settings.core.rule import rule
 from settings.core.types import IMAGE
@@ -25,7 +25,7 @@ class HeadroomSettings(Group):
         consequence="every rise of the load waits for a new instance to boot",
         example="1",
     )
-    image: str = setting(
+    image: Text = setting(
         "registry-cn-hangzhou.ack.aliyuncs.com/acs/pause:3.9",
         "Image of the placeholder pods (headroom, and the GPU scale-up trigger of nodeScaler.skipGpuWait).",
         pattern=IMAGE,

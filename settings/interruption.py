@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from settings.autoscaler import AutoscalerSettings
-from settings.core.field import Group, setting
+from settings.core.field import Group, Text, setting
 from settings.core.problem import Problem, remove_command, set_command
 from settings.core.rule import rule
 from settings.core.types import DNS_LABEL, IMAGE
@@ -47,7 +47,7 @@ class InterruptionSettings(Group):
         consequence="no handler acts while the handler's own node is replaced",
         example="2",
     )
-    image: str = setting(
+    image: Text = setting(
         "python:3.12-slim",
         "Image with Python 3.11 or newer and time zone data. The handler's code is mounted from a ConfigMap.",
         pattern=IMAGE,
@@ -55,7 +55,7 @@ class InterruptionSettings(Group):
         consequence="the handler's pods don't start",
         example="python:3.12-slim",
     )
-    image_pull_secret: str | None = setting(
+    image_pull_secret: Text | None = setting(
         None,
         "Name of the image pull Secret in the namespace.",
         pattern=DNS_LABEL,

@@ -21,7 +21,7 @@ class LookupsSettings(Group):
         consequence="the program can't tell whether the credentials are those of cluster.accountId",
         example="1234567890123456",
     )
-    cluster_version: str | None = setting(
+    cluster_version: Text | None = setting(
         None,
         "Kubernetes version of the cluster. When set, the cluster's state, region and version are not looked up.",
         pattern=r"^1\.[0-9]+\.[0-9]+([-.].*)?$",
@@ -29,7 +29,7 @@ class LookupsSettings(Group):
         consequence="the program can't check whether the cluster is new enough to run the pods",
         example="1.34.1-aliyun.1",
     )
-    oidc_issuer: str | None = setting(
+    oidc_issuer: Text | None = setting(
         None,
         "Issuer URL of the cluster's service account tokens (RRSA). When set, together with oidcProviderArn, IMS is not called.",
         pattern=r"^https://\S+$",
@@ -37,7 +37,7 @@ class LookupsSettings(Group):
         consequence="the RAM role trusts no service account and the model volume can't be mounted",
         example="https://oidc-ack-cn-shanghai.oss-cn-shanghai.aliyuncs.com/<cluster id>",
     )
-    oidc_provider_arn: str | None = setting(
+    oidc_provider_arn: Text | None = setting(
         None,
         "ARN of the cluster's OIDC provider in RAM. Set together with oidcIssuer.",
         pattern=r"^acs:ram::[0-9]{16}:oidc-provider/\S+$",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
-from settings.core.field import Group, setting
+from settings.core.field import Group, Text, setting
 from settings.core.problem import Problem, remove_command, set_command
 from settings.core.rule import rule
 
@@ -26,22 +26,22 @@ TRAIN = "python -m models.train_chnsenticorp, or copy a SavedModel there, or: "
 class ModelSettings(Group):
     """The model to serve."""
 
-    name: str = setting(
+    name: Text = setting(
         "chnsenticorp",
         "Name of the model in the URL: /v1/models/<name>.",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$",
-        expected="1 to 63 letters, digits, dots, hyphens and underscores",
-        consequence="no URL leads to the model",
+        pattern=r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$",
+        expected="1 to 63 letters, digits, dots, hyphens and underscores, a letter or digit at either end",
+        consequence="the name is a label of the pods as well: Kubernetes refuses the Deployment, after the nodes are ordered",
         example="chnsenticorp",
     )
-    source: str = setting(
+    source: Text = setting(
         "models/chnsenticorp/1623831335",
         "Directory of one SavedModel version. The directory's name is the version.",
         expected="a readable directory below the project with a numeric name and a saved_model.pb",
         consequence="there is nothing to upload, or TensorFlow Serving ignores what is uploaded",
         example="models/chnsenticorp/1623831335",
     )
-    request: str | None = setting(
+    request: Text | None = setting(
         None,
         "JSON file with the request that `make up`, `make smoke` and `make load` send. Unset: a sample sentence, or zeros in the shape "
         "that the model's signature asks for.",
@@ -50,7 +50,7 @@ class ModelSettings(Group):
         consequence="the model can't read the request, and whether it answers stays unknown",
         example="models/mine/request.json",
     )
-    path: str = setting(
+    path: Text = setting(
         "/models/tensorflow",
         "Base path of the model in the container and, without the leading slash, in the bucket.",
         pattern=r"^(/[A-Za-z0-9_.-]+)+$",
@@ -58,7 +58,7 @@ class ModelSettings(Group):
         consequence="the server looks for the model outside of the volume",
         example="/models/tensorflow",
     )
-    mount_path: str = setting(
+    mount_path: Text = setting(
         "/models",
         "Directory at which the volume is mounted in the container.",
         pattern=r"^(/[A-Za-z0-9_.-]+)+$",
@@ -66,7 +66,7 @@ class ModelSettings(Group):
         consequence="the server looks for the model outside of the volume",
         example="/models",
     )
-    volume_size: str = setting(
+    volume_size: Text = setting(
         "5Gi",
         "Capacity stated on volume and claim. OSS does not enforce it.",
         pattern=r"^[1-9][0-9]*(Mi|Gi|Ti)$",
@@ -74,7 +74,7 @@ class ModelSettings(Group):
         consequence="Kubernetes refuses the volume",
         example="5Gi",
     )
-    volume_options: str = setting(
+    volume_options: Text = setting(
         "-o close_to_open=false",
         "Mount options of ossfs 2.0, the OSS client of the CSI driver.",
         pattern=r"^-o [^\s=]+(=\S+)?( -o [^\s=]+(=\S+)?)*$",

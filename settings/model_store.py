@@ -3,25 +3,16 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from settings.core.field import Group, setting
+from settings.catalog.regions import ZRS, ZRS_STANDARD
+from settings.core.field import Group, Text, setting
 from settings.core.problem import Problem, set_command
 from settings.core.rule import rule
-
-ZRS = (
-    "cn-hangzhou", "cn-shanghai", "cn-beijing", "cn-zhangjiakou", "cn-wulanchabu", "cn-shenzhen", "cn-hongkong", "ap-northeast-1",
-    "ap-southeast-1", "ap-southeast-5", "eu-central-1",
-)  # fmt: skip
-"""Regions in which OSS stores in several zones (OSS documentation, "Zone-redundant storage", as of
-2026-11).
-"""
-ZRS_STANDARD = ("ap-southeast-3",)
-"""Regions in which OSS does so for class Standard only, because they have two zones (same page)."""
 
 
 class ModelStoreSettings(Group):
     """The OSS bucket that holds the model."""
 
-    bucket: str | None = setting(
+    bucket: Text | None = setting(
         None,
         "Name of the bucket. Unset: <project>-<stack>-<digest>, the same at each run.",
         pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$",
@@ -55,7 +46,7 @@ class ModelStoreSettings(Group):
         consequence="OSS refuses the encryption rule",
         example="AES256",
     )
-    kms_key_id: str | None = setting(
+    kms_key_id: Text | None = setting(
         None,
         "Id of the KMS key, with encryption KMS.",
         min_length=1,

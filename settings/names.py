@@ -67,6 +67,13 @@ def bucket(project: str, stack: str, cluster_id: str, storage_class: str, redund
     return f"{_lower(project)[:30]}-{_lower(stack)[:20]}-{suffix}".replace("--", "-")
 
 
+def node_pool(name: str, stack: str, fixed: Any) -> str:
+    """Name of the node pool, `<name>-<stack>-<digest>`: another one for another value of `fixed`. A
+    label value: the pool's nodes carry it.
+    """
+    return f"{name}-{stack}-{digest(fixed, 6)}"
+
+
 def ram(project: str, stack: str, cluster_id: str, what: str) -> str:
     """Name of a RAM role or policy: at most 64 characters, one per stack and cluster."""
     return (

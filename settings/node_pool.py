@@ -7,11 +7,12 @@ from typing import Literal
 
 from interruption_handler import pool_sizing
 from settings.autoscaler import AutoscalerSettings
-from settings.catalog import node_allocatable
-from settings.catalog.gpu import count, has_gpu
+from settings.catalog import instance_types, node_allocatable
+from settings.catalog.gpu import has_gpu
+from settings.catalog.instance_types import Size
 from settings.cluster import ClusterSettings
-from settings.core.field import Group, setting
-from settings.core.problem import Problem, remove_command, set_command
+from settings.core.field import REQUIRED, Group, Number, Text, setting
+from settings.core.problem import PROJECT, Problem, nearest, remove_command, set_command
 from settings.core.rule import rule
 from settings.core.types import (
     InstanceType,
@@ -26,6 +27,9 @@ from settings.server import ServerSettings
 REFUSED = (
     "the provider does not check this at preview, and ACK refuses the pool in the middle of the run"
 )
+SOURCE = "ECS' page on GPU-accelerated instance families (settings/catalog/instance_types.py)"
+SPOT_POOLS = 2
+"""Instance types that preemptible nodes are spread over when nothing is set."""
 TAG_LIMIT = 12
 """Labels, taints and tags of a pool together: the node scaler reads the pool's template from the
 scaling group's tags, and sees no more than these.
@@ -47,7 +51,7 @@ class TaintSettings(Group):
         "Value of the taint.",
         expected="a label value in quotes",
         consequence=REFUSED,
-        example="'\"true\"'",
+        example="true",
     )
     effect: Literal["NoSchedule", "NoExecute", "PreferNoSchedule"] = setting(
         "NoSchedule",
@@ -58,10 +62,47 @@ class TaintSettings(Group):
     )
 
 
+class SizeSettings(Group):
+    """What an instance of a type has."""
+
+    cpus: int = setting(
+        REQUIRED,
+        "vCPUs of an instance.",
+        ge=1,
+        le=2048,
+        expected="1 to 2048",
+        consequence="pods are planned on nodes that can't hold them",
+        example="8",
+    )
+    memory_gib: Number = setting(
+        REQUIRED,
+        "Memory of an instance, in GiB.",
+        gt=0,
+        le=65536,
+        expected="a number above 0, in GiB",
+        consequence="pods are planned on nodes that can't hold them",
+        example="31",
+    )
+    gpus: int = setting(
+        REQUIRED,
+        "GPUs of an instance that pods can request.",
+        ge=1,
+        le=64,
+        expected="1 to 64",
+        consequence="pods are planned on nodes that can't hold them",
+        example="1",
+    )
+
+    @property
+    def size(self) -> Size:
+        """The same as the catalogue has it."""
+        return Size(self.cpus, self.memory_gib, self.gpus)
+
+
 class NodePoolSettings(Group):
     """The elastic GPU node pool. Defaults are the tutorial's."""
 
-    name: str = setting(
+    name: Text = setting(
         "inference",
         "First part of the pool's name; the stack's name and a digest of the properties that can't change in place follow.",
         pattern=r"^[a-z][a-z0-9-]{0,29}$",
@@ -94,6 +135,14 @@ class NodePoolSettings(Group):
         expected="1 to 10 types such as ecs.gn6i-c4g1.xlarge",
         consequence=REFUSED,
         example="ecs.gn6i-c4g1.xlarge",
+    )
+    instance_sizes: dict[InstanceType, SizeSettings] = setting(
+        {},
+        "cpus, memoryGib and gpus of instance types that are newer than this program "
+        "(settings/catalog/instance_types.py has those it knows), by type.",
+        expected="instance type: cpus, memoryGib and gpus",
+        consequence="it is unknown which pods a node of the type can hold",
+        example="…",
     )
     min_size: int = setting(
         1,
@@ -159,9 +208,9 @@ class NodePoolSettings(Group):
         consequence="the capacity of a reclaimed node is missing for minutes",
         example="true",
     )
-    spot_instance_pools: int = setting(
-        2,
-        "Number of instance types, cheapest first, that preemptible nodes are spread over.",
+    spot_instance_pools: int | None = setting(
+        None,
+        "Number of instance types, cheapest first, that preemptible nodes are spread over. Unset: 2, or 1 with a single instance type.",
         ge=1,
         le=10,
         expected="1 to 10, at most the number of instanceTypes",
@@ -183,20 +232,22 @@ class NodePoolSettings(Group):
         consequence="the pods find no node, or run on nodes of another pool",
         example="tensorflow",
     )
-    gpu_schedule: Literal["none", "default", "share", "topology"] = setting(
+    # Of ACK's modes only the exclusive one offers whole GPUs: each mode sets the resources of the
+    # others to 0 (https://www.alibabacloud.com/help/doc-detail/191140.html, seen 2026-11-30).
+    gpu_schedule: Literal["none", "default"] = setting(
         "none",
-        "Value of the node label ack.node.gpu.schedule (ACK's GPU scheduling mode). none: the label is not set.",
-        expected="none, default, share or topology",
-        consequence="ACK schedules the GPUs in a mode that you did not choose",
+        "Value of the node label ack.node.gpu.schedule (ACK's GPU scheduling mode). none: the label is not set. default: pods get whole GPUs.",
+        expected="none or default: the serving pods request whole GPUs (nvidia.com/gpu)",
+        consequence="nodes in ACK's other modes (share, cgpu, core_mem, mps, topology) offer no nvidia.com/gpu, and the pods wait indefinitely beside billed nodes",
         example="default",
     )
-    driver_version: str | None = setting(
+    driver_version: Text | None = setting(
         None,
         "Version of the NVIDIA driver. It takes effect when a node is created, so a change replaces the pool.",
         pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?$",
         expected="a version such as 550.144.03, in quotes",
         consequence="ACK installs a driver that the serving image may not run on",
-        example="'\"550.144.03\"'",
+        example="550.144.03",
     )
     taint: TaintSettings = setting(
         TaintSettings(),
@@ -240,7 +291,7 @@ class NodePoolSettings(Group):
         consequence=REFUSED,
         example="sg-uf6abc",
     )
-    key_name: str | None = setting(
+    key_name: Text | None = setting(
         None,
         "SSH key pair of the nodes. Unset: no SSH login.",
         min_length=2,
@@ -257,13 +308,45 @@ class NodePoolSettings(Group):
         example="true",
     )
 
+    def size_of(self, instance_type: str) -> Size | None:
+        """What an instance of the type has: as set, else as published; None when it is unknown."""
+        given = self.instance_sizes.get(instance_type)
+        return given.size if given else instance_types.SIZES.get(instance_type)
+
+    @property
+    def sizes(self) -> dict[str, Size]:
+        """The sizes of the pool's instance types, without those that are unknown."""
+        return {name: size for name in self.instance_types if (size := self.size_of(name))}
+
+    @property
+    def spot_pools(self) -> int:
+        """`spotInstancePools` as set, else 2, or 1 with a single instance type."""
+        return self.spot_instance_pools or min(SPOT_POOLS, len(self.instance_types))
+
 
 def pods_per_node(node_pool: NodePoolSettings, server: ServerSettings) -> int:
     """Serving pods that fit on a node of any of the pool's instance types; at least 1, because a
     pool without room for one is a Problem of its own.
     """
-    gpus = (count(instance_type) for instance_type in node_pool.instance_types)
-    return max(1, pool_sizing.pods_per_node(gpus, server.gpus))
+    return max(1, min((_pods_on(size, server) for size in node_pool.sizes.values()), default=1))
+
+
+def _pods_on(size: Size, server: ServerSettings) -> int:
+    """Serving pods that fit on one node: by its GPUs, CPU and memory."""
+    millicores, mib = _allocatable(size)
+    fits = [pool_sizing.pods_per_node([size.gpus], server.gpus)]
+    for room, request in (
+        (millicores, node_allocatable.quantity(server.cpu) * 1000),
+        (mib * 2**20, node_allocatable.quantity(server.memory)),
+    ):
+        if request:
+            fits.append(int(room / request + 1e-9))
+    return min(fits)
+
+
+def _allocatable(size: Size) -> tuple[int, int]:
+    """(millicores, MiB) that pods get on a node of that size."""
+    return node_allocatable.allocatable(size.cpus, int(size.memory_gib * 1024))
 
 
 def nodes_for(pods: int, node_pool: NodePoolSettings, server: ServerSettings) -> int:
@@ -376,13 +459,13 @@ def _mix_needs_cost_optimization(node_pool: NodePoolSettings) -> Iterator[Proble
 @rule("nodePool.spotInstancePools", "nodePool.instanceTypes")
 def _spread_over_existing_types(node_pool: NodePoolSettings) -> Iterator[Problem]:
     types = len(node_pool.instance_types)
-    if node_pool.spot_instance_pools > types:
+    if node_pool.spot_instance_pools and node_pool.spot_instance_pools > types:
         yield Problem(
             "nodePool.spotInstancePools",
             node_pool.spot_instance_pools,
             f"at most the number of instanceTypes, {types}",
             "ACK refuses the pool in the middle of the run",
-            set_command("nodePool.spotInstancePools", str(types)),
+            remove_command("nodePool.spotInstancePools"),
         )
 
 
@@ -405,27 +488,63 @@ def _lists_hold_each_value_once(node_pool: NodePoolSettings) -> Iterator[Problem
             )
 
 
-@rule("nodePool.instanceTypes")
+@rule("nodePool.instanceTypes", "nodePool.instanceSizes")
 def _nodes_have_gpus(node_pool: NodePoolSettings) -> Iterator[Problem]:
     for index, instance_type in enumerate(node_pool.instance_types):
+        field = f"nodePool.instanceTypes[{index}]"
+        if node_pool.size_of(instance_type):
+            continue
         if not has_gpu(instance_type):
             yield Problem(
-                f"nodePool.instanceTypes[{index}]",
+                field,
                 instance_type,
                 "a GPU type (ecs.gn…, ecs.vgn…, ecs.sgn…)",
                 "the scaler assumes the poorest type, here one without a GPU, and never adds a node for a pod that requests one",
-                set_command(f"nodePool.instanceTypes[{index}]", "ecs.gn6i-c4g1.xlarge"),
+                set_command(field, "ecs.gn6i-c4g1.xlarge"),
+            )
+        else:
+            guess = nearest(instance_type, instance_types.SIZES) or "ecs.gn6i-c4g1.xlarge"
+            yield Problem(
+                field,
+                instance_type,
+                f"an instance type of {SOURCE}, such as {guess}; or a newer one, whose size nodePool.instanceSizes tells",
+                "if there is no such type, ACK refuses the pool in the middle of the run; and it is unknown which pods a node of it can hold",
+                f"{set_command(field, guess)}  (or, for a type that exists: write cpus, memoryGib and gpus as indented lines below "
+                f"'{instance_type}:' in instanceSizes of '{PROJECT}:nodePool:' in the stack file)",
             )
 
 
-@rule("nodePool.instanceTypes", "nodePool.maxSize", "server.gpus", "autoscaler.maxReplicas")
+@rule("nodePool.instanceSizes", "nodePool.instanceTypes")
+def _sizes_are_of_the_pools_types(node_pool: NodePoolSettings) -> Iterator[Problem]:
+    for name in node_pool.instance_sizes:
+        if name not in node_pool.instance_types:
+            yield Problem(
+                f'nodePool.instanceSizes["{name}"]',
+                name,
+                f"one of nodePool.instanceTypes: {', '.join(node_pool.instance_types)}",
+                "the size belongs to no node of the pool, and has no effect",
+                remove_command(f'nodePool.instanceSizes["{name}"]'),
+            )
+
+
+@rule(
+    "nodePool.instanceTypes",
+    "nodePool.instanceSizes",
+    "nodePool.maxSize",
+    "server.gpus",
+    "server.cpu",
+    "server.memory",
+    "autoscaler.maxReplicas",
+)
 def _nodes_are_enough_for_all_pods(
     node_pool: NodePoolSettings, server: ServerSettings, autoscaler: AutoscalerSettings
 ) -> Iterator[Problem]:
-    gpus, pods = server.gpus, autoscaler.max_replicas
-    fewest_gpus = min(count(name) for name in node_pool.instance_types)
-    per_node = pool_sizing.pods_per_node([fewest_gpus], gpus)
-    if not per_node:
+    gpus, pods, sizes = server.gpus, autoscaler.max_replicas, node_pool.sizes
+    if len(sizes) < len(set(node_pool.instance_types)):
+        return  # an unknown type is a problem of its own
+    fewest_gpus = min(size.gpus for size in sizes.values())
+    per_node = min(_pods_on(size, server) for size in sizes.values())
+    if fewest_gpus < gpus:
         yield Problem(
             "server.gpus",
             gpus,
@@ -433,7 +552,7 @@ def _nodes_are_enough_for_all_pods(
             "the pods fit on no node and wait indefinitely",
             set_command("server.gpus", str(fewest_gpus)),
         )
-    elif pool_sizing.nodes_for_pods(pods, per_node) > node_pool.max_size:
+    elif per_node and pool_sizing.nodes_for_pods(pods, per_node) > node_pool.max_size:
         yield Problem(
             "autoscaler.maxReplicas",
             pods,
@@ -443,14 +562,12 @@ def _nodes_are_enough_for_all_pods(
         )
 
 
-@rule("nodePool.instanceTypes", "server.cpu", "server.memory")
+@rule("nodePool.instanceTypes", "nodePool.instanceSizes", "server.cpu", "server.memory")
 def _a_pod_fits_on_a_node(node_pool: NodePoolSettings, server: ServerSettings) -> Iterator[Problem]:
     """The scaler expects a node with the least of each resource among the types: a pod that does
     not fit there gets none.
     """
-    allocatable = {
-        name: room for name in node_pool.instance_types if (room := node_allocatable.of_type(name))
-    }
+    allocatable = {name: _allocatable(size) for name, size in node_pool.sizes.items()}
     if not allocatable:
         return
     never = "the pods fit on no node and wait indefinitely"
@@ -461,7 +578,10 @@ def _a_pod_fits_on_a_node(node_pool: NodePoolSettings, server: ServerSettings) -
             server.cpu,
             f"at most {millicores}m, what ACK leaves for pods on {smallest}, the smallest of nodePool.instanceTypes",
             never,
-            set_command("server.cpu", f"'\"{millicores // 1000}\"'"),
+            set_command(
+                "server.cpu",
+                str(millicores // 1000) if millicores >= 1000 else f"{millicores}m",
+            ),
         )
     smallest, (_, mib) = min(allocatable.items(), key=lambda row: row[1][1])
     if node_allocatable.quantity(server.memory) > mib * 2**20:

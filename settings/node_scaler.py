@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from settings.core.field import Group, setting
+from settings.core.field import Group, Number, Text, setting
 from settings.core.types import DURATION
 
 
@@ -17,7 +17,7 @@ class NodeScalerSettings(Group):
         consequence="the default scaler of new clusters buys pay-as-you-go nodes although preemptible ones are available: the pay-as-you-go share is not kept",
         example="cluster-autoscaler",
     )
-    scan_interval: str = setting(
+    scan_interval: Text = setting(
         "30s",
         "Interval at which the scaler looks for pods without a node.",
         pattern=DURATION,
@@ -25,7 +25,7 @@ class NodeScalerSettings(Group):
         consequence="ACK refuses the scaler's configuration",
         example="30s",
     )
-    scale_down_delay: str = setting(
+    scale_down_delay: Text = setting(
         "10m",
         "Time a node must be unneeded, and time after a scale-out, before a node is removed. One value for both: the provider reads "
         "the two back swapped, and different values would show a change at every run.",
@@ -42,7 +42,7 @@ class NodeScalerSettings(Group):
         consequence="each new GPU node is ordered 30 seconds later",
         example="true",
     )
-    utilization_threshold: float = setting(
+    utilization_threshold: Number = setting(
         0.5,
         "Utilization (requests as a share of CPU and of memory) below which a node may be removed, 0 to 1.",
         gt=0,
@@ -51,7 +51,7 @@ class NodeScalerSettings(Group):
         consequence="the scaler removes nodes that are in use, or none at all",
         example="0.5",
     )
-    gpu_utilization_threshold: float = setting(
+    gpu_utilization_threshold: Number = setting(
         0.5,
         "Utilization below which a GPU node may be removed, 0 to 1; its GPUs, CPU and memory must all be below.",
         gt=0,

@@ -1,5 +1,6 @@
 """All settings of a stack as one frozen object."""
 
+import re
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from settings.adopt import Adoption, AdoptSettings
 from settings.autoscaler import AutoscalerSettings
 from settings.cluster import ClusterSettings
 from settings.core.field import REQUIRED, Group, Text, setting
-from settings.core.problem import Problem, remove_command
+from settings.core.problem import Problem, item, remove_command, set_command
 from settings.core.rule import rule
 from settings.core.types import DNS_LABEL
 from settings.entry import EntrySettings
@@ -36,10 +37,10 @@ class Settings(Group):
 
     project: str
     stack: str
-    region: str = setting(
+    region: Text = setting(
         REQUIRED,
         "Region of every resource, from alicloud:region or ALICLOUD_REGION.",
-        pattern=r"^[a-z]{2}-[a-z]+(-[a-z]+)?(-[0-9]+)?$",
+        pattern=r"^[a-z]{2,3}(-[a-z0-9]+)+$",
         expected="a region id such as cn-shanghai",
         consequence="the provider silently works in cn-beijing",
         example="cn-shanghai",
@@ -54,15 +55,15 @@ class Settings(Group):
     tags: dict[TagText, TagText] = setting(
         {},
         "Additional tags of every resource that can have tags.",
-        expected="key: value without blanks, not starting with aliyun, acs: or http",
+        expected="key: value without blanks, at most 64 and 128 bytes, not starting with aliyun, acs:, http:// or https://",
         consequence="Alibaba Cloud refuses or drops the tag",
         example="value",
     )
-    namespace: str = setting(
+    namespace: Text = setting(
         "inference",
         "Kubernetes namespace of the serving pods and everything that belongs to them.",
         pattern=DNS_LABEL,
-        expected="a DNS label of at most 63 characters",
+        expected="a DNS label of at most 63 characters, not default or one that starts with kube-",
         consequence="Kubernetes refuses the namespace",
         example="inference",
     )
@@ -296,20 +297,124 @@ KEYS = (*GROUPS, "owner", "tags", "namespace", *SECRETS)
 def _tags_are_the_users_own(tags: dict[str, str]) -> Iterator[Problem]:
     for key in sorted({"project", "stack", "owner"} & set(tags)):
         yield Problem(
-            f"tags.{key}",
+            item("tags", key),
             tags[key],
             "a key other than project, stack and owner",
             "the stack's resources can't be found by tag",
-            remove_command(f"tags.{key}"),
+            remove_command(item("tags", key)),
         )
     for key, value in tags.items():
-        if key.startswith(("aliyun", "acs:", "http://", "https://")) or value.startswith(
-            ("http://", "https://")
-        ):
+        if reason := _tag_error(key, value):
             yield Problem(
-                f"tags.{key}",
+                item("tags", key),
                 value,
-                "a tag that doesn't start with aliyun, acs: or http",
-                "Alibaba Cloud refuses or drops the tag",
-                remove_command(f"tags.{key}"),
+                f"a tag that Alibaba Cloud takes: {reason}",
+                "OSS refuses the bucket's tags in the middle of the run",
+                remove_command(item("tags", key)),
             )
+
+
+@rule("owner")
+def _owner_is_a_tag(owner: str) -> Iterator[Problem]:
+    if reason := _tag_error("owner", owner):
+        yield Problem(
+            "owner",
+            owner,
+            f"a tag value that Alibaba Cloud takes: {reason}",
+            "OSS refuses the bucket's tags in the middle of the run",
+            set_command("owner", "ml-platform"),
+        )
+
+
+TAG_PREFIXES = ("aliyun", "acs:", "http://", "https://")
+"""A key starts with none of them, in whatever case, a value not with the last two (ECS' and OSS'
+rules of tags; OSS' errors 0010-00000002 and 0010-00000207).
+"""
+KEY_BYTES, VALUE_BYTES = 64, 128
+"""OSS' limits in UTF-8 (error 0010-00000219); ECS allows 128 characters of each."""
+
+
+def _tag_error(key: str, value: str) -> str:
+    """What a tag is expected to be and is not, or ""."""
+    if key.lower().startswith(TAG_PREFIXES) or value.lower().startswith(TAG_PREFIXES[2:]):
+        return "one that doesn't start with aliyun, acs: or http(s)://, in whatever case"
+    if len(key.encode()) > KEY_BYTES:
+        return f"a key of at most {KEY_BYTES} bytes; this one has {len(key.encode())}"
+    if len(value.encode()) > VALUE_BYTES:
+        return f"a value of at most {VALUE_BYTES} bytes; this one has {len(value.encode())}"
+    return ""
+
+
+@rule("namespace", "entry.controllerNamespace", "entry.kind")
+def _namespace_is_the_stacks_own(namespace: str, entry: EntrySettings) -> Iterator[Problem]:
+    closes = "the stack enforces the pod security level restricted and network policies there, which stop what others run in it, "
+    if namespace == "default" or namespace.startswith("kube-"):
+        yield Problem(
+            "namespace",
+            namespace,
+            "a namespace of the stack's own: not default, and none of Kubernetes' (kube-…)",
+            closes + "and a destroy deletes it",
+            set_command("namespace", "inference"),
+        )
+    elif entry.kind == "nginx" and namespace == entry.controller_namespace:
+        yield Problem(
+            "namespace",
+            namespace,
+            "a namespace of the stack's own, other than entry.controllerNamespace",
+            closes + "the ingress controller first",
+            set_command("namespace", "inference"),
+        )
+
+
+SHORT = "inference"
+"""The node pool's name by default."""
+LABEL_LENGTH, CLUSTER_NAME_LENGTH = 63, 63
+"""Characters of a Kubernetes label's value, and of an ACK cluster's name."""
+
+
+@rule("stack", "nodePool.name", "adopt.nodePoolId", "cluster.create")
+def _stack_name_fits_into_names(
+    project: str,
+    stack: str,
+    node_pool: NodePoolSettings,
+    adopt: AdoptSettings,
+    cluster: ClusterSettings,
+) -> Iterator[Problem]:
+    """The stack's name is a label of the nodes and part of another one, the pool's name; the
+    serving pods select nodes by both.
+    """
+    longest, reason = 100, ""
+    if not adopt.node_pool_id:
+        pool = names.node_pool(node_pool.name, stack, [])
+        longest = LABEL_LENGTH - (len(pool) - len(stack))
+        reason = f" with nodePool.name {node_pool.name}"
+    if cluster.create and CLUSTER_NAME_LENGTH - len(f"{project}-") < longest:
+        longest = CLUSTER_NAME_LENGTH - len(f"{project}-")
+        reason = f": the cluster that it creates is named {project}-<stack>"
+    labelled = adopt.node_pool_id or names.is_label_value(stack[:LABEL_LENGTH])
+    if len(stack) <= longest and labelled:
+        return
+    if (
+        labelled
+        and not cluster.create
+        and len(stack) <= LABEL_LENGTH - len(names.node_pool(SHORT, "", []))
+    ):
+        room = LABEL_LENGTH - len(names.node_pool("", stack, []))
+        yield Problem(
+            "nodePool.name",
+            node_pool.name,
+            f"at most {room} characters in a stack that is named {stack}; this one has {len(node_pool.name)}",
+            "the pool's name is a label of the nodes, by which the pods select them: Kubernetes refuses the Deployment, after node pool and "
+            "bucket are made and paid",
+            set_command("nodePool.name", SHORT),
+        )
+        return
+    other = re.sub(r"^[^A-Za-z0-9]+|[^A-Za-z0-9]+$", "", stack[:longest]) or "dev"
+    yield Problem(
+        "stack",
+        stack,
+        f"a stack's name of at most {longest} characters{reason}, a letter or digit at either end; this one has {len(stack)}",
+        "the name is a label of the nodes, by which the pods select them: Kubernetes refuses the Deployment, after node pool and bucket are "
+        "made and paid",
+        f"use another name: mv 'Pulumi.{stack}.yaml' 'Pulumi.{other}.yaml' && pulumi stack init {other}",
+    )

@@ -7,7 +7,7 @@ from typing import Literal
 
 from providers.ossmodel.tensorflow import check, portable
 from settings import names
-from settings.core.field import Group, Text, setting
+from settings.core.field import Group, Quantity, Text, setting
 from settings.core.problem import PROJECT, Problem, set_command
 from settings.core.rule import rule
 from settings.core.types import DNS_LABEL, QUANTITY
@@ -21,10 +21,13 @@ version is that of TensorFlow.
 """
 
 
+_NAMES_SERVING = re.compile(r"(tensorflow|tf).*serving|serving.*(tensorflow|tf)")
+
+
 class ServerSettings(Group):
     """TensorFlow Serving."""
 
-    name: str = setting(
+    name: Text = setting(
         "bert-tfserving",
         "Name of the service (Arena's --name). Part of the Deployment's and the Service's name.",
         pattern=r"^[a-z]([-a-z0-9]{0,40}[a-z0-9])?$",
@@ -32,7 +35,7 @@ class ServerSettings(Group):
         consequence="Kubernetes refuses the Service",
         example="bert-tfserving",
     )
-    version: str = setting(
+    version: Text = setting(
         "v1",
         "Version of the service (Arena's --version), not of the model. Part of the Deployment's and the Service's name and therefore of the ingress route: keep it when the model changes.",
         pattern=r"^[a-z0-9]([-a-z0-9]{0,18}[a-z0-9])?$",
@@ -40,7 +43,7 @@ class ServerSettings(Group):
         consequence="Kubernetes refuses the Deployment",
         example="v1",
     )
-    image: str = setting(
+    image: Text = setting(
         "tensorflow/serving:1.15.0-gpu",
         "Image of TensorFlow Serving, with a tag or digest.",
         pattern=r"^[a-z0-9][a-z0-9._/:-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|@sha256:[0-9a-f]{64})$",
@@ -48,15 +51,15 @@ class ServerSettings(Group):
         consequence="two nodes may run different servers",
         example="tensorflow/serving:1.15.0-gpu",
     )
-    tensorflow: str | None = setting(
+    tensorflow: Text | None = setting(
         None,
         "TensorFlow version in the image, if the image's tag doesn't tell it. The program compares it with the model before anything is ordered, and notes it on the pods.",
         pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?(-gpu)?$",
-        expected="a version such as 2.15.1, with -gpu for an image that computes on GPUs",
+        expected="a version such as 2.15.1, in quotes, with -gpu for an image that computes on GPUs",
         consequence="a model that the image can't load is noticed only when its pods don't become ready",
         example="2.15.1-gpu",
     )
-    image_pull_secret: str | None = setting(
+    image_pull_secret: Text | None = setting(
         None,
         "Name of the image pull Secret in the namespace.",
         pattern=DNS_LABEL,
@@ -73,15 +76,15 @@ class ServerSettings(Group):
         consequence="the pod may run on a node without a GPU",
         example="1",
     )
-    cpu: Text = setting(
+    cpu: Quantity = setting(
         "2",
         "CPU request of a serving pod.",
         pattern=QUANTITY,
         expected='a quantity such as "2" or 500m, in quotes',
         consequence="Kubernetes refuses the pod",
-        example="'\"2\"'",
+        example="2",
     )
-    memory: Text = setting(
+    memory: Quantity = setting(
         "8Gi",
         "Memory request and limit of a serving pod.",
         pattern=QUANTITY,
@@ -207,6 +210,31 @@ def _image_is_pinned(server: ServerSettings) -> Iterator[Problem]:
             "two nodes may run different servers",
             set_command("server.image", "tensorflow/serving:1.15.0-gpu"),
         )
+
+
+@rule("server.image", "server.tensorflow")
+def _image_is_tensorflow_serving(server: ServerSettings) -> Iterator[Problem]:
+    """The pods run /usr/bin/tensorflow_model_server, which images of other servers don't have; the
+    -devel images of TensorFlow Serving have it elsewhere.
+    """
+    name = re.sub(r":[^/:]*$", "", server.image.partition("@")[0])
+    tag = server.image.partition("@")[0][len(name) :]
+    if server.tensorflow is None and not _NAMES_SERVING.search(name):
+        expected = "an image of TensorFlow Serving: a name with tensorflow (or tf) and serving, or any name together with server.tensorflow"
+    elif "devel" in tag:
+        expected = "an image that runs TensorFlow Serving, not one that builds it (-devel)"
+    else:
+        return
+    yield Problem(
+        "server.image",
+        server.image,
+        expected,
+        "the container has no /usr/bin/tensorflow_model_server: its pods never become ready, on GPU nodes that are billed",
+        f"{set_command('server.image', 'tensorflow/serving:1.15.0-gpu')}  (or, where the image holds TensorFlow Serving, say its version: "
+        f"{set_command('server.tensorflow', '2.15.1-gpu')})"
+        if "devel" not in tag
+        else set_command("server.image", re.sub("-?devel", "", server.image)),
+    )
 
 
 @rule("server.graceSeconds", "server.preStopSeconds")

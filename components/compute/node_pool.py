@@ -132,7 +132,7 @@ class NodePool(Component):
             on_demand_percentage_above_base_capacity=str(settings.on_demand_percent),
             compensate_with_on_demand=settings.compensate_with_on_demand,
             spot_instance_remedy=settings.spot_instance_remedy,
-            spot_instance_pools=settings.spot_instance_pools,
+            spot_instance_pools=settings.spot_pools,
             multi_az_policy=settings.multi_az_policy,
             image_type=settings.image_type,
             system_disk_category=settings.system_disk_category,
@@ -177,7 +177,7 @@ def pool_name(settings: NodePoolSettings, stack: str) -> str:
         settings.gpu_schedule,
         settings.security_group_ids,
     ]
-    return f"{settings.name}-{stack}-{names.digest(fixed, 6)}"
+    return names.node_pool(settings.name, stack, fixed)
 
 
 def own_labels(name: str, adopt: Adoption | None) -> dict[str, str]:

@@ -20,6 +20,7 @@ from ops.plan.candidate import Candidate, Floor, seconds
 from ops.plan.problems import did_you_mean
 from settings.core.field import Group
 from settings.core.problem import Problem
+from settings.node_pool import SPOT_POOLS
 from settings.root import Settings
 
 
@@ -39,7 +40,7 @@ KEYS: dict[str, Key] = {
     "nodePool.spotStrategy": Key("spot", lambda value: value != "NoSpot"),
     "nodePool.compensateWithOnDemand": Key("compensate"),
     "nodePool.spotInstanceRemedy": Key("remedy"),
-    "nodePool.spotInstancePools": Key("spot_pools"),
+    "nodePool.spotInstancePools": Key("spot_pools", lambda value: value or SPOT_POOLS),
     "nodePool.instanceTypes": Key("instance_types", tuple),
     "nodeScaler.scanInterval": Key("scan_seconds", seconds),
     "nodeScaler.skipGpuWait": Key("quick"),
@@ -51,10 +52,10 @@ KEYS: dict[str, Key] = {
     "autoscaler.scaleUpPercent": Key("scale_up_percent"),
     "autoscaler.scaleUpPeriodSeconds": Key("scale_up_period"),
     "autoscaler.scaleUpTolerance": Key(
-        "tolerance_up", lambda value: 0.1 if value is None else value
+        "tolerance_up", lambda value: 0.1 if value is None else float(value)
     ),
     "autoscaler.scaleDownTolerance": Key(
-        "tolerance_down", lambda value: 0.1 if value is None else value
+        "tolerance_down", lambda value: 0.1 if value is None else float(value)
     ),
     "autoscaler.scaleDownSeconds": Key("stable_down"),
     "autoscaler.scaleDownPercent": Key("scale_down_percent"),

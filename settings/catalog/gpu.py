@@ -20,6 +20,9 @@ GPU_FAMILIES = {
     "gn8ia": ("L20", 89, 118),
     "gn8v": ("H20", 90, 118),
     "gn8te": ("H20", 90, 118),
+    "gn9g": ("Blackwell", 120, 128),
+    "gn9gc": ("Blackwell", 120, 128),
+    "gn9ge": ("Blackwell", 120, 128),
 }
 # First TensorFlow Serving version -> CUDA version times ten its GPU image is built on.
 _CUDA_OF_SERVING = [
@@ -51,19 +54,6 @@ def family(instance_type: str) -> str:
 def has_gpu(instance_type: str) -> bool:
     """Whether the type is of a GPU family (gn, vgn, sgn, bare-metal ones too)."""
     return family(instance_type).startswith(("gn", "vgn", "sgn"))
-
-
-def count(instance_type: str) -> int:
-    """GPUs of one instance; 1 where the name doesn't tell (bare metal, shares of a GPU).
-
-    `c24g1` of `ecs.gn6i-c24g1.12xlarge` is a ratio, 24 vCPUs to 1 GPU, and `12xlarge` is the size,
-    12 x 4 vCPUs: 2 GPUs.
-    """
-    found = re.search(r"-c(\d+)g(\d+)\.(\d*)xlarge$", instance_type)
-    if found is None or not int(found[1]):
-        return 1
-    vcpus = int(found[3] or 1) * 4
-    return max(1, vcpus * int(found[2]) // int(found[1]))
 
 
 def image_warning(image: str, instance_types: Sequence[str]) -> str | None:

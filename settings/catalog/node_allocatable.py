@@ -29,17 +29,6 @@ rest of what the one node in ACK's page lacks of its 8 GiB (7,925,980 KiB are sh
 crash dumps, firmware, the kernel itself.
 """
 
-SIZES: dict[str, tuple[int, float]] = {
-    "ecs.gn6i-c4g1.xlarge": (4, 15),
-    "ecs.gn6i-c8g1.2xlarge": (8, 31),
-    "ecs.gn6i-c16g1.4xlarge": (16, 62),
-    "ecs.gn6i-c24g1.12xlarge": (48, 186),
-    "ecs.gn6v-c8g1.2xlarge": (8, 32),
-    "ecs.gn7i-c8g1.2xlarge": (8, 30),
-    "ecs.gn7i-c16g1.4xlarge": (16, 60),
-    "ecs.gn7i-c32g1.8xlarge": (32, 188),
-}
-"""vCPUs and memory (GiB) of GPU types, from ECS' page on GPU-accelerated instance families."""
 _SUFFIX = {
     "": 1, "m": 1e-3, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40,
 }  # fmt: skip
@@ -73,9 +62,3 @@ def allocatable(cpus: int, memory_mib: int) -> tuple[int, int]:
     """(millicores, MiB) that pods get on a machine of this size."""
     capacity = capacity_mib(memory_mib)
     return cpus * 1000 - reserved_millicores(cpus), capacity - reserved_mib(capacity) - EVICTION_MIB
-
-
-def of_type(instance_type: str) -> tuple[int, int] | None:
-    """`allocatable` of an instance type whose size is known, else None."""
-    size = SIZES.get(instance_type)
-    return allocatable(size[0], int(size[1] * 1024)) if size else None

@@ -2,6 +2,7 @@
 user reads when it is wrong.
 """
 
+import re
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -20,7 +21,31 @@ def as_text(value: Any) -> Any:
 
 
 Text = Annotated[str, BeforeValidator(as_text)]
-"""A text that may look like a number: an account id, a label's value, a quantity."""
+"""A text that may look like a whole number or a truth value: an account id, a label's value, a
+version. A decimal is not taken for a text: of 2.20, which YAML reads as 2.2, the text is lost.
+"""
+
+
+def as_number(value: Any) -> Any:
+    """The number that a text says: `pulumi config set --path` stores a decimal as text
+    (https://github.com/pulumi/pulumi/issues/18064).
+    """
+    if isinstance(value, str) and re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)", value):
+        return float(value)
+    return value
+
+
+Number = Annotated[float, BeforeValidator(as_number)]
+"""A number, or a text that says one."""
+
+
+def as_quantity(value: Any) -> Any:
+    """A quantity that was written as a number, such as 2 or 1.5, as text."""
+    return f"{value:.12g}" if isinstance(value, float) else as_text(value)
+
+
+Quantity = Annotated[str, BeforeValidator(as_quantity)]
+"""A Kubernetes quantity: a text, or a number that means the same with and without quotes."""
 
 
 class Group(BaseModel):

@@ -2,16 +2,26 @@
 without one.
 """
 
+import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from settings.core.problem import PROJECT, Problem, SettingsError, remove_command, set_command
+from settings.catalog import regions
+from settings.core.problem import (
+    PROJECT,
+    Problem,
+    SettingsError,
+    nearest,
+    remove_command,
+    set_command,
+)
 from settings.core.rule import broken_rules
 from settings.core.translate import translate
-from settings.root import GROUPS, SECRETS, Settings
+from settings.root import GROUPS, KEYS, SECRETS, Settings
 
 # What stands in for a value that is missing or wrong while the other rules are checked. Never
 # leaves this module.
@@ -52,6 +62,8 @@ def load(
     _mapped_port(data, environment)
     problems = (
         _misplaced(given)
+        + _wrong_prefixes(values)
+        + _region_exists(data.get("region"), values)
         + _plain_secrets(data, set(secret_keys))
         + _region_of_uploads(data, values)
     )
@@ -134,6 +146,69 @@ def _misplaced(given: Mapping[str, Any]) -> list[Problem]:
         )
         for key, place in places.items()
         if key in given
+    ]
+
+
+ALIKE = 0.8
+"""From which likeness on a name space is the project's with a slip in it."""
+_NAMESPACES = (PROJECT, "alicloud", "kubernetes", "ossmodel", "pulumi")
+"""Name spaces of configuration that the program, its providers and the engine read."""
+
+
+def right_key(key: str) -> str | None:
+    """The setting that was meant by a key that nothing reads: one with a name space that is a group
+    of settings, or like the project's, or that stands before the name of a setting; else None.
+    """
+    space, _, name = key.partition(":")
+    if space in _NAMESPACES:
+        return None
+    name = name.removeprefix("config:")
+    first = re.split(r"[.\[]", name, maxsplit=1)[0]
+    groups = {group.lower(): group for group in KEYS}
+    if space.lower() in groups:
+        return f"{PROJECT}:{groups[space.lower()]}.{name}"
+    if first.lower() in groups:
+        return f"{PROJECT}:{groups[first.lower()]}{name[len(first) :]}"
+    alike = difflib.SequenceMatcher(None, space.lower().replace("_", "-"), PROJECT).ratio()
+    return f"{PROJECT}:{name}" if alike >= ALIKE else None
+
+
+def _wrong_prefixes(values: Mapping[str, Any]) -> list[Problem]:
+    """Keys that were meant for this project and that nothing reads."""
+    return [
+        Problem(
+            key,
+            "<not read>",
+            f"a key of this project: {right}",
+            "it is not read, and the default is used in its place",
+            f"in the stack file, write the value below '{right.partition('.')[0]}:', then pulumi config rm '{key}'",
+        )
+        for key in values
+        if (right := right_key(key))
+    ]
+
+
+def _region_exists(region: Any, values: Mapping[str, Any]) -> list[Problem]:
+    """A region that the provider knows as little as this program, unless it is told not to ask."""
+    skipped = str(values.get("alicloud:skipRegionValidation", "")).lower() == "true"
+    if (
+        skipped
+        or not isinstance(region, str)
+        or not re.fullmatch(r"[a-z]{2,3}(-[a-z0-9]+)+", region)
+    ):
+        return []
+    if regions.exists(region):
+        return []
+    guess = nearest(region, regions.REGIONS) or "cn-shanghai"
+    return [
+        Problem(
+            "alicloud:region",
+            region,
+            f"a region of Alibaba Cloud, such as {guess}",
+            "no region of that name answers, and the run fails at its first call",
+            f"{set_command('alicloud:region', guess)}  (or, for a region that is newer than this program: "
+            f"{set_command('alicloud:skipRegionValidation', 'true')})",
+        )
     ]
 
 

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,15 +44,28 @@ class SettingsError(Exception):
 
 
 def set_command(field: str, example: str) -> str:
-    """The command that sets `field` (a dotted path) to `example`."""
+    """The command that sets `field` (a dotted path) to `example`, a word as a shell reads it.
+
+    No quotes of YAML's belong into `example`: the CLI stores them as part of the text.
+    """
     path = "--path " if "." in field or "[" in field else ""
-    return f"pulumi config set {path}'{_key(field)}' {example}"
+    # What begins with a hyphen is an option to the CLI unless a -- stands before it.
+    end = "-- " if example.lstrip("'\"").startswith("-") else ""
+    return f"pulumi config set {path}{end}'{_key(field)}' {example}"
 
 
 def remove_command(field: str) -> str:
     """The command that removes `field` from the stack file."""
     path = "--path " if "." in field or "[" in field else ""
     return f"pulumi config rm {path}'{_key(field)}'"
+
+
+def item(parent: str, key: str) -> str:
+    """The dotted path of a key of a map; a key with other than letters, digits, hyphens and
+    underscores is quoted as the CLI wants it.
+    """
+    plain = re.fullmatch(r"[A-Za-z0-9_-]+", key)
+    return f"{parent}.{key}" if plain else f'{parent}["{key}"]'
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -62,7 +76,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def _key(field: str) -> str:
-    return field if ":" in field else f"{PROJECT}:{field}"
+    return field if re.match(r"[\w-]+:", field) else f"{PROJECT}:{field}"
 
 
 def _shown(value: Any) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from settings.core.loading import load
+from settings.core.loading import load, right_key
 from settings.core.problem import PROJECT, Problem, SettingsError
 from settings.root import Settings
 
@@ -121,6 +121,7 @@ class StackFile:
             hidden = {
                 f"{key.removeprefix(f'{PROJECT}:')}{path}"
                 for key, value in self.config.items()
+                if not right_key(key)  # there the key is wrong, whatever the value
                 for path in _encrypted_paths(value)
             }
             return tuple(

@@ -50,14 +50,16 @@ def _wrong(path: Sequence[Step], data: Mapping[str, Any]) -> Problem:
     docs = field_docs(group, name)
     value = _value(path, data)
     field = dotted(path)
-    if _is_group(group, name) and depth == len(path):
+    secret = "SecretStr" in str(group.model_fields[name].annotation)
+    if secret:
+        remedy = f"pulumi config set --secret '{PROJECT}:{field}' {docs['example']}"
+    elif _is_group(group, name):
         remedy = f"write the keys of {field} as indented lines below '{PROJECT}:{field}:' in the stack file"
     elif isinstance(path[-1], int) or depth < len(path) or not _is_collection(group, name):
         remedy = set_command(field, docs["example"])
     else:
         inner = "[0]" if "list" in str(group.model_fields[name].annotation) else ".<key>"
         remedy = set_command(field + inner, docs["example"])
-    secret = "SecretStr" in str(group.model_fields[name].annotation)
     return Problem(
         field, "<secret>" if secret else value, docs["expected"], docs["consequence"], remedy
     )
@@ -98,10 +100,11 @@ def _declaration(path: Sequence[Step]) -> tuple[type[BaseModel], str, int]:
     """
     group: type[BaseModel] = Settings
     found: tuple[type[BaseModel], str, int] | None = None
+    keyed = False
     for depth, step in enumerate(path, 1):
-        if isinstance(
-            step, int
-        ):  # an item of a list; what its keys mean is declared by the group below
+        # An item of a list or of a map; what its keys mean is declared by the group below.
+        if isinstance(step, int) or keyed:
+            keyed = False
             continue
         name = next(
             (key for key, field in group.model_fields.items() if step in (field.alias, key)), None
@@ -112,6 +115,7 @@ def _declaration(path: Sequence[Step]) -> tuple[type[BaseModel], str, int]:
         inner = _model_of(group, name)
         if inner is None:
             break
+        keyed = str(group.model_fields[name].annotation).startswith("dict")
         group = inner
     if found is None:
         raise KeyError(dotted(path))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from settings.core.field import Text
+from settings.core.field import Number, Text
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 DURATION = r"^[1-9][0-9]*(s|m|h)$"
@@ -22,7 +22,12 @@ LabelValue = Annotated[
     Text, StringConstraints(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")
 ]
 VSwitchId = Annotated[str, StringConstraints(pattern=r"^vsw-[a-z0-9]+$")]
-InstanceType = Annotated[str, StringConstraints(pattern=r"^ecs\.[a-z0-9-]+\.[a-z0-9]+$")]
+InstanceType = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^ecs\.[a-z0-9-]+\.(nano|tiny|small|medium|large|[1-9]?[0-9]*xlarge)$"
+    ),
+]
 SecurityGroupId = Annotated[str, StringConstraints(pattern=r"^sg-[a-z0-9]+$")]
-Price = Annotated[float, Field(gt=0)]
+Price = Annotated[Number, Field(gt=0)]
 Cidr = Annotated[str, StringConstraints(pattern=r"^([0-9]{1,3}\.){3}[0-9]{1,3}/[0-9]{1,2}$")]
