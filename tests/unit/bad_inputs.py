@@ -131,6 +131,30 @@ CLOUD = [
         "doesn't start with aliyun",
         "config rm",
     ),
+    *(
+        Bad(
+            {"tags": {key: value}},
+            "tags",
+            f'"{value}"',
+            expected,
+            "config rm",
+        )
+        for key, value, expected in (
+            ("Aliyun-x", "x", "in whatever case"),
+            ("ACS:x", "x", "in whatever case"),
+            ("k" * 65, "x", "a key of at most 64 bytes; this one has 65"),
+            ("键" * 22, "x", "a key of at most 64 bytes; this one has 66"),
+            ("docs", "HTTPS://x", "doesn't start with"),
+            ("docs", "值" * 43, "a value of at most 128 bytes; this one has 129"),
+        )
+    ),
+    Bad(
+        {"owner": "组" * 43},
+        "owner",
+        "组组",
+        "a value of at most 128 bytes; this one has 129",
+        "elastic-inference:owner",
+    ),
     Bad(
         {"tags": "team=ml"},
         "tags",
@@ -144,6 +168,50 @@ CLOUD = [
         '"Inference"',
         "a DNS label",
         "elastic-inference:namespace",
+    ),
+    *(
+        Bad(
+            {"namespace": name},
+            "namespace",
+            f'"{name}"',
+            "of the stack's own",
+            "namespace' inference",
+        )
+        for name in ("default", "kube-system", "kube-public", "kube-anything")
+    ),
+    Bad(
+        {"namespace": "ingress-nginx", "entry": {"controllerNamespace": "ingress-nginx"}},
+        "namespace",
+        '"ingress-nginx"',
+        "other than entry.controllerNamespace",
+        "namespace' inference",
+    ),
+    *(
+        Bad(
+            {"alicloud:region": name, "ossmodel:region": None},
+            "alicloud:region",
+            f'"{name}"',
+            "a region of Alibaba Cloud",
+            "'alicloud:region' ",
+        )
+        for name in ("cn-shangai", "eu-west-9", "cn-north-2-gov-2", "ap-southeast-2")
+    ),
+    *(
+        Bad(
+            {key: value},
+            key,
+            "<not read>",
+            f"a key of this project: elastic-inference:{right}",
+            f"config rm '{key}'",
+        )
+        for key, value, right in (
+            ("elastic_inference:server", '{"gpus": 2}', "server"),
+            ("elastic-inferense:owner", "me", "owner"),
+            ("server:image", "x", "server.image"),
+            ("nodepool:maxSize", "3", "nodePool.maxSize"),
+            ("inference:nodePool", "{}", "nodePool"),
+            ("tensorflow:autoscaler.minReplicas", "3", "autoscaler.minReplicas"),
+        )
     ),
     Bad(
         {"modelstore": {}},
@@ -170,6 +238,10 @@ CLOUD = [
 
 SERVING = [
     of("model", "name", "a b", '"a b"', "1 to 63 letters"),
+    *(
+        of("model", "name", name, f'"{name}"', "a letter or digit at either end")
+        for name in ("bert-", "bert_", "bert.", "-bert")
+    ),
     of(
         "model",
         "source",
@@ -217,6 +289,26 @@ SERVING = [
         "server", "image", "tensorflow/serving", '"tensorflow/serving"', "an image with a fixed tag"
     ),
     of("server", "tensorflow", "latest", '"latest"', "a version such as 2.15.1"),
+    of("server", "tensorflow", 2.2, "2.2", "in quotes"),
+    *(
+        of("server", "image", image, image, "an image of TensorFlow Serving", "server.tensorflow'")
+        for image in (
+            "nvcr.io/nvidia/tritonserver:23.10-py3",
+            "pytorch/torchserve:0.12.0-gpu",
+            "vllm/vllm-openai:v0.6.3",
+            "nginx:1.27",
+            "tensorflow/tensorflow:2.15.0-gpu",
+            "registry.example.com/bert:3.1.0",
+        )
+    ),
+    of(
+        "server",
+        "image",
+        "tensorflow/serving:2.15.1-devel-gpu",
+        "-devel-",
+        "not one that builds it",
+        "tensorflow/serving:2.15.1-gpu",
+    ),
     of("server", "gpus", 0, "0", "1 to 8"),
     of("server", "cpu", "two", '"two"', "a quantity"),
     of("server", "memory", "8 GB", '"8 GB"', "a quantity such as 8Gi"),
@@ -330,6 +422,39 @@ SERVING = [
         '"everywhere"',
         "addresses such as",
         "sourceCidrs[0]",
+    ),
+    *(
+        Bad(
+            {"entry": {"kind": "alb", "sourceCidrs": ["10.0.0.0/8", cidr]}},
+            "entry.sourceCidrs[1]",
+            f'"{cidr}"',
+            expected,
+            "sourceCidrs[1]' 10.0.0.0/8",
+        )
+        for cidr, expected in (
+            ("999.0.0.0/8", "the first address of a block"),
+            ("10.0.0.0/40", "the first address of a block"),
+            ("10.0.0.1/8", "the first address of a block"),
+            ("0.0.0.0/0", "the addresses of the load balancer"),
+        )
+    ),
+    of(
+        "entry",
+        "sourceCidrs",
+        ["10.0.0.0/8"],
+        "10.0.0.0/8",
+        "the setting belongs to kind alb",
+        "config rm",
+    ),
+    *(
+        Bad(
+            {"entry": {"kind": "alb", key: value}},
+            f"entry.{key}",
+            str(value),
+            "the setting belongs to kind nginx",
+            "config rm",
+        )
+        for key, value in (("bodyMib", 16), ("controllerNamespace", "ingress-nginx"))
     ),
     of("entry", "bodyMib", 0, "0", "1 to 512"),
     Bad(

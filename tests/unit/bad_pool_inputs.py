@@ -82,7 +82,7 @@ POOL = [
         "nodePool.spotInstancePools",
         "2",
         "number of instanceTypes, 1",
-        "' 1",
+        "config rm --path",
     ),
     _pool("multiAzPolicy", "CHEAPEST", '"CHEAPEST"', "COST_OPTIMIZED, BALANCE or PRIORITY"),
     Bad(
@@ -173,7 +173,9 @@ POOL = [
         "nodePool.taint.key",
     ),
     _pool("taint", "none", '"none"', "key, value and effect", "indented lines below"),
-    _pool("gpuSchedule", "cgpu2", '"cgpu2"', "none, default, share or topology"),
+    _pool(
+        "gpuSchedule", "cgpu2", '"cgpu2"', "none or default: the serving pods request whole GPUs"
+    ),
     _pool("driverVersion", "latest", '"latest"', "a version such as 550.144.03"),
     _pool("systemDiskSize", 1, "1", "40 to 2048 GiB"),
     _pool("systemDiskCategory", "ssd", '"ssd"', "cloud_essd"),
@@ -213,8 +215,83 @@ POOL = [
         "server.cpu",
         '"4"',
         "at most 3920m, what ACK leaves for pods on ecs.gn6i-c4g1.xlarge",
-        "server.cpu' '\"3\"'",
+        "server.cpu' 3",
     ),
+    Bad(
+        {
+            "server": {"cpu": "16", "gpus": 1},
+            "nodePool": {"instanceTypes": ["ecs.gn8is.4xlarge", "ecs.gn7e-c16g1.8xlarge"]},
+        },
+        "server.cpu",
+        '"16"',
+        "at most 15890m, what ACK leaves for pods on ecs.gn8is.4xlarge",
+        "server.cpu' 15",
+    ),
+    Bad(
+        {"server": {"memory": "64Gi"}},
+        "server.memory",
+        '"64Gi"',
+        "at most 13031Mi, what ACK leaves for pods on ecs.gn6i-c4g1.xlarge",
+        "server.memory' 12Gi",
+    ),
+    Bad(
+        {
+            "server": {"cpu": "40", "memory": "100Gi"},
+            "nodePool": {"instanceTypes": ["ecs.gn6i-c24g1.24xlarge"], "maxSize": 4},
+        },
+        "autoscaler.maxReplicas",
+        "10",
+        "at most 8, what nodePool.maxSize nodes can hold",
+        "nodePool.maxSize' 5",
+    ),
+    Bad(
+        {"nodePool": {"instanceTypes": ["ecs.gn6i-c4g9.xlarge"]}},
+        "nodePool.instanceTypes[0]",
+        '"ecs.gn6i-c4g9.xlarge"',
+        "such as ecs.gn6i-c4g1.xlarge; or a newer one, whose size nodePool.instanceSizes tells",
+        "instanceTypes[0]' ecs.gn6i-c4g1.xlarge",
+    ),
+    Bad(
+        {"nodePool": {"instanceTypes": ["ecs.gn6i-c4g1.4xlarg"]}},
+        "nodePool.instanceTypes[0]",
+        "4xlarg",
+        "types such as",
+        "instanceTypes[0]",
+    ),
+    Bad(
+        {"nodePool": {"instanceSizes": {A_TYPE: {"cpus": 4, "memoryGib": 0, "gpus": 1}}}},
+        f'nodePool.instanceSizes["{A_TYPE}"].memoryGib',
+        "0",
+        "a number above 0, in GiB",
+        "memoryGib' 31",
+    ),
+    Bad(
+        {"nodePool": {"instanceSizes": {A_TYPE: {"cpus": 4, "memoryGib": 15}}}},
+        f'nodePool.instanceSizes["{A_TYPE}"].gpus',
+        "not set",
+        "1 to 64",
+        "gpus' 1",
+    ),
+    Bad(
+        {"nodePool": {"instanceSizes": {A_TYPE: "large"}}},
+        f'nodePool.instanceSizes["{A_TYPE}"]',
+        '"large"',
+        "cpus, memoryGib and gpus",
+        "indented lines",
+    ),
+    Bad(
+        {
+            "nodePool": {
+                "instanceSizes": {"ecs.gn10.xlarge": {"cpus": 4, "memoryGib": 15, "gpus": 1}}
+            }
+        },
+        'nodePool.instanceSizes["ecs.gn10.xlarge"]',
+        '"ecs.gn10.xlarge"',
+        "one of nodePool.instanceTypes",
+        "config rm",
+    ),
+    _pool("gpuSchedule", "share", '"share"', "the serving pods request whole GPUs"),
+    _pool("gpuSchedule", "topology", '"topology"', "the serving pods request whole GPUs"),
     Bad(
         {"server": {"memory": "14Gi"}},
         "server.memory",

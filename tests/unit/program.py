@@ -108,11 +108,17 @@ def engine_values(stack_file: Path) -> dict[str, str]:
     """The configuration of a stack file as the engine hands it to the program: objects as JSON
     text, scalars as text.
     """
-    config = yaml.safe_load(stack_file.read_text()).get("config", {})
+    config = _config(stack_file)
     return {
         key: json.dumps(value) if isinstance(value, (dict, list)) else str(value)
         for key, value in config.items()
     }
+
+
+@functools.cache
+def _config(stack_file: Path) -> dict[str, Any]:
+    """The file's `config:`; reading YAML takes longer than checking the settings."""
+    return yaml.safe_load(stack_file.read_text()).get("config", {})
 
 
 def stack_values(stack: str, changes: Mapping[str, Any] | None = None) -> dict[str, str]:

@@ -6,13 +6,17 @@ import re
 
 import pytest
 
-from settings import Settings, SettingsError, load
+from settings import Problem, Settings, SettingsError, load
+from settings.root import SECRETS
 from tests.unit.bad_cluster_inputs import ADOPTED, CREATED
 from tests.unit.bad_elastic_inputs import ELASTIC
 from tests.unit.bad_inputs import CLOUD, SERVING, Bad
 from tests.unit.bad_pool_inputs import POOL
+from tests.unit.cli_config import commands, follow
 from tests.unit.program import PROJECT, failure, stack_values
 
+pytestmark = pytest.mark.usefixtures("model_is_read_once")
+SECRET = [f"{PROJECT}:{key}" for key in SECRETS]
 ALL = POOL + CLOUD + SERVING + ELASTIC + ADOPTED + CREATED
 
 
@@ -50,6 +54,29 @@ def test_a_bad_setting_is_named_with_its_value_what_was_expected_the_consequence
     assert len(found[0].consequence) > 10, "the consequence is not told"
     assert bad.remedy in found[0].remedy, found[0].remedy
     assert str(found[0]) in str(error)
+    follow_to_the_end(bad, found[0])
+
+
+def follow_to_the_end(bad: Bad, problem: Problem) -> None:
+    """Runs the commands that the remedy prints, and those of what the same setting is told next: at
+    the end it is not refused any more. A step that only the user can fill in ends it.
+    """
+    values = stack_values("local", bad.changes)
+    for _ in range(12):
+        steps = commands(problem.remedy)
+        if not steps or any("<" in step or "--secret" in step for step in steps):
+            return
+        for step in steps:
+            follow(step, values)
+        try:
+            load(values, SECRET, project=PROJECT, stack="local", environment={})
+            return
+        except SettingsError as error:
+            left = [one for one in error.problems if one.field.startswith(bad.field)]
+        if not left:
+            return
+        problem = left[0]
+    raise AssertionError(f"still refused after what it says was done: {problem}")
 
 
 def test_there_are_at_least_sixty_bad_inputs_and_no_two_alike() -> None:

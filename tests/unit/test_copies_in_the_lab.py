@@ -11,6 +11,7 @@ import pytest
 import lab.kubelet.node_room
 import lab.kubelet.ossfs2
 import lab.quantities
+import settings.catalog.instance_types
 import settings.catalog.node_allocatable
 import settings.catalog.ossfs2
 from lab.alicloud import regions
@@ -18,7 +19,8 @@ from lab.alicloud.catalog import TYPES
 from lab.kubelet import images
 from lab.tests.kubelet.test_node_room import CPU, MEMORY, SHOWN_MIB
 from lab.tests.kubelet.test_volume_options import REFUSED, TAKEN
-from settings import model_store, names
+from settings import names
+from settings.catalog import regions as known
 
 node_rooms = pytest.mark.parametrize(
     "copy", [settings.catalog.node_allocatable, lab.kubelet.node_room], ids=["program", "lab"]
@@ -45,9 +47,17 @@ def test_both_leave_the_same_room_on_every_type_that_the_lab_sells() -> None:
 
 
 def test_the_lab_sells_the_types_in_the_sizes_that_the_settings_reckon_with() -> None:
-    gpu = {name: (kind.cpu, kind.memory_mib) for name, kind in TYPES.items() if kind.gpu_count}
-    sizes = settings.catalog.node_allocatable.SIZES
-    assert gpu == {name: (cpus, int(gib * 1024)) for name, (cpus, gib) in sizes.items()}
+    gpu = {
+        name: (kind.cpu, kind.memory_mib, kind.gpu_count)
+        for name, kind in TYPES.items()
+        if kind.gpu_count
+    }
+    sizes = settings.catalog.instance_types.SIZES
+    assert gpu and gpu == {
+        name: (size.cpus, int(size.memory_gib * 1024), size.gpus)
+        for name, size in sizes.items()
+        if name in gpu
+    }
 
 
 @pytest.mark.parametrize(
@@ -99,8 +109,5 @@ def test_program_and_lab_name_the_annotation_alike() -> None:
 
 
 def test_program_and_double_know_the_same_regions_of_zone_redundant_storage() -> None:
-    assert (set(model_store.ZRS), set(model_store.ZRS_STANDARD)) == (
-        regions.ZRS,
-        regions.ZRS_STANDARD,
-    )
-    assert set(model_store.ZRS) <= set(regions.REGIONS) and len(model_store.ZRS) == 11
+    assert (set(known.ZRS), set(known.ZRS_STANDARD)) == (regions.ZRS, regions.ZRS_STANDARD)
+    assert set(known.ZRS) <= set(regions.REGIONS) == known.REGIONS and len(known.ZRS) == 11

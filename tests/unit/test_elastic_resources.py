@@ -203,7 +203,7 @@ def test_headroom_holds_nodes_with_pods_that_give_way() -> None:
 
 def test_headroom_on_nodes_with_several_gpus_fills_them() -> None:
     types = {"instanceTypes": ["ecs.gn6i-c24g1.12xlarge", "ecs.gn6v-c10g1.20xlarge"], "maxSize": 20}
-    many = {"instanceTypes": ["ecs.gn6i-c4g4.xlarge"], "spotInstancePools": 1, "maxSize": 20}
+    many = {"instanceTypes": ["ecs.gn7i-4x.8xlarge"], "maxSize": 20}
     for pool, pods in ((types, 2), (many, 4)):
         assert (
             run(changes={"headroom": {"nodes": 1}, "nodePool": pool})

@@ -4,6 +4,7 @@ import pytest
 
 from settings import names
 from settings.catalog import gpu
+from settings.catalog.instance_types import SIZES
 
 
 def test_the_deployment_is_named_as_arena_would_name_it() -> None:
@@ -79,12 +80,34 @@ def test_the_family_is_read_from_the_type(instance_type: str, family: str) -> No
         ("ecs.gn6v-c10g1.20xlarge", 8),
         ("ecs.gn7-c13g1.13xlarge", 4),
         ("ecs.gn7i-c32g1.32xlarge", 4),
-        ("ecs.ebmgn6i.24xlarge", 1),
+        ("ecs.gn8is-2x.8xlarge", 2),
+        ("ecs.gn8is-4x.16xlarge", 4),
+        ("ecs.gn8is-8x.32xlarge", 8),
+        ("ecs.gn8v-2x.8xlarge", 2),
+        ("ecs.gn8v-4x.8xlarge", 4),
+        ("ecs.gn8v-8x.48xlarge", 8),
+        ("ecs.ebmgn7e.32xlarge", 8),
+        ("ecs.ebmgn7i.32xlarge", 4),
+        ("ecs.ebmgn8is.32xlarge", 8),
+        ("ecs.ebmgn8v.48xlarge", 8),
+        ("ecs.ebmgn6i.24xlarge", 4),
+        ("ecs.gn5-c8g1.14xlarge", 8),
         ("ecs.vgn6i-m4.xlarge", 1),
     ],
 )
-def test_the_gpus_of_a_type_are_its_size_over_its_ratio(instance_type: str, gpus: int) -> None:
-    assert gpu.count(instance_type) == gpus
+def test_the_gpus_of_a_type_are_those_that_ecs_publishes(instance_type: str, gpus: int) -> None:
+    assert SIZES[instance_type].gpus == gpus
+
+
+def test_the_sizes_are_in_proportion() -> None:
+    """A slip in the table stands out: every type has at least 2 vCPUs and 8 GiB to a GPU, and 2 to
+    12 GiB to a vCPU.
+    """
+    for name, size in SIZES.items():
+        assert gpu.has_gpu(name), name
+        assert size.cpus >= 2 * size.gpus and size.memory_gib >= 8 * size.gpus, name
+        assert 2 <= size.memory_gib / size.cpus <= 12, name
+        assert size.gpus in (1, 2, 4, 8), name
 
 
 @pytest.mark.parametrize(

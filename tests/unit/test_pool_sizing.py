@@ -26,7 +26,7 @@ from policy.rules import pool as pool_policy
 from policy.stacks import Stack
 from settings import load
 from settings.advice import advice
-from settings.catalog import gpu
+from settings.catalog.instance_types import SIZES
 from tests.unit.cluster_objects import node
 from tests.unit.program import PROJECT, ROOT, stack_values
 
@@ -174,7 +174,7 @@ def test_the_smallest_pool_with_some_nodes_is_the_first_one_that_has_them(
 
 @pytest.mark.parametrize("example", EXAMPLES["nodes_for_pods"])
 def test_settings_and_handler_count_the_same_nodes_for_pods(example: dict[str, Any]) -> None:
-    gpus = [gpu.count(name) for name in example["types"]]
+    gpus = [SIZES[name].gpus for name in example["types"]]
     assert pool_sizing.pods_per_node(gpus, example["gpus"]) == example["per_node"]
     for pods, nodes in example["nodes"].items():
         assert pool_sizing.nodes_for_pods(pods, example["per_node"]) == nodes

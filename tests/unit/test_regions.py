@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from settings import Settings, SettingsError, load
+from settings.catalog import regions
 from tests.unit.bad_cluster_inputs import made
 from tests.unit.program import PROJECT, stack_values
+
+pytestmark = pytest.mark.usefixtures("model_is_read_once")
 
 
 def settings(region: str, changes: dict[str, Any]) -> Settings:
@@ -48,11 +51,29 @@ def test_zone_redundant_storage_that_the_region_does_not_have_is_refused_before_
     assert len(caught.value.problems) == 1
 
 
+def test_the_government_region_has_a_cluster_with_its_zones() -> None:
+    zones = {"cn-north-2-gov-1b": "10.0.128.0/20", "cn-north-2-gov-1l": "10.0.144.0/20"}
+    found = settings("cn-north-2-gov-1", made({"vswitches": zones}))
+    assert (
+        found.region == "cn-north-2-gov-1"
+        and found.model_store.redundancy_in(found.region) == "LRS"
+    )
+
+
+@pytest.mark.parametrize("region", sorted(regions.REGIONS | regions.NEWER))
+def test_every_region_is_taken(region: str) -> None:
+    assert settings(region, {"modelStore": {"redundancy": None}}).region == region
+
+
+def test_a_region_newer_than_the_program_is_taken_as_the_provider_is_told_to() -> None:
+    assert settings("cn-newtown", {"alicloud:skipRegionValidation": "true"}).region == "cn-newtown"
+
+
 def test_zones_are_named_as_their_region_names_them() -> None:
     abroad = {"ap-southeast-1a": "10.0.128.0/20", "ap-southeast-1b": "10.0.144.0/20"}
     create = made({"vswitches": abroad})
     assert settings("ap-southeast-1", create).cluster.create is not None
-    for region in ("ap-southeast-2", "cn-shanghai"):
+    for region in ("ap-southeast-3", "cn-shanghai"):
         with pytest.raises(SettingsError, match=f"a zone of alicloud:region, which is {region}"):
             settings(region, create)
     with pytest.raises(SettingsError, match="vswitches"):
