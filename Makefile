@@ -12,7 +12,7 @@ environment:
 	@$(PYTHON) ops/bootstrap.py
 
 up: ready environment  ## install, build or take from cache, start the lab, deploy stack STACK (local), print the endpoint and an answer
-	@$(IN) -m ops.up --stack $(STACK) $(if $(REFRESH),--refresh)
+	@$(IN) -m ops.up --stack $(STACK) $(if $(REFRESH),--refresh) $(if $(YES),--yes) $(ARGS)
 
 ready:
 	@$(PYTHON) ops/doctor.py --stack $(STACK) > /dev/null

@@ -19,6 +19,11 @@ from ops.engine.cli import OVERWRITE_FOREIGN_FIELDS, CommandFailed, Stack, requi
 from ops.engine.run import run_operation
 from ops.smoke import after_up
 
+UNASKED = ("--yes", "--suppress-outputs", "--suppress-progress")
+"""Options of the CLI where nobody sits before it: a log gets the changes, and neither the stack's
+outputs nor a dot a second.
+"""
+
 if TYPE_CHECKING:  # imported in main(), so that an interrupt while they load ends in one line, too
     from ops.engine.cli import Stack
 
@@ -36,9 +41,19 @@ def main() -> int:
         action="store_true",
         help="look first how things really are: puts back what was changed by hand",
     )
+    parser.add_argument(
+        "--yes",
+        action="store_true",
+        help="do not ask: show the changes, then make them; for logs, without the stack's outputs",
+    )
+    parser.add_argument(
+        "--policies",
+        action="store_true",
+        help="have the CLI run the policy pack (policy/): a violation ends the run before a change",
+    )
     options = parser.parse_args()
     try:
-        return deploy(options.stack, options.refresh)
+        return deploy(options.stack, options.refresh, yes=options.yes, policies=options.policies)
     except KeyboardInterrupt:
         print(
             "\ninterrupted; what was done is kept, the same command continues from here",
@@ -47,7 +62,7 @@ def main() -> int:
         return 130
 
 
-def deploy(name: str, refresh: bool) -> int:
+def deploy(name: str, refresh: bool, *, yes: bool = False, policies: bool = False) -> int:
     """Deploys and returns the exit status: 0 when everything is ready, else the engine's, after the
     cause has been printed.
     """
@@ -55,11 +70,18 @@ def deploy(name: str, refresh: bool) -> int:
     if refresh:
         os.environ.update(OVERWRITE_FOREIGN_FIELDS)
     stack = Stack(name)
+    if not (stack.in_lab or yes or sys.stdin.isatty()):
+        raise SystemExit(
+            f"error: stack {name}: no terminal to confirm the changes on. Nothing was changed.\n"
+            f"  remedy: make up STACK={name} YES=1 shows the changes and makes them without a question"
+        )
     started = time.monotonic()
     try:
-        (deploy_in_lab if stack.in_lab else deploy_for_real)(
-            stack, *(["--refresh"] if refresh else [])
-        )
+        words = [*(["--refresh"] if refresh else []), *(policy_pack() if policies else [])]
+        if stack.in_lab:
+            deploy_in_lab(stack, *words)
+        else:
+            deploy_for_real(stack, *words, *(UNASKED if yes else []))
     except CommandFailed as failure:
         from ops.diagnose import after_failure  # noqa: PLC0415 - only a failed update needs it
 
@@ -76,21 +98,38 @@ def deploy(name: str, refresh: bool) -> int:
 
 
 def deploy_in_lab(stack: Stack, *options: str) -> None:
-    """Starts the lab and runs `pulumi up` without a preview, since nobody is asked."""
+    """Starts the lab and runs `pulumi up` without a preview, since nobody is asked. With --refresh
+    the preview is kept: it runs the program, which refuses another account's credentials, before
+    the refresh writes a state in which everything looks deleted.
+    """
     from ops import lab  # noqa: PLC0415 - 0.2 s that a real stack does not need
 
     lab.start(stack=stack.name)
     if not stack.exists():
         stack.run("stack", "init", stack.name)
-    run_operation(stack, "up", "--yes", "--skip-preview", *options)
+    unseen = [] if "--refresh" in options else ["--skip-preview"]
+    run_operation(stack, "up", "--yes", *unseen, *options)
 
 
 def deploy_for_real(stack: Stack, *options: str) -> None:
     """Settles what an interrupted update left open, then runs `pulumi up`, which shows the changes
-    and asks.
+    and asks (with --yes, does not ask).
     """
     require_stack(stack)
     run_operation(stack, "up", *options)
+
+
+def policy_pack() -> list[str]:
+    """The CLI's options that run the policy pack, whose packages are installed if they are not.
+    Ends the process when that fails.
+    """
+    from ops.policy_environment import PACK, PolicyEnvironmentError, ensure  # noqa: PLC0415 - only --policies needs it
+
+    try:
+        ensure()
+    except PolicyEnvironmentError as error:
+        raise SystemExit(f"error: {error}. Nothing was changed.") from None
+    return ["--policy-pack", str(PACK)]
 
 
 if __name__ == "__main__":

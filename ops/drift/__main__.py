@@ -29,6 +29,7 @@ from ops.drift.compare import (
     without_program,
 )
 from ops.drift.events import Events, events
+from ops.engine.account import require_account
 from ops.engine.cli import (
     OVERWRITE_FOREIGN_FIELDS,
     Stack,
@@ -36,6 +37,7 @@ from ops.engine.cli import (
     own_temporary_directory,
     require_cli,
 )
+from ops.engine.kubeconfig import is_temporary
 from ops.engine.previews import PreviewFormatError
 
 DIFFERENT = 7
@@ -122,8 +124,10 @@ def read_differences(stack: Stack, program: bool) -> tuple[list[Difference], int
         start(quiet=True)
     else:
         require_cli()
+        require_account(stack)  # with another's keys everything would be reported as gone
+    temporary = is_temporary(stack)
     refresh = None
-    if not program:
+    if not (program or temporary):
         refresh = _ask(stack, "refresh", "--preview-only")
         _fail_on(refresh)
         if is_settled(refresh):
@@ -133,7 +137,8 @@ def read_differences(stack: Stack, program: bool) -> tuple[list[Difference], int
             file=sys.stderr,
             flush=True,
         )
-    stream = _ask(stack, "preview", "--refresh")
+    # A kubeconfig that has run out can't read the cluster: the program asks for another one first.
+    stream = _ask(stack, "preview", "--refresh", *(["--run-program"] if temporary else []))
     if (
         stream.errors and refresh is not None
     ):  # the program, or a plugin's preview, fails on what was found: the differences are reported anyway

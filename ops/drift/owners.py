@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 
 OWNERS = (
+    ("pulumi:providers:kubernetes", r"kubeconfig", "each run, which asks ACK for its own"),
     ("alicloud:cs/nodePool:NodePool", r"desiredSize|nodeCount|instances", "the node scaler"),
     ("kubernetes:apps/v1:Deployment", r"spec\.replicas", "the HPA"),
     (

@@ -32,6 +32,12 @@ fixCSAFieldManagers.
 """
 
 
+BY_COMMAND = {"EI_COMMAND": "1"}
+"""Tells the program that a command of this project runs the CLI, which has settled what an earlier
+run left open (components/by_hand.py).
+"""
+
+
 class CommandFailed(Exception):  # noqa: N818 - an outcome that its command has explained already
     """A command ended with an error that it has already explained; `code` is its exit status."""
 
@@ -86,7 +92,7 @@ class Stack:
             process = subprocess.Popen(
                 self.command(*arguments),
                 cwd=ROOT,
-                env={**environment(), **events.EVENT_LOG_ENVIRONMENT, **variables},
+                env={**environment(), **BY_COMMAND, **events.EVENT_LOG_ENVIRONMENT, **variables},
             )
             while True:
                 try:

@@ -18,9 +18,11 @@ import sys
 from typing import Any
 
 from ops.engine import cloud_resources, cluster_objects, helm_releases
+from ops.engine.account import require_account
 from ops.engine.adoption import adopt, refresh
 from ops.engine.backend_locks import release_stale_locks
 from ops.engine.cli import CommandFailed, Stack
+from ops.engine.kubeconfig import renew_in
 from ops.engine.urns import name_of
 
 REPEATABLE = (
@@ -46,7 +48,8 @@ def settle_interrupted_run(stack: Stack, unreachable: str = "") -> None:
 
 def settle_pending(stack: Stack, unreachable: str = "") -> None:
     """Adopts every pending creation of the stack whose resource exists, forgets the others, and
-    prints which. Reads what an update left half created, too. Raises CommandFailed.
+    prints which. Reads what an update left half created, too. Raises CommandFailed; ends the
+    process where the credentials are another account's, before it looks for anything.
 
     Types that begin with `unreachable` are forgotten without a look: whoever would have to be asked
     is gone.
@@ -58,6 +61,10 @@ def settle_pending(stack: Stack, unreachable: str = "") -> None:
         if is_half_created(resource)
     ]
     operations = state["deployment"].get("pending_operations") or []
+    if half_created or operations:
+        require_account(stack)
+        if not unreachable and renew_in(stack, state):
+            stack.import_state(state)
     pending = [operation["resource"] for operation in operations if operation["type"] == "creating"]
     releases = [
         operation

@@ -1,5 +1,6 @@
 """One run of the engine as every command starts it, in this order: what an earlier run left open is
-settled (pending_operations.py), the CLI runs and its events are read (cli.py), creations whose
+settled (pending_operations.py), for which the account has to be the stack's (account.py), the CLI
+runs and its events are read (cli.py), creations whose
 answer was lost are adopted (orphaned_creates.py), failures are explained (remediation.py).
 """
 
@@ -8,8 +9,10 @@ from __future__ import annotations
 import sys
 import time
 
+from ops.engine.account import require_account
 from ops.engine.cli import CommandFailed, Stack
 from ops.engine.duplicate_node_pools import DuplicateCheck
+from ops.engine.kubeconfig import renew_in
 from ops.engine.orphaned_creates import adopt_orphans
 from ops.engine.pending_operations import settle_interrupted_run
 from ops.engine.remediation import explanation
@@ -18,8 +21,19 @@ from ops.engine.remediation import explanation
 def run_operation(stack: Stack, operation: str, *arguments: str) -> None:
     """Runs `pulumi OPERATION ARGUMENTS` on the stack, which the backend knows. Raises
     CommandFailed, after it has printed which resources failed and what to do.
+
+    Ends the process, before anything is settled or refreshed, where the credentials are not of the
+    account that the stack lives in. In the lab, which has one account, that is asked where something
+    could be lost by it: the question takes a second.
     """
+    refreshes = "--refresh" in arguments
+    if refreshes or not stack.in_lab:
+        require_account(stack)
     settle_interrupted_run(stack)
+    if refreshes:
+        state = stack.export_state()
+        if renew_in(stack, state):
+            stack.import_state(state)
     started = time.time()
     duplicates = DuplicateCheck(stack, started) if operation == "up" else None
     code, report = stack.run_with_report(

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from ops.cloud.client import Cloud
 from ops.cloud.cluster_reader import ClusterError, ClusterReader
-from ops.cloud.errors import CloudError
+from ops.engine import account
 from ops.engine.stack_location import PROJECT, StackLocation
 
 
@@ -54,24 +54,9 @@ def check_account(location: StackLocation, cloud: Cloud) -> None:
     name.
     """
     try:
-        account = cloud.account
-    except CloudError as error:
-        raise RefusedError(
-            f"account: the credentials' account is not known: {error}\n"
-            "  remedy: check ALICLOUD_ACCESS_KEY, ALICLOUD_SECRET_KEY and the connection to sts"
-        ) from None
-    known = sorted(location.accounts)
-    if len(known) > 1:
-        raise RefusedError(
-            f"account: state and settings of stack {location.stack} name {' and '.join(known)}, expected one.\n"
-            f"  remedy: correct {PROJECT}:cluster.accountId in Pulumi.{location.stack}.yaml: the state says what the stack was made with"
-        )
-    if known and account != known[0]:
-        raise RefusedError(
-            f"account: these credentials belong to {account}, stack {location.stack} to {known[0]}.\n"
-            "  otherwise: everything would look deleted, the state would forget it, and it would continue to cost money\n"
-            f"  remedy: use credentials of account {known[0]} (ALICLOUD_ACCESS_KEY, ALICLOUD_SECRET_KEY)"
-        )
+        account.check(location, cloud)
+    except account.WrongAccountError as problem:
+        raise RefusedError(str(problem)) from None
 
 
 def check_cluster(

@@ -266,11 +266,66 @@ def test_the_program_runs_only_where_something_differs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     waiting = iter(answers)
-    monkeypatch.setattr(command, "require_good", lambda stack: None)
+    for name in ("require_good", "require_account"):
+        monkeypatch.setattr(command, name, lambda stack: None)
     monkeypatch.setattr(command, "require_cli", lambda: None)
+    monkeypatch.setattr(command, "is_temporary", lambda stack: False)
     monkeypatch.setattr(command, "_ask", lambda stack, *words: events(next(waiting)))
     assert command.main(["--stack", "dev", *arguments]) == status
     assert said in "".join(capsys.readouterr()) and not list(waiting)
+
+
+KUBERNETES = "pulumi:providers:kubernetes"
+
+
+def test_of_a_stack_whose_kubeconfig_has_run_out_the_program_asks_for_another_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[str, ...]] = []
+    told = "\n".join(
+        [
+            read(POOL, state({"a": 1}), state({"a": 1})),
+            step(
+                KUBERNETES,
+                "update",
+                state({"kubeconfig": "old"}),
+                state({"kubeconfig": "new"}),
+                "kubeconfig",
+            ),
+        ]
+    )
+
+    def ask(stack: Any, *words: str) -> Any:
+        asked.append(words)
+        return events(told)
+
+    for name in ("require_good", "require_account"):
+        monkeypatch.setattr(command, name, lambda stack: None)
+    monkeypatch.setattr(command, "require_cli", lambda: None)
+    monkeypatch.setattr(command, "_ask", ask)
+    assert command.main(["--stack", "dev"]) == 0, "each run's own credential is nobody's drift"
+    assert asked == [("preview", "--refresh", "--run-program")]
+    assert "old" not in (said := capsys.readouterr().out) and "each run" in said
+
+
+def test_a_provider_that_changes_otherwise_is_told() -> None:
+    sides = state({"kubeconfig": "a", "cluster": "c"}), state({"kubeconfig": "b", "cluster": "d"})
+    (difference,) = found(step(KUBERNETES, "update", *sides, "kubeconfig", "cluster"))
+    assert difference.sort == "undeployed" and difference.op == "update"
+
+
+def test_with_the_keys_of_another_account_nothing_is_reported_as_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(stack: Any) -> None:
+        raise SystemExit("error: account: these credentials belong to somebody else")
+
+    monkeypatch.setattr(command, "require_good", lambda stack: None)
+    monkeypatch.setattr(command, "require_cli", lambda: None)
+    monkeypatch.setattr(command, "require_account", refuse)
+    monkeypatch.setattr(command, "_ask", lambda *words: pytest.fail("the CLI is asked"))
+    with pytest.raises(SystemExit, match="somebody else"):
+        command.main(["--stack", "dev"])
 
 
 def test_the_recorded_refresh_by_the_released_bridge_which_drops_its_own_keys_is_no_drift() -> None:

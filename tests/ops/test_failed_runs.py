@@ -25,6 +25,8 @@ from ops.engine import (
 from ops.engine.cli import CommandFailed, Stack
 from ops.engine.run import run_operation
 
+pytestmark = pytest.mark.usefixtures("own_account")
+
 BUCKET = (
     "urn:pulumi:local::p::inference:storage:ModelStore$alicloud:oss/bucket:Bucket::models-bucket"
 )

@@ -20,6 +20,8 @@ from ops.engine.helm_releases import (
 )
 from tests.ops.test_teardown_run import Recorded
 
+pytestmark = pytest.mark.usefixtures("own_account")
+
 INPUTS = {
     "name": "adapter",
     "namespace": "kube-system",

@@ -22,6 +22,8 @@ from ops.engine.checkpoint import Resource
 from ops.engine.cli import ROOT, CommandFailed, Stack
 from ops.teardown import teardown
 
+pytestmark = pytest.mark.usefixtures("own_account")
+
 COUNTING = """
 import pathlib, sys
 path = pathlib.Path(sys.argv[1])

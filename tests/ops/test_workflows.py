@@ -4,6 +4,7 @@ they run exists.
 
 import importlib.util
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lab.testing.session import inherited
 from lab.toolchain.specs import PULUMI_VERSION
 from policy import stacks
 
@@ -167,9 +169,111 @@ def test_no_text_of_an_event_reaches_a_shell_but_through_the_environment() -> No
         assert "${{" not in step.get("run", ""), f"{name}: {step['run']}"
 
 
-def test_a_stack_has_one_run_at_a_time_and_none_is_cancelled() -> None:
+CHANGES = re.compile(r"\bpulumi\b(?!/actions)")
+"""The CLI, called by a step itself."""
+
+
+def commands(job: dict[str, Any]) -> dict[str, list[str]]:
+    """What each `case` of the job's last step runs, as words."""
+    script = job["steps"][-1]["run"]
+    return {
+        name: shlex.split(line)
+        for name, line in re.findall(r"^\s*(\w+)\) (.+?) ;;", script, re.MULTILINE)
+    }
+
+
+def test_no_workflow_calls_the_cli_but_by_the_project_s_own_commands() -> None:
+    shell = [
+        (name, line) for name, step in steps() for line in step.get("run", "").splitlines() if line
+    ]
+    assert len(shell) > 10
+    assert [found for found in shell if CHANGES.search(found[1])] == []
+    # A step that ran it would be seen, whatever stands around it.
+    for line in ("pulumi up --yes", "cd x && pulumi  refresh", "env A=b pulumi --cwd . destroy"):
+        assert CHANGES.search(line)
+    # The action that installs the CLI runs a command when it is told one.
+    assert {
+        tuple(step["with"]) for _, step in steps() if "pulumi/actions" in step.get("uses", "")
+    } == {("pulumi-version",)}
+
+
+def test_a_stack_is_deployed_compared_and_destroyed_by_one_command_each() -> None:
+    stack = ["--stack", "$STACK"]
+    run = commands(WORKFLOWS["stack"]["jobs"]["run"])
+    assert run == {
+        "up": [".venv/bin/python", "-m", "ops.up", *stack, "--yes", "--refresh", "--policies"],
+        "drift": [".venv/bin/python", "-m", "ops.drift", *stack, "--program"],
+        "destroy": [
+            *(".venv/bin/python", "-m", "ops.teardown", *stack),
+            *("--confirm", "$STACK", "--keep-$KEEP"),
+        ],
+    }
+    called = {
+        job["with"]["command"]
+        for flow in WORKFLOWS.values()
+        for job in flow["jobs"].values()
+        if str(job.get("uses", "")).endswith("/stack.yml")
+    }
+    assert called == set(run)
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("ops.up", ["--yes", "--refresh", "--policies"]),
+        ("ops.drift", ["--program"]),
+        ("ops.teardown", ["--confirm", "nosuch", "--keep-model"]),
+    ],
+)
+def test_the_commands_take_the_options_that_the_workflow_gives(
+    module: str, words: list[str]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--stack", "nosuch", *words],
+        cwd=ROOT,
+        env={**inherited(), "PATH": "/nowhere", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (
+        "usage:" not in done.stderr
+        and "nosuch" in done.stderr + done.stdout
+        or ("no `pulumi` on PATH" in done.stderr)
+    ), done.stderr
+
+
+def test_credentials_live_as_long_as_the_job_and_the_cluster_s_a_little_longer() -> None:
+    """The token that GitHub gives is traded once and can't be renewed: a job that outlives what it
+    got ends in the middle of a change.
+    """
     job = WORKFLOWS["stack"]["jobs"]["run"]
-    assert job["concurrency"] == {"group": "stack-${{ inputs.stack }}", "cancel-in-progress": False}
+    seconds = job["timeout-minutes"] * 60
+    (session,) = [
+        step["with"]["role-session-expiration"]
+        for step in job["steps"]
+        if "role-to-assume" in step.get("with", {})
+    ]
+    assert seconds <= session <= 43_200, "12 hours is the most that RAM gives"
+    for stack in ("dev", "staging", "prod"):
+        config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+        minutes = config["elastic-inference:cluster"]["credentialMinutes"]
+        assert minutes > job["timeout-minutes"], (
+            f"{stack}: a run would lose the cluster before it ends"
+        )
+        assert "elastic-inference:kubeconfig" not in config, f"{stack}: a standing way in"
+
+
+def test_a_stack_has_one_change_at_a_time_and_none_that_waits_is_cancelled() -> None:
+    job = WORKFLOWS["stack"]["jobs"]["run"]
+    assert job["concurrency"] == {
+        "group": "${{ inputs.command == 'drift' && 'drift' || 'stack' }}-${{ inputs.stack }}",
+        "cancel-in-progress": False,
+        "queue": "max",
+    }
+    for name in ("main", "destroy"):
+        assert WORKFLOWS[name]["concurrency"]["queue"] == "max", name
+    assert WORKFLOWS["drift"]["concurrency"]["group"] == "drift"
     assert all(
         not flow["concurrency"]["cancel-in-progress"]
         for name, flow in WORKFLOWS.items()
@@ -199,7 +303,7 @@ def test_every_command_the_workflows_run_exists() -> None:
         set(re.findall(r"python3? -m ([\w.]+)", shell)),
         set(re.findall(r"^make ([\w-]+)", shell, re.MULTILINE)),
     )
-    assert {"ops.preview_comment", "ops.policy_environment"} <= modules and {
+    assert {"ops.preview_comment", "ops.up", "ops.drift", "ops.teardown"} <= modules and {
         "lint",
         "environment",
         "test",

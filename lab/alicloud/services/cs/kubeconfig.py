@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lab.alicloud.auth.credentials import random_text
 from lab.alicloud.clock import iso
 from lab.alicloud.protocol import Answer, ApiError, Request, Response, json_response
 from lab.alicloud.registry import rest
@@ -31,6 +32,8 @@ def user_config(region: Region, request: Request) -> Answer:
     minutes = request.query.get("TemporaryDurationMinutes", "")
     seconds = int(minutes) * 60 if minutes.isdigit() and int(minutes) else _YEARS
     start = region.clock.now() if seconds != _YEARS else path.stat().st_mtime
+    if seconds != _YEARS:  # each one is another credential; a client compares the texts
+        text += f"\n# temporary, {random_text(12)}, until {iso(start + seconds)}\n"
     return {"config": text, "expiration": iso(start + seconds)}
 
 
