@@ -2,12 +2,14 @@
 (docs/tutorial.md).
 """
 
-from components import plugins
+from components import by_hand, plugins
 
 plugins.start_early()  # while the imports below load
+engine_state = by_hand.read_early()
 
 import pulumi
 
+from components.compute import lookups
 from components.compute.cluster_autoscaler import ClusterAutoscaler, ClusterAutoscalerArgs
 from components.compute.node_pool import NodePool, NodePoolArgs
 from components.compute.prerequisites import cluster_prerequisites
@@ -27,6 +29,7 @@ from components.storage.model_volume import ModelVolume, ModelVolumeArgs
 from settings.current import current
 
 stack = current()
+engine_state.refuse_unsafe(stack.cluster.account_id, lambda: lookups.account(stack))
 
 # Prerequisites: an existing cluster or a new one, and its node scaler.
 cluster = cluster_prerequisites(stack)

@@ -29,10 +29,9 @@ def start_early() -> None:
     """Returns at once. An error here is ignored: the first real request meets it again and reports
     it.
     """
-    monitor = settings.get_monitor()
-    ask = getattr(monitor, "Invoke", None)
-    if not isinstance(ask, grpc.UnaryUnaryMultiCallable):
-        return  # no engine: unit tests
+    if not has_engine():
+        return
+    ask = settings.get_monitor().Invoke  # pyright: ignore[reportOptionalMemberAccess] - has_engine
     # for good: a program makes little garbage while it waits for the engine, and ends with the run
     gc.disable()
     for plugin, package in PLUGINS.items():
@@ -41,6 +40,11 @@ def start_early() -> None:
             tok=f"{plugin}:index:startEarly", version=metadata.version(package) if package else ""
         )
         threading.Thread(target=_send, args=(ask, request), daemon=True).start()
+
+
+def has_engine() -> bool:
+    """Whether an engine runs this program: unit tests have a monitor of their own."""
+    return isinstance(getattr(settings.get_monitor(), "Invoke", None), grpc.UnaryUnaryMultiCallable)
 
 
 def _send(ask: Any, request: resource_pb2.ResourceInvokeRequest) -> None:

@@ -57,18 +57,22 @@ def check_account(settings: Settings) -> None:
     expected = settings.cluster.account_id
     if expected is None:
         return
-    account = settings.lookups.account_id or _ask(
-        "the account of these credentials", lambda: alicloud.get_caller_identity().account_id
-    )
-    if account != expected:
+    if (found := account(settings)) != expected:
         raise pulumi.RunError(
-            f"the credentials belong to account {account}, but cluster.accountId says {expected}.\n"
+            f"the credentials belong to account {found}, but cluster.accountId says {expected}.\n"
             "  otherwise: every resource of this stack would look deleted and be ordered a second time, in the wrong account\n"
             "  remedy: use the credentials of that account (ALICLOUD_ACCESS_KEY, ALICLOUD_SECRET_KEY or a profile), or "
             "correct cluster.accountId.\n"
             "  If a refresh ran with the wrong credentials, bring the state back: pulumi stack export --version <before it>, "
             "then pulumi stack import"
         )
+
+
+def account(settings: Settings) -> str:
+    """The credentials' account. Raises pulumi.RunError when it can't be looked up."""
+    return settings.lookups.account_id or _ask(
+        "the account of these credentials", lambda: alicloud.get_caller_identity().account_id
+    )
 
 
 def _check_cluster(settings: Settings) -> str:
