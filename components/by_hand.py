@@ -101,8 +101,8 @@ def export() -> dict[str, Any]:
 
 
 def open_operations(deployment: dict[str, Any]) -> list[str]:
-    """Names and types of what a killed run was creating, or had Helm do: the engine repeats both.
-    (It reads again what was being updated or deleted.)
+    """Names and types of what a killed run was creating, or had Helm do: the engine repeats both,
+    and reads again what was being updated or deleted.
     """
     return [
         f"{resource['urn'].rpartition('::')[2]} ({resource['type']})"

@@ -1,5 +1,5 @@
-"""Whether the credentials belong to the account that a stack lives in, asked before anything pending
-is settled or refreshed.
+"""Whether the credentials belong to the account that a stack lives in, asked before anything
+pending is settled or refreshed.
 
 With the keys of another account every resource looks deleted: a refresh forgets them, a pending
 creation is taken for one that never happened, and the next run orders all of it a second time. The
@@ -19,8 +19,10 @@ from ops.engine.checkpoint import parse
 from ops.engine.cli import CommandFailed, Stack, inside_lab
 from ops.engine.stack_location import PROJECT, StackLocation, config_of, locate, provider_config
 
-PATIENCE = 60.0
-"""Seconds within which the lab has answered; it does in one."""
+PATIENCE = 600.0
+"""Seconds until a lab that does not answer is given up; it takes one, and a minute on a machine that
+is busy with much else.
+"""
 
 
 class WrongAccountError(Exception):

@@ -17,8 +17,8 @@ from ops.engine.cli import CommandFailed, Stack, inside_lab
 from ops.engine.stack_cluster import open_cluster
 from ops.engine.stack_location import PROJECT, config_of
 
-PATIENCE = 60.0
-"""Seconds within which the lab has answered."""
+PATIENCE = 600.0
+"""Seconds until a lab that does not answer is given up."""
 
 
 def is_temporary(stack: Stack) -> bool:

@@ -61,10 +61,10 @@ def settle_pending(stack: Stack, unreachable: str = "") -> None:
         if is_half_created(resource)
     ]
     operations = state["deployment"].get("pending_operations") or []
+    renewed = False
     if half_created or operations:
         require_account(stack)
-        if not unreachable and renew_in(stack, state):
-            stack.import_state(state)
+        renewed = not unreachable and renew_in(stack, state)  # written with the adopted, below
     pending = [operation["resource"] for operation in operations if operation["type"] == "creating"]
     releases = [
         operation
@@ -99,6 +99,8 @@ def settle_pending(stack: Stack, unreachable: str = "") -> None:
         )
     elif releases:
         adopt(stack, state, {})
+    elif renewed:
+        stack.import_state(state)
     _settle_releases(stack, releases, revisions)
     if half_created:
         names = ", ".join(name_of(resource["urn"]) for resource in half_created)

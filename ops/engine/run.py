@@ -23,8 +23,8 @@ def run_operation(stack: Stack, operation: str, *arguments: str) -> None:
     CommandFailed, after it has printed which resources failed and what to do.
 
     Ends the process, before anything is settled or refreshed, where the credentials are not of the
-    account that the stack lives in. In the lab, which has one account, that is asked where something
-    could be lost by it: the question takes a second.
+    account that the stack lives in. In the lab, which has one account, that is asked where
+    something could be lost by it: the question takes a second.
     """
     refreshes = "--refresh" in arguments
     if refreshes or not stack.in_lab:

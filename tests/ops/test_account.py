@@ -1,9 +1,10 @@
-"""The account is compared before a run settles or refreshes anything: with another account's keys the
-state loses nothing.
+"""The account is compared before a run settles or refreshes anything: with another account's keys
+the state loses nothing.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from components import by_hand
 from ops import lab, up
 from ops.cloud.errors import CloudError
-from ops.engine import account, pending_operations
+from ops.engine import account, kubeconfig, pending_operations
 from ops.engine.cli import BY_COMMAND, Stack
 from ops.engine.run import run_operation
 
@@ -177,7 +178,7 @@ def test_without_a_terminal_a_real_stack_is_deployed_only_on_request(
     monkeypatch.setattr(up, "require_stack", lambda stack: None)
     monkeypatch.setattr(up, "after_up", lambda stack: None)
     monkeypatch.setattr(up, "run_operation", lambda stack, *words: ran.append(words))
-    monkeypatch.setattr(sys, "stdin", open("/dev/null"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO())  # no terminal
     with pytest.raises(SystemExit, match="YES=1"):
         up.deploy("real", refresh=False)
     assert ran == []
@@ -187,3 +188,71 @@ def test_without_a_terminal_a_real_stack_is_deployed_only_on_request(
 
 def test_the_program_knows_the_command_s_runs_by_the_same_variable() -> None:
     assert {by_hand.VARIABLE} == set(BY_COMMAND)
+
+
+PROVIDER = {
+    "urn": "urn:pulumi:real::p::pulumi:providers:kubernetes::ack",
+    "type": "pulumi:providers:kubernetes",
+    "custom": True,
+    "id": "1",
+    "inputs": {"kubeconfig": "ran out"},
+    "outputs": {"kubeconfig": "ran out"},
+}
+
+
+class Written(Recorded):
+    """A stack whose CLI takes an edited state; as the real one, without its pending operations."""
+
+    def import_state(self, state: dict[str, Any]) -> None:
+        """Writes it down."""
+        self.ran.append(("import", json.dumps(state["deployment"]["resources"])))
+        self.deployment = {**state["deployment"], "pending_operations": []}
+
+
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch, cloud: type[Cloud]) -> None:
+    """The stack asks ACK for a kubeconfig that runs out."""
+    config = {"elastic-inference:cluster": {"id": CLUSTER, "credentialMinutes": 150}}
+    reader = type("Reader", (), {"kubeconfig": "new"})()
+    monkeypatch.setattr(kubeconfig, "config_of", lambda name: config)
+    monkeypatch.setattr(kubeconfig, "open_cluster", lambda stack: (None, None, reader))
+
+
+def kubeconfigs(written: str) -> list[str]:
+    """Those in the provider of a written state."""
+    (provider,) = [row for row in json.loads(written) if row["type"] == PROVIDER["type"]]
+    return [provider[side]["kubeconfig"]["plaintext"] for side in ("inputs", "outputs")]
+
+
+@pytest.mark.usefixtures("temporary")
+def test_a_refresh_reads_the_cluster_by_a_kubeconfig_that_has_not_run_out() -> None:
+    stack = Written("real", ROLE, PROVIDER)
+    run_operation(stack, "up", "--yes", "--refresh")
+    (written, content), *rest = stack.ran
+    assert written == "import" and [words[0] for words in rest] == ["up"]
+    assert kubeconfigs(content) == ['"new"', '"new"']
+
+
+@pytest.mark.usefixtures("temporary")
+def test_a_new_kubeconfig_is_written_together_with_what_was_adopted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The CLI drops pending operations from a state that it imports: one write of its own before
+    would be the last that is known of them, if the run were killed there.
+    """
+    monkeypatch.setattr(pending_operations, "_id_of", lambda *_: f"{CLUSTER}:np1")
+    stack = Written("real", ROLE, PROVIDER, pending=PENDING)
+    pending_operations.settle_pending(stack)
+    (written, content), refresh = stack.ran
+    assert written == "import" and refresh[0] == "refresh" and POOL["urn"] in refresh
+    assert kubeconfigs(content) == ['"new"', '"new"']
+    assert f"{CLUSTER}:np1" in [row.get("id") for row in json.loads(content)]
+
+
+def test_a_standing_kubeconfig_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, cloud: type[Cloud]
+) -> None:
+    monkeypatch.setattr(kubeconfig, "config_of", lambda name: {})
+    stack = Written("real", ROLE, PROVIDER)
+    run_operation(stack, "up", "--yes", "--refresh")
+    assert [words[0] for words in stack.ran] == ["up"]

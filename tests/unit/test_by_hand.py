@@ -1,5 +1,5 @@
-"""`pulumi up` by hand is refused where only the project's command is safe: over creations that nobody
-knows the outcome of, and with another account's credentials.
+"""`pulumi up` by hand is refused where only the project's command is safe: over creations that
+nobody knows the outcome of, and with another account's credentials.
 """
 
 from __future__ import annotations
