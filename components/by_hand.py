@@ -76,20 +76,22 @@ class EngineState:
 
 def read_early() -> EngineState:
     """Begins to read the stack's state where this is an update by hand; returns at once."""
-    by_hand = not os.environ.get(VARIABLE) and not pulumi.runtime.is_dry_run()
-    return EngineState(export if by_hand and has_engine() else None)
+    if os.environ.get(VARIABLE) or pulumi.runtime.is_dry_run() or not has_engine():
+        return EngineState(None)
+    # here and not in the thread, for which the SDK knows neither project nor stack
+    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    return EngineState(lambda: export(stack))
 
 
-def export() -> dict[str, Any]:
-    """The stack's state as `pulumi stack export` prints it; secrets stay encrypted. Raises
-    RuntimeError.
+def export(stack: str) -> dict[str, Any]:
+    """The state of a stack, named in full, as `pulumi stack export` prints it; secrets stay
+    encrypted. Raises RuntimeError.
     """
     cli = shutil.which("pulumi")
     if not cli:
         raise RuntimeError("there is no `pulumi` on PATH")
-    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     done = subprocess.run(
-        [cli, "stack", "export", "--stack", name, "--non-interactive"],
+        [cli, "stack", "export", "--stack", stack, "--non-interactive"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

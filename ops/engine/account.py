@@ -20,8 +20,8 @@ from ops.engine.cli import CommandFailed, Stack, inside_lab
 from ops.engine.stack_location import PROJECT, StackLocation, config_of, locate, provider_config
 
 PATIENCE = 600.0
-"""Seconds until a lab that does not answer is given up; it takes one, and a minute on a machine that
-is busy with much else.
+"""Seconds until a lab that does not answer is given up; it takes one, and a minute on a machine
+that is busy with much else.
 """
 
 

@@ -100,6 +100,12 @@ def test_twice_ends_at_once_and_the_next_run_takes_up_what_was_under_way(changin
     # At once: without the pool's answer, which a run that ends cleanly waits for (above: nothing is
     # pending then).
     assert "pool-pool" in pending(changing), said  # and whatever else had not been answered yet
+    # By hand, as the CLI's own messages advise: the engine would order the pool a second time.
+    changing.pulumi("cancel", "--yes", STACK, check=False)
+    by_hand = changing.pulumi("up", "--stack", STACK, "--yes", "--skip-preview", check=False)
+    told = by_hand.stdout + by_hand.stderr
+    assert by_hand.returncode != 0 and "make up STACK=local" in told, told
+    assert "pool-pool" in pending(changing), told
     said = goes_on(changing)
     assert "the last update was killed while it created" in said
     assert re.search(

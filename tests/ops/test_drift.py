@@ -310,7 +310,10 @@ def test_of_a_stack_whose_kubeconfig_has_run_out_the_program_asks_for_another_fi
 
 def test_a_provider_that_changes_otherwise_is_told() -> None:
     sides = state({"kubeconfig": "a", "cluster": "c"}), state({"kubeconfig": "b", "cluster": "d"})
-    (difference,) = found(step(KUBERNETES, "update", *sides, "kubeconfig", "cluster"))
+    (difference,) = found(
+        read(POOL, state({"a": 1}), state({"a": 1})),
+        step(KUBERNETES, "update", *sides, "kubeconfig", "cluster"),
+    )
     assert difference.sort == "undeployed" and difference.op == "update"
 
 

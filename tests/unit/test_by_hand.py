@@ -4,6 +4,7 @@ nobody knows the outcome of, and with another account's credentials.
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pulumi
@@ -93,15 +94,21 @@ def test_a_state_that_can_not_be_read_is_told_and_no_reason_to_refuse(
 def test_only_an_update_by_hand_reads_the_state(
     command: str, preview: bool, reads: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[None] = []
+    asked: list[str] = []
 
-    def export() -> dict[str, Any]:
-        asked.append(None)
+    def name() -> str:
+        assert threading.current_thread() is threading.main_thread(), "known nowhere else"
+        return "prod"
+
+    def export(stack: str) -> dict[str, Any]:
+        asked.append(stack)
         return state()
+
+    monkeypatch.setattr(pulumi, "get_stack", name)
 
     monkeypatch.setenv(by_hand.VARIABLE, command)
     monkeypatch.setattr(by_hand, "has_engine", lambda: True)
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: preview)
     monkeypatch.setattr(by_hand, "export", export)
     by_hand.read_early().refuse_unsafe(OWN, lambda: OWN)
-    assert bool(asked) is reads
+    assert bool(asked) is reads and all(one.endswith("/prod") for one in asked)
