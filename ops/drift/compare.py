@@ -15,7 +15,7 @@ from typing import Any
 from ops.drift.events import Events, Read
 from ops.drift.owners import owner, reported
 from ops.drift.security import is_security_relevant
-from ops.engine.checkpoint import PROVIDER
+from ops.engine.checkpoint import KUBERNETES_PROVIDER
 from ops.engine.previews import State, Step
 from ops.preview_comment.paths import ABSENT, compare, joined, look_up
 from ops.preview_comment.redact import SENTINEL, redacted
@@ -122,13 +122,20 @@ def _of(read: Read | None, step: Step | None) -> Iterator[Difference]:
     moved = _moved(kind, read) if read and read.now else []
     put_back = _planned(step) if step and op else {}
     if (
-        put_back
-        and step
-        and not step.replaced_by
-        and kind.startswith(PROVIDER)
+        kind == KUBERNETES_PROVIDER
+        and op == "update"
         and all(owner(kind, path) for path in put_back)
-    ):  # every preview has another temporary credential
-        moved, put_back, op = list(put_back.values()), {}, ""
+    ):
+        # Each preview asks ACK for a credential. Both are secrets, so that often nothing visible differs.
+        parts = put_back.values() or [Property("kubeconfig", "a secret", "another")]
+        yield Difference(
+            "owned",
+            name,
+            kind,
+            "",
+            tuple(replace(part, owner=owner(kind, part.path)) for part in parts),
+        )
+        return
     if op:
         foreign = any(
             not owner(kind, one.path) or any(_touches(one.path, other) for other in put_back)

@@ -278,8 +278,24 @@ def test_the_program_runs_only_where_something_differs(
 KUBERNETES = "pulumi:providers:kubernetes"
 
 
+HIDDEN = {"kubeconfig": "[secret]"}
+"""How the CLI's events show it, whatever it is."""
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "paths"),
+    [
+        ({"kubeconfig": "old"}, {"kubeconfig": "new"}, ["kubeconfig"]),
+        (HIDDEN, HIDDEN, ["kubeconfig"]),
+        (HIDDEN, HIDDEN, []),
+    ],
+)
 def test_of_a_stack_whose_kubeconfig_has_run_out_the_program_asks_for_another_first(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    was: State,
+    now: State,
+    paths: list[str],
 ) -> None:
     asked: list[tuple[str, ...]] = []
     told = "\n".join(
@@ -288,9 +304,9 @@ def test_of_a_stack_whose_kubeconfig_has_run_out_the_program_asks_for_another_fi
             step(
                 KUBERNETES,
                 "update",
-                state({"kubeconfig": "old"}),
-                state({"kubeconfig": "new"}),
-                "kubeconfig",
+                state(was),
+                state(now),
+                *paths,
             ),
         ]
     )
