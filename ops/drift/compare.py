@@ -126,7 +126,7 @@ def _of(read: Read | None, step: Step | None) -> Iterator[Difference]:
         and op == "update"
         and all(owner(kind, path) for path in put_back)
     ):
-        # Each preview asks ACK for a credential. Both are secrets, so that often nothing visible differs.
+        # Each preview asks ACK for a credential. Where both are hidden, nothing visible differs.
         parts = put_back.values() or [Property("kubeconfig", "a secret", "another")]
         yield Difference(
             "owned",
