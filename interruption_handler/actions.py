@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from . import backoff
 from .config import Config
-from .kube import Api, ApiError
+from .kube import Api, ApiError, LeaseLostError
 from .log import log_event
 from .snapshot import (
     CORDONED_ANNOTATION,
@@ -26,10 +27,12 @@ from .snapshot import (
 NOT_FOUND, CONFLICT, TOO_MANY_REQUESTS = 404, 409, 429
 REPEAT_AFTER = 2.0
 """Seconds before an action is repeated: by then the informers have seen what it changed."""
-RETRY_AFTER = 0.5
-"""Seconds before an action that the server refused is tried again."""
+FIRST_RETRY = 0.5
+"""Seconds before an action that the server refused is tried again; doubled with each refusal."""
 NEVER = -1e9
 MAX_REMEMBERED = 10_000
+FORGET_AFTER = 60.0
+"""Seconds after which an action that has become due is forgotten, when many are remembered."""
 
 
 @dataclass(frozen=True)
@@ -137,9 +140,13 @@ Action = (
 )
 
 
+Key = tuple[str, str]
+
+
 class Executor:
     """Carries actions out. An action that was just carried out is not repeated before the informers
-    can have seen its effect.
+    can have seen its effect; one that was refused waits longer after each refusal, and all wait
+    where the server says so.
     """
 
     def __init__(
@@ -152,12 +159,16 @@ class Executor:
         """`save_note` writes a note to the Lease; `repeat_after` is in seconds."""
         self._api, self._config, self._save_note = api, config, save_note
         self._repeat_after = repeat_after
-        self._done: dict[tuple[str, str], float] = {}
+        self._not_before: dict[Key, float] = {}
+        self._refusals: dict[Key, int] = {}
+        self._quiet_until = NEVER
         self._alive: dict[str, float] = {}
 
     def due(self, action: Action, now: float) -> bool:
-        """Whether the action was not carried out within the last moments. `now` is monotonic."""
-        return now - self._done.get(_key(action), NEVER) >= self._repeat_after
+        """Whether the action was neither carried out nor refused within the last moments. `now` is
+        monotonic.
+        """
+        return now >= max(self._quiet_until, self._not_before.get(_key(action), NEVER))
 
     def perform(self, action: Action) -> Object | None:
         """Carry the action out. Returns the server's answer; None if the server refused or could
@@ -165,27 +176,56 @@ class Executor:
 
         Nothing is retried here: the next round decides anew.
         """
-        self._done[_key(action)] = time.monotonic()
-        if len(self._done) > MAX_REMEMBERED:
-            self._done.clear()
-        about = {"action": type(action).__name__, "object": _key(action)[1], "why": action.why}
+        key = _key(action)
+        self._not_before[key] = time.monotonic() + self._repeat_after
+        about = {"action": type(action).__name__, "object": key[1], "why": action.why}
         try:
             answer = self._do(action)
+        except LeaseLostError:
+            self._not_before.pop(key, None)
+            return None
         except ApiError as error:
             if error.status == NOT_FOUND:
                 return None
-            self._done[_key(action)] = time.monotonic() - self._repeat_after + RETRY_AFTER
             refused = error.status in (CONFLICT, TOO_MANY_REQUESTS)
+            pause = self._back_off(action, key, error)
             log_event(
                 "action refused" if refused else "action failed",
                 level="info" if refused else "error",
                 error=str(error),
+                again_in=round(pause, 1),
                 **about,
             )
             return None
+        self._refusals.pop(key, None)
         if answer is not None:
             log_event("action done", **about)
+        self._forget()
         return answer
+
+    def _back_off(self, action: Action, key: Key, error: ApiError) -> float:
+        """Note when the refused action is due again; returns the pause in seconds."""
+        now, config = time.monotonic(), self._config
+        refusals = self._refusals[key] = self._refusals.get(key, 0) + 1
+        if isinstance(action, Evict) and error.status == TOO_MANY_REQUESTS:
+            # The budget refuses until other pods are ready: that takes as long the tenth time.
+            first = longest = config.eviction_pause
+        else:
+            first, longest = FIRST_RETRY, config.longest_retry
+            if error.retry_after:  # the server has too much to do, not only with this object
+                self._quiet_until = max(self._quiet_until, now + error.retry_after)
+        pause = backoff.pause(refusals, first, longest, error.retry_after)
+        self._not_before[key] = now + pause
+        return pause
+
+    def _forget(self) -> None:
+        """Keep the memory bounded without forgetting what still waits."""
+        if len(self._not_before) > MAX_REMEMBERED:
+            limit = time.monotonic() - FORGET_AFTER
+            self._not_before = {k: t for k, t in self._not_before.copy().items() if t > limit}
+            self._refusals = {
+                k: n for k, n in self._refusals.copy().items() if k in self._not_before
+            }
 
     def _do(self, action: Action) -> Object | None:
         api, namespace = self._api, self._config.namespace
@@ -269,7 +309,7 @@ class Executor:
         return self._api.call("DELETE", self._pod_path(pod), options)
 
 
-def _key(action: Action) -> tuple[str, str]:
+def _key(action: Action) -> Key:
     """What makes two actions the same: their type, and the object with what is written to it."""
     name = type(action).__name__
     match action:

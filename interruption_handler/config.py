@@ -74,6 +74,20 @@ class Config:
     min_replicas: MinReplicas | None = None
     """None: the HPA's minReplicas is left alone."""
 
+    @property
+    def eviction_pause(self) -> float:
+        """Seconds between two attempts at an eviction that the disruption budget refuses: 5, as
+        `kubectl drain` waits, and less where a shorter notice leaves less time.
+        """
+        return min(5.0, self.notice_seconds / 60)
+
+    @property
+    def longest_retry(self) -> float:
+        """Longest pause in seconds before an action that fails is tried again: 30, and never more
+        than a tenth of the notice.
+        """
+        return min(30.0, self.notice_seconds / 10)
+
     @classmethod
     def read(cls, text: str) -> Config:
         """The settings in a JSON text. Raises TypeError for a key that is missing or unknown."""

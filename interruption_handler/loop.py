@@ -6,17 +6,18 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
 from . import capacity_mix, min_replicas, orphaned_pods, spot_notice
-from .actions import Action, Cordon, Executor
+from .actions import Action, Cordon, Delete, Executor, SetDeletionCost
 from .config import Config
 from .informer import Informer
 from .kube import Api, Object
-from .lease import Lease
+from .lease import REQUEST_SECONDS, Lease
 from .log import log_event
 from .snapshot import ClusterSnapshot, node_of, pod_of
 
@@ -24,8 +25,14 @@ TICK = 0.5
 """Longest wait for a change, in seconds."""
 SETTLE = 0.05
 """Pause after each round, in seconds, so that changes that come together are decided together."""
+ROUND_SECONDS = 2.0
+"""After so long no further action of a round begins: the next round sees what has changed since."""
 STALLED = 60
-"""Seconds without a round after which the loop counts as hung."""
+"""Seconds without a round and without a finished action after which the loop counts as hung."""
+SILENT = 120
+"""Seconds after which an informer or the lease thread that has neither had an answer nor a failure
+counts as dead, and an informer without an answer as out of date.
+"""
 WORKERS = 8
 """Requests to the API server at the same time."""
 
@@ -54,16 +61,49 @@ def decide(snapshot: ClusterSnapshot, config: Config, now: float) -> list[Action
     return actions
 
 
+def phases(actions: Iterable[Action]) -> list[list[Action]]:
+    """The actions in the order in which they are carried out, one phase after the other.
+
+    First what can't wait: pods whose instance ends within seconds, then cordons, so that no
+    replacement lands on a node that its predecessor leaves. Deletion costs come last.
+    """
+    urgent: list[Action] = []
+    cordons: list[Action] = []
+    usual: list[Action] = []
+    costs: list[Action] = []
+    for action in actions:
+        match action:
+            case Delete(pod) if pod.role == "serving":
+                urgent.append(action)
+            case Cordon():
+                cordons.append(action)
+            case SetDeletionCost():
+                costs.append(action)
+            case _:
+                usual.append(action)
+    return [urgent + cordons, usual, costs]
+
+
 class Loop:
     """The handler's main loop and the informers it reads from."""
 
-    def __init__(self, api: Api, config: Config, identity: str) -> None:
-        """`identity` is this replica's name on the Lease."""
-        self._config, self._changed = config, threading.Event()
-        self._lease = Lease(api, config, identity, self._changed)
-        self._executor = Executor(api, config, self._lease.save_note)
+    def __init__(
+        self,
+        api: Api,
+        config: Config,
+        identity: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`identity` is this replica's name on the Lease; `clock` returns monotonic seconds."""
+        self._config, self._changed, self._clock = config, threading.Event(), clock
+        self._lease = Lease(
+            api.bounded(timeout=REQUEST_SECONDS), config, identity, self._changed, clock
+        )
+        self._executor = Executor(
+            api.bounded(permit=self._lease.permit), config, self._lease.save_note
+        )
         self._stopped = False
-        self._last_round = time.monotonic()
+        self._progress = clock()
         namespace, changed = config.namespace, self._changed
         labels = ",".join(f"{key}={value}" for key, value in config.node_labels.items())
         self._nodes = Informer(api, "/api/v1/nodes", {"labelSelector": labels}, node_of, changed)
@@ -97,16 +137,21 @@ class Loop:
             informer.start()
         for informer in self._informers:
             while not informer.synced.wait(TICK) and not self._stopped:
-                self._last_round = time.monotonic()
+                self._progress = self._clock()
         self._lease.start()
         with ThreadPoolExecutor(WORKERS) as pool:
             while not self._stopped:
                 self._changed.wait(TICK)
                 self._changed.clear()
-                self._round(pool)
-                self._last_round = time.monotonic()
+                try:
+                    self._round(pool)
+                except Exception as error:
+                    log_event("round failed", level="error", error=repr(error))
+                self._progress = self._clock()
                 time.sleep(SETTLE)
         self._lease.release()
+        for informer in self._informers:
+            informer.stop()
 
     def stop(self) -> None:
         """End `run` soon. Any thread may call it, but no signal handler (see `signals`)."""
@@ -114,12 +159,26 @@ class Loop:
         self._changed.set()
 
     def ready(self) -> bool:
-        """Whether every informer has its first list."""
-        return all(informer.synced.is_set() for informer in self._informers)
+        """Whether every informer has its first list and has heard from the server lately."""
+        now = time.monotonic()
+        return all(
+            informer.synced.is_set() and now - informer.heard < SILENT
+            for informer in self._informers
+        )
 
     def healthy(self) -> bool:
-        """Whether the loop has made a round within the last minute."""
-        return time.monotonic() - self._last_round < STALLED
+        """Whether the loop has made a round or finished an action within the last minute, and the
+        threads of the informers and of the Lease are alive.
+
+        A server that can't be reached leaves them alive: a restart would not help, and the pauses
+        between restarts would outlast the outage.
+        """
+        now, lease = time.monotonic(), self._lease.reported
+        return (
+            self._clock() - self._progress < STALLED
+            and all(now - informer.reported < SILENT for informer in self._informers)
+            and (lease is None or self._clock() - lease < SILENT)
+        )
 
     def snapshot(self) -> ClusterSnapshot:
         """What the informers and the Lease hold now."""
@@ -134,22 +193,33 @@ class Loop:
         )
 
     def _round(self, pool: ThreadPoolExecutor) -> None:
+        """Decide once, and act for at most `ROUND_SECONDS`."""
         if not self._lease.held:
             return
         actions = decide(self.snapshot(), self._config, time.time())
         now = time.monotonic()
-        due = [action for action in actions if self._executor.due(action, now)]
-        # Nodes are cordoned first: otherwise a replacement pod may land on the node that its
-        # predecessor leaves.
-        for cordons in (True, False):
-            batch = [action for action in due if isinstance(action, Cordon) is cordons]
-            list(pool.map(self._perform, batch))
+        ends = self._clock() + ROUND_SECONDS
+        for phase in phases(action for action in actions if self._executor.due(action, now)):
+            waiting = deque(phase)
+            list(pool.map(lambda _, left=waiting: self._work(left, ends), range(WORKERS)))
+            if waiting:
+                self._changed.set()
+                return
 
-    def _perform(self, action: Action) -> None:
-        try:
-            self._executor.perform(action)
-        except Exception as error:
-            log_event("action failed", level="error", action=repr(action), error=repr(error))
+    def _work(self, waiting: deque[Action], ends: float) -> None:
+        """Carry actions out, one after the other, until none waits, `ends` has passed or the Lease
+        is lost.
+        """
+        while self._clock() < ends and self._lease.held and not self._stopped:
+            try:
+                action = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                self._executor.perform(action)
+            except Exception as error:
+                log_event("action failed", level="error", action=repr(action), error=repr(error))
+            self._progress = self._clock()
 
 
 def _spec_and_conditions(raw: Object) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 a second replica.
 """
 
+import copy
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from interruption_handler import actions, lease, loop
+from interruption_handler import actions, backoff, loop
 from interruption_handler.actions import (
     Cordon,
     Delete,
@@ -52,7 +53,7 @@ class Server:
             return self._on_lease(method, body)
         return {"metadata": {"annotations": {}}}
 
-    def get(self, path: str, **query: str) -> dict[str, Any]:
+    def get(self, path: str, **_query: str) -> dict[str, Any]:
         """A read."""
         return self.lists.pop(0) if self.lists else self.call("GET", path)
 
@@ -60,8 +61,12 @@ class Server:
         """A change."""
         return self.call("PATCH", path, change)
 
+    def bounded(self, **_: Any) -> "Server":
+        """The same server: timeouts and permits are tested with a real connection."""
+        return self
+
     def watch(
-        self, path: str, query: Mapping[str, str], seconds: int
+        self, path: str, query: Mapping[str, str], seconds: float, silence: float
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """The next prepared watch; an error where there is none."""
         self.calls.append(("WATCH", path, query["resourceVersion"]))
@@ -88,7 +93,7 @@ class Server:
             )
             self.lease["spec"] |= body.get("spec") or {}
         assert self.lease is not None
-        return {**self.lease, "metadata": dict(self.lease["metadata"])}
+        return copy.deepcopy(self.lease)
 
 
 def executor(server: Server) -> Executor:
@@ -214,14 +219,74 @@ def test_a_refusal_is_never_an_error_of_the_handler(
     assert ('"level": "error"' in log) is (status in (500, 0)) and "Traceback" not in log
 
 
-def test_what_was_done_is_not_done_again_at_once_and_what_was_refused_soon() -> None:
+def test_what_was_done_is_not_done_again_at_once_and_a_refused_eviction_after_five_seconds() -> (
+    None
+):
     done, refused = Evict(pod("a", "n1"), ""), Evict(pod("b", "n1"), "")
     acting = executor(Server(**{"/b/": 429}))
     acting.perform(done)
-    acting.perform(refused)
+    for _ in range(5):  # the fifth refusal is not waited for longer than the first
+        acting.perform(refused)
     now = time.monotonic()
     assert not acting.due(done, now + 1) and acting.due(done, now + 3)
-    assert not acting.due(refused, now) and acting.due(refused, now + 1)
+    assert not acting.due(refused, now + 4.9) and acting.due(refused, now + 6.1)
+
+
+def test_a_short_notice_has_short_pauses() -> None:
+    assert (config().eviction_pause, config().longest_retry) == (5, 30)
+    short = config(notice_seconds=15)
+    assert (short.eviction_pause, short.longest_retry) == (0.25, 1.5)
+
+
+@pytest.mark.parametrize("status", [409, 429, 500, 503, 0])
+def test_each_failure_is_followed_by_a_longer_pause_up_to_half_a_minute(status: int) -> None:
+    server = Server(**{"/nodes/": status})
+    acting, cordon = executor(server), Cordon(node("n1"), "notice")
+    pauses = []
+    for _ in range(10):
+        acting.perform(cordon)
+        began = time.monotonic()
+        pauses.append(acting._not_before["Cordon", "n1"] - began)
+    assert 0.4 < pauses[0] < 0.7 and 0.9 < pauses[1] < 1.3 and 3.9 < pauses[3] < 5
+    assert all(29 < pause <= 36.1 for pause in pauses[-2:])
+    server.refusals = {}
+    acting.perform(cordon)
+    server.refusals = {"/nodes/": status}
+    acting.perform(cordon)
+    assert acting.due(cordon, time.monotonic() + 0.7), "a success ends the series"
+
+
+def test_pauses_differ_between_two_that_failed_together() -> None:
+    assert len({backoff.pause(3, 1, 10) for _ in range(20)}) > 10
+
+
+def test_retry_after_is_honoured_for_everything_and_for_an_eviction_that_the_budget_refuses_alone() -> (
+    None
+):
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ApiError(429, "", "busy", retry_after=7)
+
+    server = Server()
+    acting, other = executor(server), Cordon(node("n2"), "notice")
+    server.call = refuse  # type: ignore[method-assign,assignment]
+    acting.perform(Evict(pod("a", "n1"), ""))
+    now = time.monotonic()
+    assert not acting.due(Evict(pod("a", "n1"), ""), now + 6.8) and acting.due(other, now)
+    acting.perform(Cordon(node("n1"), "notice"))
+    now = time.monotonic()
+    assert not acting.due(other, now + 6.8) and acting.due(other, now + 7.1)
+
+
+def test_what_waits_is_not_forgotten_when_much_is_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(actions, "MAX_REMEMBERED", 3)
+    acting = executor(Server(**{"/b/": 429}))
+    refused = Evict(pod("b", "n1"), "")
+    acting.perform(refused)
+    for n in range(10):
+        acting.perform(Cordon(node(f"n{n}"), "notice"))
+    assert not acting.due(refused, time.monotonic() + 4)
 
 
 def test_an_informer_starts_again_from_a_list_when_its_version_is_too_old() -> None:
@@ -256,44 +321,6 @@ def test_an_informer_starts_again_from_a_list_when_its_version_is_too_old() -> N
         "9",
     ]
     assert informer.objects() == {"b": "b"} and informer.synced.is_set()
-
-
-def lease_of(server: Server, identity: str) -> lease.Lease:
-    """A replica that competes for the Lease."""
-    return lease.Lease(server, config(), identity, threading.Event())  # type: ignore[arg-type]  # a stand-in for the API server
-
-
-def test_of_two_replicas_one_acts_and_the_other_takes_over_when_it_lets_go() -> None:
-    server = Server()
-    first, second = lease_of(server, "first"), lease_of(server, "second")
-    assert first._take() and not second._take()
-    first._until = time.monotonic() + 3600
-    assert first.held and not second.held
-    first.release()
-    assert not first.held and second._take()
-    assert server.lease is not None and server.lease["spec"]["leaseTransitions"] == 2
-
-
-def test_a_holder_that_is_silent_too_long_is_none() -> None:
-    spec = {
-        "holderIdentity": "first",
-        "leaseDurationSeconds": 15,
-        "renewTime": "2027-01-15T08:00:00.000000Z",
-    }
-    assert lease.holder({"spec": spec}, 1_800_000_014) == "first"
-    assert lease.holder({"spec": spec}, 1_800_000_016) == ""
-    assert lease.holder({}, 0) == ""
-
-
-def test_a_note_outlives_the_replica_that_wrote_it() -> None:
-    server = Server()
-    first = lease_of(server, "first")
-    first._take()
-    first.save_note("elastic-inference/mix", "{}")
-    first._until = time.monotonic() + 3600
-    first.release()
-    second = lease_of(server, "second")
-    assert second._take() and second.notes == {"elastic-inference/mix": "{}"}
 
 
 def test_a_decision_that_fails_keeps_no_other_from_being_made(
