@@ -16,6 +16,7 @@ from .log import log_event
 from .snapshot import (
     CORDONED_ANNOTATION,
     DELETION_COST_ANNOTATION,
+    DETACHED_BY_ANNOTATION,
     DETACHED_HASH_ANNOTATION,
     DETACHED_LABEL,
     TEMPLATE_HASH_LABEL,
@@ -238,7 +239,10 @@ class Executor:
                 return self._patch_pod(
                     pod,
                     {TEMPLATE_HASH_LABEL: None, DETACHED_LABEL: why},
-                    {DETACHED_HASH_ANNOTATION: pod.template_hash},
+                    {
+                        DETACHED_HASH_ANNOTATION: pod.template_hash,
+                        DETACHED_BY_ANNOTATION: self._config.name,
+                    },
                 )
             case Reattach(pod, _):
                 return self._patch_pod(
@@ -288,25 +292,30 @@ class Executor:
         return f"/api/v1/namespaces/{self._config.namespace}/pods/{pod.name}"
 
     def _patch_node(self, node: Node, reason: str | None, *, unschedulable: bool | None) -> Object:
+        meta: dict[str, Any] = {"annotations": {CORDONED_ANNOTATION: reason}}
         return self._api.patch(
             f"/api/v1/nodes/{node.name}",
-            {
-                "metadata": {"annotations": {CORDONED_ANNOTATION: reason}},
-                "spec": {"unschedulable": unschedulable},
-            },
+            {"metadata": meta | _as_seen(node), "spec": {"unschedulable": unschedulable}},
         )
 
     def _patch_pod(
         self, pod: Pod, labels: Mapping[str, Any], annotations: Mapping[str, Any]
     ) -> Object:
-        meta = {"uid": pod.uid, "labels": labels, "annotations": annotations}
-        return self._api.patch(self._pod_path(pod), {"metadata": meta})
+        meta: dict[str, Any] = {"uid": pod.uid, "labels": labels, "annotations": annotations}
+        return self._api.patch(self._pod_path(pod), {"metadata": meta | _as_seen(pod)})
 
     def _delete(self, pod: Pod, grace: int | None) -> Object:
         options: dict[str, Any] = {"preconditions": {"uid": pod.uid}}
         if grace is not None:
             options["gracePeriodSeconds"] = grace
         return self._api.call("DELETE", self._pod_path(pod), options)
+
+
+def _as_seen(known: Node | Pod) -> dict[str, str]:
+    """Has the server refuse a patch if the object has changed since it was decided on: so a replica
+    that was the leader undoes nothing that its successor did.
+    """
+    return {"resourceVersion": known.version} if known.version else {}
 
 
 def _key(action: Action) -> Key:

@@ -155,7 +155,7 @@ def rank_pods(snapshot: ClusterSnapshot, config: Config, _now: float) -> Iterato
     placed = [
         pod
         for pod in snapshot.serving
-        if pod.template_hash and pod.ready and pod.node in snapshot.nodes
+        if pod.template_hash and pod.owned and pod.ready and pod.node in snapshot.nodes
     ]
     placed.sort(key=lambda pod: (pod.created, pod.name))
     count, ranked = {True: 0, False: 0}, 0
@@ -171,10 +171,10 @@ def rank_pods(snapshot: ClusterSnapshot, config: Config, _now: float) -> Iterato
 def _calm(snapshot: ClusterSnapshot) -> bool:
     """Whether nothing else is in progress: all pods ready, none detached, no notice."""
     serving = snapshot.serving
-    ready = sum(pod.ready and bool(pod.template_hash) for pod in serving)
     serving_nodes = {pod.node for pod in serving}
     return (
-        ready >= snapshot.desired > 0
+        bool(snapshot.desired)
+        and snapshot.replaced
         and not any(pod.detach_reason or not pod.node for pod in serving)
         and not any(
             node.notice_at is not None and node.name in serving_nodes

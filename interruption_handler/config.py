@@ -69,6 +69,10 @@ class Config:
     """Seconds from the reclaim notice to the instance's release."""
     drain_seconds: float = 30
     """Seconds before the release at which the pods still on the node are deleted."""
+    min_serving_percent: float = 50
+    """Share of the wanted pods that must go on serving when pods without a ready replacement are
+    deleted, 0 to 100.
+    """
     capacity_mix: CapacityMix | None = None
     """None: the mix of charge types is left alone."""
     min_replicas: MinReplicas | None = None

@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
-from . import capacity_mix, min_replicas, orphaned_pods, spot_notice
-from .actions import Action, Cordon, Delete, Executor, SetDeletionCost
+from . import alarms, capacity_mix, leftovers, min_replicas, orphaned_pods, spot_notice
+from .actions import NOT_FOUND, Action, Cordon, Delete, Executor, SetDeletionCost
 from .config import Config
 from .informer import Informer
-from .kube import Api, Object
+from .kube import Api, ApiError, Object
 from .lease import REQUEST_SECONDS, Lease
 from .log import log_event
 from .snapshot import ClusterSnapshot, node_of, pod_of
@@ -27,6 +27,8 @@ SETTLE = 0.05
 """Pause after each round, in seconds, so that changes that come together are decided together."""
 ROUND_SECONDS = 2.0
 """After so long no further action of a round begins: the next round sees what has changed since."""
+CLEAN_UP_SECONDS = 20.0
+"""Time for what is undone at the end; the kubelet kills the pod after 30 s."""
 STALLED = 60
 """Seconds without a round and without a finished action after which the loop counts as hung."""
 SILENT = 120
@@ -43,6 +45,7 @@ DECISIONS: tuple[Decision, ...] = (
     min_replicas.decide,
     capacity_mix.decide,
     capacity_mix.rank_pods,
+    leftovers.decide,
 )
 
 
@@ -102,6 +105,7 @@ class Loop:
         self._executor = Executor(
             api.bounded(permit=self._lease.permit), config, self._lease.save_note
         )
+        self._api, self._alarms = api, alarms.AlarmLog()
         self._stopped = False
         self._progress = clock()
         namespace, changed = config.namespace, self._changed
@@ -149,6 +153,7 @@ class Loop:
                     log_event("round failed", level="error", error=repr(error))
                 self._progress = self._clock()
                 time.sleep(SETTLE)
+            self._clean_up(pool)
         self._lease.release()
         for informer in self._informers:
             informer.stop()
@@ -187,7 +192,8 @@ class Loop:
         return ClusterSnapshot(
             nodes=self._nodes.objects(),
             pods=self._pods.objects(),
-            desired=int((deployment.get("spec") or {}).get("replicas") or 0),
+            # An absent object is not one that wants no pods.
+            desired=int(deployment["spec"].get("replicas", 1)) if deployment else None,
             hpa=hpas.get(self._config.hpa) or {},
             notes=dict(self._lease.notes),
         )
@@ -196,7 +202,9 @@ class Loop:
         """Decide once, and act for at most `ROUND_SECONDS`."""
         if not self._lease.held:
             return
-        actions = decide(self.snapshot(), self._config, time.time())
+        snapshot, now = self.snapshot(), time.time()
+        actions = decide(snapshot, self._config, now)
+        self._alarms.log(alarms.decide(snapshot, self._config, now), now)
         now = time.monotonic()
         ends = self._clock() + ROUND_SECONDS
         for phase in phases(action for action in actions if self._executor.due(action, now)):
@@ -206,11 +214,43 @@ class Loop:
                 self._changed.set()
                 return
 
+    def _clean_up(self, pool: ThreadPoolExecutor) -> None:
+        """Undo what would outlive the handler, if this is its end and not the change to another
+        version or node: its own Deployment is gone, is being deleted or wants no pods.
+        """
+        if not self._lease.held:
+            return
+        try:
+            if not self._removed():
+                return
+            log_event("the handler is removed: what it changed is undone")
+            waiting = deque(leftovers.at_end(self.snapshot(), self._config))
+            ends = self._clock() + CLEAN_UP_SECONDS
+            list(pool.map(lambda _: self._work(waiting, ends), range(WORKERS)))
+            if waiting:
+                log_event("not all is undone", level="error", actions=[repr(a) for a in waiting])
+        except Exception as error:
+            log_event("clean-up failed", level="error", error=repr(error))
+
+    def _removed(self) -> bool:
+        """Whether the handler's own Deployment is at its end. Raises ApiError."""
+        path = f"/apis/apps/v1/namespaces/{self._config.namespace}/deployments/{self._config.name}"
+        try:
+            deployment = self._api.get(path)
+        except ApiError as error:
+            if error.status != NOT_FOUND:
+                raise
+            return True
+        return bool(
+            deployment["metadata"].get("deletionTimestamp")
+            or deployment["spec"].get("replicas") == 0
+        )
+
     def _work(self, waiting: deque[Action], ends: float) -> None:
         """Carry actions out, one after the other, until none waits, `ends` has passed or the Lease
         is lost.
         """
-        while self._clock() < ends and self._lease.held and not self._stopped:
+        while self._clock() < ends and self._lease.held:
             try:
                 action = waiting.popleft()
             except IndexError:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 Object = dict[str, Any]
@@ -16,6 +18,10 @@ mix.
 """
 DETACHED_HASH_ANNOTATION = "elastic-inference/template-hash"
 """Annotation with a detached pod's former template hash, so that the pod can be attached again."""
+DETACHED_BY_ANNOTATION = "elastic-inference/detached-by"
+"""Annotation of a pod that was detached: the name of the handler. It stays when the pod is attached
+again, so that one that nobody adopts is known for what it is.
+"""
 CORDONED_ANNOTATION = "elastic-inference/cordoned"
 """Annotation of a node that the handler cordoned; the value is the reason. A node cordoned by
 anybody else carries none, and the handler never uncordons it.
@@ -41,6 +47,11 @@ class Node:
     spot: bool
     """Preemptible; otherwise pay-as-you-go."""
     labels: Mapping[str, str] = field(repr=False)
+    ready: bool = True
+    detector_reports: bool = True
+    """Whether the condition InstanceExpired is there at all, whatever it says."""
+    version: str = field(default="", compare=False)
+    """Resource version. Two nodes that differ in nothing else are equal."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,9 @@ class Pod:
     name: str
     uid: str
     role: str
-    """`serving` or `headroom`."""
+    """`serving`, `headroom`, or `former`: a pod that was detached and does not belong to the
+    Deployment that is served now.
+    """
     node: str
     """Name of its node; empty while the pod is not scheduled."""
     ready: bool
@@ -66,6 +79,12 @@ class Pod:
     """The template hash it had before it was detached."""
     deletion_cost: str
     """Value of its pod-deletion-cost annotation."""
+    owned: bool = True
+    """Whether a controller owns it: a ReplicaSet creates a successor when it is gone."""
+    detached_by: str = ""
+    """Name of the handler that detached it once; empty when none did."""
+    version: str = field(default="", compare=False)
+    """Resource version. Two pods that differ in nothing else are equal."""
 
 
 @dataclass(frozen=True)
@@ -76,21 +95,49 @@ class ClusterSnapshot:
     """By name."""
     pods: Mapping[str, Pod]
     """By name."""
-    desired: int
-    """`spec.replicas` of the Deployment."""
+    desired: int | None
+    """`spec.replicas` of the Deployment; None while the Deployment is not known."""
     hpa: Object = field(default_factory=dict)
     """`spec` and `conditions` of the HPA; empty where the handler does not watch it."""
     notes: Mapping[str, str] = field(default_factory=dict)
     """Annotations of the Lease: what the handler saved for later decisions."""
 
-    @property
+    @cached_property
     def serving(self) -> list[Pod]:
         """Pods of the model server that are not terminating."""
         return [pod for pod in self.pods.values() if pod.role == "serving" and not pod.terminating]
 
+    @cached_property
+    def pods_by_node(self) -> Mapping[str, list[Pod]]:
+        """Pods that are not terminating, by the name of their node."""
+        placed: defaultdict[str, list[Pod]] = defaultdict(list)
+        for pod in self.pods.values():
+            if pod.node and not pod.terminating:
+                placed[pod.node].append(pod)
+        return placed
+
+    @cached_property
+    def ready_to_stay(self) -> int:
+        """Ready pods that a ReplicaSet owns, on nodes that stay: only they replace others."""
+        return sum(
+            pod.ready and pod.owned and bool(pod.template_hash) and self._stays(pod.node)
+            for pod in self.serving
+        )
+
+    @property
+    def replaced(self) -> bool:
+        """Whether all wanted pods are ready on nodes that stay. False while the Deployment is not
+        known.
+        """
+        return self.desired is not None and self.ready_to_stay >= self.desired
+
     def serving_on(self, node: Node) -> list[Pod]:
         """Pods of the model server on `node` that are not terminating."""
-        return [pod for pod in self.serving if pod.node == node.name]
+        return [pod for pod in self.pods_by_node.get(node.name, ()) if pod.role == "serving"]
+
+    def _stays(self, name: str) -> bool:
+        node = self.nodes.get(name)
+        return node is not None and node.notice_at is None
 
 
 def timestamp(text: str | None) -> float:
@@ -118,18 +165,24 @@ def node_of(raw: Object) -> Node:
         cordon_reason=(meta.get("annotations") or {}).get(CORDONED_ANNOTATION, ""),
         spot=labels.get(SPOT_STRATEGY_LABEL, "NoSpot") != "NoSpot",
         labels=labels,
+        ready=(conditions.get("Ready") or {}).get("status") == "True",
+        detector_reports="InstanceExpired" in conditions,
+        version=meta.get("resourceVersion", ""),
     )
 
 
 def pod_of(raw: Object, selector: Mapping[str, str]) -> Pod | None:
     """The `Pod` of a Kubernetes Pod object; None if it belongs neither to the model server, whose
-    pods carry the labels `selector`, nor to the headroom.
+    pods carry the labels `selector`, nor to the headroom, and was never detached.
     """
     meta, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
     labels, annotations = meta.get("labels") or {}, meta.get("annotations") or {}
     role = "serving" if selector.items() <= labels.items() else labels.get(ROLE_LABEL, "")
+    detached_by = annotations.get(DETACHED_BY_ANNOTATION, "")
     if role not in ("serving", "headroom"):
-        return None
+        if not detached_by:
+            return None
+        role = "former"
     conditions = {condition["type"]: condition for condition in status.get("conditions") or []}
     deleted = bool(meta.get("deletionTimestamp"))
     return Pod(
@@ -144,4 +197,7 @@ def pod_of(raw: Object, selector: Mapping[str, str]) -> Pod | None:
         detach_reason=labels.get(DETACHED_LABEL, ""),
         detached_hash=annotations.get(DETACHED_HASH_ANNOTATION, ""),
         deletion_cost=annotations.get(DELETION_COST_ANNOTATION, ""),
+        owned=any(owner.get("controller") for owner in meta.get("ownerReferences") or ()),
+        detached_by=detached_by,
+        version=meta.get("resourceVersion", ""),
     )

@@ -7,6 +7,12 @@ Deployment has all its pods ready elsewhere, the detached pods are evicted, as t
 PodDisruptionBudget allows. Pods still there `drain_seconds` before the release are deleted, so that
 the ingress stops sending to them in time.
 
+A notice may be wrong, on all nodes at once. So no pod is deleted without a replacement where less
+than `min_serving_percent` of the wanted pods would go on serving, and none on a node that is not
+preemptible: nobody reclaims that, and the condition also announces the end of a subscription. If
+the notice is right, what is kept serves until its instance ends, which an early deletion would not
+have prolonged.
+
 The handler does not depend on ACK's own remedy. Where it works, the nodes it orders take the
 replacements; where it fails, the node scaler orders nodes for the waiting pods. ACK's drain leaves
 detached pods alone, because they have no owner: the handler moves them.
@@ -14,6 +20,7 @@ detached pods alone, because they have no owner: the handler moves them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from .actions import Action, Cordon, Delete, Detach, Evict, Reattach, Uncordon
@@ -59,19 +66,46 @@ def _remove_detached(snapshot: ClusterSnapshot, config: Config, now: float) -> I
     """Detached pods that may go because they are replaced, or must go because the instance is
     released soon.
     """
-    ready = sum(pod.ready and bool(pod.template_hash) for pod in snapshot.serving)
-    replaced = ready >= snapshot.desired
+    kept = {pod.uid for pod in kept_serving(snapshot, config, now)}
     for pod in snapshot.serving:
         node = snapshot.nodes.get(pod.node)
         if not pod.detach_reason or node is None:
             continue
-        release_at = None if node.notice_at is None else node.notice_at + config.notice_seconds
-        if release_at is not None and now >= release_at - config.drain_seconds:
+        if _ends_soon(node, config, now) and node.spot and pod.uid not in kept:
             yield Delete(pod, "the instance is released soon")
-        elif replaced and (node.notice_at is not None or pod.detach_reason != NOTICE):
+        elif snapshot.replaced and (node.notice_at is not None or pod.detach_reason != NOTICE):
             yield Evict(pod, "it is replaced")
+
+
+def kept_serving(snapshot: ClusterSnapshot, config: Config, now: float) -> list[Pod]:
+    """Detached pods whose instance is released soon and that are kept all the same, because too
+    few other pods serve.
+    """
+    if snapshot.replaced:
+        return []
+    wanted = len(snapshot.serving) if snapshot.desired is None else snapshot.desired
+    room = sum(pod.ready for pod in snapshot.serving) - math.ceil(
+        wanted * config.min_serving_percent / 100
+    )
+    ending = [
+        pod
+        for pod in snapshot.serving
+        if pod.detach_reason
+        and pod.ready
+        and (node := snapshot.nodes.get(pod.node)) is not None
+        and node.spot
+        and _ends_soon(node, config, now)
+    ]
+    return ending[max(0, room) :]
+
+
+def _ends_soon(node: Node, config: Config, now: float) -> bool:
+    """Whether the instance is released within `drain_seconds`, if its notice is right."""
+    if node.notice_at is None:
+        return False
+    return now >= node.notice_at + config.notice_seconds - config.drain_seconds
 
 
 def _pods_on(node: Node, snapshot: ClusterSnapshot) -> list[Pod]:
     """Serving and headroom pods on `node` that are not terminating."""
-    return [pod for pod in snapshot.pods.values() if pod.node == node.name and not pod.terminating]
+    return [pod for pod in snapshot.pods_by_node.get(node.name, ()) if pod.role != "former"]

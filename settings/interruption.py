@@ -31,12 +31,21 @@ class InterruptionSettings(Group):
     )
     drain_seconds: int = setting(
         30,
-        "Seconds before the release of the instance at which the remaining pods are deleted, replaced or not.",
+        "Seconds before the release of the instance at which the remaining pods are deleted, replaced or not, as far as minServingPercent allows.",
         ge=1,
         le=600,
         expected="1 to 600 seconds, more than server.preStopSeconds",
         consequence="requests in flight end with the instance",
         example="30",
+    )
+    min_serving_percent: int = setting(
+        50,
+        "Share of the wanted pods that keep serving when a notice ends and their replacements are not ready: so many are not deleted before the release.",
+        ge=0,
+        le=100,
+        expected="0 to 100",
+        consequence="a wrong notice on all nodes deletes every pod (0), or requests in flight end with the instance (100)",
+        example="50",
     )
     replicas: int = setting(
         2,

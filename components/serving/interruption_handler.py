@@ -54,8 +54,8 @@ class InterruptionHandler(Component):
     """A Deployment on the system nodes, with its service account and its permissions.
 
     It has two pods and a Lease rather than one pod, because the node that fails may be the
-    handler's own. It changes nothing that outlives it: if it stops, Kubernetes and ACK continue as
-    without it.
+    handler's own. It changes nothing that outlives it: if it is removed, it undoes what it has
+    changed; if it stops, Kubernetes and ACK continue as without it.
     """
 
     handler_name: pulumi.Output[str]
@@ -74,10 +74,12 @@ class InterruptionHandler(Component):
 
     def _handler(self, args: InterruptionHandlerArgs) -> pulumi.Output[str]:
         account = self._account(args)
-        self._node_permissions(args, account)
-        self._namespace_permissions(args, account)
+        bindings: list[pulumi.Resource] = [
+            self._node_permissions(args, account),
+            self._namespace_permissions(args, account),
+        ]
         self._network_policy(args)
-        return self._deployment(args, account, self._code(args)).metadata.name
+        return self._deployment(args, account, self._code(args), bindings).metadata.name
 
     def _account(self, args: InterruptionHandlerArgs) -> pulumi.Output[str]:
         account = kubernetes.core.v1.ServiceAccount(
@@ -88,7 +90,9 @@ class InterruptionHandler(Component):
         )
         return account.metadata.name
 
-    def _node_permissions(self, args: InterruptionHandlerArgs, account: Input[str]) -> None:
+    def _node_permissions(
+        self, args: InterruptionHandlerArgs, account: Input[str]
+    ) -> kubernetes.rbac.v1.ClusterRoleBinding:
         """Nodes belong to no namespace. get: whether a node still exists; list, watch: reclaim
         notices; patch: cordon and uncordon.
         """
@@ -104,7 +108,7 @@ class InterruptionHandler(Component):
             ],
             opts=pulumi.ResourceOptions(parent=self),
         )
-        kubernetes.rbac.v1.ClusterRoleBinding(
+        return kubernetes.rbac.v1.ClusterRoleBinding(
             self.child_name("nodes-binding"),
             metadata={"labels": self._labels},
             role_ref={
@@ -116,14 +120,16 @@ class InterruptionHandler(Component):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _namespace_permissions(self, args: InterruptionHandlerArgs, account: Input[str]) -> None:
+    def _namespace_permissions(
+        self, args: InterruptionHandlerArgs, account: Input[str]
+    ) -> kubernetes.rbac.v1.RoleBinding:
         role = kubernetes.rbac.v1.Role(
             self.child_name("pods"),
             metadata={"namespace": args.namespace, "labels": self._labels},
             rules=_permissions(args, self._physical_name),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        kubernetes.rbac.v1.RoleBinding(
+        return kubernetes.rbac.v1.RoleBinding(
             self.child_name("pods-binding"),
             metadata={"namespace": args.namespace, "labels": self._labels},
             role_ref={
@@ -164,8 +170,13 @@ class InterruptionHandler(Component):
         return config.metadata.name
 
     def _deployment(
-        self, args: InterruptionHandlerArgs, account: Input[str], code: Input[str]
+        self,
+        args: InterruptionHandlerArgs,
+        account: Input[str],
+        code: Input[str],
+        bindings: list[pulumi.Resource],
     ) -> kubernetes.apps.v1.Deployment:
+        """It is deleted before its rights are: with them it undoes what it has changed."""
         return kubernetes.apps.v1.Deployment(
             self.child_name("deployment"),
             metadata={
@@ -185,7 +196,7 @@ class InterruptionHandler(Component):
                     "spec": _pod(args, account, code, self._labels),
                 },
             },
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=bindings),
         )
 
     def _network_policy(self, args: InterruptionHandlerArgs) -> None:
@@ -219,6 +230,13 @@ def _permissions(
             "resources": ["deployments"],
             "resource_names": [names.deployment(args.server.name, args.server.version)],
             "verbs": ["list", "watch"],
+        },
+        # At its end: whether its own Deployment is gone, or only this pod.
+        {
+            "api_groups": ["apps"],
+            "resources": ["deployments"],
+            "resource_names": [name],
+            "verbs": ["get"],
         },
         # Leader election. Permission to create can't be limited to a name.
         {"api_groups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
@@ -255,6 +273,7 @@ def _handler_config(args: InterruptionHandlerArgs, name: str, namespace: str) ->
         "pool_labels": args.pool_labels,
         "notice_seconds": args.settings.notice_seconds,
         "drain_seconds": args.settings.drain_seconds,
+        "min_serving_percent": args.settings.min_serving_percent,
         "capacity_mix": _mix_config(args.mix, args.node_pool),
         "min_replicas": _floors_config(args.autoscaler),
     }

@@ -12,6 +12,7 @@ def _floor(**changes: object) -> dict:
 ELASTIC = [
     of("interruption", "enabled", "yes", '"yes"', "true or false"),
     of("interruption", "noticeSeconds", 0, "0", "1 to 3600 seconds"),
+    of("interruption", "minServingPercent", 101, "101", "0 to 100"),
     of("interruption", "replicas", 0, "0", "1 to 5"),
     of("interruption", "image", "python", '"python"', "an image with a fixed tag"),
     of("interruption", "drainSecond", 30, "30", "did you mean drainSeconds?"),

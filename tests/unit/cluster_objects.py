@@ -60,11 +60,18 @@ def pod(name: str, on: str = "", **changes: Any) -> Pod:
 
 def detached(name: str, on: str, why: str = "notice", **changes: Any) -> Pod:
     """A pod that was taken off its ReplicaSet."""
-    return pod(name, on, template_hash="", detached_hash="abc", detach_reason=why, **changes)
+    base = {
+        "template_hash": "",
+        "detached_hash": "abc",
+        "detach_reason": why,
+        "owned": False,
+        "detached_by": "bert-interruption-handler",
+    }
+    return pod(name, on, **{**base, **changes})
 
 
 def snapshot(
-    nodes: Iterable[Node], pods: Iterable[Pod], desired: int, **more: Any
+    nodes: Iterable[Node], pods: Iterable[Pod], desired: int | None, **more: Any
 ) -> ClusterSnapshot:
     """A snapshot of these nodes and pods."""
     return ClusterSnapshot(

@@ -123,6 +123,7 @@ class Small:
                         template_hash="",
                         detached_hash=moved.template_hash,
                         detach_reason=why,
+                        owned=False,
                     )
                     node_name = moved.node
                 case Evict(moved, _):

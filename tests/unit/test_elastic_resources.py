@@ -44,6 +44,7 @@ def test_the_handler_may_do_what_it_does_and_nothing_more(either: Recording) -> 
         ("pods/eviction", "create", ""),
         ("deployments", "list", deployment),
         ("deployments", "watch", deployment),
+        ("deployments", "get", lease),
         ("leases", "create", ""),
         ("leases", "get", lease),
         ("leases", "patch", lease),

@@ -19,6 +19,7 @@ from interruption_handler.actions import (
     Executor,
     ForceDelete,
     Reattach,
+    SetDeletionCost,
     SetMinReplicas,
     Uncordon,
 )
@@ -141,7 +142,10 @@ PODS = "/api/v1/namespaces/inference/pods"
                             "pod-template-hash": None,
                             "elastic-inference/detached": "notice",
                         },
-                        "annotations": {"elastic-inference/template-hash": "abc"},
+                        "annotations": {
+                            "elastic-inference/template-hash": "abc",
+                            "elastic-inference/detached-by": "bert-interruption-handler",
+                        },
                     }
                 },
             ),
@@ -182,6 +186,25 @@ def test_each_action_is_one_request_that_names_the_object_it_means(
     server = Server()
     assert executor(server).perform(action) is not None
     assert server.calls == [call]
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        Cordon(node("n1", version="7"), ""),
+        Uncordon(node("n1", version="7"), ""),
+        Detach(pod("a", "n1", version="7"), ""),
+        Reattach(detached("a", "n1", version="7"), ""),
+        SetDeletionCost(pod("a", "n1", version="7"), 1),
+    ],
+    ids=lambda action: type(action).__name__,
+)
+def test_a_patch_is_refused_if_the_object_has_changed_since_it_was_decided_on(
+    action: actions.Action,
+) -> None:
+    server = Server()
+    executor(server).perform(action)
+    assert server.calls[0][2]["metadata"]["resourceVersion"] == "7"
 
 
 def test_an_eviction_asks_the_disruption_budget_about_this_very_pod() -> None:

@@ -55,6 +55,7 @@ class ApiServer(ThreadingHTTPServer):
             "deployments": [deployment],
             "horizontalpodautoscalers": [hpa],
         }
+        self.own = f"/deployments/{settings['name']}"
         self.lease: dict[str, Any] | None = None
         self.changes: queue.Queue[tuple[str, str, Any]] = queue.Queue()
         self.ended = threading.Event()
@@ -84,6 +85,8 @@ class Request(BaseHTTPRequestHandler):
                 self.answer(404, {"message": "not found"})
             else:
                 self.answer(200, self.api.lease)
+        elif url.path.endswith(self.api.own):
+            self.answer(200, {"metadata": {}, "spec": {"replicas": 2}})
         elif "watch" in parse_qs(url.query):
             self.send_response(200)
             self.send_header("Connection", "close")
@@ -181,7 +184,10 @@ def test_the_mounted_files_alone_cordon_a_node_under_notice_set_the_minimum_and_
         handler.kill()
     assert handler.returncode == 0, log
     assert cordon == {
-        "metadata": {"annotations": {"elastic-inference/cordoned": "notice"}},
+        "metadata": {
+            "annotations": {"elastic-inference/cordoned": "notice"},
+            "resourceVersion": "1",
+        },
         "spec": {"unschedulable": True},
     }
     assert minimum == {"spec": {"minReplicas": 3}}

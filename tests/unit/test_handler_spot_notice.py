@@ -6,7 +6,7 @@ import pytest
 
 from interruption_handler import orphaned_pods, spot_notice
 from interruption_handler.actions import Delete
-from interruption_handler.snapshot import node_of, pod_of
+from interruption_handler.snapshot import Pod, node_of, pod_of
 from tests.unit.cluster_objects import NOW, config, detached, node, pod, snapshot, steps
 
 
@@ -29,9 +29,9 @@ def test_a_detached_pod_keeps_serving_until_its_replacement_is_ready() -> None:
 
 def test_pods_still_there_are_deleted_drain_seconds_before_the_release() -> None:
     seen = snapshot(
-        [node("n1", notice_at=NOW, unschedulable=True)],
-        [detached("a", "n1"), pod("b", ready=False)],
-        1,
+        [node("n1", notice_at=NOW, unschedulable=True), node("n2")],
+        [detached("a", "n1"), pod("b", ready=False), pod("c", "n2")],
+        2,
     )
     told_config = config(notice_seconds=300, drain_seconds=30)
     assert steps(spot_notice.decide(seen, told_config, NOW + 269)) == []
@@ -47,9 +47,75 @@ def test_a_handler_that_starts_late_detaches_first_and_deletes_at_the_next_look(
         ("Cordon", "n1"),
         ("Detach", "a"),
     ]
+    nodes.append(node("n2"))
     assert ("Delete", "a") in steps(
-        spot_notice.decide(snapshot(nodes, [detached("a", "n1")], 1), config(), NOW + 280)
+        spot_notice.decide(
+            snapshot(nodes, [detached("a", "n1"), pod("b", "n2")], 2), config(), NOW + 280
+        )
     )
+
+
+@pytest.mark.parametrize(
+    ("percent", "elsewhere", "deleted"),
+    [(50, 0, 10), (50, 4, 14), (50, 10, 20), (0, 0, 20), (100, 0, 0), (100, 3, 3), (33, 0, 13)],
+)
+def test_a_wrong_notice_on_all_nodes_leaves_the_wanted_share_serving(
+    percent: float, elsewhere: int, deleted: int
+) -> None:
+    """20 pods on nodes under notice, and some replacements that are ready."""
+    nodes = [node(f"s{n}", notice_at=NOW, unschedulable=True) for n in range(20)]
+    stay = [node(f"n{n}") for n in range(elsewhere)]
+    old = [detached(f"p{n}", f"s{n}") for n in range(20)]
+    new = [pod(f"q{n}", f"n{n}") for n in range(elsewhere)]
+    waiting = [pod(f"w{n}") for n in range(20 - elsewhere)]
+    seen = snapshot([*nodes, *stay], [*old, *new, *waiting], 20)
+    told = config(min_serving_percent=percent)
+    acted = list(spot_notice.decide(seen, told, NOW + 270))
+    assert [type(action) for action in acted] == [Delete] * deleted
+    kept = spot_notice.kept_serving(seen, told, NOW + 270)
+    assert len(kept) == 20 - deleted
+    gone = {action.pod.name for action in acted if isinstance(action, Delete)}
+    after = snapshot(seen.nodes.values(), [p for p in seen.pods.values() if p.name not in gone], 20)
+    assert steps(spot_notice.decide(after, told, NOW + 900)) == [], "nor at any later look"
+
+
+def test_the_last_pod_serves_until_its_instance_ends() -> None:
+    seen = snapshot([node("n1", notice_at=NOW, unschedulable=True)], [detached("a", "n1")], 1)
+    assert steps(spot_notice.decide(seen, config(), NOW + 299)) == []
+
+
+def test_pods_of_nodes_that_nobody_reclaims_move_when_replaced_and_are_never_deleted_before() -> (
+    None
+):
+    nodes = [node("n1", notice_at=NOW, unschedulable=True, spot=False), node("n2"), node("n3")]
+    waiting = snapshot(nodes, [detached("a", "n1"), pod("b", "n2"), pod("c")], 2)
+    assert steps(spot_notice.decide(waiting, config(), NOW + 900)) == []
+    replaced = snapshot(nodes, [detached("a", "n1"), pod("b", "n2"), pod("c", "n3")], 2)
+    assert steps(spot_notice.decide(replaced, config(), NOW + 900)) == [("Evict", "a")]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pod("b", "n2", owned=False),
+        pod("b", "n2", template_hash=""),
+        pod("b", "n2", ready=False),
+        pod("b", "n1"),
+        pod("b", "gone"),
+    ],
+    ids=["nobody owns it", "detached", "not ready", "under notice as well", "its node is gone"],
+)
+def test_only_a_ready_pod_that_is_owned_and_stays_counts_as_a_replacement(other: Pod) -> None:
+    nodes = [node("n1", notice_at=NOW, unschedulable=True), node("n2")]
+    seen = snapshot(nodes, [detached("a", "n1"), other], 1)
+    assert ("Evict", "a") not in steps(spot_notice.decide(seen, config(), NOW + 10))
+
+
+def test_a_deployment_that_is_not_known_evicts_nobody() -> None:
+    nodes = [node("n1", notice_at=NOW, unschedulable=True), node("n2")]
+    pods = [detached("a", "n1"), pod("b", "n2")]
+    assert steps(spot_notice.decide(snapshot(nodes, pods, None), config(), NOW)) == []
+    assert steps(spot_notice.decide(snapshot(nodes, pods, 0), config(), NOW)) == [("Evict", "a")]
 
 
 def test_a_withdrawn_notice_uncordons_the_node_and_attaches_the_pod_again() -> None:
@@ -173,6 +239,27 @@ def test_no_notice_is_older_than_its_node() -> None:
         }
     )
     assert renewed.notice_at == 1_800_000_000.0
+
+
+def test_what_else_is_read_of_nodes_and_pods() -> None:
+    bare = node_of({"metadata": {"name": "n", "resourceVersion": "7"}})
+    assert (bare.ready, bare.detector_reports, bare.version) == (False, False, "7")
+    quiet = [{"type": "InstanceExpired", "status": "False"}, {"type": "Ready", "status": "True"}]
+    told = node_of({"metadata": {"name": "n"}, "status": {"conditions": quiet}})
+    assert (told.ready, told.detector_reports) == (True, True)
+    assert bare == replace(bare, version="8"), "a heartbeat alone is no change"
+    meta = {"name": "p", "uid": "u", "labels": dict(config().selector)}
+    owner = {"kind": "ReplicaSet", "controller": True}
+    owned, orphan = (
+        pod_of({"metadata": {**meta, "ownerReferences": owners}}, config().selector)
+        for owners in ([owner], [{"kind": "Node"}])
+    )
+    assert owned is not None and owned.owned and orphan is not None and not orphan.owned
+    by = {"elastic-inference/detached-by": "bert-interruption-handler"}
+    former = pod_of({"metadata": {**meta, "labels": {}, "annotations": by}}, config().selector)
+    assert former is not None and (former.role, former.detached_by) == (
+        "former", "bert-interruption-handler",
+    )  # fmt: skip
 
 
 def test_only_pods_of_the_model_server_and_the_headroom_are_seen() -> None:

@@ -1,0 +1,115 @@
+"""What an operator must know because the handler can't put it right: errors and warnings in its
+log, each once per `PERIOD`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import spot_notice
+from .config import Config
+from .log import log_event
+from .snapshot import ClusterSnapshot
+
+PERIOD = 600.0
+"""Seconds after which an alarm that still holds is logged again."""
+REPORT_WITHIN = 300.0
+"""Seconds within which the node problem detector must have reported on a new node."""
+OVERDUE = 120.0
+"""Seconds after the end of the notice at which an instance that is still there was not
+reclaimed.
+"""
+NAMED = 10
+"""Objects that an alarm names; it counts the rest."""
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """Something to log; `key` says which alarm it is."""
+
+    key: str
+    level: str
+    message: str
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+def decide(snapshot: ClusterSnapshot, config: Config, now: float) -> Iterator[Alarm]:
+    """The alarms that hold at `now` (seconds since 1970)."""
+    yield from _without_detector(snapshot, config, now)
+    yield from _false_notices(snapshot, config, now)
+    kept = spot_notice.kept_serving(snapshot, config, now)
+    if kept:
+        yield Alarm(
+            "kept serving",
+            "error",
+            "pods on nodes whose notice ends are kept: they have no ready replacements, and too few others serve (interruption.minServingPercent)",
+            {"pods": _some(pod.name for pod in kept), "count": len(kept)},
+        )
+
+
+def _without_detector(snapshot: ClusterSnapshot, config: Config, now: float) -> Iterator[Alarm]:
+    """Without the condition nothing announces a reclaim: it must not look like calm."""
+    watched = [
+        node
+        for node in snapshot.nodes.values()
+        if node.ready
+        and now - node.created > REPORT_WITHIN
+        and config.pool_labels.items() <= node.labels.items()
+    ]
+    silent = [node.name for node in watched if not node.detector_reports]
+    if not silent:
+        return
+    every = len(silent) == len(watched)
+    yield Alarm(
+        "no detector",
+        "error" if every else "warning",
+        f"{'no' if every else 'not every'} ready node of the pool carries the condition InstanceExpired: reclaim notices are not seen. Is ack-node-problem-detector installed, and does it run on these nodes?",
+        {"nodes": _some(silent), "count": len(silent)},
+    )
+
+
+def _false_notices(snapshot: ClusterSnapshot, config: Config, now: float) -> Iterator[Alarm]:
+    noticed = [node for node in snapshot.nodes.values() if node.notice_at is not None]
+    paid = [node.name for node in noticed if not node.spot]
+    if paid:
+        yield Alarm(
+            "pay-as-you-go notice",
+            "warning",
+            "InstanceExpired on nodes that are not preemptible: their pods move once replacements are ready, and none is deleted before",
+            {"nodes": _some(paid), "count": len(paid)},
+        )
+    overdue = [
+        node.name
+        for node in noticed
+        if node.notice_at is not None and now > node.notice_at + config.notice_seconds + OVERDUE
+    ]
+    if overdue:
+        yield Alarm(
+            "overdue",
+            "error",
+            "nodes are there long after the end of their notice: the notice was wrong, or interruption.noticeSeconds is",
+            {"nodes": _some(overdue), "count": len(overdue)},
+        )
+
+
+def _some(names: Iterable[str]) -> list[str]:
+    return sorted(names)[:NAMED]
+
+
+class AlarmLog:
+    """Logs alarms, each at most once per `PERIOD`."""
+
+    def __init__(self) -> None:
+        self._logged: dict[tuple[str, str], float] = {}
+
+    def log(self, alarms: Iterable[Alarm], now: float) -> None:
+        """Log the alarms that hold and were not logged lately; `now` is in seconds. An alarm that
+        became more severe is a new one.
+        """
+        for alarm in alarms:
+            key = (alarm.key, alarm.level)
+            if now - self._logged.get(key, -PERIOD) >= PERIOD:
+                self._logged[key] = now
+                log_event(alarm.message, level=alarm.level, alarm=alarm.key, **alarm.detail)
