@@ -6,6 +6,7 @@ import copy
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -242,15 +243,21 @@ def test_a_refusal_is_never_an_error_of_the_handler(
     assert ('"level": "error"' in log) is (status in (500, 0)) and "Traceback" not in log
 
 
-def test_what_was_done_is_not_done_again_at_once_and_a_refused_eviction_after_five_seconds() -> (
-    None
-):
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> float:
+    """The moment at which the executor's clock stands still."""
+    monkeypatch.setattr(actions, "time", SimpleNamespace(monotonic=lambda: 1000.0))
+    return 1000.0
+
+
+def test_what_was_done_is_not_done_again_at_once_and_a_refused_eviction_after_five_seconds(
+    now: float,
+) -> None:
     done, refused = Evict(pod("a", "n1"), ""), Evict(pod("b", "n1"), "")
     acting = executor(Server(**{"/b/": 429}))
     acting.perform(done)
     for _ in range(5):  # the fifth refusal is not waited for longer than the first
         acting.perform(refused)
-    now = time.monotonic()
     assert not acting.due(done, now + 1) and acting.due(done, now + 3)
     assert not acting.due(refused, now + 4.9) and acting.due(refused, now + 6.1)
 
@@ -262,30 +269,31 @@ def test_a_short_notice_has_short_pauses() -> None:
 
 
 @pytest.mark.parametrize("status", [409, 429, 500, 503, 0])
-def test_each_failure_is_followed_by_a_longer_pause_up_to_half_a_minute(status: int) -> None:
+def test_each_failure_is_followed_by_a_longer_pause_up_to_half_a_minute(
+    status: int, now: float
+) -> None:
     server = Server(**{"/nodes/": status})
     acting, cordon = executor(server), Cordon(node("n1"), "notice")
     pauses = []
     for _ in range(10):
         acting.perform(cordon)
-        began = time.monotonic()
-        pauses.append(acting._not_before["Cordon", "n1"] - began)
+        pauses.append(acting._not_before["Cordon", "n1"] - now)
     assert 0.4 < pauses[0] < 0.7 and 0.9 < pauses[1] < 1.3 and 3.9 < pauses[3] < 5
     assert all(29 < pause <= 36.1 for pause in pauses[-2:])
     server.refusals = {}
     acting.perform(cordon)
     server.refusals = {"/nodes/": status}
     acting.perform(cordon)
-    assert acting.due(cordon, time.monotonic() + 0.7), "a success ends the series"
+    assert acting.due(cordon, now + 0.7), "a success ends the series"
 
 
 def test_pauses_differ_between_two_that_failed_together() -> None:
     assert len({backoff.pause(3, 1, 10) for _ in range(20)}) > 10
 
 
-def test_retry_after_is_honoured_for_everything_and_for_an_eviction_that_the_budget_refuses_alone() -> (
-    None
-):
+def test_retry_after_is_honoured_for_everything_and_for_an_eviction_that_the_budget_refuses_alone(
+    now: float,
+) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise ApiError(429, "", "busy", retry_after=7)
 
@@ -293,15 +301,13 @@ def test_retry_after_is_honoured_for_everything_and_for_an_eviction_that_the_bud
     acting, other = executor(server), Cordon(node("n2"), "notice")
     server.call = refuse  # type: ignore[method-assign,assignment]
     acting.perform(Evict(pod("a", "n1"), ""))
-    now = time.monotonic()
     assert not acting.due(Evict(pod("a", "n1"), ""), now + 6.8) and acting.due(other, now)
     acting.perform(Cordon(node("n1"), "notice"))
-    now = time.monotonic()
     assert not acting.due(other, now + 6.8) and acting.due(other, now + 7.1)
 
 
 def test_what_waits_is_not_forgotten_when_much_is_remembered(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, now: float
 ) -> None:
     monkeypatch.setattr(actions, "MAX_REMEMBERED", 3)
     acting = executor(Server(**{"/b/": 429}))
@@ -309,7 +315,7 @@ def test_what_waits_is_not_forgotten_when_much_is_remembered(
     acting.perform(refused)
     for n in range(10):
         acting.perform(Cordon(node(f"n{n}"), "notice"))
-    assert not acting.due(refused, time.monotonic() + 4)
+    assert not acting.due(refused, now + 4)
 
 
 def test_an_informer_starts_again_from_a_list_when_its_version_is_too_old() -> None:

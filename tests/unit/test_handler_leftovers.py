@@ -123,9 +123,9 @@ def test_the_leader_undoes_what_it_did_only_when_the_handler_itself_is_removed(
     monkeypatch.setattr(loop, "decide", lambda *_: leading.set() or [])
     running = threading.Thread(target=led.run, daemon=True)
     running.start()
-    assert leading.wait(120)
+    assert leading.wait(1500)
     led.stop()
-    running.join(120)
+    running.join(1500)
     assert not running.is_alive()
     changes = [call for call in server.calls if call[1] == "/api/v1/nodes/n1"]
     assert [body["spec"] for _, _, body in changes] == ([{"unschedulable": None}] if undone else [])
