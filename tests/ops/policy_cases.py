@@ -458,11 +458,12 @@ CASES: Cases = {
             (
                 [
                     ingress(
+                        True,
                         **{
                             **NOBODY,
                             f"{NGINX}/auth-tls-secret": "a/b",
                             f"{NGINX}/auth-tls-verify-client": "optional",
-                        }
+                        },
                     )
                 ],
                 "answers whoever calls",

@@ -47,7 +47,7 @@ class Silent(ThreadingHTTPServer):
         self.times: list[float] = []
         self.ended = threading.Event()
 
-    def handle_error(self, *_: Any) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is no error."""
 
     def cut(self) -> None:
