@@ -70,6 +70,8 @@ def deploy(name: str, refresh: bool, *, yes: bool = False, policies: bool = Fals
     if refresh:
         os.environ.update(OVERWRITE_FOREIGN_FIELDS)
     stack = Stack(name)
+    if not stack.in_lab:
+        require_stack(stack)
     if not (stack.in_lab or yes or sys.stdin.isatty()):
         raise SystemExit(
             f"error: stack {name}: no terminal to confirm the changes on. Nothing was changed.\n"
@@ -81,7 +83,8 @@ def deploy(name: str, refresh: bool, *, yes: bool = False, policies: bool = Fals
         if stack.in_lab:
             deploy_in_lab(stack, *words)
         else:
-            deploy_for_real(stack, *words, *(UNASKED if yes else []))
+            # settles what an interrupted update left open, shows the changes and asks
+            run_operation(stack, "up", *words, *(UNASKED if yes else []))
     except CommandFailed as failure:
         from ops.diagnose import after_failure  # noqa: PLC0415 - only a failed update needs it
 
@@ -109,14 +112,6 @@ def deploy_in_lab(stack: Stack, *options: str) -> None:
         stack.run("stack", "init", stack.name)
     unseen = [] if "--refresh" in options else ["--skip-preview"]
     run_operation(stack, "up", "--yes", *unseen, *options)
-
-
-def deploy_for_real(stack: Stack, *options: str) -> None:
-    """Settles what an interrupted update left open, then runs `pulumi up`, which shows the changes
-    and asks (with --yes, does not ask).
-    """
-    require_stack(stack)
-    run_operation(stack, "up", *options)
 
 
 def policy_pack() -> list[str]:

@@ -504,6 +504,7 @@ def test_drift_of_another_s_container_ends_with_status_7(
     was, now = state(pods(SERVING)), state(pods(SERVING), pods(SERVING, EVIL))
     monkeypatch.setattr(command, "require_good", lambda stack: None)
     monkeypatch.setattr(command, "require_cli", lambda: None)
+    monkeypatch.setattr(command, "require_account", lambda stack: None)
     answers = iter(
         [
             result(DEPLOYMENT, "update", was, now),

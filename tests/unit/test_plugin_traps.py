@@ -26,7 +26,7 @@ def test_trap_the_pool_has_no_automatic_name_so_one_is_always_sent(either: Recor
         {"multiAzPolicy": "BALANCE", "compensateWithOnDemand": False},
         {"spotStrategy": "NoSpot", "spotInstanceRemedy": False},
         {"driverVersion": "550.144.03"},
-        {"gpuSchedule": "share"},
+        {"gpuSchedule": "default"},
         {"securityGroupIds": ["sg-abc"]},
     ],
     ids=lambda change: next(iter(change)),

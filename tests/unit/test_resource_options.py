@@ -121,12 +121,12 @@ def test_labels_taints_and_tags_of_the_pool_are_at_most_twelve() -> None:
     full = run(
         changes={
             "tags": {f"t{n}": "x" for n in range(3)},
-            "nodePool": {"gpuSchedule": "share", "driverVersion": "550.144.03"},
+            "nodePool": {"gpuSchedule": "default", "driverVersion": "550.144.03"},
         }
     )
     pool = full.one("cs/nodePool:NodePool").inputs
     assert len(pool["labels"]) + len(pool["taints"]) + len(pool["tags"]) == 12
-    assert {"key": "ack.node.gpu.schedule", "value": "share"} in pool["labels"]
+    assert {"key": "ack.node.gpu.schedule", "value": "default"} in pool["labels"]
     assert {"key": "ack.aliyun.com/nvidia-driver-version", "value": "550.144.03"} in pool["labels"]
 
 
