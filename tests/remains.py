@@ -128,7 +128,7 @@ def _named(cloud: Cloud, tags: dict[str, str], stack: str, name: str) -> dict[st
     return {
         "RAM role": name,
         "RAM policy": name,
-        "node pool": make_pool(cloud, f"inference-{stack}-{name}"),
+        "node pool": make_pool(cloud, f"inference-{stack}-1ef7be"),
     }
 
 
