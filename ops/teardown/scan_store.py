@@ -35,6 +35,26 @@ def buckets(
             yield leftover("bucket", name, why, cloud.region)
 
 
+def abort_uploads(cloud: Cloud, name: str) -> list[str]:
+    """Aborts every unfinished upload of a bucket; returns their keys.
+
+    They are no objects: OSS refuses to delete a bucket that has one, and the provider's emptying of
+    the bucket (`forceDestroy`) then deletes an empty list of objects, which OSS answers with
+    MalformedXML at each attempt. Raises CloudError that names the upload.
+    """
+    aborted = []
+    for upload in list(_uploads(cloud, name)):
+        _asked(
+            cloud,
+            f"AbortMultipartUpload of the unfinished upload of {upload.key} in bucket {name}",
+            cloud.bucket(name).abort_multipart_upload,
+            key=upload.key,
+            upload_id=upload.upload_id,
+        )
+        aborted.append(upload.key)
+    return aborted
+
+
 def contents(cloud: Cloud, name: str) -> tuple[int, int, bool]:
     """(number, bytes, whether there are more) of the object versions and delete markers in a
     bucket; zeros for one that is gone.
@@ -177,4 +197,4 @@ def _logs(cloud: Cloud, call: str, request: Any) -> Any:
     return patiently(once)
 
 
-__all__ = ["buckets", "contents", "log_projects"]
+__all__ = ["abort_uploads", "buckets", "contents", "log_projects"]

@@ -18,7 +18,7 @@ from typing import Any
 from ops.cloud.client import Cloud
 from ops.cloud.cluster_reader import ClusterError, ClusterReader, reach
 from ops.cloud.credentials import find_credentials
-from ops.cloud.resources import NODE_POOL
+from ops.cloud.resources import BUCKET, NODE_POOL
 from ops.engine import checkpoint, events, pending_operations, remediation, stack_location
 from ops.engine.cli import ROOT, CommandFailed, Stack, environment, own_temporary_directory
 from ops.teardown import guard, leftovers, plan, scan, scan_cluster, scan_store, waits
@@ -129,6 +129,7 @@ class Teardown:
         )
         for number, part in enumerate(parts, 1):
             print(f"\n{number}/{len(parts)} {', '.join(stage.name for stage in part)}", flush=True)
+            self._abort_uploads(planned, part)
             whole = number == len(parts) and not planned.kept
             run_destroy(
                 self.stack,
@@ -148,6 +149,16 @@ class Teardown:
                     what, pending, lambda line: print(line, flush=True), self.options.patience
                 )
         return planned
+
+    def _abort_uploads(self, planned: plan.Plan, part: Iterable[Stage]) -> None:
+        """Aborts the unfinished uploads of buckets that go with this part: no bucket with one can
+        be deleted.
+        """
+        going = {resource.urn for resource in planned.to_delete}
+        for resource in chain.from_iterable(stage.real for stage in part):
+            if resource.kind == BUCKET and resource.urn in going:
+                for key in scan_store.abort_uploads(self.cloud, resource.id):
+                    print(f"  unfinished upload of {key} in {resource.id}: aborted", flush=True)
 
     def _targets(self, part: Iterable[Stage]) -> list[checkpoint.Resource]:
         return [
