@@ -23,9 +23,11 @@ from google.protobuf.message import DecodeError
 
 from . import bundle, cut, edges, operations
 from .graph import (
+    FILE_READERS,
     HANDLES,
     INIT_SIGNATURE,
     PLACEHOLDERS,
+    TABLE_READERS,
     Graph,
     Reached,
     cycle,
@@ -698,7 +700,10 @@ class _Check:
             elif (
                 not (self.directory / file).is_file() or not (self.directory / file).stat().st_size
             ):
-                reader = self.graph.reads_at_load(tensor, loaded) or self.graph.first_reader(loaded)
+                readers = TABLE_READERS if (self.directory / file).is_file() else FILE_READERS
+                reader = self.graph.reads_at_load(
+                    tensor, loaded, readers
+                ) or self.graph.first_reader(loaded, readers)
                 if reader:
                     expected = (
                         f"a file with content, which node {reader!r} reads when the model is loaded"

@@ -4,7 +4,7 @@ and what a signature runs.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,9 @@ While or Map it opens when they run.
 INIT_SIGNATURE = "__saved_model_init_op"
 HANDLES = ("VarHandleOp", "VariableV2", "Variable", "_VarHandlesOp")
 PLACEHOLDERS = ("Placeholder", "PlaceholderV2")
-FILE_READERS = ("InitializeTableFromTextFile", "InitializeTableFromTextFileV2", "ReadFile")
+TABLE_READERS = ("InitializeTableFromTextFile", "InitializeTableFromTextFileV2")
+"""Ops that fail on a file without content; ReadFile gives an empty string."""
+FILE_READERS = (*TABLE_READERS, "ReadFile")
 
 
 @dataclass(frozen=True)
@@ -110,13 +112,13 @@ class Graph:
                     pending += self.functions[called].node_def
         return result
 
-    def reads_at_load(self, asset: str, reached: Reached) -> str | None:
-        """Name of the node that opens the file whose path the tensor `asset` holds when the nodes
-        of `reached` run; None if none does.
+    def reads_at_load(self, asset: str, reached: Reached, readers: Sequence[str]) -> str | None:
+        """Name of the node with one of the ops `readers` that opens the file whose path the tensor
+        `asset` holds when the nodes of `reached` run; None if none does.
         """
-        return self._reader(list(reached.nodes.values()), {node_of(asset)}, set())
+        return self._reader(list(reached.nodes.values()), {node_of(asset)}, set(), readers)
 
-    def first_reader(self, reached: Reached) -> str | None:
+    def first_reader(self, reached: Reached, readers: Sequence[str]) -> str | None:
         """Name of any node that opens a file when the nodes of `reached` run: for assets whose way
         through variables isn't followed.
         """
@@ -124,10 +126,14 @@ class Graph:
             *reached.nodes.values(),
             *(node for function in reached.functions.values() for node in function.node_def),
         ]
-        return next((node.name for node in nodes if node.op in FILE_READERS), None)
+        return next((node.name for node in nodes if node.op in readers), None)
 
     def _reader(
-        self, nodes: list[Any], tainted: set[str], visited: set[tuple[str, frozenset[str]]]
+        self,
+        nodes: list[Any],
+        tainted: set[str],
+        visited: set[tuple[str, frozenset[str]]],
+        readers: Sequence[str],
     ) -> str | None:
         """Follows `tainted` names through nodes in any order and into the functions that they
         call.
@@ -143,7 +149,7 @@ class Graph:
                 ]
                 if not fed:
                     continue
-                if node.op in FILE_READERS:
+                if node.op in readers:
                     return node.name
                 for called in called_functions(node, self.functions):
                     function = self.functions.get(called)
@@ -153,7 +159,7 @@ class Graph:
                     inner = frozenset(names[place] for place in fed if place < len(names))
                     if inner and (called, inner) not in visited:
                         visited.add((called, inner))
-                        found = self._reader(list(function.node_def), set(inner), visited)
+                        found = self._reader(list(function.node_def), set(inner), visited, readers)
                         if found:
                             return found
                 if node.name not in tainted:
