@@ -103,6 +103,7 @@ server = ModelServer(
     ModelServerArgs(
         settings=stack.server,
         model=stack.model,
+        base_path=store.model.base_path,
         entry=stack.entry,
         instance_types=stack.node_pool.instance_types,
         namespace=namespace,

@@ -130,11 +130,13 @@ def configuration(resources: Sequence[dict[str, Any]]) -> dict[str, Any]:
             }
         elif one["type"].startswith("ossmodel:"):
             model = one["inputs"]
-            for number, path in enumerate(sorted(model["files"])):
+            source = ROOT / model["source"]
+            files = (path.relative_to(source) for path in source.rglob("*") if path.is_file())
+            for number, path in enumerate(sorted(file.as_posix() for file in files)):
                 made.setdefault("alicloud_oss_bucket_object", {})[f"model-{number}"] = {
                     "bucket": model["bucket"],
                     "key": f"{model['prefix']}/{model['version']}/{path}",
-                    "source": str(ROOT / model["source"] / path),
+                    "source": str(source / path),
                     "depends_on": needs,
                 }
     required = {"alicloud": {"source": "aliyun/alicloud"}}

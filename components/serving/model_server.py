@@ -40,7 +40,11 @@ class ModelServerArgs:
     settings: ServerSettings
     """Group `server`."""
     model: ModelSettings
-    """Group `model`: name, version and path of the model, and where its volume is mounted."""
+    """Group `model`: name and version of the model, and where its volume is mounted."""
+    base_path: Input[str]
+    """Directory in the container in which TensorFlow Serving finds the version's directory: the
+    setting `model.path`, or one below it for content that replaces another of the same version.
+    """
     entry: EntrySettings
     """Group `entry`: who may call the REST port, and the time limit of a call."""
     instance_types: Sequence[str]
@@ -91,11 +95,15 @@ class ModelServer(Component):
 
     def _model_config(self, args: ModelServerArgs) -> kubernetes.core.v1.ConfigMap:
         """Named after its content: a changed config is a new object, and the pods roll to it."""
-        text = model_config(args.model)
+        text = pulumi.Output.from_input(args.base_path).apply(
+            lambda path: model_config(args.model, path)
+        )
         return kubernetes.core.v1.ConfigMap(
             self.child_name("config"),
             metadata={
-                "name": f"{self._physical_name[:50]}-{names.digest(text)}",
+                "name": text.apply(
+                    lambda known: f"{self._physical_name[:50]}-{names.digest(known)}"
+                ),
                 "namespace": args.namespace,
                 "labels": self._labels(args),
             },
@@ -224,12 +232,12 @@ class ModelServer(Component):
         }
 
 
-def model_config(model: ModelSettings) -> str:
+def model_config(model: ModelSettings, base_path: str) -> str:
     """TensorFlow Serving's model_config_file. `specific` serves the version of the settings and no
     other, whatever else lies in the bucket.
     """
     return (
-        f'model_config_list {{\n  config {{\n    name: "{model.name}"\n    base_path: "{model.path}"\n    model_platform: "tensorflow"\n'
+        f'model_config_list {{\n  config {{\n    name: "{model.name}"\n    base_path: "{base_path}"\n    model_platform: "tensorflow"\n'
         f"    model_version_policy {{ specific {{ versions: {model.version} }} }}\n  }}\n}}\n"
     )
 

@@ -70,7 +70,11 @@ class ModelStore(Component):
             prefix=args.model.key_prefix,
             source=args.model.source,
             tensorflow=args.tensorflow,
-            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=self._retain),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # What is in a bucket that others own too is not deleted with the stack.
+                retain_on_delete=self._retain or (True if args.adopt else None),
+            ),
         )
         self.register_outputs(
             {

@@ -25,7 +25,9 @@ class Model(pulumi.CustomResource):
     version: pulumi.Output[str]
     """Name of the source directory."""
     path: pulumi.Output[str]
-    """`<prefix>/<version>`."""
+    """`<prefix>/<version>`; of content that replaces another of the same version number, with a
+    directory of its own between the two.
+    """
     digest: pulumi.Output[str]
     """SHA-256 over the files' relative paths, contents and sizes."""
     bytes: pulumi.Output[int]
@@ -46,6 +48,11 @@ class Model(pulumi.CustomResource):
         inputs = {"bucket": bucket, "prefix": prefix, "source": source, "tensorflow": tensorflow}
         inputs |= {"partSizeMib": part_size_mib, "parallel": parallel}
         super().__init__("ossmodel:index:Model", name, {**dict.fromkeys(OUTPUTS), **inputs}, opts)
+
+    @property
+    def base_path(self) -> pulumi.Output[str]:
+        """Directory of the version as an absolute path: keys mirror the paths in the container."""
+        return self.path.apply(lambda path: "/" + path.rpartition("/")[0])
 
     def translate_output_property(self, prop: str) -> str:
         """Engine's name to Python's."""

@@ -135,15 +135,8 @@ def _outputs(kind: str, inputs: dict[str, Any]) -> dict[str, Any]:
     if kind == "alicloud:cs/nodePool:NodePool":
         return {**plain, "nodePoolId": "np-offline", "scalingGroupId": "asg-offline"}
     if kind == "ossmodel:index:Model":
-        sizes = [file["size"] for file in (inputs.get("files") or {}).values()]
-        path = f"{inputs['prefix']}/{inputs['version']}"
-        return {
-            **plain,
-            "path": path,
-            "bytes": sum(sizes),
-            "fileCount": len(sizes),
-            "owner": "offline",
-        }
+        parts = (inputs["prefix"], inputs.get("variant"), inputs["version"])
+        return {**plain, "path": "/".join(filter(None, parts)), "owner": "offline"}
     if kind.startswith("kubernetes:"):
         status = (
             {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}

@@ -6,7 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +28,24 @@ class FileEntry:
     size: int
     sha256: str
     crc64: str
+    etag: str = field(default="", compare=False)
+    """What the object store calls the stored content, as its listings show it; empty where it is
+    not known. It changes with each write, also of the same bytes.
+    """
 
     def plain(self) -> dict[str, Any]:
-        """The form kept in state and manifest."""
-        return {"size": self.size, "sha256": self.sha256, "crc64": self.crc64}
+        """The form kept in the manifest."""
+        known = {"size": self.size, "sha256": self.sha256, "crc64": self.crc64}
+        return {**known, "etag": self.etag} if self.etag else known
 
     @staticmethod
     def from_plain(plain: Mapping[str, Any]) -> FileEntry:
         """The entry that `plain()` wrote; fields that are missing count as unknown."""
         return FileEntry(
-            int(plain.get("size", -1)), str(plain.get("sha256", "")), str(plain.get("crc64", ""))
+            int(plain.get("size", -1)),
+            str(plain.get("sha256", "")),
+            str(plain.get("crc64", "")),
+            str(plain.get("etag", "")),
         )
 
     def same_content(self, other: FileEntry) -> bool:
@@ -59,6 +67,13 @@ def of_entries(files: Mapping[str, FileEntry]) -> str:
         entry = files[path]
         total.update(f"{path} {entry.sha256 or 'crc64:' + entry.crc64} {entry.size}\n".encode())
     return total.hexdigest()
+
+
+def of_checksums(files: Mapping[str, FileEntry]) -> str:
+    """`of_entries` with every file by its CRC-64: what can be computed from the bucket alone."""
+    return of_entries(
+        {path: FileEntry(entry.size, "", entry.crc64) for path, entry in files.items()}
+    )
 
 
 def of_files(

@@ -98,6 +98,10 @@ class Reporter:
         """Show a warning that stays."""
         self._log.send("warning", message, self._urn)
 
+    def note(self, message: str) -> None:
+        """Show a message that stays and asks nobody to act."""
+        self._log.send("info", message, self._urn)
+
     def _tell(self) -> None:
         now = self._clock()
         if now - self._told < self.INTERVAL:

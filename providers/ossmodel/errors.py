@@ -44,6 +44,13 @@ def shown(value: Any) -> str:
     return text if len(text) <= 200 else text[:197] + "..."
 
 
+def listed(names: Iterable[str], most: int = 5) -> str:
+    """The first of `names`, and how many more there are: never longer than a few lines."""
+    rows = list(names)
+    more = len(rows) - most
+    return ", ".join(rows[:most]) + (f" and {more} more" if more > 0 else "")
+
+
 def unknown_key(where: str, key: str, known: Iterable[str]) -> str:
     """The message for a property that does not exist, with the nearest one that does."""
     names = sorted(known)

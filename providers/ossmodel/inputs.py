@@ -13,12 +13,16 @@ from typing import Any
 from . import digest, savedmodel
 from .digest import FileEntry, Progress
 from .errors import ModelError, describe, unknown_key
-from .layout import Layout
+from .layout import Layout, variant_of
 from .values import UNKNOWN, is_unknown
 
 PROPERTIES = ("bucket", "prefix", "source", "tensorflow", "partSizeMib", "parallel")
-DERIVED = ("version", "digest", "files", "signatures")
-"""Computed by check and kept with the inputs, so that a preview can show which files change."""
+DERIVED = ("version", "digest", "crcDigest", "variant", "bytes", "fileCount", "signatures")
+"""Computed by check and kept with the inputs, so that a preview can show them. What each file holds
+is not among them: a model of 10,000 files would put megabytes into every version of the state.
+"""
+EARLIER = ("files",)
+"""What states of version 0.1.0 have among the inputs besides."""
 DEFAULT_PART_SIZE_MIB = 10
 DEFAULT_PARALLEL = 4
 
@@ -32,6 +36,7 @@ class Checked:
     inputs: dict[str, Any]
     failures: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def fail(self, name: str, message: str | None) -> None:
         """Record a failure of property `name`, if there is one."""
@@ -45,7 +50,7 @@ def check(news: dict[str, Any], olds: dict[str, Any], progress: Progress | None 
     """
     result = Checked({name: news[name] for name in PROPERTIES if name in news})
     for name in sorted(set(news) - set(PROPERTIES)):
-        if name not in DERIVED or name not in olds:
+        if name not in DERIVED + EARLIER or name not in olds:
             result.fail(name, unknown_key("ossmodel:index:Model", name, PROPERTIES))
     result.fail("bucket", _bucket_fault(news.get("bucket")))
     result.fail("prefix", _prefix_fault(news.get("prefix")))
@@ -66,13 +71,15 @@ def check(news: dict[str, Any], olds: dict[str, Any], progress: Progress | None 
         ),
     )
     result.fail("tensorflow", _tensorflow_fault(news.get("tensorflow")))
-    _check_source(result, news, progress)
+    _check_source(result, news, olds, progress)
     return result
 
 
 def layout_of(inputs: dict[str, Any]) -> Layout:
     """The layout of checked inputs."""
-    return Layout(inputs["bucket"], inputs["prefix"], inputs["version"])
+    return Layout(
+        inputs["bucket"], inputs["prefix"], inputs["version"], inputs.get("variant") or ""
+    )
 
 
 def entries_of(plain: Any) -> dict[str, FileEntry]:
@@ -103,7 +110,9 @@ def read_again(
     return root, files
 
 
-def _check_source(result: Checked, news: dict[str, Any], progress: Progress | None) -> None:
+def _check_source(
+    result: Checked, news: dict[str, Any], olds: dict[str, Any], progress: Progress | None
+) -> None:
     source, prefix, tensorflow = news.get("source"), news.get("prefix"), news.get("tensorflow")
     if is_unknown(source):
         result.inputs.update(dict.fromkeys(DERIVED, UNKNOWN))
@@ -137,6 +146,7 @@ def _check_source(result: Checked, news: dict[str, Any], progress: Progress | No
     except OSError as error:
         raise digest.changed(source) from error  # it was there a moment ago
     result.warnings += examined.warnings
+    result.notes += examined.notes
     for message in examined.faults:
         result.fail("source", message)
     for path in examined.files:
@@ -145,8 +155,39 @@ def _check_source(result: Checked, news: dict[str, Any], progress: Progress | No
         files = digest.of_files(root, examined.files, progress)
         result.inputs["version"] = root.name
         result.inputs["digest"] = digest.of_entries(files)
-        result.inputs["files"] = {path: entry.plain() for path, entry in files.items()}
+        result.inputs["crcDigest"] = digest.of_checksums(files)
+        result.inputs["bytes"] = sum(entry.size for entry in files.values())
+        result.inputs["fileCount"] = len(files)
         result.inputs["signatures"] = examined.signatures
+        result.inputs["variant"] = _variant(result.inputs, olds)
+
+
+def _variant(inputs: dict[str, Any], olds: dict[str, Any]) -> str:
+    """Where other content of a version number that is already deployed goes: beside it.
+
+    Written over the old objects, pods that start meanwhile would mount files of both. So it is
+    another place, made before the old one goes; the first content of a version has no variant.
+    """
+    place = ("bucket", "prefix", "version")
+    if not olds.get("digest") or any(inputs.get(name) != olds.get(name) for name in place):
+        return ""
+    if same_content(inputs, olds):
+        return olds.get("variant") or ""
+    return variant_of(inputs["digest"])
+
+
+def same_content(inputs: dict[str, Any], olds: dict[str, Any]) -> bool:
+    """Whether checked inputs hold the content of earlier ones: by its digest, by what the bucket
+    tells of an imported model, or by the files that version 0.1.0 listed, which counted what
+    `savedmodel.is_junk` leaves out.
+    """
+    files = entries_of(olds.get("files"))
+    without_junk = {path: entry for path, entry in files.items() if not savedmodel.is_junk(path)}
+    return (
+        olds.get("digest") in (inputs["digest"], inputs["crcDigest"])
+        or (bool(files) and digest.of_entries(without_junk) == inputs["digest"])
+        or (bool(files) and digest.of_checksums(without_junk) == inputs["crcDigest"])
+    )
 
 
 def _tensorflow_fault(value: Any) -> str | None:
@@ -214,7 +255,7 @@ def _prefix_fault(prefix: Any) -> str | None:
 def _key_fault(prefix: Any, version: str, path: str) -> str | None:
     if not isinstance(prefix, str) or is_unknown(prefix):
         return None
-    length = len(f"{prefix}/{version}/{path}".encode())
+    length = len(f"{prefix}/{variant_of('0' * 64)}/{version}/{path}".encode())
     if length <= savedmodel.MAX_KEY_BYTES or len(prefix.encode()) > savedmodel.MAX_KEY_BYTES:
         return None
     expected = f"a prefix with which every key has at most {savedmodel.MAX_KEY_BYTES} bytes ({path} would have {length})"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from .errors import ModelError, describe
 
 ID_FORM = "oss://<bucket>/<prefix>/<version>"
+_VARIANT = re.compile(r"sha256-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -16,11 +18,20 @@ class Layout:
     bucket: str
     prefix: str
     version: str
+    variant: str = ""
+    """Directory between prefix and version, of a model that replaces another content of the same
+    version number; see `variant_of`.
+    """
+
+    @property
+    def base(self) -> str:
+        """Directory in which the version lies: `<prefix>`, or `<prefix>/<variant>`."""
+        return f"{self.prefix}/{self.variant}" if self.variant else self.prefix
 
     @property
     def path(self) -> str:
-        """`<prefix>/<version>`, without slashes at the ends."""
-        return f"{self.prefix}/{self.version}"
+        """`<prefix>/<version>` or `<prefix>/<variant>/<version>`, without slashes at the ends."""
+        return f"{self.base}/{self.version}"
 
     @property
     def directory(self) -> str:
@@ -32,7 +43,7 @@ class Layout:
         """Key of the manifest: beside the versions, under a name that TensorFlow Serving cannot
         take for one.
         """
-        return f"{self.prefix}/.ossmodel/{self.version}.json"
+        return f"{self.base}/.ossmodel/{self.version}.json"
 
     @property
     def resource_id(self) -> str:
@@ -59,4 +70,13 @@ class Layout:
                     "import with, for example, oss://my-bucket/models/tensorflow/1623831335",
                 )
             )
-        return Layout(parts[0], "/".join(parts[1:-1]), parts[-1])
+        variant = parts[-2] if len(parts) > 3 and _VARIANT.fullmatch(parts[-2]) else ""
+        prefix = parts[1 : -2 if variant else -1]
+        return Layout(parts[0], "/".join(prefix), parts[-1], variant)
+
+
+def variant_of(digest: str) -> str:
+    """The variant of a content. TensorFlow Serving takes no directory of this name for a
+    version.
+    """
+    return f"sha256-{digest[:12]}"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     )  # at run time only where the cloud is needed: it brings oss2, a third of a second
 
 T = TypeVar("T")
-READ_AS_INPUTS = ("bucket", "prefix", "source", "version", "digest", "files", "signatures")
+READ_AS_INPUTS = ("bucket", "prefix", "source", "version", "variant", "digest", "signatures")
 """What an import takes for the inputs, as far as the bucket tells it."""
 GRACE = 0.6
 """Seconds a cancelled operation gets to stop before its call is answered without it."""
@@ -92,6 +92,8 @@ class ModelProvider(pulumi_provider.Provider):
         )
         for warning in result.warnings:
             reporter.warning(warning)
+        for note in result.notes:
+            reporter.note(note)
         return CheckResponse(
             value_map(result.inputs),
             [CheckFailure(name, reason) for name, reason in result.failures],
@@ -109,20 +111,23 @@ class ModelProvider(pulumi_provider.Provider):
         if request.preview:
             self._warn_if_keyless(request.urn)
             return pulumi_provider.CreateResponse("", value_map(_planned(plain, UNKNOWN)))
-        outputs = await self._apply(request.urn, plain, "", request.timeout)
+        outputs = await self._apply(request.urn, plain, None, request.timeout)
         return pulumi_provider.CreateResponse(
             inputs.layout_of(plain).resource_id, value_map(outputs)
         )
 
     async def update(self, request):
-        """Upload what differs, delete what is no longer in the source."""
+        """Upload what is missing or differs, delete what an unfinished upload of other files
+        left.
+        """
         plain, olds = plain_map(request.news), plain_map(request.olds)
-        owner = str(olds.get("owner", ""))
         if request.preview:
             self._warn_if_keyless(request.urn)
-            return pulumi_provider.UpdateResponse(value_map(_planned(plain, owner)))
+            return pulumi_provider.UpdateResponse(
+                value_map(_planned(plain, str(olds.get("owner", ""))))
+            )
         return pulumi_provider.UpdateResponse(
-            value_map(await self._apply(request.urn, plain, owner, request.timeout))
+            value_map(await self._apply(request.urn, plain, olds, request.timeout))
         )
 
     async def read(self, request):
@@ -132,7 +137,11 @@ class ModelProvider(pulumi_provider.Provider):
         layout = Layout.parse(request.resource_id)
         state, olds = plain_map(request.properties), plain_map(request.inputs)
         outputs = await self._cloud(
-            layout, Control(self._cancelled), 8, "reading", lambda remote: sync.read(remote, state)
+            layout,
+            Control(self._cancelled),
+            8,
+            "reading",
+            lambda remote: sync.read(remote, state, Reporter(self._log, request.urn)),
         )
         if outputs is None:
             return pulumi_provider.ReadResponse("")
@@ -140,17 +149,17 @@ class ModelProvider(pulumi_provider.Provider):
         return pulumi_provider.ReadResponse(layout.resource_id, value_map(outputs), value_map(kept))
 
     async def delete(self, request):
-        """Remove every object, version and unfinished upload; a model or bucket that is gone is
-        fine.
+        """Remove every object, version and unfinished upload of the model's files; a model or
+        bucket that is gone is fine.
         """
         from . import sync  # noqa: PLC0415 - the plugin starts with every run of the engine: what a call needs is loaded by that call
 
         layout = Layout.parse(request.resource_id)
-        owner = str(plain_map(request.properties).get("owner", ""))
+        state = plain_map(request.properties)
         reporter = Reporter(self._log, request.urn)
         control = Control(self._cancelled, request.timeout)
         await self._cloud(
-            layout, control, 4, "deleting from", lambda remote: sync.delete(remote, owner, reporter)
+            layout, control, 4, "deleting from", lambda remote: sync.delete(remote, state, reporter)
         )
 
     @property
@@ -173,7 +182,7 @@ class ModelProvider(pulumi_provider.Provider):
             Reporter(self._log, urn).warning(f"an update would fail: {problem}")
 
     async def _apply(
-        self, urn: str, plain: dict[str, Any], owner: str, timeout: float
+        self, urn: str, plain: dict[str, Any], state: dict[str, Any] | None, timeout: float
     ) -> dict[str, Any]:
         from . import sync  # noqa: PLC0415 - the plugin starts with every run of the engine: what a call needs is loaded by that call
 
@@ -185,17 +194,16 @@ class ModelProvider(pulumi_provider.Provider):
         def work(remote) -> dict[str, Any]:
             reporter.begin("reading the model", 0, 0)
             root, files = inputs.read_again(plain, lambda _, size: reporter.advance(size))
-            started.append(sync.Sync(remote, plain, root, files, reporter))
-            return started[0].run(owner)
+            started.append(sync.Sync(remote, plain, root, files, reporter, urn, state))
+            return started[0].run()
 
         parallel = plain.get("parallel", inputs.DEFAULT_PARALLEL)
         try:
             return await self._cloud(layout, control, parallel, "uploading to", work)
         except Exception as error:
-            if not started or not (owner or started[0].present):
+            if not started or not started[0].claimed:
                 raise
-            partial = sync.outputs(plain, started[0].present, started[0].owner)
-            raise PartialFailureError(layout.resource_id, partial, error) from error
+            raise PartialFailureError(layout.resource_id, started[0].partial(), error) from error
 
     async def _cloud(
         self, layout: Layout, control: Control, parallel: int, doing: str, work: Callable[[Any], T]
@@ -254,16 +262,8 @@ def _planned(plain: dict[str, Any], owner: str) -> dict[str, Any]:
     known = dict(plain)
     known["owner"] = owner
     known["drift"] = []
-    known["path"] = (
-        UNKNOWN
-        if is_unknown(plain["prefix"]) or is_unknown(plain["version"])
-        else f"{plain['prefix']}/{plain['version']}"
-    )
-    files = plain["files"]
-    known["bytes"] = (
-        UNKNOWN if is_unknown(files) else sum(entry["size"] for entry in files.values())
-    )
-    known["fileCount"] = UNKNOWN if is_unknown(files) else len(files)
+    unknown = any(is_unknown(plain[name]) for name in ("prefix", "version", "variant"))
+    known["path"] = UNKNOWN if unknown else inputs.layout_of(plain).path
     return known
 
 

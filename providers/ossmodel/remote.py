@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import contextlib
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -14,11 +15,30 @@ from oss2.models import BatchDeleteObjectVersion, BatchDeleteObjectVersionList
 from .control import Control, retrying
 from .digest import FileEntry
 from .layout import Layout
-from .manifest import Manifest
+from .manifest import Manifest, NotAManifestError
 from .transfer import TransferBucket
 
 _PAGE = 1000
 _ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An object as a list shows it."""
+
+    size: int
+    etag: str
+
+    def is_stored(self, entry: FileEntry) -> bool:
+        """Whether it is the object that was stored for `entry`, untouched since."""
+        return bool(entry.etag) and self.etag == entry.etag and self.size == entry.size
+
+
+@dataclass(frozen=True)
+class _Version:
+    key: str
+    version_id: str
+    marker: bool
 
 
 @dataclass(frozen=True)
@@ -30,11 +50,11 @@ class Remote:
     control: Control
     parallel: int = 4
 
-    def sizes(self) -> dict[str, int]:
-        """Size by relative path of every object in the version directory; placeholders of
-        directories are left out.
+    def listing(self) -> dict[str, Listed]:
+        """Every object in the version directory by relative path; placeholders of directories are
+        left out.
         """
-        found: dict[str, int] = {}
+        found: dict[str, Listed] = {}
         token = ""
         while True:
             listing = partial(
@@ -46,7 +66,8 @@ class Remote:
             page: Any = retrying(listing, self.control)
             for item in page.object_list:
                 if not item.key.endswith("/"):
-                    found[item.key.removeprefix(self.layout.directory)] = item.size
+                    path = item.key.removeprefix(self.layout.directory)
+                    found[path] = Listed(item.size, item.etag or "")
             if not page.is_truncated:
                 return found
             token = page.next_continuation_token
@@ -74,14 +95,31 @@ class Remote:
         )
 
     def manifest(self) -> Manifest | None:
-        """The manifest, or None if there is none that this provider wrote."""
+        """The manifest, or None if there is none. Raises `NotAManifestError` for something else at
+        its key, `ModelError` for one of a newer provider.
+        """
         try:
-            body = retrying(
-                lambda: self.bucket.get_object(self.layout.manifest_key).read(), self.control
-            )
+            return self._manifest({})
         except exceptions.NoSuchKey:
             return None
-        return Manifest.decode(body if isinstance(body, bytes) else b"")
+
+    def manifests(self) -> list[Manifest]:
+        """The manifest and, in a versioned bucket, the earlier ones: objects of theirs may be left
+        as old versions.
+        """
+        found = []
+        for version in self._versions(self.layout.manifest_key):
+            if version.key == self.layout.manifest_key and not version.marker:
+                with contextlib.suppress(exceptions.NotFound, NotAManifestError):
+                    found.append(self._manifest({"versionId": version.version_id}))
+        return found
+
+    def _manifest(self, params: dict[str, str]) -> Manifest:
+        key = self.layout.manifest_key
+        body: Any = retrying(
+            lambda: self.bucket.get_object(key, params=params).read(), self.control
+        )
+        return Manifest.decode(body, f"oss://{self.layout.bucket}/{key}")
 
     def put_manifest(self, manifest: Manifest) -> None:
         """Write the manifest; the last step of every upload."""
@@ -90,43 +128,42 @@ class Remote:
             self.layout.manifest_key, manifest.encode(self.layout.path), headers=headers
         )
 
-    def delete(self, paths: Iterable[str]) -> None:
-        """Delete objects of the version directory (in a versioned bucket their history stays)."""
-        keys = [self.layout.key(path) for path in sorted(paths)]
-        for start in range(0, len(keys), _PAGE):
-            batch = keys[start : start + _PAGE]
-            retrying(partial(self.bucket.batch_delete_objects, batch), self.control)
-
-    def delete_everything(self) -> int:
-        """Delete every object, object version, delete marker and unfinished upload of this version;
-        returns how many objects.
-
-        A bucket that is gone counts as done.
+    def delete(self, paths: Iterable[str]) -> int:
+        """Delete files of the version directory: every object, object version, delete marker and
+        unfinished upload. Returns how many objects. A bucket that is gone counts as done.
         """
+        return self._delete(self.layout.directory, {self.layout.key(path) for path in paths})
+
+    def delete_manifest(self) -> int:
+        """Delete the manifest with its history."""
+        return self._delete(self.layout.manifest_key, {self.layout.manifest_key})
+
+    def _delete(self, prefix: str, keys: Collection[str]) -> int:
+        """Of what lies below `prefix`, delete `keys` and nothing else."""
+        if not keys:
+            return 0
         count = 0
         try:
-            for prefix in (self.layout.directory, self.layout.manifest_key):
-                self._abort_uploads(prefix)
-                count += self._delete_versions(prefix)
+            self._abort_uploads(prefix, keys)
+            for _ in range(_ROUNDS):
+                versions = [
+                    BatchDeleteObjectVersion(found.key, found.version_id)
+                    for found in self._versions(prefix)
+                    if found.key in keys
+                ]
+                if not versions:
+                    return count
+                for start in range(0, len(versions), _PAGE):
+                    batch = BatchDeleteObjectVersionList(versions[start : start + _PAGE])
+                    retrying(partial(self.bucket.delete_object_versions, batch), self.control)
+                count += len(versions)
         except exceptions.NoSuchBucket:
             return count
-        return count
-
-    def _delete_versions(self, prefix: str) -> int:
-        count = 0
-        for _ in range(_ROUNDS):
-            versions = list(self._versions(prefix))
-            if not versions:
-                return count
-            for start in range(0, len(versions), _PAGE):
-                batch = BatchDeleteObjectVersionList(versions[start : start + _PAGE])
-                retrying(partial(self.bucket.delete_object_versions, batch), self.control)
-            count += len(versions)
         raise RuntimeError(
             f"objects under {prefix} keep appearing while they are deleted; something else writes there"
         )
 
-    def _versions(self, prefix: str) -> Iterator[BatchDeleteObjectVersion]:
+    def _versions(self, prefix: str) -> Iterator[_Version]:
         marker, version_marker = "", ""
         while True:
             listing = partial(
@@ -137,13 +174,15 @@ class Remote:
                 max_keys=_PAGE,
             )
             page: Any = retrying(listing, self.control)
-            for item in [*page.versions, *page.delete_marker]:
-                yield BatchDeleteObjectVersion(item.key, item.versionid)
+            for item in page.versions:
+                yield _Version(item.key, item.versionid, False)
+            for item in page.delete_marker:
+                yield _Version(item.key, item.versionid, True)
             if not page.is_truncated:
                 return
             marker, version_marker = page.next_key_marker, page.next_versionid_marker
 
-    def _abort_uploads(self, prefix: str) -> None:
+    def _abort_uploads(self, prefix: str, keys: Collection[str]) -> None:
         marker, upload_marker = "", ""
         while True:
             listing = partial(
@@ -154,7 +193,8 @@ class Remote:
             )
             page: Any = retrying(listing, self.control)
             for upload in page.upload_list:
-                self.abort(upload.key, upload.upload_id)
+                if upload.key in keys:
+                    self.abort(upload.key, upload.upload_id)
             if not page.is_truncated:
                 return
             marker, upload_marker = page.next_key_marker, page.next_upload_id_marker

@@ -13,7 +13,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .errors import describe
+from .errors import describe, listed
 from .tensorflow import check as content
 from .tensorflow.portable import remedies
 
@@ -21,6 +21,8 @@ MAX_VERSION = 2**63 - 1
 MAX_KEY_BYTES = 1023
 _GRAPHS = ("saved_model.pb", "saved_model.pbtxt", "saved_model.cpb")
 _VERSION = re.compile(r"(?P<version>\d+\.\d+(\.\d+)?)(?P<gpu>-gpu)?")
+_JUNK_FILES = re.compile(r"\.DS_Store|\._.*|Thumbs\.db")
+_JUNK_FOLDERS = (".ipynb_checkpoints",)
 _GPUS = 8
 """GPUs that a pod has at most."""
 
@@ -35,6 +37,8 @@ class Examined:
     """Why it isn't uploaded."""
     warnings: list[str] = field(default_factory=list)
     """What is allowed and worth knowing."""
+    notes: list[str] = field(default_factory=list)
+    """What was done about the directory without anyone having to act."""
     signatures: dict[str, str] = field(default_factory=dict)
     """Inputs and outputs by signature name."""
 
@@ -117,8 +121,12 @@ def examine(directory: Path, value: str, tensorflow: str | None) -> Examined:
     """Look at a directory that exists; `value` is how the user wrote it, `tensorflow` the version
     that will load it, if it is known.
     """
-    files, faults = list_files(directory, value)
+    files, faults, junk = _walk(directory, value)
     result = Examined(files, faults)
+    if junk:
+        result.notes.append(
+            f"{value}: not part of the model and not uploaded: {listed(junk)}, which a file manager or notebook left there"
+        )
     if faults:
         return result
     graph = next((name for name in _GRAPHS if name in files), None)
@@ -152,16 +160,27 @@ def examine(directory: Path, value: str, tensorflow: str | None) -> Examined:
     return result
 
 
-def list_files(directory: Path, value: str) -> tuple[list[str], list[str]]:
-    """(relative paths of all regular files, faults of their names and kinds) of a directory that
-    exists.
+def is_junk(relative: str) -> bool:
+    """Whether a path is what file managers and notebooks leave in any directory that they show:
+    `.DS_Store`, `._*`, `Thumbs.db`, `.ipynb_checkpoints`. No model reads it, and it comes and goes
+    without anyone's doing, so it neither counts nor is sent.
     """
-    return _walk(directory, value)
+    *folders, name = relative.split("/")
+    return bool(_JUNK_FILES.fullmatch(name)) or any(part in _JUNK_FOLDERS for part in folders)
 
 
-def _walk(root: Path, value: str) -> tuple[list[str], list[str]]:
+def list_files(directory: Path, value: str) -> tuple[list[str], list[str]]:
+    """(relative paths of the regular files that make up the model, faults of their names and kinds)
+    of a directory that exists. What `is_junk` names is in neither.
+    """
+    files, found, _ = _walk(directory, value)
+    return files, found
+
+
+def _walk(root: Path, value: str) -> tuple[list[str], list[str], list[str]]:
     files: list[str] = []
     found: list[str] = []
+    junk: list[str] = []
 
     def failed(error: OSError) -> None:
         found.append(_unreadable(value, os.path.relpath(str(error.filename), root), error))
@@ -179,12 +198,15 @@ def _walk(root: Path, value: str) -> tuple[list[str], list[str]]:
         for name in sorted(names):
             path = Path(folder, name)
             relative = path.relative_to(root).as_posix()
+            if is_junk(relative):
+                junk.append(relative)
+                continue
             fault = _file_fault(root, path, relative, value)
             if fault:
                 found.append(fault)
             else:
                 files.append(relative)
-    return sorted(files), found
+    return sorted(files), found, sorted(junk)
 
 
 def _file_fault(root: Path, path: Path, relative: str, value: str) -> str | None:

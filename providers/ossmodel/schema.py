@@ -30,8 +30,16 @@ _INPUTS = {
 }
 _OUTPUTS = {
     "version": ("string", "The version, from the directory's name."),
-    "path": ("string", "<prefix>/<version>."),
+    "variant": (
+        "string",
+        "Empty, or sha256-<digest>: the directory of a content that replaces another one of the same version.",
+    ),
+    "path": ("string", "<prefix>/<version>, or <prefix>/<variant>/<version>."),
     "digest": ("string", "SHA-256 over the sorted lines `<path> <sha256> <size>` of all files."),
+    "crcDigest": (
+        "string",
+        "The same with each file's CRC-64 in place of its SHA-256: what the bucket alone can tell.",
+    ),
     "bytes": ("integer", "Size of all files."),
     "fileCount": ("integer", "Number of files."),
     "owner": (
@@ -43,24 +51,9 @@ _OUTPUTS = {
 
 def schema_text() -> str:
     """The schema as a JSON text."""
-    entry = {
-        "type": "object",
-        "properties": {
-            "size": {"type": "integer"},
-            "sha256": {"type": "string"},
-            "crc64": {"type": "string"},
-        },
-        "required": ["size", "sha256", "crc64"],
-    }
     inputs = {name: {"type": kind, "description": text} for name, (kind, text) in _INPUTS.items()}
     outputs: dict[str, Any] = inputs | {
         name: {"type": kind, "description": text} for name, (kind, text) in _OUTPUTS.items()
-    }
-    reference = {"$ref": "#/types/ossmodel:index:File"}
-    outputs["files"] = {
-        "type": "object",
-        "additionalProperties": reference,
-        "description": "Content by path.",
     }
     outputs["signatures"] = {
         "type": "object",
@@ -75,7 +68,7 @@ def schema_text() -> str:
     resource = {
         "description": "One SavedModel version directory in an OSS bucket. Import id: oss://<bucket>/<prefix>/<version>.",
         "properties": outputs,
-        "required": ["bucket", "prefix", "source", *_OUTPUTS, "files", "drift"],
+        "required": ["bucket", "prefix", "source", *_OUTPUTS, "drift"],
         "inputProperties": inputs,
         "requiredInputs": ["bucket", "prefix", "source"],
     }
@@ -93,7 +86,6 @@ def schema_text() -> str:
         "version": VERSION,
         "config": {"variables": config},
         "provider": {"inputProperties": config},
-        "types": {"ossmodel:index:File": entry},
         "resources": {MODEL_TYPE: resource},
     }
     return json.dumps(body)

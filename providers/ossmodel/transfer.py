@@ -93,14 +93,31 @@ class TransferBucket(oss2.Bucket):
         )
 
     def put_object(self, key: str, data: Any, headers=None, progress_callback=None):  # noqa: ARG002 - oss2's signature
-        """A whole object from bytes or an open file."""
+        """A whole object from bytes."""
         put = super().put_object
-        if isinstance(data, (bytes, str)):
-            return retrying(
-                lambda: put(key, data, headers=headers), self.control, on_retry=self.on_retry
-            )
-        body = Body(data, utils.file_object_remaining_bytes(data), self.control, self.moved)
-        return self._checked(body, "put object", lambda: put(key, body, headers=headers))
+        return retrying(
+            lambda: put(key, data, headers=headers), self.control, on_retry=self.on_retry
+        )
+
+    def put_file(self, key: str, file: BinaryIO, headers: dict[str, str], crc: str) -> None:
+        """A whole object from an open file whose CRC-64 is known to be `crc`. Raises `ModelError`
+        if other bytes were sent: the file changed since, in whatever way, and the object is removed
+        again.
+        """
+        put = super().put_object
+        body = Body(file, utils.file_object_remaining_bytes(file), self.control, self.moved)
+        sent: list[int] = []
+
+        def send() -> Any:
+            result = put(key, body, headers=headers)
+            sent[:] = [body.crc]
+            return result
+
+        result = self._checked(body, "put object", send)
+        if str(sent[0]) != crc:
+            version = {"versionId": result.versionid} if result.versionid else None
+            retrying(lambda: self.delete_object(key, params=version), self.control)
+            raise changed(os.path.basename(file.name))
 
     def _checked(self, body: Body, what: str, send: Callable[[], Any]) -> Any:
         def once() -> Any:

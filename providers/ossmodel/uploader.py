@@ -19,6 +19,7 @@ from .checkpoints import Checkpoints
 from .control import is_transient
 from .digest import FileEntry
 from .engine import MIB, Reporter
+from .errors import ModelError
 from .remote import Remote
 
 _TYPES = {
@@ -71,20 +72,28 @@ class Uploader:
     def _one(self, path: str, entry: FileEntry, part: int, threads: int) -> None:
         self._control.check()
         file = self._root / path
-        before = digest.signature(file)
+        self._refuse_changed(path, entry)
         if entry.size < part:
-            self._put(path, file)
+            self._put(path, file, entry)
         else:
             self._multipart(path, file, entry, part, threads)
-        if digest.signature(file) != before:
-            raise digest.changed(path)
+        self._refuse_changed(path, entry)
         with self._lock:
             self.done[path] = entry
         self._reporter.file_done()
 
-    def _put(self, path: str, file: Path) -> None:
+    def _refuse_changed(self, path: str, entry: FileEntry) -> None:
+        """Raises `ModelError` if the file is no longer the one that was hashed. It is read again
+        only if something touched it.
+        """
+        if digest.of_file(self._root / path, path) != entry:
+            raise digest.changed(path)
+
+    def _put(self, path: str, file: Path, entry: FileEntry) -> None:
         with open(file, "rb") as stream:
-            self._bucket.put_object(self._layout.key(path), stream, headers=_headers(path))
+            self._bucket.put_file(
+                self._layout.key(path), stream, headers=_headers(path), crc=entry.crc64
+            )
 
     def _multipart(self, path: str, file: Path, entry: FileEntry, part: int, threads: int) -> None:
         key = self._layout.key(path)
@@ -99,7 +108,14 @@ class Uploader:
                         f"{key}: CRC-64 of the object is {crc}, of the file {entry.crc64}"
                     )
                 return
-            except exceptions.OssError as error:
+            except (exceptions.OssError, ModelError) as error:
+                try:
+                    self._refuse_changed(path, entry)
+                except ModelError:
+                    self._give_up(key, store)
+                    raise
+                if isinstance(error, ModelError):
+                    raise
                 if self._arrived(key, entry):
                     store.forget()
                     return
@@ -110,6 +126,13 @@ class Uploader:
                 if isinstance(error, (exceptions.InconsistentError, exceptions.NoSuchUpload)):
                     store.forget()
                 self._control.wait(attempt)
+
+    def _give_up(self, key: str, store: Checkpoints) -> None:
+        """Abort the upload of a content that no longer exists: nothing will ever finish it."""
+        record = store.get(store.make_store_key())
+        store.forget()
+        if record:
+            self._remote.abort(key, str(record["upload_id"]))
 
     def _resumable(self, key: str, file: Path, store: Any, part: int, threads: int) -> int | None:
         before = self._reporter.mark()

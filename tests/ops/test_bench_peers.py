@@ -52,7 +52,9 @@ def test_keys_of_a_users_own_and_of_the_bridge_are_no_arguments() -> None:
     }
 
 
-def test_cloud_resources_become_a_configuration_that_keeps_their_order() -> None:
+def test_cloud_resources_become_a_configuration_that_keeps_their_order(
+    tmp_path: Path,
+) -> None:
     bucket = _resource("alicloud:oss/bucket:Bucket", "b", {"bucket": "x"})
     pool = _resource(
         "alicloud:cs/nodePool:NodePool",
@@ -60,13 +62,14 @@ def test_cloud_resources_become_a_configuration_that_keeps_their_order() -> None
         {"clusterId": "c"},
         dependencies=[bucket["urn"], "urn:of:a:component"],
     )
-    files = {"saved_model.pb": {}, "variables/variables.index": {}}
+    (tmp_path / "variables").mkdir()
+    for name in ("saved_model.pb", "variables/variables.index"):
+        (tmp_path / name).touch()
     model = {
         "bucket": "x",
         "prefix": "models",
         "version": "1",
-        "source": "models/chnsenticorp",
-        "files": files,
+        "source": str(tmp_path),
     }
     upload = _resource("ossmodel:index:Model", "m", model, dependencies=[bucket["urn"]])
     made = bench_peers.configuration([bucket, pool, upload])["resource"]

@@ -67,7 +67,11 @@ class Cloud:
         state = dict(inputs)
         if "apiVersion" in state:
             state["metadata"] = {"name": f"{name}-0a1b2c3d", **state.get("metadata", {})}
-        return state if self.preview else state | self._computed(kind, inputs)
+        if not self.preview:
+            return state | self._computed(kind, inputs)
+        # Where a model will lie, its directory alone tells.
+        path = {"path": self._computed(kind, inputs)["path"]} if kind == "Model" else {}
+        return state | path
 
     def _computed(self, kind: str, inputs: dict[str, Any]) -> dict[str, Any]:
         version = Path(str(inputs.get("source", ""))).name

@@ -53,11 +53,12 @@ def preview(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def named_by_content(preview: Preview) -> set[str]:
     """Resources whose name is a digest of what they hold: changed content is another object beside
-    the old one. Volume and claim are one digest's window on the bucket, so a changed sample model
-    has another pair.
+    the old one. A changed sample model lies in a directory of its content's name, with a window of
+    its own on the bucket (volume and claim) and a server configuration that names it.
     """
-    model_changes = any(s.name == "models-model" and s.op == "update" for s in preview.steps)
-    return {"interruption-code", *(("volume-pv", "volume-pvc") if model_changes else ())}
+    model_changes = any(s.name == "models-model" and s.op == "replace" for s in preview.steps)
+    other_model = ("models-model", "server-config", "volume-pv", "volume-pvc")
+    return {"interruption-code", *(other_model if model_changes else ())}
 
 
 def test_no_upgrade_replaces_or_deletes_what_holds_something(preview: Preview) -> None:

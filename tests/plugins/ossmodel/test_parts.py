@@ -5,6 +5,7 @@ manifest.
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import threading
 from pathlib import Path
@@ -20,7 +21,7 @@ from providers.ossmodel.digest import FileEntry
 from providers.ossmodel.engine import Reporter
 from providers.ossmodel.errors import Cancelled, ModelError
 from providers.ossmodel.layout import Layout
-from providers.ossmodel.manifest import Manifest
+from providers.ossmodel.manifest import Manifest, NotAManifestError
 from providers.ossmodel.uploader import content_type
 from tests.plugins.ossmodel import savedmodels
 
@@ -238,12 +239,19 @@ def test_the_manifest_lies_where_tensorflow_serving_sees_no_version() -> None:
     assert not any(part.isdecimal() for part in key.split("/"))
 
 
-def test_a_manifest_comes_back_as_it_was_and_a_foreign_one_counts_as_none() -> None:
+def test_a_manifest_comes_back_as_it_was_and_a_foreign_one_is_told_from_a_newer_one() -> None:
     manifest = Manifest("models/7", "owner", {"a": FileEntry(1, "s", "18446744073709551615")})
     encoded = manifest.encode("p/7")
     assert Manifest.decode(encoded) == manifest and manifest.encode("p/7") == encoded
-    for foreign in (b"", b"[]", b'{"schema": 9}', encoded.replace(b'"size": 1', b'"size": 2')):
-        assert Manifest.decode(foreign) is None
+    for foreign in (b"", b"[]", b"{}", encoded.replace(b'"size": 1', b'"size": 2')):
+        with pytest.raises(NotAManifestError):
+            Manifest.decode(foreign)
+    with pytest.raises(ModelError, match="has schema 9; expected 1") as caught:
+        Manifest.decode(b'{"schema": 9}')
+    assert not isinstance(caught.value, NotAManifestError)
+    earlier = json.loads(encoded)
+    del earlier["complete"], earlier["resource"]
+    assert Manifest.decode(json.dumps(earlier).encode()) == manifest
 
 
 @pytest.mark.parametrize(
