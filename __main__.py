@@ -14,6 +14,7 @@ from components.compute.cluster_autoscaler import ClusterAutoscaler, ClusterAuto
 from components.compute.node_pool import NodePool, NodePoolArgs
 from components.compute.prerequisites import cluster_prerequisites
 from components.console import console_links
+from components.serving.counted_log import counted_log
 from components.serving.gpu_scale_up_trigger import GpuScaleUpTrigger, GpuScaleUpTriggerArgs
 from components.serving.headroom import Headroom, HeadroomArgs
 from components.serving.horizontal_pod_autoscaler import (
@@ -115,7 +116,8 @@ server = ModelServer(
     k8s_opts,
 )
 
-# Step 5: the HorizontalPodAutoscaler on ingress QPS.
+# Step 5: the HorizontalPodAutoscaler on ingress QPS, and the log in which they are counted.
+log_store = counted_log(stack, cluster, k8s_opts)
 autoscaler = HorizontalPodAutoscaler(
     "autoscaler",
     HorizontalPodAutoscalerArgs(
@@ -126,6 +128,7 @@ autoscaler = HorizontalPodAutoscaler(
         route=stack.route,
         ingress_kind=stack.entry.kind,
         log_project=cluster.log_project,
+        log_store=log_store,
         kubernetes_version=cluster.kubernetes_version,
     ),
     k8s_opts,

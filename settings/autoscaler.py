@@ -1,11 +1,12 @@
 """Group `autoscaler`: the HorizontalPodAutoscaler on ingress QPS (tutorial step 5)."""
 
 from collections.abc import Iterator
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from interruption_handler.cron import Cron
 from settings.core.field import REQUIRED, Group, Number, Text, setting
-from settings.core.problem import Problem, set_command
+from settings.core.problem import Problem, remove_command, set_command
 from settings.core.rule import rule
 from settings.entry import EntrySettings
 
@@ -189,6 +190,13 @@ class AutoscalerSettings(Group):
         consequence="a single failed reading adds pods",
         example="60",
     )
+    counted_requests: Literal["served", "all"] = setting(
+        "all",
+        "Requests that the metric counts. served: those that reached a model server, by a log pipeline and a logstore of the stack's own; needs entry.kind nginx. all: every line of ACK's access log, as in the tutorial, refused logins and limited requests included.",
+        expected="served or all; served only with entry.kind nginx",
+        consequence="requests that nobody was served order nodes",
+        example="served",
+    )
     log_project: Text | None = setting(
         None,
         "Log project of the ingress. Unset: k8s-log-<cluster id>.",
@@ -199,7 +207,7 @@ class AutoscalerSettings(Group):
     )
     log_store: Text | None = setting(
         None,
-        "Logstore of the ingress. Unset: nginx-ingress, or alb_ingress with entry.kind alb.",
+        "Logstore of the ingress, with countedRequests all. Unset: nginx-ingress, or alb_ingress with entry.kind alb.",
         pattern=r"^[a-z0-9][a-z0-9_-]{1,61}[a-z0-9]$",
         expected="the name of a logstore",
         consequence="the HPA shows <unknown> and never scales",
@@ -325,4 +333,28 @@ def _logstore_fits_the_entry(
             "a name that starts with alb_ with entry.kind alb",
             "the load balancer can't write its log there",
             set_command("autoscaler.logStore", "alb_ingress"),
+        )
+
+
+@rule("autoscaler.countedRequests", "autoscaler.logStore", "entry.kind")
+def _served_requests_can_be_counted(
+    autoscaler: AutoscalerSettings, entry: EntrySettings
+) -> Iterator[Problem]:
+    if autoscaler.counted_requests != "served":
+        return
+    if entry.kind == "alb":
+        yield Problem(
+            "autoscaler.countedRequests",
+            "served",
+            "all with entry.kind alb",
+            "a load balancer writes its log itself, no pipeline of the cluster sees it, and the HPA would find no line",
+            set_command("autoscaler.countedRequests", "all"),
+        )
+    elif autoscaler.log_store:
+        yield Problem(
+            "autoscaler.logStore",
+            autoscaler.log_store,
+            "nothing with autoscaler.countedRequests served",
+            "the stack counts in a logstore of its own, and the name is not used",
+            remove_command("autoscaler.logStore"),
         )

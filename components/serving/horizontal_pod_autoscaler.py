@@ -14,8 +14,6 @@ from settings.autoscaler import AutoscalerSettings
 
 METRICS = {"nginx": "sls_ingress_qps", "alb": "sls_alb_ingress_qps"}
 """External metric by ingress controller."""
-LOGSTORES = {"nginx": "nginx-ingress", "alb": "alb_ingress"}
-"""Default logstore by ingress controller."""
 TOLERANCE_SINCE = (1, 35)
 NO_TOLERANCE = (
     "autoscaler.scaleUpTolerance and scaleDownTolerance are left out: the cluster runs Kubernetes {}, and before 1.35 the field is dropped "
@@ -38,9 +36,11 @@ class HorizontalPodAutoscalerArgs:
     route: str
     """Ingress route of the Service; see names.route."""
     ingress_kind: str
-    """nginx or alb: selects the metric and the default logstore."""
+    """nginx or alb: selects the metric."""
     log_project: Input[str]
     """Log project of the ingress, k8s-log-<cluster id>."""
+    log_store: Input[str]
+    """Logstore whose lines count; see counted_log."""
     kubernetes_version: str
     """Version of the cluster; a tolerance needs 1.35."""
 
@@ -135,7 +135,7 @@ def _metric(args: HorizontalPodAutoscalerArgs) -> v2.ExternalMetricSourceArgsDic
     settings = args.settings
     labels: dict[str, Input[str]] = {
         "sls.project": args.log_project,
-        "sls.logstore": settings.log_store or LOGSTORES[args.ingress_kind],
+        "sls.logstore": args.log_store,
         "sls.ingress.route": _must_be_label_value(args.route),
     }
     if settings.metric_window_seconds is not None:

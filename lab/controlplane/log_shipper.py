@@ -1,5 +1,5 @@
 """Ships the ingress controller's access log to the cloud's log service, as ACK's log collector
-does.
+does: to ACK's ingress logstores, and through the log pipelines of the cluster to theirs.
 
 Follows ``data/traefik/access.log``, remembers in ``shipped.json`` how far the log service has
 acknowledged, and turns the file over when it has grown large. Every line is shipped at least once.
@@ -16,18 +16,19 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import httpx
 
 from lab import readiness
-from lab.controlplane import ingress_watch
+from lab.controlplane import ingress_watch, log_pipelines
 from lab.controlplane.certificates import cluster_pki
 from lab.controlplane.log_lines import alb_log_of, ingress_key, is_alb, log_of
-from lab.controlplane.sls import Log, Places, Sls
+from lab.controlplane.sls import Log, Places, Sls, SlsError
 from lab.environment import CONTROL_URL, INGRESS_IP, LOG_PROJECT, LOG_STORE
-from lab.kube import UNREACHABLE, BlockingKube, KubeError
+from lab.kube import MERGE, UNREACHABLE, BlockingKube, KubeError
 from lab.state import read_state
 
 ALB_STORE = "alb_ingress"
@@ -92,6 +93,54 @@ class Projects:
         return sorted(
             name.removesuffix(f":{store}") for name in self._stores if name.endswith(f":{store}")
         )
+
+
+class Pipelines:
+    """Log pipelines of the cluster, asked again when old. Each has in its status what the operator
+    says of it.
+    """
+
+    def __init__(self, kube: Any, projects: Projects) -> None:
+        self._kube, self._projects = kube, projects
+        self._asked, self._found = -FRESH, list[log_pipelines.Pipeline]()
+
+    def now(self) -> list[log_pipelines.Pipeline]:
+        """Those that collect. What was known stays while the API server does not answer."""
+        if time.monotonic() - self._asked >= FRESH:
+            with contextlib.suppress(KubeError):
+                self._found = list(self._read())
+            self._asked = time.monotonic()
+        return self._found
+
+    def _read(self) -> Iterator[log_pipelines.Pipeline]:
+        try:
+            documents = self._kube.get(log_pipelines.PATH)["items"]
+        except KubeError as error:
+            if error.status == 404:  # no such kind: nothing collects by it
+                return
+            raise
+        for document in documents:
+            wrong = log_pipelines.problem(document)
+            if not wrong:
+                pipeline = log_pipelines.compiled(document)
+                wrong = self._missing(pipeline)
+                if not wrong:
+                    yield pipeline
+            self._tell(document, wrong)
+
+    def _missing(self, pipeline: log_pipelines.Pipeline) -> str | None:
+        for store in pipeline.logstores:
+            if pipeline.project not in self._projects.now(store):
+                return f"logstore {store} does not exist in project {pipeline.project}"
+        return None
+
+    def _tell(self, document: Any, wrong: str | None) -> None:
+        said = {"success": wrong is None, "message": wrong or "success"}
+        status = document.get("status") or {}
+        if {key: status.get(key) for key in said} != said:
+            path = f"{log_pipelines.PATH}/{document['metadata']['name']}/status"
+            with contextlib.suppress(KubeError):
+                self._kube.request("PATCH", path, {"status": said}, MERGE)
 
 
 class Follower:
@@ -182,6 +231,19 @@ def parse(raw: list[bytes], ingresses: Any) -> dict[str, list[Log]]:
     return found
 
 
+def piped(
+    logs: Iterable[Log], pipelines: Iterable[log_pipelines.Pipeline]
+) -> Iterator[tuple[str, str, list[Log]]]:
+    """(project, logstore, logs) of what each pipeline keeps of the controller's requests."""
+    lines = [(moment, log_pipelines.controller_line(fields)) for moment, fields in logs]
+    for pipeline in pipelines:
+        kept = [
+            (moment, fields) for moment, line in lines if (fields := pipeline.run(line)) is not None
+        ]
+        for store in pipeline.logstores if kept else ():
+            yield pipeline.project, store, kept
+
+
 def turn_over(home: Path, path: Path) -> None:
     """Move the log aside and have the ingress controller open a new one."""
     parts = {part["name"]: part for part in read_state(home).get("components", [])}
@@ -192,6 +254,18 @@ def turn_over(home: Path, path: Path) -> None:
             os.kill(pid, signal.SIGUSR1)
 
 
+def put_if_there(sls: Sls, project: str, store: str, logs: list[Log]) -> None:
+    """Store what a pipeline kept; without its logstore it is lost, as there, and what other
+    logstores get is not held up.
+    """
+    try:
+        sls.put_logs(project, store, INGRESS_IP, logs)
+    except SlsError as error:
+        if error.code not in ("LogStoreNotExist", "ProjectNotExist"):
+            raise
+        log.warning("%d lines of %s/%s are lost: %s", len(logs), project, store, error)
+
+
 def ship(home: Path) -> None:
     """Follow and ship until killed."""
     follower, ingresses, sls = (
@@ -200,15 +274,20 @@ def ship(home: Path) -> None:
         Sls(home, region_of=Places().region_of),
     )
     projects = Projects()
+    kube = BlockingKube(cluster_pki(home).kubeconfig("log-shipper"), timeout=5)
+    pipelines = Pipelines(kube, projects)
     pause = EVERY
     readiness.ready()
     while True:
         lines = follower.lines(BATCH)
         if lines:
             try:
-                for store, logs in parse(lines, ingresses).items():
+                requests = parse(lines, ingresses)
+                for store, logs in requests.items():
                     for project in projects.now(store):
                         sls.put_logs(project, store, INGRESS_IP, logs)
+                for project, store, logs in piped(requests.get(LOG_STORE, ()), pipelines.now()):
+                    put_if_there(sls, project, store, logs)
                 follower.acknowledge()
                 pause = EVERY
             # the log service or the API server is away: nothing is lost, it is tried again
@@ -216,8 +295,10 @@ def ship(home: Path) -> None:
                 log.warning("%d lines wait: %s", len(lines), error)
                 follower.back(lines)
                 pause = min(pause * 2, 10.0)
-        elif follower.size() > TURN_OVER:
-            turn_over(home, follower.path)
+        else:
+            pipelines.now()  # a new one is told in its status what it lacks, load or not
+            if follower.size() > TURN_OVER:
+                turn_over(home, follower.path)
         if len(lines) < BATCH:
             time.sleep(pause)
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from lab.controlplane import ingress_admission, rbac
+from lab.controlplane import ingress_admission, log_pipelines, rbac
 from lab.controlplane.certificates import ADAPTER_SERVICE
 from lab.environment import INGRESS_IP
 from lab.kube import MERGE, Kube, KubeError
@@ -48,6 +48,7 @@ def objects() -> list[Object]:
         ),
         *(_ingress_class(name) for name in ("nginx", "alb")),
         *ingress_admission.objects(),
+        _pipelines(),
         (
             f"/apis/storage.k8s.io/v1/csidrivers/{OSS_DRIVER}",
             {
@@ -70,6 +71,12 @@ def objects() -> list[Object]:
             {"type": "ExternalName", "externalName": "localhost", "ports": [_port("https", 8443)]},
         ),
     ]
+
+
+def _pipelines() -> Object:
+    document = log_pipelines.definition()
+    name = document["metadata"]["name"]
+    return f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", document
 
 
 def _ingress_class(name: str) -> Object:

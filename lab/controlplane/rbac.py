@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from lab.controlplane import log_pipelines
+
 READ = ["get", "list", "watch"]
 ALL = [*READ, "create", "update", "patch", "delete"]
 
@@ -68,7 +70,14 @@ ROLES: dict[str, tuple[str, list[Rule]]] = {
             (["policy"], ["poddisruptionbudgets"], READ),
         ],
     ),
-    "lab:log-shipper": ("lab:log-shipper", [(["networking.k8s.io"], ["ingresses"], READ)]),
+    "lab:log-shipper": (
+        "lab:log-shipper",
+        [
+            (["networking.k8s.io"], ["ingresses"], READ),
+            ([log_pipelines.GROUP], [log_pipelines.PLURAL], READ),
+            ([log_pipelines.GROUP], [f"{log_pipelines.PLURAL}/status"], ["patch"]),
+        ],
+    ),
     "external-metrics-reader": (
         "system:serviceaccount:kube-system:horizontal-pod-autoscaler",
         [(["external.metrics.k8s.io"], ["*"], ["get", "list"])],
