@@ -106,6 +106,7 @@ server = ModelServer(
         model=stack.model,
         base_path=store.model.base_path,
         entry=stack.entry,
+        counts_requests=stack.autoscaler.outage_replicas is not None and stack.interruption.enabled,
         instance_types=stack.node_pool.instance_types,
         namespace=namespace,
         claim_name=volume.claim_name,

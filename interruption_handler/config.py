@@ -44,7 +44,11 @@ class MinReplicas:
     outage_replicas: int | None = None
     """Minimum while the HPA's metric is missing; None: unchanged."""
     outage_seconds: float = 0
-    """How long the metric must be missing before that, in seconds."""
+    """How long the metric must be missing, or be 0 while the pods serve, before that; seconds."""
+    target_qps: float = 0
+    """Requests per second that one pod is for."""
+    rest_port: int = 8501
+    """Port of the pods' metrics page."""
 
 
 @dataclass(frozen=True)

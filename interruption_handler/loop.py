@@ -19,7 +19,8 @@ from .informer import Informer
 from .kube import Api, ApiError, Object
 from .lease import REQUEST_SECONDS, Lease
 from .log import log_event
-from .snapshot import ClusterSnapshot, node_of, pod_of
+from .served_requests import ServedRequests, current_metric
+from .snapshot import ClusterSnapshot, Pod, node_of, pod_of
 
 TICK = 0.5
 """Longest wait for a change, in seconds."""
@@ -123,6 +124,7 @@ class Loop:
         )
         self._informers = [self._nodes, self._pods, self._deployments]
         self._hpas: Informer | None = None
+        self._served: ServedRequests | None = None
         if config.min_replicas is not None:
             self._hpas = self._single(
                 api,
@@ -130,6 +132,8 @@ class Loop:
                 config.hpa,
             )
             self._informers.append(self._hpas)
+            if config.min_replicas.outage_replicas:
+                self._served = ServedRequests(config.min_replicas)
 
     def _single(self, api: Api, path: str, name: str) -> Informer:
         query = {"fieldSelector": f"metadata.name={quote(name)}"}
@@ -143,6 +147,8 @@ class Loop:
             while not informer.synced.wait(TICK) and not self._stopped:
                 self._progress = self._clock()
         self._lease.start()
+        if self._served:
+            self._served.start(self._serving)
         with ThreadPoolExecutor(WORKERS) as pool:
             while not self._stopped:
                 self._changed.wait(TICK)
@@ -185,16 +191,24 @@ class Loop:
             and (lease is None or self._clock() - lease < SILENT)
         )
 
+    def _serving(self) -> list[Pod]:
+        pods = self._pods.objects() if self._lease.held else {}
+        return [pod for pod in pods.values() if pod.role == "serving"]
+
     def snapshot(self) -> ClusterSnapshot:
         """What the informers and the Lease hold now."""
         deployment = self._deployments.objects().get(self._config.deployment) or {}
         hpas = self._hpas.objects() if self._hpas else {}
+        hpa = hpas.get(self._config.hpa) or {}
         return ClusterSnapshot(
             nodes=self._nodes.objects(),
             pods=self._pods.objects(),
             # An absent object is not one that wants no pods.
             desired=int(deployment["spec"].get("replicas", 1)) if deployment else None,
-            hpa=hpas.get(self._config.hpa) or {},
+            hpa=hpa,
+            unseen_seconds=self._served.unseen_seconds(hpa, time.monotonic())
+            if self._served
+            else 0.0,
             notes=dict(self._lease.notes),
         )
 
@@ -263,10 +277,16 @@ class Loop:
 
 
 def _spec_and_conditions(raw: Object) -> dict[str, Any]:
-    """An object's spec and conditions; the rest of its status changes often and decides nothing."""
+    """An object's spec and conditions, and an HPA's metric; the rest of its status changes often
+    and decides nothing.
+    """
     status = raw.get("status") or {}
     conditions = [
         {key: condition.get(key) for key in ("type", "status", "reason", "lastTransitionTime")}
         for condition in status.get("conditions") or []
     ]
-    return {"spec": raw.get("spec") or {}, "conditions": conditions}
+    return {
+        "spec": raw.get("spec") or {},
+        "conditions": conditions,
+        "metric": current_metric(status),
+    }

@@ -1,8 +1,10 @@
-"""The HPA's minReplicas: by schedule, and raised while the HPA's metric is missing.
+"""The HPA's minReplicas: by schedule, and raised while the HPA's metric is missing or wrong.
 
 A schedule's minimum holds from the moment it fires until the next schedule fires. Without a metric
 the HPA removes no pods by itself; the minimum for that time covers load that rises meanwhile and
-that nobody measures.
+that nobody measures. A metric that reads 0 while the pods serve requests is an outage as well, and
+worse: the HPA would remove pods. The minimum is then what runs, so that none is removed, until the
+metric counts again or the pods, too, have nothing to do.
 """
 
 from __future__ import annotations
@@ -27,6 +29,9 @@ def decide(snapshot: ClusterSnapshot, config: Config, now: float) -> Iterator[Ac
     raised = settings.outage_replicas
     if raised and raised > minimum and metric_outage(snapshot.hpa, now) >= settings.outage_seconds:
         minimum, why = raised, "the metric is missing"
+    if raised and snapshot.unseen_seconds > settings.outage_seconds:
+        minimum = max(minimum, raised, snapshot.desired)
+        why = "the metric reads 0 while the pods serve requests"
     minimum = min(minimum, int(spec.get("maxReplicas") or minimum))
     if spec.get("minReplicas") != minimum:
         yield SetMinReplicas(minimum, why)

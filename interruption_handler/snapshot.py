@@ -85,6 +85,8 @@ class Pod:
     """Name of the handler that detached it once; empty when none did."""
     version: str = field(default="", compare=False)
     """Resource version. Two pods that differ in nothing else are equal."""
+    address: str = ""
+    """Its IP address; empty while it has none."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,9 @@ class ClusterSnapshot:
     desired: int | None
     """`spec.replicas` of the Deployment; None while the Deployment is not known."""
     hpa: Object = field(default_factory=dict)
-    """`spec` and `conditions` of the HPA; empty where the handler does not watch it."""
+    """`spec`, `conditions` and `metric` of the HPA; empty where the handler does not watch it."""
+    unseen_seconds: float = 0.0
+    """For how long the HPA's metric has read 0 while the pods served requests."""
     notes: Mapping[str, str] = field(default_factory=dict)
     """Annotations of the Lease: what the handler saved for later decisions."""
 
@@ -200,4 +204,5 @@ def pod_of(raw: Object, selector: Mapping[str, str]) -> Pod | None:
         owned=any(owner.get("controller") for owner in meta.get("ownerReferences") or ()),
         detached_by=detached_by,
         version=meta.get("resourceVersion", ""),
+        address=status.get("podIP") or "",
     )

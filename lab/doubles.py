@@ -90,11 +90,15 @@ DOUBLES = (
     ),
     Double(
         "access log and its shipping",
-        ("lab/controlplane/log_shipper.py", "lab/controlplane/log_lines.py", "lab/controlplane/sls.py"),
-        "loongcollector and ACK's ingress logstores",
-        "the names of ingress-nginx's and ALB's log fields as ACK documents them; the log service's own protobuf",
-        ("lab/tests/core/test_log_lines.py", "lab/tests/alicloud/test_logs.py"),
-        "fields that no query of ours reads are empty",
+        ("lab/controlplane/log_shipper.py", "lab/controlplane/log_lines.py", "lab/controlplane/log_pipelines.py",
+         "lab/controlplane/sls.py"),
+        "loongcollector with its operator, and ACK's ingress logstores",
+        "the names of ingress-nginx's and ALB's log fields as ACK documents them; the log service's own protobuf; for log pipelines a "
+        "table of documents and lines by the log service's reference and the collector's source "
+        "(`lab/tests/core/data/log_pipelines.yaml`)",
+        ("lab/tests/core/test_log_lines.py", "lab/tests/core/test_log_pipelines.py", "lab/tests/alicloud/test_logs.py"),
+        "fields that no query of ours reads are empty; of a pipeline's plugins the lab plays three and refuses the others by name; a "
+        "regular expression is Python's, there it is Boost's",
     ),
     Double(
         "metrics adapter",

@@ -174,7 +174,7 @@ class AutoscalerSettings(Group):
     )
     outage_replicas: int | None = setting(
         None,
-        "Minimum number of pods while the metric is missing and the load is unknown. The HPA removes no pod then; the interruption handler sets the minimum.",
+        "Minimum number of pods while the metric is missing and the load is unknown. The HPA removes no pod then; the interruption handler sets the minimum. While the metric reads 0 although the pods serve requests, the minimum is the running pods, if they are more.",
         ge=1,
         le=1000,
         expected="1 to 1000, at most maxReplicas",
@@ -183,7 +183,7 @@ class AutoscalerSettings(Group):
     )
     outage_seconds: int = setting(
         60,
-        "Seconds for which the metric must be missing before outageReplicas holds.",
+        "Seconds for which the metric must be missing, or read 0 while the pods serve requests, before outageReplicas holds. Keep it below scaleDownSeconds.",
         ge=0,
         le=3600,
         expected="0 to 3600 seconds",

@@ -78,6 +78,33 @@ class EntrySettings(Group):
         consequence="the network policy keeps the load balancer out",
         example="10.0.0.0/8",
     )
+    client_qps: int | None = setting(
+        None,
+        "Requests per second that one client address may send, on each pod of the ingress controller; five times as many at once. What is more is refused and counts as no load. With kind nginx. Unset: no limit.",
+        ge=1,
+        le=100000,
+        expected="1 to 100000, only with kind nginx",
+        consequence="one client takes all GPUs of the others",
+        example="50",
+    )
+    client_connections: int | None = setting(
+        None,
+        "Connections that one client address may hold at a time, on each pod of the ingress controller. With kind nginx. Unset: no limit.",
+        ge=1,
+        le=100000,
+        expected="1 to 100000, only with kind nginx",
+        consequence="one client holds all connections of the others",
+        example="100",
+    )
+    total_qps: int | None = setting(
+        None,
+        "Requests per second that the load balancer lets through to the endpoint, from all clients together. With kind alb. Unset: no limit.",
+        ge=1,
+        le=100000,
+        expected="1 to 100000, only with kind alb",
+        consequence="requests of strangers order nodes up to autoscaler.maxReplicas",
+        example="200",
+    )
     body_mib: int = setting(
         8,
         "Maximum size of a request body, in MiB.",
@@ -207,6 +234,9 @@ def _is_htpasswd(line: str) -> bool:
 ONLY_WITH = {
     "controllerNamespace": "nginx",
     "bodyMib": "nginx",
+    "clientQps": "nginx",
+    "clientConnections": "nginx",
+    "totalQps": "alb",
     "sourceCidrs": "alb",
 }
 """Settings that have an effect with one kind of entry only."""

@@ -41,8 +41,8 @@ LINE = (
     r'[^"]* "[^"]*" (\d+) \d+ "[^"]*" "[^"]*" (\d+) ([\d.]+) \[([^\]\s]*)\] '
     rf"({_LIST}) {_LIST} {_LIST} ({_LIST}) \S+.*"
 )
-"""ACK's `log-format-upstream`. It hangs on the quotes: nginx writes a quote inside a value as \\x22,
-so that no client can forge the rest of a line by its user name, its URL or its headers.
+"""ACK's `log-format-upstream`. It hangs on the quotes: nginx writes a quote inside a value as
+\\x22, so that no client can forge the rest of a line by its user name, its URL or its headers.
 """
 KEYS = (
     "status",

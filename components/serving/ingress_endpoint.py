@@ -20,6 +20,11 @@ OPEN = (
     "the endpoint is open: entry.auth is none, and everyone who can reach it can use the GPUs. "
     "Set entry.auth to basic, or keep it private."
 )
+UNLIMITED = (
+    "the endpoint is open and has no limit: requests of strangers order nodes up to autoscaler.maxReplicas. "
+    "Set {}, or entry.auth to basic."
+)
+"""With the settings that limit it."""
 PLAIN = "the endpoint speaks plain HTTP: entry.tls is none, and inputs and predictions can be read on the way."
 
 
@@ -59,6 +64,9 @@ class IngressEndpoint(Component):
         settings = args.settings
         if settings.auth == "none":
             pulumi.log.warn(OPEN, self)
+            if not (settings.client_qps or settings.total_qps):
+                limit = "entry.clientQps" if settings.kind == "nginx" else "entry.totalQps"
+                pulumi.log.warn(UNLIMITED.format(limit), self)
         if settings.tls == "none":
             pulumi.log.warn(PLAIN, self)
         ingress = self._ingress(args, self._certificate(args), self._users(args))
@@ -141,7 +149,10 @@ class IngressEndpoint(Component):
 
 def _alb_annotations(settings: EntrySettings) -> dict[str, Input[str]]:
     ports = '[{"HTTP":80}]' if settings.tls == "none" else '[{"HTTPS":443}]'
-    return {"alb.ingress.kubernetes.io/listen-ports": ports}
+    annotations: dict[str, Input[str]] = {"alb.ingress.kubernetes.io/listen-ports": ports}
+    if settings.total_qps is not None:
+        annotations["alb.ingress.kubernetes.io/traffic-limit-qps"] = str(settings.total_qps)
+    return annotations
 
 
 def _nginx_annotations(settings: EntrySettings, users: Input[str] | None) -> dict[str, Input[str]]:
@@ -159,6 +170,10 @@ def _nginx_annotations(settings: EntrySettings, users: Input[str] | None) -> dic
         # times as long as promised.
         f"{NGINX}/proxy-next-upstream-timeout": timeout,
     }
+    if settings.client_qps is not None:
+        annotations[f"{NGINX}/limit-rps"] = str(settings.client_qps)
+    if settings.client_connections is not None:
+        annotations[f"{NGINX}/limit-connections"] = str(settings.client_connections)
     if users is not None:
         annotations |= {
             f"{NGINX}/auth-type": "basic",

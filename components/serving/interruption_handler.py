@@ -200,7 +200,20 @@ class InterruptionHandler(Component):
         )
 
     def _network_policy(self, args: InterruptionHandlerArgs) -> None:
-        """Only the kubelet calls the handler, and the handler calls only the API server."""
+        """Only the kubelet calls the handler, and the handler calls only the API server and, for
+        what the pods serve, the model server's pods.
+        """
+        egress: list[kubernetes.networking.v1.NetworkPolicyEgressRuleArgsDict] = [
+            {"ports": [{"port": port, "protocol": "TCP"} for port in (443, 6443)]}
+        ]
+        if args.autoscaler.outage_replicas is not None:
+            selector = names.serving_labels(args.server.name, args.server.version)
+            egress.append(
+                {
+                    "to": [{"pod_selector": {"match_labels": selector}}],
+                    "ports": [{"port": names.REST_PORT, "protocol": "TCP"}],
+                }
+            )
         kubernetes.networking.v1.NetworkPolicy(
             self.child_name("network"),
             metadata={"namespace": args.namespace, "labels": self._labels},
@@ -208,7 +221,7 @@ class InterruptionHandler(Component):
                 "pod_selector": {"match_labels": self._labels},
                 "policy_types": ["Ingress", "Egress"],
                 "ingress": [],
-                "egress": [{"ports": [{"port": port, "protocol": "TCP"} for port in (443, 6443)]}],
+                "egress": egress,
             },
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -308,6 +321,8 @@ def _floors_config(autoscaler: AutoscalerSettings) -> dict[str, Any] | None:
         ],
         "outage_replicas": autoscaler.outage_replicas,
         "outage_seconds": autoscaler.outage_seconds,
+        "target_qps": autoscaler.target_qps,
+        "rest_port": names.REST_PORT,
     }
 
 

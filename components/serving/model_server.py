@@ -21,6 +21,11 @@ from settings.names import GRPC_PORT, REST_PORT
 from settings.server import ServerSettings
 
 CONFIG_FILE = "models.config"
+MONITORING_FILE = "monitoring.config"
+MONITORING = 'prometheus_config {\n  enable: true\n  path: "/monitoring/prometheus/metrics"\n}\n'
+"""TensorFlow Serving's monitoring_config_file: its metrics page, on the REST port. The ingress
+leads to /v1/models only.
+"""
 CONFIG_DIRECTORY = "/etc/tensorflow-serving"
 PROBE_SECONDS = 5
 """Period of the startup and the readiness probe."""
@@ -47,6 +52,10 @@ class ModelServerArgs:
     """
     entry: EntrySettings
     """Group `entry`: who may call the REST port, and the time limit of a call."""
+    counts_requests: bool
+    """Whether the pods have a metrics page, from which the interruption handler reads what they
+    serve.
+    """
     instance_types: Sequence[str]
     """Instance types of the nodes, for a warning when the image doesn't run well on them."""
     namespace: Input[str]
@@ -95,6 +104,7 @@ class ModelServer(Component):
 
     def _model_config(self, args: ModelServerArgs) -> kubernetes.core.v1.ConfigMap:
         """Named after its content: a changed config is a new object, and the pods roll to it."""
+        more = {MONITORING_FILE: MONITORING} if args.counts_requests else {}
         text = pulumi.Output.from_input(args.base_path).apply(
             lambda path: model_config(args.model, path)
         )
@@ -102,12 +112,14 @@ class ModelServer(Component):
             self.child_name("config"),
             metadata={
                 "name": text.apply(
-                    lambda known: f"{self._physical_name[:50]}-{names.digest(known)}"
+                    lambda known: (
+                        f"{self._physical_name[:50]}-{names.digest([known, more] if more else known)}"
+                    )
                 ),
                 "namespace": args.namespace,
                 "labels": self._labels(args),
             },
-            data={CONFIG_FILE: text},
+            data={CONFIG_FILE: text, **more},
             immutable=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -328,6 +340,11 @@ def _container(args: ModelServerArgs) -> v1.ContainerArgsDict:
             "--file_system_poll_wait_seconds=60",
             # TensorFlow Serving's own default ends a call after 30 s, whatever the route allows.
             f"--rest_api_timeout_in_ms={args.entry.timeout_seconds * 1000}",
+            *(
+                [f"--monitoring_config_file={CONFIG_DIRECTORY}/{MONITORING_FILE}"]
+                if args.counts_requests
+                else []
+            ),
         ],
         "ports": [
             {"name": "serving", "container_port": GRPC_PORT},

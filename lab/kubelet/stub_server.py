@@ -23,6 +23,7 @@ import httptools
 from lab.kubelet.process import Pause
 
 REST_PORT = 8501
+METRICS = "/monitoring/prometheus/metrics"
 LONGEST_QUEUE = 10.0
 """Seconds of work a server takes in before it answers 503."""
 DEFAULT_QPS = 14.3
@@ -35,6 +36,8 @@ class Model:
 
     name: str
     versions: tuple[str, ...]
+    monitored: bool = False
+    """Whether the server has its metrics page."""
 
 
 def wanted(environ: Mapping[str, str] = os.environ) -> bool:
@@ -66,7 +69,8 @@ def model_of(words: list[str], root: Path) -> Model:
     served = [version for version in there if not versions or version in versions]
     if not served:
         raise FileNotFoundError(f"{base[1]}: no servable version found")
-    return Model(name[1], tuple(served))
+    monitored = any(word.startswith("--monitoring_config_file=") for word in words)
+    return Model(name[1], tuple(served), monitored)
 
 
 class StubServer(Pause):
@@ -80,6 +84,7 @@ class StubServer(Pause):
         super().__init__()
         self.model, self.address, self.port, self.qps = model, address, port, qps
         self.busy_until = 0.0
+        self.answered = 0
         self.connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
         self._opening = asyncio.ensure_future(self._open(load_seconds))
@@ -164,12 +169,22 @@ class Connection(asyncio.Protocol):
             if delay is None:
                 self._answer(503, {"error": "the queue of this model is full"})
             else:
-                asyncio.get_running_loop().call_later(
-                    delay, self._answer, 200, {"predictions": [[0.5, 0.5]]}
-                )
+                asyncio.get_running_loop().call_later(delay, self._predicted)
+            return
+        if path == METRICS and self.server.model.monitored:
+            self._send(200, "text/plain", self._page().encode())
             return
         status, body = self._look(path)
         self._answer(status, body)
+
+    def _predicted(self) -> None:
+        self.server.answered += 1
+        self._answer(200, {"predictions": [[0.5, 0.5]]})
+
+    def _page(self) -> str:
+        """What a user of the metrics page counts requests by."""
+        labels = f'model_name="{self.server.model.name}",API="predict",entrypoint="REST"'
+        return f":tensorflow:serving:request_latency_count{{{labels}}} {self.server.answered}\n"
 
     def _model(self, path: str) -> list[str]:
         """The versions that a path asks for, [] for a model this server has not."""
@@ -195,9 +210,11 @@ class Connection(asyncio.Protocol):
         return 404, {"error": f"Malformed request or unknown model: {path}"}
 
     def _answer(self, status: int, body: Any) -> None:
+        self._send(status, "application/json", json.dumps(body).encode())
+
+    def _send(self, status: int, content_type: str, data: bytes) -> None:
         if self.transport.is_closing():
             return
-        data = json.dumps(body).encode()
         reason = {200: "OK", 404: "Not Found", 503: "Service Unavailable"}[status]
-        head = f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\nx-lab-stub: 1\r\nContent-Length: {len(data)}\r\n\r\n"
+        head = f"HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nx-lab-stub: 1\r\nContent-Length: {len(data)}\r\n\r\n"
         self.transport.write(head.encode() + data)

@@ -270,6 +270,16 @@ ITEMS = {
         ("tests/ops/test_wrong_invocations.py",),
         "at least 60, 0 tracebacks",
     ),
+    "S1": Item(
+        "requests that nobody was served order nothing; a metric of 0 while requests flow takes nothing away",
+        (
+            "tests/elastic/test_s1_unserved.py",
+            "tests/unit/test_counted_log.py",
+            "lab/tests/core/test_log_pipelines.py",
+        ),
+        "0 pods and 0 nodes moved by ten minutes of refused and of limited requests; accepted load beside them scales; 0 pods less in fifteen minutes of 0",
+        (SLOW,),
+    ),
     "L1": Item(
         "the lab installed alone into an empty environment runs a program of another project",
         ("lab/tests/distribution/test_installed_alone.py",),

@@ -21,20 +21,30 @@ class Labs:
         self._open = contextlib.ExitStack()
         self._peak: Live | None = None
 
-    def fresh(self, changes: dict[str, dict[str, Any]] | None = None, **delays: float) -> Rig:
-        """The stack as it is shipped, with these changes, in a lab of its own with these delays;
-        the lab before is taken down.
+    def fresh(
+        self,
+        changes: dict[str, dict[str, Any]] | None = None,
+        secrets: dict[str, str] | None = None,
+        **delays: float,
+    ) -> Rig:
+        """The stack as it is shipped, with these changes and secrets, in a lab of its own with
+        these delays; the lab before is taken down.
         """
-        rig = self._deploy(changes, delays)
+        rig = self._deploy(changes, delays, secrets)
         turn.wait()  # from here on seconds of the machine count
         return rig
 
-    def _deploy(self, changes: dict[str, dict[str, Any]] | None, delays: dict[str, float]) -> Rig:
+    def _deploy(
+        self,
+        changes: dict[str, dict[str, Any]] | None,
+        delays: dict[str, float],
+        secrets: dict[str, str] | None = None,
+    ) -> Rig:
         self.close()
         self._number += 1
         place = self._place / str(self._number)
         place.mkdir()
-        return self._open.enter_context(deployed(place, changes, delays))
+        return self._open.enter_context(deployed(place, changes, delays, secrets))
 
     def peak(self) -> Live:
         """Steady load that needs 20 pods, which serve, in the wanted mix, with nothing going on.

@@ -45,7 +45,10 @@ def settings(clock: int) -> dict[str, dict[str, Any]]:
 
 @contextlib.contextmanager
 def deployed(
-    place: pathlib.Path, changes: dict[str, dict[str, Any]] | None, delays: dict[str, float]
+    place: pathlib.Path,
+    changes: dict[str, dict[str, Any]] | None,
+    delays: dict[str, float],
+    secrets: dict[str, str] | None = None,
 ) -> Iterator[Rig]:
     """The stack in a lab of its own with stub pods and minutes of boot, or these delays; taken
     down at the end.
@@ -64,6 +67,8 @@ def deployed(
     assert started.returncode == 0, started.stdout + started.stderr
     try:
         lab.pulumi("stack", "init", STACK)
+        for key, value in (secrets or {}).items():
+            lab.pulumi("config", "set", "--stack", STACK, "--secret", key, value)
         lab.up()
         yield Rig(lab, kept() or place / "runs")
     finally:

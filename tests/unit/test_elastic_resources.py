@@ -310,3 +310,56 @@ def test_a_pool_that_loses_nothing_at_once_needs_no_room(pool: dict) -> None:
 @pytest.mark.parametrize("stack", ["dev", "staging"])
 def test_the_committed_stacks_have_room(stack: str) -> None:
     assert [text for text in run(stack).warnings if "nodePool.maxSize" in text] == []
+
+
+def test_an_open_entry_is_limited_by_its_controller_or_warned_of() -> None:
+    def annotations(recording: Recording) -> dict[str, str]:
+        return recording.named("entry-ingress").inputs["metadata"]["annotations"]
+
+    prefix = "nginx.ingress.kubernetes.io"
+    plain, limits = run(), {"entry": {"clientQps": 50, "clientConnections": 20}}
+    assert not any("limit" in name for name in annotations(plain))
+    assert any("has no limit" in text for text in plain.warnings)
+    nginx = run(changes=limits)
+    assert annotations(nginx)[f"{prefix}/limit-rps"] == "50"
+    assert annotations(nginx)[f"{prefix}/limit-connections"] == "20"
+    assert not any("has no limit" in text for text in nginx.warnings)
+    alb = run(changes={"entry": {"kind": "alb", "totalQps": 200}})
+    assert annotations(alb)["alb.ingress.kubernetes.io/traffic-limit-qps"] == "200"
+    assert not any("has no limit" in text for text in alb.warnings)
+
+
+@pytest.mark.parametrize(
+    ("entry", "field"),
+    [
+        ({"kind": "alb", "clientQps": 5}, "entry.clientQps"),
+        ({"kind": "alb", "clientConnections": 5}, "entry.clientConnections"),
+        ({"kind": "nginx", "totalQps": 5}, "entry.totalQps"),
+    ],
+)
+def test_a_limit_that_the_controller_does_not_know_is_refused(entry: dict, field: str) -> None:
+    with pytest.raises(Exception, match=f"{field}(.|\\n)*no effect"):
+        run(changes={"entry": entry})
+
+
+def test_where_an_outage_is_covered_the_handler_can_ask_the_pods_what_they_serve() -> None:
+    def arguments(recording: Recording) -> list[str]:
+        spec = recording.named("server-deployment").inputs["spec"]["template"]["spec"]
+        return [text for text in spec["containers"][0]["args"] if "monitoring" in text]
+
+    plain, covered = run(), run(changes={"autoscaler": {"outageReplicas": 2}})
+    assert arguments(plain) == [], "a stack without it keeps its pods as they are"
+    assert list(plain.named("server-config").inputs["data"]) == ["models.config"]
+    assert arguments(covered) == [
+        "--monitoring_config_file=/etc/tensorflow-serving/monitoring.config"
+    ]
+    data = covered.named("server-config").inputs["data"]
+    assert 'path: "/monitoring/prometheus/metrics"' in data["monitoring.config"]
+    pods = covered.named("server-network").inputs["spec"]["podSelector"]
+    egress = covered.named("interruption-network").inputs["spec"]["egress"]
+    assert egress[1] == {
+        "to": [{"podSelector": pods}],
+        "ports": [{"port": 8501, "protocol": "TCP"}],
+    }
+    config = Config.read(covered.named("interruption-code").inputs["data"]["settings.json"])
+    assert config.min_replicas is not None and config.min_replicas.target_qps == 10

@@ -9,7 +9,8 @@ from interruption_handler import min_replicas
 from interruption_handler.actions import SetMinReplicas
 from interruption_handler.config import MinReplicas, Schedule
 from interruption_handler.cron import Cron
-from tests.unit.cluster_objects import NOW, config, snapshot
+from interruption_handler.served_requests import ServedRequests, current_metric, predictions
+from tests.unit.cluster_objects import NOW, config, pod, snapshot
 
 SHANGHAI = "Asia/Shanghai"
 DAY = (
@@ -134,3 +135,115 @@ def test_a_day_that_never_comes_never_fires() -> None:
 def test_what_is_no_schedule_is_told(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         Cron.parse(text)
+
+
+OUTAGE = MinReplicas(base=1, outage_replicas=4, outage_seconds=60, target_qps=10)
+
+
+def page(count: int, probes: int = 0, api: str = "predict") -> str:
+    """A pod's metrics page, as TensorFlow Serving writes it."""
+    name = ":tensorflow:serving:request_latency"
+    return (
+        f"# TYPE {name} histogram\n"
+        f'{name}_bucket{{model_name="bert",API="{api}",entrypoint="REST",le="+Inf"}} {count}\n'
+        f'{name}_count{{model_name="bert",API="{api}",entrypoint="REST"}} {count}\n'
+        f'{name}_count{{model_name="bert",API="GetModelMetadata",entrypoint="REST"}} {probes}\n'
+    )
+
+
+class Pods:
+    """Pods that count what they serve; `rate` is each one's requests per second."""
+
+    def __init__(self, many: int, rate: float) -> None:
+        self.pods = [pod(f"p{n}", f"n{n}", address=f"10.0.0.{n}") for n in range(many)]
+        self.rate, self.counted, self.silent = rate, 0.0, False
+
+    def fetch(self, address: str, port: int) -> str:
+        assert port == 8501
+        if self.silent:
+            raise ConnectionRefusedError
+        return page(round(self.counted), probes=10**6)
+
+    def play(self, served: ServedRequests, seconds: int, state: dict, begin: float) -> list[float]:
+        """Seconds for which the metric was wrong, every ten seconds."""
+        told = []
+        for passed in range(0, seconds, 10):
+            self.counted += 10 * self.rate
+            served.sample(self.pods, begin + passed)
+            told.append(served.unseen_seconds(state, begin + passed))
+        return told
+
+
+def minimum_with(unseen: float, desired: int, state: dict) -> list[int]:
+    actions = min_replicas.decide(
+        snapshot([], [], desired, hpa=state, unseen_seconds=unseen),
+        config(min_replicas=OUTAGE),
+        NOW,
+    )
+    return [action.replicas for action in actions if isinstance(action, SetMinReplicas)]
+
+
+def test_a_metric_of_zero_while_the_pods_serve_takes_no_pod_away() -> None:
+    assert minimum_with(60, 9, hpa(1)) == [], "a moment is no outage"
+    assert minimum_with(61, 9, hpa(1)) == [9]
+    assert minimum_with(900, 9, hpa(9)) == [], "and stays for as long as it lasts"
+    assert minimum_with(61, 2, hpa(1)) == [4], "at least outageReplicas"
+    assert minimum_with(61, 12, hpa(1)) == [10], "at most the maximum"
+    assert minimum_with(0, 9, hpa(9)) == [1], "and goes when the two agree again"
+
+
+def test_zero_at_the_peak_for_a_quarter_of_an_hour_is_an_outage_and_an_end_of_the_load_is_none() -> (
+    None
+):
+    zero, counted = {"metric": "0"}, {"metric": "9500m"}
+    pods = Pods(20, rate=9.5)
+    served = ServedRequests(OUTAGE, pods.fetch)
+    assert set(pods.play(served, 300, counted, 0.0)) == {0.0}
+    told = pods.play(served, 900, zero, 300.0)
+    assert told == [float(passed) for passed in range(0, 900, 10)]
+    pods.rate = 0.0  # the load ends while the metric is still wrong
+    assert set(pods.play(served, 60, zero, 1200.0)) == {0.0}
+
+
+@pytest.mark.parametrize(
+    ("many", "rate", "metric"),
+    [(20, 9.5, "1"), (20, 9.5, None), (1, 0.9, "0"), (20, 0.0, "0"), (0, 0.0, "0")],
+    ids=["metric counts", "metric missing", "less than a pod is for", "no load", "no pod"],
+)
+def test_what_is_no_outage_of_this_kind(many: int, rate: float, metric: str | None) -> None:
+    pods = Pods(many, rate)
+    served = ServedRequests(OUTAGE, pods.fetch)
+    assert set(pods.play(served, 300, {"metric": metric}, 0.0)) == {0.0}
+
+
+def test_pods_that_do_not_answer_say_nothing() -> None:
+    pods = Pods(3, rate=20)
+    served = ServedRequests(OUTAGE, pods.fetch)
+    assert pods.play(served, 60, {"metric": "0"}, 0.0)[-1] > 0
+    pods.silent = True
+    assert pods.play(served, 120, {"metric": "0"}, 60.0)[-1] == 0.0, "an old sample is not kept"
+
+
+def test_of_many_pods_some_stand_for_all() -> None:
+    pods = Pods(200, rate=5)
+    served = ServedRequests(OUTAGE, pods.fetch)
+    pods.play(served, 20, {"metric": "0"}, 0.0)
+    assert served.qps(10.0) == pytest.approx(1000)
+
+
+def test_probes_are_no_load_whatever_the_case_of_the_api() -> None:
+    assert predictions(page(7, probes=100)) == predictions(page(7, api="Predict")) == 7
+
+
+@pytest.mark.parametrize(
+    ("status", "quantity"),
+    [
+        ({"currentMetrics": [{"type": "External", "external": {"current": {"averageValue": "0"}}}]}, "0"),
+        ({"currentMetrics": [{"type": "External", "external": {"current": {"value": "25k"}}}]}, "25k"),
+        ({"currentMetrics": [{"type": ""}]}, None),
+        ({"currentMetrics": None}, None),
+        ({}, None),
+    ],
+)  # fmt: skip
+def test_the_hpas_status_shows_its_metric(status: dict, quantity: str | None) -> None:
+    assert current_metric(status) == quantity

@@ -65,6 +65,22 @@ async def test_it_answers_for_the_model_and_version_that_are_there(server: StubS
         assert (await ask(server, path))[0] == 404
 
 
+@pytest.mark.parametrize("monitored", [True, False])
+async def test_its_metrics_page_counts_predictions_where_the_server_has_one(
+    monitored: bool,
+) -> None:
+    server = StubServer(Model("chn", ("7",), monitored), "127.0.0.1", 0.05, 20.0, free_port())
+    await ask(server, "/v1/models/chn")
+    for _ in range(2):
+        await ask(server, "/v1/models/chn:predict", {"instances": [1]})
+    url = f"http://127.0.0.1:{server.port}/monitoring/prometheus/metrics"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        status, text = answer.status, await answer.text()
+    server.kill()
+    counted = ':tensorflow:serving:request_latency_count{model_name="chn",API="predict",entrypoint="REST"} 2\n'
+    assert (status, text) == (200, counted) if monitored else status == 404
+
+
 async def test_requests_wait_for_each_other_at_the_pace_of_one_gpu(server: StubServer) -> None:
     await ask(server, "/v1/models/chn")
     started = time.monotonic()
@@ -106,6 +122,11 @@ async def test_before_the_model_is_loaded_nobody_listens() -> None:
 
 def test_the_model_and_its_versions_come_from_the_mounted_files(tmp_path: Path) -> None:
     assert model_of(ARGS, container(tmp_path)) == Model("chn", ("7",))
+
+
+def test_the_metrics_page_is_there_when_the_command_line_asks_for_it(tmp_path: Path) -> None:
+    asked = [*ARGS, "--monitoring_config_file=/config/monitoring.config"]
+    assert model_of(asked, container(tmp_path)) == Model("chn", ("7",), monitored=True)
 
 
 def test_a_version_that_is_not_there_is_not_served(tmp_path: Path) -> None:
