@@ -192,7 +192,9 @@ def _acks_log(autoscaler: AutoscalerSettings, ingress_kind: str) -> str:
     return autoscaler.log_store or LOGSTORES[ingress_kind]
 
 
-def _field(key: str) -> dict[str, Any]:
+def _field(key: str) -> alicloud.log.StoreIndexFieldSearchArgs:
     kind = _NUMBERS.get(key, "text")
-    field: dict[str, Any] = {"name": key, "type": kind, "enable_analytics": True}
-    return field if kind != "text" else {**field, "token": _TOKENS}
+    token = _TOKENS if kind == "text" else None
+    return alicloud.log.StoreIndexFieldSearchArgs(
+        name=key, type=kind, enable_analytics=True, token=token
+    )

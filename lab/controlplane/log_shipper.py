@@ -100,7 +100,7 @@ class Pipelines:
     says of it.
     """
 
-    def __init__(self, kube: Any, projects: Projects) -> None:
+    def __init__(self, kube: Any, projects: Any) -> None:
         self._kube, self._projects = kube, projects
         self._asked, self._found = -FRESH, list[log_pipelines.Pipeline]()
 
