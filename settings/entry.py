@@ -246,7 +246,8 @@ ONLY_WITH = {
 def _settings_have_an_effect(entry: EntrySettings) -> Iterator[Problem]:
     for name, field in EntrySettings.model_fields.items():
         kind = ONLY_WITH.get(field.alias or name)
-        if kind and kind != entry.kind and name in entry.model_fields_set:
+        given = name in entry.model_fields_set and getattr(entry, name) is not None
+        if kind and kind != entry.kind and given:
             yield Problem(
                 f"entry.{field.alias}",
                 getattr(entry, name),

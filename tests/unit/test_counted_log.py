@@ -139,8 +139,7 @@ def test_without_it_acks_log_is_counted_and_logins_that_buy_nodes_are_warned_of(
     plain = run()
     assert labels(plain)["sls.logstore"] == "nginx-ingress"
     assert not plain.of("log/store:Store") and COUNTS_REFUSED not in plain.warnings
-    users = {"elastic-inference:htpasswd": "user:$2y$05$x"}
-    secret = tuple(users)
+    users, secret = {"htpasswd": "user:$2y$05$x"}, ("htpasswd",)
     with_users = {"entry": {"auth": "basic"}, **users}
     assert COUNTS_REFUSED in " ".join(run(changes=with_users, secret=secret).warnings)
     assert COUNTS_REFUSED not in run(changes={**with_users, **SERVED}, secret=secret).warnings

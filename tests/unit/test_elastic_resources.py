@@ -240,6 +240,8 @@ def test_the_minimum_belongs_to_the_handler_only_where_it_moves() -> None:
         "schedules": [{"schedule": "0 8 * * *", "time_zone": "Asia/Shanghai", "min_replicas": 3}],
         "outage_replicas": None,
         "outage_seconds": 60,
+        "rest_port": 8501,
+        "target_qps": 10,
     }
     assert (
         run().named("autoscaler-hpa").ignore_changes == () and told(run())["min_replicas"] is None

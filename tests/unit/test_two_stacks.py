@@ -38,7 +38,7 @@ def _pair() -> tuple[Recording, Recording]:
         "headroom": {"nodes": 1},
         "namespace": "inference-staging",
         "nodeScaler": {"mode": "shared", "scaleDownDelay": None},
-        "entry": {"kind": "nginx"},
+        "entry": {"kind": "nginx", "totalQps": None},
     }
     return first, run("staging", second)
 
