@@ -134,7 +134,8 @@ def read_policy(bucket: str, prefix: str) -> dict[str, object]:
                 "Effect": "Allow",
                 "Action": ["oss:ListObjects"],
                 "Resource": [f"acs:oss:*:*:{bucket}"],
-                "Condition": {"StringLike": {"oss:Prefix": [prefix, f"{prefix}/*"]}},
+                # With the slash: without it `models` would list `models-of-others/`, too.
+                "Condition": {"StringLike": {"oss:Prefix": [f"{prefix}/*"]}},
             },
         ],
     }

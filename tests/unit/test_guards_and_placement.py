@@ -51,7 +51,7 @@ def test_the_role_reads_one_prefix_of_one_bucket_and_nothing_more(either: Record
             "Effect": "Allow",
             "Action": ["oss:ListObjects"],
             "Resource": [f"acs:oss:*:*:{bucket}"],
-            "Condition": {"StringLike": {"oss:Prefix": ["models", "models/*"]}},
+            "Condition": {"StringLike": {"oss:Prefix": ["models/*"]}},
         },
     ]
     attachment = either.one("RolePolicyAttachment").inputs
