@@ -30,7 +30,7 @@ def decide(snapshot: ClusterSnapshot, config: Config, now: float) -> Iterator[Ac
     if raised and raised > minimum and metric_outage(snapshot.hpa, now) >= settings.outage_seconds:
         minimum, why = raised, "the metric is missing"
     if raised and snapshot.unseen_seconds > settings.outage_seconds:
-        minimum = max(minimum, raised, snapshot.desired)
+        minimum = max(minimum, raised, snapshot.desired or 0)
         why = "the metric reads 0 while the pods serve requests"
     minimum = min(minimum, int(spec.get("maxReplicas") or minimum))
     if spec.get("minReplicas") != minimum:

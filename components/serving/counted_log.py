@@ -69,6 +69,8 @@ class ServedRequestsLogArgs:
     """Ingress route whose requests count."""
     controller_namespace: str
     """Namespace of the ingress controller."""
+    protect: bool
+    """Whether the logstore is protected: without it the HPA has no metric."""
 
 
 class ServedRequestsLog(Component):
@@ -92,7 +94,7 @@ class ServedRequestsLog(Component):
             shard_count=2,
             auto_split=True,
             max_split_shard_count=16,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect or None),
         )
         index = alicloud.log.StoreIndex(
             self.child_name("index"),
@@ -122,9 +124,10 @@ class ServedRequestsLog(Component):
                 delete_before_replace=True,
             ),
         )
-        self.log_store = pulumi.Output.all(index.logstore, pipeline.metadata).apply(
-            lambda known: known[0]
-        )
+        self.log_store = pulumi.Output.all(
+            index.logstore,
+            pipeline.metadata,  # type: ignore[attr-defined]  # every object has it; the SDK declares it for kinds it knows
+        ).apply(lambda known: known[0])
         self.register_outputs({"log_store": self.log_store})
 
 
@@ -178,6 +181,7 @@ def counted_log(
             project=cluster.log_project,
             route=settings.route,
             controller_namespace=settings.entry.controller_namespace,
+            protect=settings.model_store.protect,
         )
         return ServedRequestsLog("served", args, k8s_opts).log_store
     if settings.entry.kind == "nginx" and settings.entry.auth != "none":

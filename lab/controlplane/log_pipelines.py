@@ -119,7 +119,7 @@ def _problems(document: Mapping[str, Any]) -> Iterator[str]:
 def _plugin_problems(
     place: str, plugin: Mapping[str, Any], known: Mapping[str, set[str]]
 ) -> Iterator[str]:
-    kind = plugin.get("Type")
+    kind = str(plugin.get("Type") or "")
     if kind not in known:
         yield f"{place}.Type {kind!r}: no such plugin, or none that the lab plays ({', '.join(known)})"
         return

@@ -237,7 +237,7 @@ def piped(
     """(project, logstore, logs) of what each pipeline keeps of the controller's requests."""
     lines = [(moment, log_pipelines.controller_line(fields)) for moment, fields in logs]
     for pipeline in pipelines:
-        kept = [
+        kept: list[Log] = [
             (moment, fields) for moment, line in lines if (fields := pipeline.run(line)) is not None
         ]
         for store in pipeline.logstores if kept else ():

@@ -26,7 +26,14 @@ def compare(state: dict[str, Any], inputs: dict[str, Any], ignored: list[str]) -
         if name not in ignored and (state.get(name) or "") != (inputs.get(name) or "")
     ]
     for name in replaces:
-        details[name] = PropertyDiff(PropertyDiffKind.UPDATE_REPLACE, False)
+        kind = (
+            PropertyDiffKind.UPDATE_REPLACE
+            if state.get(name) and inputs.get(name)
+            else PropertyDiffKind.DELETE_REPLACE
+            if state.get(name)
+            else PropertyDiffKind.ADD_REPLACE
+        )
+        details[name] = PropertyDiff(kind, False)
     if is_unknown(inputs.get("digest")):
         details["digest"] = PropertyDiff(PropertyDiffKind.UPDATE, False)
     elif replaces:

@@ -50,6 +50,7 @@ class ModelProvider(pulumi_provider.Provider):
         self._settled = True
         self._cancelled = threading.Event()
         self._cancel_wakes: set[asyncio.Event] = set()
+        self._deployed: dict[str, dict[str, Any]] = {}
 
     async def get_schema(self, request):  # noqa: ARG002 - the SDK's signature
         """The provider's schema, from which SDKs are generated."""
@@ -85,6 +86,14 @@ class ModelProvider(pulumi_provider.Provider):
         """All faults of the model's inputs, and what the directory contains."""
         _only_model(request.type)
         news, olds = plain_map(request.new_inputs), plain_map(request.old_inputs)
+        # A replacement is checked a second time, then without the old inputs (Pulumi takes defaults
+        # anew): what is deployed under this URN is remembered from the first time, since the new
+        # content must not go where the old one lies.
+        olds = (
+            self._deployed.setdefault(request.urn, olds)
+            if olds
+            else self._deployed.get(request.urn, {})
+        )
         reporter = Reporter(self._log, request.urn)
         reporter.begin("reading the model", 0, 0)
         result = await self._run(

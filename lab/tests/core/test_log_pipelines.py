@@ -30,8 +30,9 @@ def document(changes: dict[str, Any] | None = None) -> dict[str, Any]:
     """The table's pipeline with changes by dotted path; None removes."""
     made = copy.deepcopy(TABLE["base"])
     for path, value in (changes or {}).items():
-        *way, last = [int(step) if step.isdigit() else step for step in path.split(".")]
-        place = made
+        steps: list[Any] = [int(step) if step.isdigit() else step for step in path.split(".")]
+        *way, last = steps
+        place: Any = made
         for step in way:
             place = place[step]
         if value is None:

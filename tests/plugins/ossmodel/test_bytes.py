@@ -124,7 +124,7 @@ def made(cloud: Cloud, bucket: oss2.Bucket, tmp_path: Path) -> Model:
     return Model(cloud, bucket, savedmodels.make(tmp_path))
 
 
-def content(bucket: oss2.Bucket, below: str) -> dict[str, bytes]:
+def content(bucket: oss2.Bucket, below: str) -> dict[str, Any]:
     """Objects below a prefix."""
     return {key: bucket.get_object(key).read() for key in keys(bucket) if key.startswith(below)}
 

@@ -143,7 +143,7 @@ def test_up_no_op_change_and_destroy(stack: Stack, bucket: oss2.Bucket, cloud: C
     digest = stack.outputs()["digest"]
     (stack.directory / "1623831335/saved_model.pb").write_bytes(savedmodels.GRAPH * 2)
     shown = stack.run("preview", "--diff")
-    assert "variant" in shown and "sha256-" in shown
+    assert "variant" in shown and "sha256-" in shown, shown
     assert "1 replaced" in stack.up()
     assert stack.outputs()["digest"] != digest
     path = stack.outputs()["path"]
