@@ -89,11 +89,10 @@ class ModelProvider(pulumi_provider.Provider):
         # A replacement is checked a second time, then without the old inputs (Pulumi takes defaults
         # anew): what is deployed under this URN is remembered from the first time, since the new
         # content must not go where the old one lies.
-        olds = (
-            self._deployed.setdefault(request.urn, olds)
-            if olds
-            else self._deployed.get(request.urn, {})
-        )
+        if olds:
+            self._deployed[request.urn] = olds
+        else:
+            olds = self._deployed.get(request.urn, {})
         reporter = Reporter(self._log, request.urn)
         reporter.begin("reading the model", 0, 0)
         result = await self._run(
