@@ -280,6 +280,50 @@ ITEMS = {
         "0 pods and 0 nodes moved by ten minutes of refused and of limited requests; accepted load beside them scales; 0 pods less in fifteen minutes of 0",
         (SLOW,),
     ),
+    "S2": Item(
+        "one deployment path: the account before anything else, what is pending settled, a plain update by hand refused",
+        (
+            "tests/ops/test_workflows.py",
+            "tests/ops/test_account.py",
+            "tests/ops/test_ci_roles.py",
+            "tests/ops/test_recover.py",
+            "tests/unit/test_by_hand.py",
+            "tests/e2e/test_interrupted.py",
+        ),
+        "no workflow runs pulumi up, destroy or refresh; nothing doubled after a killed run",
+    ),
+    "S3": Item(
+        "the handler: silent watch, lost Lease, slow writes, wrong notices, what it leaves behind",
+        (
+            "tests/unit/test_handler_watch.py",
+            "tests/unit/test_handler_lease.py",
+            "tests/unit/test_handler_actions.py",
+            "tests/unit/test_handler_alarms.py",
+            "tests/unit/test_handler_leftovers.py",
+        ),
+        "notice <= 90 s, 0 writes after the Lease, new notices <= 5 s in a drain of 500, <= 128 MiB at 1,000 nodes, ranks <= 50 ms at 1,000 pods",
+    ),
+    "S4": Item(
+        "the model's bytes: other content is another place, nothing of others is touched",
+        ("tests/plugins/ossmodel/test_bytes.py", "tests/plugins/ossmodel/test_real_cli.py"),
+        "0 foreign objects touched",
+    ),
+    "S5": Item(
+        "the pull request's comment and the policies",
+        ("tests/ops/test_hostile_previews.py", "tests/ops/test_policies.py"),
+        "40 hostile previews: no mention, link or image outside code; each bypass closed",
+    ),
+    "S6": Item(
+        "teardown, settings, drift",
+        (
+            "tests/ops/test_teardown_pools.py",
+            "tests/ops/test_teardown_run.py",
+            "tests/ops/test_teardown_uploads.py",
+            "tests/unit/test_right_settings.py",
+            "tests/ops/test_settings_in_previews.py",
+            "tests/ops/test_drift.py",
+        ),
+    ),
     "L1": Item(
         "the lab installed alone into an empty environment runs a program of another project",
         ("lab/tests/distribution/test_installed_alone.py",),
