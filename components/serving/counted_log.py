@@ -69,8 +69,6 @@ class ServedRequestsLogArgs:
     """Ingress route whose requests count."""
     controller_namespace: str
     """Namespace of the ingress controller."""
-    protect: bool
-    """Whether the logstore is protected: without it the HPA has no metric."""
 
 
 class ServedRequestsLog(Component):
@@ -94,7 +92,7 @@ class ServedRequestsLog(Component):
             shard_count=2,
             auto_split=True,
             max_split_shard_count=16,
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect or None),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         index = alicloud.log.StoreIndex(
             self.child_name("index"),
@@ -181,7 +179,6 @@ def counted_log(
             project=cluster.log_project,
             route=settings.route,
             controller_namespace=settings.entry.controller_namespace,
-            protect=settings.model_store.protect,
         )
         return ServedRequestsLog("served", args, k8s_opts).log_store
     if settings.entry.kind == "nginx" and settings.entry.auth != "none":

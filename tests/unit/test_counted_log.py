@@ -121,12 +121,6 @@ def test_no_client_forges_a_served_request_by_what_it_sends(
     assert compiled(pipeline_of(served)).run(line) is None
 
 
-def test_where_the_model_is_protected_so_is_the_log_without_which_nothing_scales() -> None:
-    guarded = {**SERVED, "modelStore": {"protect": True, "forceDestroy": False}}
-    assert run(changes=guarded).named("served-store").protect is True
-    assert run(changes=SERVED).named("served-store").protect is False
-
-
 def test_two_stacks_of_one_cluster_have_logs_of_their_own() -> None:
     names = {
         run(stack, {**SERVED, "cluster": {"id": "c" * 33}}).named("served-store").inputs["logstoreName"]
