@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.harness import STACK, Lab
 
-MISSING = "registry.example.com/nobody/serving:1.15.0"
+MISSING = "registry.example.com/nobody/tensorflow-serving:1.15.0"
 
 
 @pytest.fixture
