@@ -12,7 +12,6 @@ import argparse
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
 
 from ops.check import require_good
 from ops.engine.cli import OVERWRITE_FOREIGN_FIELDS, CommandFailed, Stack, require_stack
@@ -23,9 +22,6 @@ UNASKED = ("--yes", "--suppress-outputs", "--suppress-progress")
 """Options of the CLI where nobody sits before it: a log gets the changes, and neither the stack's
 outputs nor a dot a second.
 """
-
-if TYPE_CHECKING:  # imported in main(), so that an interrupt while they load ends in one line, too
-    from ops.engine.cli import Stack
 
 
 def main() -> int:
@@ -72,11 +68,11 @@ def deploy(name: str, refresh: bool, *, yes: bool = False, policies: bool = Fals
     stack = Stack(name)
     if not stack.in_lab:
         require_stack(stack)
-    if not (stack.in_lab or yes or sys.stdin.isatty()):
-        raise SystemExit(
-            f"error: stack {name}: no terminal to confirm the changes on. Nothing was changed.\n"
-            f"  remedy: make up STACK={name} YES=1 shows the changes and makes them without a question"
-        )
+        if not (yes or sys.stdin.isatty()):
+            raise SystemExit(
+                f"error: stack {name}: no terminal to confirm the changes on. Nothing was changed.\n"
+                f"  remedy: make up STACK={name} YES=1 shows the changes and makes them without a question"
+            )
     started = time.monotonic()
     try:
         words = [*(["--refresh"] if refresh else []), *(policy_pack() if policies else [])]

@@ -21,7 +21,6 @@ from pulumi import Input
 from components.component import Component
 from components.compute.prerequisites import ClusterContext
 from settings import Settings
-from settings.autoscaler import AutoscalerSettings
 
 LOGSTORES = {"nginx": "nginx-ingress", "alb": "alb_ingress"}
 """ACK's logstore by ingress controller."""
@@ -183,11 +182,7 @@ def counted_log(
         return ServedRequestsLog("served", args, k8s_opts).log_store
     if settings.entry.kind == "nginx" and settings.entry.auth != "none":
         pulumi.log.warn(COUNTS_REFUSED)
-    return _acks_log(autoscaler, settings.entry.kind)
-
-
-def _acks_log(autoscaler: AutoscalerSettings, ingress_kind: str) -> str:
-    return autoscaler.log_store or LOGSTORES[ingress_kind]
+    return autoscaler.log_store or LOGSTORES[settings.entry.kind]
 
 
 def _field(key: str) -> alicloud.log.StoreIndexFieldSearchArgs:

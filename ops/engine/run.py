@@ -12,7 +12,7 @@ import time
 from ops.engine.account import require_account
 from ops.engine.cli import CommandFailed, Stack
 from ops.engine.duplicate_node_pools import DuplicateCheck
-from ops.engine.kubeconfig import renew_in
+from ops.engine.kubeconfig import is_temporary, renew_in
 from ops.engine.orphaned_creates import adopt_orphans
 from ops.engine.pending_operations import settle_interrupted_run
 from ops.engine.remediation import explanation
@@ -30,7 +30,7 @@ def run_operation(stack: Stack, operation: str, *arguments: str) -> None:
     if refreshes or not stack.in_lab:
         require_account(stack)
     settle_interrupted_run(stack)
-    if refreshes:
+    if refreshes and is_temporary(stack):
         state = stack.export_state()
         if renew_in(stack, state):
             stack.import_state(state)
