@@ -98,6 +98,19 @@ class Server:
         return copy.deepcopy(self.lease)
 
 
+def run_until(reached: threading.Event, led: loop.Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs a loop, whose informers have nothing to read, until `reached` is set; then it ends."""
+    for informer in led._informers:
+        informer.synced.set()
+        monkeypatch.setattr(informer, "start", lambda: None)
+    running = threading.Thread(target=led.run, daemon=True)
+    running.start()
+    assert reached.wait(1500)
+    led.stop()
+    running.join(1500)
+    assert not running.is_alive()
+
+
 def executor(server: Server) -> Executor:
     """An executor on that server."""
     return Executor(server, config(), lambda key, value: None)  # type: ignore[arg-type]  # a stand-in for the API server

@@ -12,7 +12,7 @@ from interruption_handler.actions import Action, Cordon, Evict
 from interruption_handler.kube import ApiError, LeaseLostError
 from interruption_handler.lease import DURATION, RENEW_DEADLINE
 from tests.unit.cluster_objects import config, node, pod
-from tests.unit.test_handler_actions import Server
+from tests.unit.test_handler_actions import Server, run_until
 
 
 class Clock:
@@ -275,9 +275,6 @@ def test_an_informer_that_has_heard_nothing_for_two_minutes_is_not_ready_but_ali
 def test_a_round_that_fails_is_followed_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     server, second = Server(), threading.Event()
     led = loop.Loop(server, config(), "first")  # type: ignore[arg-type]  # a stand-in for the API server
-    for informer in led._informers:
-        informer.synced.set()
-        monkeypatch.setattr(informer, "start", lambda: None)
     rounds = itertools.count()
 
     def broken(_: Any) -> None:
@@ -286,9 +283,4 @@ def test_a_round_that_fails_is_followed_by_the_next(monkeypatch: pytest.MonkeyPa
         raise RuntimeError("bug")
 
     monkeypatch.setattr(led, "_round", broken)
-    running = threading.Thread(target=led.run, daemon=True)
-    running.start()
-    assert second.wait(1500)
-    led.stop()
-    running.join(1500)
-    assert not running.is_alive()
+    run_until(second, led, monkeypatch)

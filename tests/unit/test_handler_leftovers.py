@@ -10,7 +10,7 @@ from interruption_handler.config import CapacityMix
 from interruption_handler.kube import ApiError
 from interruption_handler.loop import Loop
 from tests.unit.cluster_objects import NOW, config, detached, node, pod, snapshot, steps
-from tests.unit.test_handler_actions import Server
+from tests.unit.test_handler_actions import Server, run_until
 
 MIX = CapacityMix(base=0, percent=30, points=4, after_seconds=300, max_nodes=40)
 
@@ -116,17 +116,9 @@ def test_the_leader_undoes_what_it_did_only_when_the_handler_itself_is_removed(
     server = Ending(deployment)
     led = Loop(server, config(), "first")  # type: ignore[arg-type]  # a stand-in for the API server
     led._nodes._objects = {"n1": cordoned("n1", "mix")}
-    for informer in led._informers:
-        informer.synced.set()
-        monkeypatch.setattr(informer, "start", lambda: None)
     leading = threading.Event()
     monkeypatch.setattr(loop, "decide", lambda *_: leading.set() or [])
-    running = threading.Thread(target=led.run, daemon=True)
-    running.start()
-    assert leading.wait(1500)
-    led.stop()
-    running.join(1500)
-    assert not running.is_alive()
+    run_until(leading, led, monkeypatch)
     changes = [call for call in server.calls if call[1] == "/api/v1/nodes/n1"]
     assert [body["spec"] for _, _, body in changes] == ([{"unschedulable": None}] if undone else [])
     assert server.lease is not None and server.lease["spec"]["holderIdentity"] == ""
