@@ -47,14 +47,13 @@ def statements(document: Any) -> list[Statement]:
             raise UnreadableDocumentError(
                 "the policy document is not JSON in which every key stands once"
             ) from None
-    found = [
+    return [
         _lower(statement)
         for key, value in mapping(document).items()
         if key.lower() == "statement"
         for statement in listed(value)
         if isinstance(statement, Mapping)
     ]
-    return found
 
 
 def allows(statement: Statement) -> bool:

@@ -122,7 +122,7 @@ class Remote:
         return Manifest.decode(body, f"oss://{self.layout.bucket}/{key}")
 
     def put_manifest(self, manifest: Manifest) -> None:
-        """Write the manifest; the last step of every upload."""
+        """Write the manifest; the first and the last step of every upload."""
         headers = {"Content-Type": "application/json"}
         self.bucket.put_object(
             self.layout.manifest_key, manifest.encode(self.layout.path), headers=headers
