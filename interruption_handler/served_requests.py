@@ -20,6 +20,11 @@ from .snapshot import Object, Pod
 
 PATH = "/monitoring/prometheus/metrics"
 COUNTER = re.compile(r'^:tensorflow:serving:request_latency_count\{.*\bAPI="([^"]*)".*\} (\S+)$')
+RUNS = re.compile(r"^:tensorflow:core:direct_session_runs\{\} (\S+)$")
+"""Runs of the graph, which TensorFlow itself counts in every release since 1.x: one for each
+prediction (fewer with batching), none for a probe. The page of TensorFlow Serving 1.15, the
+tutorial's, has no request_latency.
+"""
 PREDICTIONS = ("predict", "classify", "regress", "multiinference")
 """APIs whose requests are load; the probes ask for status and metadata."""
 EVERY = 10.0
@@ -102,9 +107,14 @@ class ServedRequests:
 
 
 def predictions(page: str) -> float:
-    """Predictions that a server has answered since it started, from its metrics page."""
-    found = (COUNTER.match(line) for line in page.splitlines())
-    return sum(float(one[2]) for one in found if one and one[1].lower() in PREDICTIONS)
+    """Predictions that a server has answered since it started, from its metrics page; the runs of
+    its graph where it counts no requests.
+    """
+    lines = page.splitlines()
+    counted = [one for line in lines if (one := COUNTER.match(line))]
+    if not counted:
+        return sum(float(one[1]) for line in lines if (one := RUNS.match(line)))
+    return sum(float(one[2]) for one in counted if one[1].lower() in PREDICTIONS)
 
 
 def reads_zero(hpa: Object) -> bool:

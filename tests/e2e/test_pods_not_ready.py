@@ -51,7 +51,8 @@ def wrong_image(lab: Lab) -> None:
 
 
 def another_image(lab: Lab) -> None:
-    """An image with something else in it."""
+    """An image with something else in it, which the settings take for a server of that version."""
+    lab.config("server.tensorflow", "1.15.0")
     lab.config("server.image", "python:3.12-slim")
 
 

@@ -151,6 +151,13 @@ def page(count: int, probes: int = 0, api: str = "predict") -> str:
     )
 
 
+def test_a_server_that_counts_no_requests_is_known_by_the_runs_of_its_graph() -> None:
+    runs = ":tensorflow:core:direct_session_runs{} 12\n"
+    assert predictions(f"# TYPE :tensorflow:core:direct_session_runs counter\n{runs}") == 12
+    assert predictions(runs + page(7, probes=99)) == 7, "requests are counted: the runs are not"
+    assert predictions("") == 0
+
+
 class Pods:
     """Pods that count what they serve; `rate` is each one's requests per second."""
 
