@@ -21,11 +21,22 @@ def _refused(command: list[str]) -> tuple[int, str]:
     return 1, "unshare: unshare failed: Operation not permitted\n"
 
 
+PORTS = ("LAB_INGRESS_PORT", "LAB_API_PORT", "LAB_REGION_PORT")
+
+
 def _taken_port() -> tuple[socket.socket, int]:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen()
     return listener, listener.getsockname()[1]
+
+
+def _free_ports() -> dict[str, str]:
+    """A free port for each of the lab's."""
+    taken = [_taken_port() for _ in PORTS]
+    for listener, _ in taken:
+        listener.close()
+    return {name: str(port) for name, (_, port) in zip(PORTS, taken, strict=True)}
 
 
 BAD = [
@@ -76,8 +87,10 @@ def test_no_go_is_fine_while_the_wheel_can_be_had(monkeypatch: pytest.MonkeyPatc
 
 def test_a_taken_port_is_named_with_the_variable_that_moves_it(tmp_path: Path) -> None:
     listener, port = _taken_port()
-    with listener:
-        findings = doctor.ports({"LAB_HOME": str(tmp_path), "LAB_INGRESS_PORT": str(port)})
+    with listener:  # beside a lab that runs on the usual ports, as after `make up`
+        findings = doctor.ports(
+            {"LAB_HOME": str(tmp_path), **_free_ports(), "LAB_INGRESS_PORT": str(port)}
+        )
     lines = [finding.line() for finding in findings if not finding.good]
     assert len(lines) == 1
     assert (
@@ -124,17 +137,12 @@ def test_elsewhere_than_on_linux_nothing_more_is_asked(monkeypatch: pytest.Monke
 
 
 def test_it_runs_on_a_bare_python_and_covers_every_condition(tmp_path: Path) -> None:
-    ports = {}
-    for name in ("LAB_INGRESS_PORT", "LAB_API_PORT", "LAB_REGION_PORT"):
-        listener, number = _taken_port()
-        listener.close()
-        ports[name] = str(number)
     env = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
         "EI_CACHE": str(tmp_path),
         "LAB_HOME": str(tmp_path / "lab"),
-        **ports,
+        **_free_ports(),
     }
     command = [sys.executable, "-I", "-S", str(ROOT / "ops" / "doctor.py")]
     done = subprocess.run(

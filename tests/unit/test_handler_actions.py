@@ -363,6 +363,7 @@ def test_an_informer_starts_again_from_a_list_when_its_version_is_too_old() -> N
         "9",
     ]
     assert informer.objects() == {"b": "b"} and informer.synced.is_set()
+    informer.stop()
 
 
 def test_a_decision_that_fails_keeps_no_other_from_being_made(
