@@ -10,7 +10,8 @@ import pytest
 
 from tests.e2e.harness import STACK, Lab
 
-MISSING = "registry.example.com/nobody/tensorflow-serving:1.15.0"
+MISSING = "tensorflow/serving:2.15.0"
+"""A tag that no registry has: 2.15.1 was the first of its line."""
 
 
 @pytest.fixture
