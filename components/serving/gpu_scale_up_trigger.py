@@ -9,6 +9,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
 from components.component import Component
+from components.serving import restricted
 from settings.node_scaler import NodeScalerSettings
 
 NO_NODE = {"elastic-inference/herald": "matches-no-node"}
@@ -59,11 +60,7 @@ class GpuScaleUpTrigger(Component):
             "node_selector": NO_NODE,
             "automount_service_account_token": False,
             "enable_service_links": False,
-            "security_context": {
-                "run_as_non_root": True,
-                "run_as_user": 65534,
-                "seccomp_profile": {"type": "RuntimeDefault"},
-            },
+            "security_context": restricted.POD,
             "containers": [
                 {
                     "name": "wait",
@@ -72,10 +69,7 @@ class GpuScaleUpTrigger(Component):
                         "limits": {"nvidia.com/gpu": "1"},
                         "requests": {"nvidia.com/gpu": "1"},
                     },
-                    "security_context": {
-                        "allow_privilege_escalation": False,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
+                    "security_context": restricted.CONTAINER,
                 }
             ],
         }

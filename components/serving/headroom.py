@@ -8,6 +8,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
 from components.component import Component
+from components.serving import restricted
 from settings.headroom import HeadroomSettings
 from settings.server import ServerSettings
 
@@ -100,12 +101,7 @@ def _pod(
         "termination_grace_period_seconds": 0,
         "automount_service_account_token": False,
         "enable_service_links": False,
-        "security_context": {
-            "run_as_non_root": True,
-            "run_as_user": 65534,
-            "run_as_group": 65534,
-            "seccomp_profile": {"type": "RuntimeDefault"},
-        },
+        "security_context": restricted.POD,
         "topology_spread_constraints": [
             {
                 "topology_key": "topology.kubernetes.io/zone",
@@ -126,11 +122,7 @@ def _pod(
                         "memory": server.memory,
                     },
                 },
-                "security_context": {
-                    "allow_privilege_escalation": False,
-                    "read_only_root_filesystem": True,
-                    "capabilities": {"drop": ["ALL"]},
-                },
+                "security_context": restricted.CONTAINER,
             }
         ],
     }

@@ -13,6 +13,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
 from components.component import Component
+from components.serving import restricted
 from settings import names
 from settings.autoscaler import AutoscalerSettings
 from settings.interruption import InterruptionSettings
@@ -339,12 +340,7 @@ def _pod(
         "service_account_name": account,
         "automount_service_account_token": True,
         "enable_service_links": False,
-        "security_context": {
-            "run_as_non_root": True,
-            "run_as_user": 65534,
-            "run_as_group": 65534,
-            "seccomp_profile": {"type": "RuntimeDefault"},
-        },
+        "security_context": restricted.POD,
         "affinity": {
             "node_affinity": {
                 "required_during_scheduling_ignored_during_execution": {
@@ -414,10 +410,6 @@ def _container(settings: InterruptionSettings) -> kubernetes.core.v1.ContainerAr
             "timeout_seconds": 3,
             "failure_threshold": 3,
         },
-        "security_context": {
-            "allow_privilege_escalation": False,
-            "read_only_root_filesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "security_context": restricted.CONTAINER,
         "volume_mounts": [{"name": "code", "mount_path": DIRECTORY, "read_only": True}],
     }

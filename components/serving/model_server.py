@@ -12,6 +12,7 @@ from pulumi_kubernetes.core import v1
 
 from components.adoption import adoption
 from components.component import Component, with_aliases
+from components.serving import restricted
 from settings import names
 from settings.adopt import Adoption
 from settings.catalog import gpu
@@ -299,12 +300,7 @@ def _pod(
         "termination_grace_period_seconds": settings.grace_seconds,
         "automount_service_account_token": False,
         "enable_service_links": False,
-        "security_context": {
-            "run_as_non_root": True,
-            "run_as_user": 65534,
-            "run_as_group": 65534,
-            "seccomp_profile": {"type": "RuntimeDefault"},
-        },
+        "security_context": restricted.POD,
         "topology_spread_constraints": [
             _spread(key, selector)
             for key in ("topology.kubernetes.io/zone", "node.alibabacloud.com/spot-strategy")
@@ -366,11 +362,7 @@ def _container(args: ModelServerArgs) -> v1.ContainerArgsDict:
         # it. The native sleep needs no binary in the image, and a cluster too old for it refuses
         # the pod; a missing `sleep` binary would go unnoticed and cut requests.
         "lifecycle": {"pre_stop": {"sleep": {"seconds": settings.pre_stop_seconds}}},
-        "security_context": {
-            "allow_privilege_escalation": False,
-            "read_only_root_filesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "security_context": restricted.CONTAINER,
         "volume_mounts": [
             {"name": "model", "mount_path": args.model.mount_path, "read_only": True},
             {"name": "config", "mount_path": CONFIG_DIRECTORY, "read_only": True},

@@ -128,7 +128,7 @@ def _lose(session: Session, notice: float, nodes: list[str]) -> tuple[int, str]:
     """Take all preemptible nodes; how many, and what a drain left on them."""
     if session.meta["lab"]:
         return len(
-            session.region("reclaim", {"pool": session.meta["node_pool"], "notice": notice})[
+            session.control("reclaim", {"pool": session.meta["node_pool"], "notice": notice})[
                 "instances"
             ]
         ), ""

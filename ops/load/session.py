@@ -123,7 +123,7 @@ class Session:
             )
         return done.stdout
 
-    def region(self, path: str, body: Any = None) -> Any:
+    def control(self, path: str, body: Any = None) -> Any:
         """Answer of one call to the lab's control API, parsed."""
         command = ["curl", "-sS", "--max-time", "30", f"http://10.0.0.2:9090/_lab/{path}"]
         if body is not None:
@@ -242,7 +242,7 @@ class Session:
             )
         return {
             "title": self.title, "stack": self.stack.name, "lab": self.stack.in_lab, "seed": self.seed, "started": time.time(),
-            "clock": float(self.region("clock")["factor"]) if self.stack.in_lab else 1.0,
+            "clock": float(self.control("clock")["factor"]) if self.stack.in_lab else 1.0,
             "namespace": space, "deployment": name, "hpa": outputs["hpaName"], "node_pool": outputs["nodePoolId"].split(":")[-1],
             "selector": ",".join(f"{key}={value}" for key, value in labels.items()),
             "path": predict.path, "host": predict.hostname, "target_qps": target, "deadline": self.deadline,
@@ -256,7 +256,7 @@ class Session:
     def _prices(self) -> dict[str, Any]:
         """CNY per hour by type, preemptible ones as a share of it, date and source."""
         if self.stack.in_lab:
-            return self.region("prices")
+            return self.control("prices")
 
         table, wrong = price_tables.load(self.prices, self._region_name())
         if wrong:

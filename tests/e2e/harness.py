@@ -181,7 +181,7 @@ class Lab:
         """`kubectl … -o json`, parsed."""
         return json.loads(self.run("kubectl", *arguments, "-o", "json").stdout)
 
-    def region(self, path: str, method: str = "GET", body: Any = None) -> Any:
+    def control(self, path: str, method: str = "GET", body: Any = None) -> Any:
         """One call to the cloud double's control interface."""
         command = [
             "curl",

@@ -57,7 +57,7 @@ def sizes(lab: Lab) -> tuple[int, int]:
     (deployment,) = lab.kubectl("get", "deployments", *SERVING)["items"]
     nodes = [
         found
-        for found in lab.region("instances")["instances"]
+        for found in lab.control("instances")["instances"]
         if found["nodepool_id"] == pool and found["status"] != "Deleted"
     ]
     return deployment["spec"]["replicas"], len(nodes)
@@ -81,7 +81,7 @@ def test_autoscalers_differences_are_told_from_changes_by_hand_and_survive_a_ref
         ("owned", "server-deployment"),
         ("owned", "pool-pool"),
     }, said
-    call = scaled.region("calls?since=-1")["last"]
+    call = scaled.control("calls?since=-1")["last"]
 
     service = scaled.outputs()["deployment"]
     scaled.run(
@@ -123,7 +123,7 @@ def test_autoscalers_differences_are_told_from_changes_by_hand_and_survive_a_ref
     assert sizes(scaled) == before, "the refresh gave back nothing that the autoscalers ordered"
     writes = [
         one["call"]
-        for one in scaled.region(f"calls?since={call}")["calls"]
+        for one in scaled.control(f"calls?since={call}")["calls"]
         if one["call"].startswith(("Modify", "Scale", "Remove"))
     ]
     assert writes == []

@@ -73,7 +73,7 @@ def goes_on(lab: Lab) -> str:
     """
     again = lab.python("ops.up")
     assert again.returncode == 0, again.stdout + again.stderr
-    assert len(lab.region("resources")["extra"]["node_pool"]) == 1
+    assert len(lab.control("resources")["extra"]["node_pool"]) == 1
     lab.up("--expect-no-changes")
     return again.stdout + again.stderr
 

@@ -87,7 +87,7 @@ def shape(lab: Lab) -> dict[str, str]:
     names = lab.kubectl(
         "get", "deployments,services,ingresses,hpa,pvc,configmaps,pdb", "-n", "inference"
     )["items"]
-    resources = lab.region("resources")["resources"]
+    resources = lab.control("resources")["resources"]
     return {
         **{f"state {resource['urn']}": "is there" for resource in lab.state()},
         **{
@@ -110,7 +110,9 @@ def shape(lab: Lab) -> dict[str, str]:
 
 def living(lab: Lab) -> list[dict]:
     """The region's instances that have not been released."""
-    return [found for found in lab.region("instances")["instances"] if found["status"] != "Deleted"]
+    return [
+        found for found in lab.control("instances")["instances"] if found["status"] != "Deleted"
+    ]
 
 
 def without_random(name: str) -> str:
@@ -146,7 +148,7 @@ def test_destroy_killed_at_any_moment_leaves_nothing_when_repeated(lab: Lab) -> 
         killed += kill_during(lab, "destroy", step, seconds)
         ended = lab.python("ops.teardown", timeout=900)
         assert ended.returncode == 0, f"killed at step {step}\n{ended.stdout}{ended.stderr}"
-        assert lab.state() == [] and lab.region("resources")["extra"] == {}, (
+        assert lab.state() == [] and lab.control("resources")["extra"] == {}, (
             f"killed at step {step}"
         )
     figure(

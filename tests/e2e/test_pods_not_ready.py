@@ -131,12 +131,12 @@ def test_no_stock_is_named_with_the_clouds_own_words(broken: Lab) -> None:
     nodes = broken.kubectl("get", "nodes", "-l", "inference-stack")["items"]
     names = [node["metadata"]["name"] for node in nodes]
     nothing = [{"market": market, "count": 0} for market in ("spot", "on_demand")]
-    broken.region("market", "POST", {"stock": nothing})
+    broken.control("market", "POST", {"stock": nothing})
     broken.run("kubectl", "cordon", *names)
     try:
         shown = last_screen(broken)
     finally:
-        broken.region("market", "POST", {"stock": []})
+        broken.control("market", "POST", {"stock": []})
         broken.run("kubectl", "uncordon", *names)
     assert (
         "none of the pool's instance types left" in shown and "nodePool.instanceTypes" in shown

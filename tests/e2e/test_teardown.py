@@ -33,7 +33,7 @@ def processes_of(lab: Lab) -> list[str]:
 
 def nothing_is_left(lab: Lab) -> None:
     """By the double's own account and the cluster's, which the teardown does not ask."""
-    answer = lab.region("resources")
+    answer = lab.control("resources")
     assert (lab.state(), answer["extra"], answer["missing"]) == ([], {}, {})
     left = lab.kubectl("get", "namespaces,pv,nodes")["items"]
     names = [

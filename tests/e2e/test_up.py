@@ -36,7 +36,7 @@ def test_the_serving_pod_runs_on_an_instance_of_the_pool(deployed: Lab) -> None:
     node = deployed.kubectl("get", "node", pod["spec"]["nodeName"])
     labels = node["metadata"]["labels"]
     assert labels["alibabacloud.com/nodepool-id"] == pool and labels["inference"] == "tensorflow"
-    ordered = {found["instance_id"]: found for found in deployed.region("instances")["instances"]}
+    ordered = {found["instance_id"]: found for found in deployed.control("instances")["instances"]}
     assert ordered[labels["alibabacloud.com/ecs-instance-id"]]["nodepool_id"] == pool
 
 

@@ -137,7 +137,7 @@ class Live:
 
     def reclaim(self, **body: Any) -> int:
         """Have the market reclaim preemptible instances; how many."""
-        return len(self.rig.lab.region("reclaim", "POST", body)["instances"])
+        return len(self.rig.lab.control("reclaim", "POST", body)["instances"])
 
 
 def at_twenty(row: dict[str, Any]) -> bool:

@@ -126,7 +126,7 @@ class Rig:
 
     def market(self, **body: Any) -> None:
         """Change stock or prices."""
-        self.lab.region("market", "POST", body)
+        self.lab.control("market", "POST", body)
 
     def metrics(self, mode: str) -> None:
         """Have the metrics adapter fail or lie."""

@@ -33,7 +33,7 @@ def test_full_capacity_is_there_soon_after_the_new_nodes_are(labs: Labs) -> None
         live.pause(max(STEPS) + LAST)
         run, instances, started = (
             live.run(),
-            rig.lab.region("instances")["instances"],
+            rig.lab.control("instances")["instances"],
             live.session.meta["started"],
         )
     moments = ("created", "running_since")

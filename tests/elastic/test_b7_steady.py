@@ -35,7 +35,7 @@ def test_steady_load_does_not_swing_and_half_of_it_is_soon_paid_for(labs: Labs) 
         live.pause(6000 - begin)
         hour, instances = (
             live.run().between(begin, 6000),
-            live.rig.lab.region("instances")["instances"],
+            live.rig.lab.control("instances")["instances"],
         )
         need = math.ceil(half / TARGET)
         less = (

@@ -59,7 +59,7 @@ def answers(lab: Lab, stack: str) -> int:
 def test_two_stacks_side_by_side(lab: Lab) -> None:
     begun = time.monotonic()
     up(lab, STACK)
-    alone = lab.region("resources")["resources"]
+    alone = lab.control("resources")["resources"]
     up(lab, SECOND)
     assert [answers(lab, stack) for stack in HOSTS] == [200, 200]
     for stack in HOSTS:
@@ -96,10 +96,10 @@ def test_two_stacks_side_by_side(lab: Lab) -> None:
         "addon",
         "vswitch",
     )
-    left = lab.region("resources")["resources"]
+    left = lab.control("resources")["resources"]
     assert {kind: left.get(kind) for kind in kinds} == {kind: alone.get(kind) for kind in kinds}
     lab.pulumi("destroy", "--stack", STACK, "--yes", "--skip-preview", timeout=600)
-    end = lab.region("resources")
+    end = lab.control("resources")
     assert (end["extra"], end["missing"]) == ({}, {})
     figure(f"two stacks up, one changed, both down in {time.monotonic() - begun:.0f} s")
 

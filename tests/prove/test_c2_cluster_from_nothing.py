@@ -61,7 +61,7 @@ def test_from_nothing_to_a_prediction_and_down_to_nothing(lab: Lab) -> None:
     )
     assert answer.status_code == 200, answer.text
     up = time.monotonic() - begun
-    extra = lab.region("resources")["extra"]
+    extra = lab.control("resources")["extra"]
     (cluster,) = extra["cluster"]
     _pods_run_on_the_new_clusters_nodes(lab, cluster)
     adapter = lab.kubectl(
@@ -93,7 +93,7 @@ def test_from_nothing_to_a_prediction_and_down_to_nothing(lab: Lab) -> None:
     begun = time.monotonic()
     ended, report = lab.teardown(timeout=900)
     assert ended.returncode == 0 and report["clean"], ended.stdout + ended.stderr
-    left = lab.region("resources")
+    left = lab.control("resources")
     assert lab.state() == [] and (left["extra"], left["missing"]) == ({}, {})
     names = [item["metadata"]["name"] for item in lab.kubectl("get", "namespaces,pv")["items"]]
     assert not [name for name in names if "inference" in name or "model" in name]

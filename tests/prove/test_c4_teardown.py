@@ -100,12 +100,12 @@ def side_by_side(labs: Sequence[Lab], cases: Sequence[C], case: Callable[[Lab, C
 def calls_of_a_teardown(lab: Lab) -> list[tuple[str, str]]:
     """(service, call) of everything a teardown asks the region for, once each."""
     lab.up()
-    since = lab.region("calls?since=-1")["last"]
+    since = lab.control("calls?since=-1")["last"]
     done, _ = lab.teardown()
     assert done.returncode == 0, done.stdout + done.stderr
     own = [
         (call["service"], call["call"])
-        for call in lab.region(f"calls?since={since}")["calls"]
+        for call in lab.control(f"calls?since={since}")["calls"]
         if not foreign(call)
     ]
     return list(dict.fromkeys(own))
@@ -145,12 +145,12 @@ def teardowns_under(lab: Lab, case: tuple[str, str, str]) -> int:
     """
     service, call, kind = case
     lab.up()
-    lab.region(
+    lab.control(
         "faults", "POST", {"match": {"service": service, "call": call}, "times": 1, **KINDS[kind]}
     )
     done, report = lab.teardown()
-    (fault,) = lab.region("faults")["faults"]
-    lab.region("faults", "DELETE")
+    (fault,) = lab.control("faults")["faults"]
+    lab.control("faults", "DELETE")
     assert fault["times"] == 0, f"{service} {call}: the fault was not met"
     needed = 1
     if done.returncode != 0:
@@ -227,20 +227,20 @@ def goes_on_after_a_kill(lab: Lab, case: tuple[str, bool]) -> bool:
 
 def test_what_is_to_stay_stays_and_the_next_up_finds_it(lab: Lab) -> None:
     lab.up()
-    objects = lab.region("resources")["resources"]["object_version"]
+    objects = lab.control("resources")["resources"]["object_version"]
     done, report = lab.teardown("--keep-model")
     assert done.returncode == 0 and report["clean"], done.stdout + done.stderr
     assert (
-        set(lab.region("resources")["extra"]) == {"bucket", "object_version"}
+        set(lab.control("resources")["extra"]) == {"bucket", "object_version"}
         and len(report["kept"]) == 7
     )
-    since = lab.region("calls?since=-1")["last"]
+    since = lab.control("calls?since=-1")["last"]
     lab.up()
-    calls = {call["call"] for call in lab.region(f"calls?since={since}")["calls"]}
+    calls = {call["call"] for call in lab.control(f"calls?since={since}")["calls"]}
     assert not calls & {"PutBucket", "PutObject", "InitiateMultipartUpload"}, (
         "bucket and model were found"
     )
-    assert lab.region("resources")["resources"]["object_version"] == objects
+    assert lab.control("resources")["resources"]["object_version"] == objects
 
     lab.config(
         "cluster.credentialMinutes", "60"
@@ -296,14 +296,14 @@ def test_a_cluster_that_hangs_is_said_to_and_gone_on_without_only_by_the_flag(la
         took = time.monotonic() - begun
         assert ended.returncode == 1, ended.stdout + ended.stderr
         assert [gap["what"] for gap in report["unseen"]] == [
-            f"the inside of cluster {lab.region('resources')['resources']['cluster'][0]}"
+            f"the inside of cluster {lab.control('resources')['resources']['cluster'][0]}"
         ]
         assert {one["kind"] for one in report["left"]} == {
             "Namespace",
             "PersistentVolume",
             "object",
         }, report["left"]
-        assert lab.region("resources")["extra"] == {} and not report["inState"]
+        assert lab.control("resources")["extra"] == {} and not report["inState"]
     finally:
         os.kill(hanging, signal.SIGCONT)
     lab.run(

@@ -75,11 +75,11 @@ class Region:
 
     def calls(self, since: int = -1) -> list[dict[str, Any]]:
         """What clients asked the region for since a call's number."""
-        return self.lab.region(f"calls?since={since}")["calls"]
+        return self.lab.control(f"calls?since={since}")["calls"]
 
     def last_call(self) -> int:
         """Number of the last recorded call."""
-        return self.lab.region("calls?since=-1")["last"]
+        return self.lab.control("calls?since=-1")["last"]
 
 
 class _FromRoot(Lab):

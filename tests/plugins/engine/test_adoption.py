@@ -132,7 +132,7 @@ def test_a_destroy_refuses_and_what_was_adopted_outlives_the_stack(adopting: Reg
     assert "protected" in adopting.pulumi("destroy", "--yes", "--skip-preview", expect=1)
     adopting.pulumi("state", "unprotect", "--all", "--yes")
     adopting.pulumi("destroy", "--yes", "--skip-preview")
-    left = adopting.lab.region("resources")["extra"]
+    left = adopting.lab.control("resources")["extra"]
     assert left["bucket"] == [BUCKET] and left["ram_role"] == [ROLE] and len(left["node_pool"]) == 1
     assert left["ram_policy"] == ["engine-first"], "the second stack's own policy is gone"
 

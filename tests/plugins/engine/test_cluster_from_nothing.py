@@ -49,7 +49,7 @@ def made(region: Region) -> Region:
 def test_everything_is_made_and_what_depends_on_it_is_told(made: Region) -> None:
     outputs = made.outputs()
     cluster = outputs["cluster"]
-    extra = made.lab.region("resources")["extra"]
+    extra = made.lab.control("resources")["extra"]
     assert extra["cluster"] == [cluster] and len(extra["vswitch"]) == 2 and len(extra["vpc"]) == 1
     assert sorted(outputs["vswitches"].values()) == extra["vswitch"]
     assert outputs["arn"].endswith(f":oidc-provider/ack-rrsa-{cluster}") and outputs[
@@ -68,7 +68,7 @@ def test_everything_is_made_and_what_depends_on_it_is_told(made: Region) -> None
 def test_two_system_nodes_that_are_never_reclaimed_run_in_two_zones(made: Region) -> None:
     cluster = made.outputs()["cluster"]
     nodes = [
-        one for one in made.lab.region("instances")["instances"] if one["cluster_id"] == cluster
+        one for one in made.lab.control("instances")["instances"] if one["cluster_id"] == cluster
     ]
     assert len(nodes) == 2 and {one["spot_strategy"] for one in nodes} == {"NoSpot"}
     assert {one["zone_id"] for one in nodes} == {"ap-southeast-1a", "ap-southeast-1b"}
@@ -91,5 +91,5 @@ def test_no_certificate_of_the_cluster_lies_in_the_state(made: Region) -> None:
 
 def test_a_destroy_leaves_nothing(made: Region) -> None:
     made.pulumi("destroy", "--yes", "--skip-preview")
-    answer = made.lab.region("resources")
+    answer = made.lab.control("resources")
     assert (answer["extra"], answer["missing"]) == ({}, {})
