@@ -36,7 +36,7 @@ def of_loss(
         f"{lost} preemptible nodes lost with {notice:g} s notice",
         f"{found['count']:.0f} requests since, {found['failed']:.0f} failed, {found['late']:.0f} late",
         f"{100 * served:.2f} % served in time in the hour after (wanted: {100 * bound:g} %)",
-        *figures.failure_reasons(after)[:3],
+        *(f"failed: {reason}" for reason in figures.failure_reasons(after)[:3]),
         f"ready capacity {'never below demand' if short <= 0 else f'up to {short:.0f} requests per second below demand'}",
     ]
     back = figures.time_to_capacity(run, begin, demand_qps)
