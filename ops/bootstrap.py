@@ -8,10 +8,18 @@ clone or another branch with the same lock costs nothing.
 Everything is installed from requirements-dev.lock by version and hash. pip installs uv and
 setuptools, uv the rest: it takes a sixth of pip's time. Where uv does not run or cannot reach the
 index, pip installs the same lock.
+
+    python3 ops/bootstrap.py                 the whole environment: program, commands, lab, tests
+    python3 ops/bootstrap.py wheels DIR      builds wheels of what a deployment needs, for the next
+    python3 ops/bootstrap.py deploy DIR      an environment of these wheels, without any index
+
+The last two are CI's: packages are downloaded and built by a job that has no credentials, and the
+job that has them runs none of their code before the command itself.
 """
 
 from __future__ import annotations
 
+import argparse
 import fcntl
 import hashlib
 import os
@@ -24,6 +32,10 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements-dev.lock"
+DEPLOY_LOCK = ROOT / "requirements-deploy.lock"
+POLICY_LOCK = ROOT / "policy" / "requirements.lock"
+WHEELS = {"deploy": DEPLOY_LOCK, "policy": POLICY_LOCK}
+"""Directories of wheels, and the lock that each is made of: what a deployment needs."""
 OLDEST = (3, 11)
 """The oldest Python that the locked packages take (numpy's own bound)."""
 INSTALLERS = ("setuptools", "uv")
@@ -213,6 +225,82 @@ def ensure(environment: pathlib.Path) -> None:
             install(environment)
 
 
+def wheels(python: pathlib.Path, lock: pathlib.Path, directory: pathlib.Path) -> None:
+    """Downloads a lock's packages by hash and builds those that are published as source only, with
+    the setuptools of Python's environment; `wheels.txt` beside them names each with its hash.
+    Raises InstallError.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    run(
+        [
+            *(str(python), "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"),
+            *("--progress-bar", "off", "--no-deps", "--no-build-isolation", "--require-hashes"),
+            *("--wheel-dir", str(directory), "--requirement", str(lock)),
+        ],
+        f"building wheels of {lock.name}",
+    )
+    lines = []
+    for wheel in sorted(directory.glob("*.whl")):
+        name, version = wheel.name.split("-")[:2]
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        lines.append(f"{name}=={version} --hash=sha256:{digest}\n")
+    (directory / "wheels.txt").write_text("".join(lines))
+
+
+def wheels_for_deployment(directory: pathlib.Path) -> None:
+    """Wheels of all that a deployment needs, below the directory. Raises InstallError."""
+    with tempfile.TemporaryDirectory(prefix="wheels-") as temporary:
+        environment = pathlib.Path(temporary) / "environment"
+        create(environment)
+        python = environment / "bin" / "python"
+        builder = pathlib.Path(temporary) / "setuptools.txt"
+        builder.write_text(entries(LOCK.read_text(), ("setuptools",)))
+        by_pip(python, builder)
+        for name, lock in WHEELS.items():
+            wheels(python, lock, directory / name)
+
+
+def install_wheels(environment: pathlib.Path, directory: pathlib.Path) -> None:
+    """An environment of the wheels in a directory: no index is asked, nothing is built, and none of
+    the packages' code runs. Raises InstallError.
+    """
+    listed = directory / "wheels.txt"
+    if not listed.exists():
+        raise InstallError(
+            f"{listed} is missing: expected wheels that `python3 ops/bootstrap.py wheels {directory.parent}` made on the same Python; run that first"
+        )
+    create(environment)
+    run(
+        [
+            *(str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet"),
+            *("--disable-pip-version-check", "--progress-bar", "off", "--no-deps"),
+            *("--no-index", "--find-links", str(directory), "--only-binary", ":all:"),
+            *("--require-hashes", "--requirement", str(listed)),
+        ],
+        f"installing the wheels of {directory}",
+    )
+    (environment / ".complete").write_text("ok\n")
+
+
+def environment_of(lock: pathlib.Path, kind: str = "venv") -> pathlib.Path:
+    """Where the environment of a lock is kept."""
+    return cache_dir() / kind / environment_key(lock)
+
+
+def deployment(directory: pathlib.Path) -> None:
+    """The environments of a deployment, from wheels; `.venv` leads to the program's. Raises
+    InstallError.
+    """
+    environment = environment_of(DEPLOY_LOCK)
+    for name, made in (
+        ("deploy", environment),
+        ("policy", environment_of(POLICY_LOCK, "policy")),
+    ):
+        made.parent.mkdir(parents=True, exist_ok=True)
+        install_wheels(made, directory / name)
+    point_venv_at(environment)
+
+
 def main() -> None:
     """Makes sure the environment is there; takes no time when it is."""
     if sys.version_info < OLDEST:
@@ -220,10 +308,28 @@ def main() -> None:
             f"Python {sys.version.split()[0]} is too old: {OLDEST[0]}.{OLDEST[1]} or newer is needed; "
             "run make with PYTHON=/path/to/a/newer/python3"
         )
-    environment = cache_dir() / "venv" / environment_key()
+    parser = argparse.ArgumentParser(
+        prog="python3 ops/bootstrap.py", description="Makes the project's Python environment."
+    )
+    parser.add_argument(
+        "what",
+        nargs="?",
+        choices=("wheels", "deploy"),
+        help="wheels: build those of a deployment; deploy: an environment of them",
+    )
+    parser.add_argument("directory", nargs="?", type=pathlib.Path, help="of the wheels")
+    options = parser.parse_args()
+    if options.what and not options.directory:
+        parser.error(f"{options.what}: name the directory of the wheels")
+    environment = environment_of(LOCK)
     try:
-        ensure(environment)
-        point_venv_at(environment)
+        if options.what == "wheels":
+            wheels_for_deployment(options.directory)
+        elif options.what == "deploy":
+            deployment(options.directory)
+        else:
+            ensure(environment)
+            point_venv_at(environment)
     except InstallError as error:
         fail(str(error))
     except OSError as error:

@@ -14,7 +14,7 @@ import sys
 from ops import bootstrap
 
 PACK = pathlib.Path(__file__).resolve().parent.parent / "policy"
-LOCK = PACK / "requirements.lock"
+LOCK = bootstrap.POLICY_LOCK
 
 
 class PolicyEnvironmentError(Exception):
@@ -25,10 +25,9 @@ def ensure() -> pathlib.Path:
     """Makes the environment if it is missing and points `policy/.venv` at it; returns its path.
     Raises PolicyEnvironmentError.
     """
-    digest = bootstrap.environment_key(LOCK)
-    environment = bootstrap.cache_dir() / "policy" / digest
+    environment = bootstrap.environment_of(LOCK, "policy")
     environment.parent.mkdir(parents=True, exist_ok=True)
-    with open(environment.parent / f"{digest}.lock", "w") as lock:
+    with open(environment.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (environment / ".complete").exists():
             _install(environment)

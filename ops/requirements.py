@@ -35,6 +35,7 @@ class Lock:
 
 LOCKS = (
     Lock("requirements-dev.txt", "requirements-dev.lock"),
+    Lock("requirements-deploy.txt", "requirements-deploy.lock", follows="requirements-dev.lock"),
     Lock("requirements.txt", "requirements.lock", follows="requirements-dev.lock"),
     Lock("policy/requirements.txt", "policy/requirements.lock"),
 )

@@ -84,3 +84,10 @@ def test_the_horizontal_pod_autoscaler_reads_the_ingress_metric(deployed: Lab) -
         "--for=condition=ScalingActive",
         "--timeout=1500s",
     )
+
+
+def test_what_runs_is_listed_from_the_state(deployed: Lab) -> None:
+    listed = deployed.python("ops.sbom", "--stack", STACK)
+    assert listed.returncode == 0, listed.stderr
+    kinds = {one["type"]: one["name"] for one in json.loads(listed.stdout)["components"]}
+    assert {"container", "machine-learning-model", "library", "application"} <= set(kinds)

