@@ -139,6 +139,14 @@ class CreateSettings(Group):
         consequence="where the catalogue can't be reached the adapter can't be installed, and the HPA never scales",
         example="charts/ack-alibaba-cloud-metrics-adapter-1.3.7.tgz",
     )
+    metrics_adapter_chart_sha256: Text | None = setting(
+        None,
+        "SHA-256 of the chart's archive, as `sha256sum` prints it. The program downloads the archive before it installs the chart, and refuses another one.",
+        pattern=r"^[0-9a-f]{64}$",
+        expected="64 hexadecimal digits",
+        consequence="nothing notices that the catalogue serves another chart under the same name, and what is in it runs in kube-system",
+        example="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    )
     addon_versions: dict[AddonName, AddonVersion] = setting(
         {},
         "Add-on versions that differ from the pinned ones: "
@@ -364,6 +372,30 @@ def _the_chart_exists(cluster: ClusterSettings) -> Iterator[Problem]:
             "the adapter can't be installed, and the HPA never scales",
             remove_command(field) + ", or correct the path",
         )
+
+
+@rule(
+    "cluster.create.metricsAdapterChartSha256",
+    "cluster.create.metricsAdapterChart",
+    "cluster.create.metricsAdapter",
+)
+def _a_checksum_is_of_an_archive(cluster: ClusterSettings) -> Iterator[Problem]:
+    create, field = cluster.create, "cluster.create.metricsAdapterChartSha256"
+    if create is None or create.metrics_adapter_chart_sha256 is None:
+        return
+    if create.metrics_adapter != "chart":
+        expected = f"nothing with cluster.create.metricsAdapter: {create.metrics_adapter}"
+    elif create.metrics_adapter_chart and Path(create.metrics_adapter_chart).is_dir():
+        expected = f"nothing with the directory {create.metrics_adapter_chart}: only an archive (.tgz) has a checksum"
+    else:
+        return
+    yield Problem(
+        field,
+        create.metrics_adapter_chart_sha256,
+        expected,
+        "nothing is compared with it",
+        remove_command(field),
+    )
 
 
 def _not_a_chart(chart: str) -> str:

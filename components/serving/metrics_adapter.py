@@ -9,7 +9,10 @@ An install that was killed half-way is continued by the next `make up`
 (ops/engine/helm_releases.py).
 """
 
+import hashlib
+import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -19,6 +22,11 @@ from components.compute.addons import METRICS_ADAPTER
 from settings.cluster import CreateSettings
 
 CHART = "https://aliacs-app-catalog.oss-cn-hangzhou.aliyuncs.com/charts-incubator/ack-alibaba-cloud-metrics-adapter-{}.tgz"
+
+LARGEST = 16 * 1024 * 1024
+"""Bytes; a chart's archive has some ten thousand."""
+WAIT = 60.0
+"""Seconds without a byte after which a download of the chart is given up."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +52,16 @@ class MetricsAdapter(Component):
     ):
         super().__init__("inference:serving:MetricsAdapter", name, opts)
         settings = args.settings
+        chart = settings.metrics_adapter_chart or CHART.format(
+            settings.addon_version(METRICS_ADAPTER)
+        )
+        if settings.metrics_adapter_chart_sha256 and not pulumi.runtime.is_dry_run():
+            require_checksum(chart, settings.metrics_adapter_chart_sha256)
         release = kubernetes.helm.v3.Release(
             self.child_name("release"),
             name=METRICS_ADAPTER,
             namespace="kube-system",
-            chart=settings.metrics_adapter_chart
-            or CHART.format(settings.addon_version(METRICS_ADAPTER)),
+            chart=chart,
             values={
                 "AlibabaCloudMetricsAdapter": {
                     "replicas": 2,
@@ -63,3 +75,29 @@ class MetricsAdapter(Component):
         )
         self.release = release.name.apply(lambda known: known or "")
         self.register_outputs({"release": self.release})
+
+
+def require_checksum(chart: str, expected: str) -> None:
+    """Compares an archive, by its address or path, with its SHA-256. Raises pulumi.RunError when it
+    is another one, or can't be read. Helm downloads it once more: this finds a catalogue that has
+    changed, not a server that answers each of two requests differently.
+    """
+    field = "elastic-inference:cluster.create.metricsAdapterChartSha256"
+    try:
+        if "://" in chart:
+            with urllib.request.urlopen(chart, timeout=WAIT) as answer:
+                content = answer.read(LARGEST + 1)
+        else:
+            content = Path(chart).read_bytes()
+    except OSError as error:
+        raise pulumi.RunError(
+            f"{field} can't be compared: {chart}: {error}. Nothing of the chart was installed. Make the address reachable from "
+            "here, or set cluster.create.metricsAdapterChart to a copy on this machine, and run the same command again."
+        ) from None
+    found = hashlib.sha256(content).hexdigest()
+    if found != expected:
+        raise pulumi.RunError(
+            f"{field} is {expected}: expected the checksum of {chart}, which is {found}. Somebody has changed the chart, and what is in "
+            "it would run in kube-system: nothing of it was installed. Look at the archive; if it is right, set the checksum to what was "
+            f"found: pulumi config set --path 'elastic-inference:cluster.create.metricsAdapterChartSha256' {found}"
+        )

@@ -143,6 +143,26 @@ CREATED = [
         "nothing with cluster.create.metricsAdapter: addon",
         "config rm",
     ),
+    _create("metricsAdapterChartSha256", "abc", '"abc"', "64 hexadecimal digits"),
+    Bad(
+        made({"metricsAdapter": "addon", "metricsAdapterChartSha256": "0" * 64}),
+        "cluster.create.metricsAdapterChartSha256",
+        "000",
+        "nothing with cluster.create.metricsAdapter: addon",
+        "config rm",
+    ),
+    Bad(
+        made(
+            {
+                "metricsAdapterChart": "tests/data/metrics-adapter-chart",
+                "metricsAdapterChartSha256": "0" * 64,
+            }
+        ),
+        "cluster.create.metricsAdapterChartSha256",
+        "000",
+        "only an archive",
+        "config rm",
+    ),
     _create(
         "addonVersions",
         {"ack-arena": "1.0.0"},

@@ -5,10 +5,14 @@ graph stands on it.
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
+from pathlib import Path
 
+import pulumi
 import pytest
 
+from components.serving.metrics_adapter import require_checksum
 from tests.unit.bad_cluster_inputs import made
 from tests.unit.monitor import UNKNOWN, Recording
 from tests.unit.program import ISSUER, PROVIDER_ARN, Cloud, failure, run
@@ -132,6 +136,30 @@ def test_the_metrics_adapter_comes_by_chart_or_as_an_addon() -> None:
     assert "ack-alibaba-cloud-metrics-adapter" in {
         resource.inputs["name"] for resource in addon.of("KubernetesAddon")
     }
+
+
+def test_a_chart_with_another_checksum_is_refused(tmp_path: Path) -> None:
+    chart = tmp_path / "adapter.tgz"
+    chart.write_bytes(b"a chart")
+    right = hashlib.sha256(b"a chart").hexdigest()
+    require_checksum(str(chart), right)
+    with pytest.raises(
+        pulumi.RunError, match=rf"which is {right}.*Somebody has changed.*set --path"
+    ):
+        require_checksum(str(chart), "0" * 64)
+    with pytest.raises(pulumi.RunError, match=r"can't be compared.*No such file.*a copy on this"):
+        require_checksum(str(tmp_path / "gone.tgz"), right)
+    with pytest.raises(pulumi.RunError, match=r"can't be compared.*127\.0\.0\.1:9/adapter\.tgz"):
+        require_checksum("https://127.0.0.1:9/adapter.tgz", right)
+
+
+def test_the_chart_is_compared_when_it_is_installed_and_not_in_a_preview(tmp_path: Path) -> None:
+    chart = tmp_path / "adapter.tgz"
+    chart.write_bytes(b"a chart")
+    changes = made({"metricsAdapterChart": str(chart), "metricsAdapterChartSha256": "0" * 64})
+    assert run(changes=changes, preview=True).one("Release").inputs["chart"] == str(chart)
+    with pytest.raises(pulumi.RunError, match="Somebody has changed the chart"):
+        run(changes=changes, preview=False)
 
 
 def test_the_nodes_may_read_the_ingress_log_and_nothing_more(creating: Recording) -> None:
