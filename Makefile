@@ -36,6 +36,9 @@ preview: environment   ## show what `up` would change
 drift: environment     ## what differs from what was deployed, autoscalers' differences apart; status 7 when something does
 	@$(IN) -m ops.drift --stack $(STACK) $(ARGS)
 
+images: environment    ## which digests the tags of the stack's images have now, and the settings that fix them
+	@$(IN) -m ops.images --stack $(STACK)
+
 sbom: environment      ## what the stack runs and was deployed with, as CycloneDX JSON; ARGS="--output sbom.json"
 	@$(IN) -m ops.sbom --stack $(STACK) $(ARGS)
 

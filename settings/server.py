@@ -10,7 +10,7 @@ from settings import names
 from settings.core.field import Group, Quantity, Text, setting
 from settings.core.problem import PROJECT, Problem, set_command
 from settings.core.rule import rule
-from settings.core.types import DNS_LABEL, QUANTITY
+from settings.core.types import DNS_LABEL, IMAGE, QUANTITY
 from settings.model import ModelSettings, is_saved_model
 
 _SERVING_IMAGE = re.compile(
@@ -46,7 +46,7 @@ class ServerSettings(Group):
     image: Text = setting(
         "tensorflow/serving:1.15.0-gpu",
         "Image of TensorFlow Serving, with a tag or digest.",
-        pattern=r"^[a-z0-9][a-z0-9._/:-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|@sha256:[0-9a-f]{64})$",
+        pattern=IMAGE,
         expected="an image with a fixed tag (not latest) or digest",
         consequence="two nodes may run different servers",
         example="tensorflow/serving:1.15.0-gpu",

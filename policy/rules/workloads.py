@@ -13,6 +13,7 @@ from policy.stacks import Stack
 
 ROUTE = "sls.ingress.route"
 CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
+BY_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 LABEL = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 
@@ -66,6 +67,19 @@ def fixed_image(resource: Resource, stack: Stack) -> Iterator[str]:
         if tag in ("", "latest"):
             said = "the tag latest" if tag else "no tag"
             yield f"container {container.get('name')}: its image has {said}: a restart may bring another version; name a tag or a digest"
+
+
+def by_digest(resource: Resource, stack: Stack) -> Iterator[str]:
+    """Images of a protected stack that whoever can push to the registry may exchange."""
+    if not stack.protected:
+        return
+    for container in containers(resource):
+        image = container.get("image")
+        if isinstance(image, str) and image != UNKNOWN and not BY_DIGEST.search(image):
+            yield (
+                f"container {container.get('name')}: {image} is a tag, which whoever can push to the registry gives to another image; "
+                f"name it by digest: make images STACK={stack.name}"
+            )
 
 
 def bounded(resource: Resource, stack: Stack) -> Iterator[str]:
@@ -183,6 +197,11 @@ def _place(resource: Resource) -> tuple[Any, Any]:
 RULES = (
     Rule(
         "no-latest-image", "Every image has a tag that isn't latest, or a digest.", each=fixed_image
+    ),
+    Rule(
+        "images-have-a-digest",
+        "Every image of a protected stack is named by its digest.",
+        each=by_digest,
     ),
     Rule(
         "containers-are-bounded",

@@ -10,8 +10,11 @@ DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 DURATION = r"^[1-9][0-9]*(s|m|h)$"
 QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|[KMGT]i?)?$"
 """A Kubernetes quantity, such as 500m or 8Gi."""
-IMAGE = r"^[a-z0-9][a-z0-9._/:-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|@sha256:[0-9a-f]{64})$"
-"""An image with a tag or a digest."""
+IMAGE = (
+    r"^[a-z0-9][a-z0-9._/:-]*"
+    r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})$"
+)
+"""An image with a tag, a digest, or both: then the digest counts, and the tag is for readers."""
 LabelKey = Annotated[
     str,
     StringConstraints(

@@ -326,6 +326,21 @@ CASES: Cases = {
         [[pool(labels=[{}] * 9)]],
         [([pool(labels=[{}] * 9, taints=[{}])], "13 labels")],
     ),
+    "images-have-a-digest": (
+        [
+            [workload(image="host:5000/a:1@sha256:" + "0" * 64)],
+            [workload(image="a@sha256:" + "0" * 64)],
+            [workload(image=UNKNOWN)],
+        ],
+        [
+            ([workload(image="tensorflow/serving:1.15.0-gpu")], "make images STACK=prod"),
+            ([workload(image="a:1@sha256:00")], "is a tag"),
+            (
+                [workload(spec={"initContainers": [{"name": "init", "image": "busybox:1"}]})],
+                "container init",
+            ),
+        ],
+    ),
     "no-latest-image": (
         [
             [workload()],

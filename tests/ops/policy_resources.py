@@ -105,7 +105,7 @@ def workload(
 ) -> Resource:
     """A good Deployment, its container or specification changed."""
     good = {
-        "name": "serving", "image": "tensorflow/serving:1.15.0-gpu",
+        "name": "serving", "image": "tensorflow/serving:1.15.0-gpu@sha256:" + "1" * 64,
         "securityContext": {"allowPrivilegeEscalation": False, "runAsNonRoot": True},
         "resources": {"requests": {"cpu": "2", "memory": "8Gi"}, "limits": {"memory": "8Gi"}},
     }  # fmt: skip
