@@ -324,6 +324,18 @@ ITEMS = {
             "tests/ops/test_drift.py",
         ),
     ),
+    "S7": Item(
+        "supply chain: what a job with credentials installs, images by digest, the SBOM",
+        (
+            "tests/prove/test_s7_supply_chain.py",
+            "tests/unit/test_requirements.py",
+            "tests/unit/test_created_cluster.py",
+            "tests/ops/test_workflows.py",
+            "tests/ops/test_images.py",
+            "tests/ops/test_sbom.py",
+        ),
+        "nothing of an index installed beside credentials; an SBOM that CycloneDX's schema takes",
+    ),
     "L1": Item(
         "the lab installed alone into an empty environment runs a program of another project",
         ("lab/tests/distribution/test_installed_alone.py",),
