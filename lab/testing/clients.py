@@ -51,13 +51,13 @@ def tea_config(
 def runtime(lab: CloudDouble) -> Any:
     """Run-time options of the official SDKs: verify against the lab's CA, never retry."""
     return tea_util_models.RuntimeOptions(
-        ca=lab.ca, autoretry=False, connect_timeout=5000, read_timeout=120000
+        ca=lab.ca, autoretry=False, connect_timeout=5000, read_timeout=1500000
     )
 
 
 def core(lab: CloudDouble, pair: tuple[str, str] | None = None) -> AcsClient:
     """The older official SDK: RPC signed in the query, ROA with `Authorization: acs`."""
-    return AcsClient(*(pair or keys(lab)), REGION, auto_retry=False, verify=lab.ca, timeout=120)
+    return AcsClient(*(pair or keys(lab)), REGION, auto_retry=False, verify=lab.ca, timeout=1500)
 
 
 def rpc(
@@ -108,7 +108,7 @@ def bucket(lab: CloudDouble, name: str, auth: Any = None, scheme: str = "https")
     """A bucket through oss2, signature version 4 unless `auth` says otherwise."""
     endpoint = f"{scheme}://oss-{REGION}.aliyuncs.com"
     return oss2.Bucket(
-        auth or oss2.AuthV4(*keys(lab)), endpoint, name, region=REGION, connect_timeout=120
+        auth or oss2.AuthV4(*keys(lab)), endpoint, name, region=REGION, connect_timeout=1500
     )
 
 
@@ -122,7 +122,7 @@ def https(
 ) -> tuple[int, dict[str, str], bytes]:
     """One bare HTTPS request; (status, headers, body)."""
     connection = http.client.HTTPSConnection(
-        host, 443, context=ssl.create_default_context(cafile=lab.ca), timeout=120
+        host, 443, context=ssl.create_default_context(cafile=lab.ca), timeout=1500
     )
     try:
         connection.request(method, path, body or None, headers or {})

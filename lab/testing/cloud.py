@@ -78,7 +78,7 @@ class CloudDouble:
             self.process.kill()
         else:
             self.process.terminate()
-        self.process.wait(120)
+        self.process.wait(1500)
 
     def ask(self, path: str, body: Any = None, method: str = "") -> Any:
         """Call the control API."""
@@ -89,7 +89,7 @@ class CloudDouble:
             method=method or ("POST" if data else "GET"),
         )
         request.add_header("content-type", "application/json")
-        with urllib.request.urlopen(request, timeout=120) as answer:
+        with urllib.request.urlopen(request, timeout=1500) as answer:
             return json.load(answer)
 
     def instances(self, pool: str) -> list[dict[str, Any]]:

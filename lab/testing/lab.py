@@ -37,7 +37,7 @@ class Lab:
         return [sys.executable, "-m", "lab", *arguments]
 
     def run(
-        self, *arguments: str, timeout: float = 600, **options: Any
+        self, *arguments: str, timeout: float = 1500, **options: Any
     ) -> subprocess.CompletedProcess[str]:
         """Run it; what it prints is in the result."""
         return subprocess.run(

@@ -53,14 +53,14 @@ class Plugin:
     def __exit__(self, *_: object) -> None:
         self._channel.close()
         self._process.terminate()
-        self._process.wait(timeout=120)
+        self._process.wait(timeout=1500)
 
     def configure(self) -> Any:
         """Configures from the environment alone; returns the reply."""
         request = provider_pb2.ConfigureRequest(
             args=struct({"version": "3.105.0"}), acceptSecrets=True, acceptResources=True
         )
-        return self.stub.Configure(request, timeout=60)
+        return self.stub.Configure(request, timeout=1500)
 
     def check(
         self, token: str, news: Mapping[str, Any]
@@ -69,15 +69,17 @@ class Plugin:
         request = provider_pb2.CheckRequest(
             urn=urn(token), olds=struct({}), news=struct(news), randomSeed=b"1" * 32
         )
-        reply = self.stub.Check(request, timeout=60)
+        reply = self.stub.Check(request, timeout=1500)
         return plain(reply.inputs), [
             (failure.property, failure.reason) for failure in reply.failures
         ]
 
     def create(self, token: str, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """Id and state of a new resource."""
-        request = provider_pb2.CreateRequest(urn=urn(token), properties=struct(inputs), timeout=120)
-        reply = self.stub.Create(request, timeout=120)
+        request = provider_pb2.CreateRequest(
+            urn=urn(token), properties=struct(inputs), timeout=1500
+        )
+        reply = self.stub.Create(request, timeout=1500)
         return reply.id, plain(reply.properties)
 
     def diff(
@@ -87,7 +89,7 @@ class Plugin:
         request = provider_pb2.DiffRequest(
             id=identifier, urn=urn(token), olds=struct(olds), news=struct(news)
         )
-        return self.stub.Diff(request, timeout=60)
+        return self.stub.Diff(request, timeout=1500)
 
     def update(
         self,
@@ -104,28 +106,28 @@ class Plugin:
             olds=struct(olds),
             news=struct(news),
             ignoreChanges=ignore,
-            timeout=120,
+            timeout=1500,
         )
-        return plain(self.stub.Update(request, timeout=120).properties)
+        return plain(self.stub.Update(request, timeout=1500).properties)
 
     def read(
         self, token: str, identifier: str, state: Mapping[str, Any]
     ) -> tuple[str, dict[str, Any]]:
         """Id ("" if it is gone) and state as the cloud has it."""
         request = provider_pb2.ReadRequest(id=identifier, urn=urn(token), properties=struct(state))
-        reply = self.stub.Read(request, timeout=120)
+        reply = self.stub.Read(request, timeout=1500)
         return reply.id, plain(reply.properties)
 
     def delete(self, token: str, identifier: str, state: Mapping[str, Any]) -> None:
         """Deletes a resource."""
         request = provider_pb2.DeleteRequest(
-            id=identifier, urn=urn(token), properties=struct(state), timeout=120
+            id=identifier, urn=urn(token), properties=struct(state), timeout=1500
         )
-        self.stub.Delete(request, timeout=120)
+        self.stub.Delete(request, timeout=1500)
 
     def info(self) -> str:
         """The plugin's version."""
-        return self.stub.GetPluginInfo(empty_pb2.Empty(), timeout=60).version
+        return self.stub.GetPluginInfo(empty_pb2.Empty(), timeout=1500).version
 
 
 def urn(token: str) -> str:

@@ -18,7 +18,7 @@ from lab.testing.session import inherited, tied
 ROOT = Path(__file__).resolve().parents[2]
 TAG = "1.15.0-gpu"
 """Of the default image."""
-START_SECONDS = 60.0
+START_SECONDS = 1500.0
 
 
 @dataclass

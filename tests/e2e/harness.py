@@ -199,7 +199,7 @@ class Lab:
         self.settled = settled
         return json.loads(answer or "null")
 
-    def http(self, path: str, body: Any = None, timeout: float = 10) -> httpx.Response:
+    def http(self, path: str, body: Any = None, timeout: float = 1500) -> httpx.Response:
         """One request through the ingress, from outside the lab."""
         url = f"http://127.0.0.1:{self.ports['LAB_INGRESS_PORT']}{path}"
         headers = {"Host": "bert-tfserving.localhost"}

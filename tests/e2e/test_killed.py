@@ -54,7 +54,7 @@ def length(lab: Lab, command: str) -> int:
     """How many steps a clean run has."""
     with events.event_log() as (options, log):
         process = begun(lab, command, options)
-        said, _ = process.communicate(timeout=900)
+        said, _ = process.communicate(timeout=1500)
         assert process.returncode == 0, said
         return steps(log)
 
@@ -129,7 +129,7 @@ def test_up_killed_at_any_moment_ends_in_the_same_state_when_repeated(lab: Lab) 
     for step, seconds in moments(whole):
         lab.destroy()
         killed += kill_during(lab, "up", step, seconds)
-        again = lab.python("ops.up", timeout=900)
+        again = lab.python("ops.up", timeout=1500)
         assert again.returncode == 0, f"killed at step {step}\n{again.stdout}{again.stderr}"
         assert shape(lab) == expected, f"killed at step {step}"
     figure(
@@ -146,7 +146,7 @@ def test_destroy_killed_at_any_moment_leaves_nothing_when_repeated(lab: Lab) -> 
     for step, seconds in moments(whole):
         lab.up()
         killed += kill_during(lab, "destroy", step, seconds)
-        ended = lab.python("ops.teardown", timeout=900)
+        ended = lab.python("ops.teardown", timeout=1500)
         assert ended.returncode == 0, f"killed at step {step}\n{ended.stdout}{ended.stderr}"
         assert lab.state() == [] and lab.control("resources")["extra"] == {}, (
             f"killed at step {step}"

@@ -65,7 +65,7 @@ class User:
         }  # fmt: skip
         return cls(lab, home, own)
 
-    def type(self, line: str, secret: str = "", timeout: float = 400) -> tuple[int, str]:
+    def type(self, line: str, secret: str = "", timeout: float = 1500) -> tuple[int, str]:
         """One line of a shell on a terminal; (exit status, all that was shown). Variables that it
         exports stay. `secret`: typed blindly.
         """

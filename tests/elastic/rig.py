@@ -112,7 +112,7 @@ class Rig:
                 yield Live(self, session)
             finally:
                 process.terminate()
-                process.wait(timeout=40)
+                process.wait(timeout=1500)
 
     @contextlib.contextmanager
     def full(self, name: str) -> Iterator[Live]:

@@ -20,7 +20,7 @@ from lab.testing.plugin import Plugin
 from lab.testing.sealed import in_namespaces, names_answered
 
 BUCKET = "plugin-models"
-_LONGEST = 280
+_LONGEST = 1500
 _POLICY = {
     "Version": "1",
     "Statement": [

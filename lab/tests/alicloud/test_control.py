@@ -274,7 +274,7 @@ def test_a_wrong_scenario_stops_the_start_without_a_traceback(tmp_path: Path) ->
         "127.0.0.1:0",
     ]
     ended = subprocess.run(
-        command, capture_output=True, text=True, timeout=120, cwd=ROOT, check=False
+        command, capture_output=True, text=True, timeout=1500, cwd=ROOT, check=False
     )
     assert (
         ended.returncode == 1

@@ -116,7 +116,7 @@ class Replay:
             data=ask.data,
             params=ask.params,
             headers=ask.headers,
-            timeout=120,
+            timeout=1500,
             verify=self.lab.ca,
         )
         return answer.status_code, answer.text

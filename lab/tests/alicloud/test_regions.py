@@ -39,7 +39,7 @@ def bucket(lab: CloudDouble, region: str, name: str) -> oss2.Bucket:
         f"https://oss-{region}.aliyuncs.com",
         name,
         region=region,
-        connect_timeout=120,
+        connect_timeout=1500,
     )
 
 

@@ -273,7 +273,7 @@ def test_names_are_certified_one_by_one_by_the_labs_ca_only(lab: CloudDouble) ->
         "cs.cn-shanghai.aliyuncs.com",
         443,
         context=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-        timeout=120,
+        timeout=1500,
     )
     with pytest.raises(ssl.SSLCertVerificationError):
         distrusting.request("GET", "/")

@@ -34,7 +34,7 @@ class Region:
         self._last = _ask("/calls?since=-1")["last"]
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 1500
         while True:
             try:
                 _ask("/health")
@@ -75,5 +75,5 @@ def _ask(path: str, body: Any = None) -> Any:
     request = urllib.request.Request(
         _CONTROL + path, data=data, headers={"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=120) as answer:
+    with urllib.request.urlopen(request, timeout=1500) as answer:
         return json.load(answer)

@@ -18,7 +18,7 @@ def test_the_go_tests_of_the_oss_gateway_pass() -> None:
         env={**os.environ, **BUILD_ENVIRONMENT},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1500,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -19,7 +19,7 @@ import pytest
 @pytest.fixture(scope="module")
 def names(executable: Path) -> dict[str, Any]:
     done = subprocess.run(
-        [executable, "-property-names"], capture_output=True, text=True, timeout=120, check=True
+        [executable, "-property-names"], capture_output=True, text=True, timeout=1500, check=True
     )
     return json.loads(done.stdout)
 

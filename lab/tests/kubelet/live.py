@@ -93,7 +93,7 @@ def get(lab: Lab, path: str, **params: str) -> dict[str, Any]:
         f"https://127.0.0.1:{lab.ports['LAB_API_PORT']}{path}",
         params=params,
         verify=trust,
-        timeout=120,
+        timeout=1500,
     )
     assert answer.status_code == 200, answer.text
     return answer.json()

@@ -100,7 +100,7 @@ class Stack:
     def run(self, *arguments: str, status: int = 0) -> str:
         """The output of a CLI command that ends with `status`."""
         process = self.start(*arguments)
-        output, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=1500)
         assert process.returncode == status, output
         return output
 
@@ -155,7 +155,7 @@ def test_ctrl_c_lets_the_running_creation_finish_and_keeps_it(stack: Stack) -> N
     process = stack.start("up", "--yes", "--skip-preview")
     wait_until(lambda: list(stack.directory.rglob("creating")), "the creation did not start")
     os.killpg(process.pid, signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=1500)
     assert process.returncode != 0
     assert "Traceback" not in output
     assert [item["id"] for item in stack.resources() if item["type"] == "demo:index:Thing"] == [
@@ -171,7 +171,7 @@ def test_a_killed_cli_leaves_no_process(stack: Stack) -> None:
     wait_until(lambda: list(stack.directory.rglob("creating")), "the creation did not start")
     assert len(stack.processes()) >= 3
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=1500)
     wait_until(lambda: not stack.processes(), "processes were left", seconds=20)
     stack.run("cancel", "--yes")
     assert stack.resources() != []

@@ -145,7 +145,7 @@ def test_a_python_that_does_not_run_is_named(tmp_path: Path) -> None:
         [language_host(), "127.0.0.1:1"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=1500,
         env={**os.environ, "PULUMI_PYTHON_CMD": str(broken)},
         check=False,
     )
@@ -159,7 +159,7 @@ def test_an_installation_of_dependencies_says_what_does_it_here(
     with pytest.raises(grpc.RpcError, match="packages are installed by `make environment`"):
         list(
             session.stub.InstallDependencies(
-                language_pb2.InstallDependenciesRequest(info=info(tmp_path)), timeout=120
+                language_pb2.InstallDependenciesRequest(info=info(tmp_path)), timeout=1500
             )
         )
 
@@ -178,7 +178,7 @@ def test_a_plugin_runs_with_its_output_status_and_environment(
         kind="resource",
         name="x",
     )
-    replies = list(session.stub.RunPlugin(request, timeout=60))
+    replies = list(session.stub.RunPlugin(request, timeout=1500))
     assert b"".join(item.stdout for item in replies).decode() == f"['a b'] 1=2 {tmp_path}\n"
     assert b"".join(item.stderr for item in replies) == b"oops\n"
     assert replies[-1].exitcode == 5
@@ -187,7 +187,7 @@ def test_a_plugin_runs_with_its_output_status_and_environment(
 def test_a_plugin_ends_with_its_call(session: Session, tmp_path: Path) -> None:
     (tmp_path / "__main__.py").write_text(FOREVER)
     call = session.stub.RunPlugin(
-        language_pb2.RunPluginRequest(pwd=str(tmp_path), info=info(tmp_path)), timeout=60
+        language_pb2.RunPluginRequest(pwd=str(tmp_path), info=info(tmp_path)), timeout=1500
     )
     pid = pid_of(tmp_path)
     call.cancel()
@@ -197,7 +197,7 @@ def test_a_plugin_ends_with_its_call(session: Session, tmp_path: Path) -> None:
 def test_cancel_leaves_a_plugin_alone(session: Session, tmp_path: Path) -> None:
     (tmp_path / "__main__.py").write_text(FOREVER)
     call = session.stub.RunPlugin(
-        language_pb2.RunPluginRequest(pwd=str(tmp_path), info=info(tmp_path)), timeout=60
+        language_pb2.RunPluginRequest(pwd=str(tmp_path), info=info(tmp_path)), timeout=1500
     )
     has_ended = gone(pid_of(tmp_path))
     session.stub.Cancel(empty_pb2.Empty())

@@ -13,7 +13,7 @@ from typing import Any
 from lab import toolchain
 from lab.inside import without_logs
 
-SECONDS = 240
+SECONDS = 1500
 
 
 @dataclass

@@ -43,7 +43,7 @@ class Engine(engine_pb2_grpc.EngineServicer):
             self._arrived.notify_all()
         return empty_pb2.Empty()
 
-    def wait_for(self, text: str, timeout: float = 20) -> str:
+    def wait_for(self, text: str, timeout: float = 1500) -> str:
         """The first message that contains `text`; fails the test if none comes in time."""
 
         def find() -> str | None:
@@ -102,7 +102,7 @@ class Plugin:
         self.errors.flush()
         return Path(self.errors.name).read_text()
 
-    def call(self, method: str, request: Any, timeout: float = 60) -> Any:
+    def call(self, method: str, request: Any, timeout: float = 1500) -> Any:
         """One call; a refusal becomes `Failure`."""
         try:
             return getattr(self.stub, method)(request, timeout=timeout)
