@@ -3,7 +3,7 @@ PYTHON ?= python3
 STACK  ?= local
 IN     := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help environment ready doctor check up down destroy preview drift test test-lab smoke status shell load report drill plan prove bench lint lock
+.PHONY: help environment ready doctor check up down destroy preview drift test test-lab smoke user status shell load report drill plan prove bench lint lock
 
 help:          ## this list
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ sbom: environment      ## what the stack runs and was deployed with, as CycloneD
 
 smoke: environment     ## ask the running endpoint for one prediction
 	@$(IN) -m ops.smoke --stack $(STACK)
+
+user: environment      ## give user NAME of the endpoint of stack STACK a password (REMOVE=1: remove the user)
+	@$(IN) -m ops.htpasswd $(NAME) --stack $(STACK) $(if $(REMOVE),--remove)
 
 status: environment    ## what runs, where, since when, how much memory; which tools, from where; ALL=1: every lab of this machine
 	@$(IN) -m lab status $(if $(ALL),--all)

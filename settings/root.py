@@ -77,11 +77,11 @@ class Settings(Group):
     )
     htpasswd: SecretStr | None = setting(
         None,
-        "Users of entry.auth basic, as htpasswd prints them (secret).",
+        "Users of entry.auth basic, a line user:hash each, with bcrypt hashes (secret). `make user` writes them.",
         min_length=1,
         expected="an encrypted value",
         consequence=PLAIN_TEXT,
-        example='"$(htpasswd -nB user)"',
+        example="< users",
     )
     tls_certificate: SecretStr | None = setting(
         None,

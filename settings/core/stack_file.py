@@ -20,7 +20,7 @@ from settings.root import Settings
 PEM = "-----BEGIN {0}-----\nb2ZmbGluZQ==\n-----END {0}-----\n"
 PLACEHOLDERS = {
     "kubeconfig": "apiVersion: v1\nkind: Config\nclusters: []\ncontexts: []\nusers: []\n",
-    "htpasswd": "offline:$2y$05$offline",
+    "htpasswd": f"offline:$2y$10${'offline':.<53}",
     "tlsCertificate": PEM.format("CERTIFICATE"),
     "tlsPrivateKey": PEM.format("PRIVATE KEY"),
 }

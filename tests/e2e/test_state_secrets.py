@@ -17,8 +17,8 @@ import yaml
 from lab import pki
 from tests.e2e.harness import STACK, Lab
 
-USERS = "user:$2y$05$w9RaRDpSuWNNpQqBVmmEtOKb5CpjsqSvzfQTwtKNtJMm2vFuoJx5G"
-"""As htpasswd prints it."""
+USERS = "user:$2y$10$HDQtx9dkJrNz6GqLvgGMp.A0.7X0pMQKD5VErJPZhz1RM7Eb1V6qK"
+"""As `make user` writes it."""
 
 
 @pytest.fixture

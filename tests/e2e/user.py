@@ -24,7 +24,10 @@ from ops.engine.events import without_colours
 from ops.saved_model import _message
 from tests.e2e.harness import Lab
 
+PASSWORD = "correct horse"
 ASKED = {
+    b"Password of ann: ": PASSWORD.encode() + b"\r",
+    b"Password of ann again: ": PASSWORD.encode() + b"\r",
     b"Do you want to perform this update?": b"yes\r",
     b"Destroy stack dev? [y/N]": b"y\r",
 }

@@ -41,7 +41,7 @@ CHANGED = {
 """What an update changes, and the next one changes back: objects in place, and volume and claim by
 replacement.
 """
-HTPASSWD = "user:$2y$05$w9RaRDpSuWNNpQqBVmmEtOKb5CpjsqSvzfQTwtKNtJMm2vFuoJx5G"
+HTPASSWD = "user:$2y$10$HDQtx9dkJrNz6GqLvgGMp.A0.7X0pMQKD5VErJPZhz1RM7Eb1V6qK"
 """A user for entry.auth basic, so that there is a Secret."""
 PATIENCE = 60.0
 """Seconds within which the cluster's controllers are done with what a run ordered."""

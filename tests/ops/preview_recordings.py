@@ -56,7 +56,7 @@ def record(
             )
         with mock.patch.dict(
             stack_file.PLACEHOLDERS,
-            {"htpasswd": "offline:$2y$05$another"} if name == "users-changed" else {},
+            {"htpasswd": f"offline:$2y$10${'another':.<53}"} if name == "users-changed" else {},
         ):
             program = work.lay_tree(head, "head")
         done = work.pulumi(program, "preview", "--json", "--stack", stack, *arguments, **variables)

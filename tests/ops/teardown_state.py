@@ -10,7 +10,7 @@ from typing import Any
 
 from ops.engine.checkpoint import Checkpoint, parse
 from tests.unit.monitor import Registered
-from tests.unit.program import ACCOUNT, CLUSTER, run
+from tests.unit.program import ACCOUNT, CLUSTER, USERS, run
 
 ADOPTED = {
     "nodePoolId": "np4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f",
@@ -93,7 +93,7 @@ def local() -> Checkpoint:
 
 def prod() -> Checkpoint:
     """Stack `prod`, whose bucket is protected."""
-    return parse(deployment("prod", {"htpasswd": "user:$2y$05$hash"}, ("htpasswd",)))
+    return parse(deployment("prod", {"htpasswd": USERS}, ("htpasswd",)))
 
 
 def adopting() -> Checkpoint:

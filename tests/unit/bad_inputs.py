@@ -4,6 +4,8 @@ what the message has to name.
 
 from typing import Any, NamedTuple
 
+from tests.unit.program import USERS
+
 
 class Bad(NamedTuple):
     """One bad input: the setting the message names, how it shows the value, and parts of what it
@@ -407,7 +409,7 @@ SERVING = [
         "htpasswd",
         "not set",
         "users and password hashes",
-        "htpasswd -nB",
+        "make user NAME=ann STACK=local",
     ),
     Bad(
         {"entry": {"auth": "basic", "kind": "alb"}},
@@ -458,7 +460,7 @@ SERVING = [
     ),
     of("entry", "bodyMib", 0, "0", "1 to 512"),
     Bad(
-        {"htpasswd": "user:$2y$05$x"},
+        {"htpasswd": USERS},
         "htpasswd",
         "<in plain text>",
         "an encrypted value",

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from tests.unit.monitor import UNKNOWN, Recording, Registered
-from tests.unit.program import KUBECONFIG, OFFLINE, run
+from tests.unit.program import KUBECONFIG, OFFLINE, USERS, run
 
 DIRECTORY = Path(__file__).parent / "golden"
 HANDLER_CODE = re.compile(r"\S+-interruption-handler-[0-9a-f]{8}")
@@ -26,7 +26,7 @@ def offline_preview(stack: str) -> Recording:
     """A preview that asks nothing: every lookup is answered by the configuration."""
     changes: dict[str, Any] = {"lookups": OFFLINE, "kubeconfig": KUBECONFIG}
     if stack == "prod":
-        changes["htpasswd"] = "user:$2y$05$hash"
+        changes["htpasswd"] = USERS
     return run(stack, changes, preview=True, secret=("kubeconfig", "htpasswd"))
 
 

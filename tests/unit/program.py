@@ -23,6 +23,8 @@ CLUSTER = "c210fbedb96674b9eaf15f2dc47d169a8"
 ACCOUNT = "1234567890123456"
 ISSUER = f"https://oidc-ack-cn-shanghai.oss-cn-shanghai.aliyuncs.com/{CLUSTER}"
 PROVIDER_ARN = f"acs:ram::{ACCOUNT}:oidc-provider/ack-rrsa-{CLUSTER}"
+USERS = "user:$2y$10$HDQtx9dkJrNz6GqLvgGMp.A0.7X0pMQKD5VErJPZhz1RM7Eb1V6qK"
+"""A user for entry.auth basic, whose password is `correct horse`."""
 KUBECONFIG = "apiVersion: v1\nkind: Config\nclusters: []\n"
 OFFLINE = {
     "accountId": ACCOUNT,

@@ -13,7 +13,7 @@ from tests.unit.bad_elastic_inputs import ELASTIC
 from tests.unit.bad_inputs import CLOUD, SERVING, Bad
 from tests.unit.bad_pool_inputs import POOL
 from tests.unit.cli_config import commands, follow
-from tests.unit.program import PROJECT, failure, stack_values
+from tests.unit.program import PROJECT, USERS, failure, stack_values
 
 pytestmark = pytest.mark.usefixtures("model_is_read_once")
 SECRET = [f"{PROJECT}:{key}" for key in SECRETS]
@@ -134,7 +134,7 @@ def test_prod_asks_for_its_users_first() -> None:
     with pytest.raises(SettingsError) as caught:
         check({}, stack="prod")
     assert [problem.field for problem in caught.value.problems] == ["htpasswd"]
-    assert check({"htpasswd": "user:$2y$05$x"}, ("htpasswd",), "prod").model_store.protect
+    assert check({"htpasswd": USERS}, ("htpasswd",), "prod").model_store.protect
 
 
 def test_settings_can_not_be_changed_after_loading() -> None:
@@ -165,8 +165,8 @@ def test_the_region_may_come_from_the_environment() -> None:
 
 
 def test_secrets_do_not_show_when_settings_are_printed() -> None:
-    settings = check({"entry": {"auth": "basic"}, "htpasswd": "user:$2y$05$hunter2"}, ("htpasswd",))
-    assert "hunter2" not in repr(settings) and "hunter2" not in str(settings.model_dump())
+    settings = check({"entry": {"auth": "basic"}, "htpasswd": USERS}, ("htpasswd",))
+    assert USERS not in repr(settings) and USERS not in str(settings.model_dump())
 
 
 def test_on_a_machine_that_maps_another_port_the_environment_says_which() -> None:

@@ -9,7 +9,7 @@ import pytest
 from components.serving.counted_log import COUNTS_REFUSED, KEYS
 from lab.controlplane.log_pipelines import compiled, controller_line, problem
 from tests.unit.monitor import Recording
-from tests.unit.program import run
+from tests.unit.program import USERS, run
 
 ROUTE = "inference-bert-tfserving-v1-tensorflow-serving-8501"
 REQUEST = {
@@ -133,7 +133,7 @@ def test_without_it_acks_log_is_counted_and_logins_that_buy_nodes_are_warned_of(
     plain = run()
     assert labels(plain)["sls.logstore"] == "nginx-ingress"
     assert not plain.of("log/store:Store") and COUNTS_REFUSED not in plain.warnings
-    users, secret = {"htpasswd": "user:$2y$05$x"}, ("htpasswd",)
+    users, secret = {"htpasswd": USERS}, ("htpasswd",)
     with_users = {"entry": {"auth": "basic"}, **users}
     assert COUNTS_REFUSED in " ".join(run(changes=with_users, secret=secret).warnings)
     assert COUNTS_REFUSED not in run(changes={**with_users, **SERVED}, secret=secret).warnings

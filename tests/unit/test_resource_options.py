@@ -7,7 +7,7 @@ import pytest
 
 from settings.names import digest
 from tests.unit.monitor import Recording
-from tests.unit.program import run
+from tests.unit.program import USERS, run
 
 COMPONENTS = {
     "inference:compute:ClusterAutoscaler",
@@ -22,7 +22,7 @@ COMPONENTS = {
     "inference:serving:GpuScaleUpTrigger",
     "inference:serving:IngressEndpoint",
 }
-PROD = {"htpasswd": "user:$2y$05$x"}
+PROD = {"htpasswd": USERS}
 
 
 def test_every_component_is_there_once_and_nothing_else_is_a_component(either: Recording) -> None:
@@ -140,7 +140,7 @@ def test_labels_are_sent_in_one_order_because_the_provider_compares_lists(
 def test_the_users_and_the_private_key_are_secret_inputs_and_never_outputs() -> None:
     provided = {
         "entry": {"tls": "provided", "auth": "basic"},
-        "htpasswd": "user:$2y$05$hunter2",
+        "htpasswd": USERS,
         "tlsCertificate": "-----BEGIN CERTIFICATE-----",
         "tlsPrivateKey": "-----BEGIN PRIVATE KEY-----hunter3",
     }
@@ -152,7 +152,7 @@ def test_the_users_and_the_private_key_are_secret_inputs_and_never_outputs() -> 
         [resource.inputs for resource in recording.resources if resource not in secrets]
     )
     everything = rest + json.dumps(recording.outputs) + json.dumps(recording.messages)
-    assert "hunter2" not in everything and "hunter3" not in everything
+    assert USERS not in everything and "hunter3" not in everything
     users = recording.one("Ingress").inputs["metadata"]["annotations"][
         "nginx.ingress.kubernetes.io/auth-secret"
     ]

@@ -7,7 +7,7 @@ from components.serving import model_server
 from settings.catalog import gpu
 from settings.names import is_label_value
 from tests.unit.monitor import Recording
-from tests.unit.program import ROOT, failure, run
+from tests.unit.program import ROOT, USERS, failure, run
 
 
 def pod(recording: Recording) -> dict:
@@ -179,7 +179,7 @@ def test_d13_tls_and_auth_must_be_said_and_an_open_entry_is_warned_about(up: Rec
         text for text in up.warnings if "entry.tls is none" in text
     ]
     assert "none or basic; it must be set explicitly" in failure(changes={"entry": {"auth": None}})
-    closed = run("prod", {"htpasswd": "user:$2y$05$x"}, secret=("htpasswd",))
+    closed = run("prod", {"htpasswd": USERS}, secret=("htpasswd",))
     assert not [text for text in closed.warnings if "entry" in text]
     ingress = closed.one("Ingress").inputs
     assert ingress["spec"]["tls"] == [{"hosts": ["bert.example.com"], "secretName": "bert-tls"}]

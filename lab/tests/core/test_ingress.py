@@ -223,8 +223,7 @@ def asked(started: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[As
         secret(
             "users",
             "Opaque",
-            auth=b"user:{SHA}"
-            + base64.b64encode(bytes.fromhex("5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8")),
+            auth=b"user:$2y$10$sX5yVQzrWz.8RmivWx9P1.4xID4W8eQ5VVM6enA9YoFXS4o33xjIW",
         ),
     )
     asked.apply(
@@ -319,7 +318,7 @@ def test_auth_asks_for_user_and_password_with_the_realm(asked: Asked) -> None:
 def test_an_auth_secret_that_is_missing_is_503_until_it_is_there(asked: Asked) -> None:
     """Location denied: ingress-nginx answers 503, never the pod's answer."""
     asked.until("gone", 503)
-    asked.apply("Secret", secret("nosuch", "Opaque", auth=b"user:{SHA}x"))
+    asked.apply("Secret", secret("nosuch", "Opaque", auth=b"user:$2y$10$x"))
     asked.until("gone", 401)
 
 
