@@ -282,6 +282,7 @@ def _inside(stack: Stack, settings: Any, cloud: Any) -> Iterator[Finding]:
     looks: list[Callable[[Any, Any], Finding]] = [
         metrics,
         ingress_class,
+        *([controller_pods] if settings.entry.kind == "nginx" else []),
         namespace,
         *([certificate] if settings.entry.tls == "existing" else []),
     ]
@@ -321,6 +322,31 @@ def ingress_class(settings: Any, reader: Any) -> Finding:
     observed = f"{kind} is {'there' if kind in classes else f'not among {classes}'}"
     return Finding(
         "ingress", kind in classes, observed, f"Install {CONTROLLERS[kind][0]}, or set entry.kind"
+    )
+
+
+def controller_pods(settings: Any, reader: Any) -> Finding:
+    """Whether the network policy admits the ingress controller's pods. A controller that no pod's
+    name tells of can't be compared.
+    """
+    place, wanted = settings.entry.controller_namespace, settings.entry.controller_labels
+    shown = ", ".join(f"{key}={value}" for key, value in wanted.items())
+    pods = {
+        item["metadata"]["name"]: item["metadata"].get("labels") or {}
+        for item in reader.items(f"/api/v1/namespaces/{place}/pods")
+        if not (item.get("spec") or {}).get("hostNetwork")
+    }
+    chosen = [name for name, labels in pods.items() if wanted.items() <= labels.items()]
+    others = [name for name in pods if "ingress" in name and "alb-ingress" not in name]
+    if chosen or not others:
+        seen = f"pod {chosen[0]}" if chosen else f"no pod of an ingress controller in {place} yet"
+        return Finding("controller", True, f"{seen}; the network policy admits {shown}")
+    labels = ", ".join(f"{key}={value}" for key, value in pods[others[0]].items())
+    return Finding(
+        "controller",
+        False,
+        f"no pod in {place} has {shown}; {others[0]} has {labels or 'no labels'}: the network policy would keep it out",
+        "Set entry.controllerLabels to labels of the controller's pods",
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from settings.core.field import REQUIRED, Group, Text, setting
 from settings.core.problem import Problem, remove_command, set_command
 from settings.core.rule import rule
-from settings.core.types import DNS_LABEL, Cidr
+from settings.core.types import DNS_LABEL, Cidr, LabelKey, LabelValue
 
 
 class EntrySettings(Group):
@@ -70,6 +70,16 @@ class EntrySettings(Group):
         expected="the name of a namespace",
         consequence="the network policy keeps the ingress out",
         example="kube-system",
+    )
+    controller_labels: dict[LabelKey, LabelValue] = setting(
+        {"app": "ingress-nginx"},
+        "Labels of the ingress controller's pods in controllerNamespace: the network policy admits these pods and no others. Those of "
+        "ACK's add-on; another controller's show with kubectl get pods --show-labels. A controller on the nodes' own network "
+        "(hostNetwork) has no labels that a network policy sees.",
+        min_length=1,
+        expected="label: value of the controller's pods, such as app: ingress-nginx",
+        consequence="the network policy keeps the ingress out, and every request is answered with 504",
+        example="ingress-nginx",
     )
     source_cidrs: list[Cidr] = setting(
         ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"],
@@ -281,6 +291,7 @@ def hash_error(line: str) -> str:
 
 ONLY_WITH = {
     "controllerNamespace": "nginx",
+    "controllerLabels": "nginx",
     "bodyMib": "nginx",
     "clientQps": "nginx",
     "clientConnections": "nginx",

@@ -44,6 +44,11 @@ def serving_labels(name: str, version: str) -> dict[str, str]:
     return {"app": "tensorflow-serving", "release": f"{name}-{version}"}
 
 
+def handler_labels(server_name: str) -> dict[str, str]:
+    """Labels of the interruption handler's pods, by which network policies know them."""
+    return {"app": "interruption-handler", "release": server_name}
+
+
 def route(namespace: str, service: str, port: int = REST_PORT) -> str:
     """The ingress route as the access log and the metric know it. A label value: see
     `is_label_value`.

@@ -7,10 +7,10 @@ from typing import Literal
 
 from providers.ossmodel.tensorflow import check, portable
 from settings import names
-from settings.core.field import Group, Quantity, Text, setting
+from settings.core.field import REQUIRED, Group, Quantity, Text, setting
 from settings.core.problem import PROJECT, Problem, set_command
 from settings.core.rule import rule
-from settings.core.types import DNS_LABEL, IMAGE, QUANTITY
+from settings.core.types import DNS_LABEL, IMAGE, QUANTITY, LabelKey, LabelValue
 from settings.model import ModelSettings, is_saved_model
 
 _SERVING_IMAGE = re.compile(
@@ -22,6 +22,27 @@ version is that of TensorFlow.
 
 
 _NAMES_SERVING = re.compile(r"(tensorflow|tf).*serving|serving.*(tensorflow|tf)")
+
+
+class ClientSettings(Group):
+    """Pods of the cluster that may call the server's ports themselves."""
+
+    namespace: Text | None = setting(
+        None,
+        "Namespace of the pods. Unset: the stack's own.",
+        pattern=DNS_LABEL,
+        expected="the name of a namespace",
+        consequence="the network policy keeps the pods out",
+        example="callers",
+    )
+    labels: dict[LabelKey, LabelValue] = setting(
+        REQUIRED,
+        "Labels of the pods.",
+        min_length=1,
+        expected="at least one label: value of the pods",
+        consequence="every pod of the namespace may use the GPUs past the entry",
+        example="caller",
+    )
 
 
 class ServerSettings(Group):
@@ -116,6 +137,15 @@ class ServerSettings(Group):
         expected="more than preStopSeconds",
         consequence="the pod is killed while requests are still sent to it",
         example="30",
+    )
+    clients: list[ClientSettings] = setting(
+        [],
+        "Pods of the cluster that may call gRPC and REST directly, past the entry, each {namespace: …, labels: {…}}. Their requests are "
+        "not in the access log, so the HPA does not count them. Without them nobody reaches gRPC.",
+        max_length=20,
+        expected="entries {namespace: …, labels: {…}}",
+        consequence="the network policy keeps these pods out, or lets others in",
+        example="caller",
     )
     startup_seconds: int = setting(
         1200,

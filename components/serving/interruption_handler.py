@@ -67,7 +67,7 @@ class InterruptionHandler(Component):
     ):
         super().__init__("inference:serving:InterruptionHandler", name, opts)
         self._physical_name = f"{args.server.name}-interruption-handler"
-        self._labels = {"app": "interruption-handler", "release": args.server.name}
+        self._labels = names.handler_labels(args.server.name)
         self.handler_name = (
             self._handler(args) if args.settings.enabled else pulumi.Output.from_input("")
         )

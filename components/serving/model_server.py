@@ -210,6 +210,9 @@ class ModelServer(Component):
         )
 
     def _network_policy(self, args: ModelServerArgs) -> None:
+        """Only pods that are named, or the load balancer's addresses, reach the server, each its
+        own port.
+        """
         kubernetes.networking.v1.NetworkPolicy(
             self.child_name("network"),
             metadata={"namespace": args.namespace, "labels": self._labels(args)},
@@ -217,18 +220,7 @@ class ModelServer(Component):
                 "pod_selector": {"match_labels": self._selector},
                 "policy_types": ["Ingress", "Egress"],
                 "egress": [],
-                "ingress": [
-                    {
-                        "from_": _ingress_peers(args.entry),
-                        "ports": [{"port": REST_PORT, "protocol": "TCP"}],
-                    },
-                    {
-                        "from_": [{"pod_selector": {}}],
-                        "ports": [
-                            {"port": port, "protocol": "TCP"} for port in (GRPC_PORT, REST_PORT)
-                        ],
-                    },
-                ],
+                "ingress": _admitted(args),
             },
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -255,6 +247,44 @@ def model_config(model: ModelSettings, base_path: str) -> str:
     )
 
 
+def _admitted(
+    args: ModelServerArgs,
+) -> list[kubernetes.networking.v1.NetworkPolicyIngressRuleArgsDict]:
+    """The entry, the interruption handler where it reads what the pods serve, and the clients of
+    the settings.
+    """
+    rest: kubernetes.networking.v1.NetworkPolicyPortArgsDict = {
+        "port": REST_PORT,
+        "protocol": "TCP",
+    }
+    rules: list[kubernetes.networking.v1.NetworkPolicyIngressRuleArgsDict] = [
+        {"from_": _ingress_peers(args.entry), "ports": [rest]}
+    ]
+    if args.counts_requests:
+        handler = names.handler_labels(args.settings.name)
+        rules.append({"from_": [{"pod_selector": {"match_labels": handler}}], "ports": [rest]})
+    if args.settings.clients:
+        rules.append(
+            {
+                "from_": [_pods(one.labels, one.namespace) for one in args.settings.clients],
+                "ports": [{"port": GRPC_PORT, "protocol": "TCP"}, rest],
+            }
+        )
+    return rules
+
+
+def _pods(
+    labels: Mapping[str, str], namespace: str | None
+) -> kubernetes.networking.v1.NetworkPolicyPeerArgsDict:
+    """Pods with these labels in the namespace of that name, or in the stack's own."""
+    peer: kubernetes.networking.v1.NetworkPolicyPeerArgsDict = {
+        "pod_selector": {"match_labels": labels}
+    }
+    if namespace:
+        peer["namespace_selector"] = {"match_labels": {"kubernetes.io/metadata.name": namespace}}
+    return peer
+
+
 def _ingress_peers(
     entry: EntrySettings,
 ) -> Sequence[kubernetes.networking.v1.NetworkPolicyPeerArgsDict]:
@@ -263,13 +293,7 @@ def _ingress_peers(
     """
     if entry.kind == "alb":
         return [{"ip_block": {"cidr": cidr}} for cidr in entry.source_cidrs]
-    return [
-        {
-            "namespace_selector": {
-                "match_labels": {"kubernetes.io/metadata.name": entry.controller_namespace}
-            }
-        }
-    ]
+    return [_pods(entry.controller_labels, entry.controller_namespace)]
 
 
 def _pod_metadata(

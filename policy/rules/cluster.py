@@ -118,8 +118,18 @@ def _open_ingress(policy: Resource) -> Iterator[str]:
             cidr, namespaces = mapping(mapping(peer).get("ipBlock")).get("cidr"), mapping(peer)
             if is_known(cidr) and _is_everywhere(cidr):
                 yield f"an ingress rule admits {cidr}: name the addresses of the load balancer"
-            if namespaces.get("namespaceSelector") == {} and not namespaces.get("podSelector"):
+            if namespaces.get("namespaceSelector") == {}:
                 yield "an ingress rule admits every namespace: name the one that may call"
+            elif _names_no_pods(namespaces):
+                yield "an ingress rule admits every pod of a namespace: name the labels of those that may call (podSelector)"
+
+
+def _names_no_pods(peer: Mapping[str, Any]) -> bool:
+    """Whether a peer of a network policy is pods, and selects them by nothing of their own."""
+    pods = peer.get("podSelector")
+    if pods == UNKNOWN or (pods is None and "namespaceSelector" not in peer):
+        return False
+    return not any(mapping(pods).get(key) for key in ("matchLabels", "matchExpressions"))
 
 
 def _is_everywhere(cidr: Any) -> bool:

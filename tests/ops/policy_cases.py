@@ -36,6 +36,7 @@ NGINX, ALB = "nginx.ingress.kubernetes.io", "alb.ingress.kubernetes.io"
 NOBODY = {f"{NGINX}/auth-type": "", f"{NGINX}/auth-secret": ""}
 AUDIENCE = {"StringEquals": {"oidc:aud": "sts.aliyuncs.com"}}
 SUBJECT = {"StringEquals": {"oidc:aud": "sts.aliyuncs.com", "oidc:sub": "system:x"}}
+SYSTEM = {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}
 PSS = "pod-security.kubernetes.io/enforce"
 ALWAYS_TRUE = (
     {"IpAddress": {"acs:SourceIp": ["0.0.0.0/0"]}},
@@ -666,6 +667,22 @@ CASES: Cases = {
             ],
             [workload(), as_list(network_policy(ingress=[]))],
             [workload(), network_policy(ingress=[{"from": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}])],
+            [
+                workload(),
+                network_policy(
+                    ingress=[
+                        {
+                            "from": [
+                                {
+                                    "namespaceSelector": SYSTEM,
+                                    "podSelector": {"matchLabels": {"app": "ingress-nginx"}},
+                                },
+                                {"podSelector": UNKNOWN},
+                            ]
+                        }
+                    ]
+                ),
+            ],
             [service(), network_policy()],
         ],
         [
@@ -695,6 +712,19 @@ CASES: Cases = {
             (
                 [workload(), network_policy(ingress=[{"from": [{"namespaceSelector": {}}]}])],
                 "every namespace",
+            ),
+            *(
+                ([workload(), network_policy(ingress=[{"from": [peer]}])], said)
+                for peer, said in (
+                    ({"podSelector": {}}, "every pod of a namespace"),
+                    ({"podSelector": {"matchLabels": {}}}, "every pod of a namespace"),
+                    ({"namespaceSelector": SYSTEM}, "every pod of a namespace"),
+                    ({"namespaceSelector": SYSTEM, "podSelector": {}}, "every pod of a namespace"),
+                    (
+                        {"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "a"}}},
+                        "every namespace",
+                    ),
+                )
             ),
         ],
     ),

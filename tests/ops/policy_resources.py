@@ -163,7 +163,7 @@ def network_policy(labels: Any = None, **more: Any) -> Resource:
     spec = {
         "podSelector": {"matchLabels": {"app": "server"} if labels is None else labels},
         "policyTypes": ["Ingress", "Egress"],
-        "ingress": [{"from": [{"podSelector": {}}]}],
+        "ingress": [{"from": [{"podSelector": {"matchLabels": {"app": "caller"}}}]}],
         **more,
     }
     return one(

@@ -7,10 +7,12 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from ops import doctor
+from ops import doctor, prerequisites
 from ops.doctor import Finding
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -182,3 +184,43 @@ def test_a_variable_of_the_lab_that_would_be_refused_is_told_before_anything_is_
 
 def test_for_a_real_stack_the_lab_is_not_asked_about() -> None:
     assert [finding.name for finding in doctor.examine("dev")] == ["stack", "python"]
+
+
+class Pods:
+    """A cluster's pods."""
+
+    def __init__(self, **labels: dict[str, str] | None) -> None:
+        self._labels = labels
+
+    def items(self, path: str) -> list[dict[str, Any]]:
+        """As a ClusterReader's."""
+        assert path == "/api/v1/namespaces/kube-system/pods"
+        return [
+            {"metadata": {"name": name.replace("_", "-"), "labels": labels}, "spec": {}}
+            for name, labels in self._labels.items()
+        ]
+
+
+CONTROLLERS = SimpleNamespace(
+    entry=SimpleNamespace(
+        controller_namespace="kube-system", controller_labels={"app": "ingress-nginx"}
+    )
+)
+OURS = {"app": "ingress-nginx", "pod-template-hash": "1"}
+
+
+@pytest.mark.parametrize(
+    ("pods", "good", "said"),
+    [
+        (Pods(coredns=None, nginx_ingress_controller_1=OURS), True, "nginx-ingress-controller-1"),
+        (Pods(coredns={"app": "dns"}, alb_ingress_controller={"app": "alb"}), True, "no pod of an"),
+        (Pods(nginx_ingress_controller_1={"app": "other"}), False, "has app=other: the network"),
+        (Pods(ingress_nginx_1=None), False, "has no labels: the network policy would keep it out"),
+    ],
+)
+def test_an_ingress_controller_that_the_network_policy_would_keep_out_is_told(
+    pods: Pods, good: bool, said: str
+) -> None:
+    found = prerequisites.controller_pods(CONTROLLERS, pods)
+    assert found.good is good and said in found.found
+    assert good or "entry.controllerLabels" in found.remedy

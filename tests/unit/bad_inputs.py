@@ -452,13 +452,39 @@ SERVING = [
         Bad(
             {"entry": {"kind": "alb", key: value}},
             f"entry.{key}",
-            str(value),
+            "traefik" if key == "controllerLabels" else str(value),
             "the setting belongs to kind nginx",
             "config rm",
         )
-        for key, value in (("bodyMib", 16), ("controllerNamespace", "ingress-nginx"))
+        for key, value in (
+            ("bodyMib", 16),
+            ("controllerNamespace", "ingress-nginx"),
+            ("controllerLabels", {"app": "traefik"}),
+        )
     ),
     of("entry", "bodyMib", 0, "0", "1 to 512"),
+    of("entry", "controllerLabels", {}, "{}", "label: value of the controller's pods"),
+    Bad(
+        {"server": {"clients": [{"labels": {}}]}},
+        "server.clients[0].labels",
+        "{}",
+        "at least one label",
+        "server.clients[0].labels",
+    ),
+    Bad(
+        {"server": {"clients": [{"namespace": "callers"}]}},
+        "server.clients[0].labels",
+        "not set",
+        "at least one label",
+        "server.clients[0].labels",
+    ),
+    Bad(
+        {"server": {"clients": [{"namespace": "No Namespace", "labels": {"app": "a"}}]}},
+        "server.clients[0].namespace",
+        '"No Namespace"',
+        "the name of a namespace",
+        "server.clients[0].namespace",
+    ),
     Bad(
         {"htpasswd": USERS},
         "htpasswd",

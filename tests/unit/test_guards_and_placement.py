@@ -163,19 +163,61 @@ def test_one_pod_at_a_time_may_be_drained_and_a_broken_one_always(either: Record
     assert budget["selector"] == either.named("server-deployment").inputs["spec"]["selector"]
 
 
-def test_only_the_ingress_controller_and_the_namespace_reach_the_pod_and_it_calls_nobody(
+CONTROLLER = {
+    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+    "podSelector": {"matchLabels": {"app": "ingress-nginx"}},
+}
+
+
+def admitted(recording: Recording) -> list[tuple[list[dict], list[int]]]:
+    """Who may call the server's pods, and at which ports."""
+    policy = recording.named("server-network").inputs["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"] and policy["egress"] == []
+    return [(rule["from"], [port["port"] for port in rule["ports"]]) for rule in policy["ingress"]]
+
+
+def test_only_the_ingress_controllers_pods_reach_the_pod_and_it_calls_nobody(
     either: Recording,
 ) -> None:
-    policy = either.named("server-network").inputs["spec"]
-    assert policy["policyTypes"] == ["Ingress", "Egress"] and policy["egress"] == []
-    controller, neighbours = policy["ingress"]
-    assert controller["from"] == [
-        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}
+    assert admitted(either) == [([CONTROLLER], [8501])]
+
+
+def test_a_controller_of_ones_own_is_admitted_by_its_own_labels() -> None:
+    entry = {
+        "controllerNamespace": "ingress-nginx",
+        "controllerLabels": {"app.kubernetes.io/name": "ingress-nginx"},
+    }
+    ((peers, _),) = admitted(run(changes={"entry": entry}))
+    assert peers == [
+        {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}},
+            "podSelector": {"matchLabels": {"app.kubernetes.io/name": "ingress-nginx"}},
+        }
     ]
-    assert [port["port"] for port in controller["ports"]] == [8501]
-    assert neighbours["from"] == [{"podSelector": {}}] and [
-        port["port"] for port in neighbours["ports"]
-    ] == [8500, 8501]
+
+
+def test_the_handler_reaches_the_page_of_what_the_pods_serve_where_it_reads_it() -> None:
+    recording = run(changes={"autoscaler": {"outageReplicas": 2}})
+    _, (peers, ports) = admitted(recording)
+    handler = recording.named("interruption-deployment").inputs["spec"]
+    assert peers == [{"podSelector": handler["selector"]}] and ports == [8501]
+    assert handler["selector"]["matchLabels"].items() <= handler["template"]["metadata"]["labels"].items()  # fmt: skip
+
+
+def test_grpc_is_open_to_the_pods_that_the_settings_name_and_to_no_others() -> None:
+    clients = [
+        {"labels": {"app": "batch"}},
+        {"namespace": "callers", "labels": {"app": "web", "tier": "front"}},
+    ]
+    controller, (peers, ports) = admitted(run(changes={"server": {"clients": clients}}))
+    assert controller == ([CONTROLLER], [8501]) and ports == [8500, 8501]
+    assert peers == [
+        {"podSelector": {"matchLabels": {"app": "batch"}}},
+        {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "callers"}},
+            "podSelector": {"matchLabels": {"app": "web", "tier": "front"}},
+        },
+    ]
 
 
 def test_no_empty_dir_keeps_acks_drain_from_moving_the_pod(either: Recording) -> None:
@@ -217,3 +259,19 @@ def test_a_prediction_is_asked_of_another_pod_when_one_vanishes(either: Recordin
         annotations["nginx.ingress.kubernetes.io/proxy-next-upstream"]
         == "error timeout non_idempotent"
     )
+
+
+@pytest.mark.parametrize("seconds", [1, 60, 600])
+def test_no_further_pod_is_asked_once_the_time_of_a_request_is_over(seconds: int) -> None:
+    """A pod that is silent for the whole time is asked once; a client waits twice that time at
+    most, when one fails in its last moment.
+    """
+    annotations = (
+        run(changes={"entry": {"timeoutSeconds": seconds}})
+        .one("Ingress")
+        .inputs["metadata"]["annotations"]
+    )
+    prefix = "nginx.ingress.kubernetes.io/proxy"
+    bound = int(annotations[f"{prefix}-next-upstream-timeout"])
+    assert 0 < bound <= seconds == int(annotations[f"{prefix}-read-timeout"])
+    assert 0 < int(annotations[f"{prefix}-next-upstream-tries"]) <= 3, "0 is without a limit"
