@@ -652,6 +652,11 @@ def _clusters() -> list[Exchange]:
             path=_OWN,
         ),
         Exchange("cs:GetClusterAuditProject", path=_OWN),
+        Exchange(
+            "cs:UpdateKMSEncryption",
+            body={"disable_encryption": False, "kms_key_id": "key-judged"},
+            path=_OWN,
+        ),
         Exchange("cs:ModifyClusterTags", body=[{"key": "a", "value": "b"}], path=_OWN),
         Exchange(
             "cs:DescribeKubernetesVersionMetadata",

@@ -23,6 +23,7 @@ _HIDDEN = (
     "autoscaling_config",
     "audit",
     "controlplane_log",
+    "kms_key",
     "issuer",
     "made",
     "delete_options",
@@ -91,6 +92,8 @@ def make_cluster(region: Region, cluster_id: str, wanted: Document, state: str) 
         "rrsa": bool(wanted.get("enable_rrsa")),
         "issuer": wanted.get("issuer") or issuer_of(region, cluster_id),
         "made": bool(wanted.get("made")),
+        "kms_key": wanted.get("encryption_provider_key") or "",
+        "audit": audit_of(cluster_id, wanted.get("audit_log_config") or {}),
     }
     for key in (
         "timezone",
@@ -104,6 +107,15 @@ def make_cluster(region: Region, cluster_id: str, wanted: Document, state: str) 
     if cluster["rrsa"]:
         enable_rrsa(region, cluster_id)
     return cluster
+
+
+def audit_of(cluster_id: str, wanted: Document) -> Document:
+    """Where a cluster's audit log goes: into the cluster's own log project unless another is named
+    (CreateCluster, `audit_log_config`).
+    """
+    enabled = bool(wanted.get("enabled"))
+    own = f"k8s-log-{cluster_id}" if enabled else ""
+    return {"audit_enabled": enabled, "sls_project_name": wanted.get("sls_project_name") or own}
 
 
 def enable_rrsa(region: Region, cluster_id: str) -> None:
@@ -123,8 +135,11 @@ def shown(region: Region, cluster: Document) -> Answer:
             issuer=issuer_of(region, cluster_id), audience="sts.aliyuncs.com", oidc_name=name
         )
         rrsa["oidc_arn"] = f"acs:ram::{region.account}:oidc-provider/{name}"
+    capabilities: dict[str, Any] = {"NodeCIDRMask": cluster["node_cidr_mask"]}
+    if cluster.get("kms_key"):
+        capabilities |= {"EncryptionKMSKeyId": cluster["kms_key"], "DisableEncryption": False}
     meta = {
-        "Capabilities": {"NodeCIDRMask": cluster["node_cidr_mask"]},
+        "Capabilities": capabilities,
         "RRSAConfig": rrsa,
         "ExtraCertSAN": [],
     }

@@ -6,7 +6,7 @@ from lab.alicloud.auth.credentials import random_text
 from lab.alicloud.clock import iso
 from lab.alicloud.protocol import Answer, ApiError, Request, Response, json_response
 from lab.alicloud.registry import rest
-from lab.alicloud.services.cs.cluster_document import API_SERVER, cluster_of
+from lab.alicloud.services.cs.cluster_document import API_SERVER, audit_of, cluster_of
 from lab.alicloud.services.cs.tasks import start_task
 from lab.alicloud.state import Region
 
@@ -101,15 +101,26 @@ def audit(region: Region, request: Request) -> Answer:
 def update_audit(region: Region, request: Request) -> Answer:
     """Switch the audit log on or off."""
     cluster = cluster_of(region, request.vars["c"])
-    cluster["audit"] = {
-        "audit_enabled": not request.json.get("disable", False),
-        "sls_project_name": request.json.get("sls_project_name", ""),
-    }
+    wanted = {"enabled": not request.json.get("disable", False), **request.json}
+    cluster["audit"] = audit_of(cluster["cluster_id"], wanted)
     region.store.put("cluster", cluster["cluster_id"], cluster)
     return {
         "cluster_id": cluster["cluster_id"],
         "task_id": start_task(region, "audit_log", cluster["cluster_id"])["task_id"],
     }
+
+
+@rest("cs", "PUT", "/clusters/{c}/kms", "UpdateKMSEncryption", resource="cluster/{c}")
+def update_encryption(region: Region, request: Request) -> Answer:
+    """Encrypt the cluster's Secrets by another key, or by none; the answer says nothing."""
+    cluster = cluster_of(region, request.vars["c"])
+    disable = request.json.get("disable_encryption", False)
+    key = request.json.get("kms_key_id") or cluster.get("kms_key", "")
+    if not disable and not key:
+        raise ApiError(400, "ErrorUpdateKMSEncryption", "kms_key_id is required")
+    cluster["kms_key"] = "" if disable else key
+    region.store.put("cluster", cluster["cluster_id"], cluster)
+    return {}
 
 
 @rest("cs", "POST", "/clusters/{c}/tags", "ModifyClusterTags", resource="cluster/{c}")
