@@ -63,6 +63,7 @@ store = ModelStore(
         bucket=stack.bucket_name,
         region=stack.region,
         tags=stack.all_tags,
+        access_log=stack.access_log_bucket,
         adopt=stack.adopted_bucket,
     ),
 )

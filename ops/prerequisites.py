@@ -64,7 +64,8 @@ def examine(stack: Stack) -> Iterator[Finding]:
         )
         return
     if settings.cluster.create is not None:
-        yield Finding("cluster", True, "made by the stack, with all it needs")
+        within = "" if settings.cluster.create.public_api else "; reached from its VPC only"
+        yield Finding("cluster", True, f"made by the stack, with all it needs{within}")
         return
     yield from _of_cluster(stack, settings, cloud)
 

@@ -103,6 +103,20 @@ def _an_adopted_bucket_is_kept(
         )
 
 
+@rule("adopt.bucket", "modelStore.accessLogDays")
+def _the_log_of_an_adopted_bucket_is_its_owners(
+    adopt: AdoptSettings, model_store: ModelStoreSettings
+) -> Iterator[Problem]:
+    if adopt.bucket and model_store.access_log_days is not None:
+        yield Problem(
+            "modelStore.accessLogDays",
+            model_store.access_log_days,
+            "nothing with adopt.bucket: whose bucket it is decides where its log goes",
+            "the log that its owner keeps would go to another place",
+            remove_command("modelStore.accessLogDays"),
+        )
+
+
 @rule("adopt.nodePoolId", "nodePool.generation")
 def _an_adopted_pool_is_not_replaced(
     adopt: AdoptSettings, node_pool: NodePoolSettings

@@ -116,11 +116,30 @@ class CreateSettings(Group):
         example="true",
     )
     public_api: bool = setting(
-        True,
-        "Expose the API server on the Internet (TLS, client certificates). Without it, previews and runs must come from the VPC.",
+        False,
+        "Expose the API server on the Internet as well (TLS, client certificates), to every address: neither ACK's API nor the provider "
+        "takes a list of allowed ones. false: only its VPC reaches it, and previews and runs must come from there (a machine in it, a VPN, "
+        "a runner of your own). Read when the cluster is created; later the console binds or releases the address.",
         expected="true or false",
         consequence="the run can't reach the cluster it has created",
         example="true",
+    )
+    audit_log: bool = setting(
+        True,
+        "Keep the API server's audit log, who did what in the cluster, in the cluster's log project k8s-log-<cluster id>.",
+        expected="true or false",
+        consequence="after an intrusion nobody can tell what was read and changed",
+        example="true",
+    )
+    secrets_key_id: Text | None = setting(
+        None,
+        "Id of a KMS key of the region, by which ACK encrypts the cluster's Secrets at rest. ACK's role AliyunCSManagedSecurityRole must "
+        "exist in the account. A key that is deleted takes every Secret with it. Unset: no key of yours; removing the setting later "
+        "changes nothing.",
+        pattern=r"^(key-[0-9a-z]{8,40}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$",
+        expected="the id of a KMS key, such as key-hzz62f1cb66fa42qo1111 or 9468da86-3509-4f8d-a61e-6eab1eac0000",
+        consequence="ACK refuses the cluster",
+        example="key-hzz62f1cb66fa42qo1111",
     )
     metrics_adapter: Literal["chart", "addon", "none"] = setting(
         "chart",

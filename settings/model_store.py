@@ -72,6 +72,16 @@ class ModelStoreSettings(Group):
         consequence="the parts of interrupted uploads are billed indefinitely",
         example="7",
     )
+    access_log_days: int | None = setting(
+        None,
+        "Days for which it is kept who read, wrote or deleted what in the bucket: OSS' access log, in a bucket of its own, <bucket>-log. "
+        "Unset: there is no log.",
+        ge=1,
+        le=3650,
+        expected="1 to 3650 days",
+        consequence="after a leak or a swapped model nobody can tell who it was",
+        example="180",
+    )
     protect: bool = setting(
         False,
         "Refuse to delete or replace the bucket. For production.",

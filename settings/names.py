@@ -72,6 +72,12 @@ def bucket(project: str, stack: str, cluster_id: str, storage_class: str, redund
     return f"{_lower(project)[:30]}-{_lower(stack)[:20]}-{suffix}".replace("--", "-")
 
 
+def log_bucket(bucket_name: str) -> str:
+    """Name of the bucket that holds the access log of another, at most 63 characters."""
+    suffix = "-log" if len(bucket_name) <= 59 else f"-{digest(bucket_name)}-log"
+    return bucket_name[: 63 - len(suffix)].rstrip("-") + suffix
+
+
 def node_pool(name: str, stack: str, fixed: Any) -> str:
     """Name of the node pool, `<name>-<stack>-<digest>`: another one for another value of `fixed`. A
     label value: the pool's nodes carry it.

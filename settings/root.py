@@ -221,6 +221,11 @@ class Settings(Group):
         return self.adopt.bucket or store.bucket or default
 
     @property
+    def access_log_bucket(self) -> str | None:
+        """Name of the bucket that holds the model bucket's access log; None without one."""
+        return names.log_bucket(self.bucket_name) if self.model_store.access_log_days else None
+
+    @property
     def adopted_node_pool(self) -> Adoption | None:
         """Node pool to take over."""
         pool_id = self.adopt.node_pool_id

@@ -23,6 +23,10 @@ IGNORE_CHANGES = ["autoMode", "timezone"]
 """The service fills them in. Measured: an auto mode that the program does not set fails every later
 run, a time zone shows as a difference.
 """
+PRIVATE = (
+    "only its VPC reaches the cluster's API server (cluster.create.publicApi is false): this run, and every later one, must come from a "
+    "machine that the VPC's private addresses can be reached from"
+)
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,8 @@ class ManagedCluster(Component):
     ):
         super().__init__("inference:compute:ManagedCluster", name, opts)
         settings = args.settings
+        if not settings.public_api:
+            pulumi.log.info(PRIVATE, self)
         cluster = alicloud.cs.ManagedKubernetes(
             self.child_name("ack"),
             name=args.name,
@@ -69,6 +75,11 @@ class ManagedCluster(Component):
             proxy_mode="ipvs",
             new_nat_gateway=settings.nat_gateway,
             slb_internet_enabled=settings.public_api,
+            audit_log_config={"enabled": settings.audit_log},
+            encryption_provider_key=settings.secrets_key_id,
+            # The provider sends a key only beside an explicit false. Without a key nothing is said:
+            # true would ask ACK to end an encryption that others have turned on.
+            disable_encryption=False if settings.secrets_key_id else None,
             enable_rrsa=True,
             deletion_protection=settings.protect,
             addons=[

@@ -39,6 +39,8 @@ class ModelStoreArgs:
     """Region of the bucket, which decides the default redundancy."""
     tags: Mapping[str, str]
     """Tags of the bucket."""
+    access_log: str | None = None
+    """Name of the bucket for the access log; None: there is no log."""
     adopt: Adoption | None = None
     """Existing bucket to take over, with its guards; its import id is the bucket's name."""
 
@@ -59,11 +61,18 @@ class ModelStore(Component):
         self._retain = args.settings.retain or None
         # Once: an engine takes no second hook of the same name.
         self._adopted = adoption(args.adopt, "modelStore")
-        bucket = self._bucket(args)
-        guards = self._guards(bucket.bucket.apply(lambda name: name or ""), args)
-        self.bucket = pulumi.Output.all(*[guard.bucket for guard in guards]).apply(
-            lambda names: names[0]
-        )
+        settings = args.settings
+        bucket = _name(self._bucket(args, self._log_bucket(args)))
+        guards = [
+            *self._guards(bucket, "", settings.encryption, settings.kms_key_id),
+            alicloud.oss.BucketVersioning(
+                self.child_name("versioning"),
+                bucket=bucket,
+                status="Enabled",
+                opts=self._guard_options(),
+            ).bucket,
+        ]
+        self.bucket = pulumi.Output.all(*guards).apply(lambda names: names[0])
         self.model = Model(
             self.child_name("model"),
             bucket=self.bucket,
@@ -84,7 +93,41 @@ class ModelStore(Component):
             }
         )
 
-    def _bucket(self, args: ModelStoreArgs) -> alicloud.oss.Bucket:
+    def _log_bucket(self, args: ModelStoreArgs) -> pulumi.Output[str] | None:
+        """The bucket for the access log, known once its guards are in place. OSS writes into it
+        some hours after the requests.
+        """
+        settings = args.settings
+        if args.access_log is None or settings.access_log_days is None:
+            return None
+        bucket = alicloud.oss.Bucket(
+            self.child_name("log-bucket"),
+            bucket=args.access_log,
+            redundancy_type=settings.redundancy_in(args.region),
+            # A log of what is gone is no reason for a teardown to fail.
+            force_destroy=not settings.protect,
+            tags=args.tags,
+            lifecycle_rules=[
+                {
+                    "id": "forget-old-logs",
+                    "prefix": "",
+                    "enabled": True,
+                    "expirations": [{"days": settings.access_log_days}],
+                }
+            ],
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                ignore_changes=IGNORE_CHANGES,
+                protect=settings.protect or None,
+                retain_on_delete=self._retain,
+            ),
+        )
+        guards = self._guards(_name(bucket), "log-", "AES256", None)
+        return pulumi.Output.all(*guards).apply(lambda names: names[0])
+
+    def _bucket(
+        self, args: ModelStoreArgs, access_log: pulumi.Output[str] | None
+    ) -> alicloud.oss.Bucket:
         settings = args.settings
         options = pulumi.ResourceOptions(
             parent=self,
@@ -99,6 +142,9 @@ class ModelStore(Component):
             redundancy_type=settings.redundancy_in(args.region),
             force_destroy=settings.force_destroy,
             tags=args.tags,
+            logging={"target_bucket": access_log, "target_prefix": f"{args.bucket}/"}
+            if access_log
+            else None,
             lifecycle_rules=[
                 {
                     "id": "forget-old-versions",
@@ -111,45 +157,44 @@ class ModelStore(Component):
             opts=pulumi.ResourceOptions.merge(options, self._adopted),
         )
 
-    def _guards(
-        self, bucket: pulumi.Output[str], args: ModelStoreArgs
-    ) -> list[
-        alicloud.oss.BucketAcl
-        | alicloud.oss.BucketVersioning
-        | alicloud.oss.BucketServerSideEncryption
-        | alicloud.oss.BucketPublicAccessBlock
-        | alicloud.oss.BucketPolicy
-    ]:
-        options = pulumi.ResourceOptions.merge(
-            pulumi.ResourceOptions(parent=self, retain_on_delete=self._retain),
-            self._adopted,
+    def _guard_options(self) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions.merge(
+            pulumi.ResourceOptions(parent=self, retain_on_delete=self._retain), self._adopted
         )
-        oss = alicloud.oss
+
+    def _guards(
+        self, bucket: pulumi.Output[str], prefix: str, algorithm: str, key: str | None
+    ) -> list[pulumi.Output[str]]:
+        """Makes the guards of a bucket; returns its name, known once each of them is in place."""
+        options, oss = self._guard_options(), alicloud.oss
         return [
-            oss.BucketAcl(self.child_name("acl"), bucket=bucket, acl="private", opts=options),
+            oss.BucketAcl(
+                self.child_name(f"{prefix}acl"), bucket=bucket, acl="private", opts=options
+            ).bucket,
             oss.BucketPublicAccessBlock(
-                self.child_name("access-block"),
+                self.child_name(f"{prefix}access-block"),
                 bucket=bucket,
                 block_public_access=True,
                 opts=options,
-            ),
-            oss.BucketVersioning(
-                self.child_name("versioning"), bucket=bucket, status="Enabled", opts=options
-            ),
+            ).bucket,
             oss.BucketServerSideEncryption(
-                self.child_name("encryption"),
+                self.child_name(f"{prefix}encryption"),
                 bucket=bucket,
-                sse_algorithm=args.settings.encryption,
-                kms_master_key_id=args.settings.kms_key_id,
+                sse_algorithm=algorithm,
+                kms_master_key_id=key,
                 opts=options,
-            ),
+            ).bucket,
             oss.BucketPolicy(
-                self.child_name("tls-only"),
+                self.child_name(f"{prefix}tls-only"),
                 bucket=bucket,
                 policy=pulumi.Output.json_dumps(bucket.apply(tls_only)),
                 opts=options,
-            ),
+            ).bucket,
         ]
+
+
+def _name(bucket: alicloud.oss.Bucket) -> pulumi.Output[str]:
+    return bucket.bucket.apply(lambda name: name or "")
 
 
 def tls_only(bucket: str) -> dict[str, object]:

@@ -126,7 +126,9 @@ def locate(stack: str, checkpoint: Checkpoint, config: dict[str, Any]) -> StackL
         return found
     return dataclasses.replace(
         found,
-        buckets=found.buckets | {settings.bucket_name},
+        buckets=found.buckets
+        | {settings.bucket_name}
+        | set(filter(None, [settings.access_log_bucket])),
         roles=found.roles
         | ({settings.ram_name("reader")} if not settings.adopt.role_name else set()),
         policies=found.policies | {settings.ram_name("read"), settings.ram_name("metrics")},

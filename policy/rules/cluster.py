@@ -29,6 +29,7 @@ EVERYBODY = (
     "system:masters",
 )
 ESCALATING_VERBS = ("*", "escalate", "bind", "impersonate")
+CLUSTER = "alicloud:cs/managedKubernetes:ManagedKubernetes"
 PSS, PSS_LEVEL = "pod-security.kubernetes.io/enforce", "restricted"
 
 
@@ -166,7 +167,26 @@ def _matches(expression: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
     }.get(str(expression.get("operator")), False)
 
 
+def closed_cluster(resource: Resource, stack: Stack) -> Iterator[str]:
+    """Made clusters of a protected stack that strangers reach, or whose Secrets lie open."""
+    if not stack.protected or resource.kind != CLUSTER:
+        return
+    # what is not set is true to the provider
+    if resource.at("slbInternetEnabled") not in (False, UNKNOWN):
+        yield "the API server answers the Internet: whoever finds a kubeconfig uses it; set cluster.create.publicApi to false"
+    if resource.at("auditLogConfig", "enabled") not in (True, UNKNOWN):
+        yield "no audit log: after an intrusion nobody can tell what was read and changed; set cluster.create.auditLog to true"
+    encrypted = resource.at("encryptionProviderKey") and not resource.at("disableEncryption")
+    if not encrypted and resource.at("encryptionProviderKey") != UNKNOWN:
+        yield "Secrets are not encrypted by a key of yours: whoever reads the control plane's disk reads them; set cluster.create.secretsKeyId"
+
+
 RULES = (
+    Rule(
+        "made-cluster-is-closed",
+        "A cluster that a protected stack makes is private, has an audit log and encrypts Secrets.",
+        each=closed_cluster,
+    ),
     Rule(
         "everything-can-be-read",
         "Every resource shows what it makes: no Patch, no Helm release, no package without rules.",

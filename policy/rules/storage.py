@@ -14,8 +14,8 @@ from policy.documents import (
     root_principals,
     statements,
 )
-from policy.resources import Deployment, Resource, is_known
-from policy.rule import Finding, Rule
+from policy.resources import UNKNOWN, Deployment, Resource, is_known
+from policy.rule import ADVISORY, Finding, Rule
 from policy.stacks import Stack
 
 BUCKET = "alicloud:oss/bucket:Bucket"
@@ -27,6 +27,7 @@ POLICY, ENCRYPTION = (
     "alicloud:oss/bucketPolicy:BucketPolicy",
     "alicloud:oss/bucketServerSideEncryption:BucketServerSideEncryption",
 )
+LOGGING = "alicloud:oss/bucketLogging:BucketLogging"
 STATEFUL = (
     BUCKET,
     "alicloud:cs/managedKubernetes:ManagedKubernetes",
@@ -109,6 +110,25 @@ def _readable(document: Any) -> list[dict[str, Any]]:
         return []
 
 
+def logged(deployment: Deployment) -> Iterator[Finding]:
+    """Buckets of a protected stack whose accesses nobody writes down, but for those that hold the
+    logs. A log whose place isn't known yet counts for any.
+    """
+    logs = [
+        *(bucket.at("logging", "targetBucket") for bucket in deployment.of(BUCKET)),
+        *(one.at("targetBucket") for one in deployment.of(LOGGING)),
+    ]
+    sources = {one.at("bucket") for one in deployment.of(LOGGING)}
+    for bucket in deployment.of(BUCKET) if deployment.stack.protected else ():
+        name = bucket.at("bucket")
+        has_log = bool(bucket.at("logging", "targetBucket")) or name in sources
+        if not has_log and name not in logs and UNKNOWN not in (*logs, *sources):
+            yield (
+                bucket,
+                "no access log: after a leak or a swapped model nobody can tell who it was; set modelStore.accessLogDays",
+            )
+
+
 def protected(resource: Resource, stack: Stack) -> Iterator[str]:
     """Stateful resources of a protected stack that a deployment could delete."""
     if stack.protected and resource.kind in STATEFUL and not resource.protect:
@@ -148,6 +168,12 @@ RULES = (
         "bucket-is-guarded",
         "Every bucket has a private ACL, the public access block, encryption and a refusal of plain HTTP.",
         whole=guarded,
+    ),
+    Rule(
+        "bucket-is-logged",
+        "OSS writes down who does what in every bucket of a protected stack.",
+        level=ADVISORY,
+        whole=logged,
     ),
     Rule(
         "stateful-is-protected",

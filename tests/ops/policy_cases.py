@@ -36,6 +36,14 @@ NGINX, ALB = "nginx.ingress.kubernetes.io", "alb.ingress.kubernetes.io"
 NOBODY = {f"{NGINX}/auth-type": "", f"{NGINX}/auth-secret": ""}
 AUDIENCE = {"StringEquals": {"oidc:aud": "sts.aliyuncs.com"}}
 SUBJECT = {"StringEquals": {"oidc:aud": "sts.aliyuncs.com", "oidc:sub": "system:x"}}
+LOGGING = f"{OSS}bucketLogging:BucketLogging"
+ACK = "alicloud:cs/managedKubernetes:ManagedKubernetes"
+CLOSED = {
+    "slbInternetEnabled": False,
+    "auditLogConfig": {"enabled": True},
+    "encryptionProviderKey": "key-hzz62f1cb66fa42qo1111",
+    "disableEncryption": False,
+}
 SYSTEM = {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}
 PSS = "pod-security.kubernetes.io/enforce"
 ALWAYS_TRUE = (
@@ -135,6 +143,41 @@ CASES: Cases = {
                 "denies plain HTTP",
             ),
             ([bucket()], "BucketPolicy"),
+        ],
+    ),
+    "bucket-is-logged": (
+        [
+            [bucket(logging={"targetBucket": "logs"}), bucket(bucket="logs")],
+            [bucket(logging={"targetBucket": UNKNOWN}), bucket(bucket="logs")],
+            [
+                bucket(),
+                bucket(bucket="logs"),
+                one(LOGGING, {"bucket": "models", "targetBucket": "logs"}),
+            ],
+        ],
+        [
+            ([bucket()], "no access log"),
+            ([bucket(logging={})], "no access log"),
+            ([bucket(), one(LOGGING, {"bucket": "x", "targetBucket": "logs"})], "no access log"),
+            (
+                [bucket(logging={"targetBucket": "logs"}), bucket(bucket="other")],
+                "no access log",
+            ),
+        ],
+    ),
+    "made-cluster-is-closed": (
+        [
+            [one(ACK, CLOSED)],
+            [one(ACK, {**CLOSED, "encryptionProviderKey": UNKNOWN})],
+            [one(f"{K8S}core/v1:ConfigMap", {})],
+        ],
+        [
+            ([one(ACK, {**CLOSED, "slbInternetEnabled": True})], "answers the Internet"),
+            ([one(ACK, {**CLOSED, "slbInternetEnabled": None})], "answers the Internet"),
+            ([one(ACK, {**CLOSED, "auditLogConfig": {"enabled": False}})], "no audit log"),
+            ([one(ACK, {**CLOSED, "auditLogConfig": None})], "no audit log"),
+            ([one(ACK, {**CLOSED, "encryptionProviderKey": None})], "not encrypted by a key"),
+            ([one(ACK, {**CLOSED, "disableEncryption": True})], "not encrypted by a key"),
         ],
     ),
     "stateful-is-protected": (

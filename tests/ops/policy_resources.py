@@ -45,7 +45,7 @@ def guards(**changed: Any) -> list[Resource]:
     """A bucket with its four guards; `acl`, `block`, `sse`, `policy` change one."""
     deny = denied()
     return [
-        bucket(),
+        bucket(logging={"targetBucket": "logs"}),
         one(
             f"{OSS}bucketAcl:BucketAcl",
             {"bucket": changed.get("of", "models"), "acl": changed.get("acl", "private")},

@@ -99,7 +99,7 @@ def test_a_protected_bucket_stops_the_plan_until_something_says_what_becomes_of_
         one.kind == BUCKET for one in plan.make(states.prod(), keep_protected=True).kept_resources
     )
     given_up = plan.make(states.prod(), unprotect=True)
-    assert [one.kind for one in given_up.unprotect] == [BUCKET] and given_up.kept == frozenset()
+    assert {one.kind for one in given_up.unprotect} == {BUCKET} and given_up.kept == frozenset()
 
 
 def test_what_was_adopted_is_left_in_place_without_being_asked_for() -> None:

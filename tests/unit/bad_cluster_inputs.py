@@ -29,6 +29,16 @@ ADOPTED = [
         "config rm",
     ),
     Bad(
+        {
+            "adopt": {"bucket": "team-models"},
+            "modelStore": {"accessLogDays": 30, "forceDestroy": False},
+        },
+        "modelStore.accessLogDays",
+        "30",
+        "nothing with adopt.bucket",
+        "config rm",
+    ),
+    Bad(
         {"adopt": {"bucket": "team-models"}},
         "modelStore.forceDestroy",
         "true",
@@ -109,6 +119,8 @@ CREATED = [
     _create("serviceCidr", "10.0.0.0/20", '"10.0.0.0/20"', "outside of vpcCidr"),
     _create("version", "1.28.3-aliyun.1", '"1.28.3-aliyun.1"', "1.30 or newer"),
     _create("spec", "ack.standard", '"ack.standard"', "ack.pro.small"),
+    _create("secretsKeyId", "alias/mine", '"alias/mine"', "the id of a KMS key"),
+    _create("publicApi", "vpc", '"vpc"', "true or false"),
     _create("systemSize", 1, "1", "2 to 20"),
     _create(
         "systemInstanceTypes",

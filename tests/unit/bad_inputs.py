@@ -81,6 +81,7 @@ CLOUD = [
         "false with modelStore.retain true",
         "forceDestroy' false",
     ),
+    of("modelStore", "accessLogDays", 0, "0", "1 to 3650 days"),
     Bad(
         {"modelStore": {"encryption": "KMS"}},
         "modelStore.kmsKeyId",

@@ -92,6 +92,24 @@ def test_the_cluster_has_rrsa_an_enforcing_network_plugin_and_keeps_no_certifica
     assert "kubeconfig" in creating.one("pulumi:providers:kubernetes").secret_inputs
 
 
+def test_the_api_server_is_private_its_audit_log_is_kept_and_a_key_encrypts_the_secrets(
+    creating: Recording,
+) -> None:
+    cluster = creating.one("ManagedKubernetes").inputs
+    assert cluster["slbInternetEnabled"] is False, "the provider's own default is true"
+    assert cluster["auditLogConfig"] == {"enabled": True}
+    assert "encryptionProviderKey" not in cluster and "disableEncryption" not in cluster, (
+        "what others have turned on stays"
+    )
+    assert [text for text in creating.messages if "only its VPC reaches" in str(text)]
+    key = "key-hzz62f1cb66fa42qo1111"
+    other = run(changes=made({"publicApi": True, "auditLog": False, "secretsKeyId": key}))
+    cluster = other.one("ManagedKubernetes").inputs
+    assert cluster["slbInternetEnabled"] is True and cluster["auditLogConfig"]["enabled"] is False
+    assert (cluster["encryptionProviderKey"], cluster["disableEncryption"]) == (key, False)
+    assert not [text for text in other.messages if "only its VPC reaches" in str(text)]
+
+
 def test_the_system_pool_has_two_nodes_that_are_never_reclaimed(creating: Recording) -> None:
     pool = creating.named("system-pool").inputs
     assert (

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.unit.monitor import Recording
-from tests.unit.program import ISSUER, PROVIDER_ARN, run
+from tests.unit.program import ISSUER, PROVIDER_ARN, USERS, run
 
 
 def pod(recording: Recording) -> dict:
@@ -90,6 +90,44 @@ def test_old_versions_and_unfinished_uploads_are_forgotten(either: Recording) ->
     assert rule["noncurrentVersionExpirations"] == [{"days": 30}] and rule[
         "abortMultipartUploads"
     ] == [{"days": 7}]
+
+
+LOGGED = {"modelStore": {"accessLogDays": 180, "forceDestroy": False}}
+
+
+def test_who_does_what_in_the_bucket_is_written_into_a_guarded_bucket_and_forgotten_in_time() -> (
+    None
+):
+    recording = run(changes=LOGGED)
+    model, log = (recording.named(f"models-{name}").inputs for name in ("bucket", "log-bucket"))
+    assert log["bucket"] == f"{model['bucket']}-log"
+    assert model["logging"] == {
+        "targetBucket": log["bucket"],
+        "targetPrefix": f"{model['bucket']}/",
+    }
+    assert log["lifecycleRules"] == [
+        {"id": "forget-old-logs", "prefix": "", "enabled": True, "expirations": [{"days": 180}]}
+    ]
+    assert log["forceDestroy"] is True and "logging" not in log, "a log of the log has no end"
+    guards = {
+        resource.name for resource in recording.resources if resource.name.startswith("models-log-")
+    }
+    assert guards == {
+        f"models-log-{name}" for name in ("bucket", "acl", "access-block", "encryption", "tls-only")
+    }
+    assert recording.named("models-log-acl").inputs["acl"] == "private"
+    policy = json.loads(recording.named("models-log-tls-only").inputs["policy"])
+    assert policy["Statement"][0]["Resource"][0].endswith(f":{log['bucket']}")
+
+
+def test_there_is_no_log_unless_the_settings_ask_for_one_and_prod_does() -> None:
+    quiet = run()
+    assert "logging" not in quiet.named("models-bucket").inputs
+    assert not [one for one in quiet.resources if one.name.startswith("models-log")]
+    prod = run("prod", {"htpasswd": USERS}, secret=("htpasswd",))
+    kept = prod.named("models-log-bucket")
+    assert kept.protect and kept.inputs["forceDestroy"] is False
+    assert kept.inputs["lifecycleRules"][0]["expirations"] == [{"days": 180}]
 
 
 def test_kms_is_used_with_the_given_key() -> None:

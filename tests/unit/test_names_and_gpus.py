@@ -52,6 +52,13 @@ def test_bucket_names_are_valid_and_differ_by_stack_cluster_and_storage_class() 
     assert len(names.bucket("P" * 80, "S" * 80, "c", "Standard", "LRS")) <= 63
 
 
+def test_a_log_bucket_has_the_name_of_its_bucket_as_far_as_63_characters_go() -> None:
+    assert names.log_bucket("models") == "models-log"
+    assert names.log_bucket("m" * 59) == "m" * 59 + "-log"
+    long = {names.log_bucket("m" * 60 + end) for end in ("a", "b", "abc")}
+    assert len(long) == 3 and all(len(name) == 63 and name.endswith("-log") for name in long)
+
+
 def test_ram_names_are_at_most_64_characters() -> None:
     assert len(names.ram("p" * 80, "s" * 80, "c", "reader")) <= 64
     assert names.ram("p", "s", "c1", "reader") != names.ram("p", "s", "c2", "reader")

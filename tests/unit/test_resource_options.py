@@ -65,7 +65,10 @@ def test_everything_in_the_cluster_goes_through_the_explicit_provider_and_the_re
 
 def test_the_bucket_is_protected_where_the_settings_say_so() -> None:
     prod = run("prod", PROD, secret=("htpasswd",))
-    assert [resource.name for resource in prod.resources if resource.protect] == ["models-bucket"]
+    assert {resource.name for resource in prod.resources if resource.protect} == {
+        "models-bucket",
+        "models-log-bucket",
+    }
     assert [resource.name for resource in run("dev").resources if resource.protect] == []
 
 
