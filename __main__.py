@@ -48,7 +48,7 @@ pool = NodePool(
         cluster_id=node_scaler.cluster_id,
         vswitch_ids=cluster.vswitch_ids,
         stack=stack.stack,
-        tags=stack.all_tags,
+        tags=stack.pool_tags,
         adopt=stack.adopted_node_pool,
     ),
 )

@@ -10,7 +10,7 @@ import pulumi_alicloud as alicloud
 import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
-from components.component import with_aliases
+from components.component import labelled, with_aliases
 from components.compute import lookups
 from components.compute.addons import Addons, AddonsArgs
 from components.compute.managed_cluster import ManagedCluster, ManagedClusterArgs
@@ -36,7 +36,9 @@ class ClusterContext:
     rrsa: lookups.Rrsa
     """OIDC provider by which pods of the cluster prove their identity to RAM."""
     k8s_opts: pulumi.ResourceOptions
-    """Options of every resource in the cluster: its Kubernetes provider."""
+    """Options of every resource in the cluster: its Kubernetes provider, and the labels that say
+    whose it is.
+    """
 
 
 def cluster_prerequisites(settings: Settings) -> ClusterContext:
@@ -51,7 +53,7 @@ def use_existing_cluster(settings: Settings) -> ClusterContext:
     """The cluster that `cluster.id` names. Raises pulumi.RunError when it can't be used."""
     cluster_id = settings.cluster.id
     facts = lookups.look_up(settings)
-    k8s_opts = _k8s_opts(cluster_id, facts.kubeconfig)
+    k8s_opts = _k8s_opts(settings, cluster_id, facts.kubeconfig)
     return ClusterContext(
         cluster_id=cluster_id,
         vswitch_ids=settings.node_pool.vswitch_ids,
@@ -90,7 +92,7 @@ def create_cluster(settings: Settings, create: CreateSettings) -> ClusterContext
         cluster_id=managed.cluster_id,
         temporary_duration_minutes=settings.cluster.credential_minutes,
     )
-    k8s_opts = _k8s_opts(addons.cluster_id, credential.kube_config)
+    k8s_opts = _k8s_opts(settings, addons.cluster_id, credential.kube_config)
     if create.metrics_adapter == "chart":
         MetricsAdapter("metrics", MetricsAdapterArgs(create, settings.region), k8s_opts)
     return ClusterContext(
@@ -120,5 +122,10 @@ def kubernetes_provider(
     )
 
 
-def _k8s_opts(cluster_id: Input[str], kubeconfig: Input[str]) -> pulumi.ResourceOptions:
-    return pulumi.ResourceOptions(provider=kubernetes_provider("ack", cluster_id, kubeconfig))
+def _k8s_opts(
+    settings: Settings, cluster_id: Input[str], kubeconfig: Input[str]
+) -> pulumi.ResourceOptions:
+    provider = kubernetes_provider("ack", cluster_id, kubeconfig)
+    return pulumi.ResourceOptions.merge(
+        pulumi.ResourceOptions(provider=provider), labelled(settings.object_labels)
+    )

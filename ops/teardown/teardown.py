@@ -61,6 +61,8 @@ class Teardown:
         guard.check_cluster(self.location, self.cloud, way_in, self.options.cluster_gone)
         self.reader = way_in if isinstance(way_in, ClusterReader) else None
         self.outside = way_in if isinstance(way_in, ClusterError) else None
+        if self.reader:
+            guard.check_namespace(self.location, self.reader)
         self.known = [
             resource for resource in self.state.real if resource.kind.startswith("kubernetes:")
         ]

@@ -121,7 +121,14 @@ CLOUD = [
         {"tags": {"stack": "x"}},
         "tags.stack",
         '"x"',
-        "other than project, stack and owner",
+        "other than project, stack, owner and elastic-inference/cluster",
+        "config rm",
+    ),
+    Bad(
+        {"tags": {"elastic-inference/cluster": "x"}},
+        'tags["elastic-inference/cluster"]',
+        '"x"',
+        "other than project, stack, owner and elastic-inference/cluster",
         "config rm",
     ),
     Bad(

@@ -151,11 +151,14 @@ def run(
     preview: bool = False,
     secret: tuple[str, ...] = (),
     cloud: Cloud | None = None,
+    name: str = "",
 ) -> Recording:
-    """Run __main__.py for a stack and return what it registered. Raises what the program raises."""
-    cloud = cloud or Cloud(preview)
+    """Run __main__.py for a stack and return what it registered; `name`: the stack's name where it
+    has the settings of `stack`. Raises what the program raises.
+    """
+    cloud, name = cloud or Cloud(preview), name or stack
     recording = Recording()
-    monitor = RecordingMonitor(recording, cloud, PROJECT, stack, preview)
+    monitor = RecordingMonitor(recording, cloud, PROJECT, name, preview)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
@@ -163,7 +166,7 @@ def run(
             monitor=monitor,
             engine=Messages(recording),
             project=PROJECT,
-            stack=stack,
+            stack=name,
             dry_run=preview,
         )
         mock.callbacks = Hooks()  # type: ignore[assignment]  # records the hooks' registrations
