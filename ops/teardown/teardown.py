@@ -19,7 +19,7 @@ from ops.cloud.client import Cloud
 from ops.cloud.cluster_reader import ClusterError, ClusterReader, reach
 from ops.cloud.credentials import find_credentials
 from ops.cloud.resources import BUCKET, NODE_POOL
-from ops.engine import checkpoint, events, pending_operations, remediation, stack_location
+from ops.engine import account, checkpoint, events, pending_operations, remediation, stack_location
 from ops.engine.cli import ROOT, CommandFailed, Stack, environment, own_temporary_directory
 from ops.teardown import guard, leftovers, plan, scan, scan_cluster, scan_store, waits
 from ops.teardown.leftovers import Report, Unseen
@@ -52,6 +52,8 @@ class Teardown:
         self._check_name()
         self.state = self._read()
         self.location = stack_location.locate(self.stack.name, self.state, self.config)
+        if problem := account.problem_of_plugins(self.config):
+            raise guard.RefusedError(problem)
         self.cloud = Cloud(
             guard.region_of(self.location),
             find_credentials(stack_location.provider_config(self.config)),

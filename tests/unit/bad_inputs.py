@@ -115,6 +115,23 @@ CLOUD = [
         "ossmodel:region' cn-shanghai",
     ),
     Bad(
+        {"alicloud:profile": "ci"},
+        "ossmodel:profile",
+        "not set",
+        "the same as alicloud:profile",
+        "pulumi config set ossmodel:profile ci",
+    ),
+    Bad(
+        {
+            "alicloud:assumeRole": {"roleArn": "acs:ram::1:role/a"},
+            "ossmodel:assumeRole": {"roleArn": "acs:ram::1:role/b"},
+        },
+        "ossmodel:assumeRole",
+        "<another>",
+        "the same as alicloud:assumeRole",
+        "write the same below 'ossmodel:assumeRole:'",
+    ),
+    Bad(
         {"owner": "two words"}, "owner", '"two words"', "without blanks", "elastic-inference:owner"
     ),
     Bad(
