@@ -273,7 +273,7 @@ def _inside(stack: Stack, settings: Any, cloud: Any) -> Iterator[Finding]:
             "config", "get", "elastic-inference:kubeconfig", "--stack", stack.name
         ).stdout
     try:
-        reader = reach(cloud, settings.cluster.id, given)
+        reader = reach(cloud, settings.cluster.id, given, private=settings.cluster.private_api)
     except ClusterError as error:
         remedy = "Run where it is in reach (public API endpoint, or a machine of its VPC); the RAM user needs the role administrator in it"
         yield Finding("api server", False, str(error), remedy)

@@ -52,6 +52,8 @@ class ManagedCluster(Component):
     """RAM's OIDC provider for that issuer, which ACK creates."""
     worker_role: pulumi.Output[str]
     """RAM role of the nodes."""
+    private_endpoint: pulumi.Output[str]
+    """Address of the API server in the VPC."""
 
     def __init__(
         self, name: str, args: ManagedClusterArgs, opts: pulumi.ResourceOptions | None = None
@@ -99,6 +101,9 @@ class ManagedCluster(Component):
             lambda known: known.ram_oidc_provider_arn or ""
         )
         self.worker_role = cluster.worker_ram_role_name
+        self.private_endpoint = cluster.connections.apply(
+            lambda known: (known.api_server_intranet if known else "") or ""
+        )
         self.register_outputs({"cluster_id": self.cluster_id, "oidc_issuer": self.oidc_issuer})
 
 

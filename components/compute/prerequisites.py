@@ -13,6 +13,7 @@ from pulumi import Input
 from components.component import labelled, with_aliases
 from components.compute import lookups
 from components.compute.addons import Addons, AddonsArgs
+from components.compute.kubeconfig import with_private_server
 from components.compute.managed_cluster import ManagedCluster, ManagedClusterArgs
 from components.compute.network import Network, NetworkArgs
 from components.compute.system_pool import SystemPool, SystemPoolArgs
@@ -92,7 +93,12 @@ def create_cluster(settings: Settings, create: CreateSettings) -> ClusterContext
         cluster_id=managed.cluster_id,
         temporary_duration_minutes=settings.cluster.credential_minutes,
     )
-    k8s_opts = _k8s_opts(settings, addons.cluster_id, credential.kube_config)
+    kubeconfig = credential.kube_config
+    if settings.cluster.private_api:
+        kubeconfig = pulumi.Output.all(
+            managed.cluster_id, kubeconfig, managed.private_endpoint
+        ).apply(lambda known: with_private_server(*known))
+    k8s_opts = _k8s_opts(settings, addons.cluster_id, kubeconfig)
     if create.metrics_adapter == "chart":
         MetricsAdapter("metrics", MetricsAdapterArgs(create, settings.region), k8s_opts)
     return ClusterContext(

@@ -72,6 +72,8 @@ class StackLocation:
     """The cluster as tags and labels of the stack name it, "" when nothing tells it."""
     uids: frozenset[str] = frozenset()
     """Uids of the objects in the cluster that the state names."""
+    private_api: bool = False
+    """Whether the cluster is reached by its API server's address in the VPC."""
     namespace_made: bool = False
     """Whether the state names the namespace, so that the stack created it or took it over."""
 
@@ -180,6 +182,9 @@ def locate(stack: str, checkpoint: Checkpoint, config: dict[str, Any]) -> StackL
         or (settings.cluster_identity if settings else cluster.get("id") or ""),
         uids=_uids(checkpoint),
         namespace_made=bool(checkpoint.of(NAMESPACE)),
+        private_api=settings.cluster.private_api
+        if settings
+        else cluster.get("apiEndpoint") == "private",
     )
     if settings is None:
         return found

@@ -96,7 +96,9 @@ class Teardown:
                 "config", "get", f"{stack_location.PROJECT}:kubeconfig", "--stack", self.stack.name
             ).stdout
         try:
-            return reach(self.cloud, self.location.cluster, kubeconfig)
+            return reach(
+                self.cloud, self.location.cluster, kubeconfig, private=self.location.private_api
+            )
         except ClusterError as error:
             return error
 

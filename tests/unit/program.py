@@ -45,6 +45,8 @@ class Cloud:
         self.scaling_group = "asg-1"
         self.digest = "d" * 64
         self.failing: str | None = None
+        self.kubeconfig = KUBECONFIG
+        self.private_endpoint = "https://192.168.0.9:6443"
 
     def answer(self, function: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Answer a lookup; an unknown one is an error."""
@@ -59,7 +61,10 @@ class Cloud:
                 ]
             },
             "getOidcProviders": {"providers": self.oidc_providers},
-            "getClusterCredential": {"kubeConfig": KUBECONFIG},
+            "getClusterCredential": {"kubeConfig": self.kubeconfig},
+            "getManagedKubernetesClusters": {
+                "clusters": [{"connections": {"apiServerIntranet": self.private_endpoint}}]
+            },
         }[function]
 
     def state(self, kind: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +95,11 @@ class Cloud:
             "ramOidcProviderArn": PROVIDER_ARN,
             "ramOidcProviderName": "x",
         }
-        cluster = {"rrsaMetadata": rrsa, "workerRamRoleName": "KubernetesWorkerRole-1"}
+        cluster = {
+            "rrsaMetadata": rrsa,
+            "workerRamRoleName": "KubernetesWorkerRole-1",
+            "connections": {"apiServerIntranet": self.private_endpoint},
+        }
         return {
             "NodePool": pool,
             "Model": model,
