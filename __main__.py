@@ -49,6 +49,7 @@ pool = NodePool(
         vswitch_ids=cluster.vswitch_ids,
         stack=stack.stack,
         tags=stack.pool_tags,
+        resource_group_id=stack.resource_group_id,
         adopt=stack.adopted_node_pool,
     ),
 )
@@ -63,6 +64,7 @@ store = ModelStore(
         bucket=stack.bucket_name,
         region=stack.region,
         tags=stack.all_tags,
+        resource_group_id=stack.resource_group_id,
         adopt=stack.adopted_bucket,
     ),
 )

@@ -59,6 +59,15 @@ class Settings(Group):
         consequence="Alibaba Cloud refuses or drops the tag",
         example="value",
     )
+    resource_group_id: Text | None = setting(
+        None,
+        "Resource group of the node pool and the bucket, and of a created cluster with its system nodes and VPC. Unset: the account's default "
+        "group. vSwitches, RAM roles and policies, log stores and what ACK's controllers create can't be given one.",
+        pattern=r"^rg-[0-9a-z]+$",
+        expected="an id as Resource Management shows it, such as rg-acfmxazb4ph6aiy",
+        consequence="Alibaba Cloud refuses the node pool and the bucket",
+        example="rg-acfmxazb4ph6aiy",
+    )
     namespace: Text = setting(
         "inference",
         "Kubernetes namespace of the serving pods and everything that belongs to them.",
@@ -311,7 +320,7 @@ GROUPS = (
     "entry",
     "adopt",
 )
-KEYS = (*GROUPS, "owner", "tags", "namespace", *SECRETS)
+KEYS = (*GROUPS, "owner", "tags", "resourceGroupId", "namespace", *SECRETS)
 
 
 @rule("tags")

@@ -37,6 +37,8 @@ class ManagedClusterArgs:
     """vSwitches of control plane, nodes and pods."""
     tags: Mapping[str, str]
     """Tags of the cluster."""
+    resource_group_id: str | None = None
+    """Resource group; None: the account's default one."""
 
 
 class ManagedCluster(Component):
@@ -86,6 +88,7 @@ class ManagedCluster(Component):
             # Otherwise the certificates of an administrator lie in the state in plain text.
             skip_set_certificate_authority=True,
             tags=args.tags,
+            resource_group_id=args.resource_group_id,
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=settings.protect or None,

@@ -71,12 +71,15 @@ def create_cluster(settings: Settings, create: CreateSettings) -> ClusterContext
     """
     lookups.check_account(settings)
     tags = settings.all_tags
-    network = Network("network", NetworkArgs(create, settings.cluster_name, tags))
+    group = settings.resource_group_id
+    network = Network("network", NetworkArgs(create, settings.cluster_name, tags, group))
     vswitch_ids = network.vswitch_ids
     managed = ManagedCluster(
-        "managed", ManagedClusterArgs(create, settings.cluster_name, vswitch_ids, tags)
+        "managed", ManagedClusterArgs(create, settings.cluster_name, vswitch_ids, tags, group)
     )
-    nodes = SystemPool("system", SystemPoolArgs(create, managed.cluster_id, vswitch_ids, tags))
+    nodes = SystemPool(
+        "system", SystemPoolArgs(create, managed.cluster_id, vswitch_ids, tags, group)
+    )
     addons = Addons(
         "addons",
         AddonsArgs(

@@ -17,8 +17,8 @@ IGNORE_CHANGES = ["versioning", "serverSideEncryptionRule", "policy"]
 """The guards of the bucket are resources of their own. Measured: without this list the bucket takes
 them over at a refresh, and the next run deletes policy and encryption through the bucket.
 """
-IGNORE_WHEN_ADOPTED = ["tags", "forceDestroy"]
-"""An adopted bucket keeps its tags; no run empties it."""
+IGNORE_WHEN_ADOPTED = ["tags", "resourceGroupId", "forceDestroy"]
+"""An adopted bucket keeps its tags and group; no run empties it."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class ModelStoreArgs:
     """Region of the bucket, which decides the default redundancy."""
     tags: Mapping[str, str]
     """Tags of the bucket."""
+    resource_group_id: str | None = None
+    """Resource group; None: the account's default one."""
     adopt: Adoption | None = None
     """Existing bucket to take over, with its guards; its import id is the bucket's name."""
 
@@ -99,6 +101,7 @@ class ModelStore(Component):
             redundancy_type=settings.redundancy_in(args.region),
             force_destroy=settings.force_destroy,
             tags=args.tags,
+            resource_group_id=args.resource_group_id,
             lifecycle_rules=[
                 {
                     "id": "forget-old-versions",

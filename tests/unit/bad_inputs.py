@@ -132,6 +132,13 @@ CLOUD = [
         "write the same below 'ossmodel:assumeRole:'",
     ),
     Bad(
+        {"resourceGroupId": "default"},
+        "resourceGroupId",
+        '"default"',
+        "an id as Resource Management shows it",
+        "elastic-inference:resourceGroupId",
+    ),
+    Bad(
         {"owner": "two words"}, "owner", '"two words"', "without blanks", "elastic-inference:owner"
     ),
     Bad(

@@ -7,6 +7,7 @@ import pytest
 
 from settings import names
 from settings.names import digest
+from tests.unit.bad_cluster_inputs import made
 from tests.unit.monitor import Recording
 from tests.unit.program import CLUSTER, run
 
@@ -130,6 +131,32 @@ def test_every_object_in_the_cluster_says_whose_it_is_and_no_pod_or_selector_cha
         )
 
 
+GROUP = "rg-acfmxazb4ph6aiy"
+TAKES_A_GROUP = {"NodePool", "Bucket", "Network", "ManagedKubernetes"}
+
+
+def test_everything_that_takes_a_resource_group_gets_the_one_of_the_settings() -> None:
+    creating = run(changes=made({}, resourceGroupId=GROUP))
+    grouped = {
+        resource.type.rsplit(":", 1)[1]
+        for resource in creating.resources
+        if resource.inputs.get("resourceGroupId") == GROUP
+    }
+    takes = {
+        resource.type.rsplit(":", 1)[1]
+        for resource in creating.resources
+        if resource.type.startswith("alicloud:")
+        and has_property(resource.type, "resource_group_id")
+    }
+    assert grouped == takes == TAKES_A_GROUP
+    pools = creating.of("cs/nodePool:NodePool")
+    assert len(pools) == 2 and all(one.inputs["resourceGroupId"] == GROUP for one in pools)
+
+
+def test_without_a_resource_group_none_is_sent(either: Recording) -> None:
+    assert not [one.urn for one in either.resources if "resourceGroupId" in one.inputs]
+
+
 def test_an_adopted_namespace_keeps_its_labels() -> None:
     adopted = run(changes={"adopt": {"namespace": True}}).one("Namespace")
     assert not set(names.OBJECT_LABELS) & set(adopted.inputs["metadata"]["labels"])
@@ -143,8 +170,13 @@ def test_a_name_that_no_label_can_hold_is_there_as_its_digest() -> None:
 
 def can_be_tagged(type_: str) -> bool:
     """Whether the SDK's class for a type knows tags."""
-    module, name = type_.split(":")[1].split("/", maxsplit=1)[0], type_.rsplit(":", 1)[1]
-    return isinstance(vars(getattr(getattr(alicloud, module), name)).get("tags"), property)
+    return has_property(type_, "tags")
+
+
+def has_property(type_: str, name: str) -> bool:
+    """Whether the SDK's class for a type has this property."""
+    module, kind = type_.split(":")[1].split("/", maxsplit=1)[0], type_.rsplit(":", 1)[1]
+    return isinstance(vars(getattr(getattr(alicloud, module), kind)).get(name), property)
 
 
 def test_labels_taints_and_tags_of_the_pool_are_at_most_twelve() -> None:
