@@ -3,6 +3,7 @@ and the labels that say whose an object in the cluster is.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import pulumi
 
@@ -77,9 +78,9 @@ def labelled(labels: Mapping[str, str]) -> pulumi.ResourceOptions:
     ) -> pulumi.ResourceTransformationResult | None:
         if not _is_own_object(resource):
             return None
-        metadata = dict(resource.props.get("metadata") or {})
-        metadata["labels"] = {**(metadata.get("labels") or {}), **labels}
-        props = {**resource.props, "metadata": metadata}
+        metadata: Mapping[str, Any] = cast(Any, resource.props.get("metadata")) or {}
+        own = metadata.get("labels") or {}
+        props = {**resource.props, "metadata": {**metadata, "labels": {**own, **labels}}}
         return pulumi.ResourceTransformationResult(props=props, opts=resource.opts)
 
     return pulumi.ResourceOptions(transformations=[add])
