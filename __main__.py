@@ -48,7 +48,8 @@ pool = NodePool(
         cluster_id=node_scaler.cluster_id,
         vswitch_ids=cluster.vswitch_ids,
         stack=stack.stack,
-        tags=stack.all_tags,
+        tags=stack.pool_tags,
+        resource_group_id=stack.resource_group_id,
         adopt=stack.adopted_node_pool,
     ),
 )
@@ -64,6 +65,7 @@ store = ModelStore(
         region=stack.region,
         tags=stack.all_tags,
         access_log=stack.access_log_bucket,
+        resource_group_id=stack.resource_group_id,
         adopt=stack.adopted_bucket,
     ),
 )

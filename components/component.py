@@ -1,8 +1,9 @@
-"""The base class of the components, and the aliases that keep a renamed resource from being
-replaced.
+"""The base class of the components, the aliases that keep a renamed resource from being replaced,
+and the labels that say whose an object in the cluster is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import pulumi
 
@@ -64,3 +65,31 @@ def _add_aliases(
         resource.opts, pulumi.ResourceOptions(aliases=list(aliases))
     )
     return pulumi.ResourceTransformationResult(props=resource.props, opts=options)
+
+
+def labelled(labels: Mapping[str, str]) -> pulumi.ResourceOptions:
+    """Options that add these labels to every object in the cluster, and to the children of a
+    component. What somebody else created (an adopted object, a patch of one) keeps its labels; the
+    objects of a Helm release are Helm's.
+    """
+
+    def add(
+        resource: pulumi.ResourceTransformationArgs,
+    ) -> pulumi.ResourceTransformationResult | None:
+        if not _is_own_object(resource):
+            return None
+        metadata: Mapping[str, Any] = cast(Any, resource.props.get("metadata")) or {}
+        own = metadata.get("labels") or {}
+        props = {**resource.props, "metadata": {**metadata, "labels": {**own, **labels}}}
+        return pulumi.ResourceTransformationResult(props=props, opts=resource.opts)
+
+    return pulumi.ResourceOptions(transformations=[add])
+
+
+def _is_own_object(resource: pulumi.ResourceTransformationArgs) -> bool:
+    return (
+        resource.type_.startswith("kubernetes:")
+        and not resource.type_.startswith("kubernetes:helm.sh/")
+        and not resource.type_.endswith("Patch")
+        and not resource.opts.import_
+    )

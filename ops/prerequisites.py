@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ops import instance_types
 from ops.cloud.client import Cloud
 from ops.cloud.cluster_reader import ClusterError, reach
 from ops.cloud.credentials import find_credentials
@@ -23,6 +24,7 @@ from ops.doctor import Finding, report
 from ops.endpoint import dns_record, resolves
 from ops.engine.cli import CommandFailed, Stack, require_cli, require_stack_file
 from ops.engine.stack_location import PROJECT, config_of, provider_config
+from settings.catalog.instance_types import SIZES
 from settings.core.loading import load
 from settings.core.problem import SettingsError
 
@@ -50,6 +52,7 @@ def examine(stack: Stack) -> Iterator[Finding]:
     settings, problems = _settings(stack)
     yield from problems
     if settings is None:
+        yield from unknown_types(stack)
         return
     try:
         provider = provider_config(config_of(stack.name))
@@ -63,11 +66,57 @@ def examine(stack: Stack) -> Iterator[Finding]:
             "Use a RAM user's key (ALICLOUD_ACCESS_KEY and ALICLOUD_SECRET_KEY), or a profile",
         )
         return
+    yield from instance_sizes(settings, cloud)
     if settings.cluster.create is not None:
         within = "" if settings.cluster.create.public_api else "; reached from its VPC only"
         yield Finding("cluster", True, f"made by the stack, with all it needs{within}")
         return
     yield from _of_cluster(stack, settings, cloud)
+
+
+def instance_sizes(settings: Any, cloud: Cloud) -> Iterator[Finding]:
+    """Whether ECS sells the pool's instance types here, with the sizes that the program plans with.
+    Nothing where the credentials may not ask.
+    """
+    pool = settings.node_pool
+    try:
+        sizes = instance_types.described(cloud, pool.instance_types)
+    except CloudError:
+        return
+    found = instance_types.problems(pool, sizes)
+    for problem in found:
+        yield Finding("instance types", False, " ".join(str(problem).split()), problem.remedy)
+    if not found:
+        yield Finding("instance types", True, ", ".join(pool.instance_types))
+
+
+def unknown_types(stack: Stack) -> Iterator[Finding]:
+    """What ECS says of instance types that the program does not know, as the setting that tells it:
+    the settings are refused without.
+    """
+    config = config_of(stack.name)
+    types = (config.get(f"{PROJECT}:nodePool") or {}).get("instanceTypes")
+    unknown = [
+        name
+        for name in (types if isinstance(types, list) else [])
+        if isinstance(name, str) and name not in SIZES
+    ]
+    if not unknown:
+        return
+    try:
+        sizes = instance_types.described(Cloud.of_provider(provider_config(config)), unknown)
+    except CloudError:
+        return
+    for name in unknown:
+        size = sizes.get(name)
+        yield Finding(
+            "instance type",
+            False,
+            f"{name}: ECS sells it here, and this program does not know it"
+            if size
+            else f"{name}: ECS sells no such type here",
+            instance_types.written(name, size) if size else "Use another type, or another region",
+        )
 
 
 def cli(stack: Stack) -> Finding:
@@ -274,7 +323,7 @@ def _inside(stack: Stack, settings: Any, cloud: Any) -> Iterator[Finding]:
             "config", "get", "elastic-inference:kubeconfig", "--stack", stack.name
         ).stdout
     try:
-        reader = reach(cloud, settings.cluster.id, given)
+        reader = reach(cloud, settings.cluster.id, given, private=settings.cluster.private_api)
     except ClusterError as error:
         remedy = "Run where it is in reach (public API endpoint, or a machine of its VPC); the RAM user needs the role administrator in it"
         yield Finding("api server", False, str(error), remedy)

@@ -16,6 +16,7 @@ import time
 from ops.check import require_good
 from ops.engine.cli import OVERWRITE_FOREIGN_FIELDS, CommandFailed, Stack, require_stack
 from ops.engine.run import run_operation
+from ops.instance_types import refuse_wrong
 from ops.smoke import after_up
 
 UNASKED = ("--yes", "--suppress-outputs", "--suppress-progress")
@@ -79,6 +80,7 @@ def deploy(name: str, refresh: bool, *, yes: bool = False, policies: bool = Fals
         if stack.in_lab:
             deploy_in_lab(stack, *words)
         else:
+            refuse_wrong(stack)
             # settles what an interrupted update left open, shows the changes and asks
             run_operation(stack, "up", *words, *(UNASKED if yes else []))
     except CommandFailed as failure:

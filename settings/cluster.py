@@ -216,6 +216,14 @@ class ClusterSettings(Group):
         consequence="ACK refuses to issue the kubeconfig",
         example="60",
     )
+    api_endpoint: Literal["public", "private"] | None = setting(
+        None,
+        "By which address of the API server the run reaches the cluster. private: by that in the VPC; previews and runs must come from there. "
+        "Unset: public, or private for a created cluster with publicApi: false. Not used with kubeconfig.",
+        expected="public or private",
+        consequence="a cluster without a public endpoint can't be reached",
+        example="private",
+    )
     create: CreateSettings | None = setting(
         None,
         "Create the cluster with its network, system nodes and add-ons. The stack owns them: removing this setting later deletes them.",
@@ -223,6 +231,25 @@ class ClusterSettings(Group):
         consequence="there is no cluster to deploy to",
         example="…",
     )
+
+    @property
+    def private_api(self) -> bool:
+        """Whether the run reaches the API server by its address in the VPC."""
+        if self.api_endpoint is None:
+            return self.create is not None and not self.create.public_api
+        return self.api_endpoint == "private"
+
+
+@rule("cluster.apiEndpoint", "cluster.create.publicApi")
+def _the_endpoint_exists(cluster: ClusterSettings) -> Iterator[Problem]:
+    if cluster.api_endpoint == "public" and cluster.create and not cluster.create.public_api:
+        yield Problem(
+            "cluster.apiEndpoint",
+            "public",
+            "private with cluster.create.publicApi: false",
+            "the created cluster has no public endpoint, and the run can't reach it",
+            set_command("cluster.apiEndpoint", "private"),
+        )
 
 
 @rule("cluster.id", "cluster.create")

@@ -14,6 +14,16 @@ STACK_LABEL = "inference-stack"
 """Node label with the stack's name, on the nodes of all its pools: what tells them from those of
 another stack in the same cluster.
 """
+CLUSTER_TAG = "elastic-inference/cluster"
+"""Tag with the cluster that the stack deploys to: what tells its resources from those of a stack of
+the same name that deploys to another cluster of the account.
+"""
+OBJECT_LABELS = (
+    "elastic-inference/project",
+    "elastic-inference/stack",
+    "elastic-inference/cluster",
+)
+"""Labels of every object that the stack creates in the cluster: see `object_labels`."""
 GPU_SCHEDULE_LABEL = "ack.node.gpu.schedule"
 """Node label with ACK's GPU scheduling mode."""
 DRIVER_VERSION_LABEL = "ack.aliyun.com/nvidia-driver-version"
@@ -47,6 +57,16 @@ def serving_labels(name: str, version: str) -> dict[str, str]:
 def handler_labels(server_name: str) -> dict[str, str]:
     """Labels of the interruption handler's pods, by which network policies know them."""
     return {"app": "interruption-handler", "release": server_name}
+
+
+def object_labels(project: str, stack: str, cluster: str) -> dict[str, str]:
+    """Labels that say whose an object in the cluster is. A name that can't be the value of a label
+    is there as its digest.
+    """
+    values = (
+        text if is_label_value(text) else digest(text, 16) for text in (project, stack, cluster)
+    )
+    return dict(zip(OBJECT_LABELS, values, strict=True))
 
 
 def route(namespace: str, service: str, port: int = REST_PORT) -> str:

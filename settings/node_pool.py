@@ -596,7 +596,7 @@ def _a_pod_fits_on_a_node(node_pool: NodePoolSettings, server: ServerSettings) -
 
 @rule("nodePool.labels", "nodePool.gpuSchedule", "nodePool.driverVersion", "tags", "owner")
 def _scaler_sees_every_label(
-    node_pool: NodePoolSettings, all_tags: dict[str, str]
+    node_pool: NodePoolSettings, pool_tags: dict[str, str]
 ) -> Iterator[Problem]:
     labels = (
         len(node_pool.labels)
@@ -604,11 +604,11 @@ def _scaler_sees_every_label(
         + (node_pool.gpu_schedule != "none")
         + (node_pool.driver_version is not None)
     )
-    total = labels + 1 + len(all_tags)
+    total = labels + 1 + len(pool_tags)
     if total > TAG_LIMIT:
         yield Problem(
             "nodePool.labels",
-            f"{labels} labels + 1 taint + {len(all_tags)} tags = {total}",
+            f"{labels} labels + 1 taint + {len(pool_tags)} tags = {total}",
             f"at most {TAG_LIMIT} together",
             "the scaler can't see the rest, and a pool at zero nodes never grows",
             f"remove {total - TAG_LIMIT} of them: {remove_command('tags.<key>')}",

@@ -59,6 +59,15 @@ class Settings(Group):
         consequence="Alibaba Cloud refuses or drops the tag",
         example="value",
     )
+    resource_group_id: Text | None = setting(
+        None,
+        "Resource group of the node pool and the bucket, and of a created cluster with its system nodes and VPC. Unset: the account's default "
+        "group. vSwitches, RAM roles and policies, log stores and what ACK's controllers create can't be given one.",
+        pattern=r"^rg-[0-9a-z]+$",
+        expected="an id as Resource Management shows it, such as rg-acfmxazb4ph6aiy",
+        consequence="Alibaba Cloud refuses the node pool and the bucket",
+        example="rg-acfmxazb4ph6aiy",
+    )
     namespace: Text = setting(
         "inference",
         "Kubernetes namespace of the serving pods and everything that belongs to them.",
@@ -193,9 +202,30 @@ class Settings(Group):
     )
 
     @property
-    def all_tags(self) -> dict[str, str]:
-        """Tags of every resource that can have tags."""
+    def pool_tags(self) -> dict[str, str]:
+        """Tags of the node pool: all but the cluster's. A pool is in its cluster, ACK tags
+        everything that it orders with the cluster's id, and the node scaler sees 12 marks at most.
+        """
         return {"project": self.project, "stack": self.stack, "owner": self.owner, **self.tags}
+
+    @property
+    def all_tags(self) -> dict[str, str]:
+        """Tags of every other resource that can have tags."""
+        return {**self.pool_tags, names.CLUSTER_TAG: self.cluster_identity}
+
+    @property
+    def cluster_identity(self) -> str:
+        """What tells the stack from one of the same name with another cluster, as tag and label.
+
+        The cluster's id or, where the stack creates the cluster, account and region: its network is
+        tagged before the cluster has an id, and the cluster's name is unique in the account.
+        """
+        return self.cluster.id or f"{self.cluster.account_id}.{self.region}"
+
+    @property
+    def object_labels(self) -> dict[str, str]:
+        """Labels of every object that the stack creates in the cluster."""
+        return names.object_labels(self.project, self.stack, self.cluster_identity)
 
     @property
     def _name_scope(self) -> str:
@@ -295,16 +325,16 @@ GROUPS = (
     "entry",
     "adopt",
 )
-KEYS = (*GROUPS, "owner", "tags", "namespace", *SECRETS)
+KEYS = (*GROUPS, "owner", "tags", "resourceGroupId", "namespace", *SECRETS)
 
 
 @rule("tags")
 def _tags_are_the_users_own(tags: dict[str, str]) -> Iterator[Problem]:
-    for key in sorted({"project", "stack", "owner"} & set(tags)):
+    for key in sorted({"project", "stack", "owner", names.CLUSTER_TAG} & set(tags)):
         yield Problem(
             item("tags", key),
             tags[key],
-            "a key other than project, stack and owner",
+            f"a key other than project, stack, owner and {names.CLUSTER_TAG}",
             "the stack's resources can't be found by tag",
             remove_command(item("tags", key)),
         )

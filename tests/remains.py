@@ -21,6 +21,7 @@ from ops.cloud.client import Cloud, tag_filter
 from ops.cloud.credentials import find_credentials
 from ops.teardown.scan_compute import pools_of
 from ops.teardown.waits import until_nothing
+from settings.names import CLUSTER_TAG
 
 PROJECT = "elastic-inference"
 _TRUST = {
@@ -43,7 +44,7 @@ _READ = {
 
 def plant(cloud: Cloud, stack: str, name: str = "left-behind") -> dict[str, str]:
     """One of each kind with the stack's tags or name; {kind as a report calls it: id}."""
-    tags = {"project": PROJECT, "stack": stack}
+    tags = {"project": PROJECT, "stack": stack, CLUSTER_TAG: CLUSTER}
     return {
         **dict(_tagged(cloud, tags, name)),
         **_named(cloud, tags, stack, name),

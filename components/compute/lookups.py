@@ -15,6 +15,7 @@ from typing import TypeVar
 import pulumi
 import pulumi_alicloud as alicloud
 
+from components.compute import kubeconfig
 from settings import Settings
 
 MINIMUM_VERSION = (1, 30)
@@ -143,7 +144,7 @@ def _kubeconfig(settings: Settings) -> str:
     if settings.kubeconfig is not None:
         return settings.kubeconfig.get_secret_value()
     cluster, minutes = settings.cluster.id, settings.cluster.credential_minutes
-    return _ask(
+    text = _ask(
         f"the kubeconfig of cluster {cluster}",
         lambda: (
             alicloud.cs.get_cluster_credential(
@@ -151,6 +152,16 @@ def _kubeconfig(settings: Settings) -> str:
             ).kube_config
         ),
     )
+    if not settings.cluster.private_api:
+        return kubeconfig.with_public_server(cluster, text)
+    clusters = _ask(
+        f"the private endpoint of cluster {cluster}",
+        lambda: (
+            alicloud.cs.get_managed_kubernetes_clusters(ids=[cluster], enable_details=True).clusters
+        ),
+    )
+    server = next((row.connections.api_server_intranet for row in clusters), "")
+    return kubeconfig.with_private_server(cluster, text, server)
 
 
 def _ask(what: str, call: Callable[[], T]) -> T:

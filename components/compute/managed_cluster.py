@@ -41,6 +41,8 @@ class ManagedClusterArgs:
     """vSwitches of control plane, nodes and pods."""
     tags: Mapping[str, str]
     """Tags of the cluster."""
+    resource_group_id: str | None = None
+    """Resource group; None: the account's default one."""
 
 
 class ManagedCluster(Component):
@@ -56,6 +58,8 @@ class ManagedCluster(Component):
     """RAM's OIDC provider for that issuer, which ACK creates."""
     worker_role: pulumi.Output[str]
     """RAM role of the nodes."""
+    private_endpoint: pulumi.Output[str]
+    """Address of the API server in the VPC."""
 
     def __init__(
         self, name: str, args: ManagedClusterArgs, opts: pulumi.ResourceOptions | None = None
@@ -95,6 +99,7 @@ class ManagedCluster(Component):
             # Otherwise the certificates of an administrator lie in the state in plain text.
             skip_set_certificate_authority=True,
             tags=args.tags,
+            resource_group_id=args.resource_group_id,
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=settings.protect or None,
@@ -110,6 +115,9 @@ class ManagedCluster(Component):
             lambda known: known.ram_oidc_provider_arn or ""
         )
         self.worker_role = cluster.worker_ram_role_name
+        self.private_endpoint = cluster.connections.apply(
+            lambda known: (known.api_server_intranet if known else "") or ""
+        )
         self.register_outputs({"cluster_id": self.cluster_id, "oidc_issuer": self.oidc_issuer})
 
 

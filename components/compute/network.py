@@ -20,6 +20,8 @@ class NetworkArgs:
     """Name of the VPC, and first part of the vSwitches' names."""
     tags: Mapping[str, str]
     """Tags of VPC and vSwitches."""
+    resource_group_id: str | None = None
+    """Resource group; None: the account's default one."""
 
 
 class Network(Component):
@@ -41,6 +43,7 @@ class Network(Component):
             vpc_name=args.name,
             cidr_block=settings.vpc_cidr,
             tags=args.tags,
+            resource_group_id=args.resource_group_id,
             opts=options,
         )
         vswitches = {

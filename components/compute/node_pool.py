@@ -23,8 +23,8 @@ IGNORE_CHANGES = [
 """The node scaler moves the desired size, the service fills in the EIP fields. Measured: without
 these the provider shows a difference, and sends an empty PUT, at every run.
 """
-IGNORE_WHEN_ADOPTED = ["nodePoolName", "tags", "updateNodes"]
-"""An adopted pool keeps its name and tags; the service does not return `updateNodes`."""
+IGNORE_WHEN_ADOPTED = ["nodePoolName", "tags", "resourceGroupId", "updateNodes"]
+"""An adopted pool keeps its name, tags and group; the service does not return `updateNodes`."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class NodePoolArgs:
     """
     tags: Mapping[str, str]
     """ECS tags. Labels, taints and tags are at most 12 together."""
+    resource_group_id: str | None = None
+    """Resource group; None: the account's default one."""
     adopt: Adoption | None = None
     """Existing pool to take over; its import id is `<cluster id>:<pool id>`."""
 
@@ -152,6 +154,7 @@ class NodePool(Component):
                 }
             ],
             tags=args.tags,
+            resource_group_id=args.resource_group_id,
             update_nodes=True,
             install_cloud_monitor=True,
             management={

@@ -10,9 +10,10 @@ import pulumi_alicloud as alicloud
 import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
-from components.component import with_aliases
+from components.component import labelled, with_aliases
 from components.compute import lookups
 from components.compute.addons import Addons, AddonsArgs
+from components.compute.kubeconfig import with_private_server
 from components.compute.managed_cluster import ManagedCluster, ManagedClusterArgs
 from components.compute.network import Network, NetworkArgs
 from components.compute.system_pool import SystemPool, SystemPoolArgs
@@ -36,7 +37,9 @@ class ClusterContext:
     rrsa: lookups.Rrsa
     """OIDC provider by which pods of the cluster prove their identity to RAM."""
     k8s_opts: pulumi.ResourceOptions
-    """Options of every resource in the cluster: its Kubernetes provider."""
+    """Options of every resource in the cluster: its Kubernetes provider, and the labels that say
+    whose it is.
+    """
 
 
 def cluster_prerequisites(settings: Settings) -> ClusterContext:
@@ -51,7 +54,7 @@ def use_existing_cluster(settings: Settings) -> ClusterContext:
     """The cluster that `cluster.id` names. Raises pulumi.RunError when it can't be used."""
     cluster_id = settings.cluster.id
     facts = lookups.look_up(settings)
-    k8s_opts = _k8s_opts(cluster_id, facts.kubeconfig)
+    k8s_opts = _k8s_opts(settings, cluster_id, facts.kubeconfig)
     return ClusterContext(
         cluster_id=cluster_id,
         vswitch_ids=settings.node_pool.vswitch_ids,
@@ -68,12 +71,15 @@ def create_cluster(settings: Settings, create: CreateSettings) -> ClusterContext
     """
     lookups.check_account(settings)
     tags = settings.all_tags
-    network = Network("network", NetworkArgs(create, settings.cluster_name, tags))
+    group = settings.resource_group_id
+    network = Network("network", NetworkArgs(create, settings.cluster_name, tags, group))
     vswitch_ids = network.vswitch_ids
     managed = ManagedCluster(
-        "managed", ManagedClusterArgs(create, settings.cluster_name, vswitch_ids, tags)
+        "managed", ManagedClusterArgs(create, settings.cluster_name, vswitch_ids, tags, group)
     )
-    nodes = SystemPool("system", SystemPoolArgs(create, managed.cluster_id, vswitch_ids, tags))
+    nodes = SystemPool(
+        "system", SystemPoolArgs(create, managed.cluster_id, vswitch_ids, tags, group)
+    )
     addons = Addons(
         "addons",
         AddonsArgs(
@@ -90,7 +96,12 @@ def create_cluster(settings: Settings, create: CreateSettings) -> ClusterContext
         cluster_id=managed.cluster_id,
         temporary_duration_minutes=settings.cluster.credential_minutes,
     )
-    k8s_opts = _k8s_opts(addons.cluster_id, credential.kube_config)
+    kubeconfig = credential.kube_config
+    if settings.cluster.private_api:
+        kubeconfig = pulumi.Output.all(
+            managed.cluster_id, kubeconfig, managed.private_endpoint
+        ).apply(lambda known: with_private_server(*known))
+    k8s_opts = _k8s_opts(settings, addons.cluster_id, kubeconfig)
     if create.metrics_adapter == "chart":
         MetricsAdapter("metrics", MetricsAdapterArgs(create, settings.region), k8s_opts)
     return ClusterContext(
@@ -120,5 +131,10 @@ def kubernetes_provider(
     )
 
 
-def _k8s_opts(cluster_id: Input[str], kubeconfig: Input[str]) -> pulumi.ResourceOptions:
-    return pulumi.ResourceOptions(provider=kubernetes_provider("ack", cluster_id, kubeconfig))
+def _k8s_opts(
+    settings: Settings, cluster_id: Input[str], kubeconfig: Input[str]
+) -> pulumi.ResourceOptions:
+    provider = kubernetes_provider("ack", cluster_id, kubeconfig)
+    return pulumi.ResourceOptions.merge(
+        pulumi.ResourceOptions(provider=provider), labelled(settings.object_labels)
+    )

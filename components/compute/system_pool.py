@@ -26,6 +26,8 @@ class SystemPoolArgs:
     """vSwitches of the nodes, one per zone."""
     tags: Mapping[str, str]
     """ECS tags."""
+    resource_group_id: str | None = None
+    """Resource group; None: the account's default one."""
 
 
 class SystemPool(Component):
@@ -65,6 +67,7 @@ class SystemPool(Component):
                 "max_unavailable": 1,
             },
             tags=args.tags,
+            resource_group_id=args.resource_group_id,
             opts=pulumi.ResourceOptions(
                 parent=self,
                 ignore_changes=IGNORE_CHANGES,

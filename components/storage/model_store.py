@@ -17,8 +17,8 @@ IGNORE_CHANGES = ["versioning", "serverSideEncryptionRule", "policy"]
 """The guards of the bucket are resources of their own. Measured: without this list the bucket takes
 them over at a refresh, and the next run deletes policy and encryption through the bucket.
 """
-IGNORE_WHEN_ADOPTED = ["tags", "forceDestroy"]
-"""An adopted bucket keeps its tags; no run empties it."""
+IGNORE_WHEN_ADOPTED = ["tags", "resourceGroupId", "forceDestroy"]
+"""An adopted bucket keeps its tags and group; no run empties it."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class ModelStoreArgs:
     """Tags of the bucket."""
     access_log: str | None = None
     """Name of the bucket for the access log; None: there is no log."""
+    resource_group_id: str | None = None
+    """Resource group; None: the account's default one."""
     adopt: Adoption | None = None
     """Existing bucket to take over, with its guards; its import id is the bucket's name."""
 
@@ -145,6 +147,7 @@ class ModelStore(Component):
             logging={"target_bucket": access_log, "target_prefix": f"{args.bucket}/"}
             if access_log
             else None,
+            resource_group_id=args.resource_group_id,
             lifecycle_rules=[
                 {
                     "id": "forget-old-versions",

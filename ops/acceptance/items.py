@@ -317,6 +317,9 @@ ITEMS = {
         "teardown, settings, drift",
         (
             "tests/ops/test_teardown_pools.py",
+            "tests/ops/test_stack_identity.py",
+            "tests/ops/test_credentials.py",
+            "tests/ops/test_api_endpoint.py",
             "tests/ops/test_teardown_run.py",
             "tests/ops/test_teardown_uploads.py",
             "tests/unit/test_right_settings.py",

@@ -38,6 +38,8 @@ CENTRAL = {
 }
 DISCOVERED = ("ecs", "ess", "vpc", "slb", "alb", "nlb")
 """Products whose host differs from region to region; the location service tells it."""
+ACK_TAG = "ack.aliyun.com"
+"""What ACK, its scaler and its controllers put on everything they order: the cluster's id."""
 ATTEMPTS, PAGE = 5, 50
 CONNECT_MS, READ_MS = 5_000, 20_000
 # SLOW_IMPORT: the client takes 0.65 s of processor time to load, oss2 0.3 s; every command

@@ -83,18 +83,25 @@ class ClusterReader:
         return self.get(path).get("items") or []
 
 
-def reach(cloud: Cloud, cluster: str, kubeconfig: str | None = None) -> ClusterReader:
+def reach(
+    cloud: Cloud, cluster: str, kubeconfig: str | None = None, *, private: bool = False
+) -> ClusterReader:
     """A reader for the cluster, by `kubeconfig` or by a temporary one that the container service
-    issues. Raises ClusterError.
+    issues; `private`: with the API server's address in the VPC. Raises ClusterError.
     """
+    facts: dict[str, Any] = {}
     if not cluster and kubeconfig is None:
         raise ClusterError("neither state nor settings name a cluster", gone=True)
     try:
         if cluster:
-            cloud.cs(f"/clusters/{cluster}")
+            facts = cloud.cs(f"/clusters/{cluster}")
         text = (
             kubeconfig
-            or cloud.cs(f"/k8s/{cluster}/user_config", TemporaryDurationMinutes=60)["config"]
+            or cloud.cs(
+                f"/k8s/{cluster}/user_config",
+                TemporaryDurationMinutes=60,
+                PrivateIpAddress=str(private).lower(),
+            )["config"]
         )
     except CloudError as error:
         raise ClusterError(str(error), gone=error.code in GONE or error.status == 404) from None
@@ -102,11 +109,35 @@ def reach(cloud: Cloud, cluster: str, kubeconfig: str | None = None) -> ClusterR
         reader = ClusterReader(text)
     except Exception as error:
         raise ClusterError(
-            f"the kubeconfig of cluster {cluster} can't be used: {_short(error)}"
+            f"the kubeconfig of cluster {cluster} can't be used: {_short(error)}{_of_endpoint(facts, private)}"
         ) from None
-    if not reader.get("/version"):
+    try:
+        version = reader.get("/version")
+    except ClusterError as error:
+        hint = "" if kubeconfig else _of_endpoint(facts, private)
+        raise ClusterError(f"{error}{hint}") from None
+    if not version:
         raise ClusterError("/version: the API server does not know it")
     return reader
+
+
+def _of_endpoint(facts: dict[str, Any], private: bool) -> str:
+    """What the cluster's endpoints explain of an API server that does not answer, "" for
+    nothing.
+    """
+    try:
+        endpoints = json.loads(facts.get("master_url") or "{}")
+    except ValueError:
+        return ""
+    if private:
+        address = endpoints.get("intranet_api_server_endpoint") or "an address in the VPC"
+        return f" (cluster.apiEndpoint is private: {address} answers inside the VPC only; run there, or over a VPN)"
+    if endpoints and not endpoints.get("api_server_endpoint"):
+        return (
+            " (the cluster has no public endpoint: run inside the VPC, or over a VPN, with cluster.apiEndpoint: private "
+            "[pulumi config set --path 'elastic-inference:cluster.apiEndpoint' private], or bind an EIP to it)"
+        )
+    return ""
 
 
 def _short(error: Exception) -> str:

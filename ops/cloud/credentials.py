@@ -7,13 +7,17 @@ The order, first what is set explicitly, as the alicloud plugin reads it
    `ALICLOUD_SECURITY_TOKEN`), or the same under Alibaba's names, `ALIBABA_CLOUD_ACCESS_KEY_ID` …;
 2. a named profile of the Aliyun CLI (`ALICLOUD_PROFILE`, `ALIBABA_CLOUD_PROFILE`), of any mode: AK,
    StsToken, RamRoleArn, ChainableRamRoleArn, EcsRamRole, OIDC, CloudSSO, OAuth, External;
-3. an OIDC token: `assumeRoleWithOidc`, or `ALIBABA_CLOUD_ROLE_ARN`, `…_OIDC_PROVIDER_ARN` and
-   `…_OIDC_TOKEN_FILE` together;
-4. a credentials URI, then the named RAM role of an ECS instance (`ALICLOUD_ECS_ROLE_NAME`).
+3. a credentials URI, then the named RAM role of an ECS instance (`ALICLOUD_ECS_ROLE_NAME`);
+4. an OIDC token: `assumeRoleWithOidc`, or `ALIBABA_CLOUD_ROLE_ARN`, `…_OIDC_PROVIDER_ARN` and
+   `…_OIDC_TOKEN_FILE` together.
 
 An explicit source that gives no keys is an error. Where none is set: the CLI's current profile
 (~/.aliyun/config.json), Alibaba's ~/.alibabacloud/credentials, the role of the ECS instance. A role
-in the provider configuration (`assumeRole`) is assumed with what was found.
+in the provider configuration (`assumeRole`) is assumed with what was found; it takes the place of
+the role of a profile of mode RamRoleArn.
+
+Some of these the plugins do not read (`plugin_problem`): commands that deploy refuse them before
+the first change.
 
 The sources are those of the official package alibabacloud-credentials, which also renews temporary
 keys in time.
@@ -21,6 +25,7 @@ keys in time.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -144,6 +149,83 @@ def find_credentials(
     return source
 
 
+PLUGIN_MODES = (
+    "AK",
+    "StsToken",
+    "RamRoleArn",
+    "EcsRamRole",
+    "ChainableRamRoleArn",
+    "CloudSSO",
+    "External",
+    "OAuth",
+)
+"""Modes of a profile that the alicloud plugin knows (terraform-provider-alicloud 1.285.0,
+providerConfigure and getConfigFromProfile), and the model's plugin with it.
+"""
+
+
+def plugin_problem(
+    config: Mapping[str, Any] | None = None, environ: Mapping[str, str] = os.environ
+) -> str:
+    """Why the stack's plugins would find no keys where the commands find some, with the remedy; ""
+    when they find them. The plugins look at what is named to them only.
+
+    `config`: as find_credentials takes it. Asks nobody.
+    """
+    config = config or {}
+    if setting("accessKey", config, environ):
+        return ""
+    if profile := setting("profile", config, environ):
+        file = _profile_file(config, environ)
+        mode = _profile(file, profile).get("mode")
+        if mode in (None, *PLUGIN_MODES):
+            return ""  # a profile that is not there: find_credentials says so
+        return (
+            f"credentials: profile {profile} in {file} has mode {mode}, which the alicloud plugin does not know; "
+            f"expected one of {', '.join(PLUGIN_MODES)}.\n"
+            "  otherwise: the run ends at the plugin's first call\n"
+            f"  remedy: use another profile{_OIDC_REMEDY if mode == 'OIDC' else ''}"
+        )
+    if setting("credentialsUri", config, environ) or setting("ecsRoleName", config, environ):
+        return ""
+    if isinstance(config.get("assumeRoleWithOidc"), Mapping):
+        return ""
+    if all(environ.get(variable) for variable in OIDC_VARIABLES.values()):
+        return (
+            f"credentials: {', '.join(OIDC_VARIABLES.values())} are set, and the alicloud plugin trades an OIDC token only where "
+            "the stack's configuration says so.\n"
+            "  otherwise: the run ends at the plugin's first call\n"
+            f"  remedy: either trade it before (as .github/workflows/stack.yml does){_OIDC_REMEDY}"
+        )
+    file = _profile_file(config, environ)
+    current = _profiles(file).get("current")
+    named = f"ALICLOUD_PROFILE={current}" if current else "ALICLOUD_PROFILE to a profile"
+    return (
+        "credentials: none are named, and the plugins use neither the CLI's current profile nor ~/.alibabacloud/credentials nor the "
+        "role of this ECS instance unasked.\n"
+        "  otherwise: the run ends at the plugin's first call\n"
+        f"  remedy: set {named}, ALICLOUD_ACCESS_KEY and ALICLOUD_SECRET_KEY, or ALICLOUD_ECS_ROLE_NAME"
+    )
+
+
+_OIDC_REMEDY = ", or have the plugins trade the token: pulumi config set --path alicloud:assumeRoleWithOidc.roleArn <arn>, and so oidcProviderArn and oidcTokenFile; the same for ossmodel"
+
+
+def _profiles(file: str) -> Mapping[str, Any]:
+    """The CLI's file of profiles; empty for one that can't be read, of which its source tells."""
+    try:
+        with open(file, encoding="utf-8") as stream:
+            found = json.load(stream)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _profile(file: str, name: str) -> Mapping[str, Any]:
+    rows = _profiles(file).get("profiles") or []
+    return next((row for row in rows if isinstance(row, Mapping) and row.get("name") == name), {})
+
+
 def _of_one_source(config: Mapping[str, Any], environ: Mapping[str, str]) -> CredentialsProvider:
     """The first source that is set; where none is, the first default one that gives keys."""
     for name, make in _explicit_sources(config, environ):
@@ -169,9 +251,23 @@ def _explicit_sources(
     provider = _official_sources()
     if profile := setting("profile", config, environ):
         file = _profile_file(config, environ)
+        row = _profile(file, profile)
+        if row.get("mode") == "RamRoleArn" and _role(config):
+            key, secret = (str(row.get(f"access_key_{part}") or "") for part in ("id", "secret"))
+            yield f"profile {profile} in {file}", lambda: Credentials(key, secret)
+        else:
+            yield (
+                f"profile {profile} in {file}",
+                lambda: provider.CLIProfileCredentialsProvider(
+                    profile_name=profile, profile_file=file
+                ),
+            )
+    if uri := setting("credentialsUri", config, environ):
+        yield f"credentials URI {uri}", lambda: provider.URLCredentialsProvider(uri=uri)
+    if role := setting("ecsRoleName", config, environ):
         yield (
-            f"profile {profile} in {file}",
-            lambda: provider.CLIProfileCredentialsProvider(profile_name=profile, profile_file=file),
+            f"RAM role {role} of this ECS instance",
+            lambda: provider.EcsRamRoleCredentialsProvider(role_name=role),
         )
     if oidc := _oidc(config, environ):
         yield (
@@ -185,13 +281,6 @@ def _explicit_sources(
                 policy=oidc.get("policy"),
                 sts_region_id=setting("region", config, environ),
             ),
-        )
-    if uri := setting("credentialsUri", config, environ):
-        yield f"credentials URI {uri}", lambda: provider.URLCredentialsProvider(uri=uri)
-    if role := setting("ecsRoleName", config, environ):
-        yield (
-            f"RAM role {role} of this ECS instance",
-            lambda: provider.EcsRamRoleCredentialsProvider(role_name=role),
         )
 
 

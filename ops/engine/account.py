@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 from ops.cloud.client import Cloud
-from ops.cloud.credentials import find_credentials, setting
+from ops.cloud.credentials import find_credentials, plugin_problem, setting
 from ops.cloud.errors import CloudError
 from ops.engine.checkpoint import parse
 from ops.engine.cli import CommandFailed, Stack, inside_lab
@@ -87,13 +87,16 @@ def require_account(stack: Stack) -> None:
 
 
 def problem_of(stack: Stack) -> str:
-    """What is wrong with the credentials, "" when nothing is, or when the state holds nothing that
-    could be lost. Runs where the stack's region can be reached. Raises CommandFailed.
+    """What is wrong with the credentials, "" when nothing is. Whose they are is asked only where
+    the state holds something that could be lost. Runs where the stack's region can be reached.
+    Raises CommandFailed.
     """
+    config = config_of(stack.name)
+    if problem := problem_of_plugins(config):
+        return problem
     deployment: dict[str, Any] = stack.export_state()["deployment"]
     if not deployment.get("resources") and not deployment.get("pending_operations"):
         return ""
-    config = config_of(stack.name)
     location = locate(stack.name, parse(deployment), config)
     provider = provider_config(config)
     try:
@@ -102,6 +105,15 @@ def problem_of(stack: Stack) -> str:
     except (WrongAccountError, CloudError) as error:
         return str(error)
     return ""
+
+
+def problem_of_plugins(config: dict[str, Any]) -> str:
+    """Why the plugins would find no credentials, "" when they find some, of which nothing is known
+    where the stack's file has an encrypted key. `config`: the stack's file (full keys).
+    """
+    if isinstance(config.get("alicloud:accessKey"), dict):
+        return ""
+    return plugin_problem(provider_config(config))
 
 
 def main() -> int:

@@ -131,6 +131,15 @@ left is looked for (ops/engine/orphaned_creates.py).
 """
 ADOPTED = f"its answer was lost, but it was created and is in the state now: {AGAIN}"
 NOT_KNOWN = f"whether it was made is not known, and could not be looked up: look for it by its name, delete it if it is there, then {AGAIN}"
+PRIVATE_API = (
+    "the API server's address is a private one and is not reached from here: the cluster has no public endpoint, or cluster.apiEndpoint is "
+    f"private. Run inside the VPC or over a VPN, or bind an EIP to the cluster; then {AGAIN}"
+)
+_PRIVATE_API = re.compile(
+    r"dial tcp (10\.|172\.(1[6-9]|2\d|3[01])\.|192\.168\.)[\d.]+:6443: "
+    r"(i/o timeout|connect: (no route to host|network is unreachable|connection timed out))"
+)
+"""How a client says that an address of a VPC does not answer: no such machine, not a refusal."""
 IN_DOUBT = (UNANSWERED, SERVICE, EXISTS, PLUGIN_ENDED)
 """Causes after which a creation may have happened."""
 
@@ -155,6 +164,8 @@ def what_to_do(failure: Failure) -> str:
     if "remedy:" in failure.message:  # the program's own messages say what to do
         return AGAIN + " afterwards"
     found, step = cause(failure.message), failure.step.partition("-")[0]
+    if _PRIVATE_API.search(failure.message):
+        return PRIVATE_API
     if found == NOT_READY and step == "delete":
         return _ADVICE[NOT_GONE]
     return _NOT_KNOWN_BY_STEP.get(step, _ADVICE[found]) if found == UNANSWERED else _ADVICE[found]

@@ -29,7 +29,8 @@ def open_cluster(stack: Stack) -> tuple[Cloud, StackLocation, ClusterReader]:
     try:
         location = locate(stack.name, parse(stack.export_state()["deployment"]), config)
         cloud = Cloud(location.region, find_credentials(provider_config(config)))
-        return cloud, location, reach(cloud, location.cluster, kubeconfig_of(stack, config))
+        given, private = kubeconfig_of(stack, config), location.private_api
+        return cloud, location, reach(cloud, location.cluster, given, private=private)
     except (CommandFailed, CloudError) as error:
         raise ClusterError(str(error)) from None
 

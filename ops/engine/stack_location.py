@@ -5,12 +5,14 @@ state, and from its settings for what the state no longer names.
 from __future__ import annotations
 
 import dataclasses
+import enum
 import os
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ops.cloud.client import ACK_TAG
 from ops.cloud.resources import BUCKET, MANAGED_CLUSTER, NODE_POOL, POLICY, ROLE
 from ops.engine.checkpoint import (
     ALICLOUD_PROVIDER,
@@ -20,10 +22,22 @@ from ops.engine.checkpoint import (
     Checkpoint,
 )
 from ops.engine.cli import ROOT
+from settings import names
 from settings.core.problem import SettingsError
 from settings.core.stack_file import StackFile, read
 
 PROJECT = "elastic-inference"
+
+
+class Owner(enum.Enum):
+    """Whose a resource is, by its tags or labels."""
+
+    OURS = "this stack's"
+    UNCLEAR = "perhaps this stack's"
+    """Nothing contradicts, and nothing says of which cluster's stack of this name it is: a stack
+    that an earlier version deployed has no tag of the cluster.
+    """
+    OTHER = "somebody else's"
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,14 @@ class StackLocation:
     """Names of PersistentVolumes."""
     kept: frozenset[tuple[str, str]] = frozenset()
     """(kind, id) of what the settings adopt or retain."""
+    cluster_tag: str = ""
+    """The cluster as tags and labels of the stack name it, "" when nothing tells it."""
+    uids: frozenset[str] = frozenset()
+    """Uids of the objects in the cluster that the state names."""
+    private_api: bool = False
+    """Whether the cluster is reached by its API server's address in the VPC."""
+    namespace_made: bool = False
+    """Whether the state names the namespace, so that the stack created it or took it over."""
 
     @property
     def region(self) -> str:
@@ -62,7 +84,7 @@ class StackLocation:
 
     @property
     def tags(self) -> dict[str, str]:
-        """What everything taggable of the stack carries."""
+        """What everything taggable of the stack carries, whatever version deployed it."""
         return {"project": PROJECT, "stack": self.stack}
 
     def is_pool_name(self, name: str) -> bool:
@@ -71,9 +93,44 @@ class StackLocation:
         """
         return bool(re.fullmatch(re.escape(self.pool_name) + "[0-9a-f]{6}", name))
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """What every object of the stack in the cluster carries; without the cluster when nothing
+        tells it.
+        """
+        labels = names.object_labels(PROJECT, self.stack, self.cluster_tag)
+        return labels if self.cluster_tag else dict(list(labels.items())[:2])
+
     def contradicted_by(self, tags: Mapping[str, str]) -> bool:
-        """Whether tags name another stack: whatever the name of the resource says, it is theirs."""
-        return any(tags.get(key, value) != value for key, value in self.tags.items())
+        """Whether tags name another stack, or one of this name with another cluster: whatever the
+        name of the resource says, it is theirs.
+        """
+        known = {**self.tags, names.CLUSTER_TAG: self.cluster_tag, ACK_TAG: self.cluster}
+        return any(value and tags.get(key, value) != value for key, value in known.items())
+
+    def owner(self, tags: Mapping[str, str]) -> Owner:
+        """Whose a resource of the cloud with these tags is. Of a cluster that the stack made,
+        everything is the stack's. Project and stack alone don't decide: another cluster's stack may
+        have the same name.
+        """
+        if self.cluster_made and self.cluster and tags.get(ACK_TAG) == self.cluster:
+            return Owner.OURS
+        if self.contradicted_by(tags) or not self.tags.items() <= tags.items():
+            return Owner.OTHER
+        named = ((names.CLUSTER_TAG, self.cluster_tag), (ACK_TAG, self.cluster))
+        sure = any(value and tags.get(key) == value for key, value in named)
+        return Owner.OURS if sure else Owner.UNCLEAR
+
+    def owner_of_object(self, metadata: Mapping[str, Any]) -> Owner:
+        """Whose an object in the cluster is: by its labels; where it has none of ours, by the uid
+        that the state has of it. A name alone decides nothing.
+        """
+        held = metadata.get("labels") or {}
+        if any(held.get(key, value) != value for key, value in self.labels.items()):
+            return Owner.OTHER
+        if self.cluster_tag and self.labels.items() <= held.items():
+            return Owner.OURS
+        return Owner.OURS if metadata.get("uid") in self.uids else Owner.UNCLEAR
 
 
 def without(location: StackLocation, things: Collection[tuple[str, str]]) -> StackLocation:
@@ -121,6 +178,13 @@ def locate(stack: str, checkpoint: Checkpoint, config: dict[str, Any]) -> StackL
             filter(None, (one.get("scalingGroupId") for one in checkpoint.of(NODE_POOL)))
         ),
         volumes=frozenset(one.id for one in checkpoint.of(VOLUME)),
+        cluster_tag=_cluster_tag(checkpoint)
+        or (settings.cluster_identity if settings else cluster.get("id") or ""),
+        uids=_uids(checkpoint),
+        namespace_made=bool(checkpoint.of(NAMESPACE)),
+        private_api=settings.cluster.private_api
+        if settings
+        else cluster.get("apiEndpoint") == "private",
     )
     if settings is None:
         return found
@@ -194,6 +258,32 @@ def _cluster(checkpoint: Checkpoint) -> str:
     ]
     return next(
         filter(None, [*made, *reader, *named, output if isinstance(output, str) else ""]), ""
+    )
+
+
+def _cluster_tag(checkpoint: Checkpoint) -> str:
+    """The cluster by which the deployed resources are tagged, "" when none is."""
+    tags = [one.inputs.get("tags") for one in checkpoint.resources]
+    return next(
+        (
+            held[names.CLUSTER_TAG]
+            for held in tags
+            if isinstance(held, Mapping) and isinstance(held.get(names.CLUSTER_TAG), str)
+        ),
+        "",
+    )
+
+
+def _uids(checkpoint: Checkpoint) -> frozenset[str]:
+    metadata = [
+        one.outputs.get("metadata")
+        for one in checkpoint.resources
+        if one.kind.startswith("kubernetes:")
+    ]
+    return frozenset(
+        held["uid"]
+        for held in metadata
+        if isinstance(held, Mapping) and isinstance(held.get("uid"), str)
     )
 
 

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from ops.cloud.client import Cloud
 from ops.cloud.cluster_reader import ClusterError, ClusterReader
 from ops.engine import account
-from ops.engine.stack_location import PROJECT, StackLocation
+from ops.engine.stack_location import PROJECT, Owner, StackLocation
+from settings.names import OBJECT_LABELS
 
 
 class RefusedError(Exception):
@@ -80,6 +81,39 @@ def check_cluster(
         raise RefusedError(
             f"cluster: {location.cluster} is in region {where}, stack {location.stack} in {cloud.region}.\n  remedy: correct alicloud:region"
         )
+
+
+def check_namespace(location: StackLocation, reader: ClusterReader) -> None:
+    """Raises RefusedError when the namespace that the state names is somebody else's in the cluster
+    that answers: the engine deletes it by its name, with everything in it.
+    """
+    name = location.namespace
+    if not location.namespace_made or ("Namespace", name) in location.kept:
+        return
+    try:
+        manifest = reader.get(f"/api/v1/namespaces/{name}")
+    except ClusterError as error:
+        raise RefusedError(f"namespace {name}: whose it is can't be told: {error}") from None
+    metadata = manifest.get("metadata") or {}
+    if not manifest or location.owner_of_object(metadata) is Owner.OURS:
+        return
+    held = metadata.get("labels") or {}
+    labels = ", ".join(f"{key}={held[key]}" for key in OBJECT_LABELS if key in held)
+    wanted = " ".join(f"{key}={value}" for key, value in location.labels.items())
+    if location.owner_of_object(metadata) is Owner.UNCLEAR and not location.uids:
+        return  # a state that names no uid, such as one that was put together after a lost answer
+    whose = (
+        f"its labels say {labels}"
+        if labels
+        else "it has none of this stack's labels, and it is not the one that the state names (other uid)"
+    )
+    raise RefusedError(
+        f"namespace {name} of cluster {location.cluster} is not that of stack {location.stack}: {whose}. Nothing was touched.\n"
+        f"  expected: {wanted.replace(' ', ', ')}\n"
+        "  otherwise: it would be deleted with everything that others run in it\n"
+        "  remedy: use the kubeconfig of the stack's own cluster. If the namespace is the stack's after all: "
+        f"kubectl label namespace {name} --overwrite {wanted}"
+    )
 
 
 def _missing(location: StackLocation, cloud: Cloud, why: ClusterError, cluster_gone: bool) -> None:

@@ -8,12 +8,14 @@ import dataclasses
 import json
 import pathlib
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ops.cloud.resources import BUCKET, MANAGED_CLUSTER, NODE_POOL, POLICY, ROLE
 from ops.engine.checkpoint import NAMESPACE, Resource
+from ops.engine.stack_location import Owner, StackLocation
+from settings.names import CLUSTER_TAG
 
 CONSOLES = {
     "load balancer": "https://slb.console.alibabacloud.com/slb/{region}/slbs",
@@ -100,6 +102,18 @@ class Leftover:
 
 
 @dataclass(frozen=True)
+class Doubtful:
+    """A resource that may be the stack's or that of a stack of the same name with another cluster:
+    nobody gets a command that deletes it.
+    """
+
+    kind: str
+    id: str
+    why: str
+    """What speaks for this stack."""
+
+
+@dataclass(frozen=True)
 class Unseen:
     """A part that could not be read: something may be left there."""
 
@@ -124,13 +138,31 @@ def leftover(
     )
 
 
+def claimed(
+    location: StackLocation,
+    tags: Mapping[str, str],
+    kind: str,
+    identity: str,
+    why: str,
+    region: str,
+) -> Iterator[Leftover | Doubtful]:
+    """A resource of the cloud with these tags as what it is: a leftover, a doubtful one, or
+    nothing where the tags say that it is somebody else's.
+    """
+    owner = location.owner(tags)
+    if owner is Owner.OURS:
+        yield leftover(kind, identity, why, region)
+    elif owner is Owner.UNCLEAR:
+        yield Doubtful(kind, identity, why)
+
+
 @dataclass(frozen=True)
 class Kept:
     """What stays on purpose and is therefore no leftover: (kind, id)."""
 
     kept_ids: frozenset[tuple[str, str]] = frozenset()
 
-    def __contains__(self, resource: Leftover) -> bool:
+    def __contains__(self, resource: Leftover | Doubtful) -> bool:
         return (resource.kind, resource.id) in self.kept_ids
 
     def of(self, kind: str) -> frozenset[str]:
@@ -144,11 +176,12 @@ class Remains:
 
     leftovers: tuple[Leftover, ...] = ()
     unseen: tuple[Unseen, ...] = ()
+    doubtful: tuple[Doubtful, ...] = ()
 
     @property
     def empty(self) -> bool:
-        """Whether everything was read and nothing is left."""
-        return not self.leftovers and not self.unseen
+        """Whether everything was read, and nothing is left or may be."""
+        return not self.leftovers and not self.unseen and not self.doubtful
 
 
 @dataclass(frozen=True)
@@ -192,6 +225,13 @@ class Report:
                 f"Left ({len(self.remains.leftovers)}):",
                 *(row for resource in self.remains.leftovers for row in _rows(resource)),
             ]
+        if self.remains.doubtful:
+            lines += [
+                f"Perhaps this stack's ({len(self.remains.doubtful)}); nothing tells whether it is this one's or another cluster's:",
+                *(f"  {one.kind} {one.id}: {one.why}" for one in self.remains.doubtful),
+                f"    a stack of that name with another cluster marks what it has at its next `make up` (tag {CLUSTER_TAG}); "
+                "what is left here then is this one's",
+            ]
         if self.remains.unseen:
             lines += [f"Not looked at ({len(self.remains.unseen)}); something may be left there:"]
             lines += [row for gap in self.remains.unseen for row in _gap(gap)]
@@ -202,7 +242,9 @@ class Report:
             ]
         else:
             lines += [
-                f"{self.stack}: {len(self.remains.leftovers) + len(self.in_state)} left, {len(self.remains.unseen)} not looked at"
+                f"{self.stack}: {len(self.remains.leftovers) + len(self.in_state)} left, "
+                + (f"{len(self.remains.doubtful)} perhaps, " if self.remains.doubtful else "")
+                + f"{len(self.remains.unseen)} not looked at"
             ]
         return "\n".join(lines)
 
@@ -212,6 +254,7 @@ class Report:
             "stack": self.stack,
             "clean": self.clean,
             "left": [dataclasses.asdict(resource) for resource in self.remains.leftovers],
+            "doubtful": [dataclasses.asdict(resource) for resource in self.remains.doubtful],
             "unseen": [dataclasses.asdict(resource) for resource in self.remains.unseen],
             "inState": [{"urn": resource.urn, "id": resource.id} for resource in self.in_state],
             "kept": [{"urn": resource.urn, "id": resource.id} for resource in self.kept],

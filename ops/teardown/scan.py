@@ -13,7 +13,7 @@ from ops.cloud.errors import CloudError
 from ops.engine.checkpoint import Resource
 from ops.engine.stack_location import StackLocation
 from ops.teardown import scan_cluster, scan_compute, scan_identity, scan_network, scan_store
-from ops.teardown.leftovers import Kept, Leftover, Remains, Unseen
+from ops.teardown.leftovers import Doubtful, Kept, Leftover, Remains, Unseen
 
 
 def scan_all(
@@ -28,7 +28,7 @@ def scan_all(
     """
     kept = kept or Kept()
     shared = bool(kept.of("Namespace"))
-    parts: dict[str, Callable[[], Iterator[Leftover]]] = {
+    parts: dict[str, Callable[[], Iterator[Leftover | Doubtful]]] = {
         "clusters": lambda: scan_compute.clusters(cloud, location),
         "node pools": lambda: scan_compute.node_pools(cloud, location),
         "scaling groups": lambda: scan_compute.scaling_groups(cloud, location),
@@ -50,22 +50,27 @@ def scan_all(
             "volumes": lambda: scan_cluster.volumes(reader, location, shared),
             "nodes": lambda: scan_cluster.nodes(reader, location),
             "grants": lambda: scan_cluster.grants(reader, location, shared),
-            "objects": lambda: scan_cluster.objects(reader, known),
+            "objects": lambda: scan_cluster.objects(reader, known, location),
         }
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda part: _looked(*part), parts.items()))
-    leftovers_by_id = {
-        (leftover.kind, leftover.id): leftover
-        for leftovers_of_part, _ in answers
-        for leftover in leftovers_of_part
-        if leftover not in kept
-    }
-    return Remains(tuple(leftovers_by_id.values()), tuple(gap for _, gap in answers if gap))
+    found_by_id: dict[tuple[str, str], Leftover | Doubtful] = {}
+    for found_in_part, _ in answers:
+        for found in found_in_part:
+            known_as = found_by_id.get((found.kind, found.id))
+            # what is certain once, by an id or another tag, is no longer in doubt
+            if found not in kept and not isinstance(known_as, Leftover):
+                found_by_id[found.kind, found.id] = found
+    return Remains(
+        tuple(found for found in found_by_id.values() if isinstance(found, Leftover)),
+        tuple(gap for _, gap in answers if gap),
+        tuple(found for found in found_by_id.values() if isinstance(found, Doubtful)),
+    )
 
 
 def _looked(
-    what: str, look_for: Callable[[], Iterator[Leftover]]
-) -> tuple[list[Leftover], Unseen | None]:
+    what: str, look_for: Callable[[], Iterator[Leftover | Doubtful]]
+) -> tuple[list[Leftover | Doubtful], Unseen | None]:
     try:
         return list(look_for()), None
     except (CloudError, ClusterError) as error:

@@ -1,15 +1,20 @@
 """Scans the cluster: the stack's namespace, volumes, nodes, grants, and every object that its state
 named.
+
+Labels decide whose an object is, and the uid in the state where an earlier version left it without
+labels (StackLocation.owner_of_object). A name alone makes it doubtful: another stack or a person
+may use it, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ops.cloud.cluster_reader import ClusterReader
 from ops.engine.checkpoint import Resource
-from ops.engine.stack_location import StackLocation
-from ops.teardown.leftovers import Leftover, leftover
+from ops.engine.stack_location import Owner, StackLocation
+from ops.teardown.leftovers import Doubtful, Leftover, leftover
 
 STACK_LABEL = "inference-stack"
 PLURALS = {
@@ -24,35 +29,33 @@ SCANNED_APART = ("Namespace", "PersistentVolume")
 """Kinds that have a look of their own."""
 
 
-def namespaces(reader: ClusterReader, location: StackLocation) -> Iterator[Leftover]:
+def namespaces(reader: ClusterReader, location: StackLocation) -> Iterator[Leftover | Doubtful]:
     """The stack's namespace, with the number of pods in it."""
     manifest = reader.get(f"/api/v1/namespaces/{location.namespace}")
     if manifest:
         pods = len(reader.items(f"/api/v1/namespaces/{location.namespace}/pods"))
-        yield leftover(
-            "Namespace",
-            location.namespace,
-            f"{(manifest.get('status') or {}).get('phase')}, {pods} pods in it",
-            "",
-        )
+        why = f"{(manifest.get('status') or {}).get('phase')}, {pods} pods in it"
+        owner = location.owner_of_object(manifest["metadata"])
+        yield from _claimed(owner, "Namespace", location.namespace, why)
 
 
 def volumes(
     reader: ClusterReader, location: StackLocation, shared: bool = False
-) -> Iterator[Leftover]:
+) -> Iterator[Leftover | Doubtful]:
     """PersistentVolumes by name, or claimed from the stack's namespace, unless it is `shared` with
     others.
     """
+    inside = _owner_of_namespace(reader, location)
     for item in reader.items("/api/v1/persistentvolumes"):
         claim = (item["spec"].get("claimRef") or {}).get("namespace")
         name = item["metadata"]["name"]
-        if name in location.volumes or (claim == location.namespace and not shared):
-            yield leftover(
-                "PersistentVolume",
-                name,
-                f"{(item.get('status') or {}).get('phase')}, claimed from namespace {claim}",
-                "",
-            )
+        claimed = claim == location.namespace and not shared
+        if name in location.volumes or claimed:
+            why = f"{(item.get('status') or {}).get('phase')}, claimed from namespace {claim}"
+            owner = location.owner_of_object(item["metadata"])
+            if owner is Owner.UNCLEAR and claimed:  # of a storage class: it has no label of ours
+                owner = inside
+            yield from _claimed(owner, "PersistentVolume", name, why)
 
 
 def nodes(reader: ClusterReader, location: StackLocation) -> Iterator[Leftover]:
@@ -71,22 +74,31 @@ def nodes(reader: ClusterReader, location: StackLocation) -> Iterator[Leftover]:
             )
 
 
-def objects(reader: ClusterReader, known: Sequence[Resource]) -> Iterator[Leftover]:
+def objects(
+    reader: ClusterReader, known: Sequence[Resource], location: StackLocation
+) -> Iterator[Leftover | Doubtful]:
     """Objects that the state named when the run began and that still exist."""
     for resource in known:
         path = path_of(resource)
-        if path and reader.get(path):
-            yield _object(resource)
+        manifest = reader.get(path) if path else {}
+        if manifest:
+            owner = location.owner_of_object(manifest["metadata"])
+            left = _object(resource)
+            if owner is Owner.OURS:
+                yield left
+            elif owner is Owner.UNCLEAR:
+                yield Doubtful(left.kind, left.id, left.why)
 
 
 def grants(
     reader: ClusterReader, location: StackLocation, shared: bool = False
-) -> Iterator[Leftover]:
+) -> Iterator[Leftover | Doubtful]:
     """ClusterRoleBindings to accounts of the stack's namespace, and the ClusterRoles that nothing
     else grants. Their names are auto-generated, and no state may name them any longer.
     """
     if shared:
         return
+    inside = _owner_of_namespace(reader, location)
     bindings = reader.items("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings")
     own_bindings = [binding for binding in bindings if _granted_to(binding) == {location.namespace}]
     other_roles = {
@@ -94,17 +106,43 @@ def grants(
     }
     why = f"granted to accounts of namespace {location.namespace} only"
     for binding in own_bindings:
-        yield leftover(
+        metadata = binding["metadata"]
+        yield from _claimed(
+            _owner_inside(location, metadata, inside),
             "object",
-            binding["metadata"]["name"],
+            metadata["name"],
             f"ClusterRoleBinding, {why}",
-            "",
             of="clusterrolebinding",
         )
     for name in sorted({binding["roleRef"]["name"] for binding in own_bindings} - other_roles):
         role = reader.get(f"/apis/rbac.authorization.k8s.io/v1/clusterroles/{name}")
         if role and BOOTSTRAP not in (role["metadata"].get("labels") or {}):
-            yield leftover("object", name, f"ClusterRole, {why}", "", of="clusterrole")
+            owner = _owner_inside(location, role["metadata"], inside)
+            yield from _claimed(owner, "object", name, f"ClusterRole, {why}", of="clusterrole")
+
+
+def _claimed(
+    owner: Owner, kind: str, name: str, why: str, of: str = ""
+) -> Iterator[Leftover | Doubtful]:
+    if owner is Owner.OURS:
+        yield leftover(kind, name, why, "", of=of)
+    elif owner is Owner.UNCLEAR:
+        yield Doubtful(kind, name, why)
+
+
+def _owner_inside(location: StackLocation, metadata: Mapping[str, Any], inside: Owner) -> Owner:
+    owner = location.owner_of_object(metadata)
+    return inside if owner is Owner.UNCLEAR else owner
+
+
+def _owner_of_namespace(reader: ClusterReader, location: StackLocation) -> Owner:
+    """Whose the namespace is, and with it what was claimed from it or granted to it. One that is
+    gone was the stack's if its state named it when the run began.
+    """
+    manifest = reader.get(f"/api/v1/namespaces/{location.namespace}")
+    if manifest:
+        return location.owner_of_object(manifest["metadata"])
+    return Owner.OURS if location.namespace_made else Owner.UNCLEAR
 
 
 def _granted_to(binding: dict) -> set[str]:

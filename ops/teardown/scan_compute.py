@@ -4,29 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ops.cloud.client import Cloud, carries, tag_filter, tags_of
+from ops.cloud.client import ACK_TAG, Cloud, carries, tag_filter, tags_of
 from ops.cloud.cluster_reader import GONE
 from ops.cloud.errors import CloudError
 from ops.engine.stack_location import StackLocation
-from ops.teardown.leftovers import Leftover, leftover
-from ops.teardown.scan_network import CLUSTER_TAG, by_tags
+from ops.teardown.leftovers import Doubtful, Leftover, claimed, leftover
+from ops.teardown.scan_network import by_tags
 
 GROUP_TAG = "acs:autoscaling:scalingGroupId"
 """On an instance that a scaling group ordered."""
 
 
-def clusters(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
+def clusters(cloud: Cloud, location: StackLocation) -> Iterator[Leftover | Doubtful]:
     """Clusters that the stack made; one that it was given is not its to delete."""
     if not location.cluster_made:
         return
     for row in cloud.clusters():
-        if row.get("cluster_id") == location.cluster or carries(row, location.tags):
-            yield leftover(
-                "cluster",
-                row["cluster_id"],
-                f"{row.get('name')} is {row.get('state')}; made by this stack",
-                cloud.region,
-            )
+        why = f"{row.get('name')} is {row.get('state')}; made by this stack"
+        if row.get("cluster_id") == location.cluster:
+            yield leftover("cluster", row["cluster_id"], why, cloud.region)
+        else:
+            tags = tags_of(row)
+            yield from claimed(location, tags, "cluster", row["cluster_id"], why, cloud.region)
 
 
 def node_pools(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
@@ -34,11 +33,9 @@ def node_pools(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
     for pool in pools_of(cloud, location.cluster):
         info, group = pool["nodepool_info"], pool.get("scaling_group") or {}
         row = {"Tags": group.get("tags") or []}
-        named = location.is_pool_name(str(info.get("name", "")))
-        if (
-            info["nodepool_id"] in location.pools
-            or carries(row, location.tags)
-            or (named and not location.contradicted_by(tags_of(row)))
+        marked = carries(row, location.tags) or location.is_pool_name(str(info.get("name", "")))
+        if info["nodepool_id"] in location.pools or (
+            marked and not location.contradicted_by(tags_of(row))
         ):
             why = f"{info.get('name')} in cluster {location.cluster} is {(pool.get('status') or {}).get('state')}"
             yield leftover("node pool", info["nodepool_id"], why, cloud.region, of=location.cluster)
@@ -56,21 +53,20 @@ def pools_of(cloud: Cloud, cluster: str) -> list[dict]:
         raise
 
 
-def scaling_groups(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
+def scaling_groups(cloud: Cloud, location: StackLocation) -> Iterator[Leftover | Doubtful]:
     """Scaling groups by id or tags, and those of the stack's own cluster."""
     marks = [*by_tags(location)]
     for row in cloud.pages("ess", "DescribeScalingGroups", "ScalingGroups", "ScalingGroup"):
         identity = row["ScalingGroupId"]
-        why = (
-            "behind a node pool of this stack"
-            if identity in location.groups
-            else next((w for tags, w in marks if carries(row, tags)), "")
-        )
-        if why:
+        if identity in location.groups:
+            why = "behind a node pool of this stack"
             yield leftover("scaling group", identity, why, cloud.region)
+        elif why := next((why for tags, why in marks if carries(row, tags)), ""):
+            tags = tags_of(row)
+            yield from claimed(location, tags, "scaling group", identity, why, cloud.region)
 
 
-def instances(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
+def instances(cloud: Cloud, location: StackLocation) -> Iterator[Leftover | Doubtful]:
     """Instances with the stack's tags, those of its own cluster, and those whose scaling group no
     longer exists.
     """
@@ -81,13 +77,11 @@ def instances(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
         ):
             if row["InstanceId"] not in seen and carries(row, tags):
                 seen.add(row["InstanceId"])
-                yield leftover(
-                    "instance",
-                    row["InstanceId"],
-                    f"{row.get('InstanceType')}, {row.get('Status')}, {why}",
-                    cloud.region,
+                what = f"{row.get('InstanceType')}, {row.get('Status')}, {why}"
+                yield from claimed(
+                    location, tags_of(row), "instance", row["InstanceId"], what, cloud.region
                 )
-    tags = {CLUSTER_TAG: location.cluster}
+    tags = {ACK_TAG: location.cluster}
     held = {
         (pool.get("scaling_group") or {}).get("scaling_group_id")
         for pool in pools_of(cloud, location.cluster)
@@ -103,14 +97,12 @@ def instances(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
             yield leftover("instance", row["InstanceId"], why, cloud.region)
 
 
-def disks(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
+def disks(cloud: Cloud, location: StackLocation) -> Iterator[Leftover | Doubtful]:
     """Disks that are not deleted together with their instance."""
     for tags, why in by_tags(location):
         for row in cloud.pages("ecs", "DescribeDisks", "Disks", "Disk", **tag_filter(tags)):
             if carries(row, tags) and not row.get("DeleteWithInstance"):
-                yield leftover(
-                    "disk",
-                    row["DiskId"],
-                    f"{row.get('Size')} GiB, {row.get('Status')}, {why}",
-                    cloud.region,
+                what = f"{row.get('Size')} GiB, {row.get('Status')}, {why}"
+                yield from claimed(
+                    location, tags_of(row), "disk", row["DiskId"], what, cloud.region
                 )

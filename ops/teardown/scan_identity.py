@@ -8,18 +8,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from ops.cloud.client import PAGE, Cloud
-from ops.engine.stack_location import StackLocation
-from ops.teardown.leftovers import Leftover, leftover
+from ops.engine.stack_location import Owner, StackLocation
+from ops.teardown.leftovers import Doubtful, Leftover, leftover
 
 
-def roles(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
+def roles(cloud: Cloud, location: StackLocation) -> Iterator[Leftover | Doubtful]:
     """Roles by name or tags, each with the policies to detach first."""
     listed = {row["RoleName"] for row in _all(cloud, "ListRoles", "Roles", "Role")}
     ours = dict.fromkeys(sorted(location.roles & listed), "named as this stack names it")
     if location.cluster_made and location.cluster:
         worker = f"KubernetesWorkerRole-{location.cluster[1:]}"
         ours |= {worker: f"of the nodes of cluster {location.cluster}"} if worker in listed else {}
-    for name, why in {**_tagged(cloud, "role", location), **ours}.items():
+    tagged = _tagged(cloud, "role", location)
+    yield from _doubtful(tagged, "RAM role", ours)
+    for name, why in {**tagged[Owner.OURS], **ours}.items():
         policies = (
             cloud.rpc("ram", "ListPoliciesForRole", RoleName=name).get("Policies") or {}
         ).get("Policy") or []
@@ -31,14 +33,16 @@ def roles(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
         yield leftover("RAM role", name, why, cloud.region, first=detach)
 
 
-def policies(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
+def policies(cloud: Cloud, location: StackLocation) -> Iterator[Leftover | Doubtful]:
     """Custom policies by name or tags."""
     listed = {
         row["PolicyName"]
         for row in _all(cloud, "ListPolicies", "Policies", "Policy", PolicyType="Custom")
     }
     ours = dict.fromkeys(sorted(location.policies & listed), "named as this stack names it")
-    for name, why in {**_tagged(cloud, "policy", location), **ours}.items():
+    tagged = _tagged(cloud, "policy", location)
+    yield from _doubtful(tagged, "RAM policy", ours)
+    for name, why in {**tagged[Owner.OURS], **ours}.items():
         yield leftover("RAM policy", name, why, cloud.region)
 
 
@@ -53,22 +57,44 @@ def providers(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
             yield leftover("OIDC provider", name, f"of cluster {location.cluster}", cloud.region)
 
 
-def _tagged(cloud: Cloud, kind: str, location: StackLocation) -> dict[str, str]:
-    """Names of what carries the stack's tags."""
+def _doubtful(
+    tagged: dict[Owner, dict[str, str]], kind: str, ours: dict[str, str]
+) -> Iterator[Doubtful]:
+    for name, why in tagged[Owner.UNCLEAR].items():
+        if name not in ours:
+            yield Doubtful(kind, name, why)
+
+
+def _tagged(cloud: Cloud, kind: str, location: StackLocation) -> dict[Owner, dict[str, str]]:
+    """Names, with the reason, of what carries project and stack, by whose it is. A name that this
+    program gives needs no tag: it has a digest of project, stack and cluster.
+    """
     tag_query = json.dumps([{"Key": key, "Value": value} for key, value in location.tags.items()])
+    found = sorted(_tag_rows(cloud, kind, Tag=tag_query))
     tags_by_name: dict[str, dict[str, str]] = {}
-    for row in cloud.tokens(
-        "ram", "ListTagResources", "TagResources", ResourceType=kind, Tag=tag_query, PageSize=PAGE
-    ):
-        tags_by_name.setdefault(str(row.get("ResourceName") or row.get("ResourceId")), {})[
-            row["TagKey"]
-        ] = row.get("TagValue", "")
+    for start in range(0, len(found), PAGE):
+        # asked again by name: the answer to a question by tags may have no others than those
+        batch = json.dumps(found[start : start + PAGE])
+        tags_by_name |= _tag_rows(cloud, kind, ResourceNames=batch)
     why = f"tags project={location.tags['project']}, stack={location.stack}"
     return {
-        name: why
-        for name, tags in sorted(tags_by_name.items())
-        if location.tags.items() <= tags.items()
+        owner: {
+            name: why
+            for name, tags in sorted(tags_by_name.items())
+            if location.owner(tags) is owner
+        }
+        for owner in Owner
     }
+
+
+def _tag_rows(cloud: Cloud, kind: str, **question: str) -> dict[str, dict[str, str]]:
+    tags_by_name: dict[str, dict[str, str]] = {}
+    for row in cloud.tokens(
+        "ram", "ListTagResources", "TagResources", ResourceType=kind, PageSize=PAGE, **question
+    ):
+        name = str(row.get("ResourceName") or row.get("ResourceId"))
+        tags_by_name.setdefault(name, {})[row["TagKey"]] = row.get("TagValue", "")
+    return tags_by_name
 
 
 def _all(

@@ -6,13 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ops.cloud.client import Cloud, carries, tag_filter, tags_of
+from ops.cloud.client import ACK_TAG, Cloud, carries, tag_filter, tags_of
 from ops.cloud.cluster_reader import ClusterReader
 from ops.engine.stack_location import StackLocation
-from ops.teardown.leftovers import Leftover, leftover
+from ops.teardown.leftovers import Doubtful, Leftover, claimed, leftover
 
-CLUSTER_TAG = "ack.aliyun.com"
-"""What ACK, its scaler and its controllers put on everything they order: the cluster's id."""
 SERVICE_TAG = "kubernetes.do.not.delete"
 """On a load balancer of a Service: `a` and the Service's uid without dashes, 32 characters."""
 FAMILIES = {"alb": "application load balancer", "nlb": "network load balancer"}
@@ -26,8 +24,8 @@ def by_tags(location: StackLocation) -> list[tuple[dict[str, str], str]]:
     if location.cluster and location.cluster_made:
         own.append(
             (
-                {CLUSTER_TAG: location.cluster},
-                f"tag {CLUSTER_TAG}={location.cluster}, a cluster of this stack",
+                {ACK_TAG: location.cluster},
+                f"tag {ACK_TAG}={location.cluster}, a cluster of this stack",
             )
         )
     return own
@@ -35,25 +33,26 @@ def by_tags(location: StackLocation) -> list[tuple[dict[str, str], str]]:
 
 def load_balancers(
     cloud: Cloud, location: StackLocation, reader: ClusterReader | None
-) -> Iterator[Leftover]:
+) -> Iterator[Leftover | Doubtful]:
     """Load balancers with the stack's tags, those of its own cluster, and in a shared cluster those
     whose Service is gone.
     """
     marks = dict.fromkeys((frozenset(tags.items()), why) for tags, why in by_tags(location))
     if location.cluster:
-        marks[
-            frozenset({(CLUSTER_TAG, location.cluster)}), f"tag {CLUSTER_TAG}={location.cluster}"
-        ] = None
+        marks[frozenset({(ACK_TAG, location.cluster)}), f"tag {ACK_TAG}={location.cluster}"] = None
     services = _services(reader)
     seen: set[str] = set()
     for pairs, why in marks:
         tags = dict(pairs)
-        shared = set(tags) == {CLUSTER_TAG} and not location.cluster_made
+        shared = set(tags) == {ACK_TAG} and not location.cluster_made
         for kind, identity, held in _balancers(cloud, tags):
             reason = _unused(held, services) if shared else why
             if identity not in seen and reason:
                 seen.add(identity)
-                yield leftover(kind, identity, reason, cloud.region)
+                if shared:  # nobody's any longer
+                    yield leftover(kind, identity, reason, cloud.region)
+                else:
+                    yield from claimed(location, held, kind, identity, reason, cloud.region)
 
 
 def _balancers(cloud: Cloud, tags: dict[str, str]) -> Iterator[tuple[str, str, dict[str, str]]]:
@@ -88,32 +87,38 @@ def _unused(held: dict[str, str], services: set[str] | None) -> str:
     mark = held.get(SERVICE_TAG)
     if not mark or services is None or mark in services:
         return ""
-    return f"tag {CLUSTER_TAG}={held[CLUSTER_TAG]}, and no Service of that cluster owns it"
+    return f"tag {ACK_TAG}={held[ACK_TAG]}, and no Service of that cluster owns it"
 
 
-def addresses(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
+def addresses(cloud: Cloud, location: StackLocation) -> Iterator[Leftover | Doubtful]:
     """Elastic IP addresses with the stack's tags."""
     for tags, why in by_tags(location):
         for row in cloud.pages(
             "vpc", "DescribeEipAddresses", "EipAddresses", "EipAddress", **tag_filter(tags)
         ):
             if carries(row, tags):
-                yield leftover(
+                what = f"{row.get('IpAddress', '')}, {why}"
+                yield from claimed(
+                    location,
+                    tags_of(row),
                     "public address",
                     row["AllocationId"],
-                    f"{row.get('IpAddress', '')}, {why}",
+                    what,
                     cloud.region,
                 )
 
 
-def security_groups(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
+def security_groups(cloud: Cloud, location: StackLocation) -> Iterator[Leftover | Doubtful]:
     """Security groups; ACK names its own after the cluster."""
     for tags, why in by_tags(location):
         for row in cloud.pages(
             "ecs", "DescribeSecurityGroups", "SecurityGroups", "SecurityGroup", **tag_filter(tags)
         ):
             if carries(row, tags):
-                yield leftover("security group", row["SecurityGroupId"], why, cloud.region)
+                identity = row["SecurityGroupId"]
+                yield from claimed(
+                    location, tags_of(row), "security group", identity, why, cloud.region
+                )
     if location.cluster_made and location.cluster:
         name = f"alicloud-cs-auto-created-security-group-{location.cluster}"
         for row in cloud.pages(
@@ -132,7 +137,7 @@ def security_groups(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]
                 )
 
 
-def networks(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
+def networks(cloud: Cloud, location: StackLocation) -> Iterator[Leftover | Doubtful]:
     """NAT gateways, vSwitches and VPCs, in the order in which they can go."""
     for kind, action, outer, inner, key in (
         ("NAT gateway", "DescribeNatGateways", "NatGateways", "NatGateway", "NatGatewayId"),
@@ -142,4 +147,4 @@ def networks(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
         for tags, why in by_tags(location):
             for row in cloud.pages("vpc", action, outer, inner, **tag_filter(tags)):
                 if carries(row, tags):
-                    yield leftover(kind, row[key], why, cloud.region)
+                    yield from claimed(location, tags_of(row), kind, row[key], why, cloud.region)

@@ -7,8 +7,8 @@ from typing import Any
 
 from ops.cloud.client import Cloud, patiently
 from ops.cloud.errors import CloudError, explained
-from ops.engine.stack_location import StackLocation
-from ops.teardown.leftovers import Leftover, leftover
+from ops.engine.stack_location import Owner, StackLocation
+from ops.teardown.leftovers import Doubtful, Leftover, claimed, leftover
 
 MANY = 10_000
 """Object versions are counted up to here: the report needs to say that there are some, not how many
@@ -18,11 +18,14 @@ millions.
 
 def buckets(
     cloud: Cloud, location: StackLocation, kept: frozenset[str] = frozenset()
-) -> Iterator[Leftover]:
+) -> Iterator[Leftover | Doubtful]:
     """Buckets by name or tags, their object versions and their unfinished uploads. Of a kept one
     only the uploads count.
     """
-    for name, why in _ours(cloud, location).items():
+    for name, why, owner in _claimed_buckets(cloud, location):
+        if owner is Owner.UNCLEAR:
+            yield Doubtful("bucket", name, why)
+            continue
         if name not in kept:
             number, size, more = contents(cloud, name)
             if number:
@@ -78,15 +81,17 @@ def contents(cloud: Cloud, name: str) -> tuple[int, int, bool]:
         key, version = page.next_key_marker, page.next_versionid_marker
 
 
-def _ours(cloud: Cloud, location: StackLocation) -> dict[str, str]:
-    listed = list(names(cloud))
-    named = {name: "named as this stack names it" for name in listed if name in location.buckets}
-    tagged = {
-        name: f"tags project={location.tags['project']}, stack={location.stack}"
-        for name in listed
-        if _has_tags(cloud, name, location)
-    }
-    return {**tagged, **named}
+def _claimed_buckets(cloud: Cloud, location: StackLocation) -> Iterator[tuple[str, str, Owner]]:
+    """(name, reason, whose it is) of the buckets that are the stack's or perhaps the stack's. Its
+    own name has a digest of project, stack and cluster; a tag that contradicts it wins.
+    """
+    for name in list(names(cloud)):
+        tags = _tags(cloud, name)
+        owner = location.owner(tags)
+        if name in location.buckets and not location.contradicted_by(tags):
+            yield name, "named as this stack names it", Owner.OURS
+        elif owner is not Owner.OTHER:
+            yield name, f"tags project={location.tags['project']}, stack={location.stack}", owner
 
 
 def names(cloud: Cloud) -> Iterator[str]:
@@ -102,10 +107,9 @@ def names(cloud: Cloud) -> Iterator[str]:
         marker = page.next_marker
 
 
-def _has_tags(cloud: Cloud, name: str, location: StackLocation) -> bool:
+def _tags(cloud: Cloud, name: str) -> dict[str, str]:
     answer = _asked(cloud, "GetBucketTagging", cloud.bucket(name).get_bucket_tagging)
-    held = answer.tag_set.tagging_rule if answer else {}
-    return location.tags.items() <= held.items()
+    return dict(answer.tag_set.tagging_rule) if answer else {}
 
 
 def _uploads(cloud: Cloud, name: str) -> Iterator[Any]:
@@ -136,40 +140,35 @@ def _asked(cloud: Cloud, call: str, ask: Callable[..., Any], **parameters: Any) 
         raise
 
 
-def log_projects(cloud: Cloud, location: StackLocation) -> Iterator[Leftover]:
+def log_projects(cloud: Cloud, location: StackLocation) -> Iterator[Leftover | Doubtful]:
     """Log projects by tags, and that of a cluster the stack made."""
-    names = dict.fromkeys(
-        _tagged_projects(cloud, location),
-        f"tags project={location.tags['project']}, stack={location.stack}",
-    )
-    if location.cluster_made and location.cluster:
-        name_of_cluster = f"k8s-log-{location.cluster}"
-        names |= (
-            {name_of_cluster: f"of cluster {location.cluster}"}
-            if name_of_cluster in _projects(cloud, name_of_cluster)
-            else {}
-        )
-    for name, why in names.items():
-        yield leftover("log project", name, why, cloud.region)
+    name_of_cluster = f"k8s-log-{location.cluster}"
+    if location.cluster_made and location.cluster and name_of_cluster in _projects(cloud, name_of_cluster):  # fmt: skip
+        yield leftover("log project", name_of_cluster, f"of cluster {location.cluster}", cloud.region)  # fmt: skip
+    why = f"tags project={location.tags['project']}, stack={location.stack}"
+    for name, tags in _tagged_projects(cloud, location).items():
+        yield from claimed(location, tags, "log project", name, why, cloud.region)
 
 
-def _tagged_projects(cloud: Cloud, location: StackLocation) -> list[str]:
+def _tagged_projects(cloud: Cloud, location: StackLocation) -> dict[str, dict[str, str]]:
+    """All tags, by name, of the projects with the stack's tags."""
     from alibabacloud_sls20201230.models import ListTagResourcesRequest, ListTagResourcesRequestTags  # noqa: PLC0415 - 0.3 to 0.5 s, needed only once the guard has passed
 
     filters = [
         ListTagResourcesRequestTags(key=key, value=value) for key, value in location.tags.items()
     ]
-    tags_by_project: dict[str, dict[str, str]] = {}
-    request = ListTagResourcesRequest(
-        resource_type="project", tags=filters
-    )  # the package's request has no token: one page it is
-    for row in _logs(cloud, "ListTagResources", request).body.tag_resources or []:
+    # the package's request has no token: one page it is
+    tagged = ListTagResourcesRequest(resource_type="project", tags=filters)
+    rows = _logs(cloud, "ListTagResources", tagged).body.tag_resources or []
+    found = sorted({row.resource_id for row in rows})
+    if not found:
+        return {}
+    # asked again by name: the answer to a question by tags may have no others than those
+    named = ListTagResourcesRequest(resource_type="project", resource_id=found)
+    tags_by_project: dict[str, dict[str, str]] = {name: {} for name in found}
+    for row in _logs(cloud, "ListTagResources", named).body.tag_resources or []:
         tags_by_project.setdefault(row.resource_id, {})[row.tag_key] = row.tag_value
-    return [
-        name
-        for name, tags in sorted(tags_by_project.items())
-        if location.tags.items() <= tags.items()
-    ]
+    return tags_by_project
 
 
 def _projects(cloud: Cloud, name: str) -> list[str]:

@@ -19,7 +19,7 @@ from ops.cloud.client import Cloud
 from ops.cloud.cluster_reader import ClusterError, ClusterReader, reach
 from ops.cloud.credentials import find_credentials
 from ops.cloud.resources import BUCKET, NODE_POOL
-from ops.engine import checkpoint, events, pending_operations, remediation, stack_location
+from ops.engine import account, checkpoint, events, pending_operations, remediation, stack_location
 from ops.engine.cli import ROOT, CommandFailed, Stack, environment, own_temporary_directory
 from ops.teardown import guard, leftovers, plan, scan, scan_cluster, scan_store, waits
 from ops.teardown.leftovers import Report, Unseen
@@ -52,6 +52,8 @@ class Teardown:
         self._check_name()
         self.state = self._read()
         self.location = stack_location.locate(self.stack.name, self.state, self.config)
+        if problem := account.problem_of_plugins(self.config):
+            raise guard.RefusedError(problem)
         self.cloud = Cloud(
             guard.region_of(self.location),
             find_credentials(stack_location.provider_config(self.config)),
@@ -61,6 +63,8 @@ class Teardown:
         guard.check_cluster(self.location, self.cloud, way_in, self.options.cluster_gone)
         self.reader = way_in if isinstance(way_in, ClusterReader) else None
         self.outside = way_in if isinstance(way_in, ClusterError) else None
+        if self.reader:
+            guard.check_namespace(self.location, self.reader)
         self.known = [
             resource for resource in self.state.real if resource.kind.startswith("kubernetes:")
         ]
@@ -92,7 +96,9 @@ class Teardown:
                 "config", "get", f"{stack_location.PROJECT}:kubeconfig", "--stack", self.stack.name
             ).stdout
         try:
-            return reach(self.cloud, self.location.cluster, kubeconfig)
+            return reach(
+                self.cloud, self.location.cluster, kubeconfig, private=self.location.private_api
+            )
         except ClusterError as error:
             return error
 

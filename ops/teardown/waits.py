@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from ops.cloud.client import Cloud, carries, tag_filter, tags_of
+from ops.cloud.client import ACK_TAG, Cloud, carries, tag_filter, tags_of
 from ops.cloud.cluster_reader import ClusterError, ClusterReader
 from ops.cloud.errors import CloudError
 from ops.engine.stack_location import StackLocation
 from ops.teardown import scan_store
 from ops.teardown.scan_compute import GROUP_TAG, pools_of
-from ops.teardown.scan_network import CLUSTER_TAG, SERVICE_TAG, service_mark
+from ops.teardown.scan_network import SERVICE_TAG, service_mark
 
 PATIENCE = 600.0
 SHORTEST, LONGEST, TELL = 0.3, 5.0, 15.0
@@ -106,7 +106,7 @@ class Watch:
         ]
         if self.location.cluster_made and self.location.cluster and not self.clusters():
             ids += [
-                row["LoadBalancerId"] for row in self._classic({CLUSTER_TAG: self.location.cluster})
+                row["LoadBalancerId"] for row in self._classic({ACK_TAG: self.location.cluster})
             ]
         return [f"load balancer {identity}" for identity in dict.fromkeys(ids)]
 

@@ -74,9 +74,9 @@ def resolve(settings: Settings) -> tuple[str, Provider]:
         )
     fetch = _base(settings, profile)
     role = settings.assume_role or (profile.assume_role if profile else None)
-    if settings.assume_role_with_oidc:
+    if fetch is None and settings.assume_role_with_oidc:
         block = settings.assume_role_with_oidc
-        return region, Provider(lambda: Keys(*sts.assume_with_oidc(region, block)))
+        fetch = lambda: Keys(*sts.assume_with_oidc(region, block))  # noqa: E731 - a source like the others
     if fetch is None:
         raise ModelError(_nothing_found())
     if role:
@@ -98,12 +98,46 @@ def _base(settings: Settings, profile: profiles.Profile | None) -> Callable[[], 
     if profile and profile.access_key:
         keys = Keys(profile.access_key, profile.secret_key, profile.token)
         return lambda: keys
+    if profile and profile.official:
+        return _official(*profile.official)
     if settings.get("credentialsUri"):
         return lambda: _from_url(settings.get("credentialsUri"), "credentialsUri")
     role = settings.get("ecsRoleName") or (profile.ecs_role if profile else "")
     if role:
         return lambda: _from_url(METADATA + role, "ecsRoleName")
     return None
+
+
+def _official(file: str, name: str) -> Callable[[], Keys]:
+    """Keys of a profile by Alibaba's package, which renews them in time: it is asked again after a
+    minute. Raises ModelError without the package.
+    """
+    try:
+        from alibabacloud_credentials.provider import CLIProfileCredentialsProvider  # noqa: PLC0415 - only such a profile needs it
+    except ImportError:
+        raise ModelError(
+            f"profile: {name} in {file} needs the package alibabacloud-credentials, which this Python has not. No request can be signed. "
+            "Run: make environment, or pip install alibabacloud-credentials, or set accessKey, secretKey and securityToken."
+        ) from None
+    source = CLIProfileCredentialsProvider(profile_name=name, profile_file=file)
+
+    def fetch() -> Keys:
+        try:
+            given = source.get_credentials()
+        except Exception as error:
+            reason = redact(" ".join(str(error).split())[:300])
+            raise ModelError(
+                f"profile: {name} in {file} gave no keys: {reason}. No request can be signed. "
+                f"Check that `aliyun sts GetCallerIdentity --profile {name}` answers (an expired login: aliyun configure)."
+            ) from None
+        return Keys(
+            given.get_access_key_id() or "",
+            given.get_access_key_secret() or "",
+            given.get_security_token() or "",
+            time.time() + RENEW_BEFORE + 60,
+        )
+
+    return fetch
 
 
 def _from_url(url: str, field: str) -> Keys:

@@ -14,6 +14,10 @@ from .redact import redact
 from .settings import Settings
 
 MODES = ("AK", "StsToken", "RamRoleArn", "EcsRamRole")
+OFFICIAL_MODES = ("ChainableRamRoleArn", "CloudSSO", "External", "OAuth")
+"""Modes whose keys Alibaba's package fetches (alibabacloud-credentials), as the alicloud provider
+has them fetched by its sister in Go. Only a profile of such a mode needs the package.
+"""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Profile:
     token: str = ""
     ecs_role: str = ""
     assume_role: dict[str, Any] | None = None
+    official: tuple[str, str] | None = None
+    """(file, name) of a profile whose keys Alibaba's package fetches."""
 
 
 def load(settings: Settings) -> Profile | None:
@@ -50,13 +56,15 @@ def load(settings: Settings) -> Profile | None:
             )
         )
     mode = found.get("mode", "AK")
+    if mode in OFFICIAL_MODES:
+        return Profile(str(found.get("region_id") or ""), official=(path, name))
     if mode not in MODES:
         remedy = "use another profile, or set accessKey, secretKey and securityToken"
         raise ModelError(
             describe(
                 "profile",
                 name,
-                f"mode {', '.join(MODES)}; it has {mode!r}",
+                f"mode {', '.join(MODES + OFFICIAL_MODES)}; it has {mode!r}",
                 "its keys cannot be fetched",
                 remedy,
             )

@@ -66,6 +66,7 @@ def load(
         + _region_exists(data.get("region"), values)
         + _plain_secrets(data, set(secret_keys))
         + _region_of_uploads(data, values)
+        + _identity_of_uploads(values, environment)
     )
     settings, found = _validated(data)
     problems += found + broken_rules(settings, frozenset(problem.field for problem in found))
@@ -239,3 +240,62 @@ def _region_of_uploads(data: Mapping[str, Any], values: Mapping[str, Any]) -> li
             set_command("ossmodel:region", region),
         )
     ]
+
+
+CREDENTIALS: dict[str, tuple[str, ...]] = {
+    "accessKey": ("ALICLOUD_ACCESS_KEY", "ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABACLOUD_ACCESS_KEY_ID"),
+    "secretKey": ("ALICLOUD_SECRET_KEY", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABACLOUD_ACCESS_KEY_SECRET"),
+    "securityToken": ("ALICLOUD_SECURITY_TOKEN", "ALIBABA_CLOUD_SECURITY_TOKEN", "ALIBABACLOUD_SECURITY_TOKEN"),
+    "profile": ("ALICLOUD_PROFILE", "ALIBABA_CLOUD_PROFILE"),
+    "sharedCredentialsFile": ("ALICLOUD_SHARED_CREDENTIALS_FILE", "ALIBABA_CLOUD_CREDENTIALS_FILE"),
+    "ecsRoleName": ("ALICLOUD_ECS_ROLE_NAME", "ALIBABA_CLOUD_ECS_METADATA"),
+    "credentialsUri": ("ALICLOUD_CREDENTIALS_URI", "ALIBABA_CLOUD_CREDENTIALS_URI"),
+    "assumeRole": (),
+    "assumeRoleWithOidc": (),
+}  # fmt: skip
+"""Settings of the alicloud provider by which it finds its credentials, with the variables that
+stand in for them; ossmodel's are the same (its own package loads the SDK, which a check of the
+settings does without).
+"""
+
+
+def _identity_of_uploads(
+    values: Mapping[str, Any], environment: Mapping[str, str]
+) -> list[Problem]:
+    """Credentials of the one provider that the other doesn't have: it would find none, or upload
+    the model as somebody else. Both read the same variables of the environment.
+    """
+    problems = []
+    for name, variables in CREDENTIALS.items():
+        given, uploads = values.get(f"alicloud:{name}"), values.get(f"ossmodel:{name}")
+        if uploads in (None, ""):
+            uploads = next((environment[v] for v in variables if environment.get(v)), None)
+        if given in (None, "") or _plain(given) == _plain(uploads):
+            continue
+        block = isinstance(_plain(given), (dict, list))
+        secret = "--secret " if name in ("accessKey", "secretKey", "securityToken") else ""
+        command = (
+            f"in the stack file, write the same below 'ossmodel:{name}:' as below 'alicloud:{name}:'"
+            if block
+            else f"pulumi config set {secret}ossmodel:{name} {'<the same>' if secret else given}"
+        )
+        problems.append(
+            Problem(
+                f"ossmodel:{name}",
+                None if uploads is None else "<another>",
+                f"the same as alicloud:{name}",
+                "the model's plugin finds no credentials, or uploads as another identity than the one that owns the bucket",
+                command,
+            )
+        )
+    return problems
+
+
+def _plain(value: Any) -> Any:
+    """A value of the configuration; an object is handed over as JSON."""
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value

@@ -4,6 +4,7 @@ found, nothing else is.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 import pytest
@@ -16,13 +17,18 @@ from ops.cloud.errors import CloudError
 from ops.engine.stack_location import StackLocation
 from ops.teardown import scan
 from ops.teardown.leftovers import KINDS, Kept
+from settings.names import CLUSTER_TAG
 from tests.remains import make_balancer, plant, remove, write
 
 STACK = "local"
 IN_CLUSTER = {"Namespace", "PersistentVolume", "Node", "pods", "object"}
 OF_A_MADE_CLUSTER = {"cluster", "OIDC provider"}
 PLACE = StackLocation(
-    STACK, regions=frozenset({"cn-shanghai"}), cluster=CLUSTER, pool_name=f"inference-{STACK}-"
+    STACK,
+    regions=frozenset({"cn-shanghai"}),
+    cluster=CLUSTER,
+    cluster_tag=CLUSTER,
+    pool_name=f"inference-{STACK}-",
 )
 
 
@@ -72,8 +78,31 @@ def test_of_every_kind_what_was_left_behind_is_found_with_a_command(
 
 
 def test_what_another_stack_left_is_not_ours(cloud: Cloud, planted: dict[str, str]) -> None:
-    others = StackLocation("staging", cluster=CLUSTER, pool_name="inference-staging-")
+    others = StackLocation(
+        "staging", cluster=CLUSTER, cluster_tag=CLUSTER, pool_name="inference-staging-"
+    )
     assert look(cloud, others) == set()
+
+
+def test_what_a_stack_of_the_same_name_with_another_cluster_left_is_not_ours(
+    cloud: Cloud, planted: dict[str, str]
+) -> None:
+    other = "c" + "9" * 32
+    namesake = dataclasses.replace(PLACE, cluster=other, cluster_tag=other)
+    remains = scan.scan_all(cloud, namesake, None)
+    assert remains.empty, remains
+
+
+def test_what_names_no_cluster_is_told_and_nobody_gets_a_command_that_deletes_it(
+    cloud: Cloud,
+) -> None:
+    identity = write(cloud, "vpc", "AllocateEipAddress", **tag_filter(PLACE.tags))["AllocationId"]
+    try:
+        remains = scan.scan_all(cloud, PLACE, None)
+        assert [(one.kind, one.id) for one in remains.doubtful] == [("public address", identity)]
+        assert remains.leftovers == () and not remains.empty
+    finally:
+        write(cloud, "vpc", "ReleaseEipAddress", AllocationId=identity)
 
 
 def test_what_is_kept_on_purpose_is_not_left_but_its_unfinished_uploads_are(
@@ -87,7 +116,7 @@ def test_what_is_kept_on_purpose_is_not_left_but_its_unfinished_uploads_are(
 
 
 def test_a_list_of_more_than_one_page_is_read_to_its_end(cloud: Cloud) -> None:
-    tags = tag_filter(PLACE.tags)
+    tags = tag_filter({**PLACE.tags, CLUSTER_TAG: CLUSTER})
     made = [
         write(cloud, "vpc", "AllocateEipAddress", **tags)["AllocationId"] for _ in range(PAGE + 3)
     ]

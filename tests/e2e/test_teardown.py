@@ -12,7 +12,10 @@ import sys
 
 import psutil
 
+from lab.alicloud.seed import CLUSTER
+from ops.engine.stack_location import PROJECT
 from ops.teardown.leftovers import KINDS
+from settings.names import object_labels
 from tests.e2e.harness import STACK, Lab
 
 OF_A_MADE_CLUSTER = {"cluster", "OIDC provider"}
@@ -81,6 +84,13 @@ def test_destroy_goes_in_order_and_finds_whatever_was_left_behind_and_down_leave
     assert lab.state() == [] and report["unseen"] == report["inState"] == []
     assert all(one["remove"] in ended.stderr for one in report["left"])
     lab.run("kubectl", "create", "namespace", "inference")
+    _, report = lab.teardown("--scan")
+    assert not [one for one in report["left"] if one["kind"] == "Namespace"], (
+        "a namespace of that name alone may be anybody's"
+    )
+    labels = object_labels(PROJECT, STACK, CLUSTER)
+    marks = [f"{key}={value}" for key, value in labels.items()]
+    lab.run("kubectl", "label", "namespace", "inference", *marks)
     planted["Namespace"] = "inference"
     _, report = lab.teardown("--scan")
     assert set(planted) == set(KINDS) - OF_A_MADE_CLUSTER - NOT_OBJECTS

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ops.engine.checkpoint import Checkpoint, parse
-from tests.unit.monitor import Registered
+from tests.unit.monitor import Recording, Registered
 from tests.unit.program import ACCOUNT, CLUSTER, USERS, run
 
 ADOPTED = {
@@ -29,7 +29,11 @@ def deployment(
     stack: str = "local", changes: Mapping[str, Any] | None = None, secret: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     """What `pulumi stack export` would say after an `up`."""
-    recording = run(stack, changes, secret=secret)
+    return deployment_of(run(stack, changes, secret=secret), stack)
+
+
+def deployment_of(recording: Recording, stack: str) -> dict[str, Any]:
+    """What `pulumi stack export` would say after an `up` that registered this."""
     provider = {
         "urn": DEFAULT_PROVIDER.format(stack),
         "type": "pulumi:providers:alicloud",
@@ -107,4 +111,13 @@ def with_own_cluster() -> Checkpoint:
     return parse(deployment(changes=changes))
 
 
-__all__ = ["ACCOUNT", "CLUSTER", "adopting", "deployment", "local", "prod", "with_own_cluster"]
+__all__ = [
+    "ACCOUNT",
+    "CLUSTER",
+    "adopting",
+    "deployment",
+    "deployment_of",
+    "local",
+    "prod",
+    "with_own_cluster",
+]

@@ -8,6 +8,7 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,9 +94,23 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> type[Cloud]:
 
     config = {"alicloud:region": "cn-shanghai", "elastic-inference:cluster": {"id": CLUSTER}}
     monkeypatch.setattr(account, "Cloud", Own)
+    monkeypatch.setenv("ALICLOUD_ACCESS_KEY", "k")
     monkeypatch.setattr(account, "find_credentials", lambda config: None)
     monkeypatch.setattr(account, "config_of", lambda name: config)
     return Own
+
+
+def test_credentials_that_the_plugins_do_not_find_are_refused_before_a_new_stack_is_begun(
+    cloud: type[Cloud], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("ALICLOUD_ACCESS_KEY")
+    for name in ("ALICLOUD_PROFILE", "ALIBABA_CLOUD_PROFILE", "ALIBABA_CLOUD_ACCESS_KEY_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    stack = Recorded("real")
+    with pytest.raises(SystemExit, match=r"(?s)none are named.*ALICLOUD_PROFILE.*Nothing was"):
+        run_operation(stack, "up", "--yes")
+    assert stack.ran == []
 
 
 @pytest.mark.parametrize("options", [["--refresh"], []])

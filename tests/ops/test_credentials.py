@@ -13,9 +13,18 @@ import pytest
 from alibabacloud_credentials.provider import oidc, ram_role_arn
 
 from ops.cloud.client import Cloud
-from ops.cloud.credentials import VARIABLES, Credentials, find_credentials
+from ops.cloud.credentials import (
+    PLUGIN_MODES,
+    VARIABLES,
+    Credentials,
+    find_credentials,
+    plugin_problem,
+)
 from ops.cloud.errors import CloudError, CredentialsError
+from providers.ossmodel import credentials as ossmodel_credentials
+from providers.ossmodel import profiles as ossmodel_profiles
 from providers.ossmodel import settings as ossmodel
+from settings.core.loading import CREDENTIALS
 
 KEY = {"ALICLOUD_ACCESS_KEY": "k", "ALICLOUD_SECRET_KEY": "s"}
 OIDC = {
@@ -201,3 +210,131 @@ def test_the_model_provider_reads_the_same_variables() -> None:
     """The stack's second provider and the commands must not sign as two identities."""
     theirs = {name: ossmodel.ENVIRONMENT[name] for name in VARIABLES}
     assert theirs == VARIABLES
+    assert {name: variables for name, variables in CREDENTIALS.items() if variables} == {
+        name: variables for name, variables in VARIABLES.items() if name != "region"
+    }
+
+
+def plain_keys(config: dict[str, Any], environ: dict[str, str]) -> tuple[str, str, str]:
+    """What the model's provider signs with."""
+    loaded = ossmodel.load({"region": "cn-shanghai", **config}, environ)
+    given = ossmodel_credentials.resolve(loaded)[1].get_credentials()
+    return given.access_key, given.secret_key, given.token
+
+
+EVERY_MODE = [
+    {"mode": "AK", "access_key_id": "k", "access_key_secret": "s"},
+    {"mode": "StsToken", "access_key_id": "k", "access_key_secret": "s", "sts_token": "t"},
+    {"mode": "RamRoleArn", "access_key_id": "k", "access_key_secret": "s", "ram_role_arn": "acs:ram::1:role/r", "ram_session_name": "me", "expired_seconds": 900},
+    {"mode": "ChainableRamRoleArn", "source_profile": "base", "ram_role_arn": "acs:ram::1:role/r", "ram_session_name": "me", "expired_seconds": 900},
+    {"mode": "CloudSSO", "cloud_sso_sign_in_url": "https://signin-cn-shanghai.alibabacloudsso.com/x/login", "cloud_sso_account_id": "1", "cloud_sso_access_config": "ac-1", "access_token": "token", "cloud_sso_access_token_expire": 4102444800},
+    {"mode": "External", "process_command": "echo {\"mode\":\"StsToken\",\"access_key_id\":\"STS.k\",\"access_key_secret\":\"sts\",\"sts_token\":\"token\"}"},
+]  # fmt: skip
+
+
+@pytest.fixture
+def answers(sts: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers CloudSSO and the model provider's own calls to STS, too."""
+    from alibabacloud_credentials.provider import cloud_sso  # noqa: PLC0415 - 0.3 s
+
+    keys_of_sso = {"AccessKeyId": "STS.k", "AccessKeySecret": "sts", "SecurityToken": "token", "Expiration": "2099-01-01T00:00:00Z"}  # fmt: skip
+    body = json.dumps({"CloudCredential": keys_of_sso, "Credentials": keys_of_sso}).encode()
+    answer = SimpleNamespace(status_code=200, body=body)
+    monkeypatch.setattr(cloud_sso.TeaCore, "do_action", lambda request, options: answer)
+    monkeypatch.setattr(ossmodel_credentials.sts, "assume", lambda *_: ("STS.k", "sts", "token", 4e9))  # fmt: skip
+    assert sts == []
+
+
+@pytest.mark.parametrize("row", EVERY_MODE, ids=[row["mode"] for row in EVERY_MODE])
+def test_a_profile_of_every_mode_gives_commands_and_the_models_plugin_the_same_keys(
+    tmp_path: Path, answers: None, row: dict[str, Any]
+) -> None:
+    base = {"name": "base", "mode": "AK", "access_key_id": "k", "access_key_secret": "s"}
+    if row["mode"] == "External":  # the package runs a command without a shell
+        script = tmp_path / "keys"
+        script.write_text(
+            f"#!/bin/sh\n{row['process_command'].replace('echo ', 'echo ' + chr(39))}'\n"
+        )
+        script.chmod(0o755)
+        row = {**row, "process_command": str(script)}
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"current": "base", "profiles": [base, {"name": "p", **row}]}))
+    environ = {"ALICLOUD_PROFILE": "p", "ALICLOUD_SHARED_CREDENTIALS_FILE": str(file)}
+    assert plugin_problem({}, environ) == ""
+    found = keys(find_credentials({}, environ))
+    assert found == plain_keys({}, environ)
+    static = {"AK": ("k", "s", ""), "StsToken": ("k", "s", "t")}
+    assert found == static.get(row["mode"], ("STS.k", "sts", "token"))
+
+
+def test_the_modes_are_those_of_the_alicloud_plugin() -> None:
+    assert set(PLUGIN_MODES) == {*ossmodel_profiles.MODES, *ossmodel_profiles.OFFICIAL_MODES}
+
+
+def test_a_profile_of_a_mode_that_the_plugin_does_not_know_is_refused_before_the_first_change(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"profiles": [{"name": "p", "mode": "OIDC"}]}))
+    environ = {"ALICLOUD_PROFILE": "p", "ALICLOUD_SHARED_CREDENTIALS_FILE": str(file)}
+    text = plugin_problem({}, environ)
+    assert "mode OIDC" in text and "remedy" in text and "assumeRoleWithOidc" in text
+
+
+def test_what_the_plugins_do_not_look_at_is_refused_with_what_names_it(home: Path) -> None:
+    environ = {"HOME": str(home)}
+    assert "ALICLOUD_PROFILE=main" in plugin_problem({}, environ)
+    token = {**OIDC, "ALIBABA_CLOUD_OIDC_TOKEN_FILE": "/token", **environ}
+    assert "alicloud:assumeRoleWithOidc.roleArn" in plugin_problem({}, token)
+    assert plugin_problem({"assumeRoleWithOidc": {"roleArn": "r"}}, environ) == ""
+    assert plugin_problem({}, {**KEY, **environ}) == ""
+    assert plugin_problem({"profile": "main"}, environ) == ""
+    assert plugin_problem({}, {"ALICLOUD_CREDENTIALS_URI": "http://127.0.0.1/", **environ}) == ""
+    assert plugin_problem({}, {"ALICLOUD_ECS_ROLE_NAME": "role", **environ}) == ""
+
+
+def test_a_key_comes_before_an_oidc_token_for_all_three(
+    tmp_path: Path, sts: list[dict[str, str]]
+) -> None:
+    config = {"assumeRoleWithOidc": {"roleArn": "acs:ram::1:role/r", "oidcProviderArn": "p", "oidcTokenFile": "/none"}}  # fmt: skip
+    assert keys(find_credentials(config, KEY)) == ("k", "s", "") == plain_keys(config, KEY)
+    assert sts == []
+
+
+def test_a_role_in_the_configuration_takes_the_place_of_the_profiles(
+    tmp_path: Path, sts: list[dict[str, str]]
+) -> None:
+    file = tmp_path / "config.json"
+    row = {"name": "p", **EVERY_MODE[2]}
+    file.write_text(json.dumps({"profiles": [row]}))
+    config = {"profile": "p", "sharedCredentialsFile": str(file), "assumeRole": {"roleArn": "acs:ram::2:role/deploy"}}  # fmt: skip
+    assert keys(find_credentials(config, {})) == ("STS.k", "sts", "token")
+    (question,) = sts
+    assert (question["RoleArn"], question["AccessKeyId"]) == ("acs:ram::2:role/deploy", "k")
+
+
+def test_a_credentials_uri_gives_all_three_the_same_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    import http.server  # noqa: PLC0415
+    import threading  # noqa: PLC0415
+
+    body = json.dumps({"Code": "Success", "AccessKeyId": "STS.k", "AccessKeySecret": "sts", "SecurityToken": "token", "Expiration": "2099-01-01T00:00:00Z"})  # fmt: skip
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        environ = {"ALICLOUD_CREDENTIALS_URI": f"http://127.0.0.1:{server.server_port}/"}
+        assert keys(find_credentials({}, environ)) == ("STS.k", "sts", "token")
+        assert plain_keys({}, environ) == ("STS.k", "sts", "token")
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+from collections.abc import Iterable
 
 import pytest
 
@@ -12,7 +13,16 @@ from ops.cloud.cluster_reader import ClusterReader
 from ops.cloud.errors import CloudError
 from ops.engine.stack_location import StackLocation
 from ops.teardown import waits
-from ops.teardown.leftovers import CONSOLES, KINDS, Remains, Report, Unseen, leftover
+from ops.teardown.leftovers import (
+    CONSOLES,
+    KINDS,
+    Doubtful,
+    Leftover,
+    Remains,
+    Report,
+    Unseen,
+    leftover,
+)
 from ops.teardown.scan_cluster import (
     forgotten,
     grants,
@@ -79,6 +89,20 @@ def test_what_could_not_be_looked_at_makes_the_report_unclean() -> None:
         and "something may be left" in report.text()
         and "0 left, 1 not looked at" in report.text()
     )
+
+
+def test_what_may_be_anothers_is_named_without_a_command_and_makes_the_report_unclean(
+    tmp_path: pathlib.Path,
+) -> None:
+    doubt = Doubtful("RAM role", "reader", "tags project=x, stack=dev")
+    report = Report("dev", WHERE, Remains(doubtful=(doubt,)))
+    text = report.text()
+    assert not report.clean and "Perhaps this stack's (1)" in text
+    assert "  RAM role reader: tags project=x, stack=dev" in text and "make up" in text
+    assert "aliyun" not in text and text.endswith("dev: 0 left, 1 perhaps, 0 not looked at")
+    report.write(str(tmp_path / "report.json"))
+    document = json.loads((tmp_path / "report.json").read_text())
+    assert document["left"] == [] and document["doubtful"][0]["id"] == "reader"
 
 
 def test_what_the_state_still_names_makes_it_unclean_and_what_is_kept_does_not() -> None:
@@ -167,17 +191,33 @@ def test_every_object_of_the_state_has_a_place_at_the_api_server() -> None:
     )
 
 
+def commands(found: Iterable[Leftover | Doubtful]) -> list[str]:
+    """The commands that remove what was found; nothing of it is in doubt."""
+    rows = list(found)
+    left = [one for one in rows if isinstance(one, Leftover)]
+    assert left == rows
+    return [one.remove for one in left]
+
+
 def test_what_is_left_in_the_cluster_is_found() -> None:
     ingress = next(one for one in states.local().real if one.name == "entry-ingress")
     where = StackLocation(
-        "local", namespace="inference", volumes=frozenset({"pv-1"}), pools=frozenset({"np-1"})
+        "local",
+        namespace="inference",
+        volumes=frozenset({"pv-1"}),
+        pools=frozenset({"np-1"}),
+        cluster_tag="c1",
     )
+    ours = where.labels
     reader = FakeReader(
         {
-            "/api/v1/namespaces/inference": {"status": {"phase": "Active"}},
+            "/api/v1/namespaces/inference": {
+                "metadata": {"labels": ours},
+                "status": {"phase": "Active"},
+            },
             "/api/v1/persistentvolumes": {
                 "items": [
-                    _item("pv-1"),
+                    _item("pv-1", labels=ours),
                     _item("pv-2", spec={"claimRef": {"namespace": "other"}}),
                     _item("pv-3", spec=CLAIMED),
                 ]
@@ -188,17 +228,13 @@ def test_what_is_left_in_the_cluster_is_found() -> None:
                     _item("n2", labels={"inference-stack": "dev"}),
                 ]
             },
-            path_of(ingress): {"kind": "Ingress"},
+            path_of(ingress): {"kind": "Ingress", "metadata": {"labels": ours}},
         }
     )
-    assert [one.remove for one in namespaces(reader, where)] == [
-        "kubectl delete namespace inference"
-    ]
+    assert commands(namespaces(reader, where)) == ["kubectl delete namespace inference"]
     assert [one.id for one in volumes(reader, where)] == ["pv-1", "pv-3"]
-    assert [one.remove for one in volumes(reader, where, shared=True)] == [
-        "kubectl delete persistentvolume pv-1"
-    ]
-    assert [one.remove for one in nodes(reader, where)] == ["kubectl delete node n1"]
+    assert commands(volumes(reader, where, shared=True)) == ["kubectl delete persistentvolume pv-1"]
+    assert commands(nodes(reader, where)) == ["kubectl delete node n1"]
     bindings = [
         _binding("ours", "own-role", "inference"),
         _binding("mixed", "view", "other"),
@@ -208,13 +244,14 @@ def test_what_is_left_in_the_cluster_is_found() -> None:
         f"{RBAC}/clusterrolebindings": {"items": bindings},
         f"{RBAC}/clusterroles/own-role": {"metadata": {"name": "own-role"}},
     }
-    assert [one.remove for one in grants(reader, where)] == [
+    assert commands(grants(reader, where)) == [
         "kubectl delete clusterrolebinding ours", "kubectl delete clusterrolebinding also-ours", "kubectl delete clusterrole own-role",
     ]  # fmt: skip
     assert list(grants(reader, where, shared=True)) == []
-    (left,) = objects(reader, [ingress])
+    (left,) = objects(reader, [ingress], where)
     assert (
-        left.remove
+        isinstance(left, Leftover)
+        and left.remove
         == f"kubectl delete ingress --namespace inference {ingress.id.partition('/')[2]}"
     )
 

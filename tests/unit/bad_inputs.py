@@ -118,13 +118,44 @@ CLOUD = [
         "ossmodel:region' cn-shanghai",
     ),
     Bad(
+        {"alicloud:profile": "ci"},
+        "ossmodel:profile",
+        "not set",
+        "the same as alicloud:profile",
+        "pulumi config set ossmodel:profile ci",
+    ),
+    Bad(
+        {
+            "alicloud:assumeRole": {"roleArn": "acs:ram::1:role/a"},
+            "ossmodel:assumeRole": {"roleArn": "acs:ram::1:role/b"},
+        },
+        "ossmodel:assumeRole",
+        "<another>",
+        "the same as alicloud:assumeRole",
+        "write the same below 'ossmodel:assumeRole:'",
+    ),
+    Bad(
+        {"resourceGroupId": "default"},
+        "resourceGroupId",
+        '"default"',
+        "an id as Resource Management shows it",
+        "elastic-inference:resourceGroupId",
+    ),
+    Bad(
         {"owner": "two words"}, "owner", '"two words"', "without blanks", "elastic-inference:owner"
     ),
     Bad(
         {"tags": {"stack": "x"}},
         "tags.stack",
         '"x"',
-        "other than project, stack and owner",
+        "other than project, stack, owner and elastic-inference/cluster",
+        "config rm",
+    ),
+    Bad(
+        {"tags": {"elastic-inference/cluster": "x"}},
+        'tags["elastic-inference/cluster"]',
+        '"x"',
+        "other than project, stack, owner and elastic-inference/cluster",
         "config rm",
     ),
     Bad(

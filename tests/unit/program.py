@@ -47,6 +47,8 @@ class Cloud:
         self.scaling_group = "asg-1"
         self.digest = "d" * 64
         self.failing: str | None = None
+        self.kubeconfig = KUBECONFIG
+        self.private_endpoint = "https://192.168.0.9:6443"
 
     def answer(self, function: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Answer a lookup; an unknown one is an error."""
@@ -61,7 +63,10 @@ class Cloud:
                 ]
             },
             "getOidcProviders": {"providers": self.oidc_providers},
-            "getClusterCredential": {"kubeConfig": KUBECONFIG},
+            "getClusterCredential": {"kubeConfig": self.kubeconfig},
+            "getManagedKubernetesClusters": {
+                "clusters": [{"connections": {"apiServerIntranet": self.private_endpoint}}]
+            },
         }[function]
 
     def state(self, kind: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -92,7 +97,11 @@ class Cloud:
             "ramOidcProviderArn": PROVIDER_ARN,
             "ramOidcProviderName": "x",
         }
-        cluster = {"rrsaMetadata": rrsa, "workerRamRoleName": "KubernetesWorkerRole-1"}
+        cluster = {
+            "rrsaMetadata": rrsa,
+            "workerRamRoleName": "KubernetesWorkerRole-1",
+            "connections": {"apiServerIntranet": self.private_endpoint},
+        }
         return {
             "NodePool": pool,
             "Model": model,
@@ -153,11 +162,14 @@ def run(
     preview: bool = False,
     secret: tuple[str, ...] = (),
     cloud: Cloud | None = None,
+    name: str = "",
 ) -> Recording:
-    """Run __main__.py for a stack and return what it registered. Raises what the program raises."""
-    cloud = cloud or Cloud(preview)
+    """Run __main__.py for a stack and return what it registered; `name`: the stack's name where it
+    has the settings of `stack`. Raises what the program raises.
+    """
+    cloud, name = cloud or Cloud(preview), name or stack
     recording = Recording()
-    monitor = RecordingMonitor(recording, cloud, PROJECT, stack, preview)
+    monitor = RecordingMonitor(recording, cloud, PROJECT, name, preview)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
@@ -165,7 +177,7 @@ def run(
             monitor=monitor,
             engine=Messages(recording),
             project=PROJECT,
-            stack=stack,
+            stack=name,
             dry_run=preview,
         )
         mock.callbacks = Hooks()  # type: ignore[assignment]  # records the hooks' registrations

@@ -140,9 +140,8 @@ def test_kms_is_used_with_the_given_key() -> None:
 
 
 def test_the_pod_is_locked_down_as_its_namespace_demands(either: Recording) -> None:
-    assert either.one("Namespace").inputs["metadata"]["labels"] == {
-        "pod-security.kubernetes.io/enforce": "restricted"
-    }
+    labels = either.one("Namespace").inputs["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
     assert pod(either)["securityContext"] == {
         "runAsNonRoot": True,
         "runAsUser": 65534,

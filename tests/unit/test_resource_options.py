@@ -5,9 +5,11 @@ import json
 import pulumi_alicloud as alicloud
 import pytest
 
+from settings import names
 from settings.names import digest
+from tests.unit.bad_cluster_inputs import made
 from tests.unit.monitor import Recording
-from tests.unit.program import USERS, run
+from tests.unit.program import CLUSTER, USERS, run
 
 COMPONENTS = {
     "inference:compute:ClusterAutoscaler",
@@ -97,8 +99,11 @@ def test_only_objects_with_a_fixed_name_that_clash_are_deleted_first(either: Rec
     ]
 
 
-def test_everything_that_can_carry_tags_carries_the_same(either: Recording) -> None:
+def test_everything_that_can_carry_tags_carries_the_same_and_the_cluster_unless_it_is_in_it(
+    either: Recording,
+) -> None:
     tags = {"project": "elastic-inference", "stack": "local", "owner": "lab"}
+    cluster = {names.CLUSTER_TAG: CLUSTER}
     taggable = [
         resource
         for resource in either.resources
@@ -111,13 +116,70 @@ def test_everything_that_can_carry_tags_carries_the_same(either: Recording) -> N
         "Policy",
     }
     for resource in taggable:
-        assert resource.inputs.get("tags") == tags, resource.urn
+        own = tags if resource.type.endswith(":NodePool") else tags | cluster
+        assert resource.inputs.get("tags") == own, resource.urn
+
+
+def test_every_object_in_the_cluster_says_whose_it_is_and_no_pod_or_selector_changes(
+    either: Recording,
+) -> None:
+    labels = names.object_labels("elastic-inference", "local", CLUSTER)
+    objects = [one for one in either.resources if one.type.startswith("kubernetes:")]
+    assert len(objects) >= 15
+    for resource in objects:
+        held = resource.inputs["metadata"]["labels"]
+        assert labels.items() <= held.items(), resource.urn
+        assert names.OBJECT_LABELS[0] not in json.dumps(resource.inputs.get("spec")), (
+            "a label on the pods would roll every stack at its upgrade"
+        )
+
+
+GROUP = "rg-acfmxazb4ph6aiy"
+TAKES_A_GROUP = {"NodePool", "Bucket", "Network", "ManagedKubernetes"}
+
+
+def test_everything_that_takes_a_resource_group_gets_the_one_of_the_settings() -> None:
+    creating = run(changes=made({}, resourceGroupId=GROUP))
+    grouped = {
+        resource.type.rsplit(":", 1)[1]
+        for resource in creating.resources
+        if resource.inputs.get("resourceGroupId") == GROUP
+    }
+    takes = {
+        resource.type.rsplit(":", 1)[1]
+        for resource in creating.resources
+        if resource.type.startswith("alicloud:")
+        and has_property(resource.type, "resource_group_id")
+    }
+    assert grouped == takes == TAKES_A_GROUP
+    pools = creating.of("cs/nodePool:NodePool")
+    assert len(pools) == 2 and all(one.inputs["resourceGroupId"] == GROUP for one in pools)
+
+
+def test_without_a_resource_group_none_is_sent(either: Recording) -> None:
+    assert not [one.urn for one in either.resources if "resourceGroupId" in one.inputs]
+
+
+def test_an_adopted_namespace_keeps_its_labels() -> None:
+    adopted = run(changes={"adopt": {"namespace": True}}).one("Namespace")
+    assert not set(names.OBJECT_LABELS) & set(adopted.inputs["metadata"]["labels"])
+
+
+def test_a_name_that_no_label_can_hold_is_there_as_its_digest() -> None:
+    labels = names.object_labels("elastic-inference", "_dev", "1234567890123456.cn-shanghai")
+    assert all(map(names.is_label_value, labels.values()))
+    assert labels[names.OBJECT_LABELS[1]] == digest("_dev", 16)
 
 
 def can_be_tagged(type_: str) -> bool:
     """Whether the SDK's class for a type knows tags."""
-    module, name = type_.split(":")[1].split("/", maxsplit=1)[0], type_.rsplit(":", 1)[1]
-    return isinstance(vars(getattr(getattr(alicloud, module), name)).get("tags"), property)
+    return has_property(type_, "tags")
+
+
+def has_property(type_: str, name: str) -> bool:
+    """Whether the SDK's class for a type has this property."""
+    module, kind = type_.split(":")[1].split("/", maxsplit=1)[0], type_.rsplit(":", 1)[1]
+    return isinstance(vars(getattr(getattr(alicloud, module), kind)).get(name), property)
 
 
 def test_labels_taints_and_tags_of_the_pool_are_at_most_twelve() -> None:

@@ -2,6 +2,7 @@
 S7).
 """
 
+from settings import names
 from tests.unit.monitor import Recording
 from tests.unit.program import CLUSTER, run
 
@@ -76,7 +77,8 @@ def test_s4_the_server_is_what_arena_serve_would_make(up: Recording) -> None:
         "v1",
     )
     template = deployment["spec"]["template"]
-    assert labels.items() <= template["metadata"]["labels"].items(), (
+    arenas = {key: value for key, value in labels.items() if key not in names.OBJECT_LABELS}
+    assert arenas.items() <= template["metadata"]["labels"].items(), (
         "arena lists pods by the same labels"
     )
     container = template["spec"]["containers"][0]

@@ -77,6 +77,14 @@ def test_no_upgrade_creates_replaces_or_deletes_anything_but_what_is_named_by_it
     assert len(preview.steps) >= 35, "every resource of the state is in the preview"
 
 
+def test_the_identity_is_added_in_place(preview: Preview) -> None:
+    """Tag and labels of the cluster, which the first versions did not know."""
+    found = {step.name: step.op for step in preview.steps}
+    marked = ("models-bucket", "access-role", "namespace", "server-deployment", "entry-ingress")
+    assert {found[name] for name in marked} == {"update"}, found
+    assert found["pool-pool"] in ("same", "update")
+
+
 def test_a_replacement_would_be_noticed(tmp_path: pathlib.Path) -> None:
     found = stateful(upgrade(states.recorded()[-1], tmp_path, modelStore={"redundancy": "LRS"}))
     assert found["models-bucket"] == "replace"

@@ -149,8 +149,8 @@ def test_missing_configuration_says_what_was_looked_for(
         ('{"profiles": {}}', ["profile is 'x'", "(none)"]),
         ('{"profiles": [{"name": "y"}]}', ["profile is 'x'", "(y)"]),
         (
-            '{"profiles": [{"name": "x", "mode": "CloudSSO"}]}',
-            ["'CloudSSO'", "AK, StsToken, RamRoleArn, EcsRamRole"],
+            '{"profiles": [{"name": "x", "mode": "OIDC"}]}',
+            ["'OIDC'", "AK, StsToken, RamRoleArn, EcsRamRole"],
         ),
     ],
 )
