@@ -175,6 +175,7 @@ def test_what_is_left_in_the_cluster_is_found() -> None:
     reader = FakeReader(
         {
             "/api/v1/namespaces/inference": {"status": {"phase": "Active"}},
+            "/api/v1/namespaces/inference-interruption": {"status": {"phase": "Active"}},
             "/api/v1/persistentvolumes": {
                 "items": [
                     _item("pv-1"),
@@ -192,7 +193,8 @@ def test_what_is_left_in_the_cluster_is_found() -> None:
         }
     )
     assert [one.remove for one in namespaces(reader, where)] == [
-        "kubectl delete namespace inference"
+        "kubectl delete namespace inference",
+        "kubectl delete namespace inference-interruption",
     ]
     assert [one.id for one in volumes(reader, where)] == ["pv-1", "pv-3"]
     assert [one.remove for one in volumes(reader, where, shared=True)] == [
@@ -202,7 +204,7 @@ def test_what_is_left_in_the_cluster_is_found() -> None:
     bindings = [
         _binding("ours", "own-role", "inference"),
         _binding("mixed", "view", "other"),
-        _binding("also-ours", "view", "inference"),
+        _binding("also-ours", "view", "inference-interruption"),
     ]
     reader._paths |= {
         f"{RBAC}/clusterrolebindings": {"items": bindings},
@@ -224,6 +226,7 @@ def test_of_a_cluster_that_did_not_answer_what_is_certainly_left_is_named() -> N
     left = {one.remove.rpartition(" ")[0] for one in forgotten(known)}
     assert left == {
         "kubectl delete namespace", "kubectl delete persistentvolume", "kubectl delete clusterrole", "kubectl delete clusterrolebinding",
+        "kubectl delete validatingadmissionpolicy", "kubectl delete validatingadmissionpolicybinding",
     }  # fmt: skip
 
 
