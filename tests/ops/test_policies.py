@@ -308,4 +308,4 @@ def test_a_preview_without_its_unchanged_resources_is_refused(
 
 def test_a_real_preview_of_prod_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, read("new-stack")) == 0
-    assert "47 resources: 0 broken" in capsys.readouterr().out
+    assert "58 resources: 0 broken" in capsys.readouterr().out
