@@ -34,6 +34,8 @@ POD_LABELS = (TEMPLATE_HASH, "elastic-inference/detached")
 ROLE_LABEL, HEADROOM = "elastic-inference/role", "headroom"
 OTHER_WORKLOADS = (HEADROOM, "herald")
 """Deployments `<server.name>-…` of the stack whose pods are never evicted."""
+REPORTER = "elastic-inference/interruption-handler"
+"""`reportingController` of the handler's Events."""
 OF_THE_SERVER = ("managedFields", "resourceVersion", "generation")
 """Metadata that the API server writes at each change."""
 
@@ -125,13 +127,14 @@ def _validations(limits: Limits) -> Iterator[tuple[Expression, str]]:
             ),
             f"the interruption handler writes its own Lease only: {limits.namespace}/{limits.handler}",
         )
-    for group in EVENT_GROUPS:
+    for act, objects in (("CREATE", ("object",)), ("UPDATE", ("object", "oldObject"))):
+        own = (f"{one}.?reportingController.orValue('') == {_text(REPORTER)}" for one in objects)
         yield (
             _when(
-                f"CREATE {group}/events",
-                f'variables.place in [{_text(limits.namespace)}, "default"]',
+                f"{act} events.k8s.io/events",
+                f'variables.place in [{_text(limits.namespace)}, "default"] && {" && ".join(own)}',
             ),
-            "the interruption handler reports on nodes (namespace default) and on its stack's pods only",
+            f"the interruption handler writes Events as {REPORTER} only, on nodes (namespace default) and on objects of its stack's namespace",
         )
     if limits.hpa:
         yield (
@@ -146,7 +149,6 @@ def _validations(limits: Limits) -> Iterator[tuple[Expression, str]]:
         )
 
 
-EVENT_GROUPS = ("", "events.k8s.io")
 ACTS = (
     "UPDATE /nodes",
     "UPDATE /pods",
@@ -154,7 +156,8 @@ ACTS = (
     "CREATE /pods/eviction",
     "CREATE coordination.k8s.io/leases",
     "UPDATE coordination.k8s.io/leases",
-    *(f"CREATE {group}/events" for group in EVENT_GROUPS),
+    "CREATE events.k8s.io/events",
+    "UPDATE events.k8s.io/events",
 )
 """Operation, group and resource of everything the handler writes."""
 
