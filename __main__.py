@@ -149,6 +149,8 @@ InterruptionHandler(
         server=stack.server,
         hpa=stack.hpa_name,
         namespace=namespace,
+        own_namespace=stack.handler_namespace,
+        after=node_scaler,
         pool_labels=pool.own_labels,
         node_labels=pool.stack_labels,
     ),

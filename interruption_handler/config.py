@@ -57,8 +57,12 @@ class Config:
 
     name: str
     """Name of the handler's Deployment and Lease."""
+    own_namespace: str
+    """Namespace of the handler's Deployment."""
     namespace: str
-    """Namespace of the model server and of the Lease."""
+    """Namespace of the model server and of the Lease: whoever changes these pods holds this Lease,
+    in whatever namespace it runs.
+    """
     deployment: str
     """Name of the model server's Deployment."""
     hpa: str

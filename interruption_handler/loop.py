@@ -248,7 +248,8 @@ class Loop:
 
     def _removed(self) -> bool:
         """Whether the handler's own Deployment is at its end. Raises ApiError."""
-        path = f"/apis/apps/v1/namespaces/{self._config.namespace}/deployments/{self._config.name}"
+        config = self._config
+        path = f"/apis/apps/v1/namespaces/{config.own_namespace}/deployments/{config.name}"
         try:
             deployment = self._api.get(path)
         except ApiError as error:

@@ -27,6 +27,7 @@ from ops.engine.stack_location import PROJECT, config_of, provider_config
 from settings.catalog.instance_types import SIZES
 from settings.core.loading import load
 from settings.core.problem import SettingsError
+from settings.names import POOL_LABEL
 
 OLDEST_CLI = (3, 255, 0)
 OLDEST_KUBERNETES = (1, 30)
@@ -334,6 +335,7 @@ def _inside(stack: Stack, settings: Any, cloud: Any) -> Iterator[Finding]:
         ingress_class,
         *([controller_pods] if settings.entry.kind == "nginx" else []),
         namespace,
+        system_nodes,
         *([certificate] if settings.entry.tls == "existing" else []),
     ]
     for look in looks:
@@ -425,6 +427,41 @@ def namespace(settings: Any, reader: Any) -> Finding:
         else f"{name} is there already, and not by a stack of this project"
     )
     return Finding("namespace", free, said, "Set another `namespace`, or adopt.namespace true")
+
+
+def system_nodes(settings: Any, reader: Any) -> Finding:
+    """Whether there are nodes for the interruption handler's pods: neither of the stack's pool nor
+    preemptible. A single one takes them all, and they are lost with it.
+    """
+    names = sorted(
+        item["metadata"]["name"]
+        for item in reader.items("/api/v1/nodes")
+        if _takes_the_handler(item)
+    )
+    replicas = settings.interruption.replicas
+    said = f"{len(names)} for the interruption handler's {replicas} pods"
+    if len(names) == 1 < replicas:
+        said = (
+            f"all {replicas} pods of the interruption handler start on {names[0]} and are lost with it: "
+            "no other node is schedulable, without a taint and not preemptible. A second one takes one of them"
+        )
+    return Finding(
+        "system node",
+        bool(names) or not settings.interruption.enabled,
+        said,
+        "Add a node that is schedulable, without a taint and not preemptible: the handler would wait as Pending, and reclaimed nodes "
+        "would take their pods with them",
+    )
+
+
+def _takes_the_handler(node: Any) -> bool:
+    labels, spec = node["metadata"].get("labels") or {}, node.get("spec") or {}
+    return (
+        POOL_LABEL not in labels
+        and labels.get("node.alibabacloud.com/spot-strategy", "NoSpot") == "NoSpot"
+        and not spec.get("unschedulable")
+        and not any(taint["effect"] != "PreferNoSchedule" for taint in spec.get("taints") or ())
+    )
 
 
 def certificate(settings: Any, reader: Any) -> Finding:

@@ -66,7 +66,7 @@ class InterruptionSettings(Group):
     )
     image_pull_secret: Text | None = setting(
         None,
-        "Name of the image pull Secret in the namespace.",
+        "Name of the image pull Secret in the handler's namespace, `<namespace>-interruption`.",
         pattern=DNS_LABEL,
         expected="the name of a Secret",
         consequence="the image can't be pulled",

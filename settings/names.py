@@ -47,6 +47,13 @@ def deployment(name: str, version: str) -> str:
     return f"{name}-{version}-tensorflow-serving"[:63].rstrip("-")
 
 
+def handler_namespace(namespace: str) -> str:
+    """Namespace of the interruption handler of the stack whose pods are in `namespace`. It fits:
+    the ingress route leaves `namespace` less than 45 characters.
+    """
+    return f"{namespace}-interruption"
+
+
 def serving_labels(name: str, version: str) -> dict[str, str]:
     """Labels by which Deployment, Service, disruption budget and network policy know the pods;
     Arena's.

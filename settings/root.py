@@ -291,6 +291,11 @@ class Settings(Group):
         return names.deployment(self.server.name, self.server.version)
 
     @property
+    def handler_namespace(self) -> str:
+        """Namespace of the interruption handler."""
+        return names.handler_namespace(self.namespace)
+
+    @property
     def hpa_name(self) -> str:
         """Name of the HPA."""
         return f"{self.server.name}-hpa"

@@ -111,7 +111,8 @@ def _check_version(cluster: str, version: str) -> None:
         minimum = ".".join(map(str, MINIMUM_VERSION))
         raise pulumi.RunError(
             f"cluster {cluster} runs Kubernetes {version}.\n  expected: {minimum} or newer\n"
-            "  otherwise: the sleep before stop is not known there, and every roll drops requests\n  remedy: upgrade the cluster"
+            "  otherwise: the sleep before stop is not known there, and every roll drops requests; nor is the policy that limits the "
+            "interruption handler\n  remedy: upgrade the cluster"
         )
 
 

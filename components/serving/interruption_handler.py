@@ -3,7 +3,7 @@ tutorial). The program itself is interruption_handler/.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
 from components.component import Component
-from components.serving import restricted
+from components.serving import handler_policy, restricted
 from settings import names
 from settings.autoscaler import AutoscalerSettings
 from settings.interruption import InterruptionSettings
@@ -24,6 +24,7 @@ from settings.server import ServerSettings
 CODE = Path(__file__).resolve().parents[2] / "interruption_handler"
 DIRECTORY = "/opt/interruption-handler"
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+SPOT_STRATEGY_LABEL = "node.alibabacloud.com/spot-strategy"
 PORT = 8081
 
 
@@ -45,6 +46,10 @@ class InterruptionHandlerArgs:
     """Name of the HPA."""
     namespace: Input[str]
     """Namespace of the model server."""
+    own_namespace: str
+    """Namespace of the handler itself."""
+    after: pulumi.Resource
+    """Component after which the handler's namespace is made (see `serving_namespace`)."""
     pool_labels: Mapping[str, str]
     """Labels that only the pool's nodes have."""
     node_labels: Mapping[str, str]
@@ -52,11 +57,15 @@ class InterruptionHandlerArgs:
 
 
 class InterruptionHandler(Component):
-    """A Deployment on the system nodes, with its service account and its permissions.
+    """A Deployment on the system nodes, in a namespace of its own, with its service account and its
+    permissions, which an admission policy narrows (`handler_policy`).
 
     It has two pods and a Lease rather than one pod, because the node that fails may be the
     handler's own. It changes nothing that outlives it: if it is removed, it undoes what it has
     changed; if it stops, Kubernetes and ACK continue as without it.
+
+    Its Lease is in the model server's namespace, beside the pods that it decides on: a handler of
+    an earlier version, which ran there, and its successor exclude each other.
     """
 
     handler_name: pulumi.Output[str]
@@ -74,28 +83,46 @@ class InterruptionHandler(Component):
         self.register_outputs({"handler_name": self.handler_name})
 
     def _handler(self, args: InterruptionHandlerArgs) -> pulumi.Output[str]:
-        account = self._account(args)
-        bindings: list[pulumi.Resource] = [
-            self._node_permissions(args, account),
-            self._namespace_permissions(args, account),
+        namespace = self._namespace(args)
+        account = self._account(namespace)
+        limits: list[pulumi.Resource] = [
+            self._node_permissions(account, namespace),
+            *self._namespace_permissions(args, account, namespace),
+            self._admission_policy(args, account, namespace),
+            self._budget(namespace),
         ]
-        self._network_policy(args)
-        return self._deployment(args, account, self._code(args), bindings).metadata.name
+        self._network_policies(args, namespace)
+        code = self._code(args, namespace)
+        return self._deployment(args, namespace, account, code, limits).metadata.name
 
-    def _account(self, args: InterruptionHandlerArgs) -> pulumi.Output[str]:
+    def _namespace(self, args: InterruptionHandlerArgs) -> pulumi.Output[str]:
+        """Whoever may read Secrets or run pods beside the model server does not get the handler's
+        token with it.
+        """
+        namespace = kubernetes.core.v1.Namespace(
+            self.child_name("namespace"),
+            metadata={
+                "name": args.own_namespace,
+                "labels": {**self._labels, "pod-security.kubernetes.io/enforce": "restricted"},
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.after]),
+        )
+        return namespace.metadata.name
+
+    def _account(self, namespace: Input[str]) -> pulumi.Output[str]:
         account = kubernetes.core.v1.ServiceAccount(
             self.child_name("account"),
-            metadata={"namespace": args.namespace, "labels": self._labels},
+            metadata={"namespace": namespace, "labels": self._labels},
             automount_service_account_token=False,
             opts=pulumi.ResourceOptions(parent=self),
         )
         return account.metadata.name
 
     def _node_permissions(
-        self, args: InterruptionHandlerArgs, account: Input[str]
+        self, account: Input[str], namespace: Input[str]
     ) -> kubernetes.rbac.v1.ClusterRoleBinding:
         """Nodes belong to no namespace. get: whether a node still exists; list, watch: reclaim
-        notices; patch: cordon and uncordon.
+        notices; patch: cordon and uncordon, which the admission policy holds to the stack's nodes.
         """
         role = kubernetes.rbac.v1.ClusterRole(
             self.child_name("nodes"),
@@ -117,32 +144,89 @@ class InterruptionHandler(Component):
                 "kind": "ClusterRole",
                 "name": role.metadata.name,
             },
-            subjects=[{"kind": "ServiceAccount", "name": account, "namespace": args.namespace}],
-            opts=pulumi.ResourceOptions(parent=self),
+            subjects=[{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
+            opts=self._binding_options(),
         )
 
     def _namespace_permissions(
-        self, args: InterruptionHandlerArgs, account: Input[str]
-    ) -> kubernetes.rbac.v1.RoleBinding:
-        role = kubernetes.rbac.v1.Role(
-            self.child_name("pods"),
-            metadata={"namespace": args.namespace, "labels": self._labels},
-            rules=_permissions(args, self._physical_name),
+        self, args: InterruptionHandlerArgs, account: Input[str], namespace: Input[str]
+    ) -> Iterator[pulumi.Resource]:
+        """In the model server's namespace what it does there; in its own a look at itself."""
+        own: list[kubernetes.rbac.v1.PolicyRuleArgsDict] = [
+            # At its end: whether its own Deployment is gone, or only this pod.
+            {
+                "api_groups": ["apps"],
+                "resources": ["deployments"],
+                "resource_names": [self._physical_name],
+                "verbs": ["get"],
+            }
+        ]
+        for suffix, where, rules in (
+            ("pods", args.namespace, _permissions(args, self._physical_name)),
+            ("own", namespace, own),
+        ):
+            role = kubernetes.rbac.v1.Role(
+                self.child_name(suffix),
+                metadata={"namespace": where, "labels": self._labels},
+                rules=rules,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            yield kubernetes.rbac.v1.RoleBinding(
+                self.child_name(f"{suffix}-binding"),
+                metadata={"namespace": where, "labels": self._labels},
+                role_ref={
+                    "api_group": "rbac.authorization.k8s.io",
+                    "kind": "Role",
+                    "name": role.metadata.name,
+                },
+                subjects=[{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
+                opts=self._binding_options(),
+            )
+
+    def _binding_options(self) -> pulumi.ResourceOptions:
+        """Another account gets a binding of its own: while a new Deployment starts, the one that it
+        replaces acts on, and must not lose its rights before it is deleted.
+        """
+        return pulumi.ResourceOptions(parent=self, replace_on_changes=["subjects"])
+
+    def _admission_policy(
+        self, args: InterruptionHandlerArgs, account: Input[str], namespace: Input[str]
+    ) -> kubernetes.admissionregistration.v1.ValidatingAdmissionPolicyBinding:
+        spec = pulumi.Output.all(args.namespace, namespace, account).apply(
+            lambda known: handler_policy.policy(
+                handler_policy.Limits(
+                    account=f"system:serviceaccount:{known[1]}:{known[2]}",
+                    handler=self._physical_name,
+                    namespace=known[0],
+                    server=args.server.name,
+                    node_labels=handler_policy.nodes_of(args.node_labels, args.pool_labels),
+                    hpa=args.hpa if args.autoscaler.minimum_moves else None,
+                )
+            )
+        )
+        limits = kubernetes.admissionregistration.v1.ValidatingAdmissionPolicy(
+            self.child_name("limits"),
+            metadata={"labels": self._labels},
+            spec=spec,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        return kubernetes.rbac.v1.RoleBinding(
-            self.child_name("pods-binding"),
-            metadata={"namespace": args.namespace, "labels": self._labels},
-            role_ref={
-                "api_group": "rbac.authorization.k8s.io",
-                "kind": "Role",
-                "name": role.metadata.name,
-            },
-            subjects=[{"kind": "ServiceAccount", "name": account, "namespace": args.namespace}],
+        return kubernetes.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
+            self.child_name("limits-binding"),
+            metadata={"labels": self._labels},
+            spec={"policy_name": limits.metadata.name, "validation_actions": ["Deny"]},
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _code(self, args: InterruptionHandlerArgs) -> pulumi.Output[str]:
+    def _budget(self, namespace: Input[str]) -> kubernetes.policy.v1.PodDisruptionBudget:
+        """Nodes are drained one after the other; a single pod may go, too, or no node could."""
+        return kubernetes.policy.v1.PodDisruptionBudget(
+            self.child_name("budget"),
+            metadata={"namespace": namespace, "labels": self._labels},
+            spec={"max_unavailable": 1, "selector": {"match_labels": self._labels}},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _code(self, args: InterruptionHandlerArgs, own_namespace: Input[str]) -> pulumi.Output[str]:
         """Named after its content: changed code or settings are a new object, and the pods roll to
         it.
         """
@@ -161,7 +245,7 @@ class InterruptionHandler(Component):
                 "name": data.apply(
                     lambda known: f"{self._physical_name[:50]}-{names.digest(known)}"
                 ),
-                "namespace": args.namespace,
+                "namespace": own_namespace,
                 "labels": self._labels,
             },
             data=data,
@@ -173,16 +257,19 @@ class InterruptionHandler(Component):
     def _deployment(
         self,
         args: InterruptionHandlerArgs,
+        namespace: Input[str],
         account: Input[str],
         code: Input[str],
-        bindings: list[pulumi.Resource],
+        limits: list[pulumi.Resource],
     ) -> kubernetes.apps.v1.Deployment:
-        """It is deleted before its rights are: with them it undoes what it has changed."""
+        """It is deleted before its rights are: with them it undoes what it has changed. It starts
+        after the policy that limits them.
+        """
         return kubernetes.apps.v1.Deployment(
             self.child_name("deployment"),
             metadata={
                 "name": self._physical_name,
-                "namespace": args.namespace,
+                "namespace": namespace,
                 "labels": self._labels,
                 # It needs no GPU node: only an image that can't be pulled keeps it from starting,
                 # and the run reports that soon.
@@ -197,10 +284,10 @@ class InterruptionHandler(Component):
                     "spec": _pod(args, account, code, self._labels),
                 },
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=bindings),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=limits),
         )
 
-    def _network_policy(self, args: InterruptionHandlerArgs) -> None:
+    def _network_policies(self, args: InterruptionHandlerArgs, namespace: Input[str]) -> None:
         """Only the kubelet calls the handler, and the handler calls only the API server and, for
         what the pods serve, the model server's pods.
         """
@@ -209,15 +296,23 @@ class InterruptionHandler(Component):
         ]
         if args.autoscaler.outage_replicas is not None:
             selector = names.serving_labels(args.server.name, args.server.version)
-            egress.append(
-                {
-                    "to": [{"pod_selector": {"match_labels": selector}}],
-                    "ports": [{"port": names.REST_PORT, "protocol": "TCP"}],
-                }
+            ports: list[kubernetes.networking.v1.NetworkPolicyPortArgsDict] = [
+                {"port": names.REST_PORT, "protocol": "TCP"}
+            ]
+            egress.append({"to": [_pods(args.namespace, selector)], "ports": ports})
+            kubernetes.networking.v1.NetworkPolicy(
+                self.child_name("serving-network"),
+                metadata={"namespace": args.namespace, "labels": self._labels},
+                spec={
+                    "pod_selector": {"match_labels": selector},
+                    "policy_types": ["Ingress"],
+                    "ingress": [{"from_": [_pods(namespace, self._labels)], "ports": ports}],
+                },
+                opts=pulumi.ResourceOptions(parent=self),
             )
         kubernetes.networking.v1.NetworkPolicy(
             self.child_name("network"),
-            metadata={"namespace": args.namespace, "labels": self._labels},
+            metadata={"namespace": namespace, "labels": self._labels},
             spec={
                 "pod_selector": {"match_labels": self._labels},
                 "policy_types": ["Ingress", "Egress"],
@@ -228,10 +323,20 @@ class InterruptionHandler(Component):
         )
 
 
+def _pods(
+    namespace: Input[str], labels: Mapping[str, str]
+) -> kubernetes.networking.v1.NetworkPolicyPeerArgsDict:
+    """Pods of one namespace as a peer of a network policy."""
+    return {
+        "namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": namespace}},
+        "pod_selector": {"match_labels": labels},
+    }
+
+
 def _permissions(
     args: InterruptionHandlerArgs, name: str
 ) -> list[kubernetes.rbac.v1.PolicyRuleArgsDict]:
-    """Permissions in the namespace, each with its reason."""
+    """Permissions in the model server's namespace, each with its reason."""
     granted: list[kubernetes.rbac.v1.PolicyRuleArgsDict] = [
         # list, watch: which pods run where. patch: detach a pod from its ReplicaSet, set its
         # deletion cost. delete: pods of ended nodes, and pods whose instance is about to end.
@@ -245,14 +350,8 @@ def _permissions(
             "resource_names": [names.deployment(args.server.name, args.server.version)],
             "verbs": ["list", "watch"],
         },
-        # At its end: whether its own Deployment is gone, or only this pod.
-        {
-            "api_groups": ["apps"],
-            "resources": ["deployments"],
-            "resource_names": [name],
-            "verbs": ["get"],
-        },
-        # Leader election. Permission to create can't be limited to a name.
+        # Leader election. Permission to create can't be limited to a name here; the admission
+        # policy does it.
         {"api_groups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
         {
             "api_groups": ["coordination.k8s.io"],
@@ -279,6 +378,7 @@ def _handler_config(args: InterruptionHandlerArgs, name: str, namespace: str) ->
     server = args.server
     return {
         "name": name,
+        "own_namespace": args.own_namespace,
         "namespace": namespace,
         "deployment": names.deployment(server.name, server.version),
         "hpa": args.hpa,
@@ -333,11 +433,16 @@ def _pod(
     code: Input[str],
     labels: Mapping[str, str],
 ) -> kubernetes.core.v1.PodSpecArgsDict:
-    """Spec of the pod: it runs on any node but the pool's, and is replaced 20 seconds after its
-    node became unreachable.
+    """Spec of the pod: it runs on any node but the pool's and preemptible ones, and is replaced 20
+    seconds after its node became unreachable.
+
+    Two pods never share a node while another one is eligible. The only eligible node takes both:
+    the constraint compares nodes, and there is no other to compare it with.
     """
     spec: kubernetes.core.v1.PodSpecArgsDict = {
         "service_account_name": account,
+        # Kubernetes' own class, as for the node scaler: the node's pressure evicts others first.
+        "priority_class_name": "system-cluster-critical",
         "automount_service_account_token": True,
         "enable_service_links": False,
         "security_context": restricted.POD,
@@ -347,7 +452,14 @@ def _pod(
                     "node_selector_terms": [
                         {
                             "match_expressions": [
-                                {"key": names.POOL_LABEL, "operator": "DoesNotExist"}
+                                {"key": names.POOL_LABEL, "operator": "DoesNotExist"},
+                                # An adopted pool's nodes lack that label, and other pools may be
+                                # preemptible as well; a node without this label counts as "not in".
+                                {
+                                    "key": SPOT_STRATEGY_LABEL,
+                                    "operator": "NotIn",
+                                    "values": ["SpotAsPriceGo", "SpotWithPriceLimit"],
+                                },
                             ]
                         }
                     ]
@@ -358,8 +470,10 @@ def _pod(
             {
                 "topology_key": "kubernetes.io/hostname",
                 "max_skew": 1,
-                "when_unsatisfiable": "ScheduleAnyway",
+                "when_unsatisfiable": "DoNotSchedule",
                 "label_selector": {"match_labels": labels},
+                # Pods of an earlier revision don't count: else a roll ends with both on one node.
+                "match_label_keys": ["pod-template-hash"],
             }
         ],
         "tolerations": [

@@ -293,15 +293,16 @@ ITEMS = {
         "no workflow runs pulumi up, destroy or refresh; nothing doubled after a killed run",
     ),
     "S3": Item(
-        "the handler: silent watch, lost Lease, slow writes, wrong notices, what it leaves behind",
+        "the handler: silent watch, lost Lease, slow writes, wrong notices, what it leaves behind, what its token may do",
         (
             "tests/unit/test_handler_watch.py",
             "tests/unit/test_handler_lease.py",
             "tests/unit/test_handler_actions.py",
             "tests/unit/test_handler_alarms.py",
             "tests/unit/test_handler_leftovers.py",
+            "tests/e2e/test_handler_rights.py",
         ),
-        "notice <= 90 s, 0 writes after the Lease, new notices <= 5 s in a drain of 500, <= 128 MiB at 1,000 nodes, ranks <= 50 ms at 1,000 pods",
+        "notice <= 90 s, 0 writes after the Lease, new notices <= 5 s in a drain of 500, <= 128 MiB at 1,000 nodes, ranks <= 50 ms at 1,000 pods, 12 forbidden acts refused",
     ),
     "S4": Item(
         "the model's bytes: other content is another place, nothing of others is touched",

@@ -166,7 +166,7 @@ def locate(stack: str, checkpoint: Checkpoint, config: dict[str, Any]) -> StackL
         regions=frozenset(filter(None, [*_regions(checkpoint), config.get("alicloud:region")])),
         cluster=_cluster(checkpoint) or cluster.get("id") or "",
         cluster_made=bool(cluster.get("create")) or bool(checkpoint.of(MANAGED_CLUSTER)),
-        namespace=_named(checkpoint, NAMESPACE)
+        namespace=_named(checkpoint, NAMESPACE, "namespace")
         or config.get(f"{PROJECT}:namespace")
         or "inference",
         buckets=frozenset(one.get("bucket") for one in checkpoint.of(BUCKET)),
@@ -287,5 +287,9 @@ def _uids(checkpoint: Checkpoint) -> frozenset[str]:
     )
 
 
-def _named(checkpoint: Checkpoint, kind: str) -> str:
-    return next((one.id for one in checkpoint.of(kind)), "")
+def _named(checkpoint: Checkpoint, kind: str, name: str) -> str:
+    """Id of the resource of this kind, of several the one with this logical name; "" without
+    any.
+    """
+    found = sorted(checkpoint.of(kind), key=lambda one: one.name != name)
+    return found[0].id if found else ""

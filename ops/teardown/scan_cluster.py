@@ -1,5 +1,5 @@
-"""Scans the cluster: the stack's namespace, volumes, nodes, grants, and every object that its state
-named.
+"""Scans the cluster: the stack's namespaces, volumes, nodes, grants, and every object that its
+state named.
 
 Labels decide whose an object is, and the uid in the state where an earlier version left it without
 labels (StackLocation.owner_of_object). A name alone makes it doubtful: another stack or a person
@@ -15,6 +15,7 @@ from ops.cloud.cluster_reader import ClusterReader
 from ops.engine.checkpoint import Resource
 from ops.engine.stack_location import Owner, StackLocation
 from ops.teardown.leftovers import Doubtful, Leftover, leftover
+from settings import names
 
 STACK_LABEL = "inference-stack"
 PLURALS = {
@@ -22,6 +23,7 @@ PLURALS = {
     "networkpolicy": "networkpolicies",
     "storageclass": "storageclasses",
     "priorityclass": "priorityclasses",
+    "validatingadmissionpolicy": "validatingadmissionpolicies",
 }
 BOOTSTRAP = "kubernetes.io/bootstrapping"
 """Label of the roles that Kubernetes itself makes."""
@@ -30,13 +32,19 @@ SCANNED_APART = ("Namespace", "PersistentVolume")
 
 
 def namespaces(reader: ClusterReader, location: StackLocation) -> Iterator[Leftover | Doubtful]:
-    """The stack's namespace, with the number of pods in it."""
-    manifest = reader.get(f"/api/v1/namespaces/{location.namespace}")
-    if manifest:
-        pods = len(reader.items(f"/api/v1/namespaces/{location.namespace}/pods"))
-        why = f"{(manifest.get('status') or {}).get('phase')}, {pods} pods in it"
-        owner = location.owner_of_object(manifest["metadata"])
-        yield from _claimed(owner, "Namespace", location.namespace, why)
+    """The stack's namespace and its interruption handler's, with the number of pods in them."""
+    for name in _both(location):
+        manifest = reader.get(f"/api/v1/namespaces/{name}")
+        if manifest:
+            pods = len(reader.items(f"/api/v1/namespaces/{name}/pods"))
+            why = f"{(manifest.get('status') or {}).get('phase')}, {pods} pods in it"
+            yield from _claimed(
+                location.owner_of_object(manifest["metadata"]), "Namespace", name, why
+            )
+
+
+def _both(location: StackLocation) -> tuple[str, str]:
+    return location.namespace, names.handler_namespace(location.namespace)
 
 
 def volumes(
@@ -93,18 +101,19 @@ def objects(
 def grants(
     reader: ClusterReader, location: StackLocation, shared: bool = False
 ) -> Iterator[Leftover | Doubtful]:
-    """ClusterRoleBindings to accounts of the stack's namespace, and the ClusterRoles that nothing
+    """ClusterRoleBindings to accounts of the stack's namespaces, and the ClusterRoles that nothing
     else grants. Their names are auto-generated, and no state may name them any longer.
     """
     if shared:
         return
     inside = _owner_of_namespace(reader, location)
     bindings = reader.items("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings")
-    own_bindings = [binding for binding in bindings if _granted_to(binding) == {location.namespace}]
+    own = set(_both(location))
+    own_bindings = [binding for binding in bindings if set() < _granted_to(binding) <= own]
     other_roles = {
         binding["roleRef"]["name"] for binding in bindings if binding not in own_bindings
     }
-    why = f"granted to accounts of namespace {location.namespace} only"
+    why = f"granted to accounts of {' and '.join(_both(location))} only"
     for binding in own_bindings:
         metadata = binding["metadata"]
         yield from _claimed(

@@ -30,6 +30,7 @@ EVERYBODY = (
 )
 ESCALATING_VERBS = ("*", "escalate", "bind", "impersonate")
 CLUSTER = "alicloud:cs/managedKubernetes:ManagedKubernetes"
+READS = {"get", "list", "watch"}
 PSS, PSS_LEVEL = "pod-security.kubernetes.io/enforce", "restricted"
 
 
@@ -78,6 +79,54 @@ def _wide_rule(kind: str, rule: Mapping[str, Any]) -> Iterator[str]:
         "serviceaccounts/token" in resources
     ):
         yield "a rule lets its holder run commands in other pods or take their tokens: remove pods/exec, pods/attach, nodes/proxy and serviceaccounts/token"
+
+
+def limited_node_writes(deployment: Deployment) -> Iterator[Finding]:
+    """Roles that may change every node of the cluster, without an admission policy that says which
+    ones and what of them.
+    """
+    limited = any(
+        _looks_at_nodes(policy) and _is_enforced(policy, binding)
+        for policy in deployment.objects("ValidatingAdmissionPolicy")
+        for binding in deployment.objects("ValidatingAdmissionPolicyBinding")
+    )
+    for role in deployment.objects("ClusterRole"):
+        rules = [mapping(rule) for rule in listed(role.at("rules"))]
+        if not limited and any(_writes_nodes(rule) for rule in rules):
+            yield (
+                role,
+                "a rule allows to change every node of the cluster, its labels and taints as well: declare a ValidatingAdmissionPolicy for the "
+                "account that has it (failurePolicy Fail, a binding with the action Deny), as components/serving/handler_policy.py does",
+            )
+
+
+def _writes_nodes(rule: Mapping[str, Any]) -> bool:
+    verbs = {str(verb) for verb in listed(rule.get("verbs"))}
+    resources = {str(one).partition("/")[0] for one in listed(rule.get("resources"))}
+    return bool(verbs - READS and resources & {"nodes", "*"})
+
+
+def _looks_at_nodes(policy: Resource) -> bool:
+    """Whether an admission policy sees updates of nodes, and refuses what it can't judge."""
+    constraints = mapping(policy.at("spec", "matchConstraints"))
+    rules = [mapping(rule) for rule in listed(constraints.get("resourceRules"))]
+    seen = any(
+        {"nodes", "*", "*/*"} & {str(one) for one in listed(rule.get("resources"))}
+        and {"UPDATE", "*"} & {str(one) for one in listed(rule.get("operations"))}
+        for rule in rules
+    )
+    return UNKNOWN in (policy.at("spec"), constraints) or (
+        policy.at("spec", "failurePolicy") != "Ignore"
+        and bool(listed(policy.at("spec", "validations")))
+        and seen
+    )
+
+
+def _is_enforced(policy: Resource, binding: Resource) -> bool:
+    """Whether the binding is the policy's and denies. What isn't known yet is."""
+    name, bound = policy.at("metadata", "name"), binding.at("spec", "policyName")
+    same = not (is_known(name) and is_known(bound)) or name == bound
+    return same and "Deny" in listed(binding.at("spec", "validationActions"))
 
 
 def restricted_namespace(resource: Resource, stack: Stack) -> Iterator[str]:
@@ -196,6 +245,11 @@ RULES = (
         "rights-are-narrow",
         "No binding makes an administrator, no role allows by wildcard or gives itself rights.",
         each=narrow_rights,
+    ),
+    Rule(
+        "node-writes-are-limited",
+        "Whoever may change nodes is held to its own by an admission policy.",
+        whole=limited_node_writes,
     ),
     Rule(
         "namespace-is-restricted",

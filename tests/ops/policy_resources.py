@@ -1,6 +1,7 @@
 """Good resources, each with a way to spoil it, for the policies' tests."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from policy.resources import Resource
@@ -180,6 +181,36 @@ def namespace(labels: Any) -> Resource:
 def rbac(kind: str, **inputs: Any) -> Resource:
     """A role or a binding."""
     return one(f"{K8S}rbac.authorization.k8s.io/v1:{kind}", inputs)
+
+
+def node_role(verbs: list[str], resource: str = "nodes") -> Resource:
+    """A role for every node of the cluster."""
+    rule = {"apiGroups": [""], "resources": [resource], "verbs": verbs}
+    return rbac("ClusterRole", rules=[rule])
+
+
+def admission_policy(
+    *,
+    resources: Sequence[str] = ("*/*",),
+    operations: Sequence[str] = ("*",),
+    failure: str = "Fail",
+    bound: str = "limits",
+    actions: Sequence[str] = ("Deny",),
+    validations: Sequence[Any] = ({"expression": "false"},),
+) -> list[Resource]:
+    """An admission policy and its binding, changed."""
+    kind = f"{K8S}admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
+    rule = {"resources": [*resources], "operations": [*operations]}
+    spec = {
+        "failurePolicy": failure,
+        "matchConstraints": {"resourceRules": [rule]},
+        "validations": [*validations],
+    }
+    binding = {"policyName": bound, "validationActions": [*actions]}
+    return [
+        one(kind, {"metadata": {"name": "limits"}, "spec": spec}),
+        one(f"{kind}Binding", {"metadata": {"name": "limits"}, "spec": binding}),
+    ]
 
 
 def role(principal: Any, condition: Any = None) -> Resource:

@@ -215,6 +215,10 @@ def test_what_is_left_in_the_cluster_is_found() -> None:
                 "metadata": {"labels": ours},
                 "status": {"phase": "Active"},
             },
+            "/api/v1/namespaces/inference-interruption": {
+                "metadata": {"labels": ours},
+                "status": {"phase": "Active"},
+            },
             "/api/v1/persistentvolumes": {
                 "items": [
                     _item("pv-1", labels=ours),
@@ -231,14 +235,17 @@ def test_what_is_left_in_the_cluster_is_found() -> None:
             path_of(ingress): {"kind": "Ingress", "metadata": {"labels": ours}},
         }
     )
-    assert commands(namespaces(reader, where)) == ["kubectl delete namespace inference"]
+    assert commands(namespaces(reader, where)) == [
+        "kubectl delete namespace inference",
+        "kubectl delete namespace inference-interruption",
+    ]
     assert [one.id for one in volumes(reader, where)] == ["pv-1", "pv-3"]
     assert commands(volumes(reader, where, shared=True)) == ["kubectl delete persistentvolume pv-1"]
     assert commands(nodes(reader, where)) == ["kubectl delete node n1"]
     bindings = [
         _binding("ours", "own-role", "inference"),
         _binding("mixed", "view", "other"),
-        _binding("also-ours", "view", "inference"),
+        _binding("also-ours", "view", "inference-interruption"),
     ]
     reader._paths |= {
         f"{RBAC}/clusterrolebindings": {"items": bindings},
@@ -261,6 +268,7 @@ def test_of_a_cluster_that_did_not_answer_what_is_certainly_left_is_named() -> N
     left = {one.remove.rpartition(" ")[0] for one in forgotten(known)}
     assert left == {
         "kubectl delete namespace", "kubectl delete persistentvolume", "kubectl delete clusterrole", "kubectl delete clusterrolebinding",
+        "kubectl delete validatingadmissionpolicy", "kubectl delete validatingadmissionpolicybinding",
     }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ def config(**changes: Any) -> Config:
     """The handler's settings, with changes."""
     base = Config(
         name="bert-interruption-handler",
+        own_namespace="inference-interruption",
         namespace="inference",
         deployment="bert",
         hpa="bert-hpa",

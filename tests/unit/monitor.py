@@ -35,6 +35,7 @@ class Registered:
     secret_inputs: frozenset[str] = field(repr=False)
     """Top-level inputs that are secret, or hold a secret."""
     dependencies: dict[str, tuple[str, ...]] = field(repr=False)
+    depends_on: tuple[str, ...] = field(repr=False)
     """URNs each input depends on."""
     protect: bool
     retain_on_delete: bool
@@ -180,6 +181,7 @@ def registered(request: Any, urn: str) -> Registered:
         dependencies={
             key: tuple(value.urns) for key, value in request.propertyDependencies.items()
         },
+        depends_on=tuple(request.dependencies),
         protect=request.protect,
         retain_on_delete=request.retainOnDelete,
         delete_before_replace=request.deleteBeforeReplace,

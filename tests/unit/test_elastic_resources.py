@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from components.serving import handler_policy, interruption_handler
+from interruption_handler import snapshot
 from interruption_handler.config import CapacityMix, Config
 from tests.unit.monitor import Recording
 from tests.unit.program import ROOT, Cloud, run
@@ -32,10 +34,11 @@ def test_the_handler_may_do_what_it_does_and_nothing_more(either: Recording) -> 
             for verb in rule["verbs"]
         }
 
-    deployment, lease = (
+    deployment, own = (
         "bert-tfserving-v1-tensorflow-serving",
         "bert-tfserving-interruption-handler",
     )
+    assert granted("interruption-own") == {("deployments", "get", own)}
     assert granted("interruption-nodes") == {
         ("nodes", verb, "") for verb in ("get", "list", "watch", "patch")
     }
@@ -44,10 +47,9 @@ def test_the_handler_may_do_what_it_does_and_nothing_more(either: Recording) -> 
         ("pods/eviction", "create", ""),
         ("deployments", "list", deployment),
         ("deployments", "watch", deployment),
-        ("deployments", "get", lease),
         ("leases", "create", ""),
-        ("leases", "get", lease),
-        ("leases", "patch", lease),
+        ("leases", "get", own),
+        ("leases", "patch", own),
     }
     with_floors = (
         run(changes={"autoscaler": {"outageReplicas": 2}})
@@ -65,11 +67,11 @@ def test_the_handler_may_do_what_it_does_and_nothing_more(either: Recording) -> 
 
 def test_the_rights_are_the_handlers_own_accounts(either: Recording) -> None:
     account = either.named("interruption-account").inputs["metadata"]
-    for name in ("interruption-nodes-binding", "interruption-pods-binding"):
-        (subject,) = either.named(name).inputs["subjects"]
+    for name in ("nodes", "pods", "own"):
+        (subject,) = either.named(f"interruption-{name}-binding").inputs["subjects"]
         assert (
             subject["kind"] == "ServiceAccount"
-            and subject["namespace"] == account["namespace"] == "inference"
+            and subject["namespace"] == account["namespace"] == "inference-interruption"
         )
     assert handler_pod(either)["automountServiceAccountToken"] is True
     assert either.named("interruption-account").inputs["automountServiceAccountToken"] is False, (
@@ -77,12 +79,127 @@ def test_the_rights_are_the_handlers_own_accounts(either: Recording) -> None:
     )
 
 
+def test_the_handler_has_a_namespace_of_its_own_and_its_lease_is_beside_the_pods(
+    either: Recording,
+) -> None:
+    """The Lease stays where earlier versions have it: old and new handler exclude each other."""
+    namespaces = {
+        one.name.removeprefix("interruption-"): one.inputs["metadata"].get("namespace", "")
+        for one in either.resources
+        if one.custom and "InterruptionHandler" in one.parent
+    }
+    assert {name for name, where in namespaces.items() if where == "inference"} == {
+        "pods",
+        "pods-binding",
+    }
+    assert {name for name, where in namespaces.items() if not where} == {
+        "namespace",
+        "nodes",
+        "nodes-binding",
+        "limits",
+        "limits-binding",
+    }
+    assert set(namespaces.values()) == {"inference", "inference-interruption", ""}
+    assert either.named("interruption-namespace").inputs["metadata"]["labels"][
+        "pod-security.kubernetes.io/enforce"
+    ] == "restricted"  # fmt: skip
+    config = told(either)
+    assert (config["namespace"], config["own_namespace"]) == (
+        "inference",
+        "inference-interruption",
+    )
+
+
+def test_a_handler_that_is_replaced_keeps_its_rights_until_it_is_deleted(
+    either: Recording,
+) -> None:
+    """With another account its bindings are other bindings, made first and deleted last. In place
+    the running handler would lose its rights before the next one has started.
+    """
+    bindings = [one for one in either.of("Binding") if "rbac" in one.type]
+    assert len(bindings) == 3
+    assert {one.replace_on_changes for one in bindings} == {("subjects",)}
+    deployment = either.named("interruption-deployment")
+    assert {one.urn for one in bindings} <= set(deployment.depends_on)
+    assert either.named("interruption-limits-binding").urn in deployment.depends_on
+
+
+def test_the_policy_is_for_the_handlers_account_alone_and_fails_closed(up: Recording) -> None:
+    limits = up.named("interruption-limits")
+    account = up.named("interruption-deployment").inputs["spec"]["template"]["spec"][
+        "serviceAccountName"
+    ]
+    spec = limits.inputs["spec"]
+    (condition,) = spec["matchConditions"]
+    assert condition["expression"].endswith(
+        f'== "system:serviceaccount:inference-interruption:{account}"'
+    )
+    assert spec["failurePolicy"] == "Fail"
+    assert {one["reason"] for one in spec["validations"]} == {"Forbidden"}
+    assert up.named("interruption-limits-binding").inputs["spec"] == {
+        "policyName": f"{limits.name}-0a1b2c3d",
+        "validationActions": ["Deny"],
+    }
+
+
+def test_the_policy_knows_the_names_that_the_handler_writes() -> None:
+    known = {
+        snapshot.CORDONED_ANNOTATION: handler_policy.CORDONED,
+        snapshot.TEMPLATE_HASH_LABEL: handler_policy.TEMPLATE_HASH,
+        snapshot.DETACHED_HASH_ANNOTATION: handler_policy.DETACHED_HASH,
+        snapshot.DETACHED_BY_ANNOTATION: handler_policy.DETACHED_BY,
+        snapshot.ROLE_LABEL: handler_policy.ROLE_LABEL,
+        snapshot.SPOT_STRATEGY_LABEL: interruption_handler.SPOT_STRATEGY_LABEL,
+    }
+    assert [*known] == [*known.values()]
+    assert snapshot.DETACHED_LABEL in handler_policy.POD_LABELS
+    assert snapshot.DELETION_COST_ANNOTATION in handler_policy.POD_ANNOTATIONS
+
+
+@pytest.mark.parametrize(
+    ("node_labels", "known_by"),
+    [
+        ({"inference": "tensorflow", "inference-stack": "dev"}, {"inference-stack": "dev"}),
+        ({"inference": "tensorflow"}, {"alibabacloud.com/nodepool-id": "np1"}),
+        ({}, {"alibabacloud.com/nodepool-id": "np1"}),
+    ],
+)
+def test_the_policy_knows_an_adopted_pools_nodes_by_the_pool(
+    node_labels: dict, known_by: dict
+) -> None:
+    own = {"alibabacloud.com/nodepool-id": "np1"}
+    assert handler_policy.nodes_of(node_labels, own) == known_by
+
+
+def test_the_handlers_pods_are_two_on_two_nodes_and_one_may_be_drained(either: Recording) -> None:
+    spec = handler_pod(either)
+    (spread,) = spec["topologySpreadConstraints"]
+    assert (spread["topologyKey"], spread["maxSkew"], spread["whenUnsatisfiable"]) == (
+        "kubernetes.io/hostname",
+        1,
+        "DoNotSchedule",
+    )
+    assert "minDomains" not in spread, "a single eligible node would take one pod only"
+    assert spread["matchLabelKeys"] == ["pod-template-hash"]
+    assert spec["priorityClassName"] == "system-cluster-critical"
+    budget = either.named("interruption-budget").inputs["spec"]
+    labels = either.named("interruption-deployment").inputs["spec"]["selector"]
+    assert budget == {"maxUnavailable": 1, "selector": labels}
+
+
 def test_the_handler_runs_anywhere_but_on_the_pool_and_is_locked_down(either: Recording) -> None:
     spec = handler_pod(either)
     (term,) = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][
         "nodeSelectorTerms"
     ]
-    assert term["matchExpressions"] == [{"key": "inference-pool", "operator": "DoesNotExist"}]
+    assert term["matchExpressions"] == [
+        {"key": "inference-pool", "operator": "DoesNotExist"},
+        {
+            "key": "node.alibabacloud.com/spot-strategy",
+            "operator": "NotIn",
+            "values": ["SpotAsPriceGo", "SpotWithPriceLimit"],
+        },
+    ]
     container = spec["containers"][0]
     assert (
         container["securityContext"]["readOnlyRootFilesystem"] is True
@@ -344,6 +461,11 @@ def test_a_limit_that_the_controller_does_not_know_is_refused(entry: dict, field
         run(changes={"entry": entry})
 
 
+def peer(namespace: str, pods: dict) -> dict:
+    labels = {"kubernetes.io/metadata.name": namespace}
+    return {"namespaceSelector": {"matchLabels": labels}, "podSelector": pods}
+
+
 def test_where_an_outage_is_covered_the_handler_can_ask_the_pods_what_they_serve() -> None:
     def arguments(recording: Recording) -> list[str]:
         spec = recording.named("server-deployment").inputs["spec"]["template"]["spec"]
@@ -359,9 +481,15 @@ def test_where_an_outage_is_covered_the_handler_can_ask_the_pods_what_they_serve
     assert 'path: "/monitoring/prometheus/metrics"' in data["monitoring.config"]
     pods = covered.named("server-network").inputs["spec"]["podSelector"]
     egress = covered.named("interruption-network").inputs["spec"]["egress"]
-    assert egress[1] == {
-        "to": [{"podSelector": pods}],
-        "ports": [{"port": 8501, "protocol": "TCP"}],
+    ports = [{"port": 8501, "protocol": "TCP"}]
+    assert egress[1] == {"to": [peer("inference", pods)], "ports": ports}
+    into = covered.named("interruption-serving-network").inputs
+    assert into["metadata"]["namespace"] == "inference"
+    own = covered.named("interruption-deployment").inputs["spec"]["selector"]
+    assert into["spec"] == {
+        "podSelector": pods,
+        "policyTypes": ["Ingress"],
+        "ingress": [{"from": [peer("inference-interruption", own)], "ports": ports}],
     }
     config = Config.read(covered.named("interruption-code").inputs["data"]["settings.json"])
     assert config.min_replicas is not None and config.min_replicas.target_qps == 10

@@ -140,7 +140,7 @@ def test_kms_is_used_with_the_given_key() -> None:
 
 
 def test_the_pod_is_locked_down_as_its_namespace_demands(either: Recording) -> None:
-    labels = either.one("Namespace").inputs["metadata"]["labels"]
+    labels = either.named("namespace").inputs["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
     assert pod(either)["securityContext"] == {
         "runAsNonRoot": True,
@@ -195,7 +195,7 @@ def test_the_pods_are_spread_over_zones_and_charge_types_but_never_kept_from_sta
 
 
 def test_one_pod_at_a_time_may_be_drained_and_a_broken_one_always(either: Recording) -> None:
-    budget = either.one("PodDisruptionBudget").inputs["spec"]
+    budget = either.named("server-budget").inputs["spec"]
     assert budget["maxUnavailable"] == 1 and budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
     assert budget["selector"] == either.named("server-deployment").inputs["spec"]["selector"]
 
