@@ -86,6 +86,9 @@ class Config:
     min_replicas: MinReplicas | None = None
     """None: the HPA's minReplicas is left alone."""
 
+    dry_run: bool = False
+    """Say what would be done, and write nothing but the Lease and Events."""
+
     @property
     def eviction_pause(self) -> float:
         """Seconds between two attempts at an eviction that the disruption budget refuses: 5, as

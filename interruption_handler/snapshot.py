@@ -50,6 +50,7 @@ class Node:
     ready: bool = True
     detector_reports: bool = True
     """Whether the condition InstanceExpired is there at all, whatever it says."""
+    uid: str = field(default="", compare=False)
     version: str = field(default="", compare=False)
     """Resource version. Two nodes that differ in nothing else are equal."""
 
@@ -171,6 +172,7 @@ def node_of(raw: Object) -> Node:
         labels=labels,
         ready=(conditions.get("Ready") or {}).get("status") == "True",
         detector_reports="InstanceExpired" in conditions,
+        uid=meta.get("uid", ""),
         version=meta.get("resourceVersion", ""),
     )
 

@@ -47,6 +47,21 @@ class InterruptionSettings(Group):
         consequence="a wrong notice on all nodes deletes every pod (0), or requests in flight end with the instance (100)",
         example="50",
     )
+    dry_run: bool = setting(
+        False,
+        "Say in the log and in Kubernetes Events what the handler would do, and do nothing: it writes its Lease and the Events.",
+        expected="true or false",
+        consequence="pods end with their instances: nobody moves them (true)",
+        example="false",
+    )
+    metrics_namespace: Text | None = setting(
+        None,
+        "Namespace whose pods may read the handler's /metrics (ACK's managed Prometheus runs in arms-prom). Its pods carry the annotations prometheus.io/scrape, port and path then. Unset: nobody reads them.",
+        pattern=DNS_LABEL,
+        expected="the name of a namespace",
+        consequence="the network policy keeps Prometheus away: no figures, no alerts",
+        example="arms-prom",
+    )
     replicas: int = setting(
         2,
         "Number of handler pods. One of them acts, the others stand by (leader election by a Lease).",

@@ -151,7 +151,9 @@ class InterruptionHandler(Component):
     def _namespace_permissions(
         self, args: InterruptionHandlerArgs, account: Input[str], namespace: Input[str]
     ) -> Iterator[pulumi.Resource]:
-        """In the model server's namespace what it does there; in its own a look at itself."""
+        """In the model server's namespace what it does there; in its own a look at itself; Events
+        about nodes.
+        """
         own: list[kubernetes.rbac.v1.PolicyRuleArgsDict] = [
             # At its end: whether its own Deployment is gone, or only this pod.
             {
@@ -164,6 +166,9 @@ class InterruptionHandler(Component):
         for suffix, where, rules in (
             ("pods", args.namespace, _permissions(args, self._physical_name)),
             ("own", namespace, own),
+            # Events about nodes, which belong to no namespace: the API server takes them in
+            # `default` (or kube-system) only.
+            ("node-events", "default", [_WRITE_EVENTS]),
         ):
             role = kubernetes.rbac.v1.Role(
                 self.child_name(suffix),
@@ -280,7 +285,7 @@ class InterruptionHandler(Component):
                 "selector": {"match_labels": self._labels},
                 "revision_history_limit": 3,
                 "template": {
-                    "metadata": {"labels": self._labels},
+                    "metadata": {"labels": self._labels} | _scraped(args.settings),
                     "spec": _pod(args, account, code, self._labels),
                 },
             },
@@ -288,9 +293,18 @@ class InterruptionHandler(Component):
         )
 
     def _network_policies(self, args: InterruptionHandlerArgs, namespace: Input[str]) -> None:
-        """Only the kubelet calls the handler, and the handler calls only the API server and, for
-        what the pods serve, the model server's pods.
+        """Only the kubelet and Prometheus call the handler, and the handler calls only the API
+        server and, for what the pods serve, the model server's pods.
         """
+        ingress: list[kubernetes.networking.v1.NetworkPolicyIngressRuleArgsDict] = []
+        if args.settings.metrics_namespace:
+            scraper = {"kubernetes.io/metadata.name": args.settings.metrics_namespace}
+            ingress.append(
+                {
+                    "from_": [{"namespace_selector": {"match_labels": scraper}}],
+                    "ports": [{"port": PORT, "protocol": "TCP"}],
+                }
+            )
         egress: list[kubernetes.networking.v1.NetworkPolicyEgressRuleArgsDict] = [
             {"ports": [{"port": port, "protocol": "TCP"} for port in (443, 6443)]}
         ]
@@ -316,7 +330,7 @@ class InterruptionHandler(Component):
             spec={
                 "pod_selector": {"match_labels": self._labels},
                 "policy_types": ["Ingress", "Egress"],
-                "ingress": [],
+                "ingress": ingress,
                 "egress": egress,
             },
             opts=pulumi.ResourceOptions(parent=self),
@@ -330,6 +344,27 @@ def _pods(
     return {
         "namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": namespace}},
         "pod_selector": {"match_labels": labels},
+    }
+
+
+_WRITE_EVENTS: kubernetes.rbac.v1.PolicyRuleArgsDict = {
+    "api_groups": ["events.k8s.io"],
+    "resources": ["events"],
+    "verbs": ["create", "patch"],
+}
+"""create: an Event. patch: that it happened again. Neither can be limited to a name."""
+
+
+def _scraped(settings: InterruptionSettings) -> kubernetes.meta.v1.ObjectMetaArgsDict:
+    """Annotations by which Prometheus finds the pods."""
+    if not settings.metrics_namespace:
+        return {}
+    return {
+        "annotations": {
+            "prometheus.io/scrape": "true",
+            "prometheus.io/port": str(PORT),
+            "prometheus.io/path": "/metrics",
+        }
     }
 
 
@@ -359,6 +394,7 @@ def _permissions(
             "resource_names": [name],
             "verbs": ["get", "patch"],
         },
+        _WRITE_EVENTS,
     ]
     if args.autoscaler.minimum_moves:
         # list, watch: the minimum, and whether the metric is available. patch: the minimum.
@@ -388,6 +424,7 @@ def _handler_config(args: InterruptionHandlerArgs, name: str, namespace: str) ->
         "notice_seconds": args.settings.notice_seconds,
         "drain_seconds": args.settings.drain_seconds,
         "min_serving_percent": args.settings.min_serving_percent,
+        "dry_run": args.settings.dry_run,
         "capacity_mix": _mix_config(args.mix, args.node_pool),
         "min_replicas": _floors_config(args.autoscaler),
     }
