@@ -54,6 +54,27 @@ class _Connection(http.client.HTTPSConnection):
             self.sock.setsockopt(level, option, value)
 
 
+class _Authority:
+    """Trusts the certificate authority in a file, as the file is now: the kubelet replaces it when
+    the cluster's authority is renewed.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file, self._changed = file, file.stat().st_mtime_ns
+        self._context = ssl.create_default_context(cafile=str(file))
+
+    def context(self) -> ssl.SSLContext:
+        """The context for a new connection. A file that can't be read now changes nothing."""
+        try:
+            changed = self._file.stat().st_mtime_ns
+            if changed != self._changed:
+                self._context = ssl.create_default_context(cafile=str(self._file))
+                self._changed = changed
+        except OSError:  # ssl.SSLError, too: a file that is being written
+            pass
+        return self._context
+
+
 class Api:
     """The API server as the pod's service account sees it. One connection per thread."""
 
@@ -63,7 +84,7 @@ class Api:
         """
         self._host, self._port, self._account, self._timeout = host, port, account, timeout
         self._permit: Callable[[], float] | None = None
-        self._context = ssl.create_default_context(cafile=str(account / "ca.crt"))
+        self._authority = _Authority(account / "ca.crt")
         self._local = threading.local()
 
     def bounded(
@@ -162,7 +183,9 @@ class Api:
         return parsed
 
     def _open(self, timeout: float) -> http.client.HTTPSConnection:
-        return _Connection(self._host, self._port, timeout=timeout, context=self._context)
+        return _Connection(
+            self._host, self._port, timeout=timeout, context=self._authority.context()
+        )
 
     def _headers(self) -> dict[str, str]:
         token = (self._account / "token").read_text().strip()
