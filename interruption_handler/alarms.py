@@ -17,6 +17,8 @@ PERIOD = 600.0
 """Seconds after which an alarm that still holds is logged again."""
 REPORT_WITHIN = 300.0
 """Seconds within which the node problem detector must have reported on a new node."""
+UNANSWERED = 120.0
+"""Seconds without an answer of ECS after which it is no source of notices."""
 OVERDUE = 120.0
 """Seconds after the end of the notice at which an instance that is still there was not
 reclaimed.
@@ -70,6 +72,15 @@ def _without_detector(snapshot: ClusterSnapshot, config: Config, now: float) -> 
         and config.pool_labels.items() <= node.labels.items()
     ]
     silent = [node for node in watched if not node.detector_reports]
+    if snapshot.locks_age is not None:
+        if snapshot.locks_age <= UNANSWERED:
+            return  # ECS says what the condition would
+        yield Alarm(
+            "ecs silent",
+            "error" if silent else "warning",
+            "ECS does not say which instances it reclaims (interruption.noticeSource): see 'ecs not asked for locks' in the log",
+            {"seconds": round(snapshot.locks_age)},
+        )
     if not silent:
         return
     every = len(silent) == len(watched)

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from . import metrics
+from . import capacity_mix, metrics
 from .actions import (
     CONFLICT,
     NOT_FOUND,
@@ -146,8 +146,8 @@ _WORDS: dict[type, tuple[str, str, str]] = {
     SaveNote: ("MixChanged", "Mix", "note the state of the mix"),
 }
 """For each action that Events tell of: the reason when it was done, the beginning of the reason
-when it failed, and what it does. Deletion costs have none: they change nothing by themselves, and
-are up to fifty a round.
+when it failed, and what it does. Deletion costs and other notes have none: they change nothing by
+themselves, and costs are up to fifty a round.
 """
 
 
@@ -156,7 +156,10 @@ def of_action(action: Action, outcome: str, detail: str, objects: Objects) -> Ev
     nothing to tell: a pod that is gone, an object that has changed meanwhile. `detail` is the
     server's message.
     """
-    if isinstance(action, SetDeletionCost) or outcome not in ("done", "dry_run", "refused", "failed"):  # fmt: skip
+    silent = isinstance(action, SetDeletionCost) or (
+        isinstance(action, SaveNote) and action.key != capacity_mix.NOTE
+    )
+    if silent or outcome not in ("done", "dry_run", "refused", "failed"):  # fmt: skip
         return None
     done, failed, text = _WORDS[type(action)]
     match action:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from . import (
     alarms,
     capacity_mix,
+    ecs_locks,
     events,
     leftovers,
     metrics,
@@ -58,6 +59,7 @@ DECISIONS: tuple[Decision, ...] = (
     capacity_mix.decide,
     capacity_mix.rank_pods,
     leftovers.decide,
+    ecs_locks.decide,
 )
 
 
@@ -108,8 +110,12 @@ class Loop:
         config: Config,
         identity: str,
         clock: Callable[[], float] = time.monotonic,
+        locks: ecs_locks.EcsLocks | None = None,
     ) -> None:
-        """`identity` is this replica's name on the Lease; `clock` returns monotonic seconds."""
+        """`identity` is this replica's name on the Lease; `clock` returns monotonic seconds;
+        `locks` is the second source of notices.
+        """
+        self._locks = locks
         self._config, self._changed, self._clock = config, threading.Event(), clock
         self._lease = Lease(
             api.bounded(timeout=REQUEST_SECONDS), config, identity, self._changed, clock
@@ -170,6 +176,8 @@ class Loop:
         self._recorder.start()
         if self._served:
             self._served.start(self._serving)
+        if self._locks:
+            self._locks.start(self._preemptible)
         with ThreadPoolExecutor(WORKERS) as pool:
             while not self._stopped:
                 self._changed.wait(TICK)
@@ -217,13 +225,26 @@ class Loop:
         pods = self._pods.objects() if self._lease.held else {}
         return [pod for pod in pods.values() if pod.role == "serving"]
 
+    def _preemptible(self) -> list[str] | None:
+        """Instances that ECS is asked about; None while another replica leads."""
+        if not self._lease.held:
+            return None
+        nodes = self._nodes.objects().values()
+        return [node.instance for node in nodes if node.spot and node.instance]
+
     def snapshot(self) -> ClusterSnapshot:
-        """What the informers and the Lease hold now."""
+        """What the informers, the Lease and ECS say now."""
+        nodes, notes = self._nodes.objects(), self._notes()
+        seen = self._locks.seen if self._locks else None
+        if self._locks:
+            known = ecs_locks.known(seen, notes)
+            nodes = ecs_locks.with_notices(nodes, known)
+            seen = None if seen is None else known
         deployment = self._deployments.objects().get(self._config.deployment) or {}
         hpas = self._hpas.objects() if self._hpas else {}
         hpa = hpas.get(self._config.hpa) or {}
         return ClusterSnapshot(
-            nodes=self._nodes.objects(),
+            nodes=nodes,
             pods=self._pods.objects(),
             # An absent object is not one that wants no pods.
             desired=int(deployment["spec"].get("replicas", 1)) if deployment else None,
@@ -231,7 +252,9 @@ class Loop:
             unseen_seconds=self._served.unseen_seconds(hpa, time.monotonic())
             if self._served
             else 0.0,
-            notes=self._notes(),
+            locks=seen,
+            locks_age=self._locks.age if self._locks else None,
+            notes=notes,
         )
 
     def _notes(self) -> dict[str, str]:

@@ -164,6 +164,11 @@ API_ERRORS = Counter(
     "Requests to the API server that failed, by method and HTTP status; code 0: no answer.",
     ("method", "code"),
 )
+ECS_LOOKS = Counter(
+    "ecs_looks_total",
+    "Looks for operation locks at ECS by outcome: done, failed (interruption.noticeSource: ecs).",
+    ("outcome",),
+)
 LEADER = Gauge("leader", "1 while this replica holds the Lease and acts, otherwise 0.")
 ALARMS = Gauge("alarm", "1 while the alarm holds, otherwise 0.", ("alarm", "level"))
 ALARMS_TOLD = Counter(
@@ -177,7 +182,7 @@ EVENTS_DROPPED = Counter(
     (("queue_full",), ("lease_lost",), ("failed",), ("ended",)),
 )
 FAMILIES: tuple[_Metric, ...] = (
-    ACTIONS, NOTICES, SINCE_NOTICE, WATCHES, API_ERRORS, LEADER, ALARMS, ALARMS_TOLD, EVENTS, EVENTS_DROPPED,
+    ACTIONS, NOTICES, SINCE_NOTICE, WATCHES, API_ERRORS, ECS_LOOKS, LEADER, ALARMS, ALARMS_TOLD, EVENTS, EVENTS_DROPPED,
 )  # fmt: skip
 
 

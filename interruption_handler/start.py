@@ -61,6 +61,7 @@ def main(arguments: list[str]) -> int:
         _load_package(directory)
     # These imports work only now that the package is loaded.
     from interruption_handler.config import Config  # noqa: PLC0415 - see above
+    from interruption_handler.ecs_locks import EcsLocks, Role  # noqa: PLC0415 - see above
     from interruption_handler.health import serve  # noqa: PLC0415 - see above
     from interruption_handler.kube import Api  # noqa: PLC0415 - see above
     from interruption_handler.loop import Loop  # noqa: PLC0415 - see above
@@ -74,7 +75,14 @@ def main(arguments: list[str]) -> int:
     port = int(os.environ.get("KUBERNETES_SERVICE_PORT") or 443)
     config = Config.read(options.settings.read_text())
     config = replace(config, dry_run=config.dry_run or options.dry_run)
-    loop = Loop(Api(host, port, options.account), config, options.identity)
+    try:
+        role = Role.of(os.environ) if config.ecs_region else None
+    except KeyError as missing:
+        parser.error(
+            f"{missing.args[0]} is not set: expected what RRSA gives the pod (interruption.noticeSource: ecs); without it ECS can't be asked"
+        )
+    locks = EcsLocks(config.ecs_region, role, options.identity) if role else None
+    loop = Loop(Api(host, port, options.account), config, options.identity, locks=locks)
     on_signal((signal.SIGTERM, signal.SIGINT), loop.stop)
     serve(options.address, options.port, loop.ready, loop.healthy)
     loop.run()

@@ -14,6 +14,8 @@ from pulumi import Input
 
 from components.component import Component
 from components.serving import handler_policy, restricted
+from components.serving.notice_access import TOKEN_DIRECTORY, NoticeAccess, NoticeAccessArgs
+from components.storage.model_access import AUDIENCE
 from settings import names
 from settings.autoscaler import AutoscalerSettings
 from settings.interruption import InterruptionSettings
@@ -54,6 +56,8 @@ class InterruptionHandlerArgs:
     """Labels that only the pool's nodes have."""
     node_labels: Mapping[str, str]
     """Labels that the nodes of all pools of this stack share, the pool's predecessors included."""
+    ecs: NoticeAccessArgs
+    """How ECS is asked for notices, with `interruption.noticeSource` ecs."""
 
 
 class InterruptionHandler(Component):
@@ -93,7 +97,9 @@ class InterruptionHandler(Component):
         ]
         self._network_policies(args, namespace)
         code = self._code(args, namespace)
-        return self._deployment(args, namespace, account, code, limits).metadata.name
+        environment = self._ecs_environment(args, account, namespace)
+        deployment = self._deployment(args, namespace, account, code, environment, limits)
+        return deployment.metadata.name
 
     def _namespace(self, args: InterruptionHandlerArgs) -> pulumi.Output[str]:
         """Whoever may read Secrets or run pods beside the model server does not get the handler's
@@ -117,6 +123,24 @@ class InterruptionHandler(Component):
             opts=pulumi.ResourceOptions(parent=self),
         )
         return account.metadata.name
+
+    def _ecs_environment(
+        self, args: InterruptionHandlerArgs, account: Input[str], namespace: Input[str]
+    ) -> list[kubernetes.core.v1.EnvVarArgsDict]:
+        """What the handler needs to take its RAM role, under the names that Alibaba Cloud's SDKs
+        read; empty where it does not ask ECS.
+        """
+        if args.settings.notice_source != "ecs":
+            return []
+        subject = pulumi.Output.format("system:serviceaccount:{0}:{1}", namespace, account)
+        access = NoticeAccess(
+            self.child_name("ecs"), args.ecs, subject, pulumi.ResourceOptions(parent=self)
+        )
+        return [
+            {"name": "ALIBABA_CLOUD_ROLE_ARN", "value": access.role_arn},
+            {"name": "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "value": args.ecs.oidc_provider_arn},
+            {"name": "ALIBABA_CLOUD_OIDC_TOKEN_FILE", "value": f"{TOKEN_DIRECTORY}/token"},
+        ]
 
     def _node_permissions(
         self, account: Input[str], namespace: Input[str]
@@ -265,6 +289,7 @@ class InterruptionHandler(Component):
         namespace: Input[str],
         account: Input[str],
         code: Input[str],
+        environment: list[kubernetes.core.v1.EnvVarArgsDict],
         limits: list[pulumi.Resource],
     ) -> kubernetes.apps.v1.Deployment:
         """It is deleted before its rights are: with them it undoes what it has changed. It starts
@@ -286,7 +311,7 @@ class InterruptionHandler(Component):
                 "revision_history_limit": 3,
                 "template": {
                     "metadata": {"labels": self._labels} | _scraped(args.settings),
-                    "spec": _pod(args, account, code, self._labels),
+                    "spec": _pod(args, account, code, environment, self._labels),
                 },
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=limits),
@@ -425,6 +450,7 @@ def _handler_config(args: InterruptionHandlerArgs, name: str, namespace: str) ->
         "drain_seconds": args.settings.drain_seconds,
         "min_serving_percent": args.settings.min_serving_percent,
         "dry_run": args.settings.dry_run,
+        "ecs_region": args.ecs.region if args.settings.notice_source == "ecs" else "",
         "capacity_mix": _mix_config(args.mix, args.node_pool),
         "min_replicas": _floors_config(args.autoscaler),
     }
@@ -468,6 +494,7 @@ def _pod(
     args: InterruptionHandlerArgs,
     account: Input[str],
     code: Input[str],
+    environment: list[kubernetes.core.v1.EnvVarArgsDict],
     labels: Mapping[str, str],
 ) -> kubernetes.core.v1.PodSpecArgsDict:
     """Spec of the pod: it runs on any node but the pool's and preemptible ones, and is replaced 20
@@ -522,15 +549,31 @@ def _pod(
             }
             for condition in ("not-ready", "unreachable")
         ],
-        "containers": [_container(args.settings)],
+        "containers": [_container(args.settings, environment)],
         "volumes": [{"name": "code", "config_map": {"name": code}}],
     }
+    if environment:
+        token = {"audience": AUDIENCE, "expiration_seconds": 3600, "path": "token"}
+        spec["volumes"] = [
+            {"name": "code", "config_map": {"name": code}},
+            {
+                "name": "rrsa-token",
+                "projected": {"sources": [{"service_account_token": token}]},
+            },
+        ]
     if args.settings.image_pull_secret:
         spec["image_pull_secrets"] = [{"name": args.settings.image_pull_secret}]
     return spec
 
 
-def _container(settings: InterruptionSettings) -> kubernetes.core.v1.ContainerArgsDict:
+def _container(
+    settings: InterruptionSettings, environment: list[kubernetes.core.v1.EnvVarArgsDict]
+) -> kubernetes.core.v1.ContainerArgsDict:
+    mounts: list[kubernetes.core.v1.VolumeMountArgsDict] = [
+        {"name": "code", "mount_path": DIRECTORY, "read_only": True}
+    ]
+    if environment:
+        mounts.append({"name": "rrsa-token", "mount_path": TOKEN_DIRECTORY, "read_only": True})
     return {
         "name": "handler",
         "image": settings.image,
@@ -545,6 +588,7 @@ def _container(settings: InterruptionSettings) -> kubernetes.core.v1.ContainerAr
         "env": [
             {"name": "POD_NAME", "value_from": {"field_ref": {"field_path": "metadata.name"}}},
             {"name": "POD_IP", "value_from": {"field_ref": {"field_path": "status.podIP"}}},
+            *environment,
         ],
         "ports": [{"name": "health", "container_port": PORT}],
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
@@ -562,5 +606,5 @@ def _container(settings: InterruptionSettings) -> kubernetes.core.v1.ContainerAr
             "failure_threshold": 3,
         },
         "security_context": restricted.CONTAINER,
-        "volume_mounts": [{"name": "code", "mount_path": DIRECTORY, "read_only": True}],
+        "volume_mounts": mounts,
     }

@@ -303,6 +303,8 @@ ITEMS = {
             "tests/unit/test_handler_events.py",
             "tests/unit/test_handler_metrics.py",
             "tests/unit/test_handler_dry_run.py",
+            "tests/unit/test_handler_ecs_locks.py",
+            "tests/cloud/test_ecs_locks.py",
             "tests/e2e/test_handler_rights.py",
         ),
         "notice <= 90 s, 0 writes after the Lease, new notices <= 5 s in a drain of 500, <= 128 MiB at 1,000 nodes, ranks <= 50 ms at 1,000 pods, 12 forbidden acts refused; no Event delays an action; a dry run writes nothing",
