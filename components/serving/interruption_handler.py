@@ -310,7 +310,7 @@ class InterruptionHandler(Component):
                 "selector": {"match_labels": self._labels},
                 "revision_history_limit": 3,
                 "template": {
-                    "metadata": {"labels": self._labels} | _scraped(args.settings),
+                    "metadata": _pod_metadata(args.settings, self._labels),
                     "spec": _pod(args, account, code, environment, self._labels),
                 },
             },
@@ -380,17 +380,18 @@ _WRITE_EVENTS: kubernetes.rbac.v1.PolicyRuleArgsDict = {
 """create: an Event. patch: that it happened again. Neither can be limited to a name."""
 
 
-def _scraped(settings: InterruptionSettings) -> kubernetes.meta.v1.ObjectMetaArgsDict:
-    """Annotations by which Prometheus finds the pods."""
-    if not settings.metrics_namespace:
-        return {}
-    return {
-        "annotations": {
+def _pod_metadata(
+    settings: InterruptionSettings, labels: Mapping[str, str]
+) -> kubernetes.meta.v1.ObjectMetaArgsDict:
+    """The pods' labels, and the annotations by which Prometheus finds them."""
+    metadata: kubernetes.meta.v1.ObjectMetaArgsDict = {"labels": labels}
+    if settings.metrics_namespace:
+        metadata["annotations"] = {
             "prometheus.io/scrape": "true",
             "prometheus.io/port": str(PORT),
             "prometheus.io/path": "/metrics",
         }
-    }
+    return metadata
 
 
 def _permissions(
@@ -553,7 +554,11 @@ def _pod(
         "volumes": [{"name": "code", "config_map": {"name": code}}],
     }
     if environment:
-        token = {"audience": AUDIENCE, "expiration_seconds": 3600, "path": "token"}
+        token: kubernetes.core.v1.ServiceAccountTokenProjectionArgsDict = {
+            "audience": AUDIENCE,
+            "expiration_seconds": 3600,
+            "path": "token",
+        }
         spec["volumes"] = [
             {"name": "code", "config_map": {"name": code}},
             {

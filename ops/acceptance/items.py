@@ -315,7 +315,6 @@ ITEMS = {
         ("tests/elastic/test_s3_leader.py",),
         "0 failed; capacity never below demand",
         (EXACT,),
-        together="peak",
     ),
     "S4": Item(
         "the model's bytes: other content is another place, nothing of others is touched",

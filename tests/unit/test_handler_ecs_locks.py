@@ -26,8 +26,10 @@ class Ecs(EcsLocks):
         super().__init__("cn-shanghai", Role("r", "p", None), "first")  # type: ignore[arg-type]  # no token is read
         self.answers, self.asked = list(answers), []
 
-    def _call(self, *arguments: Any) -> Any:
-        self.asked.append(arguments)
+    def _call(
+        self, service: str, action: str, version: str, parameters: Any, credentials: Any
+    ) -> Any:
+        self.asked.append((service, action, version, parameters, credentials))
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer

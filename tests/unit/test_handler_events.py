@@ -124,7 +124,7 @@ def test_each_action_is_an_event_on_its_object_as_the_api_has_them(
     assert ("busy" in body["note"]) is (outcome not in told)
     client = kubernetes.client.ApiClient()
     model = client.deserialize(json.dumps(body), "EventsV1Event", "application/json")
-    known = client.sanitize_for_serialization(model)
+    known: dict[str, Any] = json.loads(json.dumps(client.sanitize_for_serialization(model)))
     times = {"eventTime"}
     assert {k: v for k, v in known.items() if k not in times} == {
         k: v for k, v in body.items() if k not in times
