@@ -106,7 +106,11 @@ def test_the_handler_has_a_namespace_of_its_own_and_its_lease_is_beside_the_pods
         "limits",
         "limits-binding",
     }
-    assert set(namespaces.values()) == {"inference", "inference-interruption", ""}
+    assert {name for name, where in namespaces.items() if where == "default"} == {
+        "node-events",
+        "node-events-binding",
+    }, "the API server takes Events about nodes nowhere else"
+    assert set(namespaces.values()) == {"inference", "inference-interruption", "default", ""}
     assert either.named("interruption-namespace").inputs["metadata"]["labels"][
         "pod-security.kubernetes.io/enforce"
     ] == "restricted"  # fmt: skip
@@ -124,7 +128,7 @@ def test_a_handler_that_is_replaced_keeps_its_rights_until_it_is_deleted(
     the running handler would lose its rights before the next one has started.
     """
     bindings = [one for one in either.of("Binding") if "rbac" in one.type]
-    assert len(bindings) == 3
+    assert len(bindings) == 4
     assert {one.replace_on_changes for one in bindings} == {("subjects",)}
     deployment = either.named("interruption-deployment")
     assert {one.urn for one in bindings} <= set(deployment.depends_on)
