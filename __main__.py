@@ -24,6 +24,7 @@ from components.serving.horizontal_pod_autoscaler import (
 from components.serving.ingress_endpoint import IngressEndpoint, IngressEndpointArgs
 from components.serving.interruption_handler import InterruptionHandler, InterruptionHandlerArgs
 from components.serving.model_server import ModelServer, ModelServerArgs, serving_namespace
+from components.serving.notice_access import NoticeAccessArgs
 from components.storage.model_access import ModelAccess, ModelAccessArgs
 from components.storage.model_store import ModelStore, ModelStoreArgs
 from components.storage.model_volume import ModelVolume, ModelVolumeArgs
@@ -153,6 +154,14 @@ InterruptionHandler(
         after=node_scaler,
         pool_labels=pool.own_labels,
         node_labels=pool.stack_labels,
+        ecs=NoticeAccessArgs(
+            role_name=stack.ram_name("notice"),
+            policy_name=stack.ram_name("notice"),
+            oidc_issuer=cluster.rrsa.issuer,
+            oidc_provider_arn=cluster.rrsa.provider_arn,
+            region=stack.region,
+            tags=stack.all_tags,
+        ),
     ),
     k8s_opts,
 )

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import backoff
 from .config import Config
-from .kube import Api, ApiError, LeaseLostError
+from .kube import Api, ApiError, DryRun, LeaseLostError
 from .log import log_event
 from .snapshot import (
     CORDONED_ANNOTATION,
@@ -31,6 +31,8 @@ REPEAT_AFTER = 2.0
 FIRST_RETRY = 0.5
 """Seconds before an action that the server refused is tried again; doubled with each refusal."""
 NEVER = -1e9
+DRY_RUN_REPEAT = 600.0
+"""Seconds after which a dry run says again what it would do."""
 MAX_REMEMBERED = 10_000
 FORGET_AFTER = 60.0
 """Seconds after which an action that has become due is forgotten, when many are remembered."""
@@ -142,6 +144,10 @@ Action = (
 
 
 Key = tuple[str, str]
+Report = Callable[[Action, str, ApiError | None], None]
+"""Told the outcome of each action: done, dry_run, not_needed, lease_lost or error, then with the
+server's refusal.
+"""
 
 
 class Executor:
@@ -156,9 +162,14 @@ class Executor:
         config: Config,
         save_note: Callable[[str, str | None], None],
         repeat_after: float = REPEAT_AFTER,
+        report: Report | None = None,
     ) -> None:
-        """`save_note` writes a note to the Lease; `repeat_after` is in seconds."""
-        self._api, self._config, self._save_note = api, config, save_note
+        """`save_note` writes a note to the Lease, or keeps it in a dry run; `repeat_after` is in
+        seconds; `report` is told what came of each action.
+        """
+        self._api = DryRun(api) if config.dry_run else api
+        self._config, self._save_note = config, save_note
+        self._report = report or _unreported
         self._repeat_after = repeat_after
         self._not_before: dict[Key, float] = {}
         self._refusals: dict[Key, int] = {}
@@ -184,8 +195,10 @@ class Executor:
             answer = self._do(action)
         except LeaseLostError:
             self._not_before.pop(key, None)
+            self._report(action, "lease_lost", None)
             return None
         except ApiError as error:
+            self._report(action, "error", error)
             if error.status == NOT_FOUND:
                 return None
             refused = error.status in (CONFLICT, TOO_MANY_REQUESTS)
@@ -199,8 +212,15 @@ class Executor:
             )
             return None
         self._refusals.pop(key, None)
-        if answer is not None:
+        if answer is None:
+            self._report(action, "not_needed", None)
+        elif self._config.dry_run:
+            self._not_before[key] = time.monotonic() + DRY_RUN_REPEAT
+            log_event("dry run: action not done", **about)
+            self._report(action, "dry_run", None)
+        else:
             log_event("action done", **about)
+            self._report(action, "done", None)
         self._forget()
         return answer
 
@@ -316,6 +336,10 @@ def _as_seen(known: Node | Pod) -> dict[str, str]:
     that was the leader undoes nothing that its successor did.
     """
     return {"resourceVersion": known.version} if known.version else {}
+
+
+def _unreported(_action: Action, _outcome: str, _error: ApiError | None) -> None:
+    """Nobody is told."""
 
 
 def _key(action: Action) -> Key:

@@ -86,6 +86,13 @@ class Config:
     min_replicas: MinReplicas | None = None
     """None: the HPA's minReplicas is left alone."""
 
+    ecs_region: str = ""
+    """Region in which ECS is asked for the operation locks of preemptible nodes; empty: the node
+    condition is the only source of a notice.
+    """
+    dry_run: bool = False
+    """Say what would be done, and write nothing but the Lease and Events."""
+
     @property
     def eviction_pause(self) -> float:
         """Seconds between two attempts at an eviction that the disruption budget refuses: 5, as

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import backoff
+from . import backoff, metrics
 from .kube import Api, ApiError, Object
 from .log import log_event
 
@@ -88,6 +88,7 @@ class Informer:
                     version = self._list()
                 began, before = time.monotonic(), version
                 version = self._watch(version)
+                self._count("ended")
                 if version != before or time.monotonic() - began >= self._times.first_pause:
                     failures = 0
                     continue
@@ -96,6 +97,7 @@ class Informer:
                 version, failures = "", failures + 1
                 self.reported = time.monotonic()
                 expired = isinstance(error, ApiError) and error.status == TOO_OLD
+                self._count("expired" if expired else "failed")
                 if expired and failures == 1:
                     continue  # the usual end of a long pause between events: list at once
                 retry_after = error.retry_after if isinstance(error, ApiError) else 0.0
@@ -164,6 +166,9 @@ class Informer:
                 "object not read", level="error", path=self._path, name=name, error=repr(error)
             )
             return None
+
+    def _count(self, why: str) -> None:
+        metrics.WATCHES.add(resource=self._path.rpartition("/")[2], why=why)
 
     def _hear(self) -> None:
         self.heard = self.reported = time.monotonic()

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from . import metrics
+
 MERGE = "application/merge-patch+json"
 KEEPALIVE = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -52,6 +54,27 @@ class _Connection(http.client.HTTPSConnection):
             self.sock.setsockopt(level, option, value)
 
 
+class _Authority:
+    """Trusts the certificate authority in a file, as the file is now: the kubelet replaces it when
+    the cluster's authority is renewed.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file, self._changed = file, file.stat().st_mtime_ns
+        self._context = ssl.create_default_context(cafile=str(file))
+
+    def context(self) -> ssl.SSLContext:
+        """The context for a new connection. A file that can't be read now changes nothing."""
+        try:
+            changed = self._file.stat().st_mtime_ns
+            if changed != self._changed:
+                self._context = ssl.create_default_context(cafile=str(self._file))
+                self._changed = changed
+        except OSError:  # ssl.SSLError, too: a file that is being written
+            pass
+        return self._context
+
+
 class Api:
     """The API server as the pod's service account sees it. One connection per thread."""
 
@@ -61,7 +84,7 @@ class Api:
         """
         self._host, self._port, self._account, self._timeout = host, port, account, timeout
         self._permit: Callable[[], float] | None = None
-        self._context = ssl.create_default_context(cafile=str(account / "ca.crt"))
+        self._authority = _Authority(account / "ca.crt")
         self._local = threading.local()
 
     def bounded(
@@ -101,7 +124,7 @@ class Api:
             except (OSError, http.client.HTTPException) as error:
                 self._drop()
                 if last or kept is None:
-                    raise ApiError(0, request, f"{type(error).__name__}: {error}") from error
+                    raise _failure(0, request, f"{type(error).__name__}: {error}") from error
         raise AssertionError("unreachable")
 
     def watch(
@@ -132,14 +155,13 @@ class Api:
                 event = json.loads(line)
                 if event["type"] == "ERROR":
                     status = event["object"]
-                    raise ApiError(
-                        int(status.get("code") or 500), request, str(status.get("message"))
-                    )
+                    code = int(status.get("code") or 500)
+                    raise _failure(code, request, str(status.get("message")))
                 yield event["type"], event["object"]
         except (OSError, ValueError, http.client.HTTPException) as error:
             # The list that follows must not wait for a kept connection on the same dead path.
             self._drop()
-            raise ApiError(0, request, f"{type(error).__name__}: {error}") from error
+            raise _failure(0, request, f"{type(error).__name__}: {error}") from error
         finally:
             connection.close()
 
@@ -161,7 +183,9 @@ class Api:
         return parsed
 
     def _open(self, timeout: float) -> http.client.HTTPSConnection:
-        return _Connection(self._host, self._port, timeout=timeout, context=self._context)
+        return _Connection(
+            self._host, self._port, timeout=timeout, context=self._authority.context()
+        )
 
     def _headers(self) -> dict[str, str]:
         token = (self._account / "token").read_text().strip()
@@ -176,6 +200,24 @@ class Api:
         self._local.connection = None
         if connection is not None:
             connection.close()
+
+
+class DryRun(Api):
+    """The same server, to which no write is sent: each is answered with an empty object."""
+
+    def __init__(self, api: Api) -> None:
+        """Reads are `api`'s."""
+        self._api = api
+
+    def get(self, path: str, **query: str) -> Object:
+        """Read an object or a list. Raises ApiError."""
+        return self._api.get(path, **query)
+
+    def call(
+        self, method: str, path: str, body: Any = None, content_type: str = "application/json"
+    ) -> Object:
+        """Send a read; answer a write without sending it. Raises ApiError."""
+        return self._api.call(method, path, body, content_type) if method == "GET" else {}
 
 
 def _parsed(raw: bytes) -> Object:
@@ -193,7 +235,13 @@ def _refusal(request: str, answer: http.client.HTTPResponse, parsed: Object) -> 
     """
     asked = answer.headers.get("Retry-After") or ""
     retry_after = float(asked) if asked.strip().isdigit() else 0.0
-    return ApiError(answer.status, request, str(parsed.get("message", "")), retry_after)
+    return _failure(answer.status, request, str(parsed.get("message", "")), retry_after)
+
+
+def _failure(status: int, request: str, message: str, retry_after: float = 0.0) -> ApiError:
+    """An error, counted."""
+    metrics.API_ERRORS.add(method=request.partition(" ")[0], code=str(status))
+    return ApiError(status, request, message, retry_after)
 
 
 def _lines(answer: http.client.HTTPResponse, stream: socket.socket, ends: float) -> Iterator[bytes]:

@@ -12,15 +12,25 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
-from . import alarms, capacity_mix, leftovers, min_replicas, orphaned_pods, spot_notice
-from .actions import NOT_FOUND, Action, Cordon, Delete, Executor, SetDeletionCost
+from . import (
+    alarms,
+    capacity_mix,
+    ecs_locks,
+    events,
+    leftovers,
+    metrics,
+    min_replicas,
+    orphaned_pods,
+    spot_notice,
+)
+from .actions import NOT_FOUND, Action, Cordon, Delete, Detach, Evict, Executor, SetDeletionCost
 from .config import Config
 from .informer import Informer
 from .kube import Api, ApiError, Object
 from .lease import REQUEST_SECONDS, Lease
 from .log import log_event
 from .served_requests import ServedRequests, current_metric
-from .snapshot import ClusterSnapshot, Pod, node_of, pod_of
+from .snapshot import ClusterSnapshot, Node, Pod, node_of, pod_of
 
 TICK = 0.5
 """Longest wait for a change, in seconds."""
@@ -28,6 +38,8 @@ SETTLE = 0.05
 """Pause after each round, in seconds, so that changes that come together are decided together."""
 ROUND_SECONDS = 2.0
 """After so long no further action of a round begins: the next round sees what has changed since."""
+LAST_EVENTS_SECONDS = 2.0
+"""Time for Events that wait at the end."""
 CLEAN_UP_SECONDS = 20.0
 """Time for what is undone at the end; the kubelet kills the pod after 30 s."""
 STALLED = 60
@@ -47,6 +59,7 @@ DECISIONS: tuple[Decision, ...] = (
     capacity_mix.decide,
     capacity_mix.rank_pods,
     leftovers.decide,
+    ecs_locks.decide,
 )
 
 
@@ -97,15 +110,28 @@ class Loop:
         config: Config,
         identity: str,
         clock: Callable[[], float] = time.monotonic,
+        locks: ecs_locks.EcsLocks | None = None,
     ) -> None:
-        """`identity` is this replica's name on the Lease; `clock` returns monotonic seconds."""
+        """`identity` is this replica's name on the Lease; `clock` returns monotonic seconds;
+        `locks` is the second source of notices.
+        """
+        self._locks = locks
         self._config, self._changed, self._clock = config, threading.Event(), clock
         self._lease = Lease(
             api.bounded(timeout=REQUEST_SECONDS), config, identity, self._changed, clock
         )
+        self._kept_notes: dict[str, str | None] = {}
         self._executor = Executor(
-            api.bounded(permit=self._lease.permit), config, self._lease.save_note
+            api.bounded(permit=self._lease.permit),
+            config,
+            self._keep_note if config.dry_run else self._lease.save_note,
+            report=self._report,
         )
+        self._recorder = events.Recorder(
+            api.bounded(timeout=events.REQUEST_SECONDS, permit=self._lease.permit), identity
+        )
+        metrics.LEADER.follow(lambda: float(self._lease.held))
+        self._notices: dict[str, float] = {}
         self._api, self._alarms = api, alarms.AlarmLog()
         self._stopped = False
         self._progress = clock()
@@ -147,8 +173,11 @@ class Loop:
             while not informer.synced.wait(TICK) and not self._stopped:
                 self._progress = self._clock()
         self._lease.start()
+        self._recorder.start()
         if self._served:
             self._served.start(self._serving)
+        if self._locks:
+            self._locks.start(self._preemptible)
         with ThreadPoolExecutor(WORKERS) as pool:
             while not self._stopped:
                 self._changed.wait(TICK)
@@ -160,6 +189,7 @@ class Loop:
                 self._progress = self._clock()
                 time.sleep(SETTLE)
             self._clean_up(pool)
+        self._recorder.stop(LAST_EVENTS_SECONDS)
         self._lease.release()
         for informer in self._informers:
             informer.stop()
@@ -195,13 +225,26 @@ class Loop:
         pods = self._pods.objects() if self._lease.held else {}
         return [pod for pod in pods.values() if pod.role == "serving"]
 
+    def _preemptible(self) -> list[str] | None:
+        """Instances that ECS is asked about; None while another replica leads."""
+        if not self._lease.held:
+            return None
+        nodes = self._nodes.objects().values()
+        return [node.instance for node in nodes if node.spot and node.instance]
+
     def snapshot(self) -> ClusterSnapshot:
-        """What the informers and the Lease hold now."""
+        """What the informers, the Lease and ECS say now."""
+        nodes, notes = self._nodes.objects(), self._notes()
+        seen = self._locks.seen if self._locks else None
+        if self._locks:
+            known = ecs_locks.known(seen, notes)
+            nodes = ecs_locks.with_notices(nodes, known)
+            seen = None if seen is None else known
         deployment = self._deployments.objects().get(self._config.deployment) or {}
         hpas = self._hpas.objects() if self._hpas else {}
         hpa = hpas.get(self._config.hpa) or {}
         return ClusterSnapshot(
-            nodes=self._nodes.objects(),
+            nodes=nodes,
             pods=self._pods.objects(),
             # An absent object is not one that wants no pods.
             desired=int(deployment["spec"].get("replicas", 1)) if deployment else None,
@@ -209,16 +252,30 @@ class Loop:
             unseen_seconds=self._served.unseen_seconds(hpa, time.monotonic())
             if self._served
             else 0.0,
-            notes=dict(self._lease.notes),
+            locks=seen,
+            locks_age=self._locks.age if self._locks else None,
+            notes=notes,
         )
+
+    def _notes(self) -> dict[str, str]:
+        """The Lease's notes; in a dry run those that it would write cover them."""
+        notes = {**self._lease.notes, **self._kept_notes}
+        return {key: value for key, value in notes.items() if value is not None}
+
+    def _keep_note(self, key: str, value: str | None) -> None:
+        """A dry run's note: it is kept here only, so that the next decision builds on it."""
+        self._kept_notes = {**self._kept_notes, key: value}
 
     def _round(self, pool: ThreadPoolExecutor) -> None:
         """Decide once, and act for at most `ROUND_SECONDS`."""
         if not self._lease.held:
+            metrics.ALARMS.replace(())
             return
         snapshot, now = self.snapshot(), time.time()
+        self._see_notices(snapshot)
         actions = decide(snapshot, self._config, now)
-        self._alarms.log(alarms.decide(snapshot, self._config, now), now)
+        for alarm in self._alarms.log(alarms.decide(snapshot, self._config, now), now):
+            self._tell(alarm)
         now = time.monotonic()
         ends = self._clock() + ROUND_SECONDS
         for phase in phases(action for action in actions if self._executor.due(action, now)):
@@ -227,6 +284,60 @@ class Loop:
             if waiting:
                 self._changed.set()
                 return
+
+    def _see_notices(self, snapshot: ClusterSnapshot) -> None:
+        """Count the notices that are new."""
+        given = {
+            node.name: node.notice_at
+            for node in snapshot.nodes.values()
+            if node.notice_at is not None
+        }
+        metrics.NOTICES.add(len(given.items() - self._notices.items()))
+        self._notices = given
+
+    def _report(self, action: Action, outcome: str, error: ApiError | None) -> None:
+        """Count what came of an action, and tell of it on its object. Never raises: it must not
+        keep the next action from being carried out.
+        """
+        try:
+            if error is not None:
+                outcome = events.outcome_of(error.status)
+            kind = type(action).__name__
+            metrics.ACTIONS.add(action=kind, outcome=outcome)
+            since = self._notices.get(_node_served(action)) if outcome == "done" else None
+            if since is not None:
+                metrics.SINCE_NOTICE.observe(max(0.0, time.time() - since), action=kind.lower())
+            event = events.of_action(action, outcome, str(error or ""), self._objects())
+            if event is not None:
+                self._recorder.record(event)
+        except Exception as failure:
+            log_event(
+                "outcome not reported", level="error", action=repr(action), error=repr(failure)
+            )
+
+    def _tell(self, alarm: alarms.Alarm) -> None:
+        """Events of an alarm: on the Deployment, and on the objects that it names."""
+        objects = self._objects()
+        about = [
+            objects.node(each) if isinstance(each, Node) else objects.pod(each)
+            for each in alarm.about
+        ]
+        reason = "".join(word.capitalize() for word in alarm.key.replace("-", " ").split())
+        count = alarm.detail.get("count")
+        note = alarm.message + (f" ({count})" if count else "")
+        for ref in (objects.deployment, *about):
+            self._recorder.record(events.Event(ref, reason, "Alarm", note, warning=True))
+
+    def _objects(self) -> events.Objects:
+        config = self._config
+        deployment = self._deployments.objects().get(config.deployment) or {}
+        hpa = (self._hpas.objects().get(config.hpa) if self._hpas else None) or {}
+        namespace = config.namespace
+        return events.Objects(
+            namespace,
+            events.Ref("apps/v1", "Deployment", namespace, config.deployment, deployment.get("uid", "")),
+            events.Ref("autoscaling/v2", "HorizontalPodAutoscaler", namespace, config.hpa, hpa.get("uid", "")),
+        )  # fmt: skip
 
     def _clean_up(self, pool: ThreadPoolExecutor) -> None:
         """Undo what would outlive the handler, if this is its end and not the change to another
@@ -277,6 +388,19 @@ class Loop:
             self._progress = self._clock()
 
 
+def _node_served(action: Action) -> str:
+    """The node that an action for its notice concerns: it is cordoned, or a serving pod leaves it.
+    Empty for other actions.
+    """
+    match action:
+        case Cordon(node, _):
+            return node.name
+        case Detach(pod, _) | Evict(pod, _) | Delete(pod, _) if pod.role == "serving":
+            return pod.node
+        case _:
+            return ""
+
+
 def _spec_and_conditions(raw: Object) -> dict[str, Any]:
     """An object's spec and conditions, and an HPA's metric; the rest of its status changes often
     and decides nothing.
@@ -287,6 +411,7 @@ def _spec_and_conditions(raw: Object) -> dict[str, Any]:
         for condition in status.get("conditions") or []
     ]
     return {
+        "uid": (raw.get("metadata") or {}).get("uid", ""),
         "spec": raw.get("spec") or {},
         "conditions": conditions,
         "metric": current_metric(status),

@@ -50,6 +50,9 @@ class Node:
     ready: bool = True
     detector_reports: bool = True
     """Whether the condition InstanceExpired is there at all, whatever it says."""
+    instance: str = field(default="", compare=False)
+    """Id of its ECS instance; empty where the node names none."""
+    uid: str = field(default="", compare=False)
     version: str = field(default="", compare=False)
     """Resource version. Two nodes that differ in nothing else are equal."""
 
@@ -103,6 +106,12 @@ class ClusterSnapshot:
     """`spec`, `conditions` and `metric` of the HPA; empty where the handler does not watch it."""
     unseen_seconds: float = 0.0
     """For how long the HPA's metric has read 0 while the pods served requests."""
+    locks: Mapping[str, float] | None = None
+    """Instances that ECS is about to reclaim, and since when that is known; None where ECS is not
+    asked, or has not answered yet.
+    """
+    locks_age: float | None = None
+    """Seconds since ECS last answered; None where it is not asked."""
     notes: Mapping[str, str] = field(default_factory=dict)
     """Annotations of the Lease: what the handler saved for later decisions."""
 
@@ -171,6 +180,9 @@ def node_of(raw: Object) -> Node:
         labels=labels,
         ready=(conditions.get("Ready") or {}).get("status") == "True",
         detector_reports="InstanceExpired" in conditions,
+        # ACK writes REGION.INSTANCE; a cloud controller may put a scheme before it.
+        instance=str(spec.get("providerID") or "").rpartition("/")[2].rpartition(".")[2],
+        uid=meta.get("uid", ""),
         version=meta.get("resourceVersion", ""),
     )
 

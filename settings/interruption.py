@@ -1,6 +1,7 @@
 """Group `interruption`: the handler that replaces pods on nodes that are about to end."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 from settings.autoscaler import AutoscalerSettings
 from settings.core.field import Group, Text, setting
@@ -46,6 +47,28 @@ class InterruptionSettings(Group):
         expected="0 to 100",
         consequence="a wrong notice on all nodes deletes every pod (0), or requests in flight end with the instance (100)",
         example="50",
+    )
+    notice_source: Literal["node", "ecs"] = setting(
+        "node",
+        "Where reclaim notices are seen. node: the node condition InstanceExpired, which ack-node-problem-detector sets. ecs: there and in ECS' operation locks, which the handler asks for every 15 seconds with a RAM role of its own (RRSA, `ecs:DescribeInstances`); for clusters in which the detector is missing or late.",
+        expected="node or ecs",
+        consequence="without the detector nothing announces a reclaim (node)",
+        example="ecs",
+    )
+    dry_run: bool = setting(
+        False,
+        "Say in the log and in Kubernetes Events what the handler would do, and do nothing: it writes its Lease and the Events.",
+        expected="true or false",
+        consequence="pods end with their instances: nobody moves them (true)",
+        example="false",
+    )
+    metrics_namespace: Text | None = setting(
+        None,
+        "Namespace whose pods may read the handler's /metrics (ACK's managed Prometheus runs in arms-prom). Its pods carry the annotations prometheus.io/scrape, port and path then. Unset: nobody reads them.",
+        pattern=DNS_LABEL,
+        expected="the name of a namespace",
+        consequence="the network policy keeps Prometheus away: no figures, no alerts",
+        example="arms-prom",
     )
     replicas: int = setting(
         2,

@@ -14,6 +14,8 @@ from pulumi import Input
 
 from components.component import Component
 from components.serving import handler_policy, restricted
+from components.serving.notice_access import TOKEN_DIRECTORY, NoticeAccess, NoticeAccessArgs
+from components.storage.model_access import AUDIENCE
 from settings import names
 from settings.autoscaler import AutoscalerSettings
 from settings.interruption import InterruptionSettings
@@ -54,6 +56,8 @@ class InterruptionHandlerArgs:
     """Labels that only the pool's nodes have."""
     node_labels: Mapping[str, str]
     """Labels that the nodes of all pools of this stack share, the pool's predecessors included."""
+    ecs: NoticeAccessArgs
+    """How ECS is asked for notices, with `interruption.noticeSource` ecs."""
 
 
 class InterruptionHandler(Component):
@@ -93,7 +97,9 @@ class InterruptionHandler(Component):
         ]
         self._network_policies(args, namespace)
         code = self._code(args, namespace)
-        return self._deployment(args, namespace, account, code, limits).metadata.name
+        environment = self._ecs_environment(args, account, namespace)
+        deployment = self._deployment(args, namespace, account, code, environment, limits)
+        return deployment.metadata.name
 
     def _namespace(self, args: InterruptionHandlerArgs) -> pulumi.Output[str]:
         """Whoever may read Secrets or run pods beside the model server does not get the handler's
@@ -117,6 +123,24 @@ class InterruptionHandler(Component):
             opts=pulumi.ResourceOptions(parent=self),
         )
         return account.metadata.name
+
+    def _ecs_environment(
+        self, args: InterruptionHandlerArgs, account: Input[str], namespace: Input[str]
+    ) -> list[kubernetes.core.v1.EnvVarArgsDict]:
+        """What the handler needs to take its RAM role, under the names that Alibaba Cloud's SDKs
+        read; empty where it does not ask ECS.
+        """
+        if args.settings.notice_source != "ecs":
+            return []
+        subject = pulumi.Output.format("system:serviceaccount:{0}:{1}", namespace, account)
+        access = NoticeAccess(
+            self.child_name("ecs"), args.ecs, subject, pulumi.ResourceOptions(parent=self)
+        )
+        return [
+            {"name": "ALIBABA_CLOUD_ROLE_ARN", "value": access.role_arn},
+            {"name": "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "value": args.ecs.oidc_provider_arn},
+            {"name": "ALIBABA_CLOUD_OIDC_TOKEN_FILE", "value": f"{TOKEN_DIRECTORY}/token"},
+        ]
 
     def _node_permissions(
         self, account: Input[str], namespace: Input[str]
@@ -151,7 +175,9 @@ class InterruptionHandler(Component):
     def _namespace_permissions(
         self, args: InterruptionHandlerArgs, account: Input[str], namespace: Input[str]
     ) -> Iterator[pulumi.Resource]:
-        """In the model server's namespace what it does there; in its own a look at itself."""
+        """In the model server's namespace what it does there; in its own a look at itself; Events
+        about nodes.
+        """
         own: list[kubernetes.rbac.v1.PolicyRuleArgsDict] = [
             # At its end: whether its own Deployment is gone, or only this pod.
             {
@@ -164,6 +190,9 @@ class InterruptionHandler(Component):
         for suffix, where, rules in (
             ("pods", args.namespace, _permissions(args, self._physical_name)),
             ("own", namespace, own),
+            # Events about nodes, which belong to no namespace: the API server takes them in
+            # `default` (or kube-system) only.
+            ("node-events", "default", [_WRITE_EVENTS]),
         ):
             role = kubernetes.rbac.v1.Role(
                 self.child_name(suffix),
@@ -260,6 +289,7 @@ class InterruptionHandler(Component):
         namespace: Input[str],
         account: Input[str],
         code: Input[str],
+        environment: list[kubernetes.core.v1.EnvVarArgsDict],
         limits: list[pulumi.Resource],
     ) -> kubernetes.apps.v1.Deployment:
         """It is deleted before its rights are: with them it undoes what it has changed. It starts
@@ -280,17 +310,26 @@ class InterruptionHandler(Component):
                 "selector": {"match_labels": self._labels},
                 "revision_history_limit": 3,
                 "template": {
-                    "metadata": {"labels": self._labels},
-                    "spec": _pod(args, account, code, self._labels),
+                    "metadata": _pod_metadata(args.settings, self._labels),
+                    "spec": _pod(args, account, code, environment, self._labels),
                 },
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=limits),
         )
 
     def _network_policies(self, args: InterruptionHandlerArgs, namespace: Input[str]) -> None:
-        """Only the kubelet calls the handler, and the handler calls only the API server and, for
-        what the pods serve, the model server's pods.
+        """Only the kubelet and Prometheus call the handler, and the handler calls only the API
+        server and, for what the pods serve, the model server's pods.
         """
+        ingress: list[kubernetes.networking.v1.NetworkPolicyIngressRuleArgsDict] = []
+        if args.settings.metrics_namespace:
+            scraper = {"kubernetes.io/metadata.name": args.settings.metrics_namespace}
+            ingress.append(
+                {
+                    "from_": [{"namespace_selector": {"match_labels": scraper}}],
+                    "ports": [{"port": PORT, "protocol": "TCP"}],
+                }
+            )
         egress: list[kubernetes.networking.v1.NetworkPolicyEgressRuleArgsDict] = [
             {"ports": [{"port": port, "protocol": "TCP"} for port in (443, 6443)]}
         ]
@@ -316,7 +355,7 @@ class InterruptionHandler(Component):
             spec={
                 "pod_selector": {"match_labels": self._labels},
                 "policy_types": ["Ingress", "Egress"],
-                "ingress": [],
+                "ingress": ingress,
                 "egress": egress,
             },
             opts=pulumi.ResourceOptions(parent=self),
@@ -331,6 +370,28 @@ def _pods(
         "namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": namespace}},
         "pod_selector": {"match_labels": labels},
     }
+
+
+_WRITE_EVENTS: kubernetes.rbac.v1.PolicyRuleArgsDict = {
+    "api_groups": ["events.k8s.io"],
+    "resources": ["events"],
+    "verbs": ["create", "patch"],
+}
+"""create: an Event. patch: that it happened again. Neither can be limited to a name."""
+
+
+def _pod_metadata(
+    settings: InterruptionSettings, labels: Mapping[str, str]
+) -> kubernetes.meta.v1.ObjectMetaArgsDict:
+    """The pods' labels, and the annotations by which Prometheus finds them."""
+    metadata: kubernetes.meta.v1.ObjectMetaArgsDict = {"labels": labels}
+    if settings.metrics_namespace:
+        metadata["annotations"] = {
+            "prometheus.io/scrape": "true",
+            "prometheus.io/port": str(PORT),
+            "prometheus.io/path": "/metrics",
+        }
+    return metadata
 
 
 def _permissions(
@@ -359,6 +420,7 @@ def _permissions(
             "resource_names": [name],
             "verbs": ["get", "patch"],
         },
+        _WRITE_EVENTS,
     ]
     if args.autoscaler.minimum_moves:
         # list, watch: the minimum, and whether the metric is available. patch: the minimum.
@@ -388,6 +450,8 @@ def _handler_config(args: InterruptionHandlerArgs, name: str, namespace: str) ->
         "notice_seconds": args.settings.notice_seconds,
         "drain_seconds": args.settings.drain_seconds,
         "min_serving_percent": args.settings.min_serving_percent,
+        "dry_run": args.settings.dry_run,
+        "ecs_region": args.ecs.region if args.settings.notice_source == "ecs" else "",
         "capacity_mix": _mix_config(args.mix, args.node_pool),
         "min_replicas": _floors_config(args.autoscaler),
     }
@@ -431,6 +495,7 @@ def _pod(
     args: InterruptionHandlerArgs,
     account: Input[str],
     code: Input[str],
+    environment: list[kubernetes.core.v1.EnvVarArgsDict],
     labels: Mapping[str, str],
 ) -> kubernetes.core.v1.PodSpecArgsDict:
     """Spec of the pod: it runs on any node but the pool's and preemptible ones, and is replaced 20
@@ -485,15 +550,35 @@ def _pod(
             }
             for condition in ("not-ready", "unreachable")
         ],
-        "containers": [_container(args.settings)],
+        "containers": [_container(args.settings, environment)],
         "volumes": [{"name": "code", "config_map": {"name": code}}],
     }
+    if environment:
+        token: kubernetes.core.v1.ServiceAccountTokenProjectionArgsDict = {
+            "audience": AUDIENCE,
+            "expiration_seconds": 3600,
+            "path": "token",
+        }
+        spec["volumes"] = [
+            {"name": "code", "config_map": {"name": code}},
+            {
+                "name": "rrsa-token",
+                "projected": {"sources": [{"service_account_token": token}]},
+            },
+        ]
     if args.settings.image_pull_secret:
         spec["image_pull_secrets"] = [{"name": args.settings.image_pull_secret}]
     return spec
 
 
-def _container(settings: InterruptionSettings) -> kubernetes.core.v1.ContainerArgsDict:
+def _container(
+    settings: InterruptionSettings, environment: list[kubernetes.core.v1.EnvVarArgsDict]
+) -> kubernetes.core.v1.ContainerArgsDict:
+    mounts: list[kubernetes.core.v1.VolumeMountArgsDict] = [
+        {"name": "code", "mount_path": DIRECTORY, "read_only": True}
+    ]
+    if environment:
+        mounts.append({"name": "rrsa-token", "mount_path": TOKEN_DIRECTORY, "read_only": True})
     return {
         "name": "handler",
         "image": settings.image,
@@ -508,6 +593,7 @@ def _container(settings: InterruptionSettings) -> kubernetes.core.v1.ContainerAr
         "env": [
             {"name": "POD_NAME", "value_from": {"field_ref": {"field_path": "metadata.name"}}},
             {"name": "POD_IP", "value_from": {"field_ref": {"field_path": "status.podIP"}}},
+            *environment,
         ],
         "ports": [{"name": "health", "container_port": PORT}],
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
@@ -525,5 +611,5 @@ def _container(settings: InterruptionSettings) -> kubernetes.core.v1.ContainerAr
             "failure_threshold": 3,
         },
         "security_context": restricted.CONTAINER,
-        "volume_mounts": [{"name": "code", "mount_path": DIRECTORY, "read_only": True}],
+        "volume_mounts": mounts,
     }

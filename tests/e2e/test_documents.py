@@ -43,9 +43,10 @@ def test_operations_shows_commands_for_every_task() -> None:
     text = (ROOT / "docs" / "operations.md").read_text()
     sections = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
     assert [section.splitlines()[0] for section in sections] == [
-        "Deploy", "Preview", "Roll back", "Drift", "Adopt", "Tear down", "Recover", "Exit statuses", "Which model goes with which image",
+        "Deploy", "Preview", "Roll back", "Drift", "Adopt", "Tear down", "Recover", "Watch the interruption handler",
+        "Exit statuses", "Which model goes with which image",
     ]  # fmt: skip
-    assert all("```sh\n" in section for section in sections[:7])  # the others are for reference
+    assert all("```sh\n" in section for section in sections[:8])  # the others are for reference
     figure(
         f"{sum(len(commands(page, 'sh')) for page in RUN)} commands of {len(RUN)} pages under docs/, and the README's"
     )

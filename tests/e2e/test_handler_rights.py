@@ -11,6 +11,7 @@ import base64
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
@@ -18,8 +19,9 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from interruption_handler import actions
+from interruption_handler import actions, metrics
 from interruption_handler.config import Config
+from interruption_handler.events import CONTROLLER, Event, Recorder
 from interruption_handler.kube import Api
 from interruption_handler.snapshot import Node, Pod, node_of, pod_of
 from lab.kube import JSON, MERGE, BlockingKube, KubeError, Object
@@ -27,10 +29,12 @@ from lab.testing.figures import figure
 from ops.prerequisites import system_nodes
 from tests.e2e.harness import HANG, Lab
 from tests.unit.program import run
+from tests.unit.test_handler_events import OBJECTS
 
 OWN = "inference-interruption"
 PODS = "/api/v1/namespaces/inference/pods"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/{}/leases"
+EVENTS = "/apis/events.k8s.io/v1/namespaces/{}/events"
 RIGHTS = "/apis/rbac.authorization.k8s.io/v1"
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 POLICY, RBAC = "ValidatingAdmissionPolicy", "cannot"
@@ -70,6 +74,8 @@ class Rights:
     """A pod of the model server, as it is when the handler has detached it."""
     stranger: Object
     """A pod of another application in the stack's namespace."""
+    events: dict[str, str]
+    """Paths of two Events: `own`, and one `of another` reporter."""
     undo: list[str] = field(default_factory=list)
 
     def refusal(self, who: BlockingKube, act: Act) -> str:
@@ -203,6 +209,7 @@ def rights(deployed: Lab, tmp_path: Path) -> Iterator[Rights]:
         pod=serving[0],
         detached={},
         stranger={},
+        events={},
     )
     try:
         rights.stranger = rights.make(PODS, waiting_pod("rights-stranger", labels={"app": "other"}))
@@ -217,6 +224,10 @@ def rights(deployed: Lab, tmp_path: Path) -> Iterator[Rights]:
                 },
             ),
         )
+        for whose, reporter in (("own", CONTROLLER), ("of another", "kubelet")):
+            path = EVENTS.format("default")
+            made = rights.make(path, event(rights.node, f"rights.{whose[-1]}", reporter))
+            rights.events[whose] = f"{path}/{name(made)}"
         yield rights
     finally:
         rights.close()
@@ -248,6 +259,27 @@ def the_account(kubeconfig: Path, token: str, directory: Path) -> Path:
     (account / "ca.crt").write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
     (account / "token").write_text(token)
     return account
+
+
+def event(node: Object, called: str, reporter: str, place: str = "default") -> Object:
+    """An Event about a node."""
+    moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": called, "namespace": place},
+        "eventTime": moment,
+        "reportingController": reporter,
+        "reportingInstance": "test",
+        "action": "Cordon",
+        "reason": "Cordoned",
+        "regarding": {"kind": "Node", "apiVersion": "v1", "name": name(node)},
+        "note": "a test",
+        "type": "Normal",
+    }
+
+
+SERIES = {"series": {"count": 2, "lastObservedTime": "2027-01-15T08:00:00.000000Z"}}
 
 
 def forbidden(rights: Rights) -> list[Act]:
@@ -341,6 +373,12 @@ def forbidden(rights: Rights) -> list[Act]:
         Act("make itself an administrator", RBAC, "POST", f"{RIGHTS}/clusterrolebindings", binding),
         Act("lift its limits", RBAC, "DELETE",
             f"{ADMISSION}/validatingadmissionpolicybindings/{limits}"),
+        Act("speak in another's name", POLICY, "POST", EVENTS.format("default"),
+            event(rights.node, "rights.x", "kubelet")),
+        Act("report in another namespace", RBAC, "POST", EVENTS.format("kube-system"),
+            event(rights.node, "rights.x", CONTROLLER, "kube-system")),
+        Act("count another's Event", POLICY, "PATCH", rights.events["of another"], SERIES),
+        Act("delete an Event", RBAC, "DELETE", rights.events["own"]),
         Act("run another handler", RBAC, "PATCH",
             f"/apis/apps/v1/namespaces/{OWN}/deployments/{config.name}", {"spec": {"replicas": 9}}),
     ]  # fmt: skip
@@ -414,6 +452,13 @@ def test_the_handlers_token_may_do_all_that_the_handler_does(
     )
     done = {type(act).__name__: executor.perform(act) is not None for act in acts}
     assert all(done.values()), (done, capfd.readouterr().out)
+    api.patch(rights.events["own"], SERIES)
+    recorder, sent = Recorder(api, "test"), metrics.EVENTS.value()
+    for about in (OBJECTS.node(node_of(rights.node)), OBJECTS.pod(pod), OBJECTS.deployment):
+        recorder.record(Event(about, "Reason", "Action", "a test"))
+    while not recorder._waiting.empty():
+        recorder._deliver(recorder._waiting.get())
+    assert metrics.EVENTS.value() - sent == 3, capfd.readouterr().out
     rest = {"SetMinReplicas"}
     """Not where the minimum stays: see the next test."""
     assert set(done) == {kind.__name__ for kind in get_args(actions.Action)} - rest

@@ -50,7 +50,14 @@ def test_the_handler_may_do_what_it_does_and_nothing_more(either: Recording) -> 
         ("leases", "create", ""),
         ("leases", "get", own),
         ("leases", "patch", own),
+        ("events", "create", ""),
+        ("events", "patch", ""),
     }
+    assert granted("interruption-node-events") == {
+        ("events", "create", ""),
+        ("events", "patch", ""),
+    }
+    assert either.named("interruption-node-events").inputs["metadata"]["namespace"] == "default"
     with_floors = (
         run(changes={"autoscaler": {"outageReplicas": 2}})
         .named("interruption-pods")
@@ -67,7 +74,7 @@ def test_the_handler_may_do_what_it_does_and_nothing_more(either: Recording) -> 
 
 def test_the_rights_are_the_handlers_own_accounts(either: Recording) -> None:
     account = either.named("interruption-account").inputs["metadata"]
-    for name in ("nodes", "pods", "own"):
+    for name in ("nodes", "pods", "own", "node-events"):
         (subject,) = either.named(f"interruption-{name}-binding").inputs["subjects"]
         assert (
             subject["kind"] == "ServiceAccount"
@@ -99,7 +106,11 @@ def test_the_handler_has_a_namespace_of_its_own_and_its_lease_is_beside_the_pods
         "limits",
         "limits-binding",
     }
-    assert set(namespaces.values()) == {"inference", "inference-interruption", ""}
+    assert {name for name, where in namespaces.items() if where == "default"} == {
+        "node-events",
+        "node-events-binding",
+    }, "the API server takes Events about nodes nowhere else"
+    assert set(namespaces.values()) == {"inference", "inference-interruption", "default", ""}
     assert either.named("interruption-namespace").inputs["metadata"]["labels"][
         "pod-security.kubernetes.io/enforce"
     ] == "restricted"  # fmt: skip
@@ -117,7 +128,7 @@ def test_a_handler_that_is_replaced_keeps_its_rights_until_it_is_deleted(
     the running handler would lose its rights before the next one has started.
     """
     bindings = [one for one in either.of("Binding") if "rbac" in one.type]
-    assert len(bindings) == 3
+    assert len(bindings) == 4
     assert {one.replace_on_changes for one in bindings} == {("subjects",)}
     deployment = either.named("interruption-deployment")
     assert {one.urn for one in bindings} <= set(deployment.depends_on)
@@ -286,6 +297,27 @@ def test_the_code_starts_from_its_directory_alone_with_the_standard_library(tmp_
         "every module was found; only the account is missing"
     )
     assert "ModuleNotFoundError" not in ended.stderr and "ImportError" not in ended.stderr
+
+
+def test_prometheus_reads_the_figures_where_its_namespace_is_named_and_nobody_else_does() -> None:
+    recording = run(changes={"interruption": {"metricsNamespace": "arms-prom"}})
+    template = recording.named("interruption-deployment").inputs["spec"]["template"]
+    assert template["metadata"]["annotations"] == {
+        "prometheus.io/scrape": "true", "prometheus.io/port": "8081", "prometheus.io/path": "/metrics",
+    }  # fmt: skip
+    (rule,) = recording.named("interruption-network").inputs["spec"]["ingress"]
+    named = {"kubernetes.io/metadata.name": "arms-prom"}
+    assert rule["from"] == [{"namespaceSelector": {"matchLabels": named}}]
+    assert [port["port"] for port in rule["ports"]] == [8081]
+    usual = run().named("interruption-deployment").inputs["spec"]["template"]
+    assert "annotations" not in usual["metadata"]
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_dry_run_reaches_the_pod(dry: bool) -> None:
+    recording = run(changes={"interruption": {"dryRun": dry}})
+    text = recording.named("interruption-code").inputs["data"]["settings.json"]
+    assert Config.read(text).dry_run is dry
 
 
 def test_without_the_handler_nothing_of_it_is_there() -> None:

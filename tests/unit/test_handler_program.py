@@ -146,25 +146,20 @@ def server(settings: dict[str, Any], tmp_path: Path) -> Iterator[ApiServer]:
     server.server_close()
 
 
-def test_the_mounted_files_alone_cordon_a_node_under_notice_set_the_minimum_and_let_go_of_the_lease(
-    settings: dict[str, Any], server: ApiServer, tmp_path: Path
-) -> None:
-    code = tmp_path / "whatever it is called"
-    code.mkdir()
-    for path in (ROOT / "interruption_handler").glob("*.py"):
-        (code / path.name).write_text(path.read_text())
-    (code / "settings.json").write_text(json.dumps(settings))
-    handler = subprocess.Popen(
+def started(
+    server: ApiServer, account: Path, *command: str, cwd: Path | None = None
+) -> subprocess.Popen[str]:
+    """The handler, started by this command."""
+    return subprocess.Popen(
         [
             sys.executable,
-            "-I",
-            "-S",
-            str(code / "start.py"),
-            f"--account={tmp_path / 'account'}",
+            *command,
+            f"--account={account}",
             "--identity=first",
             "--address=127.0.0.1",
             "--port=0",
         ],
+        cwd=cwd,
         env={
             "KUBERNETES_SERVICE_HOST": "127.0.0.1",
             "KUBERNETES_SERVICE_PORT": str(server.server_address[1]),
@@ -173,11 +168,23 @@ def test_the_mounted_files_alone_cordon_a_node_under_notice_set_the_minimum_and_
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def test_the_mounted_files_alone_cordon_a_node_under_notice_set_the_minimum_and_let_go_of_the_lease(
+    settings: dict[str, Any], server: ApiServer, tmp_path: Path
+) -> None:
+    code = tmp_path / "whatever it is called"
+    code.mkdir()
+    for path in (ROOT / "interruption_handler").glob("*.py"):
+        (code / path.name).write_text(path.read_text())
+    (code / "settings.json").write_text(json.dumps(settings))
+    handler = started(server, tmp_path / "account", "-I", "-S", str(code / "start.py"))
     try:
         namespace = settings["namespace"]
         cordon = server.change("/api/v1/nodes/n1")
         hpas = f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers"
         minimum = server.change(f"{hpas}/{settings['hpa']}")
+        told = server.change(f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")
         handler.send_signal(signal.SIGTERM)
         log, _ = handler.communicate(timeout=HANG)
     finally:
@@ -191,9 +198,44 @@ def test_the_mounted_files_alone_cordon_a_node_under_notice_set_the_minimum_and_
         "spec": {"unschedulable": True},
     }
     assert minimum == {"spec": {"minReplicas": 3}}
+    assert (told["reason"], told["regarding"]["name"]) == ("MinReplicasSet", settings["hpa"])
     assert server.lease is not None and server.lease["spec"]["holderIdentity"] == "", (
         "another replica may take over at once"
     )
     events = [json.loads(line) for line in log.splitlines()]
     assert {"leading", "action done"} <= {event["event"] for event in events}
     assert not [event for event in events if event["level"] == "error"], log
+
+
+def test_a_dry_run_from_a_checkout_tells_in_events_and_writes_nothing_but_its_lease(
+    settings: dict[str, Any], server: ApiServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "settings.json"
+    file.write_text(json.dumps(settings))
+    handler = started(
+        server, tmp_path / "account", "-m", "interruption_handler", "--dry-run", f"--settings={file}",
+        cwd=ROOT,
+    )  # fmt: skip
+    changes, reasons = [], set()
+    try:
+        while reasons < {"WouldCordon", "WouldSetMinReplicas"}:
+            _, path, body = server.changes.get(timeout=HANG)
+            changes.append(path)
+            reasons |= {body["reason"]} if "reason" in body else set()
+        handler.send_signal(signal.SIGTERM)
+        log, _ = handler.communicate(timeout=HANG)
+    finally:
+        handler.kill()
+    assert handler.returncode == 0, log
+    changes += [server.changes.get()[1] for _ in range(server.changes.qsize())]
+    others = [path for path in changes if "/leases" not in path and "/events" not in path]
+    assert others == [] and '"dry run: action not done"' in log
+
+
+def test_outside_of_a_cluster_the_handler_says_what_is_missing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "interruption_handler", "--account=.", "--identity=a", "--address=127.0.0.1", "--port=0"],
+        cwd=ROOT, env={}, capture_output=True, text=True, timeout=HANG, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2 and "KUBERNETES_SERVICE_HOST is not set" in done.stderr
+    assert "Traceback" not in done.stderr

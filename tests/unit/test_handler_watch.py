@@ -3,6 +3,7 @@ die.
 """
 
 import json
+import os
 import socket
 import threading
 import time
@@ -15,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from interruption_handler import backoff
+from interruption_handler import backoff, metrics
 from interruption_handler.informer import Informer, Times
 from interruption_handler.kube import Api, ApiError, LeaseLostError
 from tests.unit.certificates import certificate
@@ -44,6 +45,7 @@ class Silent(ThreadingHTTPServer):
         self.events: list[dict[str, Any]] = []
         """What the next watch brings at once."""
         self.seen: list[str] = []
+        self.tokens: list[str | None] = []
         self.times: list[float] = []
         self.ended = threading.Event()
 
@@ -74,6 +76,7 @@ class Request(BaseHTTPRequestHandler):
         server, url = self.silent, urlsplit(self.path)
         query = {key: values[0] for key, values in parse_qs(url.query).items()}
         server.seen.append(f"{self.command} {self.path}")
+        server.tokens.append(self.headers["Authorization"])
         server.times.append(time.monotonic())
         if server.deaf or self.epoch != server.epoch:
             server.ended.wait(HANG)
@@ -316,3 +319,56 @@ def test_a_write_is_given_up_when_another_replica_may_lead(server: Silent, api: 
     with pytest.raises(ApiError):
         patient.patch("/api/v1/nodes/n1", {})
     assert time.monotonic() - began < HANG
+
+
+def test_a_token_that_the_kubelet_replaced_is_sent_with_the_next_request(
+    server: Silent, api: Api, tmp_path: Path
+) -> None:
+    api.get("/api/v1/nodes")
+    (tmp_path / "token").write_text("another\n")
+    api.get("/api/v1/nodes")
+    assert server.tokens == ["Bearer a-token", "Bearer another"], "on the same connection"
+
+
+def test_a_server_of_another_authority_is_refused_and_a_renewed_authority_is_trusted(
+    server: Silent, api: Api, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    certificate(tmp_path / "other")
+    ours, theirs = (path / "ca.crt" for path in (tmp_path, tmp_path / "other"))
+    trusted = ours.read_bytes()
+
+    def replaced(content: bytes, moment: int) -> None:
+        ours.write_bytes(content)
+        os.utime(ours, ns=(moment, moment))
+        api._drop()  # a kept connection was checked when it was opened
+
+    replaced(theirs.read_bytes(), 1)
+    with pytest.raises(ApiError, match="CERTIFICATE_VERIFY_FAILED"):
+        api.get("/api/v1/nodes")
+    assert server.seen == [], "no token goes to a server that is not known"
+    replaced(b"half a fi", 2)
+    with pytest.raises(ApiError, match="CERTIFICATE_VERIFY_FAILED"):
+        api.get("/api/v1/nodes")
+    replaced(trusted, 3)
+    assert api.get("/api/v1/nodes")["items"] == []
+
+
+def test_failed_requests_are_counted_by_their_status_and_watches_by_what_ended_them(
+    server: Silent, api: Api, follow: Follow
+) -> None:
+    def counted() -> tuple[float, ...]:
+        return (
+            metrics.API_ERRORS.value(method="GET", code="503"),
+            metrics.WATCHES.value(resource="nodes", why="ended"),
+            metrics.WATCHES.value(resource="nodes", why="expired"),
+        )
+
+    before = counted()
+    server.refusals, server.items = [(503, "")], [named("a")]
+    server.events = [{"type": "ERROR", "object": {"code": 410}}]
+    until(follow(), {"a"})
+    end = time.monotonic() + HANG
+    while any(now <= then for now, then in zip(counted(), before, strict=True)):
+        assert time.monotonic() < end, counted()
+        time.sleep(0.01)

@@ -35,6 +35,7 @@ COMES_WITH = {
     "pydantic_core": "pydantic",
     "darabonba": "darabonba-core",
     "aliyunsdkcore": "aliyun-python-sdk-core",
+    "alibabacloud_openapi_util": "alibabacloud-tea-openapi",
 }
 LOCK = """\
 # made

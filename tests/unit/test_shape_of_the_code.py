@@ -43,7 +43,7 @@ def test_there_is_one_args_class_per_component() -> None:
     assert {kind.__name__ for kind in ARGS} == {
         f"{kind.__name__}Args" for kind in components - {Component}
     }
-    assert len(ARGS) == 17
+    assert len(ARGS) == 18
 
 
 @pytest.mark.parametrize(
