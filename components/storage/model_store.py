@@ -109,6 +109,7 @@ class ModelStore(Component):
             # A log of what is gone is no reason for a teardown to fail.
             force_destroy=not settings.protect,
             tags=args.tags,
+            resource_group_id=args.resource_group_id,
             lifecycle_rules=[
                 {
                     "id": "forget-old-logs",
