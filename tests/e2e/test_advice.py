@@ -33,9 +33,9 @@ def goes_on(lab: Lab, *options: str) -> None:
 def test_a_refused_call_is_made_possible_and_the_same_command_goes_on(
     deployed: Lab, cause: str
 ) -> None:
-    deployed.region("faults", "POST", {**REFUSAL, **REFUSALS[cause]})
+    deployed.control("faults", "POST", {**REFUSAL, **REFUSALS[cause]})
     try:
         told(deployed, cause, "--refresh")
     finally:
-        deployed.region("faults", "DELETE")
+        deployed.control("faults", "DELETE")
     goes_on(deployed, "--refresh")

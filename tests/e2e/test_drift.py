@@ -191,11 +191,11 @@ def test_what_others_added_is_seen_beside_what_can_not_be_read_and_a_refreshing_
     patch(deployed, "deployment", server, ("add", f"{CONTAINERS}/-", sidecar),
           ("add", f"{CONTAINERS}/0/args/-", "--flush_filesystem_caches=false"))  # fmt: skip
 
-    deployed.region("faults", "POST", UNREADABLE)
+    deployed.control("faults", "POST", UNREADABLE)
     try:
         done = deployed.python("ops.drift", "--program", "--json", str(tmp_path / "added.json"))
     finally:
-        deployed.region("faults", "DELETE")
+        deployed.control("faults", "DELETE")
     assert done.returncode == 7, done.stdout + done.stderr
     rows = json.loads((tmp_path / "added.json").read_text())
     paths = {(one["name"], part["path"]) for one in rows for part in one["properties"]}
