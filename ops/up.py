@@ -14,6 +14,7 @@ import sys
 import time
 
 from ops.check import require_good
+from ops.drift.put_back import put_back
 from ops.engine.cli import OVERWRITE_FOREIGN_FIELDS, CommandFailed, Stack, require_stack
 from ops.engine.run import run_operation
 from ops.instance_types import refuse_wrong
@@ -36,7 +37,7 @@ def main() -> int:
     parser.add_argument(
         "--refresh",
         action="store_true",
-        help="look first how things really are: puts back what was changed by hand",
+        help="look first how things really are: puts back what was changed by hand, and takes away what was added",
     )
     parser.add_argument(
         "--yes",
@@ -82,7 +83,8 @@ def deploy(name: str, refresh: bool, *, yes: bool = False, policies: bool = Fals
         else:
             refuse_wrong(stack)
             # settles what an interrupted update left open, shows the changes and asks
-            run_operation(stack, "up", *words, *(UNASKED if yes else []))
+            prepare = (lambda one: put_back(one, lambda: yes or _agreed())) if refresh else None
+            run_operation(stack, "up", *words, *(UNASKED if yes else []), prepare=prepare)
     except CommandFailed as failure:
         from ops.diagnose import after_failure  # noqa: PLC0415 - only a failed update needs it
 
@@ -109,7 +111,13 @@ def deploy_in_lab(stack: Stack, *options: str) -> None:
     if not stack.exists():
         stack.run("stack", "init", stack.name)
     unseen = [] if "--refresh" in options else ["--skip-preview"]
-    run_operation(stack, "up", "--yes", *unseen, *options)
+    prepare = (lambda one: put_back(one, lambda: True)) if "--refresh" in options else None
+    run_operation(stack, "up", "--yes", *unseen, *options, prepare=prepare)
+
+
+def _agreed() -> bool:
+    """Whether the person at the terminal says yes."""
+    return input("Put it back? [y/N] ").strip().lower() in ("y", "yes")
 
 
 def policy_pack() -> list[str]:

@@ -338,6 +338,8 @@ ITEMS = {
             "tests/unit/test_right_settings.py",
             "tests/ops/test_settings_in_previews.py",
             "tests/ops/test_drift.py",
+            "tests/e2e/test_drift.py",
+            "tests/e2e/test_advice.py",
         ),
     ),
     "S7": Item(

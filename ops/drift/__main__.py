@@ -5,8 +5,10 @@ Every resource is read and compared with the stack's state. The program runs onl
 is found, to tell what `up` would do about it, or with --program, which also finds what the program
 asks for and nobody has deployed.
 
-Exit status: 0 no real difference, 7 at least one (as of the CLI's own --expect-no-changes), 1 it
-could not be told.
+A resource that can't be read is named with its cause, and all the others are told.
+
+Exit status: 0 no real difference, 7 at least one (as of the CLI's own --expect-no-changes), 1 none
+was found and not everything could be read.
 """
 
 from __future__ import annotations
@@ -14,10 +16,10 @@ from __future__ import annotations
 import argparse
 import json
 import pathlib
-import subprocess
 import sys
-import time
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 from ops.check import require_good
 from ops.drift.compare import (
@@ -28,27 +30,26 @@ from ops.drift.compare import (
     is_settled,
     without_program,
 )
-from ops.drift.events import Events, events
+from ops.drift.look import Look, Unread, read_all, with_program
 from ops.engine.account import require_account
-from ops.engine.cli import (
-    OVERWRITE_FOREIGN_FIELDS,
-    Stack,
-    environment,
-    own_temporary_directory,
-    require_cli,
-)
+from ops.engine.cli import Stack, require_cli
+from ops.engine.cluster_objects import is_cluster_object
 from ops.engine.kubeconfig import is_temporary
 from ops.engine.previews import PreviewFormatError
+from ops.engine.urns import name_of, type_of
 
 DIFFERENT = 7
-PROGRESS = 5.0
-"""Seconds between two lines that say how far it is."""
+BY_HAND = "security, by hand"
+"""The title of those that matter for security and no update puts back."""
 TITLES = {
     "changed": "changed outside of this program; `make up STACK={0} REFRESH=1` puts it back",
     "gone": "gone; `make up STACK={0} REFRESH=1` makes it again",
     "undeployed": "asked for by the program and not deployed, or a consequence of the above; `make up STACK={0}` does it",
-    "security": "set by others, not by this program, where it decides who gets in or what runs: no up takes it away; "
-    "remove it by hand (kubectl, console), or write it into the program if it is right",
+    "security": "set by others, not by this program, where it decides who gets in, what runs or what is paid for: "
+    "`make up STACK={0} REFRESH=1` takes it away; write it into the program if it is right",
+    BY_HAND: "set by others, not by this program, where it decides who gets in or what runs: no up takes it away, because it is "
+    "in the cloud, where the provider sends what the program says and nothing else, or at an object that was adopted; remove it by hand "
+    "(console, kubectl), or write it into the program if it is right",
     "owned": "moved by its autoscaler: no up and no refresh sets it back",
     "other": "not set by this program: no up changes it",
 }
@@ -83,21 +84,30 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     stack = Stack(options.stack)
     try:
-        result, read = read_differences(stack, options.program)
+        result, found = read_differences(stack, options.program)
     except PreviewFormatError as error:
         print(f"error: stack {stack.name}: {error}", file=sys.stderr)
         return 1
     if options.json:
-        options.json.write_text(json.dumps(as_dicts(result), indent=1, ensure_ascii=False) + "\n")
-    print(report(stack.name, read, result))
-    return DIFFERENT if any(map(is_real, result)) else 0
+        rows = [*as_dicts(result), *map(_unknown, found.unread)]
+        options.json.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+    print(report(stack.name, len(found.events.reads), result, found.unread, found.unplanned))
+    if any(map(is_real, result)):
+        return DIFFERENT
+    return 0 if found.complete else 1
 
 
-def report(stack: str, read: int, results: list[Difference]) -> str:
-    """The differences as a person reads them, the summary last."""
+def report(
+    stack: str,
+    read: int,
+    results: list[Difference],
+    unread: Sequence[Unread] = (),
+    unplanned: Sequence[str] = (),
+) -> str:
+    """The differences as a person reads them, what is not known after them, the summary last."""
     lines = []
     for sort, title in TITLES.items():
-        rows = [difference for difference in results if difference.sort == sort]
+        rows = [one for one in results if _title_of(one) == sort]
         lines += [title.format(stack)] if rows else []
         for difference in rows:
             lines.append(
@@ -108,14 +118,43 @@ def report(stack: str, read: int, results: list[Difference]) -> str:
                 f"    {part.path}: {part.was}, {verb} {part.now}{f' ({part.owner})' if part.owner else ''}"
                 for part in difference.properties
             ]
+    lines += ["not known how these are now; the others are told above"] if unread else []
+    for one in unread:
+        lines.append(f"  {name_of(one.urn)} ({type_of(one.urn)}): {one.cause}")
+        lines += [f"    do: {one.remedy}"] if one.remedy else []
+    if unplanned:
+        lines += ["not known what `up` would do about these", *(f"  {one}" for one in unplanned)]
     counts = Counter(difference.sort for difference in results)
-    listed = ", ".join(f"{counts[sort]} {said}" for sort, said in COUNTED.items() if counts[sort])
-    return "\n".join([*lines, f"{stack}: {read} resources looked at, {listed or 'none differs'}"])
+    listed = [f"{counts[sort]} {said}" for sort, said in COUNTED.items() if counts[sort]]
+    told = [
+        *(listed or ["none differs"]),
+        *([f"{len(unread)} could not be read"] if unread else []),
+    ]
+    return "\n".join([*lines, f"{stack}: {read} resources looked at, {', '.join(told)}"])
 
 
-def read_differences(stack: Stack, program: bool) -> tuple[list[Difference], int]:
-    """The differences, and how many resources were read. Raises PreviewFormatError when it can't be
-    told what differs.
+def _title_of(difference: Difference) -> str:
+    """Under which title a difference is told."""
+    put_back = is_cluster_object(difference.kind) and not difference.retained
+    return BY_HAND if difference.sort == "security" and not put_back else difference.sort
+
+
+def _unknown(one: Unread) -> dict[str, Any]:
+    """A resource that was not read, beside the differences as JSON."""
+    return {
+        "sort": "unknown",
+        "name": name_of(one.urn),
+        "kind": type_of(one.urn),
+        "op": "",
+        "properties": [],
+        "cause": one.cause,
+        "remedy": one.remedy,
+    }
+
+
+def read_differences(stack: Stack, program: bool) -> tuple[list[Difference], Look]:
+    """The differences, and how they were found. Raises PreviewFormatError when nothing can be
+    told.
     """
     require_good(stack.name)
     if stack.in_lab:
@@ -125,75 +164,18 @@ def read_differences(stack: Stack, program: bool) -> tuple[list[Difference], int
     else:
         require_cli()
         require_account(stack)  # with another's keys everything would be reported as gone
-    temporary = is_temporary(stack)
-    refresh = None
-    if not (program or temporary):
-        refresh = _ask(stack, "refresh", "--preview-only")
-        _fail_on(refresh)
-        if is_settled(refresh):
-            return without_program(refresh), len(refresh.reads)
+    found = None
+    if not (program or is_temporary(stack)):
+        found = read_all(stack)
+        if is_settled(found.events) or found.unread:
+            return without_program(found.events), found
         print(
             "something differs; asking the program what it wants of it …",
             file=sys.stderr,
             flush=True,
         )
-    # A kubeconfig that has run out can't read the cluster: the program asks for another one first.
-    stream = _ask(stack, "preview", "--refresh", *(["--run-program"] if temporary else []))
-    if (
-        stream.errors and refresh is not None
-    ):  # the program, or a plugin's preview, fails on what was found: the differences are reported anyway
-        _say(stream)
-        print("warning: what `up` would do about these is not known, see above", file=sys.stderr)
-        return without_program(refresh), len(refresh.reads)
-    _fail_on(stream)
-    return differences(stream), len(stream.reads)
-
-
-def _fail_on(found: Events) -> None:
-    _say(found)
-    if found.errors:
-        raise PreviewFormatError("what differs is not known, see above; nothing was changed")
-
-
-def _say(found: Events) -> None:
-    for message in found.errors:
-        text = message.text.strip()
-        print(text if text.startswith("error:") else f"error: {text}", file=sys.stderr)
-
-
-def _ask(stack: Stack, *command: str) -> Events:
-    """Runs the CLI, which reads every resource; says how far it is. Raises PreviewFormatError."""
-    lines, reported_at = [], time.monotonic()
-    with own_temporary_directory() as variables:
-        process = subprocess.Popen(
-            stack.command(*command, "--stack", stack.name, "--json", "--non-interactive"),
-            env={
-                **environment(),
-                **OVERWRITE_FOREIGN_FIELDS,
-                **variables,
-                "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true",
-            },
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        print(f"reading every resource of stack {stack.name} …", file=sys.stderr, flush=True)
-        assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line)
-            if time.monotonic() - reported_at > PROGRESS:
-                reported_at = time.monotonic()
-                print(
-                    f"  {sum('resOutputsEvent' in one for one in lines)} answers",
-                    file=sys.stderr,
-                    flush=True,
-                )
-        code = process.wait()
-    found = events("".join(lines))
-    if code != 0 and not found.errors:
-        raise PreviewFormatError(
-            f"`pulumi {' '.join(command)}` ended with exit status {code}, see above; is the stack there (make up)?"
-        )
-    return found
+    found = with_program(stack, found)
+    return (differences if found.planned else without_program)(found.events), found
 
 
 if __name__ == "__main__":

@@ -49,6 +49,8 @@ class Difference:
     op: str
     """What `up` would do; "" when it would leave it."""
     properties: tuple[Property, ...] = ()
+    retained: bool = False
+    """Whether a destroy leaves the resource: an adopted one, which is its owner's."""
 
 
 def differences(events: Events) -> list[Difference]:
@@ -114,6 +116,12 @@ def as_dicts(results: list[Difference]) -> list[dict[str, Any]]:
 
 
 def _of(read: Read | None, step: Step | None) -> Iterator[Difference]:
+    retained = read is not None and read.was.retained
+    for difference in _sorted(read, step):
+        yield replace(difference, retained=True) if retained else difference
+
+
+def _sorted(read: Read | None, step: Step | None) -> Iterator[Difference]:
     name, kind = _names(read, step)
     op = step.op if step and step.op not in QUIET else ""
     if read and read.now is None:
@@ -176,21 +184,29 @@ def _moved(kind: str, read: Read) -> list[Property]:
         old, new = was_outputs.get(path), now_outputs.get(path)
         if old != new and (isinstance(old, list) or isinstance(new, list)):
             was[path], now[path] = old, new
+    # A list of texts in the cluster keeps its order: what differs is told, not the whole.
+    exact = kind.startswith("kubernetes:")
     return [
         Property(path, _text(path, old, read.was), _text(path, new, read.now))
-        for path, old, new in _differing(was, now)
+        for path, old, new in _differing(was, now, exact)
         if not reported(kind, path)
     ]
 
 
-def _differing(was: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Path, old and new value of everything that differs; of lists of objects, the objects."""
+def _differing(
+    was: dict[str, Any], now: dict[str, Any], exact: bool = False
+) -> Iterator[tuple[str, Any, Any]]:
+    """Path, old and new value of everything that differs; of lists of objects, the objects.
+    `exact`: of other lists the elements, too, and an object that is empty differs from none, as
+    Kubernetes has it (`namespaceSelector: {}` is every namespace).
+    """
     for path in sorted(was | now):
         old, new = was.get(path), now.get(path)
         if old == new:
             continue
-        if _has_objects(old) or _has_objects(new):
-            yield from _elements(path, old or [], new or [])
+        lists = isinstance(old, list) and isinstance(new, list)
+        if _has_objects(old) or _has_objects(new) or (exact and lists):
+            yield from _elements(path, old or [], new or [], exact)
         else:
             yield path, old, new
 
@@ -199,7 +215,7 @@ def _has_objects(value: Any) -> bool:
     return isinstance(value, list) and any(isinstance(item, dict) for item in value)
 
 
-def _elements(path: str, was: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
+def _elements(path: str, was: Any, now: Any, exact: bool = False) -> Iterator[tuple[str, Any, Any]]:
     """What differs between two lists of objects: equal ones are paired first, then those of the
     same name, then the rest in order; what is left was added or removed. The position in a path is
     that in the new list, of what was removed that in the old one. Of lists that differ in their
@@ -222,7 +238,8 @@ def _elements(path: str, was: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
         if old == new:
             continue
         if isinstance(old, dict) and isinstance(new, dict) and not _is_variable(new):
-            yield from _differing(leaves(old, element), leaves(new, element))
+            parts = list(_differing(leaves(old, element), leaves(new, element), exact))
+            yield from parts or ([(element, old, new)] if exact else [])
         else:
             yield element, old, new
     yield from ((f"{path}[{index}]", None, item) for index, item in after.items())

@@ -1,5 +1,5 @@
-"""Properties that decide who gets in and what runs: a difference of one is real whether or not the
-program sets it, because nobody else may.
+"""Properties that decide who gets in, what runs and what is paid for: a difference of one is real
+whether or not the program sets it, because nobody else may.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from ops.engine.urns import object_kind
 PODS = re.compile(
     r"(.*\.)?spec\.(containers|initContainers|ephemeralContainers|volumes|hostNetwork|hostPID|hostIPC|hostUsers|hostAliases"
     r"|shareProcessNamespace|securityContext|serviceAccountName|serviceAccount|automountServiceAccountToken|imagePullSecrets"
-    r"|nodeName|runtimeClassName|dnsConfig|dnsPolicy)\b.*"
+    r"|nodeName|runtimeClassName|dnsConfig|dnsPolicy|tolerations|nodeSelector|affinity|priorityClassName|schedulerName)\b.*"
 )
 """Of a specification of pods, in whatever kind it stands."""
 FILLED_IN = re.compile(
@@ -38,6 +38,7 @@ OBJECTS = {
     "ServiceAccount": r"(automountServiceAccountToken|imagePullSecrets)\b.*",
     "ConfigMap": r"(data|binaryData)\b.*",
     "Secret": r"(data|stringData|type)\b.*",
+    "HorizontalPodAutoscaler": r"spec\.(metrics|maxReplicas|scaleTargetRef|behavior)\b.*",
     "PersistentVolume": r"spec\.(csi|hostPath|local|nfs|accessModes|mountOptions|persistentVolumeReclaimPolicy)\b.*",
     "ValidatingAdmissionPolicy": r"spec\..*",
     "ValidatingAdmissionPolicyBinding": r"spec\..*",

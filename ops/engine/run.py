@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 
 from ops.engine.account import require_account
 from ops.engine.cli import CommandFailed, Stack
@@ -18,9 +19,15 @@ from ops.engine.pending_operations import settle_interrupted_run
 from ops.engine.remediation import explanation
 
 
-def run_operation(stack: Stack, operation: str, *arguments: str) -> None:
+def run_operation(
+    stack: Stack,
+    operation: str,
+    *arguments: str,
+    prepare: Callable[[Stack], None] | None = None,
+) -> None:
     """Runs `pulumi OPERATION ARGUMENTS` on the stack, which the backend knows. Raises
-    CommandFailed, after it has printed which resources failed and what to do.
+    CommandFailed, after it has printed which resources failed and what to do. `prepare` is called
+    before the CLI, when the state is in order and its kubeconfig valid.
 
     Ends the process, before anything is settled or refreshed, where the credentials are not of the
     account that the stack lives in. In the lab, which has one account, that is asked where
@@ -34,6 +41,8 @@ def run_operation(stack: Stack, operation: str, *arguments: str) -> None:
         state = stack.export_state()
         if renew_in(stack, state):
             stack.import_state(state)
+    if prepare:
+        prepare(stack)
     started = time.time()
     duplicates = DuplicateCheck(stack, started) if operation == "up" else None
     code, report = stack.run_with_report(

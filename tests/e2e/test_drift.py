@@ -127,3 +127,121 @@ def test_autoscalers_differences_are_told_from_changes_by_hand_and_survive_a_ref
         if one["call"].startswith(("Modify", "Scale", "Remove"))
     ]
     assert writes == []
+
+
+def patch(lab: Lab, kind: str, name: str, *operations: tuple[str, str, object]) -> None:
+    """Changes an object as somebody with kubectl or a console does."""
+    lines = [{"op": op, "path": path, "value": value} for op, path, value in operations]
+    lab.run("kubectl", "patch", kind, name, *IN, "--type=json", "-p", json.dumps(lines),
+            "--field-manager=console")  # fmt: skip
+
+
+def named(lab: Lab, kind: str, part: str) -> str:
+    """The stack's object of this kind whose name begins so."""
+    names = [one["metadata"]["name"] for one in lab.kubectl("get", kind, *IN)["items"]]
+    (name,) = [one for one in names if one.startswith(part)]
+    return name
+
+
+CONTAINERS = "/spec/template/spec/containers"
+EVIL_RULE = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
+UNREADABLE = {
+    "match": {"service": "ram", "call": "GetRole"},
+    "times": 1000,
+    "kind": "error",
+    "status": 403,
+    "code": "NoPermission",
+    "message": "You are not authorized to do this action.",
+}
+
+
+def test_what_others_added_is_seen_beside_what_can_not_be_read_and_a_refreshing_up_takes_it_away(
+    deployed: Lab, tmp_path: pathlib.Path
+) -> None:
+    """Lists with one owner (rules, subjects, arguments, a policy's peers), lists by name
+    (containers), annotations, and a variable that is given in another way now, which server-side
+    apply cannot take back.
+    """
+    handler = named(deployed, "deployment", "bert-tfserving-interruption")
+    server = deployed.outputs()["deployment"]
+    objects = ("deployment", "role", "rolebinding", "networkpolicy", "ingress", "hpa")
+    before = specs(deployed, objects)
+    patch(deployed, "role", named(deployed, "role", "interruption"), ("add", "/rules/-", EVIL_RULE))
+    subject = {"kind": "User", "name": "evil", "apiGroup": "rbac.authorization.k8s.io"}
+    binding = named(deployed, "rolebinding", "interruption")
+    patch(deployed, "rolebinding", binding, ("add", "/subjects/-", subject))
+    policy = named(deployed, "networkpolicy", "server")
+    every = {"ipBlock": {"cidr": "0.0.0.0/0"}}
+    patch(deployed, "networkpolicy", policy, ("add", "/spec/ingress/1/from/-", every))
+    patch(
+        deployed, "networkpolicy", policy, ("add", "/spec/ingress/1/from/0/namespaceSelector", {})
+    )
+    annotation = "/metadata/annotations/nginx.ingress.kubernetes.io~1satisfy"
+    patch(deployed, "ingress", named(deployed, "ingress", "entry"), ("add", annotation, "any"))
+    metric = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 1}}
+    added = {"type": "Resource", "resource": metric}
+    patch(deployed, "hpa", named(deployed, "hpa", "bert"), ("add", "/spec/metrics/-", added))
+    other = {"name": "POD_NAME", "value": "x"}
+    patch(deployed, "deployment", handler, ("replace", f"{CONTAINERS}/0/env/0", other))
+    sidecar = {
+        "name": "evil",
+        "image": "registry.k8s.io/pause:3.10",
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    patch(deployed, "deployment", server, ("add", f"{CONTAINERS}/-", sidecar),
+          ("add", f"{CONTAINERS}/0/args/-", "--flush_filesystem_caches=false"))  # fmt: skip
+
+    deployed.control("faults", "POST", UNREADABLE)
+    try:
+        done = deployed.python("ops.drift", "--program", "--json", str(tmp_path / "added.json"))
+    finally:
+        deployed.control("faults", "DELETE")
+    assert done.returncode == 7, done.stdout + done.stderr
+    rows = json.loads((tmp_path / "added.json").read_text())
+    paths = {(one["name"], part["path"]) for one in rows for part in one["properties"]}
+    assert {
+        ("interruption-pods", "rules[6]"),
+        ("interruption-pods-binding", "subjects[1]"),
+        ("server-network", "spec.ingress[1].from[1]"),
+        ("server-network", "spec.ingress[1].from[0]"),
+        ("entry-ingress", 'metadata.annotations["nginx.ingress.kubernetes.io/satisfy"]'),
+        ("autoscaler-hpa", "spec.metrics[1]"),
+        ("interruption-deployment", "spec.template.spec.containers[0].env[0]"),
+        ("server-deployment", "spec.template.spec.containers[1]"),
+        ("server-deployment", "spec.template.spec.containers[0].args[5]"),
+    } <= paths, done.stdout
+    (unread,) = [one for one in rows if one["sort"] == "unknown"]
+    assert unread["name"] == "access-role" and "NoPermission" in unread["cause"]
+    assert "let their RAM user or role do it" in unread["remedy"]
+
+    again = deployed.python("ops.up", "--refresh")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "was not put back" not in again.stderr, again.stderr
+    said, found = drift(deployed, tmp_path / "repaired.json", 0)
+    assert {sort for sort, _ in found} <= {"owned"}, said
+    assert specs(deployed, objects) == before
+    managers = {
+        field["manager"]
+        for kind in objects
+        for one in deployed.kubectl("get", kind, *IN, "--show-managed-fields")["items"]
+        for field in one["metadata"]["managedFields"]
+    }
+    assert not any(one.endswith("put-back") for one in managers), managers
+    deployed.up("--expect-no-changes")
+
+
+def specs(lab: Lab, kinds: tuple[str, ...]) -> dict[str, object]:
+    """What the stack's objects of these kinds say, without what an autoscaler moves."""
+    found: dict[str, object] = {}
+    for kind in kinds:
+        for one in lab.kubectl("get", kind, *IN)["items"]:
+            spec = {key: value for key, value in one.get("spec", {}).items() if key != "replicas"}
+            notes = {
+                key: value
+                for key, value in (one["metadata"].get("annotations") or {}).items()
+                if not key.startswith("deployment.kubernetes.io/")
+            }
+            found[f"{kind}/{one['metadata']['name']}"] = (
+                spec, one.get("rules"), one.get("subjects"), notes,
+            )  # fmt: skip
+    return found

@@ -179,10 +179,16 @@ def test_its_own_account_passes_and_a_stack_without_anything_is_not_asked_about(
 def test_a_refresh_in_the_lab_keeps_its_preview(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[tuple[str, ...]] = []
     monkeypatch.setattr(lab, "start", lambda stack: None)
-    monkeypatch.setattr(up, "run_operation", lambda stack, *words: ran.append(words))
+    prepared: list[bool] = []
+    monkeypatch.setattr(
+        up,
+        "run_operation",
+        lambda stack, *words, prepare=None: (ran.append(words), prepared.append(bool(prepare))),
+    )
     up.deploy_in_lab(Recorded("local"), "--refresh")
     up.deploy_in_lab(Recorded("local"))
     assert ran == [("up", "--yes", "--refresh"), ("up", "--yes", "--skip-preview")]
+    assert prepared == [True, False], "what others added is taken away where that was asked for"
 
 
 def test_without_a_terminal_a_real_stack_is_deployed_only_on_request(
@@ -192,13 +198,19 @@ def test_without_a_terminal_a_real_stack_is_deployed_only_on_request(
     monkeypatch.setattr(up, "require_good", lambda name: None)
     monkeypatch.setattr(up, "require_stack", lambda stack: None)
     monkeypatch.setattr(up, "after_up", lambda stack: None)
-    monkeypatch.setattr(up, "run_operation", lambda stack, *words: ran.append(words))
+    prepared: list[bool] = []
+    monkeypatch.setattr(
+        up,
+        "run_operation",
+        lambda stack, *words, prepare=None: (ran.append(words), prepared.append(bool(prepare))),
+    )
     monkeypatch.setattr(sys, "stdin", io.StringIO())  # no terminal
     with pytest.raises(SystemExit, match="YES=1"):
         up.deploy("real", refresh=False)
     assert ran == []
     assert up.deploy("real", refresh=True, yes=True) == 0
     assert ran == [("up", "--refresh", *up.UNASKED)] and "--skip-preview" not in ran[0]
+    assert prepared == [True]
 
 
 def test_the_program_knows_the_command_s_runs_by_the_same_variable() -> None:

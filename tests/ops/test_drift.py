@@ -1,15 +1,19 @@
 """Drift, from the CLI's events: what is told as whose, and what no line ever says."""
 
 import json
+import pathlib
 from typing import Any
 
 import pytest
 
+from ops.cloud.cluster_reader import ClusterError
 from ops.drift import __main__ as command
+from ops.drift import look, put_back
 from ops.drift.__main__ import report
 from ops.drift.compare import Difference, differences, is_real, is_settled, without_program
 from ops.drift.events import events
 from ops.drift.owners import reported
+from ops.engine.cli import Stack
 from ops.engine.previews import PreviewFormatError
 from ops.preview_comment.redact import SENTINEL
 from tests.ops.drift_recordings import read as read_recording
@@ -245,7 +249,14 @@ FAILURE = json.dumps(
         ([result(POOL, "same", state({"a": 1}), state({"a": 1}))], [], 0, "none differs"),
         ([ALONE, FAILURE], [], 7, "1 changed"),
         ([FAILURE], [], 1, "what differs is not known"),
-        ([FAILURE], ["--program"], 1, "what differs is not known"),
+        ([FAILURE, FAILURE], ["--program"], 1, "what differs is not known"),
+        ([FAILURE, ALONE], ["--program"], 7, "not known what `up` would do"),
+        (
+            [FAILURE, result(POOL, "same", state({"a": 1}), state({"a": 1}))],
+            ["--program"],
+            1,
+            "none differs",
+        ),
         (
             [
                 ALONE,
@@ -269,8 +280,9 @@ def test_the_program_runs_only_where_something_differs(
     for name in ("require_good", "require_account"):
         monkeypatch.setattr(command, name, lambda stack: None)
     monkeypatch.setattr(command, "require_cli", lambda: None)
-    monkeypatch.setattr(command, "is_temporary", lambda stack: False)
-    monkeypatch.setattr(command, "_ask", lambda stack, *words: events(next(waiting)))
+    for module in (command, look):
+        monkeypatch.setattr(module, "is_temporary", lambda stack: False)
+    monkeypatch.setattr(look, "ask", lambda stack, *words: events(next(waiting)))
     assert command.main(["--stack", "dev", *arguments]) == status
     assert said in "".join(capsys.readouterr()) and not list(waiting)
 
@@ -318,7 +330,7 @@ def test_of_a_stack_whose_kubeconfig_has_run_out_the_program_asks_for_another_fi
     for name in ("require_good", "require_account"):
         monkeypatch.setattr(command, name, lambda stack: None)
     monkeypatch.setattr(command, "require_cli", lambda: None)
-    monkeypatch.setattr(command, "_ask", ask)
+    monkeypatch.setattr(look, "ask", ask)
     assert command.main(["--stack", "dev"]) == 0, "each run's own credential is nobody's drift"
     assert asked == [("preview", "--refresh", "--run-program")]
     assert "old" not in (said := capsys.readouterr().out) and "each run" in said
@@ -342,7 +354,7 @@ def test_with_the_keys_of_another_account_nothing_is_reported_as_gone(
     monkeypatch.setattr(command, "require_good", lambda stack: None)
     monkeypatch.setattr(command, "require_cli", lambda: None)
     monkeypatch.setattr(command, "require_account", refuse)
-    monkeypatch.setattr(command, "_ask", lambda *words: pytest.fail("the CLI is asked"))
+    monkeypatch.setattr(look, "ask", lambda *words: pytest.fail("the CLI is asked"))
     with pytest.raises(SystemExit, match="somebody else"):
         command.main(["--stack", "dev"])
 
@@ -511,6 +523,286 @@ def test_drift_of_another_s_container_ends_with_status_7(
             "\n".join((read(DEPLOYMENT, was, now), step(DEPLOYMENT, "same", now, now))),
         ]
     )
-    monkeypatch.setattr(command, "_ask", lambda stack, *words: events(next(answers)))
+    monkeypatch.setattr(look, "ask", lambda stack, *words: events(next(answers)))
     assert command.main(["--stack", "dev"]) == 7
-    assert "remove it by hand" in capsys.readouterr().out
+    assert "make up STACK=dev REFRESH=1` takes it away" in capsys.readouterr().out
+
+
+def test_what_was_added_in_the_cloud_or_to_an_adopted_object_is_taken_away_by_hand() -> None:
+    added = [row for row in ADDED if row[0].startswith("alicloud:")]
+    assert added
+    for kind, inputs, live, _ in added:
+        (one,) = found(
+            read(kind, state(inputs), state(inputs, live)),
+            step(kind, "same", state(inputs, live), state(inputs, live)),
+        )
+        assert "remove it by hand" in report("dev", 1, [one])
+    kind, inputs, live = INGRESS, {"spec": {"rules": []}}, {"spec": {"rules": [{"host": "evil"}]}}
+    was = {**state(inputs), "retainOnDelete": True}
+    results = without_program(events(read(kind, was, state(inputs, live))))
+    assert "remove it by hand" in report("dev", 1, results)
+    assert (
+        put_back.altered_objects(events(read(kind, was, state(inputs, live))).reads, results) == []
+    )
+
+
+def of_the_cluster(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Those that are objects in the cluster."""
+    return [row for row in rows if row[0].startswith("kubernetes:")]
+
+
+SERVER_FILLS_IN = {"metadata": {"uid": "u", "resourceVersion": "7"}, "status": {"x": 1}}
+
+
+@pytest.mark.parametrize("number", range(len(of_the_cluster(ADDED))))
+def test_a_refreshing_up_writes_the_object_as_it_was_deployed(number: int) -> None:
+    kind, inputs, live, _ = of_the_cluster(ADDED)[number]
+    told = events(read(kind, state(inputs), state(inputs, live)))
+    (one,) = put_back.altered_objects(told.reads, without_program(told))
+    current = {**live, "metadata": {**live.get("metadata", {}), **SERVER_FILLS_IN["metadata"]}}
+    wanted = put_back.restored(kind, one.deployed, {**current, "status": {"x": 1}})
+    assert wanted["metadata"] == {
+        **inputs.get("metadata", {}),
+        **SERVER_FILLS_IN["metadata"],
+    }
+    assert wanted["status"] == {"x": 1}, "what a server counts stays"
+    for part in ("spec", "rules", "subjects", "data"):
+        if inputs.get(part):
+            assert wanted[part] == inputs[part]
+
+
+@pytest.mark.parametrize("number", range(len(of_the_cluster(HARMLESS))))
+def test_what_does_not_matter_is_left_where_it_is(number: int) -> None:
+    kind, inputs, live = of_the_cluster(HARMLESS)[number]
+    told = events(read(kind, state(inputs), state(inputs, live)))
+    assert put_back.altered_objects(told.reads, without_program(told)) == []
+
+
+def test_what_an_autoscaler_moved_what_is_secret_and_a_restart_survive_the_putting_back() -> None:
+    restarted = {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "now"}}}
+    was, live = pods(SERVING), pods(SERVING, EVIL)
+    was["spec"]["replicas"], live["spec"]["replicas"] = 1, 9
+    live["spec"]["template"] |= restarted
+    wanted = put_back.restored(DEPLOYMENT, was, live)
+    assert wanted["spec"]["replicas"] == 9
+    assert wanted["spec"]["template"] == {**pods(SERVING)["spec"]["template"], **restarted}
+    kind = "kubernetes:core/v1:Secret"
+    live = {"data": {"auth": "aHVudGVy"}, "type": "Opaque"}
+    assert put_back.restored(kind, {"data": "[secret]", "type": "Opaque"}, live) == live
+    hidden = {"data": {SENTINEL: "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "x"}}
+    assert put_back.restored(kind, hidden, live)["data"] == live["data"]
+
+
+def variable(**said: Any) -> State:
+    """A Deployment whose container has one environment variable."""
+    return pods({**SERVING, "env": [{"name": "POD_IP", **said}]})
+
+
+def test_another_member_of_a_union_is_put_back_with_the_one_that_it_drove_out() -> None:
+    """Server-side apply asks for both, and the cluster refuses that."""
+    was, live = variable(valueFrom={"fieldRef": {"fieldPath": "status.podIP"}}), variable(value="x")
+    told = events(read(DEPLOYMENT, state(was), state(live)))
+    (one,) = put_back.altered_objects(told.reads, without_program(told))
+    assert put_back.restored(DEPLOYMENT, one.deployed, live) == was
+
+
+def test_one_value_in_place_of_another_is_left_to_the_update() -> None:
+    was, live = pods(SERVING), pods({**SERVING, "image": "other:1"})
+    told = events(read(DEPLOYMENT, state(was), state(live)))
+    assert put_back.altered_objects(told.reads, without_program(told)) == []
+
+
+def test_the_stack_owns_what_was_put_back_as_it_owned_it_before() -> None:
+    own = {
+        "manager": "pulumi-kubernetes-1",
+        "operation": "Apply",
+        "fieldsV1": {"f:spec": {"f:a": {}}},
+    }
+    given = {
+        "manager": put_back.MANAGER,
+        "operation": "Update",
+        "fieldsV1": {"f:spec": {"f:rules": {}}},
+    }
+    other = {"manager": "console", "operation": "Update", "fieldsV1": {"f:spec": {"f:b": {}}}}
+    assert put_back.with_fields_handed_over([own, given, other], "pulumi-kubernetes-1") == [
+        {**own, "fieldsV1": {"f:spec": {"f:a": {}, "f:rules": {}}}},
+        other,
+    ]
+    assert put_back.with_fields_handed_over([given, other], "pulumi-kubernetes-1") is None
+
+
+class Cluster:
+    """An API server with one object, which somebody writes in between so many times."""
+
+    def __init__(self, live: State, races: int = 0, refusal: str = "") -> None:
+        self.live, self.races, self.refusal = live, races, refusal
+        self.writes: list[State] = []
+
+    def get(self, path: str) -> State:
+        """The list of kinds, or the object."""
+        if path.endswith("/v1"):
+            return {"resources": [{"kind": "Role", "name": "roles", "namespaced": True}]}
+        return json.loads(json.dumps(self.live))
+
+    def replace(self, path: str, document: State, manager: str) -> State:
+        """Takes the object, unless somebody was quicker or it is refused."""
+        if self.refusal:
+            raise ClusterError(f"{path}: {self.refusal}")
+        if self.races:
+            self.races -= 1
+            raise ClusterError(f"{path}: 409 Conflict: the object has been modified")
+        self.writes.append(document)
+        self.live = document
+        return json.loads(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("races", "refusal", "why", "writes"),
+    [(0, "", "", 1), (3, "", "", 1), (9, "", "409", 0), (0, "403 Forbidden", "403", 0)],
+)
+def test_a_race_is_run_again_and_a_refusal_is_told(
+    races: int, refusal: str, why: str, writes: int
+) -> None:
+    rule, evil = {"verbs": ["get"]}, {"verbs": ["*"]}
+    about = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": {"name": "r", "namespace": "n"},
+    }
+    cluster = Cluster({**about, "rules": [rule, evil]}, races, refusal)
+    one = put_back.Altered("r", f"{RBAC}Role", ("rules[1]",), {**about, "rules": [rule]})
+    cause = put_back.put_back_one(cluster, one)  # type: ignore[arg-type]
+    assert (why in cause) if why else (cause == "")
+    assert len(cluster.writes) == writes
+    if writes:
+        assert cluster.live["rules"] == [rule]
+
+
+@pytest.mark.parametrize(
+    ("agrees", "cause", "said"),
+    [(True, "", ""), (True, "403", "was not put back: 403"), (False, "", "left as it is")],
+)
+def test_what_others_added_is_told_and_taken_away_when_agreed(
+    agrees: bool,
+    cause: str,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = events(read(DEPLOYMENT, state(pods(SERVING)), state(pods(SERVING), pods(SERVING, EVIL))))
+    asked: list[tuple[Any, ...]] = []
+
+    def answer(stack: Any, *words: str, timeout: float) -> list[str]:
+        asked.append(words)
+        return [cause]
+
+    monkeypatch.setattr(put_back, "read_all", lambda stack: look.Look(told))
+    monkeypatch.setattr(Stack, "ask", answer)
+    put_back.put_back(Stack("dev"), lambda: agrees)
+    out = capsys.readouterr()
+    assert "it (kubernetes:apps/v1:Deployment): spec.template.spec.containers[1]" in out.out
+    assert said in out.out + out.err and bool(asked) == agrees
+
+
+ROLE = "alicloud:ram/role:Role"
+
+
+def failing(kind: str, message: str) -> str:
+    """What the engine tells of a resource that it could not read."""
+    said = {"severity": "error", "urn": f"{URN}{kind}::it", "message": f"Preview failed: {message}"}
+    return json.dumps({"sequence": 1, "diagnosticEvent": said})
+
+
+DENIED = failing(ROLE, "refreshing: StatusCode: 403 Code: NoPermission")
+CLEAN = result(POOL, "same", state({"a": 1}), state({"a": 1}))
+
+
+@pytest.mark.parametrize(
+    ("answers", "arguments", "status", "said"),
+    [
+        ([f"{CLEAN}\n{DENIED}", CLEAN], [], 1, ["none differs, 1 could not be read"]),
+        ([DENIED, ALONE], [], 7, ["1 changed, 1 could not be read"]),
+        ([DENIED, DENIED, ALONE], ["--program"], 7, ["1 changed, 1 could not be read"]),
+        (
+            [DENIED, failing(POOL, "EOF"), result(HPA, "same", state({}), state({}))],
+            [],
+            1,
+            ["2 could not be read", "did not answer"],
+        ),
+    ],
+)
+def test_a_resource_that_can_not_be_read_is_named_and_hides_no_other(
+    answers: list[str],
+    arguments: list[str],
+    status: int,
+    said: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+) -> None:
+    waiting = iter(answers)
+    asked: list[tuple[str, ...]] = []
+
+    def ask(stack: Any, *words: str) -> Any:
+        asked.append(words)
+        return events(next(waiting))
+
+    for name in ("require_good", "require_account"):
+        monkeypatch.setattr(command, name, lambda stack: None)
+    monkeypatch.setattr(command, "require_cli", lambda: None)
+    for module in (command, look):
+        monkeypatch.setattr(module, "is_temporary", lambda stack: False)
+    monkeypatch.setattr(look, "ask", ask)
+    file = tmp_path / "drift.json"
+    assert command.main(["--stack", "dev", "--json", str(file), *arguments]) == status
+    out = capsys.readouterr().out
+    for text in (*said, f"it ({ROLE}): refreshing: StatusCode: 403", "let their RAM user or role"):
+        assert text in out, out
+    assert not list(waiting) and f"{URN}{ROLE}::it" in asked[-1], "the rest is read without it"
+    (row,) = [
+        one
+        for one in json.loads(file.read_text())
+        if one["sort"] == "unknown" and one["kind"] == ROLE
+    ]
+    assert "NoPermission" in row["cause"] and row["remedy"]
+
+
+def test_what_was_not_asked_for_before_the_end_is_named_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def ask(stack: Any, *words: str) -> Any:
+        number = sum(word == "--exclude" for word in words)
+        kind = f"alicloud:x/r{number}:R"
+        return events(f"{failing(kind, 'EOF')}\n{CLEAN if not number else ''}")
+
+    rows = [
+        {"urn": f"{URN}{kind}::it", "type": kind, "custom": True}
+        for kind in (POOL, HPA, "pulumi:providers:alicloud")
+    ]
+    monkeypatch.setattr(look, "ask", ask)
+    monkeypatch.setattr(look, "is_temporary", lambda stack: False)
+    monkeypatch.setattr(Stack, "export_state", lambda self: {"deployment": {"resources": rows}})
+    found = look.read_all(Stack("dev"))
+    assert len([one for one in found.unread if one.cause != look.NOT_ASKED]) == look.ROUNDS
+    assert [one.urn for one in found.unread if one.cause == look.NOT_ASKED] == [f"{URN}{HPA}::it"]
+
+
+def test_an_object_that_is_empty_is_not_none_in_the_cluster() -> None:
+    """`namespaceSelector: {}` beside `podSelector` opens a policy to every namespace."""
+    kind = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+    pod = {"podSelector": {"matchLabels": {"a": "b"}}}
+    was = {"spec": {"ingress": [{"from": [pod]}]}}
+    now = {"spec": {"ingress": [{"from": [{**pod, "namespaceSelector": {}}]}]}}
+    results = without_program(events(read(kind, state(was), state(was, now))))
+    assert any(map(is_real, results)), results
+
+
+def test_of_a_list_of_texts_what_was_added_is_told_and_not_the_whole() -> None:
+    was = pods({**SERVING, "args": [f"--long-option-{number}=value" for number in range(20)]})
+    now = json.loads(json.dumps(was))
+    now["spec"]["template"]["spec"]["containers"][0]["args"].append("--evil")
+    (one,) = without_program(events(read(DEPLOYMENT, state(was), state(was, now))))
+    assert [(part.path, part.was, part.now) for part in one.properties] == [
+        ("spec.template.spec.containers[0].args[20]", "nothing", '"--evil"')
+    ]
+    assert one.sort == "security"

@@ -609,3 +609,32 @@ def test_what_is_adopted_holds_no_secret_that_the_cli_would_have_to_decrypt() ->
             "metadata": {"name": "entry-users-52c93e87"},
         },
     }
+
+
+MATRIX = "tests/prove/test_c3_fault_matrix.py"
+"""Each failed run has to say what to do, and the same command again ends well."""
+TRIED = {
+    remediation.FORBIDDEN: "tests/e2e/test_advice.py",
+    remediation.CONFLICT: "tests/e2e/test_drift.py",
+    remediation.NOT_READY: "tests/e2e/test_waits.py",
+    remediation.UNANSWERED: "tests/plugins/engine/test_faults.py",
+    remediation.REFUSED_FOR_NOW: MATRIX,
+    remediation.SERVICE: MATRIX,
+    remediation.CHANGED: MATRIX,
+    remediation.PLUGIN_ENDED: MATRIX,
+}
+"""Which test brings a cause about and follows its advice to the end."""
+UNTRIED = {
+    remediation.EXISTS,
+    remediation.OTHER,
+    remediation.NOT_GONE,
+    remediation.OWN_CONFLICT,
+    remediation.HELM_PENDING,
+}
+"""Causes whose advice no test follows yet."""
+
+
+def test_every_cause_names_the_test_that_follows_its_advice_or_that_there_is_none() -> None:
+    assert TRIED.keys() | UNTRIED == remediation._ADVICE.keys() and not TRIED.keys() & UNTRIED
+    root = pathlib.Path(__file__).resolve().parents[2]
+    assert [path for path in TRIED.values() if not (root / path).is_file()] == []

