@@ -20,14 +20,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from typing import Any
 
-from cyclonedx.model import HashAlgorithm, HashType, Property
-from cyclonedx.model.bom import Bom
-from cyclonedx.model.component import Component, ComponentType
+from cyclonedx import model
+from cyclonedx.model import HashAlgorithm
+from cyclonedx.model import bom as cyclonedx_bom
+from cyclonedx.model import component as cyclonedx_component
+from cyclonedx.model.component import ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
 from ops import requirements
 from ops.engine import checkpoint, cli
+
+# The library's decorators hide its classes' types from a type checker.
+Bom: Any = cyclonedx_bom.Bom
+Component: Any = cyclonedx_component.Component
+HashType: Any = model.HashType
+Property: Any = model.Property
 
 LOCK = cli.ROOT / "requirements.lock"
 CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
@@ -56,7 +64,7 @@ def images(value: Any) -> Iterator[str]:
             yield from images(inner)
 
 
-def image(reference: str, users: Iterable[str]) -> Component:
+def image(reference: str, users: Iterable[str]) -> Any:
     """One image. Without a digest in the reference nothing says which bytes ran, and the component
     says so.
     """
@@ -93,7 +101,7 @@ def image(reference: str, users: Iterable[str]) -> Component:
     )
 
 
-def model(resource: checkpoint.Resource) -> Component:
+def model_of(resource: checkpoint.Resource) -> Any:
     """A model with each of its files."""
     outputs = resource.outputs
     path, version = str(outputs.get("path", "")), str(outputs.get("path", "")).rpartition("/")[2]
@@ -119,7 +127,7 @@ def model(resource: checkpoint.Resource) -> Component:
     )
 
 
-def handler(resource: checkpoint.Resource) -> Component:
+def handler(resource: checkpoint.Resource) -> Any:
     """The interruption handler: its files, each with its checksum."""
     return Component(
         type=ComponentType.APPLICATION,
@@ -142,7 +150,7 @@ def handler(resource: checkpoint.Resource) -> Component:
     )
 
 
-def chart(resource: checkpoint.Resource) -> Component:
+def chart(resource: checkpoint.Resource) -> Any:
     """A Helm release's chart."""
     reference = str(resource.inputs.get("chart", ""))
     version = resource.inputs.get("version") or resource.outputs.get("version") or ""
@@ -154,7 +162,7 @@ def chart(resource: checkpoint.Resource) -> Component:
     )
 
 
-def addon(resource: checkpoint.Resource) -> Component:
+def addon(resource: checkpoint.Resource) -> Any:
     """An add-on of the cluster."""
     return Component(
         type=ComponentType.APPLICATION,
@@ -164,7 +172,7 @@ def addon(resource: checkpoint.Resource) -> Component:
     )
 
 
-def plugins(state: checkpoint.Checkpoint) -> Iterator[Component]:
+def plugins(state: checkpoint.Checkpoint) -> Iterator[Any]:
     """Provider plugins that made the resources, once for each version."""
     seen = set()
     for provider in state.of(checkpoint.PROVIDER):
@@ -181,7 +189,7 @@ def plugins(state: checkpoint.Checkpoint) -> Iterator[Component]:
             )
 
 
-def packages(lock: pathlib.Path = LOCK) -> Iterator[Component]:
+def packages(lock: pathlib.Path = LOCK) -> Iterator[Any]:
     """Installed packages that the program's lock names; one for other platforms is not there."""
     for name in sorted(requirements.locked(lock.read_text())):
         try:
@@ -209,7 +217,7 @@ def document(stack: str, exported: Mapping[str, Any]) -> str:
     cli_version = str((deployment.get("manifest") or {}).get("version", "")).removeprefix("v")
     found = [
         *(image(reference, users[reference]) for reference in sorted(users)),
-        *map(model, state.of(MODEL)),
+        *map(model_of, state.of(MODEL)),
         *(handler(one) for one in state.of(CONFIG_MAP) if one.name == HANDLER),
         *map(chart, state.of(RELEASE)),
         *map(addon, state.of(ADDON)),

@@ -181,7 +181,9 @@ def locate(stack: str, checkpoint: Checkpoint, config: dict[str, Any]) -> StackL
         cluster_tag=_cluster_tag(checkpoint)
         or (settings.cluster_identity if settings else cluster.get("id") or ""),
         uids=_uids(checkpoint),
-        namespace_made=any(one.name == "namespace" for one in checkpoint.of(NAMESPACE)),
+        namespace_made=any(
+            one.name != "interruption-namespace" for one in checkpoint.of(NAMESPACE)
+        ),
         private_api=settings.cluster.private_api
         if settings
         else cluster.get("apiEndpoint") == "private",

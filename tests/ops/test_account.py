@@ -198,6 +198,7 @@ def test_without_a_terminal_a_real_stack_is_deployed_only_on_request(
     monkeypatch.setattr(up, "require_good", lambda name: None)
     monkeypatch.setattr(up, "require_stack", lambda stack: None)
     monkeypatch.setattr(up, "after_up", lambda stack: None)
+    monkeypatch.setattr(up, "refuse_wrong", lambda stack: None)
     prepared: list[bool] = []
     monkeypatch.setattr(
         up,

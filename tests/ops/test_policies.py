@@ -307,5 +307,7 @@ def test_a_preview_without_its_unchanged_resources_is_refused(
 
 
 def test_a_real_preview_of_prod_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(tmp_path, read("new-stack")) == 0
-    assert "56 resources: 0 broken" in capsys.readouterr().out
+    text = read("new-stack")
+    assert run(tmp_path, text) == 0
+    created = json.loads(text)["changeSummary"]["create"]
+    assert f"{created} resources: 0 broken" in capsys.readouterr().out

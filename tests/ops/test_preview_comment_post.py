@@ -164,7 +164,7 @@ def test_what_the_unprivileged_run_builds_the_privileged_one_renders_and_posts(
     assert built(monkeypatch, tmp_path) == 0
     made = (tmp_path / "preview-prod" / "comment.md").read_text()
     assert (
-        "## 🟢 `prod`: 58 to create" in made
+        "## 🟢 `prod`: 65 to create" in made
         and "**Policies.** ✅ 0 broken" in made
         and "against `abc1234`" in made
     )

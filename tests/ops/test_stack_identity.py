@@ -225,7 +225,7 @@ def test_our_own_namespace_is_found_with_what_hangs_on_it(ours: tuple[bool, dict
     before, metadata = ours
     where = location("dev", deployed_before=before)
     if before:
-        metadata = {"uid": f"uid of {deployed('dev').one('v1:Namespace').urn}"}
+        metadata = {"uid": f"uid of {deployed('dev').named('namespace').urn}"}
     rows = found(Reader(metadata), where)
     assert [one.remove for one in rows if isinstance(one, Leftover)] == [
         "kubectl delete namespace inference",

@@ -122,7 +122,7 @@ def test_d8_no_access_key_enters_the_cluster(up: Recording) -> None:
         if resource.name != "interruption-code"
         and re.search(r"access.?key|ak(id|secret)|LTAI", json.dumps(resource.inputs), re.IGNORECASE)
     ]
-    told = up.named("interruption-code").inputs["data"]["config.json"]
+    told = up.named("interruption-code").inputs["data"]["settings.json"]
     assert not re.search(r"access.?key|LTAI", told, re.IGNORECASE)
     assert up.of("Secret") == []
 
