@@ -33,16 +33,27 @@ def start() -> None:
     """Serves the pack to the engine that started this process."""
     waivers = load(policies=(rule.name for rule in ALL))
     stacks = load_stacks()
-    PolicyPack("elastic-inference", [_policy(rule, waivers, stacks) for rule in ALL])
+    asked: dict[str, Resource] = {}
+    PolicyPack("elastic-inference", [_policy(rule, waivers, stacks, asked) for rule in ALL])
 
 
-def _policy(rule: Rule, waivers: tuple[Waiver, ...], stacks: Mapping[str, Stack]) -> Policy:
+def _policy(
+    rule: Rule,
+    waivers: tuple[Waiver, ...],
+    stacks: Mapping[str, Stack],
+    asked: dict[str, Resource],
+) -> Policy:
+    """A rule as the SDK's policy. `asked`: what the program asks for, by URN. The engine shows each
+    resource before it is made, and the whole stack at the end; of an update that is what the cloud
+    and the cluster have made of it, such as the number of pods that an autoscaler has set.
+    """
     level = EnforcementLevel.MANDATORY if rule.level == MANDATORY else EnforcementLevel.ADVISORY
     if rule.whole is not None:
 
         def whole(args: StackValidationArgs, report: Any) -> None:
             resources = tuple(
-                Resource(item.urn, unwrap(item.props), item.opts.protect) for item in args.resources
+                asked.get(item.urn) or Resource(item.urn, unwrap(item.props), item.opts.protect)
+                for item in args.resources
             )
             stack = resources[0].stack if resources else ""
             for resource, message in rule.check(Deployment(named(stack, stacks), resources)):
@@ -52,7 +63,7 @@ def _policy(rule: Rule, waivers: tuple[Waiver, ...], stacks: Mapping[str, Stack]
         return StackValidationPolicy(rule.name, rule.description, whole, level)
 
     def each(args: ResourceValidationArgs, report: Any) -> None:
-        resource = Resource(args.urn, unwrap(args.props), args.opts.protect)
+        resource = asked[args.urn] = Resource(args.urn, unwrap(args.props), args.opts.protect)
         for _, message in rule.check(Deployment(named(resource.stack, stacks), (resource,))):
             if not _waived(rule, resource, waivers):
                 report(message)

@@ -44,6 +44,15 @@ def test_a_second_up_changes_nothing(deployed: Lab) -> None:
     assert "error" not in deployed.pulumi(*NOTHING).stdout
 
 
+def test_the_policies_judge_what_the_program_asks_and_not_what_autoscalers_made_of_it(
+    deployed: Lab,
+) -> None:
+    """As CI deploys: the engine shows policies of a whole stack the outputs of an update."""
+    again = deployed.python("ops.up", "--stack", STACK, "--refresh", "--policies")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "no-replicas-under-hpa" in again.stdout + again.stderr or "Policies" in again.stdout
+
+
 def test_a_second_up_after_a_refresh_changes_nothing(deployed: Lab) -> None:
     deployed.pulumi(*NOTHING, "--refresh")
 
