@@ -198,18 +198,30 @@ def put_back_one(reader: ClusterReader, one: Altered) -> str:
         if not path:
             return f"the cluster knows no {one.deployed.get('kind')}"
         written = _replace(reader, path, one)
-        if not written:
-            return ""
-        managed = with_fields_handed_over(
-            written["metadata"].get("managedFields") or [],
-            str(one.deployed.get(FIELD_MANAGER_KEY) or ""),
-        )
-        if managed is not None:
-            written["metadata"]["managedFields"] = managed
-            reader.replace(path, written, MANAGER)
+        if written:
+            _hand_over(reader, path, written, str(one.deployed.get(FIELD_MANAGER_KEY) or ""))
         return ""
     except ClusterError as error:
         return str(error)
+
+
+def _hand_over(reader: ClusterReader, path: str, written: dict[str, Any], manager: str) -> None:
+    """Gives the write's fields to the stack's own manager. Repeats where a controller has written
+    the object since, a Deployment's status for one. Raises ClusterError.
+    """
+    for attempt in range(ATTEMPTS):
+        managed = with_fields_handed_over(written["metadata"].get("managedFields") or [], manager)
+        if managed is None:
+            return
+        written["metadata"]["managedFields"] = managed
+        try:
+            reader.replace(path, written, MANAGER)
+        except ClusterError as error:
+            if _CONFLICT not in str(error) or attempt == ATTEMPTS - 1:
+                raise
+            written = reader.get(path)
+        else:
+            return
 
 
 def _replace(reader: ClusterReader, path: str, one: Altered) -> dict[str, Any]:

@@ -11,6 +11,8 @@ import pytest
 from tests.e2e.harness import STACK, Lab
 
 IN = ("-n", "inference")
+BESIDE = ("-n", "inference-interruption")
+"""The interruption handler's own namespace."""
 SERVING = (*IN, "-l", "app=tensorflow-serving")
 
 
@@ -129,16 +131,22 @@ def test_autoscalers_differences_are_told_from_changes_by_hand_and_survive_a_ref
     assert writes == []
 
 
-def patch(lab: Lab, kind: str, name: str, *operations: tuple[str, str, object]) -> None:
+def patch(
+    lab: Lab,
+    kind: str,
+    name: str,
+    *operations: tuple[str, str, object],
+    where: tuple[str, str] = IN,
+) -> None:
     """Changes an object as somebody with kubectl or a console does."""
     lines = [{"op": op, "path": path, "value": value} for op, path, value in operations]
-    lab.run("kubectl", "patch", kind, name, *IN, "--type=json", "-p", json.dumps(lines),
+    lab.run("kubectl", "patch", kind, name, *where, "--type=json", "-p", json.dumps(lines),
             "--field-manager=console")  # fmt: skip
 
 
-def named(lab: Lab, kind: str, part: str) -> str:
+def named(lab: Lab, kind: str, part: str, where: tuple[str, str] = IN) -> str:
     """The stack's object of this kind whose name begins so."""
-    names = [one["metadata"]["name"] for one in lab.kubectl("get", kind, *IN)["items"]]
+    names = [one["metadata"]["name"] for one in lab.kubectl("get", kind, *where)["items"]]
     (name,) = [one for one in names if one.startswith(part)]
     return name
 
@@ -162,27 +170,29 @@ def test_what_others_added_is_seen_beside_what_can_not_be_read_and_a_refreshing_
     (containers), annotations, and a variable that is given in another way now, which server-side
     apply cannot take back.
     """
-    handler = named(deployed, "deployment", "bert-tfserving-interruption")
+    handler = named(deployed, "deployment", "bert-tfserving-interruption", BESIDE)
     server = deployed.outputs()["deployment"]
     objects = ("deployment", "role", "rolebinding", "networkpolicy", "ingress", "hpa")
     before = specs(deployed, objects)
-    patch(deployed, "role", named(deployed, "role", "interruption"), ("add", "/rules/-", EVIL_RULE))
+    role = named(deployed, "role", "interruption")
+    rules = len(deployed.kubectl("get", "role", role, *IN)["rules"])
+    patch(deployed, "role", role, ("add", "/rules/-", EVIL_RULE))
     subject = {"kind": "User", "name": "evil", "apiGroup": "rbac.authorization.k8s.io"}
     binding = named(deployed, "rolebinding", "interruption")
     patch(deployed, "rolebinding", binding, ("add", "/subjects/-", subject))
     policy = named(deployed, "networkpolicy", "server")
     every = {"ipBlock": {"cidr": "0.0.0.0/0"}}
-    patch(deployed, "networkpolicy", policy, ("add", "/spec/ingress/1/from/-", every))
-    patch(
-        deployed, "networkpolicy", policy, ("add", "/spec/ingress/1/from/0/namespaceSelector", {})
-    )
+    patch(deployed, "networkpolicy", policy, ("add", "/spec/ingress/0/from/-", every))
+    wide = ("replace", "/spec/ingress/0/from/0/podSelector", {})
+    patch(deployed, "networkpolicy", policy, wide)
     annotation = "/metadata/annotations/nginx.ingress.kubernetes.io~1satisfy"
     patch(deployed, "ingress", named(deployed, "ingress", "entry"), ("add", annotation, "any"))
     metric = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 1}}
     added = {"type": "Resource", "resource": metric}
     patch(deployed, "hpa", named(deployed, "hpa", "bert"), ("add", "/spec/metrics/-", added))
     other = {"name": "POD_NAME", "value": "x"}
-    patch(deployed, "deployment", handler, ("replace", f"{CONTAINERS}/0/env/0", other))
+    env = ("replace", f"{CONTAINERS}/0/env/0", other)
+    patch(deployed, "deployment", handler, env, where=BESIDE)
     sidecar = {
         "name": "evil",
         "image": "registry.k8s.io/pause:3.10",
@@ -200,16 +210,19 @@ def test_what_others_added_is_seen_beside_what_can_not_be_read_and_a_refreshing_
     rows = json.loads((tmp_path / "added.json").read_text())
     paths = {(one["name"], part["path"]) for one in rows for part in one["properties"]}
     assert {
-        ("interruption-pods", "rules[6]"),
+        ("interruption-pods", f"rules[{rules}]"),
         ("interruption-pods-binding", "subjects[1]"),
-        ("server-network", "spec.ingress[1].from[1]"),
-        ("server-network", "spec.ingress[1].from[0]"),
+        ("server-network", "spec.ingress[0].from[1]"),
         ("entry-ingress", 'metadata.annotations["nginx.ingress.kubernetes.io/satisfy"]'),
         ("autoscaler-hpa", "spec.metrics[1]"),
         ("interruption-deployment", "spec.template.spec.containers[0].env[0]"),
         ("server-deployment", "spec.template.spec.containers[1]"),
         ("server-deployment", "spec.template.spec.containers[0].args[5]"),
     } <= paths, done.stdout
+    assert any(
+        name == "server-network" and path.startswith("spec.ingress[0].from[0]")
+        for name, path in paths
+    ), done.stdout
     (unread,) = [one for one in rows if one["sort"] == "unknown"]
     assert unread["name"] == "access-role" and "NoPermission" in unread["cause"]
     assert "let their RAM user or role do it" in unread["remedy"]
@@ -223,7 +236,8 @@ def test_what_others_added_is_seen_beside_what_can_not_be_read_and_a_refreshing_
     managers = {
         field["manager"]
         for kind in objects
-        for one in deployed.kubectl("get", kind, *IN, "--show-managed-fields")["items"]
+        for where in (IN, BESIDE)
+        for one in deployed.kubectl("get", kind, *where, "--show-managed-fields")["items"]
         for field in one["metadata"]["managedFields"]
     }
     assert not any(one.endswith("put-back") for one in managers), managers
@@ -234,7 +248,10 @@ def specs(lab: Lab, kinds: tuple[str, ...]) -> dict[str, object]:
     """What the stack's objects of these kinds say, without what an autoscaler moves."""
     found: dict[str, object] = {}
     for kind in kinds:
-        for one in lab.kubectl("get", kind, *IN)["items"]:
+        for one in [
+            *lab.kubectl("get", kind, *IN)["items"],
+            *lab.kubectl("get", kind, *BESIDE)["items"],
+        ]:
             spec = {key: value for key, value in one.get("spec", {}).items() if key != "replicas"}
             notes = {
                 key: value

@@ -464,7 +464,7 @@ def test_the_handlers_token_may_do_all_that_the_handler_does(
     assert set(done) == {kind.__name__ for kind in get_args(actions.Action)} - rest
     reads = (
         "/api/v1/nodes?labelSelector=inference-stack%3Dlocal",
-        "/api/v1/nodes?watch=true&timeoutSeconds=1&labelSelector=inference-stack%3Dlocal",
+        "/api/v1/nodes?watch=true&timeoutSeconds=1&labelSelector=inference-stack%3Dnone",
         PODS,
         f"/apis/apps/v1/namespaces/inference/deployments?fieldSelector=metadata.name%3D{config.deployment}",
         f"/apis/apps/v1/namespaces/{OWN}/deployments/{config.name}",

@@ -678,6 +678,18 @@ def test_a_race_is_run_again_and_a_refusal_is_told(
         assert cluster.live["rules"] == [rule]
 
 
+def test_a_controller_that_writes_between_the_two_writes_stops_neither() -> None:
+    own = {"manager": "pulumi-kubernetes-1", "operation": "Apply", "fieldsV1": {"f:a": {}}}
+    given = {"manager": put_back.MANAGER, "operation": "Update", "fieldsV1": {"f:b": {}}}
+    metadata = {"name": "r", "managedFields": [own, given]}
+    cluster = Cluster({"metadata": metadata, "status": 2}, races=1)
+    put_back._hand_over(cluster, "/r", {"metadata": metadata, "status": 1}, "pulumi-kubernetes-1")  # type: ignore[arg-type]
+    assert cluster.live["metadata"]["managedFields"] == [
+        {**own, "fieldsV1": {"f:a": {}, "f:b": {}}}
+    ]
+    assert cluster.live["status"] == 2, "what the controller wrote stays"
+
+
 @pytest.mark.parametrize(
     ("agrees", "cause", "said"),
     [(True, "", ""), (True, "403", "was not put back: 403"), (False, "", "left as it is")],
