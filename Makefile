@@ -66,7 +66,7 @@ drill: environment     ## lose all preemptible nodes under load; verdict and fig
 plan: environment      ## which pool and HPA settings keep the promise at the least cost; ARGS: python -m ops.plan --help
 	@$(IN) -m ops.plan $(ARGS)
 
-test: environment      ## what the program promises, on every rung (ten minutes); TESTS=tests/unit: only these
+test: environment      ## what the program promises, on every rung (ten to fifteen minutes); TESTS=tests/unit: only these
 	@$(IN) -m ops.test $(TESTS)
 
 test-lab: environment  ## the lab's own tests: its doubles against what they stand for, its tool chain
