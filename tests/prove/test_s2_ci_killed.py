@@ -99,6 +99,9 @@ class Job:
         if struck:
             time.sleep(1)  # the call is carried out once the double has taken it
             os.killpg(process.pid, signal.SIGKILL)
+            # A plugin is a process group of its own, and waits for its answer.
+            plugins = str(self.user.home / ".pulumi" / "plugins")
+            self.lab.run("pkill", "-KILL", "-f", plugins, check=False)
         process.communicate(timeout=PATIENCE)
         self.lab.control("faults", "DELETE")
         return struck
