@@ -13,9 +13,9 @@ import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
 from components.component import Component
+from components.rrsa import AUDIENCE
 from components.serving import handler_policy, restricted
 from components.serving.notice_access import TOKEN_DIRECTORY, NoticeAccess, NoticeAccessArgs
-from components.storage.model_access import AUDIENCE
 from settings import names
 from settings.autoscaler import AutoscalerSettings
 from settings.interruption import InterruptionSettings

@@ -10,7 +10,7 @@ import pulumi_alicloud as alicloud
 from pulumi import Input
 
 from components.component import Component
-from components.storage.model_access import AUDIENCE
+from components.rrsa import trust_policy
 
 TOKEN_DIRECTORY = "/var/run/secrets/ack.alibabacloud.com/rrsa-tokens"
 """Where ACK's pod identity webhook mounts the token, and where the SDKs are told to look."""
@@ -81,27 +81,6 @@ class NoticeAccess(Component):
         )
         self.role_arn = pulumi.Output.all(role.arn, attachment.id).apply(lambda known: known[0])
         self.register_outputs({"role_arn": self.role_arn})
-
-
-def trust_policy(provider_arn: str, issuer: str, subject: str) -> dict[str, object]:
-    """Trust policy of the role: one service account of one cluster."""
-    return {
-        "Version": "1",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": "sts:AssumeRole",
-                "Principal": {"Federated": [provider_arn]},
-                "Condition": {
-                    "StringEquals": {
-                        "oidc:aud": AUDIENCE,
-                        "oidc:iss": issuer,
-                        "oidc:sub": subject,
-                    }
-                },
-            }
-        ],
-    }
 
 
 def describe_policy(region: str) -> dict[str, object]:

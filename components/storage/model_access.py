@@ -11,10 +11,11 @@ from pulumi import Input
 
 from components.adoption import adoption
 from components.component import Component
+from components.rrsa import trust_policy
 from settings.adopt import Adoption
 
 CSI_SERVICE_ACCOUNT = "system:serviceaccount:ack-csi-fuse:csi-fuse-ossfs"
-AUDIENCE = "sts.aliyuncs.com"
+"""Of the OSS driver's pods: they mount the volume, not the serving pod."""
 IGNORE_WHEN_ADOPTED = ["tags", "description"]
 """An adopted role keeps its tags; RAM does not return the description."""
 
@@ -56,7 +57,7 @@ class ModelAccess(Component):
     ):
         super().__init__("inference:storage:ModelAccess", name, opts)
         trust = pulumi.Output.all(args.oidc_provider_arn, args.oidc_issuer).apply(
-            lambda known: trust_policy(*known)
+            lambda known: trust_policy(known[0], known[1], CSI_SERVICE_ACCOUNT)
         )
         read = pulumi.Output.from_input(args.bucket).apply(
             lambda bucket: read_policy(bucket, args.prefix)
@@ -95,29 +96,6 @@ class ModelAccess(Component):
         )
         self.role_name = attachment.role_name
         self.register_outputs({"role_name": self.role_name})
-
-
-def trust_policy(provider_arn: str, issuer: str) -> dict[str, object]:
-    """Trust policy of the role: only the service account of the OSS driver's pods may assume it.
-    They mount the volume, not the serving pod.
-    """
-    return {
-        "Version": "1",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": "sts:AssumeRole",
-                "Principal": {"Federated": [provider_arn]},
-                "Condition": {
-                    "StringEquals": {
-                        "oidc:aud": AUDIENCE,
-                        "oidc:iss": issuer,
-                        "oidc:sub": CSI_SERVICE_ACCOUNT,
-                    }
-                },
-            }
-        ],
-    }
 
 
 def read_policy(bucket: str, prefix: str) -> dict[str, object]:
