@@ -38,6 +38,8 @@ WHEELS = {"deploy": DEPLOY_LOCK, "policy": POLICY_LOCK}
 """Directories of wheels, and the lock that each is made of: what a deployment needs."""
 OLDEST = (3, 11)
 """The oldest Python that the locked packages take (numpy's own bound)."""
+PIP = ("-m", "pip", "--quiet", "--disable-pip-version-check")
+"""Python's words for a quiet pip; its command follows."""
 INSTALLERS = ("setuptools", "uv")
 """What is installed first: uv installs the rest, and packages that are published as source only
 (oss2, aliyun-python-sdk-core, crcmod) are built with the locked setuptools, not with one that an
@@ -157,16 +159,7 @@ def install_lock(python: pathlib.Path, lock: pathlib.Path, uv: pathlib.Path) -> 
 
 def by_pip(python: pathlib.Path, lock: pathlib.Path) -> None:
     """Installs a lock with pip. Raises InstallError."""
-    pip = [
-        str(python),
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--progress-bar",
-        "off",
-    ]
+    pip = [str(python), *PIP, "install", "--progress-bar", "off"]
     run(
         [*pip, "--no-build-isolation", "--require-hashes", "--requirement", str(lock)],
         "installing the packages",
@@ -233,7 +226,7 @@ def wheels(python: pathlib.Path, lock: pathlib.Path, directory: pathlib.Path) ->
     directory.mkdir(parents=True, exist_ok=True)
     run(
         [
-            *(str(python), "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"),
+            *(str(python), *PIP, "wheel"),
             *("--progress-bar", "off", "--no-deps", "--no-build-isolation", "--require-hashes"),
             *("--wheel-dir", str(directory), "--requirement", str(lock)),
         ],
@@ -272,8 +265,8 @@ def install_wheels(environment: pathlib.Path, directory: pathlib.Path) -> None:
     create(environment)
     run(
         [
-            *(str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet"),
-            *("--disable-pip-version-check", "--progress-bar", "off", "--no-deps"),
+            *(str(environment / "bin" / "python"), *PIP, "install"),
+            *("--progress-bar", "off", "--no-deps"),
             *("--no-index", "--find-links", str(directory), "--only-binary", ":all:"),
             *("--require-hashes", "--requirement", str(listed)),
         ],

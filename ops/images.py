@@ -16,7 +16,6 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import requests
 from oras.container import Container
@@ -25,49 +24,19 @@ from oras.provider import Registry
 
 from ops.check import require_good
 from ops.engine.cli import LAB_STACK, ROOT
+from ops.image_reference import Image, parse
 from settings.core.problem import set_command
 from settings.core.stack_file import read
 
 MOVED = 7
 WAIT = 30.0
 """Seconds without an answer of a registry."""
-DOCKER_HUB = "registry-1.docker.io"
 LOCAL = re.compile(r"^(localhost|127\.\d+\.\d+\.\d+)(:\d+)?$")
 """Registries that are asked without TLS, as container runtimes do."""
 
 
 class ImageError(Exception):
     """A registry did not say which digest a tag has; the text says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Image:
-    """An image reference, taken apart."""
-
-    registry: str
-    repository: str
-    tag: str
-    digest: str
-    """sha256:…, or "" when the reference has none."""
-
-    @property
-    def name(self) -> str:
-        """The reference without a digest, as people write it."""
-        host = "" if self.registry == DOCKER_HUB else f"{self.registry}/"
-        repository = self.repository if host else self.repository.removeprefix("library/")
-        return f"{host}{repository}{':' if self.tag else ''}{self.tag}"
-
-
-def parse(reference: str) -> Image:
-    """Takes a reference apart; what names no registry is Docker Hub's, by its rules."""
-    path, _, digest = reference.partition("@")
-    repository, colon, tag = path.rpartition(":")
-    if not colon or "/" in tag:
-        repository, tag = path, ""
-    host, slash, rest = repository.partition("/")
-    if slash and ("." in host or ":" in host or host == "localhost"):
-        return Image(DOCKER_HUB if host == "docker.io" else host, rest, tag, digest)
-    return Image(DOCKER_HUB, repository if slash else f"library/{repository}", tag, digest)
 
 
 def digest_of(image: Image) -> str:

@@ -14,7 +14,6 @@ import argparse
 import hashlib
 import json
 import pathlib
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
@@ -30,6 +29,9 @@ from packageurl import PackageURL
 
 from ops import requirements
 from ops.engine import checkpoint, cli
+from ops.image_reference import DOCKER_HUB, parse
+from policy.resources import Resource as Judged
+from policy.rules.workloads import containers
 
 # The library's decorators hide its classes' types from a type checker.
 Bom: Any = cyclonedx_bom.Bom
@@ -38,56 +40,32 @@ HashType: Any = model.HashType
 Property: Any = model.Property
 
 LOCK = cli.ROOT / "requirements.lock"
-CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 MODEL = "ossmodel:index:Model"
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 RELEASE = "kubernetes:helm.sh/v3:Release"
 ADDON = "alicloud:cs/kubernetesAddon:KubernetesAddon"
 HANDLER = "interruption-code"
 """Name of the ConfigMap in which the interruption handler's code travels."""
-_DIGEST = re.compile(r"^(?P<name>.+?)@sha256:(?P<digest>[0-9a-f]{64})$")
-
-
-def images(value: Any) -> Iterator[str]:
-    """Images of every container in a Kubernetes object, wherever its pods are specified."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            if key in CONTAINERS and isinstance(inner, list):
-                yield from (
-                    one["image"]
-                    for one in inner
-                    if isinstance(one, Mapping) and isinstance(one.get("image"), str)
-                )
-            yield from images(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from images(inner)
 
 
 def image(reference: str, users: Iterable[str]) -> Any:
     """One image. Without a digest in the reference nothing says which bytes ran, and the component
     says so.
     """
-    found = _DIGEST.match(reference)
-    name = found["name"] if found else reference
-    path, colon, tag = name.rpartition(":")
-    if not colon or "/" in tag:
-        path, tag = name, ""
-    digest = found["digest"] if found else ""
-    host, slash, rest = path.partition("/")
-    registry = host if slash and re.search(r"[.:]|^localhost$", host) else ""
-    repository = rest if registry else path
-    qualifiers = {"tag": tag, "repository_url": f"{registry or 'docker.io'}/{repository}"}
+    found = parse(reference)
+    digest = found.digest.removeprefix("sha256:")
+    registry = "docker.io" if found.registry == DOCKER_HUB else found.registry
+    qualifiers = {"tag": found.tag, "repository_url": f"{registry}/{found.repository}"}
     return Component(
         type=ComponentType.CONTAINER,
-        name=path,
-        version=f"sha256:{digest}" if digest else tag,
+        name=found.path,
+        version=found.digest or found.tag,
         bom_ref=f"image:{reference}",
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=digest)] if digest else [],
         purl=PackageURL(
             "oci",
-            name=repository.rpartition("/")[2],
-            version=f"sha256:{digest}" if digest else None,
+            name=found.repository.rpartition("/")[2],
+            version=found.digest or None,
             qualifiers={key: value for key, value in qualifiers.items() if value},
         ),
         properties=[
@@ -212,8 +190,9 @@ def document(stack: str, exported: Mapping[str, Any]) -> str:
     )
     users: dict[str, set[str]] = {}
     for resource in state.of("kubernetes:"):
-        for reference in images(resource.inputs):
-            users.setdefault(reference, set()).add(resource.name)
+        for container in containers(Judged(resource.urn, resource.inputs)):
+            if isinstance(container.get("image"), str):
+                users.setdefault(container["image"], set()).add(resource.name)
     cli_version = str((deployment.get("manifest") or {}).get("version", "")).removeprefix("v")
     found = [
         *(image(reference, users[reference]) for reference in sorted(users)),

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from ops import images
+from ops.image_reference import DOCKER_HUB, parse
 
 MANIFEST = json.dumps(
     {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}
@@ -97,16 +98,16 @@ def _log_in(registry: Registry) -> None:
 @pytest.mark.parametrize(
     ("reference", "registry_name", "repository", "tag", "digest", "name"),
     [
-        ("python:3.12", images.DOCKER_HUB, "library/python", "3.12", "", "python:3.12"),
+        ("python:3.12", DOCKER_HUB, "library/python", "3.12", "", "python:3.12"),
         (
             "tensorflow/serving:1.15.0-gpu",
-            images.DOCKER_HUB,
+            DOCKER_HUB,
             "tensorflow/serving",
             "1.15.0-gpu",
             "",
             "tensorflow/serving:1.15.0-gpu",
         ),
-        ("docker.io/a/b:1", images.DOCKER_HUB, "a/b", "1", "", "a/b:1"),
+        ("docker.io/a/b:1", DOCKER_HUB, "a/b", "1", "", "a/b:1"),
         ("localhost:5000/a@sha256:00", "localhost:5000", "a", "", "sha256:00", "localhost:5000/a"),
         ("r.example/a/b:1@sha256:00", "r.example", "a/b", "1", "sha256:00", "r.example/a/b:1"),
     ],
@@ -114,7 +115,7 @@ def _log_in(registry: Registry) -> None:
 def test_a_reference_is_read_as_container_runtimes_read_it(
     reference: str, registry_name: str, repository: str, tag: str, digest: str, name: str
 ) -> None:
-    image = images.parse(reference)
+    image = parse(reference)
     assert (image.registry, image.repository, image.tag, image.digest, image.name) == (
         registry_name,
         repository,

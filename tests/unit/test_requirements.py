@@ -17,6 +17,7 @@ import pytest
 
 from ops import bootstrap, doctor, requirements
 from tests.unit.program import ROOT
+from tests.unit.test_imports import graph, modules
 
 PROGRAM = ("__main__.py", "components", "settings", "interruption_handler", "providers")
 """What runs with requirements.txt alone, on a user's machine as well."""
@@ -174,45 +175,17 @@ DEPLOYING = ("ops.up", "ops.drift.__main__", "ops.teardown.__main__", "ops.sbom"
 
 def _reached(commands: tuple[str, ...]) -> dict[str, str]:
     """Third-party modules that the commands or the program can import, at whatever moment, and one
-    module that does.
+    file that does.
     """
-    found: dict[str, str] = {}
+    known, edges = modules(), graph()
+    waiting = [*commands, *(name for name in known if name.partition(".")[0] in PROGRAM)]
     seen: set[str] = set()
-    waiting = [(name, "") for name in commands]
-    for name in subprocess.run(
-        ["git", "ls-files", "components", "settings", "providers"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split():
-        if name.endswith(".py"):
-            waiting.append((name[:-3].removesuffix("/__init__").replace("/", "."), ""))
     while waiting:
-        module, by = waiting.pop()
-        top = module.partition(".")[0]
-        if not (ROOT / top).is_dir():
-            if top not in sys.stdlib_module_names:
-                found.setdefault(top, by)
-            continue
-        parts = module.split(".")
-        for length in range(1, len(parts) + 1):
-            own = ".".join(parts[:length])
-            place = ROOT.joinpath(*parts[:length])
-            file = next(
-                (one for one in (place / "__init__.py", place.with_suffix(".py")) if one.exists()),
-                None,
-            )
-            if file is None or own in seen:
-                continue
-            seen.add(own)
-            for node in ast.walk(ast.parse(file.read_text())):
-                if isinstance(node, ast.Import):
-                    waiting += [(alias.name, own) for alias in node.names]
-                elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-                    waiting.append((node.module, own))
-                    waiting += [(f"{node.module}.{alias.name}", own) for alias in node.names]
-    return found
+        name = waiting.pop()
+        if name in known and name not in seen:
+            seen.add(name)
+            waiting += [*edges[name], name.rpartition(".")[0]]
+    return _imported(tuple(str(known[name].relative_to(ROOT)) for name in seen))
 
 
 def test_what_a_deployment_imports_is_in_its_lock_and_nothing_else_is_pinned_for_it() -> None:
